@@ -1,0 +1,20 @@
+"""Training speed on stdout, as one JSON object. python scripts/benchmark.py [overrides of train.py] [steps=N]"""
+
+import json
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.assembly.command_line import mistakes_in_one_line, run
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="benchmark")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line():
+        from seq2seq.assembly.benchmark import benchmark_config
+
+        print(json.dumps(benchmark_config(config)))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,20 @@
+"""Score a run on stdout, as one JSON object. python scripts/evaluate.py run=DIR|CKPT [file=pairs.tsv]"""
+
+import json
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.assembly.command_line import mistakes_in_one_line, run
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="evaluate")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line():
+        from seq2seq.assembly.evaluation import evaluate_run
+
+        print(json.dumps(evaluate_run(config), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    run(main)

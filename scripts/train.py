@@ -1,0 +1,22 @@
+"""Train a model. python scripts/train.py [overrides]; --help lists them."""
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.assembly.command_line import mistakes_in_one_line, run
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="train")
+def main(config: DictConfig) -> float:
+    with mistakes_in_one_line():
+        from seq2seq.assembly.run_folder import open_run_folder
+
+        resolved, folder = open_run_folder(config)
+        from seq2seq.assembly.training import train  # seconds of imports, after the cheap mistakes are found
+
+        scores = train(resolved, folder, resume=config.resume)
+        return scores.get(resolved["monitor"]["metric"].removeprefix("dev/"), float("nan"))
+
+
+if __name__ == "__main__":
+    run(main)

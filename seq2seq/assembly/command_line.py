@@ -1,0 +1,98 @@
+"""Running a script: a user's mistake becomes one line on stderr and exit code 2."""
+
+import difflib
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seq2seq.errors import UserError
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call a script's Hydra main."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("seq2seq").setLevel(logging.INFO)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
+    with mistakes_in_one_line():
+        main()
+
+
+@contextmanager
+def mistakes_in_one_line() -> Iterator[None]:
+    """Exit with code 2 and one line at a user's mistake. Inside a job too, lest Hydra adds a line of its own."""
+    try:
+        yield
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _one_line(error: BaseException) -> str:
+    mistake = _find(error, UserError)
+    if mistake is not None:
+        return str(mistake)
+    text = str(error)
+    if key := re.search(r"Could not override '([^']+)'", text):
+        return f"The option {key[1]!r} does not exist{_did_you_mean(key[1], _known_keys())}"
+    if choice := re.search(r"Could not find '([^']+)'", text):
+        options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
+        group, _, name = choice[1].rpartition("/")
+        close = difflib.get_close_matches(name, options, n=1)
+        hint = f": did you mean {group}={close[0]}?" if close else "."
+        return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
+    if group_name := re.search(r"Could not override '?([\w/]+)'?\.\s*No match in the defaults list", text):
+        return f"The option {group_name[1]!r} does not exist{_did_you_mean(group_name[1], _known_keys())}"
+    return " ".join(text.split("\n")[0].split())
+
+
+def _find(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    """The first of a kind in a chain of exceptions; Hydra wraps what constructors raise."""
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _did_you_mean(name: str, known: list[str]) -> str:
+    """`: did you mean ...?`, or where to look. Dotted names are compared whole, then by their last and first part."""
+    last = {key.rpartition(".")[2]: key for key in known}
+    for part, keys in (
+        (name, {key: key for key in known}),
+        (name.rpartition(".")[2], last),
+        (name.partition(".")[0], {key: key for key in known if "." not in key}),
+    ):
+        if close := difflib.get_close_matches(part, list(keys), n=1, cutoff=0.75):
+            return f": did you mean {keys[close[0]]!r}?"
+    return ": --help shows what there is."
+
+
+def _known_keys() -> list[str]:
+    """Every dotted key of the script's config, and its groups."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(Path(sys.argv[0]).stem)
+    groups = [str(folder.relative_to(CONF)) for folder in CONF.rglob("*") if folder.is_dir()]
+    return [*_keys(config), *groups]
+
+
+def _keys(config: DictConfig, prefix: str = "") -> list[str]:
+    found = []
+    for key, value in OmegaConf.to_container(config, resolve=False).items() if not prefix else config.items():
+        found.append(f"{prefix}{key}")
+        if isinstance(value, dict):
+            found += _keys(value, f"{prefix}{key}.")
+    return found

@@ -1,0 +1,69 @@
+"""The constructor's signature is the schema: every config node is checked against what it targets."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from beartype import BeartypeConf
+from beartype.door import is_bearable
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from seq2seq.errors import UserError
+
+_CONTROL = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
+_TOWER = BeartypeConf(is_pep484_tower=True)  # an int is a float where a float is wanted
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """A script's config in plain types, resolved, without what concerns one invocation alone.
+
+    `model.cell`, `attention` and `ngrams` are choices that encoder and decoder refer to; they have been copied there.
+    """
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    resolved = {str(key): value for key, value in plain.items() if key not in ("run_dir", "resume")}
+    for shared in ("cell", "attention", "ngrams"):
+        resolved["model"].pop(shared, None)
+    return resolved
+
+
+def check(config: Mapping[str, Any], path: str = "") -> None:
+    """Raises UserError at the first key that its target does not take, or value of another type than declared."""
+    for name, node in targets(config, path):
+        signature = inspect.signature(get_object(node["_target_"]))
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+        for key, value in node.items():
+            if key in _CONTROL:
+                continue
+            parameter = signature.parameters.get(key)
+            if parameter is None:
+                if open_ended:
+                    continue
+                raise UserError(f"{name}.{key} is not an option of {node['_target_']}: it takes "
+                                f"{', '.join(signature.parameters)}.")
+            _check_type(f"{name}.{key}", value, parameter.annotation)
+
+
+def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every node with a `_target_`, with its dotted path."""
+    if isinstance(config, Mapping):
+        if "_target_" in config:
+            yield path, config
+        for key, value in config.items():
+            yield from targets(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(config, list):
+        for index, value in enumerate(config):
+            yield from targets(value, f"{path}[{index}]")
+
+
+def _check_type(name: str, value: Any, annotation: Any) -> None:
+    if isinstance(value, Mapping) or annotation is inspect.Parameter.empty or isinstance(annotation, str):
+        return
+    forms = [value, _as_tuple(value)]  # YAML has no tuples
+    if not any(is_bearable(form, annotation, conf=_TOWER) for form in forms):
+        wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+        raise UserError(f"{name} must be {wanted}, but is {value!r}.")
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value

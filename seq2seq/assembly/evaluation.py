@@ -1,0 +1,84 @@
+"""Scores of a model on examples."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from seq2seq.assembly.contract import check
+from seq2seq.assembly.run import load_run, pick_device
+from seq2seq.data.corpora.tsv import read_tsv
+from seq2seq.data.examples import Example, Splits
+from seq2seq.decoding.translator import Translator
+from seq2seq.errors import UserError
+from seq2seq.metrics.scores import Scores
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores in percent, and what they were computed from."""
+
+    scores: dict[str, float]
+    signatures: dict[str, str]
+    hypotheses: list[str]
+    seconds: float
+
+    def report(self) -> dict[str, Any]:
+        """The JSON that evaluate prints and training keeps."""
+        return {
+            "scores": {name: round(value, 4) for name, value in self.scores.items()},
+            "signatures": self.signatures,
+            "sentences": len(self.hypotheses),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def evaluate_run(config: DictConfig) -> dict[str, Any]:
+    """The report of a config with `run`, and `file` or `split`."""
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    check(plain)
+    torch.set_flush_denormal(True)
+    device = pick_device(plain["device"])
+    run = load_run(plain["run"], device)
+    name, examples = _examples(run.config, plain["file"], plain["split"])
+    search = instantiate(plain["decoding"])
+    translator = Translator(run.model, run.tokenizers, search, batch_size=plain["batch_size"], device=device)
+    return {"data": name, **evaluate(translator, examples, build_scores(run.config)).report(), "step": run.step}
+
+
+def _examples(config: Mapping[str, Any], file: str | None, split: str | None) -> tuple[str, list[Example]]:
+    if file is not None:
+        return file, read_tsv(file)
+    check({"data": config["data"]})
+    splits: Splits = instantiate(config["data"]).load()
+    if split is None:
+        return ("test", splits.test) if splits.test else ("dev", splits.dev)
+    if split not in ("train", "dev", "test"):
+        raise UserError(f"split must be train, dev or test, but is {split!r}.")
+    examples = getattr(splits, split)
+    if not examples:
+        raise UserError(f"split={split} is empty in this run's data: choose another, or give file=pairs.tsv.")
+    return split, examples
+
+
+def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:
+    """The metrics of a config, by name."""
+    return {name: instantiate(node) for name, node in config["metrics"].items()}
+
+
+def evaluate(translator: Translator, examples: Sequence[Example], metrics: Mapping[str, Scores]) -> Evaluation:
+    """Translate every example's source and score what comes out."""
+    started = time.monotonic()
+    hypotheses = translator([example.source for example in examples])
+    seconds = time.monotonic() - started
+    scores: dict[str, float] = {}
+    for metric in metrics.values():
+        metric.update(hypotheses, [example.targets for example in examples])
+        scores |= {name: float(value) for name, value in metric.compute().items()}
+        metric.reset()
+    signatures = {name: metric.signature for name, metric in metrics.items()}
+    return Evaluation(scores, signatures, hypotheses, seconds)

@@ -1,0 +1,41 @@
+"""What a user reads when training has ended."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from seq2seq.data.examples import Example
+
+_SAMPLES = 10
+
+
+def print_report(
+    record: dict[str, Any], examples: Sequence[Example], hypotheses: Sequence[str], folder: Path, scripts: Path
+) -> None:
+    """A table of scores, ten samples, where the run is, and what to do next; on stdout, as the run's result."""
+    console = Console(highlight=False)
+    scores = Table(title=f"scores on {record['split']} ({record['sentences']} examples, %)")
+    for name in record["scores"]:
+        scores.add_column(name, justify="right")
+    scores.add_row(*(f"{value:.2f}" for value in record["scores"].values()))
+    samples = Table(title=f"samples of {record['split']}")
+    for name in ("source", "output", "reference", ""):
+        samples.add_column(name)
+    stride = max(1, len(examples) // _SAMPLES)
+    for example, hypothesis in list(zip(examples, hypotheses, strict=True))[::stride][:_SAMPLES]:
+        right = "ok" if hypothesis in example.targets else ""
+        samples.add_row(*(_escape(text) for text in (example.source, hypothesis, " / ".join(example.targets))), right)
+    console.print(samples, scores)
+    minutes = record["training_seconds"] / 60
+    print(f"best checkpoint: step {record['step']}; trained {minutes:.1f} minutes; run folder: {folder}\n")
+    print("next:")
+    print(f"  python {scripts}/translate.py run={folder} < input.txt")
+    print(f"  tensorboard --logdir {folder}")
+    print(f"  python {scripts}/evaluate.py run={folder}")
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", "\\[")

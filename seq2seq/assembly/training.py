@@ -1,0 +1,156 @@
+"""A config to a trained run folder."""
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from seq2seq.assembly.contract import check
+from seq2seq.assembly.evaluation import build_scores, evaluate
+from seq2seq.assembly.report import print_report
+from seq2seq.assembly.run import build_model, load_run, read_checkpoint, saved_with
+from seq2seq.assembly.run_folder import first_process
+from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.data.examples import Splits
+from seq2seq.data.tokenizers import Tokenizer, Tokenizers
+from seq2seq.decoding.translator import Translator
+from seq2seq.errors import UserError
+from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.precision import resolve_precision
+
+logger = logging.getLogger(__name__)
+_WAIT_SECONDS = 600  # for the first process to prepare the run folder
+
+
+def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, float]:
+    """Fit, keep best and last, score the best on test (else dev) and report. Returns these scores."""
+    check(config)
+    torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
+    lightning.seed_everything(config["seed"], verbose=False)
+    quieten()
+    splits = instantiate(config["data"]).load()
+    tokenizers = _prepare(config, splits, folder, resume=resume)
+    data = instantiate(config["batches"])(splits=splits, tokenizers=tokenizers)
+    module = build_module(config, data)
+    trainer = build_trainer(config, folder)
+    last = folder / "checkpoints" / "last.ckpt"
+    if resume:
+        _refuse_if_done(module, last)
+    started = time.monotonic()
+    trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return _finish(config, splits, folder, time.monotonic() - started) if trainer.is_global_zero else {}
+
+
+def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
+    """Model, objective, optimisation and scores of a config."""
+    model = build_model(config, data.tokenizers)
+    sampling = config["scheduled_sampling"]
+    return Seq2SeqModule(
+        model=model,
+        translator=Translator(model, data.tokenizers, instantiate(config["decoding"])),
+        dev_examples=data.splits.dev,
+        objective=instantiate(config["objective"]),
+        optimizer=instantiate(config["optimizer"]),
+        schedule=instantiate(config["schedule"]),
+        scheduled_sampling=instantiate(sampling) if sampling else None,
+        budget=instantiate(config["budget"]),
+        average_decay=config["averaging"]["decay"],
+        scores=build_scores(config),
+        saved_with=saved_with(config, data.tokenizers),
+        seed=config["seed"],
+    )
+
+
+def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
+    """Lightning's trainer; what a run always needs is set here, the rest in conf/trainer."""
+    board = instantiate(config["logger"])(save_dir=str(folder)) if config["logger"] else False
+    if isinstance(board, TensorBoardLogger):
+        board.log_hyperparams({key: value for key, value in _flat(config).items() if not key.endswith("_target_")})
+        board.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(config)}```")
+    callbacks = [instantiate(node) for node in config["callbacks"].values() if node]
+    return instantiate(config["trainer"])(
+        precision=resolve_precision(config["precision"], config["trainer"]["accelerator"]),
+        default_root_dir=str(folder),
+        logger=board,
+        callbacks=[*callbacks, *_checkpoints(config["monitor"], folder)],
+        max_epochs=-1,  # the budget ends training
+        check_val_every_n_epoch=None,
+        reload_dataloaders_every_n_epochs=1,  # epochs differ in their number of batches
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        inference_mode=False,  # validation exchanges weights that training goes on with
+    )
+
+
+def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
+    common: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
+    return [
+        ModelCheckpoint(filename="best", monitor=monitor["metric"], mode=monitor["mode"], **common),
+        ModelCheckpoint(filename="last", **common),
+    ]
+
+
+def _prepare(config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool) -> Tokenizers:
+    """Tokenizers; the first process learns them and writes the run folder, the others wait for that."""
+    record = folder / "config.yaml"
+    if resume or not first_process():
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not record.exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        sides = [Tokenizer((folder / "tokenizers" / f"{side}.model").read_bytes()) for side in ("source", "target")]
+        joint = sides[0].serialized == sides[1].serialized
+        return Tokenizers(sides[0], sides[0] if joint else sides[1])
+    tokenizers = instantiate(config["tokenizer"]).train(splits.train)
+    tokenizers.save(folder / "tokenizers")
+    record.write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+    return tokenizers
+
+
+def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:
+    if not last.is_file():
+        raise UserError(f"resume=true needs {last}, but there is none: the run stopped before its first validation.")
+    checkpoint = read_checkpoint(last)
+    module.budget.restore(checkpoint["seconds"])
+    if module.budget.spent(checkpoint["global_step"]) >= 1:
+        raise UserError(
+            f"The run has used up its budget ({module.budget}) at step {checkpoint['global_step']}: "
+            "raise budget.max_steps or budget.max_minutes to go on."
+        )
+
+
+def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float) -> dict[str, float]:
+    """Score the best checkpoint as scripts/evaluate.py would, write metrics.json, print the report."""
+    run = load_run(folder)
+    name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
+    evaluation = evaluate(
+        Translator(run.model, run.tokenizers, instantiate(config["decoding"])), examples, build_scores(config)
+    )
+    record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)}
+    (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
+    return evaluation.scores
+
+
+def quieten() -> None:
+    """Lightning's advertisements and its list of devices off; warnings stay."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

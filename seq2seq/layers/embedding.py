@@ -1,0 +1,75 @@
+"""Token ids to vectors."""
+
+from collections.abc import Sequence as Sequence_
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seq2seq.errors import UserError
+from seq2seq.layers.dropout import LockedDropout
+from seq2seq.layers.initialization import initialize_embedding
+from seq2seq.shapes import Ids, Sequence
+from seq2seq.symbols import PAD
+
+
+class Embedding(nn.Module):
+    """A table of vectors, and locked dropout on what it returns."""
+
+    def __init__(self, vocabulary_size: int, size: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocabulary_size, size, padding_idx=PAD)
+        initialize_embedding(self.table)
+        self.dropout = LockedDropout(dropout)
+
+    @property
+    def size(self) -> int:
+        return self.table.embedding_dim
+
+    @property
+    def vocabulary_size(self) -> int:
+        return self.table.num_embeddings
+
+    def forward(self, ids: Ids) -> Sequence:
+        return self.dropout(self.table(ids))
+
+
+class NGramEmbedding(nn.Module):
+    """Vectors of the n-grams around each token, summed (after Bojanowski et al. 2017).
+
+    A window (before, after) is the n-gram of that many tokens before and after each one, and has a table of its
+    own: one row per n-gram where `buckets` rows suffice for all, else rows shared by hashing (Weinberger et al.
+    2009). What lies outside the sentence counts as padding.
+    """
+
+    def __init__(
+        self, vocabulary_size: int, size: int, *, windows: Sequence_[tuple[int, int]], buckets: int = 50_000
+    ) -> None:
+        super().__init__()
+        if buckets < 1:
+            raise UserError(f"ngrams.buckets must be at least 1, but is {buckets}.")
+        self.vocabulary_size = vocabulary_size
+        self.windows = [_window(*window) for window in windows]
+        self.tables = nn.ModuleList()
+        for before, after in self.windows:
+            table = nn.Embedding(min(buckets, vocabulary_size ** (before + after + 1)), size)
+            nn.init.normal_(table.weight, std=0.5 * size**-0.5)
+            self.tables.append(table)
+
+    def forward(self, ids: Ids) -> Sequence:
+        vectors = [table(self._rows(ids, *w, table.num_embeddings)) for w, table in zip(self.windows, self.tables)]
+        return torch.stack(vectors).sum(0)
+
+    def _rows(self, ids: Ids, before: int, after: int, rows: int) -> Tensor:
+        """The n-gram at each token, read as a number in base vocabulary_size, modulo the table's rows."""
+        padded = functional.pad(ids, (before, after), value=PAD)
+        number = torch.zeros_like(ids)
+        for offset in range(before + after + 1):
+            number = (number * self.vocabulary_size + padded[:, offset : offset + ids.shape[1]]) % rows
+        return number
+
+
+def _window(before: int, after: int) -> tuple[int, int]:
+    if before < 0 or after < 0 or before + after == 0:
+        raise UserError(f"A window of ngrams must cover at least one neighbour, but is [{before}, {after}].")
+    return before, after

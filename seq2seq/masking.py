@@ -1,0 +1,53 @@
+"""Lengths, masks (True where there is a token) and operations that respect them."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seq2seq.shapes import Lengths, Sequence, TimeMask, Vectors
+
+
+def length_mask(lengths: Lengths, size: int) -> TimeMask:
+    """True at the first `lengths[i]` of `size` positions."""
+    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
+
+
+def masked_softmax(
+    scores: Float[Tensor, "batch target source"], mask: Bool[Tensor, "batch source"]
+) -> Float[Tensor, "batch target source"]:
+    """Softmax over the source in float32 (or better), exactly 0 on padding."""
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return scores.masked_fill(~mask.unsqueeze(1), float("-inf")).softmax(-1)
+
+
+def last_within(values: Sequence, lengths: Lengths) -> Vectors:
+    """The vector at `length - 1` of every sequence."""
+    return values[torch.arange(len(values), device=values.device), lengths - 1]
+
+
+def reversal(lengths: Lengths, size: int) -> Int[Tensor, " rows"]:
+    """Row numbers of a flattened batch with every sequence reversed within its length; padding stays."""
+    positions = torch.arange(size, device=lengths.device)
+    mirrored = lengths.unsqueeze(1) - 1 - positions
+    mirrored = torch.where(mirrored < 0, positions, mirrored)
+    starts = torch.arange(len(lengths), device=lengths.device).unsqueeze(1) * size
+    return (starts + mirrored).flatten()
+
+
+class _PermuteRows(torch.autograd.Function):
+    """Rows reordered by a permutation that is its own inverse, so the gradient takes the same fast path."""
+
+    @staticmethod
+    def forward(ctx, rows: Tensor, permutation: Tensor) -> Tensor:
+        ctx.save_for_backward(permutation)
+        return rows.index_select(0, permutation)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        (permutation,) = ctx.saved_tensors
+        return gradient.index_select(0, permutation), None
+
+
+def reverse_within(values: Sequence, permutation: Int[Tensor, " rows"]) -> Sequence:
+    """Every sequence reversed within its length, by the permutation that `reversal` made."""
+    return _PermuteRows.apply(values.reshape(-1, values.shape[-1]), permutation).view(values.shape)

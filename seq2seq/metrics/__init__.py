@@ -1,0 +1,1 @@
+"""Scores of hypotheses against references, as torchmetrics with sum states."""

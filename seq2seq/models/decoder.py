@@ -1,0 +1,250 @@
+"""Target prefix and memory to features of the next token: one step, or a whole target at once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from seq2seq.errors import UserError
+from seq2seq.layers.attention.attention import Attention, Memory
+from seq2seq.layers.dropout import LockedDropout
+from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.initialization import linear
+from seq2seq.layers.recurrent.cells import Cell, LSTMState
+from seq2seq.shapes import (
+    AttentionWeights,
+    Context,
+    Features,
+    Sequence,
+    SourceMask,
+    TargetIds,
+    TokenIds,
+    Values,
+    Vectors,
+)
+
+States = tuple[LSTMState, ...]
+
+
+class Decoder(nn.Module, ABC):
+    """An attention decoder; `unroll` gives what repeated `step` gives."""
+
+    # Whether `unroll` costs one kernel call per layer, because no context enters the recurrence that finds it.
+    whole_target: ClassVar[bool] = True
+    hidden_size: int
+    num_layers: int
+    feature_size: int
+
+    @abstractmethod
+    def remember(self, values: Values, mask: SourceMask) -> Memory:
+        """What `step` and `unroll` attend to."""
+
+    @abstractmethod
+    def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
+        """Features of one next token; the target axis has length 1."""
+
+    @abstractmethod
+    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
+        """Features of the token after each of `ids`."""
+
+
+class Readout(nn.Module):
+    """features = tanh(W [hidden; context]) (Luong et al. 2015, eq. 5), with locked dropout."""
+
+    def __init__(self, hidden_size: int, memory_size: int, feature_size: int, *, dropout: float) -> None:
+        super().__init__()
+        self.projection = linear(hidden_size + memory_size, feature_size)
+        self.dropout = LockedDropout(dropout)
+
+    def forward(self, hidden: Sequence, context: Sequence) -> Features:
+        return self.dropout(self.projection(torch.cat([hidden, context], -1)).tanh())
+
+
+def advance(cell: Cell, inputs: Sequence, state: LSTMState) -> tuple[Sequence, LSTMState]:
+    """One step of a cell on a sequence of length 1."""
+    state, _ = cell(cell.project(inputs.squeeze(1)), state)
+    return state.hidden.unsqueeze(1), state
+
+
+class LuongDecoder(Decoder):
+    """Recurrent layers, then attention from the top one (Luong et al. 2015, without input feeding).
+
+    The context never enters the recurrence, so a whole target takes one kernel call per layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        embedding: Embedding,
+        memory_size: int,
+        hidden_size: int,
+        feature_size: int,
+        cell: Callable[[int, int], Cell],
+        attention: Callable[..., Attention],
+        num_layers: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
+        self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
+        self.embedding = embedding
+        sizes = [embedding.size, *[hidden_size] * (num_layers - 1)]
+        self.cells = nn.ModuleList(cell(size, hidden_size) for size in sizes)
+        self.attention = attention(query_size=hidden_size, memory_size=memory_size)
+        self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
+        self.dropout = LockedDropout(dropout)
+
+    def remember(self, values: Values, mask: SourceMask) -> Memory:
+        return self.attention.remember(values, mask)
+
+    def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
+        hidden, stepped = self.embedding(ids.unsqueeze(1)), []
+        for cell, state in zip(self.cells, states, strict=True):
+            hidden, state = advance(cell, hidden, state)
+            hidden = self.dropout(hidden)
+            stepped.append(state)
+        context, weights = self.attention(hidden, memory)
+        return self.readout(hidden, context), weights, tuple(stepped)
+
+    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
+        hidden = self.embedding(ids)
+        for cell, state in zip(self.cells, states, strict=True):
+            hidden = self.dropout(cell.unroll(hidden, state))
+        context, weights = self.attention(hidden, memory)
+        return self.readout(hidden, context), weights
+
+
+class GNMTDecoder(Decoder):
+    """The bottom layer attends; its context joins every upper layer's input at the same step.
+
+    After Wu et al. 2016 as in NVIDIA's GNMT v2: residual from the third layer on, and no loop over time.
+    """
+
+    def __init__(
+        self,
+        *,
+        embedding: Embedding,
+        memory_size: int,
+        hidden_size: int,
+        feature_size: int,
+        cell: Callable[[int, int], Cell],
+        attention: Callable[..., Attention],
+        num_layers: int = 2,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if num_layers < 2:
+            raise UserError(f"num_layers of a gnmt decoder must be at least 2, but is {num_layers}.")
+        self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
+        self.embedding = embedding
+        self.bottom = cell(embedding.size, hidden_size)
+        self.upper = nn.ModuleList(cell(hidden_size + memory_size, hidden_size) for _ in range(num_layers - 1))
+        self.attention = attention(query_size=hidden_size, memory_size=memory_size)
+        self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
+        self.dropout = LockedDropout(dropout)
+
+    def remember(self, values: Values, mask: SourceMask) -> Memory:
+        return self.attention.remember(values, mask)
+
+    def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
+        bottom, first = advance(self.bottom, self.embedding(ids.unsqueeze(1)), states[0])
+        stepped = [first]
+
+        def run(cell: Cell, inputs: Sequence, state: LSTMState) -> Sequence:
+            outputs, state = advance(cell, inputs, state)
+            stepped.append(state)
+            return outputs
+
+        features, weights = self._climb(bottom, memory, states, run)
+        return features, weights, tuple(stepped)
+
+    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
+        bottom = self.bottom.unroll(self.embedding(ids), states[0])
+        return self._climb(bottom, memory, states, lambda cell, inputs, state: cell.unroll(inputs, state))
+
+    def _climb(
+        self,
+        bottom: Sequence,
+        memory: Memory,
+        states: States,
+        run: Callable[[Cell, Sequence, LSTMState], Sequence],
+    ) -> tuple[Features, AttentionWeights]:
+        """From the bottom layer's outputs to features; `run` is one step or all of them."""
+        hidden = self.dropout(bottom)
+        context, weights = self.attention(hidden, memory)
+        for depth, (cell, state) in enumerate(zip(self.upper, states[1:], strict=True)):
+            outputs = self.dropout(run(cell, torch.cat([hidden, context], -1), state))
+            hidden = outputs + hidden if depth > 0 else outputs
+        return self.readout(hidden, context), weights
+
+
+class BahdanauDecoder(Decoder):
+    """The context found by the previous state feeds the next step (Bahdanau et al. 2015, with LSTM cells).
+
+    Input feeding makes every step wait for the one before, so `unroll` loops; what does not depend on
+    the context is projected for all steps at once.
+    """
+
+    whole_target = False
+
+    def __init__(
+        self,
+        *,
+        embedding: Embedding,
+        memory_size: int,
+        hidden_size: int,
+        feature_size: int,
+        cell: Callable[[int, int], Cell],
+        attention: Callable[..., Attention],
+        num_layers: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
+        self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
+        self.embedding = embedding
+        sizes = [embedding.size, *[hidden_size] * (num_layers - 1)]
+        self.cells = nn.ModuleList(cell(size, hidden_size) for size in sizes)
+        self.attention = attention(query_size=hidden_size, memory_size=memory_size)
+        # The bottom cell's input is [embedding; context]; the two parts of its matrix live apart.
+        self.feed = linear(memory_size, self.cells[0].projected_size, bias=False)
+        self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
+        self.dropout = LockedDropout(dropout)
+
+    def remember(self, values: Values, mask: SourceMask) -> Memory:
+        return self.attention.remember(values, mask)
+
+    def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
+        (hidden, context, weights), states = self._run(ids.unsqueeze(1), memory, states)
+        return self.readout(hidden, context), weights, states
+
+    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
+        (hidden, context, weights), _ = self._run(ids, memory, states)
+        return self.readout(hidden, context), weights
+
+    def _run(
+        self, ids: TargetIds, memory: Memory, states: States
+    ) -> tuple[tuple[Sequence, Context, AttentionWeights], States]:
+        """The loop over time: top hidden states, contexts and weights of all steps, and the last states."""
+        projected = self.cells[0].project(self.embedding(ids))
+        masks = [self.dropout.mask(state.hidden) for state in states]
+        steps = []
+        for now in projected.unbind(1):
+            context, weights = self.attention(states[-1].hidden.unsqueeze(1), memory)
+            hidden, states = self._climb(now + self.feed(context.squeeze(1)), states, masks)
+            steps.append((hidden.unsqueeze(1), context, weights))
+        hidden, context, weights = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
+        return (hidden, context, weights), states
+
+    def _climb(self, projected: Vectors, states: States, masks: list[Vectors]) -> tuple[Vectors, States]:
+        """One step of all layers, from the bottom cell's projected input to the top's output."""
+        hidden, stepped = projected, []
+        for depth, (cell, state, mask) in enumerate(zip(self.cells, states, masks, strict=True)):
+            state, _ = cell(hidden if depth == 0 else cell.project(hidden), state)
+            stepped.append(state)
+            hidden = state.hidden * mask
+        return hidden, tuple(stepped)

@@ -1,0 +1,24 @@
+"""Named tensor types: the one place a recurring shape is named. The batch is axis 0 everywhere."""
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Ids = Int[Tensor, "batch time"]
+SourceIds = Int[Tensor, "batch source"]
+TargetIds = Int[Tensor, "batch target"]
+TokenIds = Int[Tensor, " batch"]
+Lengths = Int[Tensor, " batch"]
+
+TimeMask = Bool[Tensor, "batch time"]
+SourceMask = Bool[Tensor, "batch source"]
+
+Sequence = Float[Tensor, "batch time size"]
+Vectors = Float[Tensor, "batch size"]
+
+Values = Float[Tensor, "batch source memory"]
+Keys = Float[Tensor, "batch source key"]
+Query = Float[Tensor, "batch target query"]
+Context = Float[Tensor, "batch target memory"]
+AttentionWeights = Float[Tensor, "batch target source"]
+Features = Float[Tensor, "batch target feature"]
+Logits = Float[Tensor, "batch vocabulary"]

@@ -1,0 +1,6 @@
+"""The reserved token ids, the same in every vocabulary."""
+
+PAD = 0
+UNK = 1
+BOS = 2
+EOS = 3

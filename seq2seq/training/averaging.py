@@ -1,0 +1,62 @@
+"""The exponential moving average of a model's weights."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from seq2seq.errors import UserError
+
+
+class WeightAverage:
+    """average <- d average + (1 - d) weights, with d = min(decay, (1 + n) / (10 + n)) at update n.
+
+    Polyak & Juditsky 1992, with the short memory at the start that TensorFlow's implementation introduced.
+    A decay of 0 keeps the weights themselves.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        if not 0 <= decay < 1:
+            raise UserError(f"averaging.decay must be at least 0 and below 1, but is {decay}.")
+        self.model = model
+        self.decay = decay
+        self.updates = 0
+        self.weights: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the model's present weights."""
+        present = dict(self.model.named_parameters())
+        if not self.weights:
+            self.weights = {name: weight.detach().clone() for name, weight in present.items()}
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates)) if self.decay else 0.0
+        self.updates += 1
+        mine = [self.weights[name] for name in present]
+        torch._foreach_lerp_(mine, [weight.detach() for weight in present.values()], 1 - decay)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The model holds the average inside, and its own weights again outside."""
+        if not self.weights:
+            yield
+            return
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
+    @torch.no_grad()
+    def _exchange(self) -> None:
+        for name, weight in self.model.named_parameters():
+            weight.data, self.weights[name] = self.weights[name], weight.data
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Weights to use the model with, as the model's own state dict."""
+        with self.applied():
+            return {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+
+    def load_state_dict(self, state: dict[str, Tensor], updates: int) -> None:
+        self.updates = updates
+        self.weights = {name: state[name].clone() for name, _ in self.model.named_parameters()}

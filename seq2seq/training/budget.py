@@ -1,0 +1,41 @@
+"""How long to train: a number of steps, a time, or whichever ends first."""
+
+import time
+
+from seq2seq.errors import UserError
+
+
+class Budget:
+    """Counts steps and minutes, over interruptions too. Raises UserError if neither limit is set."""
+
+    def __init__(self, *, max_steps: int | None = None, max_minutes: float | None = None) -> None:
+        if max_steps is None and max_minutes is None:
+            raise UserError("budget.max_steps or budget.max_minutes must be set, but both are null.")
+        for name, limit in (("max_steps", max_steps), ("max_minutes", max_minutes)):
+            if limit is not None and limit <= 0:
+                raise UserError(f"budget.{name} must be above 0, but is {limit}.")
+        self.max_steps, self.max_minutes = max_steps, max_minutes
+        self._earlier = 0.0  # seconds trained before the last interruption
+        self._started: float | None = None
+
+    def start(self) -> None:
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds trained so far."""
+        return self._earlier + (0.0 if self._started is None else time.monotonic() - self._started)
+
+    def restore(self, seconds: float) -> None:
+        """Take up a count that an interrupted run left."""
+        self._earlier = seconds
+
+    def spent(self, step: int) -> float:
+        """Share of the budget that `step` steps and the time so far have used, in [0, 1]."""
+        by_steps = step / self.max_steps if self.max_steps else 0.0
+        by_time = self.seconds / (60 * self.max_minutes) if self.max_minutes else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    def __str__(self) -> str:
+        limits = [f"max_steps={self.max_steps}"] if self.max_steps else []
+        return ", ".join(limits + ([f"max_minutes={self.max_minutes:g}"] if self.max_minutes else []))

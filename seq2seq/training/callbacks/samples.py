@@ -1,0 +1,50 @@
+"""What the model says to a few dev sentences, and where it looked."""
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.interpretation.plots import attention_figure
+from seq2seq.symbols import BOS
+from seq2seq.training.module import Seq2SeqModule
+
+
+class Samples(lightning.Callback):
+    """At every validation, the first `count` dev examples as text and their attention as pictures in TensorBoard."""
+
+    def __init__(self, *, count: int = 4) -> None:
+        self.count = count
+
+    @torch.no_grad()
+    def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: Seq2SeqModule) -> None:
+        loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        if not trainer.is_global_zero or not loggers:
+            return
+        examples = [example for example in pl_module.dev_examples if example.source.strip()][: self.count]
+        hypotheses = pl_module.translator.hypotheses([example.source for example in examples])
+        texts = pl_module.translator.tokenizers.target.decode([hypothesis.ids for hypothesis in hypotheses])
+        rows = [
+            f"| {_cell(example.source)} | {_cell(text)} | {_cell(' / '.join(example.targets))} |"
+            for example, text in zip(examples, texts, strict=True)
+        ]
+        table = "\n".join(["| source | output | reference |", "|---|---|---|", *rows])
+        for board in (logger.experiment for logger in loggers):
+            board.add_text("dev/samples", table, trainer.global_step)
+            for number, (example, hypothesis) in enumerate(zip(examples, hypotheses, strict=True)):
+                figure = self._attention(pl_module, example.source, hypothesis.ids)
+                board.add_figure(f"dev/attention/{number}", figure, trainer.global_step)
+
+    def _attention(self, module: Seq2SeqModule, text: str, ids: list[int]):
+        tokenizers = module.translator.tokenizers
+        encoded = tokenizers.source.encode([text])
+        source, lengths = TokenSequences.of(encoded).rows(torch.tensor([0]), end=True)
+        target = torch.tensor([[BOS, *ids]])
+        _, weights = module.model(*(tensor.to(module.device) for tensor in (source, lengths, target)))
+        return attention_figure(
+            weights[0], [*tokenizers.source.pieces(encoded[0]), "</s>"], [*tokenizers.target.pieces(ids), "</s>"]
+        )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

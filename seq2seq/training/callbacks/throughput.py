@@ -1,0 +1,44 @@
+"""How fast training goes."""
+
+import time
+from typing import Any
+
+import pytorch_lightning as lightning
+
+from seq2seq.data.batch import Batch
+from seq2seq.symbols import PAD
+
+
+class Throughput(lightning.Callback):
+    """Logs target tokens per second over all processes, and the share of batches that is not padding.
+
+    Time in validation does not count.
+    """
+
+    def __init__(self) -> None:
+        self.tokens, self.seconds = 0.0, 0.0
+        self._since = 0.0
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Batch, batch_idx: int) -> None:
+        if not self.tokens:
+            self._since = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        self.tokens += batch.step_tokens
+        if trainer.global_step % trainer.log_every_n_steps:
+            return
+        self.seconds = time.monotonic() - self._since
+        pl_module.log("train/target_tokens_per_second", self.tokens / self.seconds)
+        pl_module.log("train/padding_efficiency", padding_efficiency(batch))
+        self.tokens = 0.0
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.tokens = 0.0
+
+
+def padding_efficiency(batch: Batch) -> float:
+    """Tokens over positions, both sides together."""
+    tokens = int(batch.source_lengths.sum()) + int((batch.target_outputs != PAD).sum())
+    return tokens / (batch.source.numel() + batch.target_outputs.numel())
