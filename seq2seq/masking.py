@@ -1,5 +1,7 @@
 """Lengths, masks (True where there is a token) and operations that respect them."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -38,12 +40,12 @@ class _PermuteRows(torch.autograd.Function):
     """Rows reordered by a permutation that is its own inverse, so the gradient takes the same fast path."""
 
     @staticmethod
-    def forward(ctx, rows: Tensor, permutation: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, permutation: Tensor) -> Tensor:
         ctx.save_for_backward(permutation)
         return rows.index_select(0, permutation)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (permutation,) = ctx.saved_tensors
         return gradient.index_select(0, permutation), None
 

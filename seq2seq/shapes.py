@@ -13,6 +13,8 @@ TimeMask = Bool[Tensor, "batch time"]
 SourceMask = Bool[Tensor, "batch source"]
 
 Sequence = Float[Tensor, "batch time size"]
+Inputs = Float[Tensor, "batch time input"]
+Outputs = Float[Tensor, "batch time hidden"]
 Vectors = Float[Tensor, "batch size"]
 
 Values = Float[Tensor, "batch source memory"]

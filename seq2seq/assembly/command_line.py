@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seq2seq.errors import UserError
@@ -86,12 +87,13 @@ def _known_keys() -> list[str]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose(Path(sys.argv[0]).stem)
     groups = [str(folder.relative_to(CONF)) for folder in CONF.rglob("*") if folder.is_dir()]
-    return [*_keys(config), *groups]
+    keys = _keys(cast(dict[Any, Any], OmegaConf.to_container(config)))
+    return [*keys, *groups]
 
 
-def _keys(config: DictConfig, prefix: str = "") -> list[str]:
+def _keys(config: dict[Any, Any], prefix: str = "") -> list[str]:
     found = []
-    for key, value in OmegaConf.to_container(config, resolve=False).items() if not prefix else config.items():
+    for key, value in config.items():
         found.append(f"{prefix}{key}")
         if isinstance(value, dict):
             found += _keys(value, f"{prefix}{key}.")

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
@@ -15,13 +15,20 @@ _CONTROL = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 _TOWER = BeartypeConf(is_pep484_tower=True)  # an int is a float where a float is wanted
 
 
+def plain(config: Any) -> dict[str, Any]:
+    """A config in plain types, every reference resolved. Raises OmegaConf's error at a value that is missing."""
+    container = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return {str(key): value for key, value in cast(dict[str, Any], container).items()}
+
+
 def resolve(config: DictConfig) -> dict[str, Any]:
     """A script's config in plain types, resolved, without what concerns one invocation alone.
 
     `model.cell`, `attention` and `ngrams` are choices that encoder and decoder refer to; they have been copied there.
     """
-    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    resolved = {str(key): value for key, value in plain.items() if key not in ("run_dir", "resume")}
+    resolved = plain(config)
+    for key in ("run_dir", "resume"):
+        resolved.pop(key, None)
     for shared in ("cell", "attention", "ngrams"):
         resolved["model"].pop(shared, None)
     return resolved
@@ -39,9 +46,10 @@ def check(config: Mapping[str, Any], path: str = "") -> None:
             if parameter is None:
                 if open_ended:
                     continue
-                raise UserError(f"{name}.{key} is not an option of {node['_target_']}: it takes "
-                                f"{', '.join(signature.parameters)}.")
-            _check_type(f"{name}.{key}", value, parameter.annotation)
+                raise UserError(
+                    f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(signature.parameters)}."
+                )
+            check_type(f"{name}.{key}", value, parameter.annotation)
 
 
 def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -56,7 +64,8 @@ def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any
             yield from targets(value, f"{path}[{index}]")
 
 
-def _check_type(name: str, value: Any, annotation: Any) -> None:
+def check_type(name: str, value: Any, annotation: Any) -> None:
+    """Raises UserError if a value is of another type than declared; a node's own value is not looked at."""
     if isinstance(value, Mapping) or annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return
     forms = [value, _as_tuple(value)]  # YAML has no tuples

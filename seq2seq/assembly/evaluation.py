@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from seq2seq.assembly.contract import check
-from seq2seq.assembly.run import load_run, pick_device
+from seq2seq.assembly.contract import check, plain
+from seq2seq.assembly.run import load_run, pick_device, refuse_foreign_code
 from seq2seq.data.corpora.tsv import read_tsv
 from seq2seq.data.examples import Example, Splits
 from seq2seq.decoding.translator import Translator
@@ -39,14 +39,15 @@ class Evaluation:
 
 def evaluate_run(config: DictConfig) -> dict[str, Any]:
     """The report of a config with `run`, and `file` or `split`."""
-    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    check(plain)
+    options = plain(config)
+    check(options)
     torch.set_flush_denormal(True)
-    device = pick_device(plain["device"])
-    run = load_run(plain["run"], device)
-    name, examples = _examples(run.config, plain["file"], plain["split"])
-    search = instantiate(plain["decoding"])
-    translator = Translator(run.model, run.tokenizers, search, batch_size=plain["batch_size"], device=device)
+    device = pick_device(options["device"])
+    run = load_run(options["run"], device)
+    refuse_foreign_code(run.config, "data", "metrics")
+    name, examples = _examples(run.config, options["file"], options["split"])
+    search = instantiate(options["decoding"])
+    translator = Translator(run.model, run.tokenizers, search, batch_size=options["batch_size"], device=device)
     return {"data": name, **evaluate(translator, examples, build_scores(run.config)).report(), "step": run.step}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from seq2seq.data.examples import Example
 
@@ -27,7 +28,7 @@ def print_report(
     stride = max(1, len(examples) // _SAMPLES)
     for example, hypothesis in list(zip(examples, hypotheses, strict=True))[::stride][:_SAMPLES]:
         right = "ok" if hypothesis in example.targets else ""
-        samples.add_row(*(_escape(text) for text in (example.source, hypothesis, " / ".join(example.targets))), right)
+        samples.add_row(*(Text(text) for text in (example.source, hypothesis, " / ".join(example.targets))), right)
     console.print(samples, scores)
     minutes = record["training_seconds"] / 60
     print(f"best checkpoint: step {record['step']}; trained {minutes:.1f} minutes; run folder: {folder}\n")
@@ -35,7 +36,3 @@ def print_report(
     print(f"  python {scripts}/translate.py run={folder} < input.txt")
     print(f"  tensorboard --logdir {folder}")
     print(f"  python {scripts}/evaluate.py run={folder}")
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", "\\[")

@@ -1,5 +1,6 @@
 """A run folder, or a checkpoint, back to a model and its tokenizers."""
 
+import importlib
 import pickle
 import zipfile
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import torch
 from hydra.utils import instantiate
 
 from seq2seq.assembly.contract import targets
-from seq2seq.data.tokenizers import Tokenizer, Tokenizers
+from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 
@@ -71,22 +72,32 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
     """A model with its averaged weights, in evaluation mode."""
     checkpoint = read_checkpoint(find_checkpoint(path))
-    _refuse_foreign_code(checkpoint["config"])
+    refuse_foreign_code(checkpoint["config"], "model")
     sides = {side: bytes(data.numpy()) for side, data in checkpoint["tokenizers"].items()}
-    source = Tokenizer(sides["source"])
-    joint = sides["source"] == sides["target"]
-    tokenizers = Tokenizers(source, source if joint else Tokenizer(sides["target"]))
+    tokenizers = Tokenizers.of(sides["source"], sides["target"])
     model = build_model(checkpoint["config"], tokenizers)
     model.load_state_dict(checkpoint["weights"])
     return Run(model.eval().to(device), tokenizers, checkpoint["config"], checkpoint["global_step"])
 
 
-def _refuse_foreign_code(config: dict[str, Any]) -> None:
-    """A checkpoint may come from anywhere; what using it builds must come from this package."""
-    for part in ("model", "data", "metrics"):
+def refuse_foreign_code(config: dict[str, Any], *parts: str) -> None:
+    """A checkpoint may come from anywhere; what using it builds must be classes of this package."""
+    for part in parts:
         for name, node in targets(config[part], part):
-            if not node["_target_"].startswith("seq2seq."):
+            if not _is_ours(node["_target_"]):
                 raise UserError(f"{name} must be built by seq2seq, but its _target_ is {node['_target_']!r}.")
+
+
+def _is_ours(target: str) -> bool:
+    """Whether it names a class where this package defines it, not something that a module of ours imports."""
+    module, _, name = target.rpartition(".")
+    if not module.startswith("seq2seq."):
+        return False
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return False
+    return isinstance(found, type) and found.__module__ == module
 
 
 def pick_device(name: str) -> torch.device:

@@ -8,7 +8,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.assembly.contract import resolve
+from seq2seq.assembly.command_line import CONF
+from seq2seq.assembly.contract import plain, resolve
 from seq2seq.errors import UserError
 
 # Processes that Lightning starts for one run share its folder through this variable; their clocks may differ.
@@ -54,7 +55,8 @@ def _stored(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
         key, _, value = override.partition("=")
         if key in ("run_dir", "resume"):
             continue
-        if OmegaConf.is_dict(OmegaConf.select(stored, key.lstrip("+~").replace("/", "."))) or "/" in key:
+        name = key.lstrip("+~")
+        if (CONF / name).is_dir() or OmegaConf.is_dict(OmegaConf.select(stored, name)):
             raise UserError(f"resume=true continues the run as it was: {override} would replace a whole part of it.")
         stored = OmegaConf.merge(stored, OmegaConf.from_dotlist([f"{key}={value}"]))
-    return {str(key): value for key, value in OmegaConf.to_container(stored, resolve=True).items()}
+    return plain(stored)

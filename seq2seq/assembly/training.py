@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,16 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from seq2seq.assembly.contract import check
+from seq2seq.assembly.contract import check, check_type
 from seq2seq.assembly.evaluation import build_scores, evaluate
 from seq2seq.assembly.report import print_report
 from seq2seq.assembly.run import build_model, load_run, read_checkpoint, saved_with
 from seq2seq.assembly.run_folder import first_process
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
-from seq2seq.data.tokenizers import Tokenizer, Tokenizers
+from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.translator import Translator
 from seq2seq.errors import UserError
 from seq2seq.training.module import Seq2SeqModule
@@ -38,24 +40,49 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     lightning.seed_everything(config["seed"], verbose=False)
     quieten()
     splits = instantiate(config["data"]).load()
-    tokenizers = _prepare(config, splits, folder, resume=resume)
+    tokenizers = _tokenizers(config, splits, folder, resume=resume)
     data = instantiate(config["batches"])(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
+    _check_monitor(config)
     trainer = build_trainer(config, folder)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
         _refuse_if_done(module, last)
+    elif first_process():  # nothing is written before all mistakes that can be found have been
+        tokenizers.save(folder / "tokenizers")
+        (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+    for board in _boards(trainer):
+        board.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(config)}```")
     started = time.monotonic()
-    trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    return _finish(config, splits, folder, time.monotonic() - started) if trainer.is_global_zero else {}
+    _fit(trainer, module, data, last, resume=resume)
+    if not trainer.is_global_zero:
+        return {}
+    record = _finish(config, splits, folder, time.monotonic() - started)
+    for board in _boards(trainer):
+        board.log_hyperparams(_hyperparameters(config), _named(record))
+        board.finalize("success")
+    return record["scores"]
+
+
+def _fit(
+    trainer: lightning.Trainer, module: Seq2SeqModule, data: Seq2SeqDataModule, last: Path, *, resume: bool
+) -> None:
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None)
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        # Lightning turned Ctrl-C into an exit of its own, without a word on what is kept.
+        kept = f"continue with run_dir={last.parents[1]} resume=true" if last.exists() else "no checkpoint was due yet"
+        logger.warning("interrupted at step %d; %s", trainer.global_step, kept)
+        raise KeyboardInterrupt from None
 
 
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
     """Model, objective, optimisation and scores of a config."""
     model = build_model(config, data.tokenizers)
-    sampling = config["scheduled_sampling"]
+    sampling, decay = config["scheduled_sampling"], config["averaging"]["decay"]
+    check_type("averaging.decay", decay, float)
     return Seq2SeqModule(
         model=model,
         translator=Translator(model, data.tokenizers, instantiate(config["decoding"])),
@@ -65,7 +92,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
         schedule=instantiate(config["schedule"]),
         scheduled_sampling=instantiate(sampling) if sampling else None,
         budget=instantiate(config["budget"]),
-        average_decay=config["averaging"]["decay"],
+        average_decay=decay,
         scores=build_scores(config),
         saved_with=saved_with(config, data.tokenizers),
         seed=config["seed"],
@@ -75,24 +102,39 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
 def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     """Lightning's trainer; what a run always needs is set here, the rest in conf/trainer."""
     board = instantiate(config["logger"])(save_dir=str(folder)) if config["logger"] else False
-    if isinstance(board, TensorBoardLogger):
-        board.log_hyperparams({key: value for key, value in _flat(config).items() if not key.endswith("_target_")})
-        board.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(config)}```")
     callbacks = [instantiate(node) for node in config["callbacks"].values() if node]
-    return instantiate(config["trainer"])(
-        precision=resolve_precision(config["precision"], config["trainer"]["accelerator"]),
-        default_root_dir=str(folder),
-        logger=board,
-        callbacks=[*callbacks, *_checkpoints(config["monitor"], folder)],
-        max_epochs=-1,  # the budget ends training
-        check_val_every_n_epoch=None,
-        reload_dataloaders_every_n_epochs=1,  # epochs differ in their number of batches
-        num_sanity_val_steps=0,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        inference_mode=False,  # validation exchanges weights that training goes on with
-    )
+    precision = resolve_precision(config["precision"], config["trainer"]["accelerator"])
+    try:
+        return instantiate(config["trainer"])(
+            precision=precision,
+            default_root_dir=str(folder),
+            logger=board,
+            callbacks=[*callbacks, *_checkpoints(config["monitor"], folder)],
+            max_epochs=-1,  # the budget ends training
+            check_val_every_n_epoch=None,
+            reload_dataloaders_every_n_epochs=1,  # epochs differ in their number of batches
+            num_sanity_val_steps=0,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            inference_mode=False,  # validation exchanges weights that training goes on with
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise UserError(f"The trainer cannot be built: {' '.join(str(error).split())}") from error
+
+
+def _boards(trainer: lightning.Trainer) -> list[TensorBoardLogger]:
+    return [board for board in trainer.loggers if isinstance(board, TensorBoardLogger)]
+
+
+def _check_monitor(config: dict[str, Any]) -> None:
+    """Lightning would miss the metric at the first validation only."""
+    known, metric = ["dev/loss"], config["monitor"]["metric"]
+    for scores in build_scores(config).values():
+        scores.update(["a"], [["a"]])
+        known += [f"dev/{name}" for name in scores.compute()]
+    if metric not in known:
+        raise UserError(f"monitor.metric must be one of {', '.join(known)}, but is {metric!r}.")
 
 
 def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
@@ -103,20 +145,16 @@ def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
     ]
 
 
-def _prepare(config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool) -> Tokenizers:
-    """Tokenizers; the first process learns them and writes the run folder, the others wait for that."""
-    record = folder / "config.yaml"
-    if resume or not first_process():
-        deadline = time.monotonic() + _WAIT_SECONDS
-        while not record.exists() and time.monotonic() < deadline:
-            time.sleep(0.2)
-        sides = [Tokenizer((folder / "tokenizers" / f"{side}.model").read_bytes()) for side in ("source", "target")]
-        joint = sides[0].serialized == sides[1].serialized
-        return Tokenizers(sides[0], sides[0] if joint else sides[1])
-    tokenizers = instantiate(config["tokenizer"]).train(splits.train)
-    tokenizers.save(folder / "tokenizers")
-    record.write_text(OmegaConf.to_yaml(config), encoding="utf-8")
-    return tokenizers
+def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool) -> Tokenizers:
+    """Learnt by the first process; the others, and resumed runs, read what it wrote."""
+    if first_process() and not resume:
+        return instantiate(config["tokenizer"]).train(splits.train)
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while not (folder / "config.yaml").exists():  # written last
+        if time.monotonic() > deadline:
+            raise UserError(f"The first process has not written {folder}/config.yaml in {_WAIT_SECONDS} seconds.")
+        time.sleep(0.2)
+    return Tokenizers.load(folder / "tokenizers")
 
 
 def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:
@@ -131,7 +169,7 @@ def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:
         )
 
 
-def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float) -> dict[str, float]:
+def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float) -> dict[str, Any]:
     """Score the best checkpoint as scripts/evaluate.py would, write metrics.json, print the report."""
     run = load_run(folder)
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
@@ -141,16 +179,25 @@ def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)}
     (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
-    return evaluation.scores
+    return record
 
 
 def quieten() -> None:
-    """Lightning's advertisements and its list of devices off; warnings stay."""
+    """Lightning's advertisements and its list of devices off; warnings stay, but for one that users cannot mend."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")
 
 
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _named(record: dict[str, Any]) -> dict[str, float]:
+    return {f"{record['split']}/{name}": value for name, value in record["scores"].items()}
+
+
+def _hyperparameters(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys and plain values, for TensorBoard's table of runs."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        if isinstance(value, dict):
+            flat |= _hyperparameters(value, f"{prefix}{key}.")
+        elif not key.startswith("_"):
+            flat[f"{prefix}{key}"] = value
     return flat

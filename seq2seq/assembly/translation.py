@@ -6,9 +6,9 @@ from itertools import islice
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from seq2seq.assembly.contract import check
+from seq2seq.assembly.contract import check, plain
 from seq2seq.assembly.run import load_run, pick_device
 from seq2seq.decoding.translator import Translator
 from seq2seq.errors import UserError
@@ -18,13 +18,13 @@ logger = logging.getLogger(__name__)
 
 def build_translator(config: DictConfig) -> Translator:
     """The translator that a config with `run`, `decoding`, `device` and `batch_size` describes."""
-    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    check(plain)
+    options = plain(config)
+    check(options)
     torch.set_flush_denormal(True)
-    device = pick_device(plain["device"])
-    run = load_run(plain["run"], device)
-    search = instantiate(plain["decoding"])
-    return Translator(run.model, run.tokenizers, search, batch_size=plain["batch_size"], device=device)
+    device = pick_device(options["device"])
+    run = load_run(options["run"], device)
+    search = instantiate(options["decoding"])
+    return Translator(run.model, run.tokenizers, search, batch_size=options["batch_size"], device=device)
 
 
 def translate_lines(translator: Translator, lines: Iterable[bytes], *, buffer: int) -> Iterator[str]:

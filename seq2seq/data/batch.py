@@ -1,6 +1,7 @@
 """What one training step sees."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,10 +23,12 @@ class Batch:
     # Target tokens (EOS counted) that the loss is divided by: those of the whole step, over all processes.
     step_tokens: float
 
-    def to(self, device: torch.device, **options: bool) -> "Batch":
+    def to(self, device: torch.device, **options: Any) -> "Batch":
         """The same batch on a device; Lightning calls this."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Batch(**{k: v.to(device, **options) if isinstance(v, Tensor) else v for k, v in values.items()})
+        moved: dict[str, Any] = {
+            name: value.to(device, **options) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,7 @@ class TokenBudget:
             wider_source = max(width_source, int(source[row]))
             wider_target = max(width_target, int(target[row]))
             count = position - start + 1
-            if count > 1 and (
-                count > self.max_sentences or count * (wider_source + wider_target) > self.max_tokens
-            ):
+            if count > 1 and (count > self.max_sentences or count * (wider_source + wider_target) > self.max_tokens):
                 batches.append(order[start:position])
                 start, wider_source, wider_target = position, int(source[row]), int(target[row])
             width_source, width_target = wider_source, wider_target

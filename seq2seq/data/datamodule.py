@@ -72,15 +72,18 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         return PairSequences(*(TokenSequences.of([pair[side] for pair in kept]) for side in (0, 1)))
 
     def train_dataloader(self) -> "BatchLoader":
+        assert self.trainer is not None  # Lightning attaches it before it asks for batches
         return BatchLoader(self.train_pairs, self.train_plan, self.trainer)
 
     def val_dataloader(self) -> "BatchLoader":
+        assert self.trainer is not None
         return BatchLoader(self.dev_pairs, self.dev_plan, self.trainer, training=False)
 
 
 def plan(
     pairs: PairSequences, budget: TokenBudget, *, pool_batches: int = 100, shuffle: bool = True, seed: int = 1
 ) -> BatchPlan:
+    """The plan of tokenised pairs, with EOS counted on both sides."""
     return BatchPlan(
         pairs.source.lengths + 1,
         pairs.target.lengths + 1,

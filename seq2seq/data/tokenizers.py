@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sentencepiece
 
@@ -13,6 +14,7 @@ from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 
 KINDS = ("unigram", "bpe", "char", "word")
+_UNLIMITED = 2**22  # more words than any output layer can take
 
 
 class Tokenizer:
@@ -48,6 +50,16 @@ class Tokenizers:
 
     source: Tokenizer
     target: Tokenizer
+
+    @classmethod
+    def of(cls, source: bytes, target: bytes) -> "Tokenizers":
+        """From serialised models; equal ones are joint."""
+        first = Tokenizer(source)
+        return cls(first, first if source == target else Tokenizer(target))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Tokenizers":
+        return cls.of(*((folder / f"{side}.model").read_bytes() for side in ("source", "target")))
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,13 +112,17 @@ class TokenizerTrainer:
         if size is None and kind in ("unigram", "bpe"):
             raise UserError(f"tokenizer.{side}_size must be a number for kind {kind}, but is null.")
         # Pieces of a word model begin at spaces, so every word needs one before it; single characters do not.
-        options = {"use_all_vocab": True} if size is None else {"vocab_size": size}
+        # Not use_all_vocab where there is no size: character_coverage would do nothing.
+        options: dict[str, Any] = (
+            {"vocab_size": _UNLIMITED, "hard_vocab_limit": False} if size is None else {"vocab_size": size}
+        )
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=iter(lines),
                 model_writer=model,
                 model_type=kind,
+                # Pieces of a word model begin at spaces, so every word needs one before it; characters do not.
                 add_dummy_prefix=kind != "char",
                 character_coverage=self.character_coverage,
                 normalization_rule_name=self.normalization,

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from seq2seq.errors import UserError
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.stepper import Stepper, select
+from seq2seq.errors import UserError
 from seq2seq.shapes import Lengths, SourceIds
 from seq2seq.symbols import BOS, EOS, PAD
 
@@ -31,9 +31,7 @@ class GreedySearch:
         ids, scores = self._search(stepper, source, lengths, limits)
         return [_hypothesis(*row) for row in zip(ids.tolist(), scores.tolist(), strict=True)]
 
-    def _search(
-        self, stepper: Stepper, source: SourceIds, lengths: Lengths, limits: Lengths
-    ) -> tuple[Tensor, Tensor]:
+    def _search(self, stepper: Stepper, source: SourceIds, lengths: Lengths, limits: Lengths) -> tuple[Tensor, Tensor]:
         """All chosen ids, PAD after the end, and summed log-probabilities."""
         steps = int(limits.max())
         chosen = source.new_full((len(source), steps), PAD)
@@ -41,13 +39,13 @@ class GreedySearch:
         rows = torch.arange(len(source), device=source.device)  # the sentences still in the batch
         alive = torch.ones_like(rows, dtype=torch.bool)
         previous = source.new_full((len(source),), BOS)
+        never = source.new_tensor([PAD, BOS])
         state = stepper.start(source, lengths)
         for position in range(steps):
             logits, _, state = stepper.step(previous, state)
             logits = logits.float()
             normalizer = logits.logsumexp(-1)
-            logits[:, [PAD, BOS]] = float("-inf")
-            best, previous = logits.max(-1)
+            best, previous = logits.index_fill(1, never, float("-inf")).max(-1)
             chosen[rows, position] = torch.where(alive, previous, PAD)
             scores[rows] += torch.where(alive, best - normalizer, 0.0)
             alive = alive & (previous != EOS) & (position + 1 < limits[rows])

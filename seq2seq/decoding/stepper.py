@@ -1,15 +1,15 @@
 """All that a search asks of a model."""
 
-from typing import Any, Protocol
-
-from torch.utils import _pytree as pytree
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Int
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from seq2seq.shapes import AttentionWeights, Lengths, Logits, SourceIds, TokenIds
 
 
+@runtime_checkable
 class Stepper(Protocol):
     """Start on a batch of sources, then score one next token at a time.
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from seq2seq.errors import UserError
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.stepper import Stepper
+from seq2seq.errors import UserError
 from seq2seq.shapes import Lengths, SourceIds
 
 Search = Callable[[Stepper, SourceIds, Lengths], list[Hypothesis]]
@@ -51,4 +51,6 @@ class Translator:
     def _batches(self, encoded: TokenSequences) -> Iterator[torch.Tensor]:
         """Rows with something in them, longest first, so that neighbours are of like length."""
         order = encoded.lengths.argsort(descending=True, stable=True)
-        yield from order[: int((encoded.lengths > 0).sum())].split(self.batch_size)
+        filled = order[: int((encoded.lengths > 0).sum())]
+        if len(filled):  # of nothing, split makes one empty part
+            yield from filled.split(self.batch_size)

@@ -7,9 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 
-def attention_figure(
-    weights: Float[Tensor, "target source"], source: Sequence[str], target: Sequence[str]
-) -> Figure:
+def attention_figure(weights: Float[Tensor, "target source"], source: Sequence[str], target: Sequence[str]) -> Figure:
     """Weights as a heat map: a row per target piece, a column per source piece."""
     figure = Figure(figsize=(1.5 + 0.35 * len(source), 1.2 + 0.3 * len(target)), layout="constrained")
     axes = figure.add_subplot()

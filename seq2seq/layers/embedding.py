@@ -43,21 +43,23 @@ class NGramEmbedding(nn.Module):
     """
 
     def __init__(
-        self, vocabulary_size: int, size: int, *, windows: Sequence_[tuple[int, int]], buckets: int = 50_000
+        self, vocabulary_size: int, size: int, *, windows: Sequence_[Sequence_[int]], buckets: int = 50_000
     ) -> None:
         super().__init__()
         if buckets < 1:
             raise UserError(f"ngrams.buckets must be at least 1, but is {buckets}.")
         self.vocabulary_size = vocabulary_size
-        self.windows = [_window(*window) for window in windows]
-        self.tables = nn.ModuleList()
-        for before, after in self.windows:
-            table = nn.Embedding(min(buckets, vocabulary_size ** (before + after + 1)), size)
-            nn.init.normal_(table.weight, std=0.5 * size**-0.5)
-            self.tables.append(table)
+        self.windows = [_window(window) for window in windows]
+        self.sizes = [min(buckets, vocabulary_size ** (sum(window) + 1)) for window in self.windows]
+        self.tables = nn.ModuleList(nn.Embedding(rows, size) for rows in self.sizes)
+        for weight in self.tables.parameters():
+            nn.init.normal_(weight, std=0.5 * size**-0.5)
 
     def forward(self, ids: Ids) -> Sequence:
-        vectors = [table(self._rows(ids, *w, table.num_embeddings)) for w, table in zip(self.windows, self.tables)]
+        vectors = [
+            table(self._rows(ids, *window, rows))
+            for window, rows, table in zip(self.windows, self.sizes, self.tables, strict=True)
+        ]
         return torch.stack(vectors).sum(0)
 
     def _rows(self, ids: Ids, before: int, after: int, rows: int) -> Tensor:
@@ -69,7 +71,9 @@ class NGramEmbedding(nn.Module):
         return number
 
 
-def _window(before: int, after: int) -> tuple[int, int]:
-    if before < 0 or after < 0 or before + after == 0:
-        raise UserError(f"A window of ngrams must cover at least one neighbour, but is [{before}, {after}].")
-    return before, after
+def _window(window: Sequence_[int]) -> tuple[int, int]:
+    if len(window) != 2 or min(window) < 0 or max(window) == 0:
+        raise UserError(
+            f"A window of ngrams must be [before, after] and cover at least one neighbour, but is {list(window)}."
+        )
+    return window[0], window[1]

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,8 +22,9 @@ class Output(nn.Module, ABC):
     def loss(
         self, features: Rows, targets: Int[Tensor, " rows"], *, label_smoothing: float = 0.0
     ) -> Float[Tensor, " rows"]:
-        """Cross-entropy of every row in nats, in float32."""
-        logits = self.logits(features).float()
+        """Cross-entropy of every row in nats, in float32 (or better)."""
+        logits = self.logits(features)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return functional.cross_entropy(logits, targets, label_smoothing=label_smoothing, reduction="none")
 
 

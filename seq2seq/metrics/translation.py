@@ -48,12 +48,12 @@ class TranslationScores(Scores):
 
 def _statistics(
     scorer: BLEU | CHRF | TER, hypotheses: Sequence[str], references: Sequence[Sequence[str]]
-) -> list[list[float]]:
+) -> list[list[int | float]]:
     """sacreBLEU wants reference streams: the first reference of each sentence, the second, ..., None where none."""
     streams = [list(stream) for stream in zip_longest(*references)]
     return scorer._extract_corpus_statistics(list(hypotheses), streams)
 
 
-def _numbers(total: Tensor) -> list[float]:
+def _numbers(total: Tensor) -> list[int | float]:
     """Counts as integers, which sacreBLEU prints and compares; TER's averaged lengths stay as they are."""
     return [int(value) if value == int(value) else value for value in total.tolist()]

@@ -12,12 +12,13 @@ from seq2seq.layers.attention.attention import Attention, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.initialization import linear
-from seq2seq.layers.recurrent.cells import Cell, LSTMState
+from seq2seq.layers.recurrent.cells import Cell, Cells, LSTMState, Projected
 from seq2seq.shapes import (
     AttentionWeights,
     Context,
     Features,
-    Sequence,
+    Inputs,
+    Outputs,
     SourceMask,
     TargetIds,
     TokenIds,
@@ -33,6 +34,7 @@ class Decoder(nn.Module, ABC):
 
     # Whether `unroll` costs one kernel call per layer, because no context enters the recurrence that finds it.
     whole_target: ClassVar[bool] = True
+    embedding: Embedding
     hidden_size: int
     num_layers: int
     feature_size: int
@@ -58,11 +60,11 @@ class Readout(nn.Module):
         self.projection = linear(hidden_size + memory_size, feature_size)
         self.dropout = LockedDropout(dropout)
 
-    def forward(self, hidden: Sequence, context: Sequence) -> Features:
+    def forward(self, hidden: Outputs, context: Context) -> Features:
         return self.dropout(self.projection(torch.cat([hidden, context], -1)).tanh())
 
 
-def advance(cell: Cell, inputs: Sequence, state: LSTMState) -> tuple[Sequence, LSTMState]:
+def advance(cell: Cell, inputs: Inputs, state: LSTMState) -> tuple[Outputs, LSTMState]:
     """One step of a cell on a sequence of length 1."""
     state, _ = cell(cell.project(inputs.squeeze(1)), state)
     return state.hidden.unsqueeze(1), state
@@ -92,7 +94,7 @@ class LuongDecoder(Decoder):
         self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
         self.embedding = embedding
         sizes = [embedding.size, *[hidden_size] * (num_layers - 1)]
-        self.cells = nn.ModuleList(cell(size, hidden_size) for size in sizes)
+        self.cells = Cells(cell(size, hidden_size) for size in sizes)
         self.attention = attention(query_size=hidden_size, memory_size=memory_size)
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
@@ -141,7 +143,7 @@ class GNMTDecoder(Decoder):
         self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
         self.embedding = embedding
         self.bottom = cell(embedding.size, hidden_size)
-        self.upper = nn.ModuleList(cell(hidden_size + memory_size, hidden_size) for _ in range(num_layers - 1))
+        self.upper = Cells(cell(hidden_size + memory_size, hidden_size) for _ in range(num_layers - 1))
         self.attention = attention(query_size=hidden_size, memory_size=memory_size)
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
@@ -153,7 +155,7 @@ class GNMTDecoder(Decoder):
         bottom, first = advance(self.bottom, self.embedding(ids.unsqueeze(1)), states[0])
         stepped = [first]
 
-        def run(cell: Cell, inputs: Sequence, state: LSTMState) -> Sequence:
+        def run(cell: Cell, inputs: Inputs, state: LSTMState) -> Outputs:
             outputs, state = advance(cell, inputs, state)
             stepped.append(state)
             return outputs
@@ -167,10 +169,10 @@ class GNMTDecoder(Decoder):
 
     def _climb(
         self,
-        bottom: Sequence,
+        bottom: Outputs,
         memory: Memory,
         states: States,
-        run: Callable[[Cell, Sequence, LSTMState], Sequence],
+        run: Callable[[Cell, Inputs, LSTMState], Outputs],
     ) -> tuple[Features, AttentionWeights]:
         """From the bottom layer's outputs to features; `run` is one step or all of them."""
         hidden = self.dropout(bottom)
@@ -208,10 +210,11 @@ class BahdanauDecoder(Decoder):
         self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
         self.embedding = embedding
         sizes = [embedding.size, *[hidden_size] * (num_layers - 1)]
-        self.cells = nn.ModuleList(cell(size, hidden_size) for size in sizes)
+        cells = [cell(size, hidden_size) for size in sizes]
+        self.cells = Cells(cells)
         self.attention = attention(query_size=hidden_size, memory_size=memory_size)
         # The bottom cell's input is [embedding; context]; the two parts of its matrix live apart.
-        self.feed = linear(memory_size, self.cells[0].projected_size, bias=False)
+        self.feed = linear(memory_size, cells[0].projected_size, bias=False)
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
 
@@ -228,9 +231,9 @@ class BahdanauDecoder(Decoder):
 
     def _run(
         self, ids: TargetIds, memory: Memory, states: States
-    ) -> tuple[tuple[Sequence, Context, AttentionWeights], States]:
+    ) -> tuple[tuple[Outputs, Context, AttentionWeights], States]:
         """The loop over time: top hidden states, contexts and weights of all steps, and the last states."""
-        projected = self.cells[0].project(self.embedding(ids))
+        projected = next(iter(self.cells)).project(self.embedding(ids))
         masks = [self.dropout.mask(state.hidden) for state in states]
         steps = []
         for now in projected.unbind(1):
@@ -240,7 +243,7 @@ class BahdanauDecoder(Decoder):
         hidden, context, weights = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
         return (hidden, context, weights), states
 
-    def _climb(self, projected: Vectors, states: States, masks: list[Vectors]) -> tuple[Vectors, States]:
+    def _climb(self, projected: Projected, states: States, masks: list[Vectors]) -> tuple[Vectors, States]:
         """One step of all layers, from the bottom cell's projected input to the top's output."""
         hidden, stepped = projected, []
         for depth, (cell, state, mask) in enumerate(zip(self.cells, states, masks, strict=True)):

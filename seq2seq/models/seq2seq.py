@@ -89,8 +89,7 @@ def multiply_accumulates(model: Seq2Seq, source_length: Tensor, target_length: T
         return sum(w.numel() for w in module.parameters() if w.dim() == 2 and id(w) not in left_out)
 
     encoder, decoder = model.encoder, model.decoder
-    looked_up = [encoder.embedding, *([encoder.ngrams] if encoder.ngrams else [])]
-    per_source = matrices(encoder, *looked_up)
+    per_source = matrices(encoder.stack)
     per_target = matrices(decoder, decoder.embedding) + matrices(model.output)
     attention = 2 * encoder.output_size * source_length * target_length
     return per_source * source_length + per_target * target_length + attention + matrices(model.bridge)

@@ -52,6 +52,10 @@ class WeightAverage:
         for name, weight in self.model.named_parameters():
             weight.data, self.weights[name] = self.weights[name], weight.data
 
+    def to(self, device: torch.device) -> None:
+        """Follow the model, which may move after a checkpoint was loaded."""
+        self.weights = {name: weight.to(device) for name, weight in self.weights.items()}
+
     def state_dict(self) -> dict[str, Tensor]:
         """Weights to use the model with, as the model's own state dict."""
         with self.applied():

@@ -64,6 +64,7 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         self.translator.device = self.device
+        self.average.to(self.device)
         self.budget.start()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -114,6 +115,7 @@ class Seq2SeqModule(lightning.LightningModule):
         hypotheses = self.translator([example.source for example in mine])
         references = [example.targets for example in mine]
         for scores in self.scores.values():
+            assert isinstance(scores, Scores)
             scores.update(hypotheses, references)
             self.log_dict({f"dev/{name}": value for name, value in scores.compute().items()})
             scores.reset()

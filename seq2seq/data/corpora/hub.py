@@ -61,9 +61,11 @@ class DatasetsCorpus:
                 raise UserError(f"data.name={self.name}, split {split} could not be loaded: {reason}") from None
         if not Path(split).is_file():
             raise UserError(f"The data file {split} does not exist: check the path.")
+        if not Path(split).stat().st_size:
+            raise UserError(f"The data file {split} is empty: it must hold at least one row.")
         try:
             return datasets.load_dataset(self.name, data_files=split, split="train")
-        except datasets.exceptions.DatasetGenerationError as error:
+        except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
             raise UserError(f"{split} could not be read as {self.name}: {error.__cause__ or error}") from None
 
 
@@ -77,4 +79,7 @@ def _column(rows: Any, path: str) -> list[str | None]:
         if any(not isinstance(value, dict) or name not in value for value in values):
             raise UserError(f"The column path {path!r} has no {name!r} in every row.")
         values = [value[name] for value in values]
+    for row, value in enumerate(values, 1):
+        if value is not None and not isinstance(value, str):
+            raise UserError(f"The column {path!r} must hold text, but row {row} holds {value!r}.")
     return values

@@ -1,15 +1,15 @@
 """The LSTM family. A cell maps one projected input and a state to the next state, and shows its gates."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, cast
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2seq.layers.initialization import initialize_input, initialize_recurrent
-from seq2seq.shapes import Sequence
+from seq2seq.shapes import Inputs, Outputs
 
 Projected = Float[Tensor, "batch gates"]
 
@@ -46,12 +46,19 @@ class Cell(nn.Module, ABC):
         """One step."""
 
     @abstractmethod
-    def unroll(self, inputs: Sequence, state: LSTMState) -> Sequence:
+    def unroll(self, inputs: Inputs, state: LSTMState) -> Outputs:
         """The hidden states of all steps, by the fastest path there is."""
 
     @abstractmethod
     def start(self, like: Tensor) -> LSTMState:
         """The zero state for a batch as long, on the device and of the type of `like`."""
+
+
+class Cells(nn.ModuleList):
+    """Cells one above the other."""
+
+    def __iter__(self) -> Iterator[Cell]:
+        return cast(Iterator[Cell], super().__iter__())
 
 
 class LSTMCell(Cell):
@@ -67,24 +74,25 @@ class LSTMCell(Cell):
         self.projected_size = 4 * hidden_size
         # Holds the parameters for both paths: torch's fused kernel and the visible equations below.
         self.kernel = nn.LSTM(input_size, hidden_size, batch_first=True)
-        initialize_input(self.kernel.weight_ih_l0, hidden_size)
-        initialize_recurrent(self.kernel.weight_hh_l0, hidden_size)
-        nn.init.zeros_(self.kernel.bias_hh_l0)
-        nn.init.zeros_(self.kernel.bias_ih_l0)
-        self.kernel.bias_ih_l0.data[hidden_size : 2 * hidden_size] = forget_bias
+        input_weight, recurrent_weight, input_bias, recurrent_bias = self.kernel.all_weights[0]
+        initialize_input(input_weight, hidden_size)
+        initialize_recurrent(recurrent_weight, hidden_size)
+        nn.init.zeros_(recurrent_bias)
+        nn.init.zeros_(input_bias)
+        input_bias.data[hidden_size : 2 * hidden_size] = forget_bias
 
     def project(self, inputs: Float[Tensor, "*batch input"]) -> Float[Tensor, "*batch gates"]:
-        bias = self.kernel.bias_ih_l0 + self.kernel.bias_hh_l0
-        return functional.linear(inputs, self.kernel.weight_ih_l0, bias)
+        weight, _, input_bias, recurrent_bias = self.kernel.all_weights[0]
+        return functional.linear(inputs, weight, input_bias + recurrent_bias)
 
     def forward(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
-        sums = projected + functional.linear(state.hidden, self.kernel.weight_hh_l0)
+        sums = projected + functional.linear(state.hidden, self.kernel.all_weights[0][1])
         i, f, g, o = sums.chunk(4, -1)
         gates = LSTMGates(i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid())
         cell = gates.forget * state.cell + gates.input * gates.candidate
         return LSTMState(gates.output * cell.tanh(), cell), gates
 
-    def unroll(self, inputs: Sequence, state: LSTMState) -> Sequence:
+    def unroll(self, inputs: Inputs, state: LSTMState) -> Outputs:
         initial = (state.hidden.unsqueeze(0).to(inputs.dtype), state.cell.unsqueeze(0).to(inputs.dtype))
         outputs, _ = self.kernel(inputs, initial)
         return outputs

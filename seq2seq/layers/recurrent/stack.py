@@ -9,7 +9,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.recurrent.cells import Cell
 from seq2seq.masking import last_within, reversal, reverse_within
-from seq2seq.shapes import Lengths, Sequence, Vectors
+from seq2seq.shapes import Inputs, Lengths, Outputs, Vectors
 
 
 class BidirectionalLayer(nn.Module):
@@ -24,7 +24,7 @@ class BidirectionalLayer(nn.Module):
         self.forwards = cell(input_size, hidden_size)
         self.backwards = cell(input_size, hidden_size)
 
-    def forward(self, inputs: Sequence, lengths: Lengths) -> tuple[Sequence, Vectors]:
+    def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
         """Outputs of both directions side by side, and each direction's last one."""
         permutation = reversal(lengths, inputs.shape[1])
         ahead = self.forwards.unroll(inputs, self.forwards.start(inputs))
@@ -56,7 +56,7 @@ class BidirectionalStack(nn.Module):
         self.residual = residual
         self.dropout = LockedDropout(dropout)
 
-    def forward(self, inputs: Sequence, lengths: Lengths) -> tuple[Sequence, Vectors]:
+    def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
         """The top layer's outputs, and its last output of each direction."""
         last = inputs.new_zeros(0)
         for layer in self.layers:

@@ -7,8 +7,6 @@ import pytorch_lightning as lightning
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from seq2seq.training.module import Seq2SeqModule
-
 
 class BudgetProgress(lightning.Callback):
     """A bar on stderr, and a line for every validation."""
@@ -35,7 +33,7 @@ class BudgetProgress(lightning.Callback):
         self.bar.start()
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: Seq2SeqModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.bar and trainer.global_step % self.refresh_every == 0:
             metrics = trainer.callback_metrics
@@ -44,7 +42,7 @@ class BudgetProgress(lightning.Callback):
             description = f"step {trainer.global_step} | epoch {trainer.current_epoch}{speed}"
             self.bar.update(self.bar.task_ids[0], completed=pl_module.spent, description=description)
 
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: Seq2SeqModule) -> None:
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         if not trainer.is_global_zero:
             return
         scores = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("dev/")}

@@ -1,7 +1,10 @@
 """What the model says to a few dev sentences, and where it looked."""
 
+from typing import Any
+
 import pytorch_lightning as lightning
 import torch
+from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from seq2seq.data.sequences import TokenSequences
@@ -17,7 +20,7 @@ class Samples(lightning.Callback):
         self.count = count
 
     @torch.no_grad()
-    def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: Seq2SeqModule) -> None:
+    def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
         if not trainer.is_global_zero or not loggers:
             return
@@ -35,7 +38,7 @@ class Samples(lightning.Callback):
                 figure = self._attention(pl_module, example.source, hypothesis.ids)
                 board.add_figure(f"dev/attention/{number}", figure, trainer.global_step)
 
-    def _attention(self, module: Seq2SeqModule, text: str, ids: list[int]):
+    def _attention(self, module: Seq2SeqModule, text: str, ids: list[int]) -> Figure:
         tokenizers = module.translator.tokenizers
         encoded = tokenizers.source.encode([text])
         source, lengths = TokenSequences.of(encoded).rows(torch.tensor([0]), end=True)

@@ -24,10 +24,15 @@ class Throughput(lightning.Callback):
             self._since = time.monotonic()
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
     ) -> None:
         self.tokens += batch.step_tokens
-        if trainer.global_step % trainer.log_every_n_steps:
+        if trainer.global_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]
             return
         self.seconds = time.monotonic() - self._since
         pl_module.log("train/target_tokens_per_second", self.tokens / self.seconds)

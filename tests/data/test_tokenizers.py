@@ -1,0 +1,294 @@
+import re
+import unicodedata
+from functools import lru_cache
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from seq2seq.data.examples import Example
+from seq2seq.data.tokenizers import KINDS, Tokenizer, Tokenizers, TokenizerTrainer
+from seq2seq.errors import UserError
+from seq2seq.symbols import BOS, EOS, PAD, UNK
+
+LAW = settings(deadline=None, max_examples=100)
+GERMAN = """\
+Ein älterer Mann, der einen roten Hut trägt, spielt Gitarre.
+Zwei Hunde rennen über die grüne Wiese.
+Eine Frau sitzt auf einer Bank und liest die Zeitung von gestern.
+Kinder spielen im Schnee; einer wirft einen Ball!
+"Warum nicht?", fragte das Mädchen und lächelte.
+Der Zug fährt um 7:45 Uhr von Gleis 12 ab.
+Ein Junge springt in das kühle Wasser eines Sees.
+Drei Männer arbeiten auf dem Dach eines großen Hauses."""
+ENGLISH = """\
+An older man wearing a red hat is playing the guitar.
+Two dogs are running across the green meadow.
+A woman sits on a bench and reads yesterday's newspaper.
+Children are playing in the snow; one throws a ball!
+"Why not?", asked the girl, and smiled.
+The train leaves from platform 12 at 7:45.
+A boy jumps into the cool water of a lake.
+Three men are working on the roof of a big house."""
+PAIRS = [Example(*pair) for pair in zip(GERMAN.split("\n"), ((e,) for e in ENGLISH.split("\n")), strict=True)]
+SIZES = {"unigram": 80, "bpe": 80, "char": None, "word": None}
+
+
+@lru_cache
+def tokenizers_of(kind: str, *, joint: bool = False) -> Tokenizers:
+    return trainer_of(kind, joint=joint).train(PAIRS)
+
+
+def trainer_of(kind: str, **options) -> TokenizerTrainer:
+    return TokenizerTrainer(source=kind, target=kind, source_size=SIZES[kind], target_size=SIZES[kind], **options)
+
+
+def normalised(text: str) -> str:
+    """NFKC and single spaces: what nmt_nfkc does to the characters used here."""
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def round_trip(tokenizer: Tokenizer, texts: list[str]) -> list[str]:
+    return tokenizer.decode(tokenizer.encode(texts))
+
+
+def error_of(trainer: TokenizerTrainer) -> str:
+    with pytest.raises(UserError) as error:
+        trainer.train(PAIRS)
+    return str(error.value)
+
+
+# ---- What every kind has in common
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reserved_ids_are_the_same_in_every_vocabulary_and_never_come_from_text(kind):
+    for tokenizer in (tokenizers_of(kind).source, tokenizers_of(kind).target):
+        assert tokenizer.pieces([PAD, UNK, BOS, EOS]) == ["<pad>", "<unk>", "<s>", "</s>"]
+        rows = tokenizer.encode([*GERMAN.split("\n"), "<s> </s> <pad> Ωλ", ""])
+        assert not {PAD, BOS, EOS} & {index for row in rows for index in row}
+        assert all(0 <= index < tokenizer.size for row in rows for index in row)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_text_seen_in_training_comes_back_without_unknowns(kind):
+    tokenizers = tokenizers_of(kind)
+    for tokenizer, text in ((tokenizers.source, GERMAN), (tokenizers.target, ENGLISH)):
+        lines = text.split("\n")
+        assert round_trip(tokenizer, lines) == lines
+        assert not any(UNK in row for row in tokenizer.encode(lines))
+        assert [tokenizer.unknown(line) for line in lines] == [[]] * len(lines)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_unseen_text_of_seen_characters_comes_back(kind):
+    texts = ["Zwei Frauen rennen um 12 Uhr in das Wasser!", "Männer; Hüte: große", "a", "  e  i "]
+    assert round_trip(tokenizers_of(kind).source, texts) == [normalised(text) for text in texts]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_trainings_give_the_same_bytes(kind):
+    first, second = tokenizers_of(kind), trainer_of(kind).train(PAIRS)
+    assert first.source.serialized == second.source.serialized
+    assert first.target.serialized == second.target.serialized
+    assert first.source.serialized != first.target.serialized
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_serialised_bytes_are_the_whole_tokenizer(kind, tmp_path):
+    tokenizers = tokenizers_of(kind)
+    tokenizers.save(tmp_path / "new" / "tokenizers")
+    for side in ("source", "target"):
+        kept = getattr(tokenizers, side)
+        read = Tokenizer((tmp_path / "new" / "tokenizers" / f"{side}.model").read_bytes())
+        assert read.encode(GERMAN.split("\n")) == kept.encode(GERMAN.split("\n"))
+        assert read.size == kept.size
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_encodes_to_nothing(kind):
+    tokenizer = tokenizers_of(kind).source
+    assert tokenizer.encode([]) == tokenizer.decode([]) == []
+    assert tokenizer.encode(["", "  "]) == [[], []]
+    assert tokenizer.decode([[], []]) == ["", ""]
+
+
+# ---- Characters and words
+
+
+CHARACTERS = "".join(map(chr, range(97, 123))) + " AZ0192.,;!?'\"<>/&éßñжи中"
+OTHER_FORMS = "ﬁ２\u00a0\u3000\t"  # NFKC maps them to characters above
+
+
+@lru_cache
+def characters() -> Tokenizer:
+    return TokenizerTrainer(source="char", target="char").train([Example(f"a {CHARACTERS}", ("b",))]).source
+
+
+@LAW
+@given(st.text(CHARACTERS + OTHER_FORMS, max_size=30))
+@example("<s></s><pad><unk>")
+@example("fiﬁ２2 \u3000")
+def test_characters_are_one_token_each_and_decode_to_the_normalised_text(text):
+    (row,) = characters().encode([text])
+    assert len(row) == len(normalised(text))
+    assert characters().decode([row]) == [normalised(text)]
+
+
+VOCABULARY = ["AH0", "AA", "B", "ng", "it's", "<b>", "käse", "жить", "中文", "x.y", "(2)"]
+
+
+@lru_cache
+def words() -> Tokenizer:
+    return TokenizerTrainer(source="word", target="word").train([Example(" ".join(VOCABULARY), ("b",))]).source
+
+
+@LAW
+@given(st.lists(st.sampled_from(VOCABULARY), max_size=12), st.sampled_from([" ", "  ", " \t", "\u00a0"]))
+def test_words_are_one_token_each_and_decode_to_the_normalised_text(chosen, space):
+    text = space.join(chosen)
+    (row,) = words().encode([text])
+    assert len(row) == len(chosen)
+    assert words().decode([row]) == [normalised(text)]
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.text(CHARACTERS, max_size=10), max_size=5))
+def test_a_text_encodes_the_same_alone_and_among_others(texts):
+    assert characters().encode(texts) == [characters().encode([text])[0] for text in texts]
+
+
+def test_without_a_size_every_character_and_word_has_a_place():
+    letters = {letter for text in GERMAN.split("\n") for letter in text}
+    assert tokenizers_of("char").source.size == 4 + len(letters)
+    assert tokenizers_of("word").source.size == 4 + len(set(GERMAN.split()))
+
+
+@pytest.mark.parametrize("kind", ["char", "word"])
+def test_a_smaller_vocabulary_keeps_the_most_frequent(kind):
+    examples = [Example("a a a b b c", ("x",))]
+    tokenizer = TokenizerTrainer(source=kind, target="char", source_size=6).train(examples).source
+    assert tokenizer.size == 6
+    assert tokenizer.unknown("a") == []
+    assert [piece.strip("\u2581") for piece in tokenizer.unknown("c")] == ["c"]
+
+
+# ---- What is unknown
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "char"])
+def test_unseen_characters_are_found(kind):
+    tokenizer = tokenizers_of(kind).source
+    assert [piece.strip("\u2581") for piece in tokenizer.unknown("Ein Ω und λ")] == ["Ω", "λ"]
+    assert UNK in tokenizer.encode(["Ein Ω"])[0]
+
+
+def test_unseen_words_are_found():
+    tokenizer = tokenizers_of("word").source
+    assert tokenizer.unknown("Zwei Katzen rennen über Mauern") == ["\u2581Katzen", "\u2581Mauern"]
+    assert [index == UNK for index in tokenizer.encode(["Zwei Katzen rennen"])[0]] == [False, True, False]
+
+
+# ---- Joint tokenizers
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_joint_tokenizers_are_one_object_that_knows_both_sides(kind):
+    joint = tokenizers_of(kind, joint=True)
+    assert joint.source is joint.target
+    lines = GERMAN.split("\n") + ENGLISH.split("\n")
+    assert round_trip(joint.source, lines) == lines
+    assert tokenizers_of(kind).source is not tokenizers_of(kind).target
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "sizes", "shown"),
+    [("bpe", "bpe", (100, 90), "bpe/100 and bpe/90"), ("char", "word", (None, None), "char/None and word/None")],
+)
+def test_joint_tokenizers_must_be_of_one_kind_and_size(source, target, sizes, shown):
+    message = f"tokenizer.joint=true needs the same kind and size on both sides, but they are {shown}."
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        TokenizerTrainer(source=source, target=target, source_size=sizes[0], target_size=sizes[1], joint=True)
+
+
+def test_every_target_of_an_example_is_learnt_from():
+    trainer = TokenizerTrainer(source="char", target="word")
+    target = trainer.train([Example("a", ("one two", "three")), Example("b", ("four",))]).target
+    assert target.unknown("one two three four") == []
+
+
+# ---- Mistakes
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_a_vocabulary_smaller_than_the_alphabet_is_refused_with_the_least_size_that_works(kind, side):
+    def trainer(size: int) -> TokenizerTrainer:
+        other = "target" if side == "source" else "source"
+        return TokenizerTrainer(**{side: kind, other: "char", f"{side}_size": size})
+
+    message = error_of(trainer(10))
+    least = re.fullmatch(
+        rf"tokenizer\.{side}_size must be at least (\d+), one for every character, but is 10\.", message
+    )
+    assert least, message
+    assert getattr(trainer(int(least[1]) + (kind == "unigram")).train(PAIRS), side).size >= int(least[1])
+    assert error_of(trainer(int(least[1]) - 1)).endswith(f"but is {int(least[1]) - 1}.")
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "word"])
+def test_a_vocabulary_that_the_data_cannot_fill_is_refused_with_the_greatest_size_that_works(kind, side):
+    def trainer(size: int) -> TokenizerTrainer:
+        other = "target" if side == "source" else "source"
+        return TokenizerTrainer(**{side: kind, other: "char", f"{side}_size": size})
+
+    message = error_of(trainer(30_000))
+    most = re.fullmatch(
+        rf"tokenizer\.{side}_size must be at most (\d+), all that the data can fill, but is 30000\.", message
+    )
+    assert most, message
+    assert getattr(trainer(int(most[1])).train(PAIRS), side).size == int(most[1])
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_subwords_need_a_size(kind):
+    trainer = TokenizerTrainer(source="char", target=kind)
+    assert error_of(trainer) == f"tokenizer.target_size must be a number for kind {kind}, but is null."
+
+
+def test_an_unknown_kind_is_refused():
+    trainer = TokenizerTrainer(source="chars", target="char")
+    assert error_of(trainer) == "tokenizer.source must be one of unigram, bpe, char, word, but is 'chars'."
+
+
+def test_an_unknown_normalisation_is_refused_in_one_line():
+    message = error_of(TokenizerTrainer(source="char", target="char", normalization="no_such_rule"))
+    assert message.startswith("The char tokenizer of the source could not be learnt: ")
+    assert "no_such_rule" in message
+    assert "\n" not in message
+
+
+# ---- Every option has an effect
+
+
+def test_normalisation_decides_what_is_made_equal():
+    def learn(normalization: str) -> Tokenizer:
+        trainer = TokenizerTrainer(source="char", target="char", normalization=normalization)
+        return trainer.train([Example("Aﬁ a fi", ("b",))]).source
+
+    assert round_trip(learn("nmt_nfkc"), ["Aﬁ"]) == ["Afi"]
+    assert round_trip(learn("identity"), ["Aﬁ"]) == ["Aﬁ"]
+    assert round_trip(learn("nmt_nfkc_cf"), ["Aﬁ"]) == ["afi"]
+
+
+@pytest.mark.parametrize(("kind", "size"), [("char", None), ("char", 20), ("bpe", 20), ("unigram", 9), ("word", None)])
+def test_character_coverage_leaves_rare_characters_out(kind, size):
+    examples = [Example("ab ba aab bba b a abab " * 100 + "aq", ("c",))]
+
+    def learn(coverage: float) -> Tokenizer:
+        trainer = TokenizerTrainer(source=kind, target="char", source_size=size, character_coverage=coverage)
+        return trainer.train(examples).source
+
+    assert learn(1.0).unknown("ab aq") == []
+    assert [piece[-1] for piece in learn(0.99).unknown("ab aq")] == ["q"]

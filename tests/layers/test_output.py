@@ -1,0 +1,97 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.output import FullOutput, TiedOutput
+
+OUTPUTS = {
+    "tied": lambda: TiedOutput(feature_size=6, embedding=Embedding(9, 6)),
+    "projected": lambda: TiedOutput(feature_size=4, embedding=Embedding(9, 6)),
+    "full": lambda: FullOutput(feature_size=6, embedding=Embedding(9, 6)),
+}
+
+
+def rows(output) -> torch.Tensor:
+    """Features of ten tokens, as wide as the output wants them."""
+    wide = output.projection.in_features if hasattr(output.projection, "in_features") else 6
+    return torch.randn(10, wide)
+
+
+def test_tied_weight_is_the_embedding_and_still_is_after_an_optimizer_step():
+    embedding = Embedding(9, 6)
+    output = TiedOutput(feature_size=6, embedding=embedding)
+    model = torch.nn.ModuleList([embedding, output])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    before = embedding.table.weight.detach().clone()
+    features = embedding(torch.tensor([[3, 4, 5]]))[0]
+    output.loss(features, torch.tensor([4, 5, 3])).sum().backward()
+    optimizer.step()
+    assert output.weight is embedding.table.weight
+    assert not torch.equal(embedding.table.weight, before)
+    assert sum(weight.numel() for weight in model.parameters()) == 9 * 6 + 9
+
+
+def test_tied_gradient_is_that_of_both_uses():
+    embedding = Embedding(9, 6).double()
+    output = TiedOutput(feature_size=6, embedding=embedding).double()
+    embedded, projected = (embedding.table.weight.detach().clone().requires_grad_() for _ in range(2))
+    ids, targets = torch.tensor([3, 4, 5]), torch.tensor([4, 5, 3])
+    output.loss(embedding(ids.unsqueeze(0))[0], targets).sum().backward()
+    functional.cross_entropy(embedded[ids] @ projected.T, targets, reduction="sum").backward()
+    torch.testing.assert_close(output.weight.grad, embedded.grad + projected.grad)
+
+
+def test_tied_logits_are_products_with_the_embedding():
+    output = OUTPUTS["tied"]()
+    torch.nn.init.normal_(output.bias)
+    features = rows(output)
+    torch.testing.assert_close(output.logits(features), features @ output.weight.T + output.bias)
+
+
+def test_projection_joins_sizes_that_differ():
+    output = OUTPUTS["projected"]()
+    features = rows(output)
+    assert output.projection.weight.shape == (6, 4)
+    torch.testing.assert_close(
+        output.logits(features), features @ output.projection.weight.T @ output.weight.T + output.bias
+    )
+
+
+def test_full_output_has_a_matrix_of_its_own():
+    embedding = Embedding(9, 6)
+    output = FullOutput(feature_size=6, embedding=embedding)
+    features = rows(output)
+    before = output.logits(features)
+    torch.nn.init.zeros_(embedding.table.weight)
+    assert torch.equal(output.logits(features), before)
+    torch.testing.assert_close(before, features @ output.projection.weight.T + output.projection.bias)
+    assert sum(weight.numel() for weight in output.parameters()) == 9 * 6 + 9
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_loss_is_cross_entropy_of_the_logits(kind):
+    output = OUTPUTS[kind]()
+    features, targets = rows(output), torch.randint(9, (10,))
+    expected = functional.cross_entropy(output.logits(features), targets, reduction="none")
+    torch.testing.assert_close(output.loss(features, targets), expected)
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_label_smoothing_mixes_in_the_uniform_distribution(kind):
+    output = OUTPUTS[kind]()
+    features, targets = rows(output), torch.randint(9, (10,))
+    log_probabilities = output.logits(features).log_softmax(-1)
+    right = log_probabilities.gather(1, targets.unsqueeze(1)).squeeze(1)
+    torch.testing.assert_close(
+        output.loss(features, targets, label_smoothing=0.3), -0.7 * right - 0.3 * log_probabilities.mean(1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "computed"), [(torch.bfloat16, torch.float32), (torch.float64, torch.float64)], ids=["bf16", "f64"]
+)
+def test_loss_is_computed_in_float32_or_better(given, computed):
+    output = OUTPUTS["tied"]().to(given)
+    loss = output.loss(torch.randn(3, 6, dtype=given), torch.tensor([1, 2, 3]))
+    assert loss.dtype == computed

@@ -1,0 +1,28 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RECIPES = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
+
+
+def test_there_are_recipes():
+    assert {"luong", "gnmt", "bahdanau"} <= set(RECIPES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["copy", "reverse"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_learns(recipe, task, tmp_path):
+    run = tmp_path / "run"
+    overrides = ["experiment=reverse", f"data={task}", f"model={recipe}", f"run_dir={run}", "logger=none"]
+    finished = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "train.py"), *overrides], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stderr
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["split"] == "test"
+    assert metrics["scores"]["exact_match"] >= 99, metrics

@@ -1,0 +1,202 @@
+"""The scripts as a user runs them: in processes of their own."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TINY = [
+    "experiment=reverse",
+    "data.train_size=60",
+    "data.dev_size=8",
+    "data.test_size=7",
+    "data.alphabet_size=6",
+    "data.max_length=5",
+    "model.embedding_size=8",
+    "model.encoder.hidden_size=4",
+    "model.decoder.hidden_size=8",
+    "model.decoder.feature_size=8",
+    "budget.max_steps=4",
+    "trainer.accelerator=cpu",
+    "trainer.val_check_interval=2",
+    "trainer.log_every_n_steps=1",
+    "logger=none",
+]
+# The last line has no end, and nothing to translate comes before it.
+INPUT = "a b c\n\nf e\nnever seen\n\na"
+
+
+@dataclass(frozen=True)
+class Session:
+    """What ran in one working folder, by name."""
+
+    folder: Path
+    done: dict[str, subprocess.CompletedProcess[str]]
+
+    def succeeded(self, name: str) -> subprocess.CompletedProcess[str]:
+        done = self.done[name]
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory) -> Session:
+    """Every script once, two at a time: those that need a run as the report of training prints them."""
+    folder = tmp_path_factory.mktemp("session")
+    (folder / "input.txt").write_text(INPUT, encoding="utf-8")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        options = {"cwd": folder, "env": environment, "capture_output": True, "text": True, "timeout": 300}
+        return subprocess.run(command, shell=True, executable="/bin/bash", **options)
+
+    def script(name: str, *arguments: str) -> str:
+        return shlex.join(["python", str(ROOT / "scripts" / f"{name}.py"), *arguments])
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        jobs: dict[str, Future] = {"train": pool.submit(run, script("train", *TINY, "run_dir=run"))}
+        sweep = script("train", "--multirun", *TINY, "seed=1,2", "hydra.sweep.dir=sweep")
+        jobs["sweep"] = pool.submit(run, sweep)
+        jobs["help"] = pool.submit(run, script("train", "--help"))
+        jobs["benchmark"] = pool.submit(run, script("benchmark", *TINY, "steps=3", "warmup=1"))
+        for name, command in next_commands(jobs["train"].result().stdout).items():
+            jobs[name] = pool.submit(run, command)
+        jobs["again"] = pool.submit(run, script("train", *TINY, "run_dir=run"))
+        return Session(folder, {name: job.result() for name, job in jobs.items()})
+
+
+def next_commands(report: str) -> dict[str, str]:
+    """The commands of the report that end by themselves, by script."""
+    _, _, after = report.partition("\nnext:\n")
+    commands = [line.strip() for line in after.splitlines()]
+    return {re.search(r"(\w+)\.py", line)[1]: line for line in commands if line.startswith("python ")}
+
+
+# Training
+
+
+def test_training_reports_on_stdout(session):
+    report = session.succeeded("train").stdout
+    assert "scores on test (7 examples, %)" in " ".join(report.split())
+    assert "exact_match" in report
+    assert re.search(r"^best checkpoint: step [24]; trained \d+\.\d minutes; run folder: run$", report, re.MULTILINE)
+    scripts = ROOT / "scripts"
+    assert report.endswith(
+        "\nnext:\n"
+        f"  python {scripts}/translate.py run=run < input.txt\n"
+        "  tensorboard --logdir run\n"
+        f"  python {scripts}/evaluate.py run=run\n"
+    )
+
+
+def test_training_shows_every_validation_on_stderr(session):
+    steps = re.findall(r"^step +(\d+) .*dev/loss \d", session.succeeded("train").stderr, re.MULTILINE)
+    assert steps == ["2", "4"]
+
+
+def test_a_run_folder_holds_all_that_it_promises(session):
+    folder = session.folder / "run"
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        "config.yaml",
+        "metrics.json",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "tokenizers/source.model",
+        "tokenizers/target.model",
+    }
+
+
+def test_no_name_holds_an_equals_sign(session):
+    for folder in (session.folder / "run", session.folder / "sweep"):
+        assert not [path for path in folder.rglob("*") if "=" in str(path.relative_to(session.folder))]
+
+
+def test_nothing_is_written_elsewhere(session):
+    assert {path.name for path in session.folder.iterdir()} == {"input.txt", "run", "sweep"}
+
+
+def test_the_config_is_kept_resolved(session):
+    text = (session.folder / "run" / "config.yaml").read_text(encoding="utf-8")
+    config = yaml.safe_load(text)
+    assert config["data"]["train_size"] == 60
+    assert config["budget"]["max_steps"] == 4
+    assert "${" not in text
+
+
+def test_the_metrics_are_kept(session):
+    record = json.loads((session.folder / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert list(record) == ["split", "scores", "signatures", "sentences", "seconds", "step", "training_seconds"]
+    assert (record["split"], record["sentences"]) == ("test", 7)
+    assert record["step"] in (2, 4)
+
+
+def test_a_second_run_into_the_folder_is_refused_in_one_line(session):
+    refused = session.done["again"]
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert refused.stderr == (
+        "error: run_dir=run already holds a run: choose another folder, or add resume=true to continue it.\n"
+    )
+
+
+# What comes next
+
+
+def test_translate_answers_every_line_and_says_nothing_else_on_stdout(session):
+    translated = session.succeeded("translate")
+    lines = translated.stdout.split("\n")
+    assert len(lines) == 7  # six answers and the end of the last
+    assert lines[-1] == lines[1] == lines[4] == ""
+    assert translated.stderr == (
+        "never seen in training, translated as unknown: 'never', 'seen' (in 'never seen'; said once)\n"
+    )
+
+
+def test_evaluate_prints_what_training_kept(session):
+    evaluated = session.succeeded("evaluate")
+    report = json.loads(evaluated.stdout)
+    record = json.loads((session.folder / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert evaluated.stdout.count("\n") == 1
+    assert report["data"] == record["split"]
+    for name in ("scores", "signatures", "sentences", "step"):
+        assert report[name] == record[name]
+    assert evaluated.stderr == ""
+
+
+# The others
+
+
+def test_benchmark_prints_one_object(session):
+    printed = session.succeeded("benchmark").stdout
+    report = json.loads(printed)
+    assert printed.count("\n") == 1
+    assert report["steps"] == 3
+    assert report["target_tokens_per_second"] > 0
+
+
+@pytest.mark.parametrize(
+    "line", ["model: bahdanau, gnmt, luong", "schedule: constant, cosine, inverse_square_root", "model/attention: "]
+)
+def test_help_lists_groups_and_options(session, line):
+    assert line in session.succeeded("help").stdout
+
+
+def test_a_sweep_gives_every_job_a_run_folder(session):
+    session.succeeded("sweep")
+    sweep = session.folder / "sweep"
+    runs = sorted(path for path in sweep.iterdir() if path.is_dir())
+    assert [run.name for run in runs] == ["0", "1"]
+    assert [yaml.safe_load((run / "config.yaml").read_text())["seed"] for run in runs] == [1, 2]
+    assert all((run / "metrics.json").is_file() and (run / "checkpoints" / "best.ckpt").is_file() for run in runs)

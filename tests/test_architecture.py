@@ -1,0 +1,86 @@
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "seq2seq").rglob("*.py"))
+SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core", "tools"}
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter at the root, without this one's imports or flags."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Names and lengths of a module's functions, decorators left out."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node.end_lineno - node.lineno + 1
+
+
+def test_floors_import_only_lower_floors_and_libraries_stay_where_they_belong():
+    wanted = len(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"])
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
+    result = python(code)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"Contracts: {wanted} kept, 0 broken" in result.stdout
+    assert wanted >= 5
+
+
+def test_nothing_has_a_name_that_says_nothing():
+    places = [
+        path for top in ("seq2seq", "conf", "scripts", "tests") for path in [ROOT / top, *(ROOT / top).rglob("*")]
+    ]
+    assert len(places) > 100
+    assert [relative(path) for path in places if path.stem.lower().removeprefix("test_") in VAGUE] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_no_module_is_over_250_lines_and_no_function_over_45(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+    assert {name: length for name, length in functions(path) if length > 45} == {}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=relative)
+def test_a_script_parses_assembles_calls_and_prints_in_40_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+    assert (ROOT / "conf" / f"{path.stem}.yaml").is_file()
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=relative)
+def test_no_script_shadows_the_standard_library(path):
+    """A script's folder comes first on sys.path."""
+    assert path.stem not in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("assembly.translation", "pytorch_lightning lightning datasets torchmetrics matplotlib pandas tensorboard"),
+        ("assembly.command_line", "torch pytorch_lightning datasets torchmetrics matplotlib sentencepiece"),
+        ("assembly.run_folder", "torch pytorch_lightning datasets torchmetrics matplotlib sentencepiece"),
+        ("assembly.evaluation", "pytorch_lightning lightning datasets"),
+        ("data.corpora.hub", "datasets pandas pyarrow"),
+    ],
+)
+def test_importing_a_module_leaves_what_it_does_not_need_unimported(module, absent):
+    code = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*sys.modules)"
+    result = python(code, f"seq2seq.{module}")
+    assert result.returncode == 0, result.stderr
+    imported = set(result.stdout.split())
+    assert f"seq2seq.{module}" in imported
+    assert imported & set(absent.split()) == set()

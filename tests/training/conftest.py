@@ -1,0 +1,213 @@
+"""Tiny data, modules and trainers."""
+
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as lightning
+import torch
+from hydra import compose, initialize_config_dir
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seq2seq.assembly.command_line import CONF
+from seq2seq.assembly.contract import resolve
+from seq2seq.assembly.training import train
+from seq2seq.data.batch import Batch, PairSequences
+from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.data.examples import Example, Splits
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
+from seq2seq.decoding.greedy import GreedySearch
+from seq2seq.decoding.translator import Translator
+from seq2seq.metrics.exact_match import ExactMatch
+from seq2seq.symbols import BOS, PAD
+from seq2seq.training.budget import Budget
+from seq2seq.training.losses import CrossEntropy
+from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.schedules import ConstantSchedule
+
+# A whole run of scripts/train.py in about a second.
+TINY_RUN = [
+    "experiment=reverse",
+    "data.train_size=64",
+    "data.dev_size=6",
+    "data.test_size=6",
+    "data.alphabet_size=6",
+    "data.max_length=5",
+    "model.embedding_size=8",
+    "model.encoder.hidden_size=4",
+    "model.decoder.hidden_size=8",
+    "model.decoder.feature_size=8",
+    "batches.max_tokens=64",
+    "schedule.warmup_steps=2",
+    "trainer.accelerator=cpu",
+    "trainer.log_every_n_steps=1",
+    "precision=32-true",
+    "logger=none",
+]
+
+
+@pytest.fixture(scope="session")
+def splits() -> Splits:
+    """Strings and their reversals."""
+    draw = random.Random(1)
+    strings = dict.fromkeys(" ".join(draw.choices("abcdefgh", k=draw.randint(1, 5))) for _ in range(40))
+    examples = [Example(text, (text[::-1],)) for text in strings]
+    return Splits(train=examples[:24], dev=examples[24:30])
+
+
+@pytest.fixture(scope="session")
+def tokenizers(splits: Splits) -> Tokenizers:
+    return TokenizerTrainer(source="word", target="word").train(splits.train)
+
+
+@pytest.fixture
+def new_data(splits: Splits, tokenizers: Tokenizers) -> Callable[..., Seq2SeqDataModule]:
+    """Batches of at most six sentences, so four or more an epoch."""
+
+    def build(**changes: Any) -> Seq2SeqDataModule:
+        options = {"splits": splits, "tokenizers": tokenizers, "max_tokens": 72, "max_sentences": 6}
+        return Seq2SeqDataModule(**options | changes)
+
+    return build
+
+
+@pytest.fixture
+def new_module(build_model: Callable, splits: Splits, tokenizers: Tokenizers) -> Callable[..., Seq2SeqModule]:
+    """A module for three steps; `sizes` go to the model, the rest are the module's own options."""
+
+    def build(*, sizes: dict[str, Any] | None = None, **changes: Any) -> Seq2SeqModule:
+        torch.manual_seed(1)
+        vocabularies = {
+            "source_vocabulary_size": tokenizers.source.size,
+            "target_vocabulary_size": tokenizers.target.size,
+        }
+        model = build_model(**vocabularies | (sizes or {}))
+        options: dict[str, Any] = {
+            "model": model,
+            "translator": Translator(model, tokenizers, GreedySearch(max_length_ratio=1.0, max_length_extra=2)),
+            "dev_examples": splits.dev,
+            "objective": CrossEntropy(),
+            "optimizer": partial(torch.optim.Adam, lr=0.01),
+            "schedule": ConstantSchedule(),
+            "scheduled_sampling": None,
+            "budget": Budget(max_steps=3),
+            "average_decay": 0.9,
+            "scores": {"exact_match": ExactMatch()},
+            "saved_with": {},
+            "seed": 1,
+        }
+        return Seq2SeqModule(**options | changes)
+
+    return build
+
+
+@pytest.fixture
+def fit(new_data: Callable, tmp_path: Path) -> Callable[..., lightning.Trainer]:
+    """Train a module as scripts/train.py would: fit(module, callback, ..., val_check_interval=2)."""
+
+    def run(
+        module: Seq2SeqModule,
+        *callbacks: lightning.Callback,
+        data: Seq2SeqDataModule | None = None,
+        **changes: Any,
+    ) -> lightning.Trainer:
+        options: dict[str, Any] = {
+            "accelerator": "cpu",
+            "devices": 1,
+            "logger": False,
+            "max_epochs": -1,
+            "val_check_interval": 1000,
+            "check_val_every_n_epoch": None,
+            "log_every_n_steps": 1,
+            "reload_dataloaders_every_n_epochs": 1,
+            "num_sanity_val_steps": 0,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "use_distributed_sampler": False,
+            "inference_mode": False,
+            "default_root_dir": tmp_path,
+        }
+        trainer = lightning.Trainer(**options | changes, callbacks=list(callbacks))
+        trainer.fit(module, datamodule=data or new_data())
+        return trainer
+
+    return run
+
+
+class Recorder(lightning.Callback):
+    """Raw weights and learning rate after every optimizer step."""
+
+    def __init__(self) -> None:
+        self.weights: list[dict[str, Tensor]] = []
+        self.rates: list[float] = []
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: Seq2SeqModule, *_: Any) -> None:
+        self.weights.append(_copied(pl_module.model))
+        self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture(scope="session")
+def copied() -> Callable[[nn.Module], dict[str, Tensor]]:
+    """A module's present weights, as copies by name."""
+    return _copied
+
+
+def _copied(module: nn.Module) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in module.named_parameters()}
+
+
+@pytest.fixture(scope="session")
+def new_batch() -> Callable[..., Batch]:
+    """Sentences of ids as a batch, `extra` columns wider than needed on both sides."""
+
+    def build(
+        sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, extra: int = 0, silent: bool = False
+    ) -> Batch:
+        pairs = PairSequences(TokenSequences.of(sources), TokenSequences.of(targets))
+        tokens = float(sum(len(target) + 1 for target in targets))
+        batch = pairs.batch(torch.arange(len(sources)), step_tokens=tokens, silent=silent)
+        source = functional.pad(batch.source, (0, extra), value=PAD)
+        outputs = functional.pad(batch.target_outputs, (0, extra), value=PAD)
+        inputs = functional.pad(batch.target_inputs, (0, extra), value=PAD)
+        assert (inputs[:, 0] == BOS).all()
+        return Batch(source, batch.source_lengths, inputs, outputs, tokens)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_run() -> list[str]:
+    """The overrides of a tiny run."""
+    return TINY_RUN
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> Callable[..., dict[str, Any]]:
+    """The plain config of a tiny run, with overrides."""
+
+    def composed(*overrides: str, name: str = "train") -> dict[str, Any]:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return resolve(compose(name, [*TINY_RUN, *overrides]))
+
+    return composed
+
+
+@pytest.fixture(scope="session")
+def train_tiny(tiny_config: Callable) -> Callable[..., dict[str, float]]:
+    """Run what scripts/train.py runs, in this process: train_tiny(folder, "budget.max_steps=3", resume=True)."""
+
+    def run(folder: Path, *overrides: str, resume: bool = False) -> dict[str, float]:
+        return train(tiny_config(*overrides), folder, resume=resume)
+
+    return run

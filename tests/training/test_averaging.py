@@ -1,0 +1,139 @@
+"""The moving average of the weights, by hand."""
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from seq2seq.errors import UserError
+from seq2seq.training.averaging import WeightAverage
+
+
+@pytest.fixture
+def model() -> nn.Linear:
+    return nn.Linear(1, 1, bias=False)
+
+
+def set_weight(model: nn.Linear, value: float) -> None:
+    with torch.no_grad():
+        model.weight.fill_(value)
+
+
+def averaged(model: nn.Linear, decay: float, *values: float) -> WeightAverage:
+    """The average after the weight took these values."""
+    average = WeightAverage(model, decay)
+    for value in values:
+        set_weight(model, value)
+        average.update()
+    return average
+
+
+def test_three_updates_by_hand(model):
+    # d = 1/10, 2/11, 3/12: 8 stays 8; 2/11 * 8 + 9/11 * 19 = 17; 1/4 * 17 + 3/4 * 5 = 8.
+    for count, expected in enumerate([8.0, 17.0, 8.0], 1):
+        average = averaged(model, 0.9, *[8.0, 19.0, 5.0][:count])
+        assert_close(average.weights["weight"], torch.tensor([[expected]]))
+        assert average.updates == count
+
+
+def test_the_decay_is_a_ceiling(model):
+    # d = 0.1 at every update, since (1 + n) / (10 + n) is never below it.
+    average = averaged(model, 0.1, 10.0, 20.0, 5.0)
+    assert_close(average.weights["weight"], torch.tensor([[0.1 * 19.0 + 0.9 * 5.0]]))
+
+
+def test_decay_zero_is_the_weights_themselves(model):
+    average = averaged(model, 0.0, 3.0, 7.0, 11.5)
+    assert average.weights["weight"].item() == 11.5
+    assert average.state_dict()["weight"].item() == 11.5
+
+
+def test_updating_leaves_the_model_alone(model):
+    averaged(model, 0.9, 8.0, 19.0)
+    assert model.weight.item() == 19.0
+
+
+def test_applied_swaps_and_swaps_back(model):
+    average, parameter = averaged(model, 0.9, 8.0, 19.0), model.weight
+    with average.applied():
+        assert model.weight.item() == pytest.approx(17.0)
+        assert model.weight is parameter
+    assert model.weight.item() == 19.0
+    assert average.weights["weight"].item() == pytest.approx(17.0)
+
+
+def test_applied_swaps_back_after_an_exception(model):
+    average = averaged(model, 0.9, 8.0, 19.0)
+    with pytest.raises(KeyboardInterrupt), average.applied():
+        raise KeyboardInterrupt
+    assert model.weight.item() == 19.0
+    assert average.weights["weight"].item() == pytest.approx(17.0)
+
+
+def test_before_the_first_update_the_average_is_the_model(model):
+    set_weight(model, 4.0)
+    average = WeightAverage(model, 0.9)
+    with average.applied():
+        assert model.weight.item() == 4.0
+    assert average.state_dict()["weight"].item() == 4.0
+
+
+def test_the_state_dict_is_a_copy(model):
+    average = averaged(model, 0.9, 8.0, 19.0)
+    state = average.state_dict()
+    set_weight(model, 5.0)
+    average.update()
+    assert state["weight"].item() == pytest.approx(17.0)
+    assert average.state_dict()["weight"].item() == pytest.approx(8.0)
+
+
+def test_a_restored_average_goes_on_as_the_first_would_have(model):
+    first = averaged(model, 0.9, 8.0, 19.0)
+    second = WeightAverage(model, 0.9)
+    second.load_state_dict(first.state_dict(), first.updates)
+    set_weight(model, 5.0)
+    first.update()
+    second.update()
+    assert second.updates == first.updates == 3
+    assert torch.equal(second.weights["weight"], first.weights["weight"])
+
+
+def test_loading_copies(model):
+    average = WeightAverage(model, 0.9)
+    state = {"weight": torch.tensor([[2.0]])}
+    average.load_state_dict(state, 5)
+    set_weight(model, 9.0)
+    average.update()
+    assert state["weight"].item() == 2.0
+
+
+def test_the_average_follows_its_model_to_another_device(model):
+    average = WeightAverage(model, 0.9)
+    average.load_state_dict({"weight": torch.tensor([[2.0]])}, 5)
+    average.to(model.to("meta").weight.device)
+    average.update()
+    assert average.weights["weight"].is_meta
+
+
+def test_tied_weights_are_averaged_once_and_stay_tied(build_model):
+    model = build_model(share_embeddings=True, source_vocabulary_size=12, target_vocabulary_size=12)
+    average = WeightAverage(model, 0.9)
+    average.update()
+    with torch.no_grad():
+        model.output.weight.add_(1)
+    average.update()
+    state = average.state_dict()
+    names = ("encoder.embedding.table.weight", "decoder.embedding.table.weight", "output.weight")
+    assert set(names) < set(state)
+    for name in names:
+        assert_close(state[name], model.output.weight.detach() - 2 / 11)
+    model.load_state_dict(state)
+    assert model.output.weight is model.encoder.embedding.table.weight
+    assert set(state) == set(model.state_dict())
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.0])
+def test_a_decay_outside_its_range_is_refused(model, decay):
+    with pytest.raises(UserError) as error:
+        WeightAverage(model, decay)
+    assert str(error.value) == f"averaging.decay must be at least 0 and below 1, but is {decay}."

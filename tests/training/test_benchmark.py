@@ -1,0 +1,88 @@
+"""The report of a benchmark, and where its numbers come from."""
+
+from itertools import chain, count, islice
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from seq2seq.assembly.benchmark import benchmark_config
+from seq2seq.data.batch import Batch
+from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq, multiply_accumulates
+from seq2seq.symbols import PAD
+from seq2seq.training.benchmark import benchmark, gemm_rate
+from seq2seq.training.callbacks.throughput import padding_efficiency
+
+CPU = torch.device("cpu")
+KEYS = [
+    "target_tokens_per_second",
+    "padding_efficiency",
+    "seconds",
+    "flop_per_target_token",
+    "model_gflop_per_second",
+    "gemm_gflop_per_second",
+    "share_of_gemm_rate",
+    "parameters",
+    "precision",
+    "threads",
+    "steps",
+]
+WARMUP, STEPS = 2, 20  # several epochs
+
+
+def test_the_report_is_that_of_the_timed_steps(new_module, new_data, copied):
+    module, data = new_module(), new_data()
+    start = copied(module.model)
+    options = {"steps": STEPS, "warmup": WARMUP, "gradient_clip_val": 1.0}
+    report = benchmark(module, data, precision="32-true", device=CPU, **options)
+    batches = timed_batches(data)
+    tokens = sum(int((batch.target_outputs != PAD).sum()) for batch in batches)
+    assert list(report) == KEYS
+    assert report["flop_per_target_token"] == round(6 * work(module.model, batches) / tokens)
+    assert report["padding_efficiency"] == round(sum(map(padding_efficiency, batches)) / STEPS, 4)
+    assert report["parameters"] == sum(weight.numel() for weight in module.model.parameters())
+    assert report["steps"] == STEPS
+    assert report["precision"] == "32-true"
+    assert report["threads"] == torch.get_num_threads()
+    assert_rates_fit(report, tokens)
+    assert module.average.updates == WARMUP + STEPS
+    assert all(not torch.equal(weight, start[name]) for name, weight in copied(module.model).items())
+
+
+def timed_batches(data: Seq2SeqDataModule) -> list[Batch]:
+    rows = chain.from_iterable(data.train_plan.epoch(number) for number in count())
+    return [data.train_pairs.batch(part, step_tokens=1.0) for part in islice(rows, WARMUP, WARMUP + STEPS)]
+
+
+def work(model: Seq2Seq, batches: list[Batch]) -> int:
+    lengths = [(batch.source_lengths, (batch.target_outputs != PAD).sum(1)) for batch in batches]
+    return sum(int(multiply_accumulates(model, *pair).sum()) for pair in lengths)
+
+
+def assert_rates_fit(report: dict[str, Any], tokens: int) -> None:
+    """Rates follow from the counts and seconds, up to what is rounded off."""
+    assert list(report["seconds"]) == ["data", "forward", "backward", "optimizer"]
+    assert all(value > 0 for value in report["seconds"].values())
+    total = sum(report["seconds"].values())
+    assert report["target_tokens_per_second"] == pytest.approx(tokens / total, rel=0.1)
+    gflop = report["flop_per_target_token"] * tokens / total / 1e9
+    assert report["model_gflop_per_second"] == pytest.approx(gflop, rel=0.1, abs=0.05)
+    gemm = report["gemm_gflop_per_second"]
+    assert 0 < report["share_of_gemm_rate"] < 1
+    assert report["share_of_gemm_rate"] * gemm == pytest.approx(gflop, rel=0.1, abs=gemm * 1e-4)
+
+
+def test_the_machines_rate_is_that_of_a_processor():
+    assert 1e8 < gemm_rate(torch.float32, CPU, seconds=0.05) < 1e14
+
+
+@pytest.mark.parametrize(("option", "least"), [("steps", 1), ("warmup", 0)])
+@pytest.mark.parametrize("value", [-1, 2.5])
+def test_counts_that_are_none_are_refused(tiny_config, option, least, value):
+    config = OmegaConf.create(tiny_config(f"{option}={value}", "budget.max_steps=1", name="benchmark"))
+    with pytest.raises(UserError) as error:
+        benchmark_config(config)
+    assert str(error.value) == f"{option} must be a whole number of at least {least}, but is {value}."

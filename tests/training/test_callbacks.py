@@ -1,0 +1,191 @@
+"""What runs beside training, and what it leaves in TensorBoard."""
+
+import pytest
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+from seq2seq.data.corpora.synthetic import SyntheticCorpus
+from seq2seq.data.examples import Example
+from seq2seq.training.budget import Budget
+from seq2seq.training.callbacks.samples import Samples
+from seq2seq.training.callbacks.throughput import Throughput, padding_efficiency
+
+STEPS = 6
+
+
+# Throughput
+
+
+class Clock:
+    """One second passes between any two looks."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 1
+        return self.now
+
+
+class Rates(lightning.Callback):
+    """The logged rate after every step."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def on_train_batch_end(self, trainer, *_) -> None:
+        self.values.append(float(trainer.callback_metrics.get("train/target_tokens_per_second", -1)))
+
+
+def step_tokens(data, steps: int) -> list[int]:
+    """Target tokens of the first epoch's steps, EOS counted, from the text."""
+    words = [len(example.targets[0].split()) + 1 for example in data.splits.train]
+    return [sum(words[row] for row in rows.tolist()) for rows in data.train_plan.epoch(0)[:steps]]
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("seq2seq.training.callbacks.throughput.time", clock)
+    return clock
+
+
+def test_throughput_counts_the_target_tokens_since_the_last_log(new_module, new_data, fit, clock):
+    data = new_data()
+    throughput = Throughput()
+    trainer = fit(new_module(budget=Budget(max_steps=4)), throughput, data=data, log_every_n_steps=2)
+    tokens = step_tokens(data, 4)
+    # A look when the window opens and one when it closes: a second.
+    assert trainer.callback_metrics["train/target_tokens_per_second"] == tokens[2] + tokens[3]
+    assert throughput.seconds == 1
+
+
+def test_throughput_leaves_validation_out(new_module, new_data, fit, clock):
+    data = new_data()
+    changes = {"log_every_n_steps": 3, "val_check_interval": 2}
+    trainer = fit(new_module(budget=Budget(max_steps=3)), Throughput(), data=data, **changes)
+    # The window opens anew after the validation at step 2.
+    assert trainer.callback_metrics["train/target_tokens_per_second"] == step_tokens(data, 3)[2]
+
+
+def test_throughput_on_the_real_clock_is_plausible(new_module, new_data, fit):
+    data, throughput = new_data(), Throughput()
+    trainer = fit(new_module(budget=Budget(max_steps=4)), throughput, data=data, log_every_n_steps=4)
+    assert 0 < throughput.seconds < 60
+    rate = sum(step_tokens(data, 4)) / throughput.seconds
+    assert trainer.callback_metrics["train/target_tokens_per_second"] == pytest.approx(rate)
+
+
+def test_padding_efficiency_by_hand(new_batch):
+    batch = new_batch([[4, 5, 6], [7]], [[4], [5, 5, 4]])
+    # With EOS: sources 4 and 2 in a width of 4, targets 2 and 4 in a width of 4.
+    assert padding_efficiency(batch) == (4 + 2 + 2 + 4) / 16
+    assert padding_efficiency(new_batch([[4, 5]], [[6]])) == 1
+
+
+# TensorBoard
+
+
+@pytest.fixture(scope="module")
+def events(train_tiny, tmp_path_factory) -> EventAccumulator:
+    folder = tmp_path_factory.mktemp("events")
+    overrides = ["logger=tensorboard", "trainer.val_check_interval=3", "callbacks.samples.count=2", "optimizer.lr=0.01"]
+    train_tiny(folder, *overrides, f"budget.max_steps={STEPS}")
+    everything = {"scalars": 0, "images": 0, "tensors": 0}
+    return EventAccumulator(str(folder / "tensorboard"), size_guidance=everything).Reload()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "train/loss",
+        "train/learning_rate",
+        "train/gradient_norm",
+        "train/target_tokens_per_second",
+        "train/padding_efficiency",
+    ],
+)
+def test_every_step_is_in_the_log(events, name):
+    scalars = events.Scalars(name)
+    assert len(scalars) == STEPS
+    assert all(scalar.value > 0 for scalar in scalars)
+
+
+@pytest.mark.parametrize("name", ["dev/loss", "dev/exact_match"])
+def test_every_validation_is_in_the_log(events, name):
+    scalars = events.Scalars(name)
+    assert len(scalars) == 2
+    assert all(scalar.value >= 0 for scalar in scalars)
+
+
+def test_the_logged_learning_rate_is_that_of_its_step(events):
+    # Two steps of warm-up, then the cosine over six.
+    factors = [1 / 3, 2 / 3 * 0.9330127, 0.75, 0.5, 0.25, 0.0669873]
+    assert [s.value for s in events.Scalars("train/learning_rate")] == pytest.approx([0.01 * f for f in factors])
+
+
+def test_efficiencies_are_shares(events):
+    assert all(0.5 < scalar.value <= 1 for scalar in events.Scalars("train/padding_efficiency"))
+
+
+def text(events: EventAccumulator, name: str) -> list[str]:
+    return [event.tensor_proto.string_val[0].decode() for event in events.Tensors(f"{name}/text_summary")]
+
+
+def test_samples_are_text_with_source_and_reference(events, tiny_config):
+    options = {name: value for name, value in tiny_config()["data"].items() if name != "_target_"}
+    examples = SyntheticCorpus(**options).load().dev[:3]
+    tables = text(events, "dev/samples")
+    assert len(tables) == 2
+    for table in tables:
+        header, _, *rows = table.splitlines()
+        assert header == "| source | output | reference |"
+        assert len(rows) == 2
+        for row, example in zip(rows, examples, strict=False):
+            assert row.startswith(f"| {example.source} | ")
+            assert row.endswith(f" | {example.targets[0]} |")
+
+
+def test_samples_are_pictures_of_attention(events):
+    assert sorted(events.Tags()["images"]) == ["dev/attention/0", "dev/attention/1"]
+    pictures = events.Images("dev/attention/0")
+    assert [picture.step for picture in pictures] == [3, 6]
+    assert all(picture.encoded_image_string.startswith(b"\x89PNG") and picture.width > 100 for picture in pictures)
+
+
+def test_the_resolved_config_is_in_the_event_file(events):
+    (config,) = text(events, "config")
+    assert config.startswith("```yaml\n")
+    assert "max_steps: 6\n" in config
+    assert "train_size: 64\n" in config
+    assert "${" not in config
+
+
+def test_the_hyperparameters_are_in_the_event_file(events):
+    content = events.summary_metadata[metadata.SESSION_START_INFO_TAG].plugin_data.content
+    hparams = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert hparams["optimizer.lr"].number_value == pytest.approx(0.01)
+    assert hparams["data.train_size"].number_value == 64
+    assert hparams["precision"].string_value == "32-true"
+    assert not any("_target_" in name for name in hparams)
+    content = events.summary_metadata[metadata.EXPERIMENT_TAG].plugin_data.content
+    metrics = HParamsPluginData.FromString(content).experiment.metric_infos
+    assert [metric.name.tag for metric in metrics] == ["test/exact_match"]
+    assert 0 <= events.Scalars("test/exact_match")[-1].value <= 100
+
+
+def test_a_bar_in_a_text_does_not_break_the_table(new_module, fit, tmp_path):
+    logger = TensorBoardLogger(str(tmp_path), name="board", version="")
+    dev = [Example("a | b", ("b | a", "a")), Example(" ", ("a",))]
+    module = new_module(dev_examples=dev, budget=Budget(max_steps=1))
+    fit(module, Samples(count=2), logger=logger)
+    logger.finalize("success")
+    (table,) = text(EventAccumulator(str(tmp_path / "board")).Reload(), "dev/samples")
+    *_, row = table.splitlines()
+    assert row.startswith("| a \\| b | ")
+    assert row.endswith(" | b \\| a / a |")
+    assert len(table.splitlines()) == 3  # nothing to look at in an empty source
+    assert torch.is_grad_enabled()

@@ -1,0 +1,112 @@
+"""An interrupted run that is resumed is the uninterrupted run, bit for bit."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from torch import Tensor
+
+from seq2seq.data.batching import BatchPlan
+from seq2seq.errors import UserError
+
+# Resuming writes where the run already is.
+pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
+
+# All that draws random numbers is on; nothing depends on how long the run will be.
+RUN = [
+    "model.dropout=0.3",
+    "schedule=constant",
+    "schedule.warmup_steps=4",
+    "scheduled_sampling=exponential",
+    "scheduled_sampling.base=0.9",
+    "scheduled_sampling.floor=0.3",
+    "scheduled_sampling.sample=true",
+    "trainer.val_check_interval=3",
+]
+AFTER = 5  # steps of the second epoch
+
+
+@pytest.fixture(scope="module")
+def plan(tiny_config) -> BatchPlan:
+    config = tiny_config(*RUN)
+    splits = instantiate(config["data"]).load()
+    tokenizers = instantiate(config["tokenizer"]).train(splits.train)
+    return instantiate(config["batches"])(splits=splits, tokenizers=tokenizers).train_plan
+
+
+@pytest.fixture(scope="module")
+def epoch(plan) -> int:
+    """Steps of the first epoch."""
+    return len(plan.epoch(0))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(train_tiny, epoch, tmp_path_factory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    train_tiny(folder, *RUN, f"budget.max_steps={epoch + AFTER}")
+    return last(folder)
+
+
+def last(folder: Path) -> dict[str, Any]:
+    """All of the last checkpoint that training goes on from."""
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    names = ("state_dict", "weights", "average_updates", "optimizer_states", "global_step", "epoch")
+    return {name: checkpoint[name] for name in names}
+
+
+def assert_identical(left: Any, right: Any, path: str = "") -> None:
+    assert type(left) is type(right), path
+    if isinstance(left, Tensor):
+        assert torch.equal(left, right), path
+    elif isinstance(left, dict):
+        assert left.keys() == right.keys(), path
+        for key in left:
+            assert_identical(left[key], right[key], f"{path}.{key}")
+    elif isinstance(left, list):
+        assert len(left) == len(right), path
+        for index, pair in enumerate(zip(left, right, strict=True)):
+            assert_identical(*pair, f"{path}[{index}]")
+    else:
+        assert left == right, path
+
+
+def test_batches_differ_in_size_and_epochs_in_order(plan, epoch):
+    sizes = [len(rows) for rows in plan.epoch(0)]
+    assert len(set(sizes)) > 2
+    assert sizes != [len(rows) for rows in plan.epoch(1)]
+    assert epoch > AFTER
+
+
+@pytest.mark.parametrize("place", ["mid-epoch", "mid-epoch at a validation", "epoch's end", "second epoch"])
+def test_resumed_is_uninterrupted(train_tiny, uninterrupted, epoch, tmp_path, place):
+    steps = {"mid-epoch": 4, "mid-epoch at a validation": 6, "epoch's end": epoch, "second epoch": epoch + 2}[place]
+    train_tiny(tmp_path, *RUN, f"budget.max_steps={steps}")
+    interrupted = last(tmp_path)
+    assert interrupted["global_step"] == steps
+    train_tiny(tmp_path, *RUN, f"budget.max_steps={epoch + AFTER}", resume=True)
+    assert_identical(last(tmp_path), uninterrupted)
+    assert not torch.equal(interrupted["state_dict"]["model.output.bias"], uninterrupted["weights"]["output.bias"])
+
+
+def test_a_finished_run_refuses_to_go_on(train_tiny, tmp_path):
+    train_tiny(tmp_path, "budget.max_steps=2")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UserError) as error:
+        train_tiny(tmp_path, "budget.max_steps=2", resume=True)
+    assert str(error.value) == (
+        "The run has used up its budget (max_steps=2) at step 2: raise budget.max_steps or budget.max_minutes to go on."
+    )
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_run_that_never_validated_cannot_be_resumed(train_tiny, tmp_path):
+    train_tiny(tmp_path, "budget.max_steps=2")
+    (tmp_path / "checkpoints" / "last.ckpt").unlink()
+    with pytest.raises(UserError) as error:
+        train_tiny(tmp_path, "budget.max_steps=4", resume=True)
+    assert str(error.value) == (
+        f"resume=true needs {tmp_path}/checkpoints/last.ckpt, but there is none: "
+        "the run stopped before its first validation."
+    )

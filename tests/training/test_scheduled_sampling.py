@@ -1,0 +1,186 @@
+"""Which tokens are replaced, how often, and by what."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from seq2seq.data.batch import Batch
+from seq2seq.errors import UserError
+from seq2seq.layers.output import FullOutput
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.symbols import BOS, PAD, UNK
+from seq2seq.training.scheduled_sampling import ExponentialSampling, InverseSigmoidSampling, LinearSampling
+
+DECODERS = ["luong", "gnmt", "bahdanau"]
+SOURCES = [[4, 5, 6, 7], [8, 9], [10, 11, 4, 6, 7], [5]]
+TARGETS = [[4, 5, 6, 7], [8, 9, 10, 11, 12, 4], [5, 6], [7, 8, 9]]
+FOUR_SIGMA_OF_3000 = 4 * math.sqrt(3000 * 0.7 * 0.3)
+
+
+# Schedules
+
+
+@pytest.mark.parametrize(
+    ("sampling", "step", "spent", "truth"),
+    [
+        (LinearSampling(), 5, 0.0, 1.0),
+        (LinearSampling(), 5, 0.25, 0.75),
+        (LinearSampling(), 5, 1.0, 0.0),
+        (LinearSampling(duration=0.5), 5, 0.25, 0.5),
+        (LinearSampling(duration=0.5), 5, 0.75, 0.0),
+        (LinearSampling(floor=0.7), 5, 0.25, 0.75),
+        (LinearSampling(floor=0.7), 5, 0.9, 0.7),
+        (ExponentialSampling(base=0.5), 0, 0.9, 1.0),
+        (ExponentialSampling(base=0.5), 3, 0.0, 0.125),
+        (ExponentialSampling(base=0.5, floor=0.3), 3, 0.0, 0.3),
+        (InverseSigmoidSampling(k=9.0), 0, 0.9, 0.9),
+        (InverseSigmoidSampling(k=2.0), 4, 0.0, 2 / (2 + math.e**2)),
+        (InverseSigmoidSampling(k=2.0, floor=0.5), 4, 0.0, 0.5),
+        (InverseSigmoidSampling(k=1.0), 10**9, 0.0, 0.0),
+    ],
+)
+def test_the_share_of_true_tokens(sampling, step, spent, truth):
+    assert sampling.truth(step, spent) == pytest.approx(truth)
+
+
+@pytest.mark.parametrize("sampling", [LinearSampling, ExponentialSampling, InverseSigmoidSampling])
+@pytest.mark.parametrize("floor", [-0.1, 1.1])
+def test_a_floor_outside_its_range_is_refused(sampling, floor):
+    with pytest.raises(UserError) as error:
+        sampling(floor=floor)
+    assert str(error.value) == f"scheduled_sampling.floor must be between 0 and 1, but is {floor}."
+
+
+@pytest.mark.parametrize(
+    ("sampling", "option", "message"),
+    [
+        (LinearSampling, {"duration": 0.0}, "scheduled_sampling.duration must be above 0, but is 0.0."),
+        (ExponentialSampling, {"base": 1.0}, "scheduled_sampling.base must be above 0 and below 1, but is 1.0."),
+        (ExponentialSampling, {"base": 0.0}, "scheduled_sampling.base must be above 0 and below 1, but is 0.0."),
+        (InverseSigmoidSampling, {"k": 0.5}, "scheduled_sampling.k must be at least 1, but is 0.5."),
+    ],
+)
+def test_options_outside_their_range_are_refused(sampling, option, message):
+    with pytest.raises(UserError) as error:
+        sampling(**option)
+    assert str(error.value) == message
+
+
+# Which tokens are replaced
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_all_truth_leaves_the_inputs_untouched(build_model, new_batch, decoder):
+    batch = new_batch(SOURCES, TARGETS)
+    assert torch.equal(LinearSampling().mix(build_model(decoder=decoder), batch, 1.0), batch.target_inputs)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_no_truth_replaces_all_but_bos_and_padding(build_model, new_batch, decoder):
+    batch = new_batch(SOURCES, TARGETS, extra=2)
+    mixed = LinearSampling().mix(saying(build_model, decoder, UNK), batch, 0.0)
+    kept = (batch.target_inputs == BOS) | (batch.target_inputs == PAD)
+    assert torch.equal(mixed, torch.where(kept, batch.target_inputs, UNK))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_each_token_is_replaced_by_a_coin_of_its_own(build_model, new_batch, decoder):
+    batch = new_batch([[4]] * 600, [[5, 6, 7, 8, 9]] * 600)
+    replaced = LinearSampling().mix(saying(build_model, decoder, UNK), batch, 0.7) == UNK
+    tokens = replaced[:, 1:]
+    assert tokens.numel() == 3000  # five true tokens; EOS is never an input
+    assert abs(int(tokens.sum()) - 900) < FOUR_SIGMA_OF_3000
+    # Coins per sentence would replace 180 sentences as a whole, coins per token 600 * 0.3 ** 5 = 1.5.
+    assert int(tokens.all(1).sum()) < 12
+    for place in range(5):
+        assert abs(int(tokens[:, place].sum()) - 180) < 4 * math.sqrt(600 * 0.7 * 0.3)
+
+
+# By what they are replaced
+
+
+@pytest.mark.parametrize("decoder", ["luong", "gnmt"])
+@pytest.mark.parametrize("truth", [0.0, 0.5])
+def test_whole_target_decoders_predict_from_the_true_prefix(build_model, new_batch, decoder, truth):
+    model, batch = talkative(build_model, decoder), new_batch(SOURCES, TARGETS)
+    mixed = LinearSampling().mix(model, batch, truth)
+    assert_continues(model, batch, mixed, prefixes=batch.target_inputs, all_of_them=truth == 0)
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.5])
+def test_with_input_feeding_each_prediction_continues_the_mixed_prefix(build_model, new_batch, truth):
+    model, batch = talkative(build_model, "bahdanau"), new_batch(SOURCES, TARGETS)
+    mixed = LinearSampling().mix(model, batch, truth)
+    assert_continues(model, batch, mixed, prefixes=mixed, all_of_them=truth == 0)
+    with pytest.raises(AssertionError):  # so the test can tell the two prefixes apart
+        assert_continues(model, batch, mixed, prefixes=batch.target_inputs, all_of_them=truth == 0)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_sampling_draws_from_the_models_distribution(build_model, new_batch, decoder):
+    chances = torch.tensor([0.0, 0.0, 0.0, 0.1, 0.2, 0.3, 0.4])
+    model = build_model(decoder=decoder, target_vocabulary_size=len(chances), output=FullOutput)
+    with torch.no_grad():
+        model.output.projection.weight.zero_()
+        model.output.projection.bias.copy_(chances.log())
+    batch = new_batch([[4]] * 600, [[5, 6, 5, 6, 5]] * 600)
+    counts = LinearSampling(sample=True).mix(model, batch, 0.0)[:, 1:].flatten().bincount(minlength=len(chances))
+    expected = 3000 * chances
+    assert (counts[:3] == 0).all()
+    assert ((counts - expected).abs() <= 4 * (expected * (1 - chances)).sqrt()).all()
+
+
+def test_the_likeliest_token_is_taken_unless_sample_is_set(build_model, new_batch):
+    model, batch = talkative(build_model, "luong"), new_batch(SOURCES, TARGETS)
+    taken = [LinearSampling().mix(model, batch, 0.0) for _ in range(2)]
+    drawn = [LinearSampling(sample=True).mix(model, batch, 0.0) for _ in range(2)]
+    assert torch.equal(*taken)
+    assert not torch.equal(*drawn)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_mixing_leaves_no_trace_on_model_or_batch(build_model, new_batch, decoder):
+    model, batch = build_model(decoder=decoder), new_batch(SOURCES, TARGETS)
+    before = batch.target_inputs.clone()
+    mixed = LinearSampling().mix(model, batch, 0.0)
+    assert torch.equal(batch.target_inputs, before)
+    assert not mixed.requires_grad
+    assert model.training
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def saying(build_model, decoder: str, token: int) -> Seq2Seq:
+    """A model that finds one token likeliest, always."""
+    model = build_model(decoder=decoder)
+    with torch.no_grad():
+        model.output.bias[token] = 1e4
+    return model
+
+
+def talkative(build_model, decoder: str) -> Seq2Seq:
+    """A model whose likeliest token hangs on all that it has read, and is never PAD."""
+    model = build_model(decoder=decoder, output=FullOutput)
+    with torch.no_grad():
+        for embedding in (model.encoder.embedding, model.decoder.embedding):
+            embedding.table.weight.mul_(6)
+        model.output.projection.weight.mul_(4)
+        model.output.projection.bias[PAD] = -1e4
+    return model
+
+
+def assert_continues(model: Seq2Seq, batch: Batch, mixed: Tensor, *, prefixes: Tensor, all_of_them: bool) -> None:
+    """Every token of `mixed` that is not the true one is the model's likeliest after its prefix."""
+    changed = 0
+    for row in range(len(mixed)):
+        source = batch.source[row : row + 1, : batch.source_lengths[row]]
+        for place in range(1, int((batch.target_inputs[row] != PAD).sum())):
+            prefix = prefixes[row : row + 1, :place]
+            with torch.no_grad():
+                features, _ = model(source, batch.source_lengths[row : row + 1], prefix)
+                likeliest = model.output.logits(features[:, -1]).argmax(-1)
+            if all_of_them or mixed[row, place] != batch.target_inputs[row, place]:
+                assert mixed[row, place] == likeliest
+                changed += int(likeliest != batch.target_inputs[row, place])
+    assert changed > 3
