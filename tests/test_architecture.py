@@ -73,7 +73,6 @@ def test_no_script_shadows_the_standard_library(path):
         ("assembly.translation", "pytorch_lightning lightning datasets torchmetrics matplotlib pandas tensorboard"),
         ("assembly.command_line", "torch pytorch_lightning datasets torchmetrics matplotlib sentencepiece"),
         ("assembly.run_folder", "torch pytorch_lightning datasets torchmetrics matplotlib sentencepiece"),
-        ("assembly.evaluation", "pytorch_lightning lightning datasets"),
         ("data.corpora.hub", "datasets pandas pyarrow"),
     ],
 )

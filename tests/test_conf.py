@@ -24,7 +24,7 @@ FILES = sorted(CONF.rglob("*.yaml"))
 SCRIPTS = sorted(path.stem for path in CONF.glob("*.yaml"))
 OPTIONS = sorted((str(path.parent.relative_to(CONF)), path.stem) for path in FILES if path.parent != CONF)
 MODELS = [name for group, name in OPTIONS if group == "model"]
-MODEL_PARTS = [(group, name) for group, name in OPTIONS if group.startswith("model/")]
+PARTS = {group: [name for kind, name in OPTIONS if kind == group] for group, _ in OPTIONS if group.startswith("model/")}
 
 
 @pytest.fixture(autouse=True)
@@ -138,10 +138,12 @@ def test_every_option_of_every_group_resolves_and_builds(group, option):
             assert type(built).__name__ == config[part]["_target_"].rpartition(".")[2]
 
 
-@pytest.mark.parametrize(("group", "option"), MODEL_PARTS)
+@pytest.mark.parametrize("number", range(max(map(len, PARTS.values()))))
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_takes_every_part(model, group, option):
-    config = plain("train", f"model={model}", f"{group}={option}")
+def test_every_model_takes_every_part(model, number):
+    """The first option of every kind of part together, then the second, until each has had its turn."""
+    parts = [f"{group}={options[number % len(options)]}" for group, options in PARTS.items()]
+    config = plain("train", f"model={model}", *parts)
     check(config)
     build_on_meta(config)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -45,6 +45,8 @@ def _one_line(error: BaseException) -> str:
     if mistake is not None:
         return str(mistake)
     text = str(error)
+    if isinstance(error, OverrideParseException):
+        return f"The override {error.override!r} cannot be read: {' '.join(text.split())}"
     if key := re.search(r"Could not override '([^']+)'", text):
         return f"The option {key[1]!r} does not exist{_did_you_mean(key[1], _known_keys())}"
     if choice := re.search(r"Could not find '([^']+)'", text):

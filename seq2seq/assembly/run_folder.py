@@ -19,7 +19,7 @@ _SHARED = "SEQ2SEQ_RUN_DIR"
 def open_run_folder(config: DictConfig) -> tuple[dict[str, Any], Path]:
     """The plain config to train with, and its folder. Raises UserError if the folder already holds a run."""
     if config.resume:
-        return _stored(config, HydraConfig.get().overrides.task), Path(config.run_dir)
+        return _stored(config, list(HydraConfig.get().overrides.task)), Path(config.run_dir)
     resolved = resolve(config)
     if not first_process():
         return resolved, Path(os.environ.get(_SHARED, config.run_dir))

@@ -55,6 +55,8 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
         board.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(config)}```")
     started = time.monotonic()
     _fit(trainer, module, data, last, resume=resume)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
     if not trainer.is_global_zero:
         return {}
     record = _finish(config, splits, folder, time.monotonic() - started)

@@ -46,7 +46,7 @@ def _text(line: bytes) -> str:
 def _warn_of_unknown(translator: Translator, texts: list[str]) -> bool:
     for text in texts:
         if unknown := translator.tokenizers.source.unknown(text):
-            shown = ", ".join(repr(piece.strip("\u2581")) for piece in dict.fromkeys(unknown))
+            shown = ", ".join(repr(piece.replace("\u2581", " ").strip()) for piece in dict.fromkeys(unknown))
             logger.warning("never seen in training, translated as unknown: %s (in %r; said once)", shown, text[:60])
             return True
     return False

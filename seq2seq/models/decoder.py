@@ -35,13 +35,14 @@ class Decoder(nn.Module, ABC):
     # Whether `unroll` costs one kernel call per layer, because no context enters the recurrence that finds it.
     whole_target: ClassVar[bool] = True
     embedding: Embedding
+    attention: Attention
     hidden_size: int
     num_layers: int
     feature_size: int
 
-    @abstractmethod
     def remember(self, values: Values, mask: SourceMask) -> Memory:
         """What `step` and `unroll` attend to."""
+        return self.attention.remember(values, mask)
 
     @abstractmethod
     def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
@@ -99,9 +100,6 @@ class LuongDecoder(Decoder):
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
 
-    def remember(self, values: Values, mask: SourceMask) -> Memory:
-        return self.attention.remember(values, mask)
-
     def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
         hidden, stepped = self.embedding(ids.unsqueeze(1)), []
         for cell, state in zip(self.cells, states, strict=True):
@@ -147,9 +145,6 @@ class GNMTDecoder(Decoder):
         self.attention = attention(query_size=hidden_size, memory_size=memory_size)
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
-
-    def remember(self, values: Values, mask: SourceMask) -> Memory:
-        return self.attention.remember(values, mask)
 
     def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
         bottom, first = advance(self.bottom, self.embedding(ids.unsqueeze(1)), states[0])
@@ -217,9 +212,6 @@ class BahdanauDecoder(Decoder):
         self.feed = linear(memory_size, cells[0].projected_size, bias=False)
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
-
-    def remember(self, values: Values, mask: SourceMask) -> Memory:
-        return self.attention.remember(values, mask)
 
     def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
         (hidden, context, weights), states = self._run(ids.unsqueeze(1), memory, states)

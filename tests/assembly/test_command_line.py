@@ -136,7 +136,7 @@ def test_missing_data_are_told_before_anything_is_written(mistake, tmp_path):
 
 
 def test_a_value_that_cannot_be_parsed_is_one_line(mistake):
-    assert mistake("train", "seed=[1").startswith("Error parsing override 'seed=[1'")
+    assert mistake("train", "seed=[1").startswith("The override 'seed=[1' cannot be read: ")
 
 
 # Run folders
