@@ -9,8 +9,9 @@ from seq2seq.errors import UserError
 from seq2seq.shapes import Lengths, SourceIds
 from seq2seq.symbols import BOS, EOS, PAD
 
-# A look at which sentences have ended waits for the device, so it is taken only so often (steps).
-_LOOK_EVERY = 4
+# Steps between looks at which sentences have ended. On a CPU a look is free; elsewhere it waits for the device.
+_LOOK_EVERY = {"cpu": 1}
+_LOOK_EVERY_ELSEWHERE = 4
 
 
 class GreedySearch:
@@ -40,6 +41,7 @@ class GreedySearch:
         alive = torch.ones_like(rows, dtype=torch.bool)
         previous = source.new_full((len(source),), BOS)
         never = source.new_tensor([PAD, BOS])
+        look_every = _LOOK_EVERY.get(source.device.type, _LOOK_EVERY_ELSEWHERE)
         state = stepper.start(source, lengths)
         for position in range(steps):
             logits, _, state = stepper.step(previous, state)
@@ -49,7 +51,7 @@ class GreedySearch:
             chosen[rows, position] = torch.where(alive, previous, PAD)
             scores[rows] += torch.where(alive, best - normalizer, 0.0)
             alive = alive & (previous != EOS) & (position + 1 < limits[rows])
-            if position % _LOOK_EVERY == _LOOK_EVERY - 1:
+            if (position + 1) % look_every == 0:
                 left = alive.nonzero().squeeze(1)
                 if len(left) == 0:
                     break

@@ -183,6 +183,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path, contents):
         "seq2seqx.models.encoder.Encoder",
         "seq2seq.assembly.run_folder.os.system",  # reached through a module of ours
         "seq2seq.assembly.training.json.loads",
+        "seq2seq.assembly.run.Path",  # a class, but not one of ours
         "seq2seq.assembly.training.train",  # ours, but nothing that a model is made of
         "seq2seq.nowhere.Nothing",
         "seq2seq.${oc.env:HOME}",
