@@ -40,11 +40,13 @@ def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
 
 
 def hold_out(examples: Sequence[Example], dev_size: int, seed: int) -> Splits:
-    """Random `dev_size` examples for dev, the rest for train."""
+    """Random `dev_size` examples for dev, the rest for train; whose source is in dev too is in neither."""
     if not 0 < dev_size < len(examples):
         raise UserError(
             f"data.dev_size must be between 1 and {len(examples) - 1} (one less than the examples at hand), "
             f"but is {dev_size}."
         )
     order = shuffled(examples, seed)
-    return Splits(train=order[dev_size:], dev=order[:dev_size])
+    dev = order[:dev_size]
+    seen = {example.source for example in dev}
+    return Splits(train=[example for example in order[dev_size:] if example.source not in seen], dev=dev)

@@ -69,3 +69,11 @@ def test_holding_out_nothing_or_everything_is_refused(dev_size):
     rule = "data.dev_size must be between 1 and 3 (one less than the examples at hand), "
     with pytest.raises(UserError, match=f"^{re.escape(f'{rule}but is {dev_size}.')}$"):
         hold_out(examples, dev_size, seed=1)
+
+
+def test_no_source_is_in_both_train_and_dev():
+    examples = [Example(source, (target,)) for source in "abcdefgh" for target in "uv"]
+    splits = hold_out(examples, 3, seed=1)
+    assert len(splits.dev) == 3
+    seen = {example.source for example in splits.dev}
+    assert sorted(splits.train, key=str) == [example for example in examples if example.source not in seen]
