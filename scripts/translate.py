@@ -5,17 +5,15 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.assembly.command_line import mistakes_in_one_line, run
+from seq2seq.assembly.command_line import mistakes_in_one_line, run, write_lines
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="translate")
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line():
-        from seq2seq.assembly.translation import build_translator, translate_lines
+        from seq2seq.assembly.translation import build_stream
 
-        translator = build_translator(config)
-        for line in translate_lines(translator, sys.stdin.buffer, buffer=config.buffer):
-            print(line)
+        write_lines(build_stream(config)(sys.stdin.buffer))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,31 @@
-"""A fresh random stream for every test, and builders of tiny models."""
+"""A fresh random stream for every test, builders of tiny models, and translators of letters."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from seq2seq.data.examples import Example
+from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
+from seq2seq.decoding.beam import BeamSearch
+from seq2seq.decoding.greedy import GreedySearch
+from seq2seq.decoding.length import LengthLimits
+from seq2seq.decoding.search import Search
+from seq2seq.decoding.translator import Translator
 from seq2seq.layers.attention.additive import AdditiveAttention
 from seq2seq.layers.attention.dot import DotAttention
 from seq2seq.layers.attention.general import GeneralAttention
 from seq2seq.layers.output import TiedOutput
 from seq2seq.layers.recurrent.cells import LSTMCell
 from seq2seq.models.bridge import LastOutputBridge
-from seq2seq.models.decoder import BahdanauDecoder, GNMTDecoder, LuongDecoder
+from seq2seq.models.decoder import GNMTDecoder, LuongDecoder
 from seq2seq.models.encoder import Encoder
+from seq2seq.models.input_feeding import BahdanauDecoder
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.symbols import PAD
+from seq2seq.symbols import EOS, PAD
 
 ATTENTIONS = {"dot": DotAttention, "general": GeneralAttention, "additive": partial(AdditiveAttention, size=5)}
 DECODERS = {"luong": LuongDecoder, "gnmt": GNMTDecoder, "bahdanau": BahdanauDecoder}
@@ -108,3 +117,64 @@ def _padded(sentences: Sequence[Sequence[int]], extra: int = 0) -> tuple[Tensor,
     for row, sentence in enumerate(sentences):
         ids[row, : len(sentence)] = torch.tensor(sentence)
     return ids, lengths
+
+
+# Translators
+
+
+class EchoStepper:
+    """Says the source again, looking at what it says; `batches` are the shapes of what it was started on."""
+
+    def __init__(self, vocabulary_size: int) -> None:
+        self.vocabulary_size = vocabulary_size
+        self.batches: list[tuple[int, ...]] = []
+
+    def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, Any]:
+        self.batches.append(tuple(source.shape))
+        return (source, lengths), (torch.zeros(len(source), 1, dtype=torch.long),)
+
+    def step(self, ids: Tensor, memory: Any, states: Any) -> tuple[Tensor, Tensor, Any]:
+        (source, lengths), (place,) = memory, states
+        place = place.minimum(lengths.unsqueeze(1) - 1)
+        logits = 20.0 * torch.nn.functional.one_hot(source.gather(1, place), self.vocabulary_size)
+        return logits, torch.nn.functional.one_hot(place, source.shape[1]).float(), (place + 1,)
+
+
+@pytest.fixture(scope="session")
+def letters() -> Tokenizers:
+    """One vocabulary of lower-case letters, digits and the space for both sides."""
+    examples = [Example("abcdefghijklm nopqrstuvwxyz", ("0123456789",))]
+    return TokenizerTrainer(source="char", target="char", joint=True).train(examples)
+
+
+@pytest.fixture
+def echo_of() -> Callable[..., Translator]:
+    """A translator whose every translation is the text itself: echo_of(tokenizers, batch_size=2)."""
+
+    def build(tokenizers: Tokenizers, search: Search | None = None, **options: Any) -> Translator:
+        return Translator(EchoStepper(tokenizers.target.size), tokenizers, search or GreedySearch(), **options)
+
+    return build
+
+
+@pytest.fixture
+def echo(echo_of: Callable[..., Translator], letters: Tokenizers) -> Translator:
+    return echo_of(letters, batch_size=3)
+
+
+@pytest.fixture
+def babbler(build_model: Callable[..., Seq2Seq], letters: Tokenizers) -> Callable[..., Translator]:
+    """A random model that has much to say, the same at every call: babbler(search, batch_size=2)."""
+
+    def build(search: Search | None = None, *, tokenizers: Tokenizers = letters, **options: Any) -> Translator:
+        torch.manual_seed(3)
+        sizes = {f"{side}_vocabulary_size": getattr(tokenizers, side).size for side in ("source", "target")}
+        model = build_model(**sizes).eval()
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.mul_(2.5)  # logits far enough apart for a clear choice
+            model.output.bias[EOS] += 2.0
+        limits = LengthLimits(max_ratio=1.0, max_extra=6)
+        return Translator(model, tokenizers, search or BeamSearch(beam_size=4, length=limits), **options)
+
+    return build

@@ -24,6 +24,14 @@ FILES = sorted(CONF.rglob("*.yaml"))
 SCRIPTS = sorted(path.stem for path in CONF.glob("*.yaml"))
 OPTIONS = sorted((str(path.parent.relative_to(CONF)), path.stem) for path in FILES if path.parent != CONF)
 MODELS = [name for group, name in OPTIONS if group == "model"]
+# What takes the options of a group; train takes those of all others.
+HOMES = {
+    "decoding/ranking": ("train", "decoding=beam"),
+    "inference": ("translate",),
+    "mode": ("benchmark",),
+    "rerank": ("translate",),
+}
+SEARCHING = [("train",), ("translate",), ("evaluate",), ("selfcheck",), ("benchmark",), ("benchmark", "mode=decode")]
 PARTS = {group: [name for kind, name in OPTIONS if kind == group] for group, _ in OPTIONS if group.startswith("model/")}
 
 
@@ -46,6 +54,11 @@ def composed(script: str, *overrides: str) -> DictConfig:
 def plain(script: str, *overrides: str) -> dict[str, Any]:
     config = composed(script, *overrides)
     return resolve(config) if "model" in config else OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+
+
+def chosen(group: str, option: str) -> dict[str, Any]:
+    """The config of a script that takes the option, with it."""
+    return plain(*HOMES.get(group, ("train",)), f"{group}={option}")
 
 
 def raw(path: Path) -> dict[str, Any]:
@@ -100,7 +113,8 @@ def test_what_the_user_has_to_give_is_shown_in_the_command_at_the_top(path):
     missing = [key for key, value in OmegaConf.to_container(OmegaConf.load(path)).items() if value == "???"]
     if path == CONF / "train.yaml":
         missing.remove("task")  # every experiment gives it
-    group = "" if path.parent == CONF else f"{path.parent.name}."
+    everywhere = path.parent == CONF or "# @package _global_" in path.read_text(encoding="utf-8")
+    group = "" if everywhere else f"{path.parent.name}."
     assert [key for key in missing if f"{group}{key}=" not in "\n".join(header(path))] == []
 
 
@@ -129,12 +143,14 @@ def test_every_script_has_a_config_that_keeps_the_contract(script):
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_of_every_group_resolves_and_builds(group, option):
-    config = plain("train", f"{group}={option}")
+    config = chosen(group, option)
     check(config)
-    build_on_meta(config)
-    for part in ("data", "tokenizer", "objective", "schedule", "scheduled_sampling", "decoding", "budget"):
-        if config[part] is not None or part != "scheduled_sampling":
-            built = instantiate(config[part] | ({"max_steps": 1} if part == "budget" else {}))
+    if "model" in config:
+        build_on_meta(config)
+    parts = ("data", "tokenizer", "objective", "schedule", "scheduled_sampling", "decoding", "budget", "rerank")
+    for part in (*parts, "pieces"):
+        if config.get(part) is not None:
+            built = instantiate(config[part] | ({"max_steps": 1} if part == "budget" else {}), _convert_="all")
             assert type(built).__name__ == config[part]["_target_"].rpartition(".")[2]
 
 
@@ -148,16 +164,39 @@ def test_every_model_takes_every_part(model, number):
     build_on_meta(config)
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", SEARCHING, ids=" ".join)
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "decoding"])
-def test_every_script_takes_every_search(script, option):
-    check(plain(script, f"decoding={option}"))
+def test_every_script_that_searches_takes_every_search(script, option):
+    config = plain(*script, f"decoding={option}", "decoding.length.minimum=2", "decoding.filters.end_bias=0.5")
+    check(config)
+    search = instantiate(config["decoding"])
+    assert search.length.minimum == 2
+    assert [type(edit).__name__ for edit in search.filters.active] == ["EndBias"]
+
+
+def test_only_scoring_does_without_a_search():
+    assert {script for script, *_ in SEARCHING} | {"score"} == set(SCRIPTS)
+    assert {script for script in SCRIPTS if "decoding" not in plain(script)} == {"score"}
+
+
+@pytest.mark.parametrize("option", ["beam", "diverse_beam"])
+def test_beams_take_every_ranking_and_coverage(option):
+    rankings = [name for group, name in OPTIONS if group == "decoding/ranking"]
+    overrides = ("translate", f"decoding={option}", "decoding.coverage.beta=0.25")
+    for name in rankings:
+        config = plain(*overrides, f"decoding/ranking={name}")
+        check(config)
+        search = instantiate(config["decoding"])
+        assert type(search.ranking).__name__ == config["decoding"]["ranking"]["_target_"].rpartition(".")[2]
+        assert search.coverage.beta == 0.25
+    given = plain(*overrides, "decoding/ranking=gnmt", "decoding.ranking.alpha=1.5")
+    assert instantiate(given["decoding"]).ranking.alpha == 1.5
 
 
 @pytest.mark.parametrize("group", sorted({group for group, _ in OPTIONS} - {"hydra"}))
 def test_no_two_options_of_a_group_are_the_same(group):
     options = [option for kind, option in OPTIONS if kind == group]
-    configs = {json.dumps(plain("train", f"{group}={option}"), sort_keys=True) for option in options}
+    configs = {json.dumps(chosen(group, option), sort_keys=True) for option in options}
     assert len(configs) == len(options)
 
 

@@ -26,7 +26,7 @@ def test_readme_has_commands():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_composes(command):
-    _, script, *overrides = shlex.split(command)
+    _, script, *overrides = shlex.split(command, comments=True)
     assert (ROOT / script).is_file()
     overrides = [text for text in overrides if not re.match(r"\[|--", text) and not text.endswith("]")]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

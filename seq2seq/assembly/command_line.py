@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +40,16 @@ def mistakes_in_one_line() -> Iterator[None]:
         sys.exit(130)
 
 
+def write_lines(lines: Iterable[str]) -> None:
+    """Each line to stdout, whole and at once. Where nobody reads on, or at Ctrl-C, it ends after a whole line."""
+    try:
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # lest Python complains when it closes stdout
+
+
 def _one_line(error: BaseException) -> str:
     mistake = _find(error, UserError)
     if mistake is not None:
@@ -48,7 +58,7 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, OverrideParseException):
         return f"The override {error.override!r} cannot be read: {' '.join(text.split())}"
     if key := re.search(r"Could not override '([^']+)'", text):
-        return f"The option {key[1]!r} does not exist{_did_you_mean(key[1], _known_keys())}"
+        return _unknown(key[1])
     if choice := re.search(r"Could not find '([^']+)'", text):
         options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
         group, _, name = choice[1].rpartition("/")
@@ -56,7 +66,7 @@ def _one_line(error: BaseException) -> str:
         hint = f": did you mean {group}={close[0]}?" if close else "."
         return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
     if group_name := re.search(r"Could not override '?([\w/]+)'?\.\s*No match in the defaults list", text):
-        return f"The option {group_name[1]!r} does not exist{_did_you_mean(group_name[1], _known_keys())}"
+        return _unknown(group_name[1])
     return " ".join(text.split("\n")[0].split())
 
 
@@ -65,6 +75,21 @@ def _find(error: BaseException | None, kind: type[BaseException]) -> BaseExcepti
     while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
     return error
+
+
+def _unknown(name: str) -> str:
+    """What to do about an option or group that the config lacks."""
+    if owners := _owners(name):
+        return f"The option {name!r} needs {' or '.join(owners)}."
+    return f"The option {name!r} does not exist{_did_you_mean(name, _known_keys())}"
+
+
+def _owners(name: str) -> list[str]:
+    """The options of its group, written as a user chooses them, that have such a key or part."""
+    group, _, key = name.replace(".", "/").rpartition("/")
+    part = re.compile(rf"^{re.escape(key)}:|^defaults:.*[\[ ]{re.escape(key)}:", re.MULTILINE)
+    files = sorted((CONF / group).glob("*.yaml")) if group else []
+    return [f"{group}={path.stem}" for path in files if part.search(path.read_text(encoding="utf-8"))]
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:
@@ -81,13 +106,17 @@ def _did_you_mean(name: str, known: list[str]) -> str:
 
 
 def _known_keys() -> list[str]:
-    """Every dotted key of the script's config, and its groups."""
+    """Every dotted key of the script's config with the options that were chosen, and its groups."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    chosen = [text for text in sys.argv[1:] if (CONF / text.partition("=")[0]).is_dir()]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose(Path(sys.argv[0]).stem)
+        try:
+            config = compose(Path(sys.argv[0]).stem, chosen)
+        except HydraException:  # one of them is another mistake
+            config = compose(Path(sys.argv[0]).stem)
     groups = [str(folder.relative_to(CONF)) for folder in CONF.rglob("*") if folder.is_dir()]
     keys = _keys(cast(dict[Any, Any], OmegaConf.to_container(config)))
     return [*keys, *groups]

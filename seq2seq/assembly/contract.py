@@ -1,7 +1,7 @@
 """The constructor's signature is the schema: every config node is checked against what it targets."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from beartype import BeartypeConf
@@ -72,6 +72,20 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
     if not any(is_bearable(form, annotation, conf=_TOWER) for form in forms):
         wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
         raise UserError(f"{name} must be {wanted}, but is {value!r}.")
+
+
+def check_options(schema: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Raises UserError if an option that a constructor takes under its own name is of another type than there."""
+    for name, parameter in inspect.signature(schema).parameters.items():
+        if name in options:
+            check_type(name, options[name], parameter.annotation)
+
+
+def check_counts(options: Mapping[str, Any], **least: int) -> None:
+    """Raises UserError if an option is no whole number, or below what it must be at least."""
+    for name, bound in least.items():
+        if not isinstance(options[name], int) or options[name] < bound:
+            raise UserError(f"{name} must be a whole number of at least {bound}, but is {options[name]!r}.")
 
 
 def _as_tuple(value: Any) -> Any:

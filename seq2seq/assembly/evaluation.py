@@ -3,16 +3,19 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from seq2seq.assembly.contract import check, plain
-from seq2seq.assembly.run import load_run, pick_device, refuse_foreign_code
+from seq2seq.assembly.contract import check
+from seq2seq.assembly.inference import build_translator, load_runs, read_options
+from seq2seq.assembly.run import Run, refuse_foreign_code
+from seq2seq.assembly.threads import set_threads
 from seq2seq.data.corpora.tsv import read_tsv
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.text_files import read_lines
 from seq2seq.decoding.translator import Translator
 from seq2seq.errors import UserError
 from seq2seq.metrics.scores import Scores
@@ -39,21 +42,22 @@ class Evaluation:
 
 def evaluate_run(config: DictConfig) -> dict[str, Any]:
     """The report of a config with `run`, and `file` or `split`."""
-    options = plain(config)
-    check(options)
-    torch.set_flush_denormal(True)
-    device = pick_device(options["device"])
-    run = load_run(options["run"], device)
-    refuse_foreign_code(run.config, "data", "metrics")
-    name, examples = _examples(run.config, options["file"], options["split"])
-    search = instantiate(options["decoding"])
-    translator = Translator(run.model, run.tokenizers, search, batch_size=options["batch_size"], device=device)
+    options = read_options(config)
+    runs = load_runs(options)
+    run = runs[0]
+    refuse_foreign_code(run.config, "metrics")
+    name, examples = load_examples(run, options["file"], options["split"])
+    translator = build_translator(options, runs)
+    set_threads(options["threads"], translator, lines=options["batch_size"])
     return {"data": name, **evaluate(translator, examples, build_scores(run.config)).report(), "step": run.step}
 
 
-def _examples(config: Mapping[str, Any], file: str | None, split: str | None) -> tuple[str, list[Example]]:
+def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, list[Example]]:
+    """Those of a file or of a split of a run's own data, and what to call them; without either, test or else dev."""
     if file is not None:
         return file, read_tsv(file)
+    config = run.config
+    refuse_foreign_code(config, "data")
     check({"data": config["data"]})
     splits: Splits = instantiate(config["data"]).load()
     if split is None:
@@ -64,6 +68,15 @@ def _examples(config: Mapping[str, Any], file: str | None, split: str | None) ->
     if not examples:
         raise UserError(f"split={split} is empty in this run's data: choose another, or give file=pairs.tsv.")
     return split, examples
+
+
+def load_sources(run: Run, file: str | None, split: str | None) -> tuple[str, list[str]]:
+    """Sources alone that are not empty: a file has one a line, or as the first of its columns."""
+    if file is None:
+        name, examples = load_examples(run, None, split)
+        return name, [example.source for example in examples if example.source.strip()]
+    sources = (line.partition("\t")[0] for line in read_lines(Path(file)))
+    return file, [source for source in sources if source.strip()]
 
 
 def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 
 KINDS = ("unigram", "bpe", "char", "word")
+_SPACE = "\u2581"  # how SentencePiece writes a space
 _UNLIMITED = 2**22  # more words than any output layer can take
 
 
@@ -32,16 +34,35 @@ class Tokenizer:
         """Token ids of each text, without BOS and EOS."""
         return self._processor.encode(list(texts))
 
-    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
-        return self._processor.decode([list(row) for row in ids]) if ids else []
+    def decode(self, ids: Sequence[list[int]]) -> list[str]:
+        return self._processor.decode(list(ids)) if ids else []
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         return [self._processor.id_to_piece(index) for index in ids]
 
+    def surface(self, text: str) -> list[str]:
+        """A text cut into pieces, those that the vocabulary lacks among them."""
+        return self._processor.encode(text, out_type=str)
+
+    def join(self, pieces: Sequence[str]) -> str:
+        """Pieces to text, those that the vocabulary lacks as they are; where all others are words, so are they."""
+        mark = _SPACE if self._has_words_alone else ""
+        marked = [piece if piece.startswith(mark) else mark + piece for piece in pieces]
+        return self._processor.decode(marked).replace(_SPACE, " ").strip()
+
+    @cached_property
+    def _has_words_alone(self) -> bool:
+        return all(piece.startswith(_SPACE) for piece in self.pieces(range(EOS + 1, self.size)))
+
+    def ids(self, piece: str) -> list[int]:
+        """The id of a piece, at the beginning of a word and within one; nothing if the vocabulary lacks it."""
+        forms = (piece, _SPACE + piece)
+        found = dict.fromkeys(map(self._processor.piece_to_id, forms))
+        return [index for index in found if self._processor.id_to_piece(index) in forms]
+
     def unknown(self, text: str) -> list[str]:
         """The pieces of a text that the vocabulary lacks."""
-        pieces = self._processor.encode(text, out_type=str)
-        return [piece for piece in pieces if self._processor.piece_to_id(piece) == UNK]
+        return [piece for piece in self.surface(text) if self._processor.piece_to_id(piece) == UNK]
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Dropout whose mask is locked over time."""
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from seq2seq.errors import UserError
-from seq2seq.shapes import Sequence, Vectors
+from seq2seq.shapes import Sequence
 
 
 class LockedDropout(nn.Module):
@@ -21,7 +22,7 @@ class LockedDropout(nn.Module):
             return values
         return values * self.mask(values[:, 0]).unsqueeze(1)
 
-    def mask(self, like: Vectors) -> Vectors:
+    def mask(self, like: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """A fresh mask, for loops that lock it themselves: 0 or 1 / (1 - probability), and 1 out of training."""
         if not self.training or self.probability == 0:
             return torch.ones_like(like)

@@ -12,25 +12,30 @@ from seq2seq.layers.attention.attention import Attention, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.initialization import linear
-from seq2seq.layers.recurrent.cells import Cell, Cells, LSTMState, Projected
+from seq2seq.layers.recurrent.cells import Cell, Cells, LSTMState
 from seq2seq.shapes import (
     AttentionWeights,
+    BeamFeatures,
+    BeamIds,
+    BeamWeights,
     Context,
     Features,
     Inputs,
     Outputs,
     SourceMask,
     TargetIds,
-    TokenIds,
     Values,
-    Vectors,
 )
 
 States = tuple[LSTMState, ...]
 
 
 class Decoder(nn.Module, ABC):
-    """An attention decoder; `unroll` gives what repeated `step` gives."""
+    """An attention decoder; `unroll` gives what repeated `step` gives.
+
+    A step takes many hypotheses of each sentence side by side, `batch beam`, and they share one memory: to attention
+    they are as many queries. States of `step` are `batch beam hidden`, those that `unroll` starts from `batch hidden`.
+    """
 
     # Whether `unroll` costs one kernel call per layer, because no context enters the recurrence that finds it.
     whole_target: ClassVar[bool] = True
@@ -45,8 +50,8 @@ class Decoder(nn.Module, ABC):
         return self.attention.remember(values, mask)
 
     @abstractmethod
-    def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
-        """Features of one next token; the target axis has length 1."""
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+        """Features of every hypothesis's next token."""
 
     @abstractmethod
     def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
@@ -63,12 +68,6 @@ class Readout(nn.Module):
 
     def forward(self, hidden: Outputs, context: Context) -> Features:
         return self.dropout(self.projection(torch.cat([hidden, context], -1)).tanh())
-
-
-def advance(cell: Cell, inputs: Inputs, state: LSTMState) -> tuple[Outputs, LSTMState]:
-    """One step of a cell on a sequence of length 1."""
-    state, _ = cell(cell.project(inputs.squeeze(1)), state)
-    return state.hidden.unsqueeze(1), state
 
 
 class LuongDecoder(Decoder):
@@ -100,11 +99,11 @@ class LuongDecoder(Decoder):
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
 
-    def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
-        hidden, stepped = self.embedding(ids.unsqueeze(1)), []
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+        hidden, stepped = self.embedding(ids), []
         for cell, state in zip(self.cells, states, strict=True):
-            hidden, state = advance(cell, hidden, state)
-            hidden = self.dropout(hidden)
+            state = cell.step(hidden, state)
+            hidden = self.dropout(state.hidden)
             stepped.append(state)
         context, weights = self.attention(hidden, memory)
         return self.readout(hidden, context), weights, tuple(stepped)
@@ -146,16 +145,14 @@ class GNMTDecoder(Decoder):
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
 
-    def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
-        bottom, first = advance(self.bottom, self.embedding(ids.unsqueeze(1)), states[0])
-        stepped = [first]
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+        stepped = [self.bottom.step(self.embedding(ids), states[0])]
 
         def run(cell: Cell, inputs: Inputs, state: LSTMState) -> Outputs:
-            outputs, state = advance(cell, inputs, state)
-            stepped.append(state)
-            return outputs
+            stepped.append(cell.step(inputs, state))
+            return stepped[-1].hidden
 
-        features, weights = self._climb(bottom, memory, states, run)
+        features, weights = self._climb(stepped[0].hidden, memory, states, run)
         return features, weights, tuple(stepped)
 
     def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
@@ -176,70 +173,3 @@ class GNMTDecoder(Decoder):
             outputs = self.dropout(run(cell, torch.cat([hidden, context], -1), state))
             hidden = outputs + hidden if depth > 0 else outputs
         return self.readout(hidden, context), weights
-
-
-class BahdanauDecoder(Decoder):
-    """The context found by the previous state feeds the next step (Bahdanau et al. 2015, with LSTM cells).
-
-    Input feeding makes every step wait for the one before, so `unroll` loops; what does not depend on
-    the context is projected for all steps at once.
-    """
-
-    whole_target = False
-
-    def __init__(
-        self,
-        *,
-        embedding: Embedding,
-        memory_size: int,
-        hidden_size: int,
-        feature_size: int,
-        cell: Callable[[int, int], Cell],
-        attention: Callable[..., Attention],
-        num_layers: int = 1,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        if num_layers < 1:
-            raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
-        self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
-        self.embedding = embedding
-        sizes = [embedding.size, *[hidden_size] * (num_layers - 1)]
-        cells = [cell(size, hidden_size) for size in sizes]
-        self.cells = Cells(cells)
-        self.attention = attention(query_size=hidden_size, memory_size=memory_size)
-        # The bottom cell's input is [embedding; context]; the two parts of its matrix live apart.
-        self.feed = linear(memory_size, cells[0].projected_size, bias=False)
-        self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
-        self.dropout = LockedDropout(dropout)
-
-    def step(self, ids: TokenIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights, States]:
-        (hidden, context, weights), states = self._run(ids.unsqueeze(1), memory, states)
-        return self.readout(hidden, context), weights, states
-
-    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
-        (hidden, context, weights), _ = self._run(ids, memory, states)
-        return self.readout(hidden, context), weights
-
-    def _run(
-        self, ids: TargetIds, memory: Memory, states: States
-    ) -> tuple[tuple[Outputs, Context, AttentionWeights], States]:
-        """The loop over time: top hidden states, contexts and weights of all steps, and the last states."""
-        projected = next(iter(self.cells)).project(self.embedding(ids))
-        masks = [self.dropout.mask(state.hidden) for state in states]
-        steps = []
-        for now in projected.unbind(1):
-            context, weights = self.attention(states[-1].hidden.unsqueeze(1), memory)
-            hidden, states = self._climb(now + self.feed(context.squeeze(1)), states, masks)
-            steps.append((hidden.unsqueeze(1), context, weights))
-        hidden, context, weights = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
-        return (hidden, context, weights), states
-
-    def _climb(self, projected: Projected, states: States, masks: list[Vectors]) -> tuple[Vectors, States]:
-        """One step of all layers, from the bottom cell's projected input to the top's output."""
-        hidden, stepped = projected, []
-        for depth, (cell, state, mask) in enumerate(zip(self.cells, states, masks, strict=True)):
-            state, _ = cell(hidden if depth == 0 else cell.project(hidden), state)
-            stepped.append(state)
-            hidden = state.hidden * mask
-        return hidden, tuple(stepped)

@@ -1,7 +1,6 @@
 """Encoder, bridge, decoder and output, and what they share."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -12,16 +11,9 @@ from seq2seq.layers.output import Output
 from seq2seq.layers.recurrent.cells import LSTMState
 from seq2seq.masking import length_mask
 from seq2seq.models.bridge import Bridge
-from seq2seq.models.decoder import Decoder
+from seq2seq.models.decoder import Decoder, States
 from seq2seq.models.encoder import Encoder
-from seq2seq.shapes import AttentionWeights, Features, Lengths, Logits, SourceIds, TargetIds, TokenIds
-
-
-class SearchState(NamedTuple):
-    """All that decoding carries from step to step; the batch is axis 0 of every tensor."""
-
-    memory: Memory
-    states: tuple[LSTMState, ...]
+from seq2seq.shapes import AttentionWeights, BeamIds, BeamWeights, Features, Lengths, Logits, SourceIds, TargetIds
 
 
 class Seq2Seq(nn.Module):
@@ -60,20 +52,26 @@ class Seq2Seq(nn.Module):
         )
         self.output = output(feature_size=self.decoder.feature_size, embedding=target)
 
-    def start(self, source: SourceIds, lengths: Lengths) -> SearchState:
-        """Encode: memory and first decoder states."""
+    def encode(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+        """Memory and first decoder states, `batch hidden`."""
         values, last = self.encoder(source, lengths)
         memory = self.decoder.remember(values, length_mask(lengths, source.shape[1]))
-        return SearchState(memory, self.bridge(last))
+        return memory, self.bridge(last)
 
-    def step(self, ids: TokenIds, state: SearchState) -> tuple[Logits, AttentionWeights, SearchState]:
-        """Scores of the token after `ids`."""
-        features, weights, states = self.decoder.step(ids, state.memory, state.states)
-        return self.output.logits(features.squeeze(1)), weights, SearchState(state.memory, states)
+    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+        """Memory, and the states of one empty hypothesis of each sentence, `batch 1 hidden`."""
+        memory, states = self.encode(source, lengths)
+        return memory, tuple(LSTMState(hidden.unsqueeze(1), cell.unsqueeze(1)) for hidden, cell in states)
+
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
+        """Scores of the token after each of `ids`, in every hypothesis."""
+        features, weights, states = self.decoder.step(ids, memory, states)
+        logits = self.output.logits(features.flatten(0, 1))
+        return logits.unflatten(0, ids.shape), weights, states
 
     def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds) -> tuple[Features, AttentionWeights]:
         """Features of the token after each target token, whole targets at once."""
-        memory, states = self.start(source, lengths)
+        memory, states = self.encode(source, lengths)
         return self.decoder.unroll(target, memory, states)
 
 

@@ -53,13 +53,15 @@ class ScheduledSampling(ABC):
         memory, states = model.start(batch.source, batch.source_lengths)
         mixed = [batch.target_inputs[:, 0]]
         for position in range(1, batch.target_inputs.shape[1]):
-            features, _, states = model.decoder.step(mixed[-1], memory, states)
+            features, _, states = model.decoder.step(mixed[-1].unsqueeze(1), memory, states)
             predicted = self._choose(model, features.squeeze(1))
             mixed.append(torch.where(replace[:, position], predicted, batch.target_inputs[:, position]))
         return torch.stack(mixed, 1)
 
     def _choose(self, model: Seq2Seq, rows: torch.Tensor) -> torch.Tensor:
         logits = model.output.logits(rows).float()
+        never = torch.tensor([PAD, BOS], device=logits.device)  # no search would feed them
+        logits = logits.index_fill(-1, never, float("-inf"))
         if not self.sample:
             return logits.argmax(-1)
         return torch.multinomial(logits.softmax(-1), 1).squeeze(1)

@@ -1,21 +1,17 @@
 """Configs by Hydra, and one tiny run that the tests share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from seq2seq.assembly.command_line import CONF
 from seq2seq.assembly.contract import resolve
 from seq2seq.assembly.training import train
-from seq2seq.data.examples import Example
-from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
-from seq2seq.decoding.hypothesis import Hypothesis
-from seq2seq.decoding.translator import Translator
-from seq2seq.models.seq2seq import Seq2Seq
 
 TINY_RUN = [
     "experiment=reverse",
@@ -37,6 +33,13 @@ TINY_RUN = [
     "precision=32-true",
     "logger=none",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -69,24 +72,3 @@ def finished(tiny_config: Callable, tmp_path_factory: pytest.TempPathFactory) ->
     folder.mkdir()
     train(tiny_config(), folder, resume=False)
     return folder
-
-
-class Echo:
-    """A search that finds the source itself."""
-
-    def __call__(self, stepper: Any, source: Any, lengths: Any) -> list[Hypothesis]:
-        rows = zip(source.tolist(), lengths.tolist(), strict=True)
-        return [Hypothesis(ids[: length - 1], 0.0, True) for ids, length in rows]
-
-
-@pytest.fixture
-def letters() -> Tokenizers:
-    """One vocabulary of lower-case letters, digits and the space for both sides."""
-    examples = [Example("abcdefghijklm nopqrstuvwxyz", ("0123456789",))]
-    return TokenizerTrainer(source="char", target="char", joint=True).train(examples)
-
-
-@pytest.fixture
-def echo(build_model: Callable[..., Seq2Seq], letters: Tokenizers) -> Translator:
-    """A translator whose every translation is the text itself."""
-    return Translator(build_model(), letters, Echo(), batch_size=3)

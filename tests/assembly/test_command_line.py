@@ -1,15 +1,17 @@
 """Every mistake is one line on stderr, exit code 2, and nothing else."""
 
 import hashlib
+import io
 import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from omegaconf.errors import OmegaConfBaseException
 
-from seq2seq.assembly.command_line import mistakes_in_one_line
+from seq2seq.assembly.command_line import mistakes_in_one_line, write_lines
 from seq2seq.errors import UserError
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -17,12 +19,13 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 @pytest.fixture
 def mistake(monkeypatch, capsys, tmp_path) -> Callable[..., str]:
-    """What a script says to wrong arguments, without the `error: `."""
+    """What a script says to wrong arguments or lines, without the `error: `."""
     for variable in ("HYDRA_FULL_ERROR", "SEQ2SEQ_RUN_DIR"):
         monkeypatch.setenv(variable, "")  # so that what the script sets goes when the test ends
     monkeypatch.chdir(tmp_path)
 
-    def run(script: str, *arguments: str) -> str:
+    def run(script: str, *arguments: str, lines: bytes = b"") -> str:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(lines)))
         path = str(SCRIPTS / f"{script}.py")
         monkeypatch.setattr(sys, "argv", [path, *arguments])
         capsys.readouterr()
@@ -97,9 +100,33 @@ def test_an_unknown_key_of_another_script_is_compared_with_its_own(mistake):
     assert mistake("benchmark", "step=3") == "The option 'step' does not exist: did you mean 'steps'?"
 
 
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("translate", ["decoding.beam_size=3"], "needs decoding=beam or decoding=diverse_beam."),
+        ("translate", ["decoding.patience=3"], "needs decoding=beam."),
+        ("translate", ["decoding/ranking=gnmt"], "needs decoding=beam or decoding=diverse_beam."),
+        ("translate", ["rerank.utility=edit"], "needs rerank=mbr."),
+        ("train", ["decoding.temperature=2"], "needs decoding=sampling."),
+        (
+            "translate",
+            ["decoding.beam_siz=3", "decoding=beam"],
+            "does not exist: did you mean 'decoding.beam_size'?",
+        ),
+        ("translate", ["decoding.length.max_ratoi=3"], "does not exist: did you mean 'decoding.length.max_ratio'?"),
+        ("benchmark", ["batch_siz=3", "mode=decode"], "does not exist: did you mean 'batch_size'?"),
+    ],
+)
+def test_an_option_of_another_choice_is_answered_with_the_choice(mistake, script, arguments, message):
+    said = mistake(script, "run=x", *arguments) if script != "train" else mistake(script, *arguments)
+    name = arguments[0].partition("=")[0]
+    assert said == f"The option {name!r} {message}"
+
+
 def test_a_script_without_its_run_is_told_what_is_missing(mistake):
-    assert mistake("translate") == "Missing mandatory value: run"
-    assert mistake("evaluate") == "Missing mandatory value: run"
+    for script in ("translate", "evaluate", "score", "selfcheck"):
+        assert mistake(script) == "Missing mandatory value: run"
+    assert mistake("benchmark", "mode=decode") == "Missing mandatory value: run"
 
 
 # Values
@@ -180,9 +207,64 @@ def test_resuming_a_finished_run(mistake, finished):
     assert fingerprint(finished) == before
 
 
-def test_a_run_that_is_not_there(mistake):
-    for script in ("translate", "evaluate"):
-        assert mistake(script, "run=nowhere") == "run=nowhere does not exist: give a run folder or a checkpoint file."
+def test_a_run_that_is_not_there(mistake, finished):
+    message = "run=nowhere does not exist: give a run folder or a checkpoint file."
+    for script in ("translate", "evaluate", "score", "selfcheck"):
+        assert mistake(script, "run=nowhere", lines=b"a\tb\n") == message
+    assert mistake("benchmark", "mode=decode", "run=nowhere") == message
+    assert mistake("translate", f"run=[{finished},nowhere]") == message
+
+
+# Decoding
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line", "message"),
+    [
+        (["decoding=beam", "decoding.beam_size=0"], "a", "decoding.beam_size must be at least 1, but is 0."),
+        (["decoding=sampling", "decoding.top_p=2.0"], "a", "decoding.top_p must be above 0 and at most 1, but is 2.0."),
+        (["decoding.length.max_extra=0"], "a", "decoding.length.max_extra must be at least 1, but is 0."),
+        (
+            ["input=json"],
+            '{"source": "a", "prefix": "zz"}',
+            "line 1: the prefix 'zz' must be in the target vocabulary, but it lacks '\u2581zz'.",
+        ),
+        (
+            ["input=json", "decoding=beam", "decoding.length.maximum=3"],
+            '{"source": "a b c d", "constraints": ["a b", "c"]}',
+            "line 1: prefix and constraints must fit into the maximum length, 3 tokens with EOS here, but need 4: "
+            "raise decoding.length.max_ratio or max_extra.",
+        ),
+        (
+            ["input=json"],
+            '{"source": "a", "constraints": ["b"]}',
+            "Constraints need decoding=beam: no other search can hold to phrases.",
+        ),
+        (
+            ["input=json"],
+            "a",
+            "line 1 must be a JSON object, but cannot be read: Expecting value: line 1 column 1 (char 0).",
+        ),
+        (
+            ["format=tsv", "n_best=3", "decoding=beam", "decoding.beam_size=2"],
+            "a",
+            "n_best must be between 1 and 2, all that this search finds, but is 3: widen it with decoding=beam "
+            "decoding.beam_size=N, or decoding=sampling decoding.samples=N.",
+        ),
+        (
+            ["pieces.allowed=[q]"],
+            "a",
+            "pieces.allowed must name pieces of the target vocabulary, but 'q' is none of them.",
+        ),
+        (["run=[]"], "a", "run must name at least one run folder or checkpoint, but is empty."),
+    ],
+)
+def test_what_decoding_cannot_do_is_one_line(mistake, finished, arguments, line, message):
+    assert mistake("translate", f"run={finished}", *arguments, lines=f"{line}\n".encode()) == message
+
+
+def test_a_line_that_cannot_be_scored_is_one_line(mistake, finished):
+    assert mistake("score", f"run={finished}", lines=b"a\n") == ("line 1 must be source<TAB>target, but has 0 tabs.")
 
 
 # The mechanism
@@ -207,3 +289,19 @@ def test_an_interrupt_exits_as_the_shell_expects(capsys):
         raise KeyboardInterrupt
     assert end.value.code == 130
     assert capsys.readouterr() == ("", "")
+
+
+def test_lines_are_written_whole_and_at_once(monkeypatch, tmp_path):
+    path = tmp_path / "out"
+    with path.open("w", encoding="utf-8") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+
+        def lines():
+            yield "one"
+            assert path.read_text(encoding="utf-8") == "one\n"
+            yield "zwei ß"
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            write_lines(lines())
+        assert path.read_text(encoding="utf-8") == "one\nzwei ß\n"

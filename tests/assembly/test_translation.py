@@ -1,123 +1,95 @@
-"""Lines out answer lines in, whatever comes."""
+"""A config of `translate` to a stream of translations."""
 
-import logging
+import json
 
 import pytest
 
 from seq2seq.assembly.run import load_run
-from seq2seq.assembly.translation import build_translator, translate_lines
+from seq2seq.assembly.translation import build_stream
 from seq2seq.decoding.greedy import GreedySearch
 from seq2seq.decoding.translator import Translator
 from seq2seq.errors import UserError
 
-UNKNOWN = "⁇"
+LINES = [b"a b c\n", b"\n", b"f\n", b"d d a b e\n"]
+TEXTS = [line.decode().strip() for line in LINES]
 
 
 @pytest.fixture
-def trained(finished) -> Translator:
+def stream_of(config_of, finished):
+    """The stream of the finished run, with overrides."""
+    return lambda *overrides: build_stream(config_of("translate", f"run={finished}", "device=cpu", *overrides))
+
+
+def test_by_default_a_stream_says_what_greedy_search_finds(stream_of, finished):
     run = load_run(finished)
-    return Translator(run.model, run.tokenizers, GreedySearch())
-
-
-def translated(translator: Translator, lines: list[bytes], buffer: int = 100) -> list[str]:
-    return list(translate_lines(translator, lines, buffer=buffer))
-
-
-def lines_of(*texts: str) -> list[bytes]:
-    return [f"{text}\n".encode() for text in texts]
-
-
-@pytest.mark.parametrize("buffer", [1, 2, 5, 7, 100])
-def test_line_i_answers_line_i(echo, buffer):
-    texts = ["b", "a long line of words", "", "cab", "a", "", "zebra", "b"]
-    assert translated(echo, lines_of(*texts), buffer) == texts
-
-
-@pytest.mark.parametrize("buffer", [1, 2, 100])
-def test_a_trained_models_lines_do_not_depend_on_their_company(trained, buffer):
-    texts = ["a b c", "", "f", "d d a b e", "c a", "a", "e f", ""]
-    alone = [trained([text])[0] if text else "" for text in texts]
+    alone = [Translator(run.model, run.tokenizers, GreedySearch())([text])[0] for text in TEXTS]
     assert len(set(alone)) > 2
-    assert translated(trained, lines_of(*texts), buffer) == alone
+    for buffer in (1, 3, 100):
+        assert list(stream_of(f"buffer={buffer}")(LINES)) == alone
 
 
-@pytest.mark.parametrize("buffer", [1, 3, 100])
-def test_empty_lines_stay_empty(echo, buffer):
-    assert translated(echo, [b"\n"] * 4, buffer) == [""] * 4
-    assert translated(echo, [b"\n", b"ab\n", b"\n"], buffer) == ["", "ab", ""]
+def test_every_option_reaches_what_it_is_for(stream_of):
+    stream = stream_of(
+        "buffer=7", "input=json", "format=json", "n_best=2", "batch_size=3", "max_tokens=500", "max_source_tokens=40",
+        "decoding=beam", "decoding.beam_size=4", "decoding.length.max_extra=1", "decoding.filters.no_repeat_ngram=2",
+        "decoding/ranking=gnmt", "rerank=mbr", "rerank.utility=edit", "replace_unknown=true", "pieces.forbidden=[a]",
+    )  # fmt: skip
+    translator = stream.translator
+    assert (stream.buffer, stream.n_best) == (7, 2)
+    assert (translator.batch_size, translator.max_tokens, translator.max_source_tokens) == (3, 500, 40)
+    assert (translator.search.width, translator.search.length.max_extra) == (4, 1)
+    assert [edit.size for edit in translator.search.filters.active] == [2]
+    assert translator.search.ranking.alpha == 0.6
+    assert (translator.rerank.utility, translator.rerank.weighted) == ("edit", True)
+    assert translator.replace_unknown
+    assert translator.pieces.forbidden == ["a"]
+    (written,) = stream([b'{"source": "a b", "prefix": "b", "constraints": ["c"]}\n'])
+    found = json.loads(written)
+    assert [own["text"][0] for own in found["translations"]] == ["b", "b"]
+    assert "c" in found["translations"][0]["text"]
+    assert "a" not in "".join(own["text"] for own in found["translations"])
 
 
-def test_lines_of_spaces_are_empty(echo):
-    assert translated(echo, lines_of("  ", "ab", "\t")) == ["", "ab", ""]
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["batch_size=0"], "batch_size must be at least 1, but is 0."),
+        (["batch_size=many"], "batch_size must be int, but is 'many'."),
+        (["max_source_tokens=2.5"], "max_source_tokens must be int, but is 2.5."),
+        (["replace_unknown=3"], "replace_unknown must be bool, but is 3."),
+        (["buffer=0"], "buffer must be at least 1, but is 0."),
+        (["buffer=all"], "buffer must be int, but is 'all'."),
+        (["n_best=two"], "n_best must be int, but is 'two'."),
+        (["format=yaml"], "format must be one of text, tsv, json, but is 'yaml'."),
+        (["threads=some"], "threads must be auto or at least 1, but is 'some'."),
+        (["pieces.forbidden=a"], "pieces.forbidden must be list[str] | None, but is 'a'."),
+        (["pieces.allowed=[1]"], "pieces.allowed must be list[str] | None, but is [1]."),
+        (
+            ["pieces.forbidden=['</s>']"],
+            "pieces.forbidden must leave </s>, with which hypotheses end: for longer ones, raise "
+            "decoding.length.minimum.",
+        ),
+        (["rerank=mbr", "rerank.utility=ter"], "rerank.utility must be one of chrf, edit, but is 'ter'."),
+        (["precision=half"], "precision must be one of float32, bfloat16, int8, but is 'half'."),
+    ],
+)
+def test_a_wrong_value_is_named(stream_of, overrides, message):
+    assert root_of(stream_of, *overrides) == message
 
 
-def test_nothing_in_nothing_out(echo):
-    assert translated(echo, []) == []
+def root_of(stream_of, *overrides: str) -> str:
+    """The user's mistake, which Hydra wraps where a constructor finds it."""
+    with pytest.raises(Exception, match=r".") as caught:
+        stream_of(*overrides)
+    error: BaseException | None = caught.value
+    while not isinstance(error, UserError):
+        assert error is not None
+        error = error.__cause__
+    return str(error)
 
 
-def test_a_last_line_without_an_end_and_lines_of_windows_count(echo):
-    assert translated(echo, [b"ab\r\n", b"\r\n", b"cd"]) == ["ab", "", "cd"]
-
-
-def test_bytes_that_are_not_utf8_leave_the_rest_of_their_line(echo):
-    first, second, third = translated(echo, [b"ab\n", b"cut\xff\xfehere\n", b"cd\n"])
-    assert (first, third) == ("ab", "cd")
-    assert second.startswith("cut")
-    assert second.endswith("here")
-
-
-def test_a_separator_that_is_no_newline_does_not_make_a_line(echo):
-    found = translated(echo, lines_of("a\u2028b", "c\x85d", "e\x0bf", "g\rh", "ij"))
-    assert len(found) == 5
-    assert found[-1] == "ij"
-    assert not any("\n" in line for line in found)
-
-
-def test_unknown_characters_are_warned_of_once(echo, caplog):
-    caplog.set_level(logging.WARNING, logger="seq2seq")
-    lines = lines_of("known", "a★b", "★ and ☆", "☆")
-    assert UNKNOWN in translated(echo, lines, buffer=1)[1]
-    assert [record.getMessage() for record in caplog.records] == [
-        "never seen in training, translated as unknown: '★' (in 'a★b'; said once)"
-    ]
-
-
-def test_known_characters_are_not_warned_of(echo, caplog):
-    translated(echo, lines_of("known", "abc 123", ""))
-    assert not caplog.records
-
-
-def test_lines_come_as_soon_as_the_buffer_is_full(echo):
-    taken = []
-
-    def stream():
-        for line in lines_of("a", "b", "c", "d"):
-            taken.append(line)
-            yield line
-
-    found = translate_lines(echo, stream(), buffer=2)
-    assert next(found) == "a"
-    assert len(taken) == 2
-    assert list(found) == ["b", "c", "d"]
-
-
-@pytest.mark.parametrize("buffer", [0, -5])
-def test_a_buffer_must_hold_a_line(echo, buffer):
-    with pytest.raises(UserError) as error:
-        translated(echo, lines_of("a"), buffer)
-    assert str(error.value) == f"buffer must be at least 1, but is {buffer}."
-
-
-def test_a_config_describes_the_translator(config_of, finished, trained):
-    config = config_of("translate", f"run={finished}", "batch_size=3", "device=cpu", "decoding.max_length_extra=1")
-    translator = build_translator(config)
-    assert translator.batch_size == 3
-    assert translator.search.max_length_extra == 1
-    texts = ["a b", "c"]
-    assert translator(texts) == trained(texts)
-
-
-def test_a_batch_must_hold_a_sentence(config_of, finished):
-    with pytest.raises(UserError) as error:
-        build_translator(config_of("translate", f"run={finished}", "batch_size=0"))
-    assert str(error.value) == "batch_size must be at least 1, but is 0."
+def test_a_line_outside_the_vocabulary_is_refused_as_it_comes(stream_of):
+    answers = stream_of("input=json", "buffer=10")([b'{"source": "a"}\n', b'{"source": "a", "prefix": "zz"}\n'])
+    assert next(answers)
+    with pytest.raises(UserError, match=r"^line 2: the prefix 'zz' must be in the target vocabulary, but it lacks "):
+        next(answers)

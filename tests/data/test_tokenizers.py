@@ -292,3 +292,42 @@ def test_character_coverage_leaves_rare_characters_out(kind, size):
 
     assert learn(1.0).unknown("ab aq") == []
     assert [piece[-1] for piece in learn(0.99).unknown("ab aq")] == ["q"]
+
+
+# ---- Pieces
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pieces_of_a_text_are_those_of_its_ids_but_for_the_unknown(kind):
+    tokenizer = tokenizers_of(kind).source
+    text = "Zwei Ωλ Hunde Ω rennen λKinder"
+    (ids,) = tokenizer.encode([text])
+    pairs = list(zip(tokenizer.surface(text), tokenizer.pieces(ids), strict=True))
+    assert all((shown == piece) == (piece != "<unk>") for shown, piece in pairs)
+    assert tokenizer.unknown(text) == [shown for shown, piece in pairs if piece == "<unk>"]
+    assert tokenizer.unknown(text)
+    assert tokenizer.join(tokenizer.surface(text)) == text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_piece_has_its_id(kind):
+    tokenizer = tokenizers_of(kind).source
+    for index in range(tokenizer.size):
+        (piece,) = tokenizer.pieces([index])
+        assert tokenizer.ids(piece)[0] == index
+    for piece in ("no such piece", "Ω", ""):
+        assert tokenizer.ids(piece) in ([], tokenizer.ids("\u2581") if piece == "" else [])
+
+
+def test_a_piece_is_found_at_the_beginning_of_a_word_and_within_one():
+    trainer = TokenizerTrainer(source="bpe", target="char", source_size=20)
+    tokenizer = trainer.train([Example(text, ("x",)) for text in ("an ox an ant", "ban fan man", "an an tan")]).source
+    assert tokenizer.pieces(tokenizer.ids("an")) == ["an", "\u2581an"]
+    assert tokenizer.pieces(tokenizer.ids("\u2581an")) == ["\u2581an"]
+    assert tokenizers_of("word").source.ids("Zwei") == tokenizers_of("word").source.ids("\u2581Zwei") != []
+
+
+def test_joined_words_are_apart_with_or_without_their_marks():
+    join = tokenizers_of("word").target.join
+    assert join(["\u2581Two", "\u2581dogs", "Ω", "\u2581across"]) == "Two dogs Ω across"
+    assert tokenizers_of("char").target.join(["T", "w", "Ω", "\u2581", "a"]) == "TwΩ a"

@@ -58,6 +58,10 @@ def first_states(decoder):
     return tuple(LSTMState(*torch.randn(2, BATCH, HIDDEN_SIZE)) for _ in range(decoder.num_layers))
 
 
+def one_hypothesis(states):
+    return tuple(LSTMState(hidden.unsqueeze(1), cell.unsqueeze(1)) for hidden, cell in states)
+
+
 def targets():
     return torch.randint(4, VOCABULARY, (BATCH, TARGET))
 
@@ -69,10 +73,27 @@ def test_unroll_equals_repeated_step(build, kind, num_layers, attention):
     ids, remembered, states = targets(), memory(decoder), first_states(decoder)
     features, weights = decoder.unroll(ids, remembered, states)
     assert features.shape == (BATCH, TARGET, decoder.feature_size)
+    states = one_hypothesis(states)
     for step in range(TARGET):
-        stepped, looked, states = decoder.step(ids[:, step], remembered, states)
+        stepped, looked, states = decoder.step(ids[:, step : step + 1], remembered, states)
         torch.testing.assert_close(stepped, features[:, step : step + 1])
         torch.testing.assert_close(looked, weights[:, step : step + 1])
+
+
+def test_hypotheses_side_by_side_are_stepped_as_if_alone(decoder):
+    beam = 4
+    ids, remembered = torch.randint(4, VOCABULARY, (BATCH, beam)), memory(decoder)
+    states = tuple(LSTMState(*torch.randn(2, BATCH, beam, HIDDEN_SIZE)) for _ in range(decoder.num_layers))
+    features, weights, after = decoder.step(ids, remembered, states)
+    assert features.shape == (BATCH, beam, decoder.feature_size)
+    for place in range(beam):
+        own = tuple(LSTMState(*(part[:, place : place + 1] for part in state)) for state in states)
+        alone, looked, following = decoder.step(ids[:, place : place + 1], remembered, own)
+        torch.testing.assert_close(alone, features[:, place : place + 1])
+        torch.testing.assert_close(looked, weights[:, place : place + 1])
+        for one, every in zip(following, after, strict=True):
+            torch.testing.assert_close(one.hidden, every.hidden[:, place : place + 1])
+            torch.testing.assert_close(one.cell, every.cell[:, place : place + 1])
 
 
 @pytest.mark.parametrize(("kind", "num_layers"), RECIPES)
@@ -82,9 +103,9 @@ def test_unroll_has_the_gradients_of_repeated_step(build, kind, num_layers):
     states = tuple(LSTMState(*(part.double() for part in state)) for state in first_states(decoder))
     ids, readings = targets(), torch.randn(BATCH, TARGET, 7, dtype=torch.float64)
     features, _ = decoder.unroll(ids, memory(decoder, values), states)
-    remembered, stepwise = memory(decoder, values), []
+    remembered, stepwise, states = memory(decoder, values), [], one_hypothesis(states)
     for step in range(TARGET):
-        stepped, _, states = decoder.step(ids[:, step], remembered, states)
+        stepped, _, states = decoder.step(ids[:, step : step + 1], remembered, states)
         stepwise.append(stepped)
     wanted = [values, *decoder.parameters()]
     unrolled = torch.autograd.grad((features * readings).sum(), wanted)

@@ -86,10 +86,10 @@ def test_forward_equals_start_and_repeated_step(build_model, padded, decoder):
     source, lengths = padded(SOURCES)
     target, _ = padded([[BOS, *ids] for ids in TARGETS])
     features, weights = model(source, lengths, target)
-    state = model.start(source, lengths)
+    memory, states = model.start(source, lengths)
     for step in range(target.shape[1]):
-        logits, looked, state = model.step(target[:, step], state)
-        torch.testing.assert_close(logits, model.output.logits(features[:, step]))
+        logits, looked, states = model.step(target[:, step : step + 1], memory, states)
+        torch.testing.assert_close(logits.squeeze(1), model.output.logits(features[:, step]))
         torch.testing.assert_close(looked, weights[:, step : step + 1])
 
 

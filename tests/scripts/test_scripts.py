@@ -4,11 +4,14 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
 import pytest
 import yaml
@@ -57,9 +60,12 @@ def session(tmp_path_factory) -> Session:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
+    options = {"cwd": folder, "env": environment, "text": True}
+
     def run(command: str) -> subprocess.CompletedProcess[str]:
-        options = {"cwd": folder, "env": environment, "capture_output": True, "text": True, "timeout": 300}
-        return subprocess.run(command, shell=True, executable="/bin/bash", **options)
+        return subprocess.run(
+            command, shell=True, executable="/bin/bash", capture_output=True, timeout=300, check=False, **options
+        )
 
     def script(name: str, *arguments: str) -> str:
         return shlex.join(["python", str(ROOT / "scripts" / f"{name}.py"), *arguments])
@@ -73,7 +79,38 @@ def session(tmp_path_factory) -> Session:
         for name, command in next_commands(jobs["train"].result().stdout).items():
             jobs[name] = pool.submit(run, command)
         jobs["again"] = pool.submit(run, script("train", *TINY, "run_dir=run"))
+        beam = script("translate", "run=[run,run]", "decoding=beam", "n_best=3", "format=json", "rerank=mbr")
+        jobs["beam"] = pool.submit(run, f"{beam} < input.txt")
+        answers = script("translate", "run=run", "buffer=1")
+        jobs["closed pipe"] = pool.submit(
+            run, f"yes 'a b' | head -n 3000 | {answers} | head -n 1; exit ${{PIPESTATUS[2]}}"
+        )
+        jobs["conversation"] = pool.submit(converse, [*shlex.split(answers), "threads=1"], options)
+        jobs["score"] = pool.submit(run, f"printf 'a b\\tb a\\nc\\t\\nbad\\n' | {script('score', 'run=run')}")
+        jobs["selfcheck"] = pool.submit(run, script("selfcheck", "run=run"))
+        counts = ["sentences=20", "lines=3", "repeats=1"]
+        jobs["decode"] = pool.submit(run, script("benchmark", "mode=decode", "run=run", *counts))
         return Session(folder, {name: job.result() for name, job in jobs.items()})
+
+
+def converse(command: list[str], options: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Three lines, each after the answer to the one before, and then Ctrl-C while it waits for a fourth."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # What was started in the background ignores Ctrl-C, and so would all below it.
+    with subprocess.Popen(
+        command, **pipes, **options, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    ) as process:
+        guard = Timer(240, process.kill)  # lest one that never answers is waited for
+        guard.start()
+        said = ""
+        for line in ("a b c", "", "f e"):
+            process.stdin.write(f"{line}\n")
+            process.stdin.flush()
+            said += process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate()
+        guard.cancel()
+    return subprocess.CompletedProcess(command, process.returncode, said + rest, errors)
 
 
 def next_commands(report: str) -> dict[str, str]:
@@ -173,6 +210,55 @@ def test_evaluate_prints_what_training_kept(session):
     for name in ("scores", "signatures", "sentences", "step"):
         assert report[name] == record[name]
     assert evaluated.stderr == ""
+
+
+# Decoding
+
+
+def test_a_beam_of_an_ensemble_lists_translations_of_every_line(session):
+    found = [json.loads(line) for line in session.succeeded("beam").stdout.splitlines()]
+    assert [own["line"] for own in found] == [1, 2, 3, 4, 5, 6]
+    assert [own["source"] for own in found] == INPUT.split("\n")
+    assert [len(own["translations"]) for own in found] == [3, 1, 3, 3, 1, 3]
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(session):
+    closed = session.succeeded("closed pipe")
+    assert closed.stdout.count("\n") == 1
+    assert closed.stderr == ""
+
+
+def test_with_a_buffer_of_one_each_line_is_answered_before_the_next_and_an_interrupt_ends_it(session):
+    talked = session.done["conversation"]
+    answers = session.succeeded("translate").stdout.split("\n")
+    assert talked.stdout == f"{answers[0]}\n\n{answers[2]}\n"
+    assert talked.returncode == 130
+    assert talked.stderr == ""
+
+
+def test_score_tells_what_it_can_before_a_bad_line(session):
+    scored = session.done["score"]
+    assert scored.returncode == 2
+    assert scored.stderr == "error: line 3 must be source<TAB>target, but has 0 tabs.\n"
+    rows = [line.split("\t") for line in scored.stdout.splitlines()]
+    assert [row[1] for row in rows] == ["3", "1"]
+    for total, _, each in rows:
+        assert sum(map(float, each.split())) == pytest.approx(float(total), abs=1e-5)
+
+
+def test_selfcheck_keeps_its_promises(session):
+    kept = session.succeeded("selfcheck")
+    assert kept.stdout.count(" kept ") == 7
+    assert kept.stderr == ""
+
+
+def test_benchmark_of_decoding_prints_one_object(session):
+    printed = session.succeeded("decode").stdout
+    report = json.loads(printed)
+    assert printed.count("\n") == 1
+    assert (report["mode"], report["sentences"]) == ("decode", 20)
+    assert report["words_per_second"] > 0
+    assert report["milliseconds_per_line"]["median"] > 0
 
 
 # The others

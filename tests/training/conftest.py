@@ -22,6 +22,7 @@ from seq2seq.data.examples import Example, Splits
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.decoding.greedy import GreedySearch
+from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.translator import Translator
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.symbols import BOS, PAD
@@ -89,7 +90,7 @@ def new_module(build_model: Callable, splits: Splits, tokenizers: Tokenizers) ->
         model = build_model(**vocabularies | (sizes or {}))
         options: dict[str, Any] = {
             "model": model,
-            "translator": Translator(model, tokenizers, GreedySearch(max_length_ratio=1.0, max_length_extra=2)),
+            "translator": Translator(model, tokenizers, GreedySearch(length=LengthLimits(max_ratio=1.0, max_extra=2))),
             "dev_examples": splits.dev,
             "objective": CrossEntropy(),
             "optimizer": partial(torch.optim.Adam, lr=0.01),

@@ -171,7 +171,7 @@ def talkative(build_model, decoder: str) -> Seq2Seq:
 
 
 def assert_continues(model: Seq2Seq, batch: Batch, mixed: Tensor, *, prefixes: Tensor, all_of_them: bool) -> None:
-    """Every token of `mixed` that is not the true one is the model's likeliest after its prefix."""
+    """Every token of `mixed` that is not the true one is the likeliest after its prefix, PAD and BOS left out."""
     changed = 0
     for row in range(len(mixed)):
         source = batch.source[row : row + 1, : batch.source_lengths[row]]
@@ -179,8 +179,21 @@ def assert_continues(model: Seq2Seq, batch: Batch, mixed: Tensor, *, prefixes: T
             prefix = prefixes[row : row + 1, :place]
             with torch.no_grad():
                 features, _ = model(source, batch.source_lengths[row : row + 1], prefix)
-                likeliest = model.output.logits(features[:, -1]).argmax(-1)
+                logits = model.output.logits(features[:, -1])
+                likeliest = logits.index_fill(-1, torch.tensor([PAD, BOS]), float("-inf")).argmax(-1)
             if all_of_them or mixed[row, place] != batch.target_inputs[row, place]:
                 assert mixed[row, place] == likeliest
                 changed += int(likeliest != batch.target_inputs[row, place])
     assert changed > 3
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("sample", [False, True])
+def test_padding_and_bos_are_never_fed_back(build_model, new_batch, decoder, sample):
+    model = build_model(decoder=decoder, output=FullOutput)
+    with torch.no_grad():
+        model.output.projection.bias[[PAD, BOS]] = 50.0
+    batch = new_batch(SOURCES, TARGETS)
+    mixed = LinearSampling(sample=sample).mix(model, batch, 0.0)
+    assert torch.equal(mixed == PAD, batch.target_inputs == PAD)
+    assert torch.equal(mixed == BOS, batch.target_inputs == BOS)

@@ -11,18 +11,18 @@ from torch.nn import functional
 from seq2seq.layers.initialization import initialize_input, initialize_recurrent
 from seq2seq.shapes import Inputs, Outputs
 
-Projected = Float[Tensor, "batch gates"]
+Projected = Float[Tensor, "*batch gates"]
 
 
 class LSTMState(NamedTuple):
-    """What one step hands the next, each `batch hidden`."""
+    """What one step hands the next, each `*batch hidden`."""
 
     hidden: Tensor
     cell: Tensor
 
 
 class LSTMGates(NamedTuple):
-    """Activations of one step, each `batch hidden`."""
+    """Activations of one step, each `*batch hidden`."""
 
     input: Tensor
     forget: Tensor
@@ -45,6 +45,10 @@ class Cell(nn.Module, ABC):
     def forward(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         """One step."""
 
+    def step(self, inputs: Float[Tensor, "*batch input"], state: LSTMState) -> LSTMState:
+        """One step from the input itself; the given state stays as it is."""
+        return self(self.project(inputs), state)[0]
+
     @abstractmethod
     def unroll(self, inputs: Inputs, state: LSTMState) -> Outputs:
         """The hidden states of all steps, by the fastest path there is."""
@@ -59,6 +63,10 @@ class Cells(nn.ModuleList):
 
     def __iter__(self) -> Iterator[Cell]:
         return cast(Iterator[Cell], super().__iter__())
+
+    @property
+    def bottom(self) -> Cell:
+        return next(iter(self))
 
 
 class LSTMCell(Cell):

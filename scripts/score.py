@@ -1,0 +1,20 @@
+"""Score target lines. python scripts/score.py run=DIR|CKPT < pairs.tsv > scores.tsv"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.assembly.command_line import mistakes_in_one_line, run, write_lines
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="score")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line():
+        from seq2seq.assembly.scoring import score_lines
+
+        write_lines(score_lines(config, sys.stdin.buffer))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,22 @@
+"""Test the promises on a checkpoint of your own. python scripts/selfcheck.py run=DIR|CKPT"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.assembly.command_line import mistakes_in_one_line, run
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="selfcheck")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line():
+        from seq2seq.assembly.selfcheck import selfcheck
+
+        kept = selfcheck(config)
+    if not kept:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,180 @@
+"""A trained model made ready to be stepped on a CPU: one prepared matrix product per layer and step."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seq2seq.compression.products import Int8Product, Product, Results, Rows, check_precision, make_product
+from seq2seq.layers.output import TiedOutput
+from seq2seq.layers.recurrent.cells import Cell, LSTMCell, LSTMState
+from seq2seq.layers.recurrent.stack import BidirectionalStack
+from seq2seq.models.input_feeding import BahdanauDecoder, Feed
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.shapes import BeamFeatures, Context, Inputs, Lengths, Outputs, Vectors
+
+# Random sentences that show the range of an int8 product's inputs, and their greatest length.
+_SENTENCES, _LENGTH = 256, 32
+
+
+@torch.no_grad()
+def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
+    """The given model, changed in place so that `start` and `step` are fast on a CPU.
+
+    A step of a layer becomes one product of [inputs; hidden] with weights laid out for this processor; they are
+    copies, so load weights before. float32 gives the same results up to rounding. With bfloat16, what goes into a
+    product and what comes out is rounded to 8 significant bits, cell states are not. With int8, weights are rounded to
+    8 bits in a range per row, inputs in a range per product that is fixed here: one found at every step would be the
+    whole batch's, and a sentence's result would depend on its neighbours. With both the encoder runs in bfloat16, and
+    matrices that are too small to matter stay in float32. On CUDA, float32 is the given model as it is. Raises
+    UserError at any other precision, and where bfloat16 or int8 cannot be had.
+    """
+    device = next(model.parameters()).device
+    check_precision(precision, device)
+    if device.type != "cpu":
+        return model
+    packer = _Packer(precision)
+    if isinstance(model.decoder, BahdanauDecoder):
+        packer.pack_feed(model.decoder)
+    packer.pack(model.decoder)
+    packer.pack(model.output)
+    if isinstance(model.output, TiedOutput):
+        model.output = PackedTiedOutput(model.output, packer.product)
+    if precision != "float32":
+        model.encoder.stack = BFloat16Stack(model.encoder.stack)
+    packer.calibrate(model)
+    return model
+
+
+class PackedLinear(nn.Linear):
+    """A linear layer by a prepared product."""
+
+    def __init__(self, linear: nn.Linear, make: Callable[..., Product]) -> None:
+        _take_over(self, linear)
+        self.product = make(self.weight, self.bias)
+
+    def forward(self, input: Rows) -> Results:
+        return self.product(input)
+
+
+class PackedTiedOutput(TiedOutput):
+    """Logits by a prepared product."""
+
+    def __init__(self, output: TiedOutput, make: Callable[..., Product]) -> None:
+        _take_over(self, output)
+        self.product = make(self.weight, self.bias)
+
+    def logits(self, features: Rows) -> Results:
+        return self.product(self.projection(features))
+
+
+class LSTMProduct:
+    """All gates of a step by one product of [inputs; hidden], in four passes over the cell after it.
+
+    As tanh x = 2 sigmoid(2 x) - 1, a doubled candidate leaves one sigmoid for all gates, which oneDNN computes with the
+    product. With s = (g + 1) / 2:  c' = f c - i + 2 i s,  h' = o tanh(c').
+    """
+
+    def __init__(self, cell: LSTMCell, make: Callable[..., Product], *between: Tensor) -> None:
+        weight, recurrent_weight, input_bias, recurrent_bias = cell.kernel.all_weights[0]
+        joined = torch.cat([weight, *between, recurrent_weight], 1)
+        bias = input_bias + recurrent_bias
+        for part in (joined, bias):
+            part[2 * cell.hidden_size : 3 * cell.hidden_size] *= 2
+        self.product = make(joined, bias, sigmoid=True)
+
+    def __call__(self, *inputs: Tensor, state: LSTMState) -> LSTMState:
+        i, f, s, o = self.product(torch.cat([*inputs, state.hidden], -1)).chunk(4, -1)
+        cell = (f * state.cell).sub_(i).addcmul_(i, s, value=2)
+        return LSTMState(cell.tanh().mul_(o), cell)
+
+
+class PackedLSTMCell(LSTMCell):
+    """An LSTM cell whose step is one prepared product; all else stays as it was."""
+
+    def __init__(self, cell: LSTMCell, make: Callable[..., Product]) -> None:
+        _take_over(self, cell)
+        self.packed = LSTMProduct(cell, make)
+
+    def step(self, inputs: Float[Tensor, "*batch input"], state: LSTMState) -> LSTMState:
+        return self.packed(inputs, state=state)
+
+
+class PackedFeed(Feed):
+    """The step of a cell that a context is fed to: one prepared product of [inputs; context; hidden]."""
+
+    def __init__(self, feed: Feed, cell: LSTMCell, make: Callable[..., Product]) -> None:
+        _take_over(self, feed)
+        self.packed = LSTMProduct(cell, make, feed.weight)
+
+    def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: LSTMState) -> LSTMState:
+        return self.packed(inputs, context, state=state)
+
+
+class BFloat16Stack(BidirectionalStack):
+    """An encoder's layers in bfloat16; what goes in and comes out is float32."""
+
+    def __init__(self, stack: BidirectionalStack) -> None:
+        _take_over(self, stack)
+        self.bfloat16()
+
+    def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
+        values, last = super().forward(inputs.bfloat16(), lengths)
+        return values.float(), last.float()
+
+
+class _Packer:
+    """Replaces what it knows, layer by layer, and remembers the products that it made."""
+
+    def __init__(self, precision: str) -> None:
+        self.precision = precision
+        self.products: list[Product] = []
+        self.fed: Cell | None = None  # the cell whose step is its feed's
+
+    def pack_feed(self, decoder: BahdanauDecoder) -> None:
+        """Join what the bottom cell's product and the context's are."""
+        cell = decoder.cells.bottom
+        if type(cell) is LSTMCell:
+            decoder.feed = PackedFeed(decoder.feed, cell, self.product)
+            self.fed = cell
+
+    def product(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> Product:
+        """A product of its own weights."""
+        made = make_product(weight.detach(), bias if bias is None else bias.detach(), self.precision, sigmoid=sigmoid)
+        self.products.append(made)
+        return made
+
+    def pack(self, parent: nn.Module) -> None:
+        """Replace the linear layers and cells below; what a cell without a packed form holds stays as it is."""
+        for name, child in parent.named_children():
+            if type(child) is nn.Linear:
+                setattr(parent, name, PackedLinear(child, self.product))
+            elif child is self.fed:
+                continue
+            elif type(child) is LSTMCell:
+                setattr(parent, name, PackedLSTMCell(child, self.product))
+            elif not isinstance(child, Cell):
+                self.pack(child)
+
+    def calibrate(self, model: Seq2Seq) -> None:
+        """Let int8 products see what comes in when random tokens follow random sources."""
+        products = [product for product in self.products if isinstance(product, Int8Product)]
+        if not products:
+            return
+        random = torch.Generator().manual_seed(1)
+        lengths = torch.randint(1, _LENGTH + 1, (_SENTENCES,), generator=random)
+        source = torch.randint(model.encoder.embedding.vocabulary_size, (_SENTENCES, _LENGTH), generator=random)
+        memory, states = model.start(source, lengths)
+        tokens = model.decoder.embedding.vocabulary_size
+        for _ in range(_LENGTH):
+            ids = torch.randint(tokens, (_SENTENCES, 1), generator=random)
+            *_, states = model.step(ids, memory, states)
+        for product in products:
+            product.calibrating = False
+
+
+def _take_over(packed: nn.Module, plain: nn.Module) -> None:
+    """Make all that the plain module has, its parameters included, the packed one's."""
+    nn.Module.__init__(packed)
+    vars(packed).update(vars(plain))

@@ -1,0 +1,103 @@
+"""Matrix products with weights that are laid out once and used at every step."""
+
+import warnings
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from seq2seq.errors import UserError
+
+Rows = Float[Tensor, "*rows input"]
+Results = Float[Tensor, "*rows output"]
+
+PRECISIONS = ("float32", "bfloat16", "int8")
+# Below this many weights a product costs less than what oneDNN spends before it.
+_SMALL = 1 << 14
+# The rows that oneDNN lays weights out for; the layout serves any other number nearly as well.
+_ROWS = 256
+
+
+class Product(ABC):
+    """inputs W^T + b in float32, and the sigmoid of that where asked: laid out once, used at every step."""
+
+    @abstractmethod
+    def __call__(self, inputs: Rows) -> Results: ...
+
+
+class PlainProduct(Product):
+    """By torch's own product, in the type of the weights."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+        self.weight, self.bias, self.sigmoid = weight, bias, sigmoid
+
+    def __call__(self, inputs: Rows) -> Results:
+        sums = functional.linear(inputs.to(self.weight.dtype), self.weight, self.bias).float()
+        return sums.sigmoid_() if self.sigmoid else sums
+
+
+class OneDNNProduct(Product):
+    """By oneDNN, which torch reaches without a new layout of the weights at every call only in this way."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
+        self.dtype, self.bias, self.activation = weight.dtype, bias, "sigmoid" if sigmoid else "none"
+
+    @staticmethod
+    def available() -> bool:
+        """Whether this torch has the operators, which are not part of its public interface."""
+        return all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
+
+    def __call__(self, inputs: Rows) -> Results:
+        inputs = inputs.to(self.dtype)
+        return torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, self.activation, [], "").float()
+
+
+class Int8Product(Product):
+    """With weights of 8 bits, scaled per row, and inputs of 8 bits in one range, which the first calls find.
+
+    A range found anew at every call would be that of the whole batch: a sentence's result would depend on its
+    neighbours.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+        # Without VNNI, sums of two products overflow 16 bits unless the inputs have 7.
+        self.steps = 127 if torch.cpu._is_vnni_supported() else 63
+        self.limit, self.calibrating, self.sigmoid = 0.0, True, sigmoid
+        scales = weight.abs().amax(1).double().clamp_min_(1e-12) / 127
+        zeros = torch.zeros(len(scales), dtype=torch.long)
+        with warnings.catch_warnings():  # that tensors of this type will go; no other can be laid out for the product
+            warnings.filterwarnings("ignore", "torch.quantize_per_tensor, torch.quantize_per_channel and other")
+            quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+        self.weight = torch.ops.quantized.linear_prepack(quantized, bias)
+
+    def __call__(self, inputs: Rows) -> Results:
+        if self.calibrating:
+            self.limit = max(self.limit, float(inputs.abs().max()))
+        sums = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            inputs, max(self.limit, 1e-12) / self.steps, self.steps + 1, self.weight
+        )
+        return sums.sigmoid_() if self.sigmoid else sums
+
+
+def make_product(weight: Tensor, bias: Tensor | None, precision: str, *, sigmoid: bool = False) -> Product:
+    """The fastest product there is for such weights. Those that are too few to matter stay in float32."""
+    if weight.numel() < _SMALL:
+        return PlainProduct(weight, bias, sigmoid=sigmoid)
+    if precision == "int8":
+        return Int8Product(weight, bias, sigmoid=sigmoid)
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    kind = OneDNNProduct if OneDNNProduct.available() else PlainProduct
+    return kind(weight.to(dtype), None if bias is None else bias.to(dtype), sigmoid=sigmoid)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Raises UserError if there is no such product."""
+    if precision not in PRECISIONS:
+        raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, but is {precision!r}.")
+    if precision != "float32" and device.type != "cpu":
+        raise UserError(f"precision={precision} needs device=cpu, but the model is on {device}: use precision=float32.")
+    if precision == "int8" and "x86" not in torch.backends.quantized.supported_engines:
+        raise UserError("precision=int8 needs an x86 processor, and this is none: use precision=bfloat16 or float32.")

@@ -1,0 +1,151 @@
+"""Edits of the scores of next tokens: what a hypothesis may say, and what it should rather not."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seq2seq.errors import UserError
+from seq2seq.symbols import EOS
+
+NextScores = Float[Tensor, "batch beam vocabulary"]
+_NEVER = float("-inf")
+
+
+@dataclass(frozen=True)
+class Prefixes:
+    """All hypotheses as they stand before the next token, and which sentences they belong to."""
+
+    ids: Int[Tensor, "batch beam time"]
+    sentences: Int[Tensor, " batch"]  # their numbers in the batch that the search was given
+    alive: Bool[Tensor, "batch beam"]  # the others are empty places of the beam, and their ids mean nothing
+
+    @property
+    def position(self) -> int:
+        return self.ids.shape[2]
+
+
+class Filter(ABC):
+    """A function of the prefixes alone, so that reordering the beam needs no care."""
+
+    # Whether it also changes the scores of tokens that it lets through.
+    changes_scores: ClassVar[bool] = False
+
+    @abstractmethod
+    def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
+        """Log-probabilities, edited; in place if that is easier."""
+
+
+class NGramBlocking(Filter):
+    """No n-gram comes twice in a hypothesis (Paulus et al. 2018)."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
+        ids, before = prefixes.ids, self.size - 1
+        if prefixes.position < self.size:
+            return scores
+        windows = ids.unfold(2, self.size, 1)
+        last = ids[..., prefixes.position - before :].unsqueeze(2)
+        repeated = (windows[..., :before] == last).all(-1)
+        would_repeat = torch.zeros_like(scores).scatter_add_(-1, windows[..., -1], repeated.to(scores.dtype))
+        return scores.masked_fill_(would_repeat > 0, _NEVER)
+
+
+class RepetitionPenalty(Filter):
+    """The log-probability of a token that the hypothesis has already is multiplied by `factor` (after Keskar 2019)."""
+
+    changes_scores = True
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
+        seen = torch.zeros_like(scores, dtype=torch.bool).scatter_(-1, prefixes.ids, True)
+        seen[..., EOS] = False
+        return torch.where(seen, scores * self.factor, scores)
+
+
+class EndBias(Filter):
+    """Added to the log-probability of EOS; above 0 for shorter hypotheses, below for longer ones."""
+
+    changes_scores = True
+
+    def __init__(self, bias: float) -> None:
+        self.bias = bias
+
+    def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
+        scores[..., EOS] += self.bias
+        return scores
+
+
+class Permitted(Filter):
+    """Only these tokens, and EOS; in all sentences."""
+
+    def __init__(self, ids: Iterable[int], vocabulary_size: int) -> None:
+        self.barred = torch.ones(vocabulary_size, dtype=torch.bool)
+        self.barred[[EOS, *ids]] = False
+
+    def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
+        return scores.masked_fill_(self.barred.to(scores.device), _NEVER)
+
+
+class PermittedNext(Filter):
+    """Only the tokens that a function allows after a prefix of a sentence (De Cao et al. 2021); None allows all.
+
+    The function is called for every hypothesis at every step: a few thousand times a second at most.
+    """
+
+    def __init__(self, function: Callable[[int, list[int]], Iterable[int] | None]) -> None:
+        self.function = function
+
+    def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
+        for row, sentence in enumerate(prefixes.sentences.tolist()):
+            for place in prefixes.alive[row].nonzero().flatten().tolist():
+                allowed = self.function(sentence, prefixes.ids[row, place].tolist())
+                if allowed is not None:
+                    chosen = torch.tensor(list(allowed), dtype=torch.long, device=scores.device)
+                    kept = scores[row, place, chosen]
+                    scores[row, place] = _NEVER
+                    scores[row, place, chosen] = kept
+        return scores
+
+
+class ForcedPrefix(Filter):
+    """Every sentence's hypotheses begin with given tokens."""
+
+    def __init__(self, prefixes: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> None:
+        longest = max(map(len, prefixes))
+        self.ids = torch.tensor([[*prefix, *[-1] * (longest - len(prefix))] for prefix in prefixes], device=device)
+
+    def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
+        if prefixes.position >= self.ids.shape[1]:
+            return scores
+        forced = self.ids[prefixes.sentences, prefixes.position]
+        others = torch.arange(scores.shape[-1], device=scores.device) != forced.unsqueeze(1)
+        return scores.masked_fill_((others & (forced >= 0).unsqueeze(1)).unsqueeze(1), _NEVER)
+
+
+class Filters:
+    """Those that need nothing but a number. Each is off at its neutral value."""
+
+    def __init__(self, *, no_repeat_ngram: int = 0, repetition_penalty: float = 1.0, end_bias: float = 0.0) -> None:
+        if no_repeat_ngram < 0:
+            raise UserError(f"decoding.filters.no_repeat_ngram must be at least 0 (0: off), but is {no_repeat_ngram}.")
+        if repetition_penalty <= 0:
+            raise UserError(
+                f"decoding.filters.repetition_penalty must be above 0 (1: off, more: fewer repetitions), "
+                f"but is {repetition_penalty}."
+            )
+        self.active: list[Filter] = []
+        if no_repeat_ngram:
+            self.active.append(NGramBlocking(no_repeat_ngram))
+        if repetition_penalty != 1:
+            self.active.append(RepetitionPenalty(repetition_penalty))
+        if end_bias:
+            self.active.append(EndBias(end_bias))

@@ -1,0 +1,56 @@
+"""What a user asks to be translated, and what comes back."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.decoding.hypothesis import Hypothesis
+from seq2seq.symbols import UNK
+
+
+@dataclass(frozen=True)
+class Line:
+    """A text, how its translation has to begin, and phrases that it has to hold."""
+
+    source: str
+    prefix: str = ""
+    phrases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A text and the hypothesis behind it. Pieces are cut when they are looked at."""
+
+    text: str
+    hypothesis: Hypothesis
+    source: str
+    tokenizers: Tokenizers
+
+    @cached_property
+    def pieces(self) -> list[str]:
+        return self.tokenizers.target.pieces(self.hypothesis.ids)
+
+    @cached_property
+    def source_pieces(self) -> list[str]:
+        """What attention is over: the pieces of the source as far as it was read, and its end."""
+        attention = self.hypothesis.attention
+        read = None if attention is None else attention.shape[1] - 1
+        return [*self.tokenizers.source.surface(self.source)[:read], "</s>"]
+
+    @cached_property
+    def alignment(self) -> list[int]:
+        """The source piece that each target piece attended to most; the end is none. Empty without attention."""
+        attention = self.hypothesis.attention
+        if attention is None or attention.shape[1] < 2:
+            return []
+        return attention[:, :-1].argmax(1).tolist()
+
+    def without_unknown(self) -> "Translation":
+        """With every UNK as the source piece that it attended to most (Jean et al. 2015)."""
+        if UNK not in self.hypothesis.ids or not self.alignment:
+            return self
+        pieces = [
+            self.source_pieces[position] if index == UNK else piece
+            for index, piece, position in zip(self.hypothesis.ids, self.pieces, self.alignment, strict=True)
+        ]
+        return replace(self, text=self.tokenizers.target.join(pieces))

@@ -1,0 +1,74 @@
+"""What hypotheses of different lengths are compared by."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seq2seq.errors import UserError
+
+Scores = Float[Tensor, "*hypotheses"]
+Length = int | Int[Tensor, "*#hypotheses"]
+
+
+class Ranking(ABC):
+    """Orders hypotheses by score and length in tokens, EOS included. Monotone in length for a given score."""
+
+    @abstractmethod
+    def __call__(self, scores: Scores, length: Length) -> Scores: ...
+
+    def bound(self, scores: Scores, shortest: Length, longest: Length) -> Scores:
+        """The best that hypotheses can still reach, since no further token can raise a score."""
+        return torch.maximum(self(scores, shortest), self(scores, longest))
+
+
+class SumRanking(Ranking):
+    """The score itself: short hypotheses are at an advantage."""
+
+    def __call__(self, scores: Scores, length: Length) -> Scores:
+        return scores
+
+
+class AverageRanking(Ranking):
+    """score / length."""
+
+    def __call__(self, scores: Scores, length: Length) -> Scores:
+        return scores / length
+
+
+class GNMTRanking(Ranking):
+    """score / ((5 + length) / 6)^alpha (Wu et al. 2016, eq. 14)."""
+
+    def __init__(self, *, alpha: float = 0.6) -> None:
+        self.alpha = alpha
+
+    def __call__(self, scores: Scores, length: Length) -> Scores:
+        return scores / ((5 + length) / 6) ** self.alpha
+
+
+class WordRewardRanking(Ranking):
+    """score + reward * length, in nats per token (He et al. 2016, "Improved neural machine translation with SMT")."""
+
+    def __init__(self, *, reward: float = 0.3) -> None:
+        self.reward = reward
+
+    def __call__(self, scores: Scores, length: Length) -> Scores:
+        return scores + self.reward * length
+
+
+class CoveragePenalty:
+    """beta * sum over the source of log min(attention received, 1), to be added (Wu et al. 2016, eq. 14)."""
+
+    def __init__(self, *, beta: float = 0.0) -> None:
+        if beta < 0:
+            raise UserError(f"decoding.coverage.beta must be at least 0, but is {beta}.")
+        self.beta = beta
+
+    def __call__(
+        self, coverage: Float[Tensor, "batch beam source"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch beam"]:
+        inside = torch.arange(coverage.shape[-1], device=coverage.device) < lengths.unsqueeze(1)
+        least = torch.finfo(coverage.dtype).tiny  # a token without any attention must not weigh infinitely
+        received = coverage.clamp(least, 1.0).log().masked_fill(~inside.unsqueeze(1), 0.0)
+        return self.beta * received.sum(-1)

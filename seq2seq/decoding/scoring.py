@@ -1,0 +1,29 @@
+"""The score of given targets."""
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seq2seq.decoding.hypothesis import Hypothesis
+from seq2seq.decoding.stepper import Stepper
+from seq2seq.shapes import Lengths, SourceIds, TargetIds
+from seq2seq.symbols import BOS
+
+
+@torch.inference_mode()
+def score_targets(
+    stepper: Stepper, source: SourceIds, lengths: Lengths, target: TargetIds, target_lengths: Int[Tensor, " batch"]
+) -> list[Hypothesis]:
+    """What a stepper gives to targets that end with EOS, step by step as a search would find them."""
+    memory, states = stepper.start(source, lengths)
+    previous, gained = torch.full_like(target[:, :1], BOS), []
+    for ids in target.split(1, 1):
+        logits, _, states = stepper.step(previous, memory, states)
+        logits = logits.float().squeeze(1)
+        gained.append(logits.gather(1, ids).squeeze(1) - logits.logsumexp(-1))
+        previous = ids
+    rows = zip(target.tolist(), torch.stack(gained, 1).tolist(), target_lengths.tolist(), strict=True)
+    return [
+        Hypothesis(ids[: length - 1], sum(scores[:length]), True, sum(scores[:length]), scores[:length])
+        for ids, scores, length in rows
+    ]

@@ -1,0 +1,110 @@
+"""A decoder whose recurrence is fed the context that attention found."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+
+from seq2seq.errors import UserError
+from seq2seq.layers.attention.attention import Attention, Memory
+from seq2seq.layers.dropout import LockedDropout
+from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.initialization import initialize_linear
+from seq2seq.layers.recurrent.cells import Cell, Cells, LSTMState
+from seq2seq.models.decoder import Decoder, Readout, States
+from seq2seq.shapes import (
+    AttentionWeights,
+    BeamFeatures,
+    BeamIds,
+    BeamWeights,
+    Context,
+    Features,
+    Inputs,
+    Outputs,
+    TargetIds,
+)
+
+
+class Feed(nn.Linear):
+    """The context's part of the bottom cell's matrix, whose input is [embedding; context]."""
+
+    def __init__(self, memory_size: int, projected_size: int) -> None:
+        super().__init__(memory_size, projected_size, bias=False)
+        initialize_linear(self)
+
+    def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: LSTMState) -> LSTMState:
+        """One step of the cell from both parts of its input."""
+        return cell(cell.project(inputs) + self(context), state)[0]
+
+
+class BahdanauDecoder(Decoder):
+    """The context found by the previous state feeds the next step (Bahdanau et al. 2015, with LSTM cells).
+
+    Input feeding makes every step wait for the one before, so `unroll` loops; what does not depend on
+    the context is projected for all steps at once.
+    """
+
+    whole_target = False
+
+    def __init__(
+        self,
+        *,
+        embedding: Embedding,
+        memory_size: int,
+        hidden_size: int,
+        feature_size: int,
+        cell: Callable[[int, int], Cell],
+        attention: Callable[..., Attention],
+        num_layers: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
+        self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
+        self.embedding = embedding
+        sizes = [embedding.size, *[hidden_size] * (num_layers - 1)]
+        cells = [cell(size, hidden_size) for size in sizes]
+        self.cells = Cells(cells)
+        self.attention = attention(query_size=hidden_size, memory_size=memory_size)
+        self.feed = Feed(memory_size, cells[0].projected_size)
+        self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
+        self.dropout = LockedDropout(dropout)
+
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+        inputs = self.embedding(ids)
+
+        def bottom(context: Context) -> LSTMState:
+            return self.feed.step(self.cells.bottom, inputs, context, states[0])
+
+        hidden, context, weights, states = self._step(bottom, memory, states, self._masks(states))
+        return self.readout(hidden, context), weights, states
+
+    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
+        states = tuple(LSTMState(hidden.unsqueeze(1), cell.unsqueeze(1)) for hidden, cell in states)
+        masks, steps = self._masks(states), []
+        for projected in self.cells.bottom.project(self.embedding(ids)).split(1, 1):
+            bottom = partial(self._bottom, projected, states[0])
+            *step, states = self._step(bottom, memory, states, masks)
+            steps.append(step)
+        hidden, context, weights = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
+        return self.readout(hidden, context), weights
+
+    def _bottom(self, projected: Inputs, state: LSTMState, context: Context) -> LSTMState:
+        return self.cells.bottom(projected + self.feed(context), state)[0]
+
+    def _masks(self, states: States) -> list[Outputs]:
+        return [self.dropout.mask(state.hidden) for state in states]
+
+    def _step(
+        self, bottom: Callable[[Context], LSTMState], memory: Memory, states: States, masks: list[Outputs]
+    ) -> tuple[Outputs, Context, AttentionWeights, States]:
+        """The top hidden state, context, weights and states after one token; the bottom cell steps on the context."""
+        context, weights = self.attention(states[-1].hidden, memory)
+        stepped = [bottom(context)]
+        hidden = stepped[0].hidden * masks[0]
+        for cell, state, mask in list(zip(self.cells, states, masks, strict=True))[1:]:
+            stepped.append(cell.step(hidden, state))
+            hidden = stepped[-1].hidden * mask
+        return hidden, context, weights, tuple(stepped)

@@ -1,0 +1,263 @@
+import pytest
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from seq2seq.compression import products
+from seq2seq.compression.packing import pack
+from seq2seq.compression.products import Int8Product, OneDNNProduct, PlainProduct, check_precision, make_product
+from seq2seq.errors import UserError
+from seq2seq.layers.output import FullOutput, TiedOutput
+from seq2seq.layers.recurrent.cells import LSTMCell
+
+SENTENCES = [[5, 6, 7, 3], [4, 3], [8, 9, 10, 11, 4, 5, 3], [6, 3]]
+BEAM, STEPS = 4, 5
+RECIPES = [("luong", 1), ("luong", 3), ("gnmt", 2), ("gnmt", 4), ("bahdanau", 1), ("bahdanau", 3)]
+# bfloat16 has 8 significant bits: rounding to nearest errs by at most 2 ** -9 of a value.
+UNIT = 2.0**-9
+# Of tiny models with weights up to 1 / 2, whose logits span about 4 and hidden states 2: several roundings deep.
+CLOSE = {"bfloat16": 0.06, "int8": 0.12}
+# The order of a float32 sum may depend on the number of rows. The last bit of an input so moved can round it to the
+# next of 8 bits, and shift what follows by as much; alike inputs give the same to the bit (the law after that).
+NEIGHBOURS = {"float32": 1e-6, "bfloat16": 4 * UNIT, "int8": 4 / 127}
+
+
+class OwnCell(LSTMCell):
+    """A cell without a packed form."""
+
+
+@pytest.fixture
+def _every_size(monkeypatch):
+    """No product is too small for its kernel."""
+    monkeypatch.setattr(products, "_SMALL", 0)
+
+
+@pytest.fixture
+def build(build_model):
+    """A trained model's stand-in: no weight or bias is zero."""
+
+    def _build(**options):
+        torch.manual_seed(3)
+        model = build_model(**options).eval()
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.uniform_(-0.5, 0.5)
+        return model
+
+    return _build
+
+
+def run(model, sentences, padded, check=lambda states: None):
+    """What start and steps give: one hypothesis of each sentence first, then four."""
+    found = []
+    with torch.inference_mode():
+        memory, states = model.start(*padded(sentences))
+        found.append((memory, states))
+        ids = torch.full((len(sentences), 1), 2)
+        for step in range(STEPS):
+            logits, weights, states = model.step(ids, memory, states)
+            found.append((logits, weights, states))
+            states = pytree.tree_map(lambda state: state.repeat(1, BEAM // state.shape[1], 1), states)
+            ids = (torch.arange(BEAM) * 2 + step + 1).remainder(13).expand(len(sentences), BEAM)
+    return found
+
+
+def assert_close(found, wanted, tolerance):
+    """As parts of the largest value, where that is above 1."""
+    for ours, theirs in zip(pytree.tree_leaves(found), pytree.tree_leaves(wanted), strict=True):
+        assert ours.dtype == theirs.dtype
+        torch.testing.assert_close(ours, theirs, atol=tolerance * max(1, float(theirs.float().abs().max())), rtol=0)
+
+
+@pytest.mark.usefixtures("_every_size")
+@pytest.mark.parametrize("output", [TiedOutput, FullOutput])
+@pytest.mark.parametrize("attention", ["dot", "general", "additive"])
+@pytest.mark.parametrize(("decoder", "layers"), RECIPES)
+def test_float32_changes_nothing(build, padded, decoder, layers, attention, output):
+    for feature_size in (6, 7):  # tied to embeddings of 6: without a projection, and with one
+        options = {"decoder": decoder, "decoder_layers": layers, "attention": attention, "output": output}
+        plain, packed = (build(**options, feature_size=feature_size) for _ in range(2))
+        wanted = run(plain, SENTENCES, padded)
+        assert_close(run(pack(packed), SENTENCES, padded), wanted, 1e-5)
+
+
+@pytest.mark.usefixtures("_every_size")
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+@pytest.mark.parametrize(("decoder", "layers"), RECIPES)
+def test_reduced_precision_is_close_and_not_float32(build, padded, decoder, layers, precision):
+    plain, packed = (build(decoder=decoder, decoder_layers=layers, attention="additive") for _ in range(2))
+    found, wanted = run(pack(packed, precision), SENTENCES, padded), run(plain, SENTENCES, padded)
+    assert_close(found, wanted, CLOSE[precision])
+    with pytest.raises(AssertionError, match="not close"):
+        assert_close(found, wanted, 1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
+def test_every_product_of_a_step_is_packed(build, monkeypatch, padded, decoder, precision):
+    monkeypatch.setattr(products, "_SMALL", 0)
+    model = pack(build(decoder=decoder, attention="additive", decoder_layers=2, output=FullOutput), precision)
+    memory, states = model.start(*padded(SENTENCES))
+    called = []
+    monkeypatch.setattr(nn.functional, "linear", lambda *_: called.append(1))
+    monkeypatch.setattr(LSTMCell, "forward", lambda *_: called.append(1))
+    model.step(torch.full((len(SENTENCES), 1), 2), memory, states)
+    assert called == []
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
+def test_a_step_leaves_its_state_and_memory_as_they_are(build, padded, monkeypatch, decoder, precision):
+    monkeypatch.setattr(products, "_SMALL", 0)
+    model = pack(build(decoder=decoder, decoder_layers=2), precision)
+    with torch.inference_mode():
+        given = model.start(*padded(SENTENCES))
+        before = pytree.tree_map(torch.clone, given)
+        model.step(torch.full((len(SENTENCES), 1), 2), *given)
+    assert_close(given, before, 0)
+
+
+@pytest.mark.usefixtures("_every_size")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
+def test_a_sentence_does_not_depend_on_its_neighbours(build, padded, decoder, precision):
+    model = pack(build(decoder=decoder, decoder_layers=2, decoder_size=96, encoder_size=48), precision)
+    together = run(model, SENTENCES * 8, padded)
+    for row, sentence in enumerate(SENTENCES):
+        alone = run(model, [sentence], padded)
+        for (logits, _, states), (wanted, _, wanted_states) in zip(alone[1:], together[1:], strict=True):
+            rows = (wanted[row : row + 1], pytree.tree_map(lambda state: state[row : row + 1], wanted_states))  # noqa: B023
+            assert_close((logits, states), rows, NEIGHBOURS[precision])
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_a_row_of_a_product_does_not_depend_on_the_others(precision):
+    inputs, weight, bias = terms()
+    product = make_product(weight, bias, precision)
+    together = product(inputs)
+    if precision == "int8":
+        product.calibrating = False
+    for rows in (slice(3, 4), slice(10, 15), slice(20, 60)):
+        assert torch.equal(product(inputs[rows]), together[rows])
+    assert torch.equal(product(torch.cat([inputs[:4] / 9, inputs[:9]]))[4:], together[:9])
+
+
+def terms(size=200, rows=70, outputs=90):
+    """Inputs between -2 and 2, weights and biases."""
+    return torch.rand(rows, size) * 4 - 2, torch.randn(outputs, size) / 8, torch.randn(outputs)
+
+
+@pytest.mark.parametrize("sigmoid", [False, True])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("shape", [(70,), (1,), (14, 5)])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_a_product_errs_by_no_more_than_its_rounding(precision, shape, biased, sigmoid):
+    inputs, weight, bias = terms()
+    bias = bias if biased else torch.zeros(len(bias))
+    wanted = nn.functional.linear(inputs, weight, bias)
+    sizes = nn.functional.linear(inputs.abs(), weight.abs())
+    if precision == "int8":  # half a step of either factor, and of both
+        step, steps = inputs.abs().max() / 127, weight.abs().amax(1) / 127
+        bound = (step * weight.abs().sum(1) + steps * inputs.abs().sum(1, keepdim=True)) / 2 + 50 * step * steps
+    else:
+        unit = UNIT if precision == "bfloat16" else 2.0**-24 * 16  # of the order of the root of 200 sums
+        bound = 2.01 * unit * sizes + unit * (bias.abs() + wanted.abs() * 1.01 + 1e-2)
+    bound = bound + 1e-5
+    product = make_product(weight, bias if biased else None, precision, sigmoid=sigmoid)
+    product(inputs)  # the range that int8 fixes
+    rows = inputs[: torch.Size(shape).numel()]
+    found = product(rows.view(*shape, -1)).view(len(rows), -1)
+    if sigmoid:  # as steep as 1 / 4, then rounded itself
+        wanted, bound = wanted.sigmoid(), bound / 4 + (UNIT if precision == "bfloat16" else 1e-6)
+    assert found.dtype == torch.float32
+    assert ((found - wanted[: len(rows)]).abs() <= bound[: len(rows)]).all()
+
+
+def test_int8_weights_have_a_range_per_row():
+    inputs, weight, bias = terms()
+    weight[0] *= 1e-3
+    product = make_product(weight, bias, "int8")
+    product(inputs)
+    found, wanted = product(inputs), nn.functional.linear(inputs, weight, bias)
+    torch.testing.assert_close(found[:, 0], wanted[:, 0], atol=1e-3, rtol=0)
+
+
+def test_the_range_of_int8_inputs_is_fixed_after_packing(build, padded, monkeypatch):
+    monkeypatch.setattr(products, "_SMALL", 0)
+    model = pack(build(), "int8")
+    product = model.decoder.readout.projection.product
+    limit = product.limit
+    assert 0.3 < limit <= 2  # of hidden states and contexts, some of two residual layers
+    product(torch.full((1, 16), 50.0))
+    assert product.limit == limit
+
+
+@pytest.mark.parametrize("vnni", [False, True])
+def test_int8_inputs_have_7_bits_where_sums_of_8_overflow(monkeypatch, vnni):
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
+    inputs, weight, bias = terms()
+    product = Int8Product(weight, bias)
+    assert product.steps == (127 if vnni else 63)
+    torch.testing.assert_close(product(inputs), nn.functional.linear(inputs, weight, bias), atol=0.2, rtol=0)
+
+
+def test_small_matrices_stay_as_they_are():
+    _, weight, bias = terms()
+    for precision in ("float32", "bfloat16", "int8"):
+        assert isinstance(make_product(weight[:20], bias[:20], precision), PlainProduct)
+        assert not isinstance(make_product(weight, bias, precision), PlainProduct)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("missing", ["_reorder_linear_weight", "_linear_pointwise"])
+def test_a_torch_without_the_operators_does_without(build, padded, monkeypatch, precision, missing):
+    names = {"_reorder_linear_weight", "_linear_pointwise"} - {missing}
+    monkeypatch.setattr(torch.ops, "mkldnn", type("Fewer", (), dict.fromkeys(names)))
+    monkeypatch.setattr(products, "_SMALL", 0)
+    assert not OneDNNProduct.available()
+    plain, packed = (build(decoder="bahdanau") for _ in range(2))
+    found, wanted = run(pack(packed, precision), SENTENCES, padded), run(plain, SENTENCES, padded)
+    assert_close(found, wanted, CLOSE.get(precision, 1e-5))
+
+
+@pytest.mark.usefixtures("_every_size")
+@pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
+def test_a_cell_without_a_packed_form_stays(build, padded, decoder):
+    options = {"decoder": decoder, "decoder_layers": 2, "cell": OwnCell}
+    plain, packed = build(**options), pack(build(**options))
+    assert any(type(part) is OwnCell for part in packed.decoder.modules())
+    assert not any("Packed" in type(part).__name__ and isinstance(part, LSTMCell) for part in packed.modules())
+    assert_close(run(packed, SENTENCES, padded), run(plain, SENTENCES, padded), 1e-5)
+
+
+def test_packing_keeps_the_names_and_the_whole_target_path(build, padded):
+    plain, packed = build(decoder="bahdanau"), pack(build(decoder="bahdanau"))
+    assert packed.state_dict().keys() == plain.state_dict().keys()
+    target = torch.tensor([[2, 5, 6]] * len(SENTENCES))
+    with torch.inference_mode():
+        found, wanted = (model(*padded(SENTENCES), target) for model in (packed, plain))
+    assert_close(found, wanted, 1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float16", "", "Int8"])
+def test_another_precision_is_refused(build, precision):
+    message = f"^precision must be one of float32, bfloat16, int8, but is {precision!r}.$"
+    with pytest.raises(UserError, match=message):
+        pack(build(), precision)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_elsewhere_than_on_a_cpu_only_float32_is_had(build, precision):
+    model = build().to("meta")
+    parts = list(model.modules())
+    assert pack(model) is model
+    assert list(model.modules()) == parts
+    with pytest.raises(UserError, match=f"^precision={precision} needs device=cpu, but the model is on meta: use prec"):
+        pack(model, precision)
+
+
+def test_int8_without_its_kernels_is_refused(monkeypatch):
+    monkeypatch.setattr(type(torch.backends.quantized), "supported_engines", ["qnnpack", "none"], raising=False)
+    with pytest.raises(UserError, match="^precision=int8 needs an x86 processor, and this is none: use precision=bf"):
+        check_precision("int8", torch.device("cpu"))
+    check_precision("bfloat16", torch.device("cpu"))
