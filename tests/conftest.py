@@ -31,6 +31,9 @@ ATTENTIONS = {"dot": DotAttention, "general": GeneralAttention, "additive": part
 DECODERS = {"luong": LuongDecoder, "gnmt": GNMTDecoder, "bahdanau": BahdanauDecoder}
 
 
+torch.set_num_threads(1)  # each process that runs tests has a core
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(1)

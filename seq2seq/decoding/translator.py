@@ -115,7 +115,7 @@ class Translator:
             batch = self.search(self.stepper, source.to(self.device), lengths.to(self.device), request)
             for row, hypotheses in zip(rows.tolist(), batch, strict=True):
                 found[row] = hypotheses
-                _warn_if_stuck(hypotheses[0], int(most[row]), first_number + row)
+                _warn_of_no_end(hypotheses[0], int(most[row]), first_number + row, lines[row])
         return found
 
     def check(self, line: Line, number: int) -> None:
@@ -168,8 +168,15 @@ class Translator:
         return [found[number] for number in order]
 
 
-def _warn_if_stuck(hypothesis: Hypothesis, most: int, number: int) -> None:
-    if not hypothesis.finished and len(hypothesis.ids) < most:
+def _warn_of_no_end(hypothesis: Hypothesis, most: int, number: int, line: Line) -> None:
+    if hypothesis.finished:
+        return
+    if len(hypothesis.ids) < most:
         logger.warning(
             "line %d: filters and limits left no token to go on with; its answer is what there was by then", number
         )
+    elif line.phrases:
+        logger.warning(
+            "line %d: nothing that holds all its constraints ended within %d tokens; its answer may lack some",
+            number, most,
+        )  # fmt: skip

@@ -1,5 +1,7 @@
 """Prefixes and phrases, line by line."""
 
+import logging
+
 import pytest
 
 from seq2seq.decoding.beam import BeamSearch
@@ -7,6 +9,7 @@ from seq2seq.decoding.diverse_beam import DiverseBeamSearch
 from seq2seq.decoding.greedy import GreedySearch
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.line import Line
+from seq2seq.decoding.pieces import PieceLimits
 from seq2seq.decoding.sampling import Sampling
 from seq2seq.errors import UserError
 
@@ -112,3 +115,14 @@ def test_a_line_can_be_checked_before_it_is_translated(babbler):
     for source in ("abc", "abcdef"):  # what is not read does not count
         with pytest.raises(UserError, match=r"^line 5: .* 14 tokens with EOS here, but need 15: "):
             translator.check(Line(source, "x" * 14), 5)
+
+
+def test_a_constraint_that_filters_forbid_is_told(babbler, caplog):
+    caplog.set_level(logging.WARNING, logger="seq2seq")
+    translator = babbler(BeamSearch(length=LIMITS), pieces=PieceLimits(forbidden=["q"]))
+    ((found,), (held,)) = translator.translations([Line("abc", phrases=("q",)), Line("abc", phrases=("k",))])
+    assert "q" not in found.text
+    assert "k" in held.text
+    assert [record.getMessage() for record in caplog.records] == [
+        "line 1: nothing that holds all its constraints ended within 14 tokens; its answer may lack some"
+    ]
