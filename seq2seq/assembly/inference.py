@@ -1,13 +1,14 @@
 """A config with `run` and how to decode, to a translator; without Lightning, datasets or torchmetrics."""
 
 import gc
+import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from hydra.utils import get_method, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from seq2seq.assembly.contract import check, check_options, plain
@@ -90,7 +91,11 @@ def _user_function(path: str | None) -> NextPieces | None:
         return None
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+    module, _, name = path.rpartition(".")
     try:
-        return get_method(path)
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, ValueError, AttributeError) as error:
-        raise UserError(f"pieces.function must be module.function, but {path!r} is none: {error}") from None
+        raise UserError(f"pieces.function must be module.function, but {path!r} is none: {error}.") from None
+    if not callable(found):
+        raise UserError(f"pieces.function must be module.function, but {path!r} is none: it cannot be called.")
+    return found

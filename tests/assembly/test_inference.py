@@ -158,3 +158,4 @@ def test_a_function_that_is_not_there(translator_of, finished, working_folder, p
     with pytest.raises(UserError) as error:
         translator_of(f"run={finished}", f"pieces.function={path}")
     assert str(error.value).startswith(f"pieces.function must be module.function, but {path!r} is none: ")
+    assert "\n" not in str(error.value)
