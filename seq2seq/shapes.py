@@ -6,7 +6,6 @@ from torch import Tensor
 Ids = Int[Tensor, "batch time"]
 SourceIds = Int[Tensor, "batch source"]
 TargetIds = Int[Tensor, "batch target"]
-TokenIds = Int[Tensor, " batch"]
 BeamIds = Int[Tensor, "batch beam"]
 Lengths = Int[Tensor, " batch"]
 

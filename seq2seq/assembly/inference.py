@@ -66,6 +66,7 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[Run]) -> Transla
         replace_unknown=options.get("replace_unknown", False),
         device=pick_device(options["device"]),
     )
+    gc.collect()
     gc.freeze()  # what is loaded by now stays: walking it over and over cost a tenth of the time of greedy decoding
     return translator
 

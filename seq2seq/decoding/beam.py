@@ -106,9 +106,10 @@ def _within_phrases(following: NextTokens, frontier: Frontier, phrases: Phrases,
     longer = prefixes.gather(1, parents.unsqueeze(-1).expand(-1, -1, prefixes.shape[2]))
     stage = phrases.progress(torch.cat([longer, ids.unsqueeze(-1)], -1))
     order = round_robin(values, stage)
-    # What has too few tokens left for the rest of its phrases stands behind what has enough.
+    # What has too few tokens left for the rest of its phrases and its end stands behind what has enough.
     room = (frontier.most - following.position - 1).unsqueeze(1)
-    late = (phrases.total.unsqueeze(1) - stage > room) | (values == _NONE)
+    total = phrases.total.unsqueeze(1)
+    late = (total > 0) & (total - stage + (ids != EOS) > room) | (values == _NONE)
     order = order.gather(1, late.gather(1, order).to(torch.uint8).argsort(dim=1, stable=True))[:, : 2 * width]
     values, parents, ids = (column.gather(1, order) for column in (values, parents, ids))
     return _split(values, parents, ids, width)

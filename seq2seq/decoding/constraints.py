@@ -81,5 +81,5 @@ def round_robin(scores: Tensor, progress: Progress) -> Int[Tensor, "batch candid
     starts = torch.searchsorted(sorted_stage.contiguous(), sorted_stage.contiguous())
     rank = torch.empty_like(stage).scatter_(1, order, places - starts)  # place within its stage, by score
     dead = scores.gather(1, by_score) == float("-inf")
-    turns = rank * (int(progress.max()) + 2) - stage + dead * (1 << 40)
+    turns = rank * (1 << 20) - stage + dead * (1 << 40)  # phrases hold far fewer tokens than 2^20
     return by_score.gather(1, turns.argsort(dim=-1, stable=True))

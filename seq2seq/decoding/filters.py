@@ -92,7 +92,8 @@ class Permitted(Filter):
         self.barred[[EOS, *ids]] = False
 
     def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
-        return scores.masked_fill_(self.barred.to(scores.device), _NEVER)
+        self.barred = self.barred.to(scores.device)
+        return scores.masked_fill_(self.barred, _NEVER)
 
 
 class PermittedNext(Filter):

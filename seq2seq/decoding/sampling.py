@@ -78,7 +78,8 @@ class Sampling(Search):
 
     def _draw(self, scores: Logits, chance: Float[Tensor, "batch samples"]) -> BeamIds:
         """The token at which the distribution function passes `chance`."""
-        scores, ids = scores / self.temperature, None
+        # From the best one down, so that no temperature makes the scores overflow.
+        scores, ids = (scores - scores.amax(-1, keepdim=True)).double() / self.temperature, None
         if self.top_k or self.top_p < 1:
             scores, ids = scores.topk(min(self.top_k or scores.shape[-1], scores.shape[-1]), -1)
         share = scores.softmax(-1, dtype=torch.float64).nan_to_num(0.0)  # NaN where filters left nothing

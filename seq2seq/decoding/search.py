@@ -202,7 +202,8 @@ def _following(logits: Logits, frontier: Frontier, position: int, filters: list[
         scores, totals = logits - normalizer.unsqueeze(-1), frontier.scores
     else:
         scores, totals = logits, frontier.scores - normalizer
-    scores.index_fill_(-1, torch.tensor([PAD, BOS], device=logits.device), _NONE)
+    scores[..., PAD] = _NONE
+    scores[..., BOS] = _NONE
     scores[..., EOS].masked_fill_((position < frontier.least).unsqueeze(1), _NONE)
     prefixes = Prefixes(frontier.prefixes, frontier.sentences, frontier.scores > _NONE)
     for edit in filters:

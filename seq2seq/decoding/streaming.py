@@ -27,6 +27,8 @@ class Stream:
         for name, value, known in (("input", input, INPUTS), ("format", format, FORMATS)):
             if value not in known:
                 raise UserError(f"{name} must be one of {', '.join(known)}, but is {value!r}.")
+        if n_best < 1:
+            raise UserError(f"n_best must be at least 1, but is {n_best}.")
         if format == "text" and n_best > 1:
             raise UserError(
                 f"n_best must be 1 with format=text, where line i answers line i, but is {n_best}: "

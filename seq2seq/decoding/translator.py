@@ -63,6 +63,11 @@ class Translator:
         for name, size in sizes.items():
             if size < 1:
                 raise UserError(f"{name} must be at least 1, but is {size}.")
+        if rerank is not None and search.width < 2:
+            raise UserError(
+                "rerank needs several hypotheses, but this search finds one: "
+                "use decoding=beam, or decoding=sampling decoding.samples=N."
+            )
         self.stepper = stepper
         self.tokenizers = tokenizers
         self.search = search

@@ -265,3 +265,12 @@ def test_int8_without_its_kernels_is_refused(monkeypatch):
     with pytest.raises(UserError, match="^precision=int8 needs an x86 processor, and this is none: use precision=bf"):
         check_precision("int8", torch.device("cpu"))
     check_precision("bfloat16", torch.device("cpu"))
+
+
+def test_bfloat16_is_refused_where_the_processor_does_not_multiply_it(monkeypatch):
+    monkeypatch.setattr(products, "_multiplies_bfloat16", lambda: False)
+    with pytest.raises(UserError) as error:
+        check_precision("bfloat16", torch.device("cpu"))
+    assert str(error.value) == (
+        "precision=bfloat16 needs a processor that multiplies it, and this does not: use float32."
+    )

@@ -166,3 +166,12 @@ def test_phrases_change_what_is_found(random_stepper, sources):
     free = search(random_stepper(), *sources(KINDS))
     held = search(random_stepper(), *sources(KINDS), Request(phrases=[[[7, 1]]] * len(KINDS)))
     assert [own[0].ids for own in free] != [own[0].ids for own in held]
+
+
+def test_where_the_limit_leaves_room_the_best_has_an_end(random_stepper, sources):
+    """Hypotheses without room for their end must not displace those that have it."""
+    search = BeamSearch(beam_size=5, length=LengthLimits(max_ratio=0.0, max_extra=9))
+    for seed in range(20):
+        torch.manual_seed(seed)
+        found = search(random_stepper(), *sources(KINDS), Request(phrases=[[[5, 5], [6, 4]]] * len(KINDS)))
+        assert all(own[0].finished for own in found)

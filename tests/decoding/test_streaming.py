@@ -213,3 +213,10 @@ def test_wishes_of_json_lines_are_held(babbler):
     assert free == babbler()(["abc"])[0]
     assert prefixed.startswith("xy")
     assert "q" in phrased
+
+
+@pytest.mark.parametrize("n_best", [0, -1])
+def test_no_translations_are_refused(echo, n_best):
+    with pytest.raises(UserError) as error:
+        Stream(echo, format="json", n_best=n_best)
+    assert str(error.value) == f"n_best must be at least 1, but is {n_best}."

@@ -310,3 +310,12 @@ def test_a_callable_that_is_no_search_of_ours_serves_too(letters):
 
     translator: Callable = Translator(Nothing(), letters, Reversing(), batch_size=2)
     assert translator(["abc", "", "x y"]) == ["cba", "", "y x"]
+
+
+def test_reranking_one_hypothesis_is_refused(babbler):
+    with pytest.raises(UserError) as error:
+        babbler(GreedySearch(), rerank=MinimumBayesRisk())
+    assert str(error.value) == (
+        "rerank needs several hypotheses, but this search finds one: "
+        "use decoding=beam, or decoding=sampling decoding.samples=N."
+    )
