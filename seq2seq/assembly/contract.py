@@ -84,7 +84,7 @@ def check_options(schema: Callable[..., Any], options: Mapping[str, Any]) -> Non
 def check_counts(options: Mapping[str, Any], **least: int) -> None:
     """Raises UserError if an option is no whole number, or below what it must be at least."""
     for name, bound in least.items():
-        if not isinstance(options[name], int) or options[name] < bound:
+        if type(options[name]) is not int or options[name] < bound:
             raise UserError(f"{name} must be a whole number of at least {bound}, but is {options[name]!r}.")
 
 

@@ -12,6 +12,7 @@ from seq2seq.assembly.threads import set_threads
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
+from seq2seq.symbols import EOS
 
 FORMATS = ("tsv", "json")
 
@@ -53,7 +54,7 @@ def _written(hypothesis: Hypothesis, tokenizer: Tokenizer, form: str) -> str:
     scores = [round(score, 6) for score in hypothesis.token_scores]
     if form == "tsv":
         return "\t".join([f"{hypothesis.score:.6f}", str(len(scores)), " ".join(map(str, scores))])
-    pieces = [*tokenizer.pieces(hypothesis.ids), "</s>"]
+    pieces = tokenizer.pieces([*hypothesis.ids, EOS])
     return json.dumps(
         {"score": round(hypothesis.score, 6), "pieces": pieces, "token_scores": scores}, ensure_ascii=False
     )

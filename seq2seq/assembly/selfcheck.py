@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,16 +84,8 @@ def find(translator: Translator, sources: Sequence[str], search: Search, *, seed
 
 def _run(translator: Translator, search: Search, sources: Sequence[str]) -> list[Hypothesis]:
     """The best hypothesis of every source, by one search."""
-    own = Translator(
-        translator.stepper,
-        translator.tokenizers,
-        search,
-        batch_size=translator.batch_size,
-        max_tokens=translator.max_tokens,
-        max_source_tokens=translator.max_source_tokens,
-        pieces=translator.pieces,
-        device=translator.device,
-    )
+    own = copy(translator)
+    own.search = search
     return own.hypotheses(sources)
 
 

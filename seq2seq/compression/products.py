@@ -99,13 +99,13 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, but is {precision!r}.")
     if precision != "float32" and device.type != "cpu":
         raise UserError(f"precision={precision} needs device=cpu, but the model is on {device}: use precision=float32.")
-    if precision == "bfloat16" and not _multiplies_bfloat16():
+    if precision == "bfloat16" and not _computes_bfloat16():
         raise UserError("precision=bfloat16 needs a processor that multiplies it, and this does not: use float32.")
     if precision == "int8" and "x86" not in torch.backends.quantized.supported_engines:
         raise UserError("precision=int8 needs an x86 processor, and this is none: use precision=bfloat16 or float32.")
 
 
-def _multiplies_bfloat16() -> bool:
-    """Whether oneDNN does, which else fails in the middle of a step; unknown where torch lacks the question."""
+def _computes_bfloat16() -> bool:
+    """Whether oneDNN can at all, else it fails in the middle of a step; unknown where torch lacks the question."""
     supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return supported is None or bool(supported())

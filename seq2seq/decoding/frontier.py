@@ -35,14 +35,14 @@ class Frontier(NamedTuple):
         ids = torch.full_like(sentences, BOS).unsqueeze(1)
         done = torch.zeros_like(sentences, dtype=torch.bool)
         scores = torch.zeros(len(lengths), 1, device=lengths.device)
-        return cls(sentences, lengths, least, most, ids, scores, ids[..., None][..., :0], coverage, pool, done)
+        return cls(sentences, lengths, least, most, ids, scores, ids.new_zeros(*ids.shape, 0), coverage, pool, done)
 
     def go_on(self, choice: "Choice", pool: Pool, *, remember: bool) -> "Frontier":
         """After the chosen tokens."""
 
         def follow(values: Tensor) -> Tensor:
-            if choice.stayed or values.shape[2] == 0:
-                return values if choice.stayed else values.new_zeros(*choice.parents.shape, 0)
+            if choice.stayed:
+                return values
             return values.gather(1, choice.parents.unsqueeze(-1).expand(-1, -1, values.shape[2]))
 
         prefixes = follow(self.prefixes)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
-from seq2seq.symbols import UNK
+from seq2seq.symbols import EOS, UNK
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Translation:
         """What attention is over: the pieces of the source as far as it was read, and its end."""
         attention = self.hypothesis.attention
         read = None if attention is None else attention.shape[1] - 1
-        return [*self.tokenizers.source.surface(self.source)[:read], "</s>"]
+        return [*self.tokenizers.source.surface(self.source)[:read], *self.tokenizers.source.pieces([EOS])]
 
     @cached_property
     def alignment(self) -> list[int]:

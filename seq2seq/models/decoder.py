@@ -89,12 +89,9 @@ class LuongDecoder(Decoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
         self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
         self.embedding = embedding
-        sizes = [embedding.size, *[hidden_size] * (num_layers - 1)]
-        self.cells = Cells(cell(size, hidden_size) for size in sizes)
+        self.cells = Cells.stack(cell, embedding.size, hidden_size, num_layers)
         self.attention = attention(query_size=hidden_size, memory_size=memory_size)
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)

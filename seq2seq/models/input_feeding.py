@@ -6,7 +6,6 @@ from functools import partial
 import torch
 from torch import nn
 
-from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Attention, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
@@ -60,15 +59,11 @@ class BahdanauDecoder(Decoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
         self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
         self.embedding = embedding
-        sizes = [embedding.size, *[hidden_size] * (num_layers - 1)]
-        cells = [cell(size, hidden_size) for size in sizes]
-        self.cells = Cells(cells)
+        self.cells = Cells.stack(cell, embedding.size, hidden_size, num_layers)
         self.attention = attention(query_size=hidden_size, memory_size=memory_size)
-        self.feed = Feed(memory_size, cells[0].projected_size)
+        self.feed = Feed(memory_size, self.cells.bottom.projected_size)
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
 

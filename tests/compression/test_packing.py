@@ -268,7 +268,7 @@ def test_int8_without_its_kernels_is_refused(monkeypatch):
 
 
 def test_bfloat16_is_refused_where_the_processor_does_not_multiply_it(monkeypatch):
-    monkeypatch.setattr(products, "_multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(products, "_computes_bfloat16", lambda: False)
     with pytest.raises(UserError) as error:
         check_precision("bfloat16", torch.device("cpu"))
     assert str(error.value) == (

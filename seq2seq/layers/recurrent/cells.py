@@ -1,13 +1,14 @@
 """The LSTM family. A cell maps one projected input and a state to the next state, and shows its gates."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from seq2seq.errors import UserError
 from seq2seq.layers.initialization import initialize_input, initialize_recurrent
 from seq2seq.shapes import Inputs, Outputs
 
@@ -60,6 +61,13 @@ class Cell(nn.Module, ABC):
 
 class Cells(nn.ModuleList):
     """Cells one above the other."""
+
+    @classmethod
+    def stack(cls, cell: Callable[[int, int], Cell], input_size: int, hidden_size: int, num_layers: int) -> "Cells":
+        """Each but the bottom one reads the hidden states below."""
+        if num_layers < 1:
+            raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
+        return cls(cell(size, hidden_size) for size in [input_size, *[hidden_size] * (num_layers - 1)])
 
     def __iter__(self) -> Iterator[Cell]:
         return cast(Iterator[Cell], super().__iter__())
