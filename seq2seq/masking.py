@@ -14,6 +14,16 @@ def length_mask(lengths: Lengths, size: int) -> TimeMask:
     return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
 
 
+def shortened(lengths: Lengths, steps: int) -> Lengths:
+    """Lengths when `steps` positions have become one, the last of them perhaps of fewer."""
+    return (lengths + steps - 1) // steps
+
+
+def without_padding(values: Sequence, lengths: Lengths) -> Sequence:
+    """The values, 0 at every position past a sequence's length."""
+    return values.masked_fill(~length_mask(lengths, values.shape[1]).unsqueeze(-1), 0)
+
+
 def masked_softmax(
     scores: Float[Tensor, "batch target source"], mask: Bool[Tensor, "batch source"]
 ) -> Float[Tensor, "batch target source"]:

@@ -16,10 +16,28 @@ from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.search import Search
 from seq2seq.decoding.translator import Translator
 from seq2seq.layers.attention.additive import AdditiveAttention
+from seq2seq.layers.attention.coverage import CoverageAttention
 from seq2seq.layers.attention.dot import DotAttention
 from seq2seq.layers.attention.general import GeneralAttention
+from seq2seq.layers.attention.local import LocalAttention
+from seq2seq.layers.attention.location import LocationAttention
+from seq2seq.layers.attention.monotonic import MonotonicAttention
+from seq2seq.layers.attention.multi_head import MultiHeadAttention
+from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveAttention
 from seq2seq.layers.output import TiedOutput
-from seq2seq.layers.recurrent.cells import LSTMCell
+from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
+from seq2seq.layers.recurrent.cells.elman import ElmanCell
+from seq2seq.layers.recurrent.cells.gru import GRUCell
+from seq2seq.layers.recurrent.cells.layer_norm import LayerNormLSTMCell
+from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.mogrifier import MogrifierLSTMCell
+from seq2seq.layers.recurrent.cells.multi_timescale import MultiTimescaleLSTMCell
+from seq2seq.layers.recurrent.cells.no_forget import NoForgetLSTMCell
+from seq2seq.layers.recurrent.cells.no_output import NoOutputLSTMCell
+from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
+from seq2seq.layers.recurrent.cells.projected import ProjectedLSTMCell
 from seq2seq.models.bridge import LastOutputBridge
 from seq2seq.models.decoder import GNMTDecoder, LuongDecoder
 from seq2seq.models.encoder import Encoder
@@ -27,11 +45,50 @@ from seq2seq.models.input_feeding import BahdanauDecoder
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.symbols import EOS, PAD
 
-ATTENTIONS = {"dot": DotAttention, "general": GeneralAttention, "additive": partial(AdditiveAttention, size=5)}
+ATTENTIONS = {
+    "dot": DotAttention,
+    "general": GeneralAttention,
+    "additive": partial(AdditiveAttention, size=5),
+    "normalized_additive": partial(NormalizedAdditiveAttention, size=5),
+    "multi_head": partial(MultiHeadAttention, heads=2),
+    "local": partial(LocalAttention, window=2),
+    "location": partial(LocationAttention, size=5, filters=2, window=3),
+    "coverage": partial(CoverageAttention, size=5),
+    "monotonic": partial(MonotonicAttention, size=5, gain=1.0),
+}
 DECODERS = {"luong": LuongDecoder, "gnmt": GNMTDecoder, "bahdanau": BahdanauDecoder}
 
 
 torch.set_num_threads(1)  # each process that runs tests has a core
+
+
+CELLS: dict[str, Callable[..., Cell]] = {
+    "elman": ElmanCell,
+    "elman_relu": partial(ElmanCell, activation="relu"),
+    "gru": GRUCell,
+    "lstm": LSTMCell,
+    "lstm_no_forget": NoForgetLSTMCell,
+    "lstm_no_output": NoOutputLSTMCell,
+    "lstm_coupled": CoupledLSTMCell,
+    "lstm_peephole": PeepholeLSTMCell,
+    "lstm_layer_norm": LayerNormLSTMCell,
+    "lstm_projected": partial(ProjectedLSTMCell, expansion=1.6),
+    "lstm_low_rank": partial(LowRankLSTMCell, rank=2),
+    "lstm_multi_timescale": partial(MultiTimescaleLSTMCell, timescales=2),
+    "mogrifier": partial(MogrifierLSTMCell, rounds=3),
+}
+
+
+@pytest.fixture(params=CELLS)
+def cell_kind(request) -> Callable[..., Cell]:
+    """A constructor of every cell: cell_kind(input_size, hidden_size, **options)."""
+    return CELLS[request.param]
+
+
+@pytest.fixture(params=["lstm", "gru", "elman", "elman_relu"])
+def kernel_kind(request) -> Callable[..., Cell]:
+    """Of every cell that torch has a kernel for."""
+    return CELLS[request.param]
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +125,11 @@ def _build_model(
     encoder_size: int = 4,  # per direction, so a memory of 8
     encoder_layers: int = 2,
     encoder_dropout: float = 0.0,
-    residual: bool = True,
+    connection: str = "residual",
+    halvings: int = 0,
+    chunk_size: int | None = None,
     ngrams: Callable | None = None,
+    front_end: Callable | None = None,
     bridge: Callable = LastOutputBridge,
     decoder: str = "luong",
     decoder_size: int = 8,
@@ -90,9 +150,12 @@ def _build_model(
             hidden_size=encoder_size,
             num_layers=encoder_layers,
             cell=cell,
-            residual=residual,
+            connection=connection,
+            halvings=halvings,
+            chunk_size=chunk_size,
             dropout=encoder_dropout,
             ngrams=ngrams,
+            front_end=front_end,
         ),
         bridge=bridge,
         decoder=partial(

@@ -71,6 +71,7 @@ def test_no_script_shadows_the_standard_library(path):
     ("module", "absent"),
     [
         ("assembly.translation", "pytorch_lightning lightning datasets torchmetrics matplotlib pandas tensorboard"),
+        ("assembly.interpretation", "pytorch_lightning lightning datasets torchmetrics captum"),
         ("assembly.command_line", "torch pytorch_lightning datasets torchmetrics matplotlib sentencepiece"),
         ("assembly.run_folder", "torch pytorch_lightning datasets torchmetrics matplotlib sentencepiece"),
         ("data.corpora.hub", "datasets pandas pyarrow"),

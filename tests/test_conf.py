@@ -31,8 +31,18 @@ HOMES = {
     "mode": ("benchmark",),
     "rerank": ("translate",),
 }
-SEARCHING = [("train",), ("translate",), ("evaluate",), ("selfcheck",), ("benchmark",), ("benchmark", "mode=decode")]
-PARTS = {group: [name for kind, name in OPTIONS if kind == group] for group, _ in OPTIONS if group.startswith("model/")}
+SEARCHING = [
+    ("train",),
+    ("compare",),
+    ("translate",),
+    ("evaluate",),
+    ("interpret",),
+    ("selfcheck",),
+    ("benchmark",),
+    ("benchmark", "mode=decode"),
+]
+OF_MODEL = [group for group, _ in OPTIONS if group.startswith("model/")]
+PARTS = {group: [name for kind, name in OPTIONS if kind == group] for group in OF_MODEL if group.count("/") == 1}
 
 
 @pytest.fixture(autouse=True)
@@ -164,6 +174,19 @@ def test_every_model_takes_every_part(model, number):
     build_on_meta(config)
 
 
+@pytest.mark.parametrize("cell", PARTS["model/cell"])
+def test_every_cell_with_a_gate_that_keeps_its_memory_takes_every_initialization(cell):
+    overrides = ("train", f"model/cell={cell}", "model.cell.regularization.weight_drop=0.1")
+    for name in (name for group, name in OPTIONS if group == "model/cell/initialization"):
+        config = plain(*overrides, f"model/cell/initialization={name}")
+        check(config)
+        if name == "matrices" or not cell.startswith(("elman", "lstm_no_forget")):
+            build_on_meta(config)
+        else:
+            with pytest.raises(UserError, match="^model/cell/initialization must be matrices for a cell without"):
+                build_on_meta(config)
+
+
 @pytest.mark.parametrize("script", SEARCHING, ids=" ".join)
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "decoding"])
 def test_every_script_that_searches_takes_every_search(script, option):
@@ -223,7 +246,7 @@ def test_the_choices_that_encoder_and_decoder_share_reach_them():
     assert config["model"]["decoder"]["attention"]["size"] == 7
     assert config["model"]["encoder"]["cell"] == config["model"]["decoder"]["cell"]
     assert config["model"]["encoder"]["dropout"] == config["model"]["decoder"]["dropout"] == 0.2
-    assert {"cell", "attention", "ngrams"}.isdisjoint(config["model"])
+    assert {"cell", "attention", "ngrams", "front_end"}.isdisjoint(config["model"])
 
 
 # ---- What the contract catches
@@ -252,7 +275,7 @@ def message_of(config: dict[str, Any], path: str = "") -> str:
         (
             "model.encoder.num_layer",
             "model.encoder.num_layer is not an option of seq2seq.models.encoder.Encoder: it takes "
-            "embedding, hidden_size, num_layers, cell, residual, dropout, ngrams.",
+            "embedding, hidden_size, num_layers, cell, connection, halvings, chunk_size, dropout, ngrams, front_end.",
         ),
         (
             "data.stres",
@@ -261,7 +284,8 @@ def message_of(config: dict[str, Any], path: str = "") -> str:
         ),
         (
             "objective.smoothing",
-            "objective.smoothing is not an option of seq2seq.training.losses.CrossEntropy: it takes label_smoothing.",
+            "objective.smoothing is not an option of seq2seq.training.losses.CrossEntropy: it takes label_smoothing, "
+            "coverage, entropy_floor, entropy_weight.",
         ),
     ],
 )
@@ -276,7 +300,7 @@ def test_a_misspelt_key_is_caught_with_what_there_is(key, message):
         ("model.encoder.num_layers", 2.5, "model.encoder.num_layers must be int, but is 2.5."),
         ("model.encoder.num_layers", None, "model.encoder.num_layers must be int, but is None."),
         ("model.encoder.dropout", "0.3", "model.encoder.dropout must be float, but is '0.3'."),
-        ("model.encoder.residual", "yes", "model.encoder.residual must be bool, but is 'yes'."),
+        ("model.encoder.connection", True, "model.encoder.connection must be str, but is True."),
         ("data.stress", 1, "data.stress must be bool, but is 1."),
         ("budget.max_steps", "many", "budget.max_steps must be int | None, but is 'many'."),
         ("tokenizer.source", ["char"], "tokenizer.source must be str, but is ['char']."),
@@ -313,5 +337,6 @@ def test_a_planted_mistake_in_a_file_is_found(tmp_path):
     path = tmp_path / "broken.yaml"
     path.write_text("_target_: seq2seq.training.losses.CrossEntropy\nlabel_smoothing: ${a}\nlabel_smothing: 0.1\n")
     assert message_of(raw(path), "broken.yaml") == (
-        "broken.yaml.label_smothing is not an option of seq2seq.training.losses.CrossEntropy: it takes label_smoothing."
+        "broken.yaml.label_smothing is not an option of seq2seq.training.losses.CrossEntropy: it takes "
+        "label_smoothing, coverage, entropy_floor, entropy_weight."
     )

@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from seq2seq.masking import last_within, length_mask, masked_softmax, reversal, reverse_within
+from seq2seq.masking import (
+    last_within,
+    length_mask,
+    masked_softmax,
+    reversal,
+    reverse_within,
+    shortened,
+    without_padding,
+)
 
 LENGTHS = torch.tensor([4, 1, 6, 3])
 WIDTH = 6
@@ -17,6 +25,18 @@ def test_length_mask_is_true_at_the_first_positions_of_every_row():
 
 def test_length_mask_holds_as_many_positions_as_the_lengths_say():
     torch.testing.assert_close(length_mask(LENGTHS, WIDTH).sum(1), LENGTHS)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+def test_shortened_counts_what_is_begun(steps):
+    assert shortened(LENGTHS, steps).tolist() == [len(range(0, length, steps)) for length in LENGTHS.tolist()]
+
+
+def test_without_padding_keeps_what_is_within_and_hides_even_what_is_no_number():
+    values, mask = torch.randn(4, WIDTH, 3), length_mask(LENGTHS, WIDTH)
+    values[~mask] = float("nan")
+    assert torch.equal(without_padding(values, LENGTHS)[mask], values[mask])
+    assert without_padding(values, LENGTHS)[~mask].eq(0).all()
 
 
 def test_masked_softmax_sums_to_one_and_is_exactly_zero_on_padding():

@@ -1,5 +1,6 @@
 """A config to the speed of training or decoding on this machine."""
 
+import copy
 from itertools import cycle, islice
 from typing import Any
 
@@ -10,12 +11,14 @@ from omegaconf import DictConfig
 from seq2seq.assembly.contract import check, check_counts, resolve
 from seq2seq.assembly.evaluation import load_sources
 from seq2seq.assembly.inference import build_translator, load_runs, read_options
+from seq2seq.assembly.report import print_rates
 from seq2seq.assembly.run import pick_device
 from seq2seq.assembly.threads import set_threads
 from seq2seq.assembly.training import build_module
+from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.decoding.benchmark import benchmark_bulk, benchmark_lines
 from seq2seq.errors import UserError
-from seq2seq.training.benchmark import benchmark
+from seq2seq.training.benchmark import benchmark, compare
 from seq2seq.training.precision import resolve_precision
 
 
@@ -29,21 +32,49 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
     plain = resolve(config)
     check(plain)
     check_counts(plain, steps=1, warmup=0)
+    data = _load_data(plain)
+    return benchmark(
+        build_module(plain, data), data, **_conditions(plain), steps=plain["steps"], warmup=plain["warmup"]
+    )
+
+
+def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
+    """Train the same model with every kind of cell in turn."""
+    plains = {str(name): _with_cell(config, kind) for name, kind in config["kinds"].items()}
+    if not plains:
+        raise UserError("kinds must hold at least one cell, but is empty: keep one of those in conf/mode/cells.yaml.")
+    for plain in plains.values():
+        check(plain)
+    check_counts(plain, rounds=1, warmup=0)
+    data = _load_data(plain)
+    modules = {name: build_module(own, data) for name, own in plains.items()}
+    rows = compare(modules, data, **_conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
+    print_rates(rows)
+    return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
+
+
+def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
+    own = copy.deepcopy(config)
+    own["model"]["cell"] = kind
+    return resolve(own)
+
+
+def _load_data(plain: dict[str, Any]) -> Seq2SeqDataModule:
     torch.set_flush_denormal(True)
     torch.manual_seed(plain["seed"])
-    accelerator = plain["trainer"]["accelerator"]
     splits = instantiate(plain["data"]).load()
     tokenizers = instantiate(plain["tokenizer"]).train(splits.train)
-    data = instantiate(plain["batches"])(splits=splits, tokenizers=tokenizers)
-    return benchmark(
-        build_module(plain, data),
-        data,
-        precision=resolve_precision(plain["precision"], accelerator),
-        device=pick_device({"gpu": "cuda"}.get(accelerator, accelerator)),
-        steps=plain["steps"],
-        warmup=plain["warmup"],
-        gradient_clip_val=plain["trainer"]["gradient_clip_val"],
-    )
+    return instantiate(plain["batches"])(splits=splits, tokenizers=tokenizers)
+
+
+def _conditions(plain: dict[str, Any]) -> dict[str, Any]:
+    """What training's speed depends on beside the model and its data."""
+    accelerator = plain["trainer"]["accelerator"]
+    return {
+        "precision": resolve_precision(plain["precision"], accelerator),
+        "device": pick_device({"gpu": "cuda"}.get(accelerator, accelerator)),
+        "gradient_clip_val": plain["trainer"]["gradient_clip_val"],
+    }
 
 
 def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
@@ -75,4 +106,4 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
     }
 
 
-_MODES = {"train": _benchmark_training, "decode": _benchmark_decoding}
+_MODES = {"train": _benchmark_training, "cells": _benchmark_cells, "decode": _benchmark_decoding}

@@ -24,12 +24,13 @@ def plain(config: Any) -> dict[str, Any]:
 def resolve(config: DictConfig) -> dict[str, Any]:
     """A script's config in plain types, resolved, without what concerns one invocation alone.
 
-    `model.cell`, `attention` and `ngrams` are choices that encoder and decoder refer to; they have been copied there.
+    `model.cell`, `attention`, `ngrams` and `front_end` are choices that encoder and decoder refer to; they have been
+    copied there.
     """
     resolved = plain(config)
     for key in ("run_dir", "resume"):
         resolved.pop(key, None)
-    for shared in ("cell", "attention", "ngrams"):
+    for shared in ("cell", "attention", "ngrams", "front_end"):
         resolved["model"].pop(shared, None)
     return resolved
 

@@ -1,4 +1,4 @@
-"""What a user reads when training has ended."""
+"""What a user reads when training or a comparison has ended."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,3 +36,14 @@ def print_report(
     print(f"  python {scripts}/translate.py run={folder} < input.txt")
     print(f"  tensorboard --logdir {folder}")
     print(f"  python {scripts}/evaluate.py run={folder}")
+
+
+def print_rates(rows: Sequence[dict[str, Any]]) -> None:
+    """Speeds beside each other, on stderr."""
+    table = Table(title="training speed, median of steps taken in turn")
+    for name in ("", "target tokens/s", "of the first", "parameters"):
+        table.add_column(name, justify="right" if name else "left")
+    for row in rows:
+        speed, share = f"{row['target_tokens_per_second']:,}", f"{row['share_of_first']:.0%}"
+        table.add_row(row["name"], speed, share, f"{row['parameters']:,}")
+    Console(highlight=False, stderr=True).print(table)

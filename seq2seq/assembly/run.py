@@ -15,7 +15,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 
-FORMAT = 1  # raised whenever a checkpoint of before can no longer be read as it is
+FORMAT = 2  # raised whenever a checkpoint of before can no longer be read as it is
 
 
 @dataclass(frozen=True)

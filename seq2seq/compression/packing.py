@@ -1,6 +1,7 @@
 """A trained model made ready to be stepped on a CPU: one prepared matrix product per layer and step."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -8,11 +9,13 @@ from torch import Tensor, nn
 
 from seq2seq.compression.products import Int8Product, Product, Results, Rows, check_precision, make_product
 from seq2seq.layers.output import TiedOutput
-from seq2seq.layers.recurrent.cells import Cell, LSTMCell, LSTMState
-from seq2seq.layers.recurrent.stack import BidirectionalStack
+from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded
+from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.models.input_feeding import BahdanauDecoder, Feed
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import BeamFeatures, Context, Inputs, Lengths, Outputs, Vectors
+from seq2seq.shapes import BeamFeatures, Context, Inputs, Lengths
 
 # Random sentences that show the range of an int8 product's inputs, and their greatest length.
 _SENTENCES, _LENGTH = 256, 32
@@ -97,7 +100,7 @@ class PackedLSTMCell(LSTMCell):
         _take_over(self, cell)
         self.packed = LSTMProduct(cell, make)
 
-    def step(self, inputs: Float[Tensor, "*batch input"], state: LSTMState) -> LSTMState:
+    def step(self, inputs: Float[Tensor, "*batch input"], state: Any) -> LSTMState:
         return self.packed(inputs, state=state)
 
 
@@ -108,7 +111,7 @@ class PackedFeed(Feed):
         _take_over(self, feed)
         self.packed = LSTMProduct(cell, make, feed.weight)
 
-    def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: LSTMState) -> LSTMState:
+    def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: Any) -> LSTMState:
         return self.packed(inputs, context, state=state)
 
 
@@ -119,9 +122,9 @@ class BFloat16Stack(BidirectionalStack):
         _take_over(self, stack)
         self.bfloat16()
 
-    def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
-        values, last = super().forward(inputs.bfloat16(), lengths)
-        return values.float(), last.float()
+    def forward(self, inputs: Inputs, lengths: Lengths) -> Encoded:
+        encoded = super().forward(inputs.bfloat16(), lengths)
+        return encoded._replace(values=encoded.values.float(), last=encoded.last.float())
 
 
 class _Packer:
@@ -135,7 +138,7 @@ class _Packer:
     def pack_feed(self, decoder: BahdanauDecoder) -> None:
         """Join what the bottom cell's product and the context's are."""
         cell = decoder.cells.bottom
-        if type(cell) is LSTMCell:
+        if type(cell) is LSTMCell and cell.plain:
             decoder.feed = PackedFeed(decoder.feed, cell, self.product)
             self.fed = cell
 
@@ -152,7 +155,7 @@ class _Packer:
                 setattr(parent, name, PackedLinear(child, self.product))
             elif child is self.fed:
                 continue
-            elif type(child) is LSTMCell:
+            elif type(child) is LSTMCell and child.plain:
                 setattr(parent, name, PackedLSTMCell(child, self.product))
             elif not isinstance(child, Cell):
                 self.pack(child)

@@ -1,19 +1,7 @@
 """Named initialisations."""
 
 import torch
-from torch import Tensor, nn
-
-
-def initialize_recurrent(weight: Tensor, hidden_size: int) -> None:
-    """Every gate's recurrent matrix orthogonal (Saxe et al. 2014)."""
-    for gate in weight.data.split(hidden_size):
-        nn.init.orthogonal_(gate)
-
-
-def initialize_input(weight: Tensor, hidden_size: int) -> None:
-    """Every gate's input matrix Xavier uniform (Glorot & Bengio 2010)."""
-    for gate in weight.data.split(hidden_size):
-        nn.init.xavier_uniform_(gate)
+from torch import nn
 
 
 def initialize_linear(linear: nn.Linear) -> None:

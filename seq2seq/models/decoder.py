@@ -1,18 +1,19 @@
 """Target prefix and memory to features of the next token: one step, or a whole target at once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import nn
 
 from seq2seq.errors import UserError
-from seq2seq.layers.attention.attention import Attention, Memory
+from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.initialization import linear
-from seq2seq.layers.recurrent.cells import Cell, Cells, LSTMState
+from seq2seq.layers.recurrent.cells.cell import Cell, Cells
+from seq2seq.layers.recurrent.state import State, StateLayout, map_state
 from seq2seq.shapes import (
     AttentionWeights,
     BeamFeatures,
@@ -27,7 +28,17 @@ from seq2seq.shapes import (
     Values,
 )
 
-States = tuple[LSTMState, ...]
+
+class States(NamedTuple):
+    """What one step of a decoder hands the next: the state of each layer, bottom first, and of its attention."""
+
+    layers: tuple[State, ...]
+    attention: AttentionState
+
+    def of_one_hypothesis(self) -> "States":
+        """Of one hypothesis of each sentence, `batch 1 ...`, from those of sentences."""
+        layers = tuple(map_state(lambda part: part.unsqueeze(1), state) for state in self.layers)
+        return States(layers, tuple(part.unsqueeze(1) for part in self.attention))
 
 
 class Decoder(nn.Module, ABC):
@@ -41,9 +52,17 @@ class Decoder(nn.Module, ABC):
     whole_target: ClassVar[bool] = True
     embedding: Embedding
     attention: Attention
-    hidden_size: int
-    num_layers: int
     feature_size: int
+
+    @property
+    @abstractmethod
+    def layers(self) -> Sequence[Cell]:
+        """The cells, bottom first."""
+
+    @property
+    def layouts(self) -> list[StateLayout]:
+        """Of the state of every layer."""
+        return [cell.layout for cell in self.layers]
 
     def remember(self, values: Values, mask: SourceMask) -> Memory:
         """What `step` and `unroll` attend to."""
@@ -89,27 +108,31 @@ class LuongDecoder(Decoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
+        self.feature_size = feature_size
         self.embedding = embedding
         self.cells = Cells.stack(cell, embedding.size, hidden_size, num_layers)
         self.attention = attention(query_size=hidden_size, memory_size=memory_size)
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
 
+    @property
+    def layers(self) -> Sequence[Cell]:
+        return list(self.cells)
+
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         hidden, stepped = self.embedding(ids), []
-        for cell, state in zip(self.cells, states, strict=True):
+        for cell, state in zip(self.cells, states.layers, strict=True):
             state = cell.step(hidden, state)
             hidden = self.dropout(state.hidden)
             stepped.append(state)
-        context, weights = self.attention(hidden, memory)
-        return self.readout(hidden, context), weights, tuple(stepped)
+        context, weights, attention = self.attention.step(hidden, memory, states.attention)
+        return self.readout(hidden, context), weights, States(tuple(stepped), attention)
 
     def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
         hidden = self.embedding(ids)
-        for cell, state in zip(self.cells, states, strict=True):
-            hidden = self.dropout(cell.unroll(hidden, state))
-        context, weights = self.attention(hidden, memory)
+        for cell, state in zip(self.cells, states.layers, strict=True):
+            hidden = self.dropout(cell.unroll(hidden, state)[0])
+        context, weights = self.attention.unroll(hidden, memory, states.attention)
         return self.readout(hidden, context), weights
 
 
@@ -134,7 +157,7 @@ class GNMTDecoder(Decoder):
         super().__init__()
         if num_layers < 2:
             raise UserError(f"num_layers of a gnmt decoder must be at least 2, but is {num_layers}.")
-        self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
+        self.feature_size = feature_size
         self.embedding = embedding
         self.bottom = cell(embedding.size, hidden_size)
         self.upper = Cells(cell(hidden_size + memory_size, hidden_size) for _ in range(num_layers - 1))
@@ -142,31 +165,32 @@ class GNMTDecoder(Decoder):
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
 
-    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
-        stepped = [self.bottom.step(self.embedding(ids), states[0])]
+    @property
+    def layers(self) -> Sequence[Cell]:
+        return [self.bottom, *self.upper]
 
-        def run(cell: Cell, inputs: Inputs, state: LSTMState) -> Outputs:
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+        stepped = [self.bottom.step(self.embedding(ids), states.layers[0])]
+        hidden = self.dropout(stepped[0].hidden)
+        context, weights, attention = self.attention.step(hidden, memory, states.attention)
+
+        def run(cell: Cell, inputs: Inputs, state: State) -> Outputs:
             stepped.append(cell.step(inputs, state))
             return stepped[-1].hidden
 
-        features, weights = self._climb(stepped[0].hidden, memory, states, run)
-        return features, weights, tuple(stepped)
+        features = self._climb(hidden, context, states, run)
+        return features, weights, States(tuple(stepped), attention)
 
     def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
-        bottom = self.bottom.unroll(self.embedding(ids), states[0])
-        return self._climb(bottom, memory, states, lambda cell, inputs, state: cell.unroll(inputs, state))
+        hidden = self.dropout(self.bottom.unroll(self.embedding(ids), states.layers[0])[0])
+        context, weights = self.attention.unroll(hidden, memory, states.attention)
+        return self._climb(hidden, context, states, lambda cell, *given: cell.unroll(*given)[0]), weights
 
     def _climb(
-        self,
-        bottom: Outputs,
-        memory: Memory,
-        states: States,
-        run: Callable[[Cell, Inputs, LSTMState], Outputs],
-    ) -> tuple[Features, AttentionWeights]:
+        self, hidden: Outputs, context: Context, states: States, run: Callable[[Cell, Inputs, State], Outputs]
+    ) -> Features:
         """From the bottom layer's outputs to features; `run` is one step or all of them."""
-        hidden = self.dropout(bottom)
-        context, weights = self.attention(hidden, memory)
-        for depth, (cell, state) in enumerate(zip(self.upper, states[1:], strict=True)):
+        for depth, (cell, state) in enumerate(zip(self.upper, states.layers[1:], strict=True)):
             outputs = self.dropout(run(cell, torch.cat([hidden, context], -1), state))
             hidden = outputs + hidden if depth > 0 else outputs
-        return self.readout(hidden, context), weights
+        return self.readout(hidden, context)

@@ -1,17 +1,22 @@
 """Source ids to what the decoder attends to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from torch import nn
 
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
-from seq2seq.layers.recurrent.cells import Cell
-from seq2seq.layers.recurrent.stack import BidirectionalStack
-from seq2seq.shapes import Lengths, SourceIds, Values, Vectors
+from seq2seq.layers.front_end import ConvolutionalFrontEnd
+from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded
+from seq2seq.shapes import Lengths, Sequence, SourceIds
 
 
 class Encoder(nn.Module):
-    """Embedding, with that of each token's n-grams if wanted, and a stack of bidirectional recurrent layers."""
+    """Embedding, with that of each token's n-grams if wanted, a front end if wanted, and a stack of recurrent layers.
+
+    A front end with a stride and layers that halve time leave fewer values than there are tokens: one for `reduction`
+    tokens, the last perhaps for fewer.
+    """
 
     def __init__(
         self,
@@ -20,24 +25,62 @@ class Encoder(nn.Module):
         hidden_size: int,
         num_layers: int,
         cell: Callable[[int, int], Cell],
-        residual: bool = True,
+        connection: str = "residual",
+        halvings: int = 0,
+        chunk_size: int | None = None,
         dropout: float = 0.0,
         ngrams: Callable[[int, int], NGramEmbedding] | None = None,
+        front_end: Callable[[int], ConvolutionalFrontEnd] | None = None,
     ) -> None:
         super().__init__()
         self.embedding = embedding
         self.ngrams = ngrams(embedding.vocabulary_size, embedding.size) if ngrams else None
+        self.front_end = front_end(embedding.size) if front_end else None
         self.stack = BidirectionalStack(
-            embedding.size, hidden_size, num_layers, cell=cell, residual=residual, dropout=dropout
+            self.front_end.output_size if self.front_end else embedding.size,
+            hidden_size,
+            num_layers,
+            cell=cell,
+            connection=connection,
+            halvings=halvings,
+            chunk_size=chunk_size,
+            dropout=dropout,
         )
 
     @property
     def output_size(self) -> int:
         return self.stack.output_size
 
-    def forward(self, source: SourceIds, lengths: Lengths) -> tuple[Values, Vectors]:
-        """The value of every source token, and the last output of each direction."""
+    @property
+    def stride(self) -> int:
+        """Tokens to one step of the recurrent layers."""
+        return self.front_end.stride if self.front_end else 1
+
+    @property
+    def reduction(self) -> int:
+        """Tokens to one value."""
+        return self.stride * self.stack.reduction
+
+    @property
+    def parts(self) -> Iterator[tuple[nn.Module, int]]:
+        """Every part with matrices that run over time, with how many tokens one of its steps stands for."""
+        if self.front_end:
+            yield self.front_end, self.stride
+        yield from ((part, self.stride * steps) for part, steps in self.stack.parts)
+
+    def forward(self, source: SourceIds, lengths: Lengths) -> Encoded:
+        """Values, how many there are of each sentence, and the last output of each direction."""
+        return self.encode(self.embed(source), lengths)
+
+    def embed(self, source: SourceIds) -> Sequence:
+        """The vector of every source token."""
         vectors = self.embedding.table(source)
         if self.ngrams is not None:
             vectors = vectors + self.ngrams(source)
-        return self.stack(self.embedding.dropout(vectors), lengths)
+        return self.embedding.dropout(vectors)
+
+    def encode(self, vectors: Sequence, lengths: Lengths) -> Encoded:
+        """As `forward`, from the vectors of tokens."""
+        if self.front_end is not None:
+            vectors, lengths = self.front_end(vectors, lengths)
+        return self.stack(vectors, lengths)

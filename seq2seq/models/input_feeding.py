@@ -1,7 +1,6 @@
 """A decoder whose recurrence is fed the context that attention found."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -10,7 +9,9 @@ from seq2seq.layers.attention.attention import Attention, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.initialization import initialize_linear
-from seq2seq.layers.recurrent.cells import Cell, Cells, LSTMState
+from seq2seq.layers.recurrent.cells.cell import Cell, Cells
+from seq2seq.layers.recurrent.scan import Step
+from seq2seq.layers.recurrent.state import State
 from seq2seq.models.decoder import Decoder, Readout, States
 from seq2seq.shapes import (
     AttentionWeights,
@@ -32,7 +33,7 @@ class Feed(nn.Linear):
         super().__init__(memory_size, projected_size, bias=False)
         initialize_linear(self)
 
-    def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: LSTMState) -> LSTMState:
+    def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: State) -> State:
         """One step of the cell from both parts of its input."""
         return cell(cell.project(inputs) + self(context), state)[0]
 
@@ -59,7 +60,7 @@ class BahdanauDecoder(Decoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.hidden_size, self.num_layers, self.feature_size = hidden_size, num_layers, feature_size
+        self.feature_size = feature_size
         self.embedding = embedding
         self.cells = Cells.stack(cell, embedding.size, hidden_size, num_layers)
         self.attention = attention(query_size=hidden_size, memory_size=memory_size)
@@ -67,39 +68,53 @@ class BahdanauDecoder(Decoder):
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
 
+    @property
+    def layers(self) -> Sequence[Cell]:
+        return list(self.cells)
+
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         inputs = self.embedding(ids)
 
-        def bottom(context: Context) -> LSTMState:
-            return self.feed.step(self.cells.bottom, inputs, context, states[0])
+        def bottom(context: Context, state: State) -> State:
+            return self.feed.step(self.cells.bottom, inputs, context, state)
 
-        hidden, context, weights, states = self._step(bottom, memory, states, self._masks(states))
+        run = [bottom, *(cell.step for cell in list(self.cells)[1:])]
+        hidden, context, weights, states = self._step(run, memory, states, self._masks(states))
         return self.readout(hidden, context), weights, states
 
     def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
-        states = tuple(LSTMState(hidden.unsqueeze(1), cell.unsqueeze(1)) for hidden, cell in states)
+        states = states.of_one_hypothesis()
+        first, *upper = [cell.sequence() for cell in self.cells]
+        run = [_projecting(cell, step) for cell, step in zip(list(self.cells)[1:], upper, strict=True)]
         masks, steps = self._masks(states), []
         for projected in self.cells.bottom.project(self.embedding(ids)).split(1, 1):
-            bottom = partial(self._bottom, projected, states[0])
-            *step, states = self._step(bottom, memory, states, masks)
+            bottom = self._feeding(first, projected)
+            *step, states = self._step([bottom, *run], memory, states, masks)
             steps.append(step)
         hidden, context, weights = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
         return self.readout(hidden, context), weights
 
-    def _bottom(self, projected: Inputs, state: LSTMState, context: Context) -> LSTMState:
-        return self.cells.bottom(projected + self.feed(context), state)[0]
+    def _feeding(self, step: Step, projected: Inputs) -> "Layer":
+        return lambda context, state: step(projected + self.feed(context), state)[0]
 
     def _masks(self, states: States) -> list[Outputs]:
-        return [self.dropout.mask(state.hidden) for state in states]
+        return [self.dropout.mask(state.hidden) for state in states.layers]
 
     def _step(
-        self, bottom: Callable[[Context], LSTMState], memory: Memory, states: States, masks: list[Outputs]
+        self, run: Sequence["Layer"], memory: Memory, states: States, masks: list[Outputs]
     ) -> tuple[Outputs, Context, AttentionWeights, States]:
-        """The top hidden state, context, weights and states after one token; the bottom cell steps on the context."""
-        context, weights = self.attention(states[-1].hidden, memory)
-        stepped = [bottom(context)]
-        hidden = stepped[0].hidden * masks[0]
-        for cell, state, mask in list(zip(self.cells, states, masks, strict=True))[1:]:
-            stepped.append(cell.step(hidden, state))
+        """The top hidden state, context, weights and states after one token; the bottom layer runs on the context."""
+        top = states.layers[-1].hidden
+        context, weights, attention = self.attention.step(top, memory, states.attention)
+        hidden, stepped = context, []
+        for layer, state, mask in zip(run, states.layers, masks, strict=True):
+            stepped.append(layer(hidden, state))
             hidden = stepped[-1].hidden * mask
-        return hidden, context, weights, tuple(stepped)
+        return hidden, context, weights, States(tuple(stepped), attention)
+
+
+Layer = Callable[[Inputs, State], State]
+
+
+def _projecting(cell: Cell, step: Step) -> Layer:
+    return lambda inputs, state: step(cell.project(inputs), state)[0]

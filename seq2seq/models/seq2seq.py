@@ -2,18 +2,31 @@
 
 from collections.abc import Callable
 
+import torch
+from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output import Output
-from seq2seq.layers.recurrent.cells import LSTMState
-from seq2seq.masking import length_mask
+from seq2seq.layers.recurrent.stack import Encoded
+from seq2seq.masking import length_mask, shortened
 from seq2seq.models.bridge import Bridge
 from seq2seq.models.decoder import Decoder, States
 from seq2seq.models.encoder import Encoder
-from seq2seq.shapes import AttentionWeights, BeamIds, BeamWeights, Features, Lengths, Logits, SourceIds, TargetIds
+from seq2seq.shapes import (
+    AttentionWeights,
+    BeamIds,
+    BeamWeights,
+    Features,
+    Lengths,
+    Logits,
+    SourceIds,
+    SourceMask,
+    TargetIds,
+)
 
 
 class Seq2Seq(nn.Module):
@@ -45,49 +58,69 @@ class Seq2Seq(nn.Module):
         source = target if share_embeddings else Embedding(source_vocabulary_size, embedding_size, dropout=dropout)
         self.encoder = encoder(embedding=source)
         self.decoder = decoder(embedding=target, memory_size=self.encoder.output_size)
-        self.bridge = bridge(
-            input_size=self.encoder.output_size,
-            hidden_size=self.decoder.hidden_size,
-            num_layers=self.decoder.num_layers,
-        )
+        self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)
         self.output = output(feature_size=self.decoder.feature_size, embedding=target)
 
     def encode(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
-        """Memory and first decoder states, `batch hidden`."""
-        values, last = self.encoder(source, lengths)
-        memory = self.decoder.remember(values, length_mask(lengths, source.shape[1]))
-        return memory, self.bridge(last)
+        """Memory and first decoder states, `batch ...`."""
+        return self.remember(self.encoder(source, lengths), length_mask(lengths, source.shape[1]))
+
+    def remember(self, encoded: Encoded, tokens: SourceMask) -> tuple[Memory, States]:
+        """What `encode` gives, from what the encoder gave and where the source has tokens."""
+        values = encoded.values
+        memory = self.decoder.remember(values, length_mask(encoded.lengths, values.shape[1]))
+        states = States(self.bridge(encoded.last), self.decoder.attention.start(memory))
+        if self.encoder.reduction > 1:
+            memory = memory._replace(shares=(_shares(tokens, self.encoder.reduction, values.dtype),))
+        return memory, states
 
     def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
-        """Memory, and the states of one empty hypothesis of each sentence, `batch 1 hidden`."""
+        """Memory, and the states of one empty hypothesis of each sentence, `batch 1 ...`."""
         memory, states = self.encode(source, lengths)
-        return memory, tuple(LSTMState(hidden.unsqueeze(1), cell.unsqueeze(1)) for hidden, cell in states)
+        return memory, states.of_one_hypothesis()
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
         """Scores of the token after each of `ids`, in every hypothesis."""
         features, weights, states = self.decoder.step(ids, memory, states)
         logits = self.output.logits(features.flatten(0, 1))
-        return logits.unflatten(0, ids.shape), weights, states
+        return logits.unflatten(0, ids.shape), self._of_tokens(weights, memory), states
 
     def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds) -> tuple[Features, AttentionWeights]:
         """Features of the token after each target token, whole targets at once."""
         memory, states = self.encode(source, lengths)
-        return self.decoder.unroll(target, memory, states)
+        features, weights = self.decoder.unroll(target, memory, states)
+        return features, self._of_tokens(weights, memory)
+
+    def _of_tokens(self, weights: AttentionWeights, memory: Memory) -> Float[Tensor, "batch target token"]:
+        """The weights of source tokens, from those of the memory's positions."""
+        for shares in memory.shares:
+            weights = weights.repeat_interleave(self.encoder.reduction, -1)[..., : shares.shape[1]]
+            weights = weights * shares.unsqueeze(1)
+        return weights
+
+
+def _shares(tokens: SourceMask, reduction: int, dtype: torch.dtype) -> Float[Tensor, "batch source"]:
+    """What each token gets of its position's weight: as much as every other one there."""
+    width = tokens.shape[1]
+    together = functional.pad(tokens, (0, -width % reduction)).unflatten(1, (-1, reduction))
+    shares = together / together.sum(-1, keepdim=True).clamp(min=1).to(torch.promote_types(dtype, torch.float32))
+    return shares.flatten(1)[:, :width]
 
 
 def multiply_accumulates(model: Seq2Seq, source_length: Tensor, target_length: Tensor) -> Tensor:
     """Multiply-accumulates of one forward pass per sentence of the given lengths.
 
-    Every weight matrix is used once per token of its side: 8 H (I + H) for a bidirectional layer,
-    4 H (I + H) for another, C F for the readout, V F for the output; attention adds 2 S C per target token.
+    Every weight matrix is used once per step of its part: 8 H (I + H) for a bidirectional layer, w I C for C filters of
+    width w, 4 H (I + H) for another layer, C F for the readout, V F for the output; attention adds 2 S C per target
+    token. Steps are the target's tokens, or the source's, fewer where time is reduced.
     """
 
     def matrices(module: nn.Module, *without: nn.Module) -> int:
         left_out = {id(weight) for part in without for weight in part.parameters()}
-        return sum(w.numel() for w in module.parameters() if w.dim() == 2 and id(w) not in left_out)
+        return sum(w.numel() for w in module.parameters() if w.dim() >= 2 and id(w) not in left_out)
 
     encoder, decoder = model.encoder, model.decoder
-    per_source = matrices(encoder.stack)
+    of_source = sum(matrices(part) * shortened(source_length, tokens) for part, tokens in encoder.parts)
     per_target = matrices(decoder, decoder.embedding) + matrices(model.output)
-    attention = 2 * encoder.output_size * source_length * target_length
-    return per_source * source_length + per_target * target_length + attention + matrices(model.bridge)
+    attention = 2 * encoder.output_size * shortened(source_length, encoder.reduction) * target_length
+    return of_source + per_target * target_length + attention + matrices(model.bridge)

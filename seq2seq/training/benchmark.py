@@ -1,13 +1,15 @@
 """How fast a model trains, in tokens and beside the machine's own speed at matrix products."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 import torch
+from rich.console import Console
+from rich.progress import track
 from torch import nn
 
 from seq2seq.data.batch import Batch
@@ -47,7 +49,7 @@ def benchmark(
     gradient_clip_val: float | None,
 ) -> dict[str, Any]:
     """Train for warmup + steps steps; rates are of the latter, the GEMM rate is measured in between."""
-    dtype = torch.bfloat16 if precision.startswith("bf16") else torch.float32
+    dtype = _dtype(precision)
     module.to(device).train()
     step = _step_function(module, dtype, device, gradient_clip_val)
     batches, watch = _endless(data, device), Stopwatch(device)
@@ -63,6 +65,47 @@ def benchmark(
         if number % max(1, steps // 5) == 0:
             rates.append(gemm_rate(dtype, device))
     return _report(module, seen, watch.seconds, median(rates), precision)
+
+
+def compare(
+    modules: Mapping[str, Seq2SeqModule],
+    data: Seq2SeqDataModule,
+    *,
+    precision: str,
+    device: torch.device,
+    rounds: int,
+    warmup: int,
+    gradient_clip_val: float | None,
+) -> list[dict[str, Any]]:
+    """Train several models in turn, all on the same batches; medians, and rates beside that of the first."""
+    dtype = _dtype(precision)
+    steps = {
+        name: _step_function(module.to(device).train(), dtype, device, gradient_clip_val)
+        for name, module in modules.items()
+    }
+    rates: dict[str, list[float]] = {name: [] for name in modules}
+    batches = _endless(data, device)
+    for number in track(range(warmup + rounds), "comparing", console=Console(stderr=True), transient=True):
+        batch = next(batches)
+        for name, step in steps.items():
+            watch = Stopwatch(device)
+            step(batch, watch)
+            if number >= warmup:
+                rates[name].append(batch.step_tokens / sum(watch.seconds.values()))
+    first = next(iter(rates.values()))
+    return [
+        {
+            "name": name,
+            "target_tokens_per_second": round(median(found)),
+            "share_of_first": round(median(own / other for own, other in zip(found, first, strict=True)), 3),
+            "parameters": sum(parameter.numel() for parameter in modules[name].model.parameters()),
+        }
+        for name, found in rates.items()
+    ]
+
+
+def _dtype(precision: str) -> torch.dtype:
+    return torch.bfloat16 if precision.startswith("bf16") else torch.float32
 
 
 def _step_function(

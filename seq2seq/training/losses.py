@@ -6,9 +6,11 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
+from seq2seq.masking import shortened
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import TargetIds
+from seq2seq.shapes import AttentionWeights, TargetIds
 from seq2seq.symbols import PAD
+from seq2seq.training.attention_statistics import OfSteps, entropies, repetitions, sharpness
 
 
 @dataclass(frozen=True)
@@ -19,28 +21,75 @@ class Loss:
     tokens: Tensor  # how many target tokens, EOS counted
 
 
+@dataclass(frozen=True)
+class Likelihood(Loss):
+    """Negative log-likelihood of a batch, and how attention looked at it, as sums over tokens."""
+
+    entropy: Tensor  # of the weights, in nats
+    sharpness: Tensor  # the largest weight
+
+
 class CrossEntropy:
     """Negative log-likelihood of every target token, with label smoothing (Szegedy et al. 2016).
 
-    The sum is over tokens; only rows with a token are projected to the vocabulary.
+    The sum is over tokens; only rows with a token are projected to the vocabulary. Two terms hold attention to account,
+    also summed over tokens: `coverage` times the sum over the source of min(weight, sum of earlier weights), for
+    looking twice (See et al. 2017), and `entropy_weight` times what the entropy of the weights lacks of
+    min(entropy_floor, log memory length) nats, against attention that collapses on one token. Raises UserError if a
+    value is out of range.
     """
 
-    def __init__(self, *, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        label_smoothing: float = 0.0,
+        coverage: float = 0.0,
+        entropy_floor: float = 0.0,
+        entropy_weight: float = 1.0,
+    ) -> None:
         if not 0 <= label_smoothing < 1:
             raise UserError(f"objective.label_smoothing must be at least 0 and below 1, but is {label_smoothing}.")
+        for name, value in (("coverage", coverage), ("entropy_floor", entropy_floor)):
+            if value < 0:
+                raise UserError(f"objective.{name} must be at least 0, but is {value}.")
+        if entropy_weight <= 0:
+            raise UserError(
+                f"objective.entropy_weight must be above 0, but is {entropy_weight}: without the penalty, leave "
+                "objective.entropy_floor=0."
+            )
         self.label_smoothing = label_smoothing
+        self.coverage = coverage
+        self.entropy_floor = entropy_floor
+        self.entropy_weight = entropy_weight
 
     def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds) -> Loss:
-        """The smoothed loss of a batch when the decoder reads `inputs`."""
-        return _cross_entropy(model, batch, inputs, self.label_smoothing)
+        """The loss of a batch when the decoder reads `inputs`."""
+        loss, weights = _cross_entropy(model, batch, inputs, self.label_smoothing)
+        total = loss.total
+        if self.coverage > 0:
+            total = total + self.coverage * _sum(repetitions(weights), batch)
+        if self.entropy_floor > 0:
+            lengths = shortened(batch.source_lengths, model.encoder.reduction)
+            floors = lengths.log().clamp(max=self.entropy_floor)
+            total = total + self.entropy_weight * _sum((floors.unsqueeze(1) - entropies(weights)).relu(), batch)
+        return Loss(total, loss.tokens)
 
-    def likelihood(self, model: Seq2Seq, batch: Batch) -> Loss:
-        """The teacher-forced negative log-likelihood, without smoothing: comparable between runs."""
-        return _cross_entropy(model, batch, batch.target_inputs, 0.0)
+    def likelihood(self, model: Seq2Seq, batch: Batch) -> Likelihood:
+        """The teacher-forced negative log-likelihood and nothing else: comparable between runs."""
+        loss, weights = _cross_entropy(model, batch, batch.target_inputs, 0.0)
+        spread, peaks = (_sum(statistic(weights), batch) for statistic in (entropies, sharpness))
+        return Likelihood(loss.total, loss.tokens, spread, peaks)
 
 
-def _cross_entropy(model: Seq2Seq, batch: Batch, inputs: TargetIds, label_smoothing: float) -> Loss:
-    features, _ = model(batch.source, batch.source_lengths, inputs)
+def _cross_entropy(
+    model: Seq2Seq, batch: Batch, inputs: TargetIds, label_smoothing: float
+) -> tuple[Loss, AttentionWeights]:
+    features, weights = model(batch.source, batch.source_lengths, inputs)
     mask = batch.target_outputs != PAD
     losses = model.output.loss(features[mask], batch.target_outputs[mask], label_smoothing=label_smoothing)
-    return Loss(losses.sum(), mask.sum())
+    return Loss(losses.sum(), mask.sum()), weights
+
+
+def _sum(values: OfSteps, batch: Batch) -> Tensor:
+    """Over real target tokens."""
+    return values[batch.target_outputs != PAD].sum()

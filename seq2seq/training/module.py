@@ -105,9 +105,11 @@ class Seq2SeqModule(lightning.LightningModule):
         self._averaged.enter_context(self.average.applied())
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        loss = self.objective.likelihood(self.model, batch)
-        tokens = int(loss.tokens)
-        self.log("dev/loss", loss.total / max(tokens, 1), batch_size=tokens, on_epoch=True, sync_dist=True)
+        found = self.objective.likelihood(self.model, batch)
+        tokens = int(found.tokens)
+        sums = {"dev/loss": found.total, "attention/entropy": found.entropy, "attention/sharpness": found.sharpness}
+        means = {name: total / max(tokens, 1) for name, total in sums.items()}
+        self.log_dict(means, batch_size=tokens, on_epoch=True, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """Scores of free-running translations. The average leaves here, before any callback saves the weights."""

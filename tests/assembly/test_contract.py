@@ -81,7 +81,7 @@ def test_a_resolved_config_is_plain_and_says_nothing_of_the_invocation(config_of
     assert config["model"]["encoder"]["dropout"] == config["model"]["decoder"]["dropout"] == 0.25
     assert config["batches"]["seed"] == 7
     assert not {"cell", "attention", "ngrams"} & set(config["model"])
-    assert config["model"]["decoder"]["cell"]["_target_"] == "seq2seq.layers.recurrent.cells.LSTMCell"
+    assert config["model"]["decoder"]["cell"]["_target_"] == "seq2seq.layers.recurrent.cells.lstm.LSTMCell"
     assert OmegaConf.to_yaml(config) == OmegaConf.to_yaml(resolve(OmegaConf.create(config)))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from seq2seq.assembly.report import print_report
+from seq2seq.assembly.report import print_rates, print_report
 from seq2seq.data.examples import Example
 
 RECORD: dict[str, Any] = {
@@ -85,3 +85,17 @@ def test_ten_samples_from_all_over_the_data(printed, count, shown):
     assert len(numbers) == shown
     assert numbers[0] == 0
     assert numbers[-1] >= 0.6 * (count - 1)
+
+
+def test_rates_lie_beside_each_other_on_stderr(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    rows = [
+        {"name": "lstm", "target_tokens_per_second": 12345, "share_of_first": 1.0, "parameters": 4000000},
+        {"name": "gru", "target_tokens_per_second": 9876, "share_of_first": 0.8, "parameters": 3000000},
+    ]
+    print_rates(rows)
+    said = capsys.readouterr()
+    assert said.out == ""
+    lines = said.err.splitlines()
+    assert row(lines, "lstm") == ["lstm", "12,345", "100%", "4,000,000"]
+    assert row(lines, "gru") == ["gru", "9,876", "80%", "3,000,000"]

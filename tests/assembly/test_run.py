@@ -155,7 +155,7 @@ def test_a_truncated_checkpoint(finished, tmp_path):
 def test_a_checkpoint_of_another_format_or_program(tmp_path, contents):
     path = tmp_path / "other.ckpt"
     torch.save(contents, path)
-    assert refusal(path) == f"{path} is not a checkpoint of seq2seq, format 1: train one with scripts/train.py."
+    assert refusal(path) == f"{path} is not a checkpoint of seq2seq, format 2: train one with scripts/train.py."
 
 
 class Payload:

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -7,8 +9,9 @@ from seq2seq.compression import products
 from seq2seq.compression.packing import PackedFeed, PackedLSTMCell, pack
 from seq2seq.compression.products import Int8Product, OneDNNProduct, PlainProduct, check_precision, make_product
 from seq2seq.errors import UserError
+from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.output import FullOutput, TiedOutput
-from seq2seq.layers.recurrent.cells import LSTMCell
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 
 SENTENCES = [[5, 6, 7, 3], [4, 3], [8, 9, 10, 11, 4, 5, 3], [6, 3]]
 BEAM, STEPS = 4, 5
@@ -90,6 +93,18 @@ def test_reduced_precision_is_close_and_not_float32(build, padded, decoder, laye
     assert_close(found, wanted, CLOSE[precision])
     with pytest.raises(AssertionError, match="not close"):
         assert_close(found, wanted, 1e-4)
+
+
+@pytest.mark.usefixtures("_every_size")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("connection", ["highway", "dense"])
+def test_an_encoder_with_all_its_parts_is_packed(build, padded, connection, precision):
+    front_end = partial(ConvolutionalFrontEnd, widths=[2, 3], channels=4, stride=2, highway=1)
+    options = {"front_end": front_end, "connection": connection, "halvings": 1, "chunk_size": 1}
+    plain, packed = (build(**options) for _ in range(2))
+    assert_close(
+        run(pack(packed, precision), SENTENCES, padded), run(plain, SENTENCES, padded), CLOSE.get(precision, 1e-5)
+    )
 
 
 @pytest.mark.parametrize("output", [TiedOutput, FullOutput])

@@ -1,7 +1,7 @@
 import torch
 
 from seq2seq.decoding.stepper import Stepper, reorder, select
-from seq2seq.layers.recurrent.cells import LSTMState
+from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.symbols import EOS
 
 ROWS = torch.tensor([2, 0, 2])

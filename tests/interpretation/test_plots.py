@@ -3,7 +3,9 @@ import io
 import pytest
 import torch
 
-from seq2seq.interpretation.plots import attention_figure
+from seq2seq.interpretation.gates import time_constants
+from seq2seq.interpretation.plots import attention_figure, attribution_figure, gates_figure, time_constants_figure
+from seq2seq.interpretation.trace import Trace, trace
 
 SOURCE, TARGET = ["k", "a", "t", "</s>"], ["K", "AE", "</s>"]
 
@@ -45,3 +47,48 @@ def test_figures_can_be_written(weights):
     page = io.BytesIO()
     attention_figure(weights, SOURCE, TARGET).savefig(page, format="png")
     assert page.getvalue().startswith(b"\x89PNG")
+
+
+def test_pieces_are_shown_as_they_are(weights):
+    labels_of = attention_figure(weights, ["$a$", "_", "^{", "</s>"], TARGET).axes[0]
+    assert labels(labels_of.get_xticklabels()) == ["$a$", "_", "^{", "</s>"]
+    assert not labels_of.get_xticklabels()[0].get_parse_math()
+    attention_figure(weights, ["$^$", "_", "^{", "</s>"], ["$^$"] * 3).savefig(io.BytesIO(), format="png")
+
+
+def test_shares_are_coloured_by_their_sign_on_one_scale():
+    shares = torch.tensor([[0.5, -2.0, 0.0, 1.0]])
+    image = attribution_figure(shares, SOURCE, ["K"]).axes[0].images[0]
+    torch.testing.assert_close(torch.tensor(image.get_array().data), shares)
+    assert image.get_clim() == (-2, 2)
+    assert attribution_figure(torch.zeros(1, 4), SOURCE, ["K"]).axes[0].images[0].get_clim() == (-1, 1)
+
+
+@pytest.fixture
+def traced(build_model) -> Trace:
+    source, target = torch.tensor([[5, 6, 7, 3], [5, 3, 0, 0]]), torch.tensor([[2, 4, 5, 3]] * 2)
+    return trace(build_model(), source, torch.tensor([4, 2]), target)
+
+
+def test_each_gate_has_a_panel_of_units_by_pieces(traced):
+    for name in ("encoder 1 forward", "encoder 2 backward"):
+        cell = traced.cells[name]
+        figure = gates_figure(cell, SOURCE)
+        panels = figure.axes[:4]
+        assert [axes.get_title() for axes in panels] == ["input", "forget", "candidate", "output"]
+        assert figure.get_suptitle() == name
+        for axes in panels:
+            gate = axes.get_title()
+            torch.testing.assert_close(torch.tensor(axes.images[0].get_array().data), cell.gates[gate][0].T)
+            assert axes.images[0].get_clim() == ((-1, 1) if gate == "candidate" else (0, 1))
+            assert labels(axes.get_xticklabels()) == SOURCE
+
+
+def test_every_unit_is_in_the_histogram_of_its_cell(traced):
+    constants = {name: time_constants(cell) for name, cell in traced.cells.items()}
+    constants["decoder 1"] = torch.tensor([0.0, 1.0, 1000.0, float("inf")])
+    figure = time_constants_figure(constants)
+    assert [axes.get_ylabel() for axes in figure.axes] == list(constants)
+    for axes, steps in zip(figure.axes, constants.values(), strict=True):
+        assert sum(bar.get_height() for bar in axes.patches) == len(steps)
+    assert [bar.get_height() for bar in figure.axes[-1].patches if bar.get_height()] == [1, 1, 2]

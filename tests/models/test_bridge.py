@@ -1,33 +1,36 @@
+import pytest
 import torch
 
+from seq2seq.layers.recurrent.state import HiddenState, LSTMState, StateLayout
 from seq2seq.models.bridge import LastOutputBridge, ZeroBridge
 
-SIZES = {"input_size": 6, "hidden_size": 4, "num_layers": 3}
+# A layer of an LSTM, one whose memory is wider than what it puts out, and one that has no memory.
+LAYOUTS = [StateLayout(LSTMState, (4, 4)), StateLayout(LSTMState, (3, 5)), StateLayout(HiddenState, (4,))]
 
 
 def test_last_output_bridge_follows_its_equations():
-    bridge, last = LastOutputBridge(**SIZES), torch.randn(5, 6)
+    bridge, last = LastOutputBridge(input_size=6, layouts=LAYOUTS), torch.randn(5, 6)
     torch.nn.init.normal_(bridge.projection.bias)
-    matrices = bridge.projection.weight.view(3, 2, 4, 6)
-    biases = bridge.projection.bias.view(3, 2, 4)
+    sums = iter((last @ bridge.projection.weight.T + bridge.projection.bias).split([4, 4, 3, 5, 4], -1))
     states = bridge(last)
-    assert len(states) == 3
-    for state, (w, u), (b, c) in zip(states, matrices, biases, strict=True):
-        torch.testing.assert_close(state.hidden, torch.tanh(last @ w.T + b))
-        torch.testing.assert_close(state.cell, last @ u.T + c)
+    assert [type(state) for state in states] == [LSTMState, LSTMState, HiddenState]
+    for state in states:
+        torch.testing.assert_close(state.hidden, next(sums).tanh())
+        if isinstance(state, LSTMState):
+            torch.testing.assert_close(state.cell, next(sums))
 
 
-def test_sentences_do_not_see_each_other():
-    bridge, last = LastOutputBridge(**SIZES), torch.randn(5, 6)
+@pytest.mark.parametrize("kind", [LastOutputBridge, ZeroBridge])
+def test_sentences_do_not_see_each_other(kind):
+    bridge, last = kind(input_size=6, layouts=LAYOUTS), torch.randn(5, 6)
     for alone, state in zip(bridge(last[2:3]), bridge(last), strict=True):
-        torch.testing.assert_close(alone.hidden, state.hidden[2:3])
-        torch.testing.assert_close(alone.cell, state.cell[2:3])
+        torch.testing.assert_close(list(alone), [part[2:3] for part in state])
 
 
 def test_zero_bridge_starts_every_layer_from_zero():
     last = torch.randn(5, 6, dtype=torch.float64)
-    states = ZeroBridge(**SIZES)(last)
-    assert len(states) == 3
-    for state in states:
-        for part in state:
-            assert torch.equal(part, torch.zeros(5, 4, dtype=torch.float64))
+    states = ZeroBridge(input_size=6, layouts=LAYOUTS)(last)
+    for state, layout in zip(states, LAYOUTS, strict=True):
+        assert type(state) is layout.kind
+        for part, size in zip(state, layout.sizes, strict=True):
+            assert torch.equal(part, torch.zeros(5, size, dtype=torch.float64))

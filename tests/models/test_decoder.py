@@ -3,8 +3,10 @@ import torch
 
 from seq2seq.errors import UserError
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.recurrent.cells import LSTMCell, LSTMState
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.state import LSTMState, map_state
 from seq2seq.masking import length_mask
+from seq2seq.models.decoder import States
 
 BATCH, SOURCE, TARGET, VOCABULARY, HIDDEN_SIZE = 3, 5, 6, 12, 8
 LENGTHS = torch.tensor([3, 5, 1])
@@ -54,12 +56,14 @@ def memory(decoder, values=None):
     return decoder.remember(values, length_mask(LENGTHS, SOURCE))
 
 
-def first_states(decoder):
-    return tuple(LSTMState(*torch.randn(2, BATCH, HIDDEN_SIZE)) for _ in range(decoder.num_layers))
+def first_states(decoder, *shape):
+    """Of sentences, or of hypotheses side by side."""
+    layers = tuple(LSTMState(*torch.randn(2, *(shape or (BATCH,)), HIDDEN_SIZE)) for _ in decoder.layers)
+    return States(layers, ())
 
 
-def one_hypothesis(states):
-    return tuple(LSTMState(hidden.unsqueeze(1), cell.unsqueeze(1)) for hidden, cell in states)
+def changed_states(states, function):
+    return States(tuple(map_state(function, state) for state in states.layers), ())
 
 
 def targets():
@@ -73,7 +77,7 @@ def test_unroll_equals_repeated_step(build, kind, num_layers, attention):
     ids, remembered, states = targets(), memory(decoder), first_states(decoder)
     features, weights = decoder.unroll(ids, remembered, states)
     assert features.shape == (BATCH, TARGET, decoder.feature_size)
-    states = one_hypothesis(states)
+    states = states.of_one_hypothesis()
     for step in range(TARGET):
         stepped, looked, states = decoder.step(ids[:, step : step + 1], remembered, states)
         torch.testing.assert_close(stepped, features[:, step : step + 1])
@@ -83,15 +87,15 @@ def test_unroll_equals_repeated_step(build, kind, num_layers, attention):
 def test_hypotheses_side_by_side_are_stepped_as_if_alone(decoder):
     beam = 4
     ids, remembered = torch.randint(4, VOCABULARY, (BATCH, beam)), memory(decoder)
-    states = tuple(LSTMState(*torch.randn(2, BATCH, beam, HIDDEN_SIZE)) for _ in range(decoder.num_layers))
+    states = first_states(decoder, BATCH, beam)
     features, weights, after = decoder.step(ids, remembered, states)
     assert features.shape == (BATCH, beam, decoder.feature_size)
     for place in range(beam):
-        own = tuple(LSTMState(*(part[:, place : place + 1] for part in state)) for state in states)
+        own = changed_states(states, lambda part, place=place: part[:, place : place + 1])
         alone, looked, following = decoder.step(ids[:, place : place + 1], remembered, own)
         torch.testing.assert_close(alone, features[:, place : place + 1])
         torch.testing.assert_close(looked, weights[:, place : place + 1])
-        for one, every in zip(following, after, strict=True):
+        for one, every in zip(following.layers, after.layers, strict=True):
             torch.testing.assert_close(one.hidden, every.hidden[:, place : place + 1])
             torch.testing.assert_close(one.cell, every.cell[:, place : place + 1])
 
@@ -100,10 +104,10 @@ def test_hypotheses_side_by_side_are_stepped_as_if_alone(decoder):
 def test_unroll_has_the_gradients_of_repeated_step(build, kind, num_layers):
     decoder = build(kind, num_layers, "additive").double()
     values = torch.randn(BATCH, SOURCE, 6, dtype=torch.float64, requires_grad=True)
-    states = tuple(LSTMState(*(part.double() for part in state)) for state in first_states(decoder))
+    states = changed_states(first_states(decoder), torch.Tensor.double)
     ids, readings = targets(), torch.randn(BATCH, TARGET, 7, dtype=torch.float64)
     features, _ = decoder.unroll(ids, memory(decoder, values), states)
-    remembered, stepwise, states = memory(decoder, values), [], one_hypothesis(states)
+    remembered, stepwise, states = memory(decoder, values), [], states.of_one_hypothesis()
     for step in range(TARGET):
         stepped, _, states = decoder.step(ids[:, step : step + 1], remembered, states)
         stepwise.append(stepped)
@@ -142,7 +146,7 @@ def test_sentences_do_not_see_each_other(decoder):
     features, weights = decoder.unroll(ids, remembered, states)
     for row in range(BATCH):
         alone = type(remembered)(*(part[row : row + 1] for part in remembered))
-        own = tuple(LSTMState(*(part[row : row + 1] for part in state)) for state in states)
+        own = changed_states(states, lambda part, row=row: part[row : row + 1])
         same, looked = decoder.unroll(ids[row : row + 1], alone, own)
         torch.testing.assert_close(same[0], features[row])
         torch.testing.assert_close(looked[0], weights[row])
@@ -151,11 +155,11 @@ def test_sentences_do_not_see_each_other(decoder):
 def test_every_first_state_counts(decoder):
     ids, remembered, states = targets(), memory(decoder), first_states(decoder)
     before, _ = decoder.unroll(ids, remembered, states)
-    for depth in range(decoder.num_layers):
-        for part in range(2):
-            changed = [list(state) for state in states]
-            changed[depth][part] = changed[depth][part] + 1
-            after, _ = decoder.unroll(ids, remembered, tuple(LSTMState(*state) for state in changed))
+    for depth, state in enumerate(states.layers):
+        for part in state._fields:
+            changed = list(states.layers)
+            changed[depth] = state._replace(**{part: getattr(state, part) + 1})
+            after, _ = decoder.unroll(ids, remembered, states._replace(layers=tuple(changed)))
             assert (after - before)[:, 0].abs().amax(-1).gt(1e-6).all(), (depth, part)
 
 
@@ -212,12 +216,12 @@ def test_gnmt_adds_residuals_from_the_third_layer_on(build):
     decoder.readout.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
     ids, remembered, states = targets(), memory(decoder), first_states(decoder)
     decoder.unroll(ids, remembered, states)
-    hidden = decoder.bottom.unroll(decoder.embedding(ids), states[0])
+    hidden, _ = decoder.bottom.unroll(decoder.embedding(ids), states.layers[0])
     context, _ = decoder.attention(hidden, remembered)
     layers = []
-    for cell, state in zip(decoder.upper, states[1:], strict=True):
+    for cell, state in zip(decoder.upper, states.layers[1:], strict=True):
         below = sum(layers[1:], layers[0]) if layers else hidden
-        layers.append(cell.unroll(torch.cat([below, context], -1), state))
+        layers.append(cell.unroll(torch.cat([below, context], -1), state)[0])
     torch.testing.assert_close(read[0], sum(layers))
 
 

@@ -3,12 +3,17 @@ from functools import partial
 import pytest
 import torch
 
+from seq2seq.decoding.beam import BeamSearch
+from seq2seq.decoding.ranking import CoveragePenalty
+from seq2seq.decoding.request import Request
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.additive import AdditiveAttention
 from seq2seq.layers.attention.dot import DotAttention
 from seq2seq.layers.embedding import NGramEmbedding
+from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.output import FullOutput
-from seq2seq.layers.recurrent.cells import LSTMCell
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.initialization import ForgetBias
 from seq2seq.models.bridge import ZeroBridge
 from seq2seq.models.seq2seq import multiply_accumulates
 from seq2seq.symbols import BOS, EOS, PAD
@@ -153,11 +158,13 @@ OPTIONS = {
     "embedding_size": 7,
     "share_embeddings": True,
     "dropout": 0.5,
-    "cell": partial(LSTMCell, forget_bias=0.0),
+    "cell": partial(LSTMCell, initialization=ForgetBias(forget_bias=0.0)),
     "encoder_size": 5,
     "encoder_layers": 3,
     "encoder_dropout": 0.5,
-    "residual": False,
+    "connection": "none",
+    "halvings": 1,
+    "front_end": partial(ConvolutionalFrontEnd, widths=[2], channels=6),
     "ngrams": partial(NGramEmbedding, windows=[(1, 0)]),
     "bridge": ZeroBridge,
     "decoder": "bahdanau",
@@ -228,6 +235,97 @@ def test_dropout_changes_nothing_in_evaluation(build_model, losses):
     assert torch.equal(losses(dropping, [0, 1, 2, 3]), losses(plain, [0, 1, 2, 3]))
 
 
+# ---- Encoders that leave fewer values than there are tokens
+
+STRIDED = partial(ConvolutionalFrontEnd, widths=[3, 2], channels=3, stride=3)
+REDUCED = {
+    "halvings": {"encoder_layers": 3, "halvings": 2, "connection": "dense"},
+    "stride": {"front_end": STRIDED, "connection": "highway"},
+    "both": {"front_end": STRIDED, "halvings": 1, "chunk_size": 1},
+}
+
+
+@pytest.fixture(params=REDUCED)
+def reduced(request, build_model):
+    """build_model for each way to reduce time."""
+    return partial(build_model, **REDUCED[request.param])
+
+
+@pytest.mark.parametrize("decoder", KINDS)
+def test_reduced_sentences_do_not_change_with_padding_batch_or_order(reduced, losses, decoder):
+    model, order = reduced(decoder=decoder).double(), [2, 0, 3, 1]
+    together = losses(model, [0, 1, 2, 3])
+    torch.testing.assert_close(losses(model, order, extra=5), together[order])
+    for row in range(4):
+        alone = losses(model, [row])
+        torch.testing.assert_close(alone, together[row : row + 1])
+        wider = losses(model, [row, 2], extra=1)
+        torch.testing.assert_close(gradients(model, wider[0]), gradients(model, alone[0]))
+
+
+def test_weights_of_a_reduced_memory_are_shared_equally_among_the_tokens(reduced, padded):
+    model = reduced().double()
+    source, lengths = padded(SOURCES, extra=1)
+    memory, states = model.encode(source, lengths)
+    target, _ = padded([[BOS, *ids] for ids in TARGETS])
+    _, of_positions = model.decoder.unroll(target, memory, states)
+    _, weights = model(source, lengths, target)
+    tokens = model.encoder.reduction
+    assert of_positions.shape[2] == -(-source.shape[1] // tokens)
+    expected = torch.zeros_like(weights)
+    for row, length in enumerate(lengths.tolist()):
+        for place in range(length):
+            covered = min(length, (place // tokens + 1) * tokens) - place // tokens * tokens
+            expected[row, :, place] = of_positions[row, :, place // tokens] / covered
+    torch.testing.assert_close(weights, expected, atol=1e-12, rtol=1e-12)
+    torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]), atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize("decoder", KINDS)
+def test_a_reduced_model_s_forward_equals_start_and_repeated_step(reduced, padded, decoder):
+    model = reduced(decoder=decoder)
+    source, lengths = padded(SOURCES)
+    target, _ = padded([[BOS, *ids] for ids in TARGETS])
+    features, weights = model(source, lengths, target)
+    memory, states = model.start(source, lengths)
+    for step in range(target.shape[1]):
+        logits, looked, states = model.step(target[:, step : step + 1], memory, states)
+        torch.testing.assert_close(logits.squeeze(1), model.output.logits(features[:, step]))
+        torch.testing.assert_close(looked, weights[:, step : step + 1])
+
+
+def test_a_search_sees_the_tokens_of_a_reduced_source(reduced, padded):
+    search, model = BeamSearch(beam_size=3, coverage=CoveragePenalty(beta=0.5)), reduced().eval()
+    request = Request(n_best=3, attention=True)
+    together = search(model, *padded(SOURCES, extra=2), request)
+    for sentence, hypotheses in zip(SOURCES, together, strict=True):
+        (alone,) = search(model, *padded([sentence]), request)
+        assert [found.ids for found in alone] == [found.ids for found in hypotheses]
+        for one, other in zip(alone, hypotheses, strict=True):
+            assert one.attention.shape == (len(one.ids), len(sentence))
+            torch.testing.assert_close(one.attention.sum(-1), torch.ones(len(one.ids)))
+            torch.testing.assert_close(other.attention, one.attention)
+
+
+def test_nothing_is_kept_for_weights_where_nothing_is_reduced(build_model, padded):
+    model = build_model(front_end=partial(ConvolutionalFrontEnd, widths=[3], channels=4))
+    source, lengths = padded(SOURCES)
+    memory, states = model.encode(source, lengths)
+    assert memory.shares == ()
+    target, _ = padded(TARGETS)
+    assert torch.equal(model.decoder.unroll(target, memory, states)[1], model(source, lengths, target)[1])
+
+
+@pytest.mark.parametrize("connection", ["highway", "dense"])
+def test_every_parameter_of_a_front_end_and_of_connections_learns(build_model, losses, connection):
+    front_end = partial(ConvolutionalFrontEnd, widths=[2, 3], channels=4, stride=2, highway=1)
+    model = build_model(front_end=front_end, connection=connection, encoder_layers=3, halvings=1)
+    for name, gradient in gradients(model, losses(model, [0, 1, 2, 3]).sum()).items():
+        assert gradient.ne(0).any(), name
+
+
+# ---- Work
+
 # Sizes for counting, all different: vocabularies, embedding E, encoder H per direction (so the memory is C = 2 H),
 # decoder D, features F.
 E, H, C, D, F, V = 6, 4, 8, 10, 7, 13
@@ -244,6 +342,23 @@ def test_multiply_accumulates_of_a_luong_model(build_model):
     attention = 2 * C * SOURCE_LENGTHS * TARGET_LENGTHS
     expected = encoder * SOURCE_LENGTHS + (decoder + output) * TARGET_LENGTHS + attention + bridge
     torch.testing.assert_close(multiply_accumulates(model, SOURCE_LENGTHS, TARGET_LENGTHS), expected)
+
+
+def test_multiply_accumulates_of_a_reduced_encoder(build_model):
+    """Highways above a strided convolution; the upper of two layers halves time."""
+    channels, stride, widths = 5, 2, (3, 4)
+    front_end = partial(ConvolutionalFrontEnd, widths=widths, channels=channels, stride=stride, highway=1)
+    options = {"front_end": front_end, "halvings": 1, "connection": "highway", "attention": "dot"}
+    model, plain = (build_model(**COUNTED | {"decoder_size": C} | extra) for extra in (options, {"attention": "dot"}))
+    read = channels * len(widths)
+    once, twice = (torch.tensor([-(-length // steps) for length in SOURCE_LENGTHS.tolist()]) for steps in (2, 4))
+    found = sum(widths) * channels * E + 2 * read * read
+    bottom = 8 * H * (read + H) + 2 * read * C  # a gate, and a projection as sizes differ
+    top = 8 * H * (2 * C + H) + 2 * 2 * C * C
+    encoder = (found + bottom) * once + top * twice + 2 * C * twice * TARGET_LENGTHS
+    plainly = (8 * H * (E + H) + 8 * H * (C + H)) * SOURCE_LENGTHS + 2 * C * SOURCE_LENGTHS * TARGET_LENGTHS
+    counts = [multiply_accumulates(which, SOURCE_LENGTHS, TARGET_LENGTHS) for which in (model, plain)]
+    torch.testing.assert_close(counts[0] - counts[1], encoder - plainly)
 
 
 def test_multiply_accumulates_count_looked_up_tables_for_nothing(build_model):

@@ -10,6 +10,7 @@ import pytest
 import pytorch_lightning as lightning
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -200,6 +201,17 @@ def tiny_config() -> Callable[..., dict[str, Any]]:
     def composed(*overrides: str, name: str = "train") -> dict[str, Any]:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return resolve(compose(name, [*TINY_RUN, *overrides]))
+
+    return composed
+
+
+@pytest.fixture(scope="session")
+def tiny_benchmark() -> Callable[..., DictConfig]:
+    """The config of scripts/benchmark.py for a tiny run, with its references."""
+
+    def composed(*overrides: str) -> DictConfig:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose("benchmark", [*overrides[:1], *TINY_RUN, *overrides[1:]])
 
     return composed
 

@@ -11,9 +11,10 @@ from seq2seq.assembly.benchmark import benchmark_config
 from seq2seq.data.batch import Batch
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
+from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.models.seq2seq import Seq2Seq, multiply_accumulates
 from seq2seq.symbols import PAD
-from seq2seq.training.benchmark import benchmark, gemm_rate
+from seq2seq.training.benchmark import benchmark, compare, gemm_rate
 from seq2seq.training.callbacks.throughput import padding_efficiency
 
 CPU = torch.device("cpu")
@@ -73,6 +74,40 @@ def assert_rates_fit(report: dict[str, Any], tokens: int) -> None:
     gemm = report["gemm_gflop_per_second"]
     assert 0 < report["share_of_gemm_rate"] < 1
     assert report["share_of_gemm_rate"] * gemm == pytest.approx(gflop, rel=0.1, abs=gemm * 1e-4)
+
+
+def test_models_are_compared_step_by_step_on_the_same_batches(new_module, new_data):
+    modules = {"first": new_module(), "second": new_module(sizes={"cell": GRUCell})}
+    seen = {name: [] for name in modules}
+    for name, module in modules.items():
+        objective = module.objective
+        module.objective = lambda *given, own=seen[name], asked=objective: own.append(given[1]) or asked(*given)
+    conditions = {"precision": "32-true", "device": CPU, "gradient_clip_val": 1.0}
+    rows = compare(modules, new_data(), **conditions, rounds=3, warmup=2)
+    assert [row["name"] for row in rows] == ["first", "second"]
+    assert rows[0]["share_of_first"] == 1
+    assert len(seen["first"]) == 5
+    assert all(one is other for one, other in zip(seen["first"], seen["second"], strict=True))
+    for row, module in zip(rows, modules.values(), strict=True):
+        assert row["parameters"] == sum(weight.numel() for weight in module.model.parameters())
+        assert row["target_tokens_per_second"] > 0
+        assert module.average.updates == 5
+
+
+def test_cells_of_a_config_are_compared(tiny_benchmark):
+    given = ["mode=cells", "rounds=1", "warmup=0", "~kinds.lstm_low_rank", "budget.max_steps=1"]
+    config = tiny_benchmark(*given)
+    report = benchmark_config(config)
+    names = [row["name"] for row in report["cells"]]
+    assert names[0] == "lstm"
+    assert {"gru", "elman_relu", "mogrifier", "lstm_peephole"} <= set(names)
+    assert len({row["parameters"] for row in report["cells"]}) > 6
+    config["kinds"] = {}
+    with pytest.raises(UserError) as error:
+        benchmark_config(config)
+    assert str(error.value) == (
+        "kinds must hold at least one cell, but is empty: keep one of those in conf/mode/cells.yaml."
+    )
 
 
 def test_the_machines_rate_is_that_of_a_processor():

@@ -76,19 +76,130 @@ def test_the_loss_of_a_batch_is_the_sum_of_its_sentences(build_model, new_batch)
 
 
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
-def test_a_silent_batch_has_zero_loss_and_zero_but_no_missing_gradients(
-    build_model, new_batch, decoder, label_smoothing
-):
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"coverage": 1.0}, {"entropy_floor": 2.0}])
+def test_a_silent_batch_has_zero_loss_and_zero_but_no_missing_gradients(build_model, new_batch, decoder, options):
     model = build_model(decoder=decoder)
     batch = new_batch(SOURCES, TARGETS, silent=True)
-    loss = CrossEntropy(label_smoothing=label_smoothing)(model, batch, batch.target_inputs)
+    loss = CrossEntropy(**options)(model, batch, batch.target_inputs)
     loss.total.backward()
     assert loss.total.item() == 0
     assert loss.tokens.item() == 0
     for name, weight in model.named_parameters():
         assert weight.grad is not None, name
         assert not weight.grad.any(), name
+
+
+# Terms for attention
+
+# Weights of two sentences of three source tokens, the second padded to that and one step shorter.
+WEIGHTS = torch.tensor(
+    [
+        [[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.9, 0.1, 0.0]],
+        [[0.4, 0.6, 0.0], [1.0, 0.0, 0.0], [0.3, 0.7, 0.0]],
+    ]
+)
+# min(weight, sum of earlier weights), written out: steps 2 and 3 of the first sentence, step 2 of the second.
+REPEATED = (0.1 + 0.3 + 0.1) + (0.6 + 0.1 + 0.0) + (0.4 + 0.0)
+
+
+@pytest.fixture
+def looking(knowing, new_batch, monkeypatch):
+    """The knowing model with these weights, and a batch."""
+    find = knowing.forward
+
+    def forward(*given):
+        features, weights = find(*given)
+        assert weights.shape == WEIGHTS.shape
+        return features, WEIGHTS
+
+    monkeypatch.setattr(knowing, "forward", forward)
+    return knowing, new_batch([[4, 5], [7]], [[4, 5], [5]])
+
+
+def added(model, batch, **options) -> float:
+    """What options add to the loss."""
+    plain, changed = (CrossEntropy(**given)(model, batch, batch.target_inputs).total for given in ({}, options))
+    return (changed - plain).item()
+
+
+def entropy(weights) -> float:
+    return -sum(weight * math.log(weight) for weight in weights.tolist() if weight > 0)
+
+
+def real_steps():
+    """Length of the source and weights of every step that has a target."""
+    return [(3, weights) for weights in WEIGHTS[0]] + [(2, weights) for weights in WEIGHTS[1, :2]]
+
+
+def test_the_coverage_term_is_what_is_looked_at_again(looking):
+    assert added(*looking, coverage=1.0) == pytest.approx(REPEATED, rel=1e-5)
+    assert added(*looking, coverage=0.25) == pytest.approx(REPEATED / 4, rel=1e-5)
+
+
+@pytest.mark.parametrize("floor", [0.4, 0.69, 1.0, 5.0])
+def test_the_entropy_term_is_what_is_missing_to_the_floor_or_to_even_weights(looking, floor):
+    missing = [max(0.0, min(floor, math.log(length)) - entropy(weights)) for length, weights in real_steps()]
+    assert sum(gap > 0 for gap in missing) >= 2
+    assert added(*looking, entropy_floor=floor) == pytest.approx(sum(missing), rel=1e-4)
+    assert added(*looking, entropy_floor=floor, entropy_weight=0.5) == pytest.approx(sum(missing) / 2, rel=1e-4)
+
+
+def test_terms_that_are_off_leave_the_loss_as_it_is(looking):
+    assert added(*looking, coverage=0.0, entropy_floor=0.0, entropy_weight=3.0) == 0
+
+
+def test_likelihood_ignores_the_terms_and_sums_entropies_and_largest_weights(looking):
+    found = CrossEntropy(coverage=2.0, entropy_floor=1.0).likelihood(*looking)
+    assert_close(found.total, torch.tensor((2 + 1 + 3 + 1 + 3) * math.log(2)))
+    assert_close(found.entropy, torch.tensor(sum(entropy(weights) for _, weights in real_steps())))
+    assert_close(found.sharpness, torch.tensor(0.5 + 0.8 + 0.9 + 0.6 + 1.0))
+
+
+def test_the_floor_is_that_of_what_a_shortened_source_leaves(build_model, new_batch):
+    """Two values for four tokens: even weights have log 2."""
+    model, batch = build_model(halvings=1), new_batch([[4, 5, 6, 7]], [[4]])
+    with torch.no_grad():
+        model.decoder.attention.projection.weight.zero_()
+    assert added(model, batch, entropy_floor=9.0) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("term", [{"coverage": 1.0}, {"entropy_floor": 1.5}])
+@pytest.mark.parametrize("attention", ["dot", "local", "monotonic"])
+def test_terms_add_over_sentences_and_padding_changes_nothing(build_model, new_batch, attention, term):
+    """Also where weights vanish: gradients stay finite."""
+    model, objective = build_model(attention=attention), CrossEntropy(**term)
+    together = loss_and_gradients(model, new_batch(SOURCES, TARGETS), objective)
+    assert_close(loss_and_gradients(model, new_batch(SOURCES, TARGETS, extra=3), objective), together)
+    alone = [loss_and_gradients(model, new_batch([s], [t]), objective) for s, t in zip(SOURCES, TARGETS, strict=True)]
+    assert_close(together, {name: sum(part[name] for part in alone) for name in together})
+    assert all(part.isfinite().all() for part in together.values())
+
+
+@pytest.mark.parametrize("term", [{"coverage": 1.0}, {"entropy_floor": 1.5}])
+def test_terms_reach_what_attention_learns(build_model, new_batch, term):
+    model, batch = build_model(), new_batch(SOURCES, TARGETS)
+    plain = loss_and_gradients(model, batch, CrossEntropy())
+    changed = loss_and_gradients(model, batch, CrossEntropy(**term))
+    name = "decoder.attention.projection.weight"
+    assert not torch.allclose(changed[name], plain[name])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"coverage": -1.0}, "objective.coverage must be at least 0, but is -1.0."),
+        ({"entropy_floor": -0.5}, "objective.entropy_floor must be at least 0, but is -0.5."),
+        (
+            {"entropy_weight": 0.0},
+            "objective.entropy_weight must be above 0, but is 0.0: without the penalty, leave "
+            "objective.entropy_floor=0.",
+        ),
+    ],
+)
+def test_a_bad_weight_of_a_term_is_refused(options, message):
+    with pytest.raises(UserError) as error:
+        CrossEntropy(**options)
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.0])
@@ -98,8 +209,8 @@ def test_smoothing_outside_its_range_is_refused(value):
     assert str(error.value) == f"objective.label_smoothing must be at least 0 and below 1, but is {value}."
 
 
-def loss_and_gradients(model: Seq2Seq, batch) -> dict[str, torch.Tensor]:
+def loss_and_gradients(model: Seq2Seq, batch, objective: CrossEntropy | None = None) -> dict[str, torch.Tensor]:
     model.zero_grad()
-    total = CrossEntropy(label_smoothing=0.1)(model, batch, batch.target_inputs).total
+    total = (objective or CrossEntropy(label_smoothing=0.1))(model, batch, batch.target_inputs).total
     total.backward()
     return {"loss": total.detach()} | {name: weight.grad.clone() for name, weight in model.named_parameters()}

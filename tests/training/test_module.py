@@ -157,14 +157,19 @@ def test_the_loss_is_the_mean_over_the_target_tokens_of_the_step(new_module, new
     assert_close(trainer.callback_metrics["train/loss"], (expected.total / expected.tokens).detach())
 
 
-def test_the_dev_loss_is_the_averaged_models_mean_over_all_dev_tokens(new_module, new_data, fit):
+def test_dev_loss_and_attention_are_the_averaged_models_means_over_all_dev_tokens(new_module, new_data, fit):
     module, data = new_module(objective=CrossEntropy(label_smoothing=0.3)), new_data(max_sentences=4)
     trainer = fit(module, data=data)
     assert len(data.dev_plan.epoch(0)) == 2
     whole = data.dev_pairs.batch(torch.arange(len(data.dev_pairs)), step_tokens=1.0)
     with module.average.applied(), torch.no_grad():
         expected = module.objective.likelihood(module.model, whole)
-    assert_close(trainer.callback_metrics["dev/loss"], expected.total / expected.tokens)
+    metrics = trainer.callback_metrics
+    assert_close(metrics["dev/loss"], expected.total / expected.tokens)
+    assert_close(metrics["attention/entropy"], expected.entropy / expected.tokens)
+    assert_close(metrics["attention/sharpness"], expected.sharpness / expected.tokens)
+    assert 0 < metrics["attention/entropy"] < math.log(6)  # the longest source has five letters and an end
+    assert 1 / 6 < metrics["attention/sharpness"] < 1
 
 
 # Options
@@ -174,6 +179,9 @@ def test_the_dev_loss_is_the_averaged_models_mean_over_all_dev_tokens(new_module
     "change",
     [
         {"objective": CrossEntropy(label_smoothing=0.3)},
+        {"objective": CrossEntropy(coverage=0.5)},
+        {"objective": CrossEntropy(entropy_floor=2.0)},
+        {"objective": CrossEntropy(entropy_floor=2.0, entropy_weight=0.5)},
         {"optimizer": partial(torch.optim.Adam, lr=0.02)},
         {"optimizer": partial(torch.optim.AdamW, lr=0.01, weight_decay=1.0)},
         {"schedule": ConstantSchedule(warmup_steps=2)},

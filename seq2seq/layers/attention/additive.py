@@ -1,17 +1,18 @@
 """Attention by a small feed-forward network."""
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
-from seq2seq.layers.attention.attention import Attention
+from seq2seq.layers.attention.attention import Attention, Memory, ScoredAttention
 from seq2seq.layers.initialization import linear
 from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 
 
-class AdditiveAttention(Attention):
-    """score = v . tanh(W query + U value) (Bahdanau et al. 2015)."""
+class AdditiveScore(Attention):
+    """score = v . tanh(W query + b + U value + more), which several kinds of attention share."""
 
-    def __init__(self, *, query_size: int, memory_size: int, size: int = 128) -> None:
+    def __init__(self, *, query_size: int, memory_size: int, size: int) -> None:
         super().__init__()
         self.query_projection = linear(query_size, size)
         self.value_projection = linear(memory_size, size, bias=False)
@@ -20,6 +21,23 @@ class AdditiveAttention(Attention):
     def keys(self, values: Values) -> Keys:
         return self.value_projection(values)
 
-    def score(self, query: Query, keys: Keys) -> AttentionWeights:
-        sums = self.query_projection(query).unsqueeze(2) + keys.unsqueeze(1)  # batch target source size
-        return torch.tanh(sums) @ self.vector.to(sums.dtype)
+    @property
+    def reader(self) -> Float[Tensor, " size"]:
+        """The vector v, which reads the score off the hidden layer."""
+        return self.vector
+
+    def score(
+        self, query: Query, memory: Memory, more: Float[Tensor, "batch target source size"] | None = None
+    ) -> AttentionWeights:
+        """Of every query and value; what else there is to know of a value is added before the tanh."""
+        sums = self.query_projection(query).unsqueeze(2) + memory.keys.unsqueeze(1)  # batch target source size
+        if more is not None:
+            sums = sums + more
+        return torch.tanh(sums) @ self.reader.to(sums.dtype)
+
+
+class AdditiveAttention(AdditiveScore, ScoredAttention):
+    """score = v . tanh(W query + b + U value) (Bahdanau et al. 2015)."""
+
+    def __init__(self, *, query_size: int, memory_size: int, size: int = 128) -> None:
+        super().__init__(query_size=query_size, memory_size=memory_size, size=size)

@@ -4,33 +4,96 @@ from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.masking import masked_softmax
-from seq2seq.shapes import AttentionWeights, Context, Keys, Query, SourceMask, Values
+from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context, Keys, Query, SourceMask, Values
+
+AttentionState = tuple[Tensor, ...]  # what a hypothesis remembers of its earlier weights: `batch source` each
 
 
 class Memory(NamedTuple):
-    """What the encoder leaves: values to read, the keys they are found by, and where there are tokens."""
+    """What the encoder leaves: values to read, the keys they are found by, and where there are tokens.
+
+    Where one value stands for several tokens, `shares` holds what each token gets of its value's weight.
+    """
 
     values: Tensor  # batch source memory
     keys: Tensor  # batch source key
     mask: Tensor  # batch source
+    shares: tuple[Tensor, ...] = ()  # batch token, or nothing: values are tokens
 
 
 class Attention(nn.Module, ABC):
-    """Weights over the source for every query, and the context they select."""
+    """Weights over the source for every query, and the context they select.
+
+    Kinds whose weights depend on those of earlier steps carry what they need in a state, a tuple of tensors: `batch
+    source` from `start` and into `unroll`, `batch beam source` at a `step`. `unroll` equals repeated `step`.
+    """
 
     @abstractmethod
     def keys(self, values: Values) -> Keys:
         """The part of the score that depends on the source alone, computed once per sentence."""
 
-    @abstractmethod
-    def score(self, query: Query, keys: Keys) -> AttentionWeights: ...
-
     def remember(self, values: Values, mask: SourceMask) -> Memory:
+        """What queries read."""
         return Memory(values, self.keys(values), mask)
 
+    def start(self, memory: Memory) -> AttentionState:
+        """The state before the first step: nothing, unless a kind looks back."""
+        return ()
+
+    @abstractmethod
+    def step(
+        self, query: BeamFeatures, memory: Memory, state: AttentionState
+    ) -> tuple[Context, BeamWeights, AttentionState]:
+        """One step of many hypotheses side by side, which do not see each other."""
+
+    def unroll(self, query: Query, memory: Memory, state: AttentionState) -> tuple[Context, AttentionWeights]:
+        """All steps of one hypothesis of each sentence, one after the other."""
+        state, steps = tuple(part.unsqueeze(1) for part in state), []
+        for now in query.split(1, 1):
+            *found, state = self.step(now, memory, state)
+            steps.append(found)
+        context, weights = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
+        return context, weights
+
+
+class StatelessAttention(Attention):
+    """Attention whose weights depend on the query and the memory alone, so that all steps are one."""
+
+    @abstractmethod
     def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:
-        weights = masked_softmax(self.score(query, memory.keys), memory.mask)
-        return torch.bmm(weights.to(memory.values.dtype), memory.values), weights
+        """Context and weights of each query, be they steps or hypotheses."""
+
+    def step(
+        self, query: BeamFeatures, memory: Memory, state: AttentionState
+    ) -> tuple[Context, BeamWeights, AttentionState]:
+        return *self(query, memory), state
+
+    def unroll(self, query: Query, memory: Memory, state: AttentionState) -> tuple[Context, AttentionWeights]:
+        return self(query, memory)
+
+
+class ScoredAttention(StatelessAttention):
+    """Attention that is one softmax over the source."""
+
+    @abstractmethod
+    def score(self, query: Query, memory: Memory) -> AttentionWeights:
+        """What the softmax is of; padding is masked later."""
+
+    def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:
+        weights = masked_softmax(self.score(query, memory), memory.mask)
+        return read(weights, memory), weights
+
+
+def read(weights: AttentionWeights, memory: Memory) -> Context:
+    """The mean of the values by their weights."""
+    return torch.bmm(weights.to(memory.values.dtype), memory.values)
+
+
+def nothing_seen(memory: Memory) -> Float[Tensor, "batch source"]:
+    """The weights before the first step, all zero, in the type that weights have."""
+    dtype = torch.promote_types(memory.values.dtype, torch.float32)
+    return torch.zeros_like(memory.mask, dtype=dtype)

@@ -3,11 +3,11 @@
 import torch
 
 from seq2seq.errors import UserError
-from seq2seq.layers.attention.attention import Attention
+from seq2seq.layers.attention.attention import Memory, ScoredAttention
 from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 
 
-class DotAttention(Attention):
+class DotAttention(ScoredAttention):
     """score = query . value (Luong et al. 2015), divided by sqrt(size) if scaled (Vaswani et al. 2017)."""
 
     def __init__(self, *, query_size: int, memory_size: int, scaled: bool = True) -> None:
@@ -22,5 +22,5 @@ class DotAttention(Attention):
     def keys(self, values: Values) -> Keys:
         return values
 
-    def score(self, query: Query, keys: Keys) -> AttentionWeights:
-        return torch.bmm(query * self.scale, keys.transpose(1, 2))
+    def score(self, query: Query, memory: Memory) -> AttentionWeights:
+        return torch.bmm(query * self.scale, memory.keys.transpose(1, 2))

@@ -2,12 +2,12 @@
 
 import torch
 
-from seq2seq.layers.attention.attention import Attention
+from seq2seq.layers.attention.attention import Memory, ScoredAttention
 from seq2seq.layers.initialization import linear
 from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 
 
-class GeneralAttention(Attention):
+class GeneralAttention(ScoredAttention):
     """score = query . W value (Luong et al. 2015, "general"), divided by sqrt(size) if scaled."""
 
     def __init__(self, *, query_size: int, memory_size: int, scaled: bool = True) -> None:
@@ -18,5 +18,5 @@ class GeneralAttention(Attention):
     def keys(self, values: Values) -> Keys:
         return self.projection(values)
 
-    def score(self, query: Query, keys: Keys) -> AttentionWeights:
-        return torch.bmm(query * self.scale, keys.transpose(1, 2))
+    def score(self, query: Query, memory: Memory) -> AttentionWeights:
+        return torch.bmm(query * self.scale, memory.keys.transpose(1, 2))

@@ -1,17 +1,30 @@
-"""The one loop over time: the reference path of every cell."""
+"""The one loop over time: the path of every cell that torch has no kernel for, and the reference of those it has."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from seq2seq.layers.recurrent.cells import Cell, LSTMGates, LSTMState
-from seq2seq.shapes import Inputs, Outputs, TimeMask
+from seq2seq.layers.recurrent.state import State, map_state
+from seq2seq.shapes import Outputs, TimeMask
+
+Step = Callable[[Tensor, State], tuple[State, Any]]
 
 
-def scan(cell: Cell, inputs: Inputs, state: LSTMState, mask: TimeMask) -> tuple[Outputs, LSTMState, list[LSTMGates]]:
-    """Hidden states, final state and every step's gates; where the mask is False the state stays as it was."""
+def scan(
+    step: Step, projected: Float[Tensor, "batch time gates"], state: State, mask: TimeMask | None = None
+) -> tuple[Outputs, State, list[Any]]:
+    """Hidden states, final state and every step's gates; where a mask is False the state stays as it was."""
     outputs, history = [], []
-    for projected, keep in zip(cell.project(inputs).unbind(1), mask.unbind(1), strict=True):
-        stepped, gates = cell(projected, state)
-        state = LSTMState(*(torch.where(keep.unsqueeze(1), new, old) for new, old in zip(stepped, state, strict=True)))
+    for time, inputs in enumerate(projected.unbind(1)):
+        stepped, gates = step(inputs, state)
+        state = stepped if mask is None else _keep(mask[:, time : time + 1], stepped, state)
         outputs.append(state.hidden)
         history.append(gates)
     return torch.stack(outputs, 1), state, history
+
+
+def _keep(mask: TimeMask, stepped: State, state: State) -> State:
+    return map_state(lambda new, old: torch.where(mask, new, old), stepped, state)

@@ -1,41 +1,85 @@
 """Depth and two directions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from math import prod
+from operator import mul
+from typing import NamedTuple
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
-from seq2seq.layers.recurrent.cells import Cell
-from seq2seq.masking import last_within, reversal, reverse_within
+from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.connections import connect
+from seq2seq.masking import last_within, reversal, reverse_within, shortened, without_padding
 from seq2seq.shapes import Inputs, Lengths, Outputs, Vectors
+
+
+class Encoded(NamedTuple):
+    """The values of every position, how many of them are true, and the top layer's last output of each direction."""
+
+    values: Tensor  # batch time hidden
+    lengths: Tensor  # batch
+    last: Tensor  # batch hidden
 
 
 class BidirectionalLayer(nn.Module):
     """Two cells, one reading each sequence backwards within its length (Schuster & Paliwal 1997).
 
     Padding needs no packing: on the right it cannot reach earlier steps of the forward direction, and
-    the backward direction reads a reversed copy in which it is on the right, too.
+    the backward direction reads a reversed copy in which it is on the right, too. With a `chunk_size`, cells run over
+    that many steps at a time, the state carried on, so that the gates of a long sequence are never in memory at once:
+    for gradients each chunk is computed anew (Chen et al. 2016).
     """
 
-    def __init__(self, input_size: int, hidden_size: int, *, cell: Callable[[int, int], Cell]) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, *, cell: Callable[[int, int], Cell], chunk_size: int | None = None
+    ) -> None:
         super().__init__()
         self.forwards = cell(input_size, hidden_size)
         self.backwards = cell(input_size, hidden_size)
+        self.chunk_size = chunk_size
+        drop = self.forwards.regularization.weight_drop
+        if chunk_size is not None and drop > 0:
+            raise UserError(
+                "model.encoder.chunk_size must be null where model.cell.regularization.weight_drop is above 0, as each "
+                f"chunk would drop other weights, but they are {chunk_size} and {drop}."
+            )
 
     def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
         """Outputs of both directions side by side, and each direction's last one."""
         permutation = reversal(lengths, inputs.shape[1])
-        ahead = self.forwards.unroll(inputs, self.forwards.start(inputs))
-        mirrored = reverse_within(inputs, permutation)
-        back = self.backwards.unroll(mirrored, self.backwards.start(mirrored))
+        ahead = self._unroll(self.forwards, inputs)
+        back = self._unroll(self.backwards, reverse_within(inputs, permutation))
         last = torch.cat([last_within(ahead, lengths), last_within(back, lengths)], -1)
-        return torch.cat([ahead, reverse_within(back, permutation)], -1), last
+        back = reverse_within(back, permutation)  # by the same name, so that a long one is not in memory twice
+        return torch.cat([ahead, back], -1), last
+
+    def _unroll(self, cell: Cell, inputs: Inputs) -> Outputs:
+        state = cell.start(inputs)
+        if self.chunk_size is None or inputs.shape[1] <= self.chunk_size:
+            return cell.unroll(inputs, state)[0]
+        outputs = []
+        for chunk in inputs.split(self.chunk_size, 1):
+            if torch.is_grad_enabled():
+                part, state = checkpoint(cell.unroll, chunk, state, use_reentrant=False)
+            else:
+                part, state = cell.unroll(chunk, state)
+            outputs.append(part)
+        return torch.cat(outputs, 1)
 
 
 class BidirectionalStack(nn.Module):
-    """Bidirectional layers, each but the first adding its input where sizes agree (He et al. 2016)."""
+    """Bidirectional layers and the connections between them.
+
+    The top `halvings` layers read pairs of steps, so that each leaves half as many (Chan et al. 2016, "pyramidal").
+    Raises UserError if there are no layers or all would halve, and at an unknown connection.
+    """
 
     def __init__(
         self,
@@ -44,23 +88,60 @@ class BidirectionalStack(nn.Module):
         num_layers: int,
         *,
         cell: Callable[[int, int], Cell],
-        residual: bool = True,
+        connection: str = "residual",
+        halvings: int = 0,
+        chunk_size: int | None = None,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
+        _check(num_layers, halvings, chunk_size)
         self.output_size = 2 * hidden_size
-        sizes = [input_size, *[self.output_size] * (num_layers - 1)]
-        self.layers = nn.ModuleList(BidirectionalLayer(size, hidden_size, cell=cell) for size in sizes)
-        self.residual = residual
+        self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
+        self.steps = [1] * (num_layers - halvings) + [2] * halvings  # that each layer reads as one
+        size = input_size
+        for depth, steps in enumerate(self.steps, 1):
+            self.layers.append(BidirectionalLayer(steps * size, hidden_size, cell=cell, chunk_size=chunk_size))
+            connected = connect(connection, steps * size, self.output_size, top=depth == num_layers)
+            self.connections.append(connected)
+            size = connected.size
         self.dropout = LockedDropout(dropout)
 
-    def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
-        """The top layer's outputs, and its last output of each direction."""
+    @property
+    def reduction(self) -> int:
+        """Steps of the input to one of the output."""
+        return prod(self.steps)
+
+    @property
+    def parts(self) -> Iterator[tuple[nn.Module, int]]:
+        """Every layer and connection, bottom first, with how many steps of the input one of its own stands for."""
+        reductions = accumulate(self.steps, mul)
+        for reduction, *parts in zip(reductions, self.layers, self.connections, strict=True):
+            yield from ((part, reduction) for part in parts)
+
+    def forward(self, inputs: Inputs, lengths: Lengths) -> Encoded:
+        """What the top layer leaves."""
         last = inputs.new_zeros(0)
-        for layer in self.layers:
+        for steps, layer, connection in zip(self.steps, self.layers, self.connections, strict=True):
+            if steps > 1:
+                inputs, lengths = side_by_side(inputs, lengths, steps), shortened(lengths, steps)
             outputs, last = layer(inputs, lengths)
-            outputs = self.dropout(outputs)
-            inputs = outputs + inputs if self.residual and outputs.shape == inputs.shape else outputs
-        return inputs, last
+            inputs = connection(inputs, self.dropout(outputs))
+        return Encoded(inputs, lengths, last)
+
+
+def side_by_side(values: Inputs, lengths: Lengths, steps: int) -> Float[Tensor, "batch fewer wider"]:
+    """So many neighbours as one vector, the last ones of a sequence perhaps with zeros beside them."""
+    values = without_padding(values, lengths)
+    full = functional.pad(values, (0, 0, 0, -values.shape[1] % steps))
+    return full.unflatten(1, (-1, steps)).flatten(2)
+
+
+def _check(num_layers: int, halvings: int, chunk_size: int | None) -> None:
+    if num_layers < 1:
+        raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
+    if not 0 <= halvings < num_layers:
+        raise UserError(
+            f"model.encoder.halvings must be at least 0 and below num_layers, which is {num_layers}, but is {halvings}."
+        )
+    if chunk_size is not None and chunk_size < 1:
+        raise UserError(f"model.encoder.chunk_size must be at least 1 step, or null for all, but is {chunk_size}.")

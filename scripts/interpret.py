@@ -1,0 +1,18 @@
+"""Look into one translation. python scripts/interpret.py run=DIR|CKPT text="..." """
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.assembly.command_line import mistakes_in_one_line, run, write_lines
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="interpret")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line():
+        from seq2seq.assembly.interpretation import interpret
+
+        write_lines(map(str, interpret(config)))
+
+
+if __name__ == "__main__":
+    run(main)

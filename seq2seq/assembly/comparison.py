@@ -1,0 +1,155 @@
+"""Choices of a config trained one after the other, at equal parameters and equal minutes, to a table."""
+
+import csv
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from seq2seq.assembly.command_line import CONF
+from seq2seq.assembly.contract import check, resolve
+from seq2seq.assembly.run import build_model
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+_OWN = ("folder", "groups", "options")
+_STEP, _LARGEST = 4, 4096  # of the encoder's hidden_size
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to train: its overrides, and the sizes that give its model as many parameters as the others."""
+
+    name: str
+    overrides: list[str]
+    encoder_size: int
+    decoder_size: int
+    parameters: int
+
+    @property
+    def command(self) -> list[str]:
+        sizes = [f"model.encoder.hidden_size={self.encoder_size}", f"model.decoder.hidden_size={self.decoder_size}"]
+        return [*self.overrides, *sizes]
+
+
+def compare_choices(config: DictConfig) -> Iterator[str]:
+    """Lines of a Markdown table, a row as each run ends; runs that are done are read, not trained again."""
+    shared = _shared_overrides()
+    configured = _composed(shared)
+    plains = {name: _composed([*shared, name]) for name in _names(config["groups"], config["options"])}
+    metric, mode = configured["monitor"]["metric"], configured["monitor"]["mode"]
+    tokenizers = _tokenizers(configured)
+    wanted = count_parameters(configured, tokenizers)
+    yield f"| choice | hidden sizes | parameters | target tokens/s | steps | {metric} |"
+    yield "|---|---|---|---|---|---|"
+    for number, (name, plain) in enumerate(plains.items(), 1):
+        choice = fit_sizes(name, [*shared, name], plain, tokenizers, wanted)
+        logger.info("%d of %d: %s, %s", number, len(plains), name, _left(plain, len(plains) - number + 1))
+        folder = Path(config["folder"]) / name.replace("/", ".").replace("=", ".")
+        yield _row(choice, _train(choice, folder), metric, best=max if mode == "max" else min)
+
+
+def count_parameters(plain: dict[str, Any], tokenizers: Tokenizers) -> int:
+    """Of the model that a config describes, without building it for real."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in build_model(plain, tokenizers).parameters())
+
+
+def fit_sizes(
+    name: str, overrides: Sequence[str], plain: dict[str, Any], tokenizers: Tokenizers, wanted: int
+) -> Choice:
+    """The hidden sizes, in the config's own ratio, whose parameters are nearest to those wanted."""
+    encoder, decoder = (plain["model"][side] for side in ("encoder", "decoder"))
+    ratio = decoder["hidden_size"] / encoder["hidden_size"]
+
+    def sized(size: int) -> Choice:
+        encoder["hidden_size"], decoder["hidden_size"] = size, round(ratio * size)
+        return Choice(name, list(overrides), size, round(ratio * size), count_parameters(plain, tokenizers))
+
+    low, high = 1, _LARGEST // _STEP  # in steps; parameters grow with the size
+    while low < high:
+        middle = (low + high) // 2
+        try:
+            enough = sized(middle * _STEP).parameters >= wanted
+        except UserError:  # too small for another option, such as a rank
+            enough = False
+        low, high = (low, middle) if enough else (middle + 1, high)
+    candidates = [sized(low * _STEP)]
+    try:
+        candidates.append(sized((low - 1) * _STEP))
+    except (UserError, ValueError):
+        logger.debug("%s: %d is too small", name, (low - 1) * _STEP)
+    return min(candidates, key=lambda choice: abs(choice.parameters - wanted))
+
+
+def _names(groups: Sequence[str], only: Sequence[str] | None) -> list[str]:
+    """Overrides, one for each option of the groups. Raises UserError where there is none."""
+    names = []
+    for group in groups:
+        if not (options := sorted(path.stem for path in (CONF / group).glob("*.yaml"))):
+            raise UserError(f"groups must name groups of conf/, but there is no {group!r}: for example model/cell.")
+        names += [f"{group}={option}" for option in options if only is None or option in only]
+    unknown = ", ".join(sorted(set(only or ()) - {name.partition("=")[2] for name in names}))
+    if unknown or not names:
+        raise UserError(
+            f"options must be options of {', '.join(groups) or 'some group'}, but {unknown or 'nothing'} is not: "
+            "leave them out for all."
+        )
+    return names
+
+
+def _shared_overrides() -> list[str]:
+    given = [text for text in HydraConfig.get().overrides.task if text.partition("=")[0] not in _OWN]
+    chosen = any(text.startswith("experiment=") for text in given)
+    return given if chosen else ["experiment=comparison", *given]
+
+
+def _composed(overrides: list[str]) -> dict[str, Any]:
+    plain = resolve(compose("train", overrides))
+    check(plain)
+    return plain
+
+
+def _tokenizers(plain: dict[str, Any]) -> Tokenizers:
+    return instantiate(plain["tokenizer"]).train(instantiate(plain["data"]).load().train)
+
+
+def _left(plain: dict[str, Any], runs: int) -> str:
+    steps, minutes = plain["budget"]["max_steps"], plain["budget"]["max_minutes"]
+    return f"{steps} steps each" if minutes is None else f"{minutes * runs:.0f} minutes of training left"
+
+
+def _train(choice: Choice, folder: Path) -> list[dict[str, str]]:
+    """What the run logged. Raises UserError if it failed, with its last line."""
+    if not (folder / "metrics.json").is_file():
+        command = [sys.executable, str(CONF.parent / "scripts" / "train.py"), *choice.command, "logger=csv"]
+        result = subprocess.run([*command, f"run_dir={folder}"], capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            last = (result.stderr.strip() or "no message").splitlines()[-1]
+            raise UserError(f"{choice.name} could not be trained into {folder}: {last}")
+    with (folder / "metrics" / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _row(choice: Choice, logged: list[dict[str, str]], metric: str, *, best: Any) -> str:
+    speeds, scores = (_column(logged, name) for name in ("train/target_tokens_per_second", metric))
+    sizes = f"{choice.encoder_size}, {choice.decoder_size}"
+    steps = max(int(row["step"]) for row in logged if row.get(metric)) + 1
+    speed = f"{median(speeds):,.0f}" if speeds else "not logged"
+    return f"| {choice.name} | {sizes} | {choice.parameters:,} | {speed} | {steps:,} | {best(scores):.2f} |"
+
+
+def _column(logged: list[dict[str, str]], name: str) -> list[float]:
+    return [float(row[name]) for row in logged if row.get(name)]

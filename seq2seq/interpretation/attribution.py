@@ -1,0 +1,121 @@
+"""What each source token gave to the score of each target token."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2seq.errors import UserError
+from seq2seq.interpretation.trace import TargetScores, check_target, evaluating
+from seq2seq.masking import length_mask
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.shapes import Lengths, Sequence, SourceIds, TargetIds
+from seq2seq.symbols import UNK
+
+SCORES = ("log_probability", "logit")
+_ROWS, _BATCH = 16, 256  # of target tokens, and of points on their lines, that integrated gradients take at a time
+
+Shares = Float[Tensor, "target source"]
+Score = Callable[[Sequence], TargetScores]
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Shares of a score, a row per target token and a column per source token.
+
+    `delta` is what integrated gradients miss: the sum of a row less score(source) - score(baseline).
+    """
+
+    method: str
+    score: str
+    shares: Shares
+    delta: Float[Tensor, " target"] | None = None
+
+
+def integrated_gradients(
+    model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: str = "log_probability", steps: int = 32
+) -> Attribution:
+    """Gradients summed along the straight line from a baseline to the source's vectors (Sundararajan et al. 2017).
+
+    The baseline is the zero vector for every token, which is PAD's embedding: as many tokens, and nothing about them.
+    Rows sum to score(source) - score(baseline) up to `delta`, which more steps make smaller. Raises UserError below one
+    step, and where captum is missing.
+    """
+    if steps < 1:
+        raise UserError(f"steps of integrated gradients must be at least 1, but is {steps}.")
+    try:
+        from captum.attr import IntegratedGradients
+    except ImportError:
+        raise UserError("Integrated gradients need captum: pip install -e '.[interpret]'.") from None
+    shares, deltas = [], []
+    for first in range(0, target.shape[1] - 1, _ROWS):
+        # No score depends on what comes later, so that need not be run.
+        with _scoring(model, source, target[:, : first + _ROWS + 1], score) as (vectors, scores):
+            rows = list(range(first, min(first + _ROWS, target.shape[1] - 1)))
+            own, delta = IntegratedGradients(scores).attribute(
+                vectors.expand(len(rows), -1, -1).contiguous(),
+                target=rows,
+                n_steps=steps,
+                internal_batch_size=_BATCH,
+                return_convergence_delta=True,
+            )
+        shares.append(own.detach().sum(-1))
+        deltas.append(delta.detach())
+    return Attribution("integrated gradients", score, torch.cat(shares), torch.cat(deltas))
+
+
+def gradient_times_input(
+    model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: str = "log_probability"
+) -> Attribution:
+    """Gradients of a token's score by the source's vectors, times these vectors: what a linear model owes each."""
+    with _scoring(model, source, target, score) as (vectors, scores):
+        rows = vectors.expand(target.shape[1] - 1, -1, -1).clone().requires_grad_()
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(scores(rows).diagonal().sum(), rows)
+    return Attribution("gradient x input", score, (gradient * vectors).sum(-1))
+
+
+@torch.no_grad()
+def occlusion(model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: str = "log_probability") -> Attribution:
+    """What a token's score loses when a source token becomes UNK (after Zeiler & Fergus 2014)."""
+    with _scoring(model, source, target, score) as (vectors, scores):
+        occluded = source.expand(source.shape[1], -1).clone().fill_diagonal_(UNK)
+        lost = scores(vectors) - scores(model.encoder.embed(occluded))
+    return Attribution("occlusion", score, lost.T)
+
+
+@contextmanager
+def _scoring(
+    model: Seq2Seq, source: SourceIds, target: TargetIds, score: str
+) -> Iterator[tuple[Sequence, Callable[[Sequence], Tensor]]]:
+    """The vectors of one source, and what gives the scores of one target's tokens from rows of such vectors."""
+    if score not in SCORES:
+        raise UserError(f"score must be one of {', '.join(SCORES)}, but is {score!r}.")
+    if len(source) != 1 or len(target) != 1:
+        raise UserError(
+            f"An attribution is of one sentence, but there are {len(source)} sources and {len(target)} targets: "
+            "give them one by one."
+        )
+    check_target(target)
+
+    def scores(vectors: Sequence) -> Tensor:
+        return _scores(model, vectors, target.expand(len(vectors), -1), score)
+
+    # cuDNN's recurrent layers have no backward pass in evaluation mode.
+    with evaluating(model), torch.backends.cudnn.flags(enabled=False):
+        yield model.encoder.embed(source).detach(), scores
+
+
+def _scores(model: Seq2Seq, vectors: Sequence, target: TargetIds, score: str) -> Tensor:
+    """Of every token behind BOS; every row of vectors is of a whole source."""
+    batch, size = vectors.shape[:2]
+    lengths: Lengths = torch.full((batch,), size, device=vectors.device)
+    memory, states = model.remember(model.encoder.encode(vectors, lengths), length_mask(lengths, size))
+    features, _ = model.decoder.unroll(target[:, :-1], memory, states)
+    logits = model.output.logits(features.flatten(0, 1)).unflatten(0, features.shape[:2])
+    if score == "log_probability":
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
+    return logits.gather(-1, target[:, 1:].unsqueeze(-1)).squeeze(-1)

@@ -1,0 +1,110 @@
+"""Numbers that sum a trace up: gates that stay shut or open, how long memory lasts, what units follow."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from seq2seq.errors import UserError
+from seq2seq.interpretation.trace import CellTrace, TargetScores, Trace
+from seq2seq.shapes import TimeMask
+
+Units = Float[Tensor, " units"]
+UnitValues = Float[Tensor, "batch time units"]
+Signal = Float[Tensor, "batch time"]
+
+
+class Saturation(NamedTuple):
+    """Shares of activations beyond either end of the range in which a gate can still learn."""
+
+    low: float
+    high: float
+
+
+class Unit(NamedTuple):
+    """One unit of a cell's memory, and Pearson's r of its values with a signal."""
+
+    cell: str
+    number: int
+    correlation: float
+
+
+def saturation(cell: CellTrace, *, low: float = 0.1, high: float = 0.9) -> dict[str, Saturation]:
+    """Of every gate, the shares below `low` and above `high`; of the candidate, beyond -high and high.
+
+    After Karpathy et al. 2016, who call a gate left- or right-saturated there.
+    """
+    shares = {}
+    for name, values in cell.gates.items():
+        inside = values[cell.mask]
+        bottom = -high if name == "candidate" else low
+        shares[name] = Saturation(float((inside < bottom).float().mean()), float((inside > high).float().mean()))
+    return shares
+
+
+def time_constants(cell: CellTrace) -> Units | None:
+    """Steps in which a unit's memory fades to 1/e: -1 / ln f, where f is its memory gate's mean; None without one."""
+    if cell.memory_gate is None:
+        return None
+    kept = cell.gates[cell.memory_gate][cell.mask].mean(0)
+    return 1 / kept.clamp(0, 1).reciprocal().log()  # infinity at 1, where -1 / ln f would be its negative
+
+
+def positions(cell: CellTrace) -> Signal:
+    """How many steps came before each."""
+    return torch.arange(cell.hidden.shape[1], device=cell.hidden.device).expand(cell.hidden.shape[:2]).float()
+
+
+def remaining(cell: CellTrace) -> Signal:
+    """How many steps come after each; negative on padding, which nothing reads."""
+    return cell.lengths.unsqueeze(1) - 1 - positions(cell)
+
+
+def probe(cell: CellTrace, signals: Sequence[Sequence[float]]) -> Signal:
+    """A user's signal, a number for each step of every sentence. Raises UserError if there are more or fewer."""
+    if len(signals) != len(cell.lengths):
+        raise UserError(f"probe must have a signal for each of {len(cell.lengths)} sentences, but has {len(signals)}.")
+    padded = cell.hidden.new_zeros(cell.hidden.shape[:2])
+    for row, (signal, length) in enumerate(zip(signals, cell.lengths.tolist(), strict=True)):
+        if len(signal) != length:
+            raise UserError(
+                f"probe must have {length} numbers, one for each step of {cell.name}, but has {len(signal)}."
+            )
+        padded[row, :length] = torch.tensor(signal, dtype=padded.dtype)
+    return padded
+
+
+def correlations(values: UnitValues, signal: Signal, mask: TimeMask) -> Units:
+    """Pearson's r of every unit with a signal over all steps; 0 where either does not change."""
+    units, wanted = values[mask].double(), signal[mask].double().unsqueeze(-1)
+    alive = _changes(units) & _changes(wanted)
+    units, wanted = units - units.mean(0), wanted - wanted.mean(0)
+    scale = (units.square().sum(0) * wanted.square().sum(0)).sqrt()
+    return torch.where(alive, (units * wanted).sum(0) / scale, 0.0).float()
+
+
+def _changes(values: Float[Tensor, "steps units"]) -> Bool[Tensor, " units"]:
+    """Whether values differ by more than rounding."""
+    low, high = values.aminmax(dim=0)
+    return high - low > 1e-6 * torch.maximum(low.abs(), high.abs())
+
+
+def ranked(cells: Iterable[tuple[CellTrace, Tensor]], count: int) -> list[Unit]:
+    """The units whose memory follows the signal of their cell most closely, up or down."""
+    units = []
+    for cell, signal in cells:
+        values = correlations(cell.memory, signal, cell.mask).tolist()
+        units += [Unit(cell.name, number, value) for number, value in enumerate(values)]
+    return sorted(units, key=lambda unit: -abs(unit.correlation))[:count]
+
+
+def attention_entropy(trace: Trace) -> TargetScores:
+    """Of the weights at every target step, in nats: 0 looks at one token, ln n at n of them alike; 0 on padding."""
+    return torch.special.entr(trace.weights).sum(-1)
+
+
+def coverage(trace: Trace) -> Float[Tensor, "batch source"]:
+    """The attention that each source token got from all target steps together."""
+    return trace.weights.sum(1)

@@ -1,0 +1,178 @@
+"""All that was found out about one sentence, as one HTML page that needs nothing else."""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seq2seq.errors import UserError
+from seq2seq.interpretation.attribution import Attribution
+from seq2seq.interpretation.gates import (
+    Unit,
+    attention_entropy,
+    coverage,
+    positions,
+    probe,
+    ranked,
+    remaining,
+    saturation,
+    time_constants,
+)
+from seq2seq.interpretation.trace import CellTrace, Trace
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One source that a model read and one target that it wrote or was given, with what was seen in it.
+
+    Pieces are those that the model saw, the end among them. `probe` has a number for every source piece.
+    """
+
+    text: str
+    output: str
+    run: str
+    forced: bool
+    source: list[str]
+    target: list[str]
+    trace: Trace
+    attributions: list[Attribution] = field(default_factory=list)
+    probe: list[float] | None = None
+
+    def pieces(self, cell: CellTrace) -> list[str]:
+        """What a cell read or wrote at each step; numbers, where it has steps of its own."""
+        pieces = self.target if cell.side == "target" else self.source
+        steps = int(cell.lengths[0])
+        return pieces if len(pieces) == steps else [str(number) for number in range(1, steps + 1)]
+
+    def probed(self) -> list[CellTrace]:
+        """Cells that the probe has a number for at every step. Raises UserError if it has not one per source piece."""
+        if self.probe is None:
+            return []
+        steps = len(self.source)
+        if len(self.probe) != steps:
+            raise UserError(
+                f"probe must have {steps} numbers, one per source token and one for its end, but has {len(self.probe)}."
+            )
+        readers = (cell for cell in self.trace.cells.values() if cell.side == "source")
+        return [cell for cell in readers if int(cell.lengths[0]) == steps]
+
+
+def report(reading: Reading, *, units: int = 8) -> str:
+    """The page; `units` is how many it shows of those that follow a signal."""
+    folder = files("seq2seq.interpretation") / "page"
+    parts = {
+        "title": html.escape(f"{reading.text} → {reading.output}"),
+        "text": html.escape(reading.text),
+        "output": html.escape(reading.output),
+        "style": (folder / "report.css").read_text(encoding="utf-8"),
+        "script": (folder / "report.js").read_text(encoding="utf-8"),
+        "data": _inlined(contents(reading, units=units)),
+    }
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)
+
+
+def contents(reading: Reading, *, units: int) -> dict[str, Any]:
+    """What the page's script draws, in plain types."""
+    found = reading.trace
+    return {
+        "run": reading.run,
+        "forced": reading.forced,
+        "source": reading.source,
+        "target": reading.target,
+        "scores": _rounded(found.log_probabilities[0]),
+        "attention": _rounded(found.weights[0]),
+        "entropy": _rounded(attention_entropy(found)[0]),
+        "coverage": _rounded(coverage(found)[0]),
+        "attributions": [
+            {
+                "method": own.method,
+                "score": own.score.replace("_", "-"),
+                "shares": _rounded(own.shares),
+                "delta": None if own.delta is None else float(own.delta.abs().max()),
+            }
+            for own in reading.attributions
+        ],
+        "cells": [_cell(reading, cell) for cell in found.cells.values()],
+        "signals": [_signal(reading, name, cells, units) for name, cells in _signals(reading).items()],
+    }
+
+
+def _cell(reading: Reading, cell: CellTrace) -> dict[str, Any]:
+    steps = int(cell.lengths[0])
+    maps = {**cell.gates, "hidden state": cell.hidden}
+    if cell.cell is not None:
+        maps["cell state"] = cell.cell
+    constants = time_constants(cell)
+    return {
+        "name": cell.name,
+        "pieces": reading.pieces(cell),
+        "gates": list(cell.gates),
+        "maps": {name: _packed(values[0, :steps]) for name, values in maps.items()},
+        "saturation": {name: [round(share, 4) for share in shares] for name, shares in saturation(cell).items()},
+        "constants": None if constants is None else _rounded(constants.clamp(max=1e6)),
+    }
+
+
+Signals = dict[str, list[tuple[CellTrace, Tensor]]]
+
+
+def _signals(reading: Reading) -> Signals:
+    """What units may follow, by name. In one sentence steps to come are steps gone the other way round, so each of
+    the two has the units that rise with it."""
+    cells = list(reading.trace.cells.values())
+    signals: Signals = {
+        "position": [(cell, positions(cell)) for cell in cells],
+        "remaining length": [(cell, remaining(cell)) for cell in cells],
+    }
+    if reading.probe is not None:
+        signals["probe"] = [(cell, probe(cell, [reading.probe])) for cell in reading.probed()]
+    return signals
+
+
+def _signal(reading: Reading, name: str, cells: Sequence[tuple[CellTrace, Tensor]], count: int) -> dict[str, Any]:
+    every = ranked(cells, sum(cell.memory.shape[-1] for cell, _ in cells))
+    if name != "probe":
+        every = [unit for unit in every if unit.correlation > 0]
+    by_name = {cell.name: (cell, signal) for cell, signal in cells}
+    return {"name": name, "units": [_unit(reading, unit, *by_name[unit.cell]) for unit in every[:count]]}
+
+
+def _unit(reading: Reading, unit: Unit, cell: CellTrace, signal: Tensor) -> dict[str, Any]:
+    steps = int(cell.lengths[0])
+    return {
+        "cell": unit.cell,
+        "number": unit.number,
+        "correlation": round(unit.correlation, 4),
+        "pieces": reading.pieces(cell),
+        "values": _rounded(cell.memory[0, :steps, unit.number]),
+        "signal": _rounded(signal[0, :steps]),
+    }
+
+
+def _packed(values: Tensor) -> dict[str, Any]:
+    """`time units` in a byte each: value = byte / 127 x scale."""
+    scale = float(values.abs().max()) or 1.0
+    signed = (values.double() / scale * 127).round().to(torch.int8).cpu().numpy()
+    return {"scale": scale, "units": values.shape[1], "bytes": base64.b64encode(signed.tobytes()).decode("ascii")}
+
+
+def _rounded(values: Tensor) -> Any:
+    """Lists of numbers with four digits behind the point; JSON has no NaN and no infinity."""
+    finite = torch.nan_to_num(values.detach().double().cpu(), nan=0.0, posinf=1e6, neginf=-1e6)
+    return json.loads(json.dumps(finite.tolist()), parse_float=lambda text: round(float(text), 4))
+
+
+def _inlined(data: dict[str, Any]) -> str:
+    """JSON that may stand inside a script element: no text can end it."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

@@ -1,0 +1,193 @@
+"""Everything that the cells of a model did while it read a source and wrote a given target."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from seq2seq.errors import UserError
+from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.stack import BidirectionalLayer
+from seq2seq.masking import length_mask, reversal, reverse_within
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.shapes import AttentionWeights, Features, Lengths, SourceIds, TargetIds, TimeMask
+from seq2seq.symbols import BOS, PAD
+
+TargetScores = Float[Tensor, "batch target"]
+Activations = Float[Tensor, "batch time _"]  # gates, hidden and cell state of one cell may differ in width
+
+
+@dataclass(frozen=True)
+class CellTrace:
+    """Gates and states of one cell after every step, 0 where a sentence has ended.
+
+    A backward cell's step i is the one at which it read position i, so it came before that of i - 1. `side` is source
+    or target. `memory_gate` names the gate that says how much of the memory a step kept, if there is one.
+    """
+
+    name: str
+    side: str
+    lengths: Lengths
+    memory_gate: str | None
+    gates: dict[str, Activations]
+    hidden: Activations
+    cell: Activations | None
+
+    @property
+    def memory(self) -> Activations:
+        """What the cell keeps from step to step: its cell state, or else its hidden state."""
+        return self.hidden if self.cell is None else self.cell
+
+    @property
+    def mask(self) -> TimeMask:
+        return length_mask(self.lengths, self.hidden.shape[1])
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a model did on given pairs.
+
+    Row j of `features`, `weights`, `logits` and `log_probabilities` is the step that wrote token j + 1 of the target;
+    the last two are of that token, and they and `weights` are 0 where a target has ended.
+    """
+
+    cells: dict[str, CellTrace]
+    source_lengths: Lengths
+    target_lengths: Lengths
+    features: Features
+    weights: AttentionWeights
+    logits: TargetScores
+    log_probabilities: TargetScores
+
+
+@torch.no_grad()
+def trace(model: Seq2Seq, source: SourceIds, lengths: Lengths, target: TargetIds) -> Trace:
+    """Forced through the target, which begins with BOS; the model is in evaluation mode and left as it was.
+
+    Raises UserError if a target does not begin with BOS or has no token behind it.
+    """
+    check_target(target)
+    with _recording(model) as records:
+        features, weights = model(source, lengths, target[:, :-1])
+        logits = model.output.logits(features.flatten(0, 1)).unflatten(0, features.shape[:2])
+    tokens = target[:, 1:]
+    ends = target_lengths(target)
+    cells = [record.cell_trace(ends) for record in records]
+    mask = length_mask(ends, weights.shape[1])
+    log_probabilities = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
+    return Trace(
+        {cell.name: cell for cell in cells},
+        lengths,
+        ends,
+        features,
+        weights * mask.unsqueeze(-1),
+        _of_tokens(logits, tokens) * mask,
+        _of_tokens(log_probabilities, tokens) * mask,
+    )
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and each part's own mode as it was at the end."""
+    training = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, flag in training.items():
+            module.training = flag
+
+
+def named_cells(model: Seq2Seq) -> dict[str, Cell]:
+    """Every cell by the name that traces give it."""
+    return {record.name: record.cell for record in _records(model)}
+
+
+def check_target(target: TargetIds) -> None:
+    """Raises UserError if a target does not begin with BOS or has no token behind it."""
+    if target.shape[1] < 2 or not bool((target[:, 0] == BOS).all()) or not bool((target[:, 1] != PAD).all()):
+        raise UserError("A target to trace must be BOS and at least one token, but one is not: put BOS before it.")
+
+
+def target_lengths(target: TargetIds) -> Lengths:
+    """Tokens behind BOS."""
+    return (target[:, 1:] != PAD).sum(1)
+
+
+def _of_tokens(scores: Float[Tensor, "batch target vocabulary"], tokens: TargetIds) -> TargetScores:
+    return scores.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
+
+
+class _Record:
+    """Notes what one cell gives at every call; the layer that owns it may say how long its sentences are."""
+
+    def __init__(self, name: str, cell: Cell, layer: BidirectionalLayer | None = None) -> None:
+        self.name = name
+        self.cell = cell
+        self.layer = layer
+        self.lengths: Lengths | None = None
+        self.steps: list[tuple[Any, Any]] = []
+
+    def hooks(self) -> Iterator[RemovableHandle]:
+        """Registered one by one as they are asked for."""
+        yield self.cell.register_forward_hook(self._note_step)
+        if self.layer is not None:
+            yield self.layer.register_forward_pre_hook(self._note_lengths)
+
+    def _note_step(self, cell: Any, given: Any, step: tuple[Any, Any]) -> None:
+        self.steps.append(step)
+
+    def _note_lengths(self, layer: Any, given: tuple[Any, ...]) -> None:
+        self.lengths = given[1]
+
+    def cell_trace(self, target_lengths: Lengths) -> CellTrace:
+        states, gates = zip(*self.steps, strict=True)
+        lengths = target_lengths if self.lengths is None else self.lengths
+        state = _over_time(states, lengths)
+        gate = _over_time(gates, lengths)
+        if self.layer is not None and self.cell is self.layer.backwards:
+            permutation = reversal(lengths, state["hidden"].shape[1])
+            state = {name: reverse_within(values, permutation) for name, values in state.items()}
+            gate = {name: reverse_within(values, permutation) for name, values in gate.items()}
+        side = "target" if self.layer is None else "source"
+        return CellTrace(self.name, side, lengths, self.cell.memory_gate, gate, state["hidden"], state.get("cell"))
+
+
+def _over_time(steps: Sequence[Any], lengths: Lengths) -> dict[str, Activations]:
+    """Named tuples of each step's `batch units`, or `batch 1 units`, to `batch time units` by name."""
+    stacked = {name: torch.stack([getattr(step, name).flatten(1) for step in steps], 1) for name in steps[0]._fields}
+    mask = length_mask(lengths, len(steps)).unsqueeze(-1)
+    return {name: torch.where(mask, values, values.new_zeros(())) for name, values in stacked.items()}
+
+
+def _records(model: Seq2Seq) -> list[_Record]:
+    layers = [module for module in model.encoder.modules() if isinstance(module, BidirectionalLayer)]
+    records = []
+    for number, layer in enumerate(layers, 1):
+        records.append(_Record(f"encoder {number} forward", layer.forwards, layer))
+        records.append(_Record(f"encoder {number} backward", layer.backwards, layer))
+    return records + [_Record(f"decoder {number}", cell) for number, cell in enumerate(model.decoder.layers, 1)]
+
+
+@contextmanager
+def _recording(model: Seq2Seq) -> Iterator[list[_Record]]:
+    """Cells on their visible path in evaluation mode, each noting its steps; all as before at the end."""
+    records = _records(model)
+    fused = {record.cell: record.cell.fused for record in records}
+    handles: list[RemovableHandle] = []
+    try:
+        for record in records:
+            record.cell.fused = False
+            handles.extend(record.hooks())
+        with evaluating(model):
+            yield records
+    finally:
+        for handle in handles:
+            handle.remove()
+        for cell, flag in fused.items():
+            cell.fused = flag

@@ -1,0 +1,40 @@
+"""Attention to a few positions around one that is predicted."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seq2seq.errors import UserError
+from seq2seq.layers.attention.attention import Memory
+from seq2seq.layers.attention.general import GeneralAttention
+from seq2seq.layers.initialization import linear
+from seq2seq.shapes import AttentionWeights, Query
+
+
+class LocalAttention(GeneralAttention):
+    """score = query . U value - (s - p)^2 / (2 sigma^2), p = (length - 1) sigmoid(v . tanh(W query)), sigma = D / 2.
+
+    Luong et al. 2015, "local-p": positions s further than the window D from p have weight 0. Differs from the paper in
+    that the logarithm of the Gaussian is added to the scores, where the paper multiplies the softmax by the Gaussian:
+    so the weights still sum to 1. Raises UserError at a window below 1, which could be empty.
+    """
+
+    def __init__(self, *, query_size: int, memory_size: int, window: int = 4, scaled: bool = True) -> None:
+        super().__init__(query_size=query_size, memory_size=memory_size, scaled=scaled)
+        if window < 1:
+            raise UserError(f"model.attention.window must be at least 1, but is {window}.")
+        self.window = window
+        self.position_projection = linear(query_size, query_size, bias=False)
+        self.position_vector = nn.Parameter(torch.empty(query_size).uniform_(-1, 1) * query_size**-0.5)
+
+    def centers(self, query: Query, memory: Memory) -> Float[Tensor, "batch target"]:
+        """The predicted position p, between the first token and the last."""
+        hidden = self.position_projection(query).tanh()
+        moved = (hidden * self.position_vector).sum(-1)  # not by a product, which autocast rounds to 8 bits
+        return (memory.mask.sum(1, keepdim=True) - 1) * moved.sigmoid()
+
+    def score(self, query: Query, memory: Memory) -> AttentionWeights:
+        positions = torch.arange(memory.mask.shape[1], device=memory.mask.device)
+        away = positions - self.centers(query, memory).unsqueeze(2)
+        scores = super().score(query, memory) - away.square() * (2 / self.window**2)
+        return scores.masked_fill(away.abs() > self.window, float("-inf"))

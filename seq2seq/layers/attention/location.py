@@ -1,0 +1,42 @@
+"""Additive attention that sees the earlier weights around every position."""
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from seq2seq.errors import UserError
+from seq2seq.layers.attention.looking_back import LookingBackAttention
+from seq2seq.layers.initialization import linear
+from seq2seq.shapes import BeamWeights
+
+
+class LocationAttention(LookingBackAttention):
+    """score = v . tanh(W query + b + U value + F features), features = the earlier weights convolved.
+
+    Chorowski et al. 2015, eq. 8-9, with the last weights; `cumulative` takes the sum of all (Shen et al. 2018).
+    `filters` convolutions see `window` positions each. Raises UserError unless the window has a middle.
+    """
+
+    def __init__(
+        self,
+        *,
+        query_size: int,
+        memory_size: int,
+        size: int = 128,
+        filters: int = 16,
+        window: int = 7,
+        cumulative: bool = True,
+    ) -> None:
+        super().__init__(query_size=query_size, memory_size=memory_size, size=size, cumulative=cumulative)
+        if window < 1 or window % 2 == 0:
+            raise UserError(f"model.attention.window must be odd and at least 1, but is {window}.")
+        if filters < 1:
+            raise UserError(f"model.attention.filters must be at least 1, but is {filters}.")
+        self.window = window
+        self.filters = linear(window, filters, bias=False)
+        self.feature_projection = linear(filters, size, bias=False)
+
+    def features(self, seen: BeamWeights) -> Float[Tensor, "batch beam source size"]:
+        # Weights on padding are 0, as are those beyond the ends: padding changes nothing.
+        around = functional.pad(seen, (self.window // 2, self.window // 2)).unfold(2, self.window, 1)
+        return self.feature_projection(self.filters(around))

@@ -1,0 +1,36 @@
+"""Additive attention that knows where it has looked before."""
+
+from abc import abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2seq.layers.attention.additive import AdditiveScore
+from seq2seq.layers.attention.attention import AttentionState, Memory, nothing_seen, read
+from seq2seq.masking import masked_softmax
+from seq2seq.shapes import BeamFeatures, BeamWeights, Context
+
+
+class LookingBackAttention(AdditiveScore):
+    """score = v . tanh(W query + b + U value + features of the earlier weights).
+
+    The state is the sum of all earlier weights, or if not `cumulative` the last ones.
+    """
+
+    def __init__(self, *, query_size: int, memory_size: int, size: int, cumulative: bool) -> None:
+        super().__init__(query_size=query_size, memory_size=memory_size, size=size)
+        self.cumulative = cumulative
+
+    @abstractmethod
+    def features(self, seen: BeamWeights) -> Float[Tensor, "batch beam source size"]:
+        """What the earlier weights tell of every position."""
+
+    def start(self, memory: Memory) -> AttentionState:
+        return (nothing_seen(memory),)
+
+    def step(
+        self, query: BeamFeatures, memory: Memory, state: AttentionState
+    ) -> tuple[Context, BeamWeights, AttentionState]:
+        (seen,) = state
+        weights = masked_softmax(self.score(query, memory, self.features(seen)), memory.mask)
+        return read(weights, memory), weights, (seen + weights if self.cumulative else weights,)

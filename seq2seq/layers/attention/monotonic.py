@@ -1,0 +1,91 @@
+"""Attention that only moves forward."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seq2seq.errors import UserError
+from seq2seq.layers.attention.attention import AttentionState, Memory, nothing_seen, read
+from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveScore
+from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context, Query
+
+Chances = Float[Tensor, "batch target source"]
+
+
+class MonotonicAttention(NormalizedAdditiveScore):
+    """The expected alignment of a reader that walks along the source and stops once a step (Raffel et al. 2017).
+
+    It stops at token j with probability p_j = sigmoid(score_j + r), where the score is normalised additive, and starts
+    from where it stopped a step before:  weight_j = p_j sum_{k <= j} before_k prod_{k <= l < j} (1 - p_l).  Whoever
+    comes to the last token stops there, so weights sum to 1. Searches use the expectation too.
+
+    The score's scale g starts at `gain`, r at `offset`: the lower, the further a reader walks. `noise` is the standard
+    deviation of what is added to scores in training, which makes p near 0 or 1 worthwhile. Raises UserError at noise
+    below 0.
+    """
+
+    def __init__(
+        self,
+        *,
+        query_size: int,
+        memory_size: int,
+        size: int = 128,
+        gain: float = 3.0,
+        offset: float = -1.0,
+        noise: float = 0.0,
+    ) -> None:
+        super().__init__(query_size=query_size, memory_size=memory_size, size=size, gain=gain)
+        if noise < 0:
+            raise UserError(f"model.attention.noise must be at least 0, but is {noise}.")
+        self.offset = nn.Parameter(torch.tensor(float(offset)))
+        self.noise = noise
+
+    def start(self, memory: Memory) -> AttentionState:
+        """All at the first token."""
+        nothing = nothing_seen(memory)
+        return (torch.cat([torch.ones_like(nothing[:, :1]), nothing[:, 1:]], 1),)
+
+    def chances(self, query: Query, memory: Memory) -> tuple[Chances, Chances]:
+        """The probabilities to stop at each token and to walk on."""
+        energies = self.score(query, memory)
+        energies = energies.to(torch.promote_types(energies.dtype, torch.float32)) + self.offset
+        if self.training and self.noise > 0:
+            energies = energies + self.noise * torch.randn_like(energies)
+        # Both by sigmoid: where p is near 1, 1 - p would round to 0 and have no gradient.
+        following = functional.pad(memory.mask, (-1, 1))
+        walking = energies.neg().sigmoid() * following.unsqueeze(1)
+        return energies.sigmoid().where(following.unsqueeze(1), 1.0), walking
+
+    def step(
+        self, query: BeamFeatures, memory: Memory, state: AttentionState
+    ) -> tuple[Context, BeamWeights, AttentionState]:
+        (before,) = state
+        stopping, walking = self.chances(query, memory)
+        weights = stopping * _arriving(before, walking)
+        return read(weights, memory), weights, (weights,)
+
+    def unroll(self, query: Query, memory: Memory, state: AttentionState) -> tuple[Context, AttentionWeights]:
+        """The chances of all steps at once, then the walk step by step."""
+        (before,), steps = state, []
+        before = before.unsqueeze(1)
+        for stopping, walking in zip(*(chances.split(1, 1) for chances in self.chances(query, memory)), strict=True):
+            before = stopping * _arriving(before, walking)
+            steps.append(before)
+        weights = torch.cat(steps, 1)
+        return read(weights, memory), weights
+
+
+def _arriving(before: BeamWeights, walking: BeamWeights) -> BeamWeights:
+    """arriving_j = before_j + walking_{j-1} arriving_{j-1}, for all j in log2(source) rounds.
+
+    Before the round of span n, `arriving` counts the starts from the last n tokens, and `walking` is the chance to
+    pass the n tokens before. All factors are at most 1: nothing overflows, and what vanishes is 0.
+    """
+    arriving, walking, span = before, functional.pad(walking, (1, -1)), 1
+    while span < before.shape[-1]:
+        shift = (span, -span)
+        arriving = arriving + walking * functional.pad(arriving, shift)
+        walking = walking * functional.pad(walking, shift)
+        span *= 2
+    return arriving

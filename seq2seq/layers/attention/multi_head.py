@@ -1,0 +1,57 @@
+"""Several attentions side by side."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2seq.errors import UserError
+from seq2seq.layers.attention.attention import Memory, StatelessAttention
+from seq2seq.layers.initialization import linear
+from seq2seq.masking import masked_softmax
+from seq2seq.shapes import AttentionWeights, Context, Keys, Query, SourceMask, Values
+
+
+class MultiHeadAttention(StatelessAttention):
+    """context = O [head_1; ...; head_n], head_i = softmax(W_i query . U_i values / sqrt(size)) V_i values.
+
+    Vaswani et al. 2017. Every head has its part of projections as wide as the memory. The weights are the mean over
+    the heads; `head_weights` tells them apart. Raises UserError if the heads cannot share the memory's width.
+    """
+
+    def __init__(self, *, query_size: int, memory_size: int, heads: int = 4) -> None:
+        super().__init__()
+        if heads < 1:
+            raise UserError(f"model.attention.heads must be at least 1, but is {heads}.")
+        if memory_size % heads:
+            raise UserError(
+                f"model.attention.heads must divide the size of the encoder's output, but it is {heads} and the size "
+                f"{memory_size}: change heads or model.encoder.hidden_size."
+            )
+        self.heads = heads
+        self.scale = (memory_size // heads) ** -0.5
+        self.query_projection = linear(query_size, memory_size, bias=False)
+        self.key_projection = linear(memory_size, memory_size, bias=False)
+        self.value_projection = linear(memory_size, memory_size, bias=False)
+        self.output_projection = linear(memory_size, memory_size, bias=False)
+
+    def keys(self, values: Values) -> Keys:
+        return self.key_projection(values)
+
+    def remember(self, values: Values, mask: SourceMask) -> Memory:
+        """Projected values beside their keys."""
+        return Memory(self.value_projection(values), self.keys(values), mask)
+
+    def head_weights(self, query: Query, memory: Memory) -> Float[Tensor, "batch heads target source"]:
+        """The weights of every head."""
+        queries = self._parts(self.query_projection(query) * self.scale)
+        scores = queries @ self._parts(memory.keys).transpose(2, 3)
+        weights = masked_softmax(scores.flatten(1, 2), memory.mask)
+        return weights.unflatten(1, scores.shape[1:3])
+
+    def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:
+        weights = self.head_weights(query, memory)
+        contexts = weights.to(memory.values.dtype) @ self._parts(memory.values)
+        return self.output_projection(contexts.transpose(1, 2).flatten(2)), weights.mean(1)
+
+    def _parts(self, vectors: Float[Tensor, "batch time size"]) -> Float[Tensor, "batch heads time part"]:
+        """Every head's part of vectors."""
+        return vectors.unflatten(2, (self.heads, -1)).transpose(1, 2)

@@ -1,0 +1,35 @@
+"""Activations by name."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seq2seq.errors import UserError
+
+Activation = Callable[[Tensor], Tensor]
+
+
+def _identity(sums: Tensor) -> Tensor:
+    return sums
+
+
+_GATE: dict[str, Activation] = {"sigmoid": torch.sigmoid, "hard_sigmoid": functional.hardsigmoid}
+_CELL: dict[str, Activation] = {"tanh": torch.tanh, "relu": torch.relu, "identity": _identity}
+
+
+def gate_function(name: str) -> Activation:
+    """sigmoid, or hard_sigmoid = clip(x / 6 + 1/2, 0, 1): what opens and closes a gate."""
+    return _named("gate_activation", name, _GATE)
+
+
+def cell_function(name: str) -> Activation:
+    """tanh, relu or identity: what new content, and the cell before the output gate, go through."""
+    return _named("activation", name, _CELL)
+
+
+def _named(option: str, name: str, known: dict[str, Activation]) -> Activation:
+    if name not in known:
+        raise UserError(f"model.cell.{option} must be one of {', '.join(known)}, but is {name!r}.")
+    return known[name]

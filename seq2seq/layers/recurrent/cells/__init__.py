@@ -1,0 +1,1 @@
+"""The LSTM's family, one kind per file."""

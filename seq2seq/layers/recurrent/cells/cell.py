@@ -1,0 +1,115 @@
+"""What every cell offers: one projected input and a state to the next state, and its gates."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, cast
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from seq2seq.errors import UserError
+from seq2seq.layers.recurrent.gates import GateView
+from seq2seq.layers.recurrent.regularization import Regularization
+from seq2seq.layers.recurrent.scan import Step, scan
+from seq2seq.layers.recurrent.state import State, StateLayout
+from seq2seq.shapes import Inputs, Outputs
+
+CellInputs = Float[Tensor, "*batch input"]
+Projected = Float[Tensor, "*batch gates"]
+
+
+class Cell(nn.Module, ABC):
+    """One recurrent layer in one direction.
+
+    `gates` of a step is a named tuple of activations; its field that `memory_gate` names, if any, is the share of the
+    memory that a step keeps. While `fused` is off, `unroll` takes the visible path even where torch has a kernel.
+    """
+
+    memory_gate: ClassVar[str | None] = "forget"
+    fused: bool = True
+
+    def __init__(
+        self, input_size: int, projected_size: int, layout: StateLayout, regularization: Regularization
+    ) -> None:
+        super().__init__()
+        regularization.check(len(layout.sizes))
+        self.input_size = input_size
+        self.projected_size = projected_size
+        self.layout = layout
+        self.regularization = regularization
+
+    @property
+    def hidden_size(self) -> int:
+        return self.layout.sizes[0]
+
+    @property
+    @abstractmethod
+    def gates(self) -> dict[str, GateView]:
+        """Each gate's own part of the parameters."""
+
+    @property
+    @abstractmethod
+    def recurrent_weights(self) -> tuple[str, ...]:
+        """Names of the parameters that weight drop is for."""
+
+    @abstractmethod
+    def project(self, inputs: CellInputs) -> Projected:
+        """The input's part of all gates, for every step at once."""
+
+    @abstractmethod
+    def advance(self, projected: Projected, state: Any) -> tuple[State, Any]:
+        """The cell's equations: the next state, and the gates that made it."""
+
+    def forward(self, projected: Projected, state: State) -> tuple[State, Any]:
+        """One step: the equations, and zoneout."""
+        stepped, gates = self.advance(projected, state)
+        if self.regularization.zoneout:
+            stepped = self.regularization.zone_out(stepped, state, training=self.training)
+        return stepped, gates
+
+    def step(self, inputs: CellInputs, state: State) -> State:
+        """One step from the input itself; the given state stays as it is."""
+        return self(self.project(inputs), state)[0]
+
+    def sequence(self) -> Step:
+        """The step for one pass over a batch: in training with weights dropped that stay so until its end."""
+        dropped = self.dropped_weights()
+        if not dropped:
+            return self
+        return lambda projected, state: functional_call(self, dropped, (projected, state))
+
+    def unroll(self, inputs: Inputs, state: State) -> tuple[Outputs, State]:
+        """Hidden states of all steps and the last state, by the fastest path there is."""
+        outputs, last, _ = scan(self.sequence(), self.project(inputs), state)
+        return outputs, last
+
+    def start(self, like: Tensor) -> State:
+        """The zero state for a batch as long, on the device and of the type of `like`."""
+        return self.layout.zeros(like)
+
+    def dropped_weights(self) -> dict[str, Tensor]:
+        """Recurrent weights with some of them zero, drawn anew; none where weight drop is off."""
+        rate = self.regularization.weight_drop
+        if rate == 0 or not self.training:
+            return {}
+        return {name: functional.dropout(self.get_parameter(name), rate) for name in self.recurrent_weights}
+
+
+class Cells(nn.ModuleList):
+    """Cells one above the other."""
+
+    @classmethod
+    def stack(cls, cell: Callable[[int, int], Cell], input_size: int, hidden_size: int, num_layers: int) -> "Cells":
+        """Each but the bottom one reads the hidden states below."""
+        if num_layers < 1:
+            raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
+        return cls(cell(size, hidden_size) for size in [input_size, *[hidden_size] * (num_layers - 1)])
+
+    def __iter__(self) -> Iterator[Cell]:
+        return cast(Iterator[Cell], super().__iter__())
+
+    @property
+    def bottom(self) -> Cell:
+        return next(iter(self))

@@ -1,0 +1,75 @@
+"""Cells that torch has a fused kernel for."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seq2seq.layers.recurrent.cells.cell import Cell, CellInputs, Projected
+from seq2seq.layers.recurrent.gates import GateView, gate_views
+from seq2seq.layers.recurrent.initialization import Initialization
+from seq2seq.layers.recurrent.regularization import Regularization
+from seq2seq.layers.recurrent.state import State, StateLayout
+from seq2seq.shapes import Inputs, Outputs
+
+
+class KernelCell(Cell):
+    """A cell whose parameters are those of a one-layer `nn.RNNBase`, for its kernel and for visible equations alike."""
+
+    gate_names: ClassVar[tuple[str, ...]]  # in the order of torch's rows
+
+    def __init__(
+        self,
+        kernel: nn.RNNBase,
+        layout: StateLayout,
+        initialization: Initialization,
+        regularization: Regularization,
+        *,
+        standard: bool,
+    ) -> None:
+        hidden_size = kernel.hidden_size
+        super().__init__(kernel.input_size, len(self.gate_names) * hidden_size, layout, regularization)
+        self.kernel = kernel
+        self.standard = standard  # whether the equations are those of torch's kernel
+        nn.init.zeros_(kernel.all_weights[0][3])
+        initialization(self.gates, hidden_size, self.memory_gate)
+
+    @property
+    def gates(self) -> dict[str, GateView]:
+        input, recurrent, bias, _ = self.kernel.all_weights[0]
+        return gate_views(dict.fromkeys(self.gate_names, self.hidden_size), input, recurrent, bias)
+
+    @property
+    def recurrent_weights(self) -> tuple[str, ...]:
+        return ("kernel.weight_hh_l0",)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a step out of training is what torch's kernel computes."""
+        return self.standard and not self.regularization.zoneout
+
+    def project(self, inputs: CellInputs) -> Projected:
+        weight, _, bias, _ = self.kernel.all_weights[0]
+        return functional.linear(inputs, weight, bias)
+
+    def recur(self, hidden: Tensor) -> Projected:
+        """The hidden state's part of all gates."""
+        _, weight, _, bias = self.kernel.all_weights[0]
+        return functional.linear(hidden, weight, bias)
+
+    def unroll(self, inputs: Inputs, state: State) -> tuple[Outputs, State]:
+        if not (self.fused and self.plain):
+            return super().unroll(inputs, state)
+        first = tuple(part.unsqueeze(0).to(inputs.dtype) for part in state)
+        outputs, last = self._run(inputs, first[0] if len(first) == 1 else first)
+        return outputs, type(state)(*(part.squeeze(0) for part in (last if isinstance(last, tuple) else (last,))))
+
+    def _run(self, inputs: Inputs, first: Any) -> tuple[Outputs, Any]:
+        dropped = self.dropped_weights()
+        if not dropped:
+            return self.kernel(inputs, first)
+        weights = [dropped.get(f"kernel.{name}", weight) for name, weight in self.kernel.named_parameters()]
+        run = getattr(torch, self.kernel.mode.lower())  # the function that the module calls with its own weights
+        outputs, *last = run(inputs, first, weights, True, 1, 0.0, self.training, False, True)
+        return outputs, last[0] if len(last) == 1 else tuple(last)

@@ -1,0 +1,34 @@
+"""The LSTM with normalised sums."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
+from seq2seq.layers.recurrent.cells.gated import LSTMVariant
+from seq2seq.layers.recurrent.cells.lstm import LSTMGates
+from seq2seq.layers.recurrent.state import LSTMState
+
+
+class LayerNormLSTMCell(LSTMVariant):
+    """Layer-normalised long short-term memory (Ba et al. 2016).
+
+    The gates' sums are N(W x) + N(U h) + b and h' = o tanh(N(c')), where each N scales its vector to mean 0 and
+    variance 1 and then by gains, and the last one also shifts it.
+    """
+
+    def extend(self) -> None:
+        self.input_norm = nn.LayerNorm(self.projected_size, bias=False)
+        self.recurrent_norm = nn.LayerNorm(self.projected_size, bias=False)
+        self.cell_norm = nn.LayerNorm(self.hidden_size)
+
+    def project(self, inputs: CellInputs) -> Projected:
+        return self.input_norm(functional.linear(inputs, self.input_weight)) + self.bias
+
+    def recur(self, hidden: Tensor) -> Projected:
+        return self.recurrent_norm(super().recur(hidden))
+
+    def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+        i, f, g, o = self.sums(projected, state)
+        gates = LSTMGates(self.open(i), self.open(f), self.squash(g), self.open(o))
+        cell = gates.forget * state.cell + gates.input * gates.candidate
+        return LSTMState(gates.output * self.squash(self.cell_norm(cell)), cell), gates

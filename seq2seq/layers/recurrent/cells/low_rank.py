@@ -1,0 +1,62 @@
+"""The LSTM with factorised matrices."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seq2seq.errors import UserError
+from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
+from seq2seq.layers.recurrent.cells.gated import GatedCell
+from seq2seq.layers.recurrent.cells.lstm import LSTMGates
+from seq2seq.layers.recurrent.initialization import Initialization
+from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+from seq2seq.layers.recurrent.state import LSTMState, StateLayout
+
+
+class LowRankLSTMCell(GatedCell):
+    """Long short-term memory whose input and recurrent matrices are products of two of lower rank (Lu et al. 2016).
+
+    W = A B, U = C D, where all gates share B and D; else as the LSTM. First values are the closest of that rank to
+    those of full matrices. Raises UserError if the rank is below 1 or above full.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        rank: int = 64,
+        gate_activation: str = "sigmoid",
+        activation: str = "tanh",
+        initialization: Initialization | None = None,
+        regularization: Regularization = PLAIN,
+    ) -> None:
+        full = min(input_size, hidden_size)
+        if not 1 <= rank <= full:
+            raise UserError(
+                f"model.cell.rank must be between 1 and {full}, full rank of a cell of {hidden_size} units that reads "
+                f"{input_size}, but is {rank}: use a lower rank, or model/cell=lstm."
+            )
+        super().__init__(
+            input_size,
+            StateLayout(LSTMState, (hidden_size, hidden_size)),
+            dict.fromkeys(LSTMGates._fields, hidden_size),
+            gate_activation=gate_activation,
+            activation=activation,
+            initialization=initialization,
+            regularization=regularization,
+        )
+        self.input_weight, self.input_factor = _factors(self.input_weight, rank)
+        self.recurrent_weight, self.recurrent_factor = _factors(self.recurrent_weight, rank)
+
+    def project(self, inputs: CellInputs) -> Projected:
+        return super().project(functional.linear(inputs, self.input_factor))
+
+    def recur(self, hidden: Tensor) -> Projected:
+        return super().recur(functional.linear(hidden, self.recurrent_factor))
+
+
+def _factors(weight: nn.Parameter, rank: int) -> tuple[nn.Parameter, nn.Parameter]:
+    left, values, right = torch.linalg.svd(weight.detach(), full_matrices=False)
+    roots = values[:rank].sqrt()
+    return nn.Parameter(left[:, :rank] * roots), nn.Parameter(roots.unsqueeze(1) * right[:rank])

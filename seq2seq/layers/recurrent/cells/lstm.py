@@ -1,0 +1,53 @@
+"""Long short-term memory."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from seq2seq.layers.recurrent.activations import cell_function, gate_function
+from seq2seq.layers.recurrent.cells.cell import Projected
+from seq2seq.layers.recurrent.cells.kernel import KernelCell
+from seq2seq.layers.recurrent.initialization import OPEN_FORGET_GATE, Initialization
+from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+from seq2seq.layers.recurrent.state import LSTMState, StateLayout
+
+
+class LSTMGates(NamedTuple):
+    """Activations of one step, each as wide as the cell."""
+
+    input: Tensor
+    forget: Tensor
+    candidate: Tensor
+    output: Tensor
+
+
+class LSTMCell(KernelCell):
+    """Long short-term memory with a forget gate (Gers et al. 2000).
+
+    c' = f c + i g,  h' = o tanh(c'), where i, f, o = sigmoid and g = tanh of W x + U h + b.
+    """
+
+    gate_names = LSTMGates._fields
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        gate_activation: str = "sigmoid",
+        activation: str = "tanh",
+        initialization: Initialization = OPEN_FORGET_GATE,
+        regularization: Regularization = PLAIN,
+    ) -> None:
+        layout = StateLayout(LSTMState, (hidden_size, hidden_size))
+        kernel, standard = nn.LSTM(input_size, hidden_size, batch_first=True), ("sigmoid", "tanh")
+        super().__init__(
+            kernel, layout, initialization, regularization, standard=(gate_activation, activation) == standard
+        )
+        self.open, self.squash = gate_function(gate_activation), cell_function(activation)
+
+    def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+        i, f, g, o = (projected + self.recur(state.hidden)).chunk(4, -1)
+        gates = LSTMGates(self.open(i), self.open(f), self.squash(g), self.open(o))
+        cell = gates.forget * state.cell + gates.input * gates.candidate
+        return LSTMState(gates.output * self.squash(cell), cell), gates

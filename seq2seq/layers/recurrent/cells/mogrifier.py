@@ -1,0 +1,62 @@
+"""The LSTM whose input and state first gate each other."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seq2seq.errors import UserError
+from seq2seq.layers.initialization import linear
+from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
+from seq2seq.layers.recurrent.cells.gated import GatedCell
+from seq2seq.layers.recurrent.cells.lstm import LSTMGates
+from seq2seq.layers.recurrent.initialization import Initialization
+from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+from seq2seq.layers.recurrent.state import LSTMState, StateLayout
+
+
+class MogrifierLSTMCell(GatedCell):
+    """Mogrifier LSTM (Melis et al. 2020): for some rounds input and hidden state scale each other in turn.
+
+    x <- 2 sigmoid(Q h) x in the odd rounds, h <- 2 sigmoid(R x) h in the even ones, then a step of the LSTM. The input
+    depends on the state, so nothing of it can be projected beforehand. No rounds are the LSTM. Raises UserError below
+    zero.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        rounds: int = 5,
+        gate_activation: str = "sigmoid",
+        activation: str = "tanh",
+        initialization: Initialization | None = None,
+        regularization: Regularization = PLAIN,
+    ) -> None:
+        if rounds < 0:
+            raise UserError(f"model.cell.rounds must be at least 0, but is {rounds}.")
+        super().__init__(
+            input_size,
+            StateLayout(LSTMState, (hidden_size, hidden_size)),
+            dict.fromkeys(LSTMGates._fields, hidden_size),
+            gate_activation=gate_activation,
+            activation=activation,
+            initialization=initialization,
+            regularization=regularization,
+        )
+        self.projected_size = input_size
+        self.mutual = nn.ModuleList(
+            linear(input_size, hidden_size, bias=False) if number % 2 else linear(hidden_size, input_size, bias=False)
+            for number in range(rounds)
+        )
+
+    def project(self, inputs: CellInputs) -> Float[Tensor, "*batch input"]:
+        return inputs
+
+    def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+        inputs, hidden = projected, state.hidden
+        for number, scale in enumerate(self.mutual):
+            if number % 2:
+                hidden = 2 * scale(inputs).sigmoid() * hidden
+            else:
+                inputs = 2 * scale(hidden).sigmoid() * inputs
+        return super().advance(super().project(inputs), LSTMState(hidden, state.cell))

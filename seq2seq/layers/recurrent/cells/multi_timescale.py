@@ -1,0 +1,55 @@
+"""The LSTM with memories of several speeds."""
+
+from torch import Tensor
+
+from seq2seq.errors import UserError
+from seq2seq.layers.recurrent.cells.cell import Projected
+from seq2seq.layers.recurrent.cells.gated import GatedCell
+from seq2seq.layers.recurrent.cells.lstm import LSTMGates
+from seq2seq.layers.recurrent.initialization import Initialization
+from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+from seq2seq.layers.recurrent.state import LSTMState, StateLayout
+
+
+class MultiTimescaleLSTMCell(GatedCell):
+    """Several memories, each with forget and input gates of its own, that share candidate and output gate.
+
+    c_k' = f_k c_k + i_k g,  h' = o tanh(sum of c_k'); the memories lie side by side. With `Chrono` each starts with
+    its own share of the time constants (Tallec & Ollivier 2018). One timescale is the LSTM. Raises UserError below one.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        timescales: int = 3,
+        gate_activation: str = "sigmoid",
+        activation: str = "tanh",
+        initialization: Initialization | None = None,
+        regularization: Regularization = PLAIN,
+    ) -> None:
+        if timescales < 1:
+            raise UserError(f"model.cell.timescales must be at least 1, but is {timescales}.")
+        cells = timescales * hidden_size
+        super().__init__(
+            input_size,
+            StateLayout(LSTMState, (hidden_size, cells)),
+            {"input": cells, "forget": cells, "candidate": hidden_size, "output": hidden_size},
+            gate_activation=gate_activation,
+            activation=activation,
+            initialization=initialization,
+            regularization=regularization,
+            timescales=timescales,
+        )
+        self.timescales = timescales
+
+    def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+        i, f, g, o = self.sums(projected, state)
+        gates = LSTMGates(self.open(i), self.open(f), self.squash(g), self.open(o))
+        news = self._by_timescale(gates.input) * gates.candidate.unsqueeze(-2)
+        cells = self._by_timescale(gates.forget * state.cell) + news
+        return LSTMState(gates.output * self.squash(cells.sum(-2)), cells.flatten(-2)), gates
+
+    def _by_timescale(self, values: Tensor) -> Tensor:
+        return values.unflatten(-1, (self.timescales, self.hidden_size))

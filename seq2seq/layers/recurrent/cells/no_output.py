@@ -1,0 +1,32 @@
+"""The LSTM without an output gate."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from seq2seq.layers.recurrent.cells.cell import Projected
+from seq2seq.layers.recurrent.cells.gated import LSTMVariant
+from seq2seq.layers.recurrent.state import LSTMState
+
+
+class NoOutputGates(NamedTuple):
+    """Activations of one step, each as wide as the cell."""
+
+    input: Tensor
+    forget: Tensor
+    candidate: Tensor
+
+
+class NoOutputLSTMCell(LSTMVariant):
+    """Long short-term memory that always shows its cell (Greff et al. 2017, "NOG").
+
+    c' = f c + i g,  h' = tanh(c').
+    """
+
+    gate_names = NoOutputGates._fields
+
+    def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, NoOutputGates]:
+        i, f, g = self.sums(projected, state)
+        gates = NoOutputGates(self.open(i), self.open(f), self.squash(g))
+        cell = gates.forget * state.cell + gates.input * gates.candidate
+        return LSTMState(self.squash(cell), cell), gates

@@ -1,0 +1,28 @@
+"""The LSTM whose gates see its cell."""
+
+import torch
+from torch import nn
+
+from seq2seq.layers.recurrent.cells.cell import Projected
+from seq2seq.layers.recurrent.cells.gated import LSTMVariant
+from seq2seq.layers.recurrent.cells.lstm import LSTMGates
+from seq2seq.layers.recurrent.state import LSTMState
+
+
+class PeepholeLSTMCell(LSTMVariant):
+    """Long short-term memory with peepholes (Gers & Schmidhuber 2000; Graves 2013), which start at zero.
+
+    i and f also see p c, o sees p c', by a weight p for each unit and gate; else as the LSTM.
+    """
+
+    def extend(self) -> None:
+        self.peepholes = nn.Parameter(torch.zeros(3, self.hidden_size))  # of the input, forget and output gate
+
+    def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+        i, f, g, o = self.sums(projected, state)
+        to_input, to_forget, to_output = self.peepholes
+        input, forget = self.open(i + to_input * state.cell), self.open(f + to_forget * state.cell)
+        candidate = self.squash(g)
+        cell = forget * state.cell + input * candidate
+        output = self.open(o + to_output * cell)
+        return LSTMState(output * self.squash(cell), cell), LSTMGates(input, forget, candidate, output)

@@ -1,0 +1,49 @@
+"""The LSTM whose memory is wider than what it hands on."""
+
+from seq2seq.errors import UserError
+from seq2seq.layers.initialization import linear
+from seq2seq.layers.recurrent.cells.cell import Projected
+from seq2seq.layers.recurrent.cells.gated import GatedCell
+from seq2seq.layers.recurrent.cells.lstm import LSTMGates
+from seq2seq.layers.recurrent.initialization import Initialization
+from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+from seq2seq.layers.recurrent.state import LSTMState, StateLayout
+
+
+class ProjectedLSTMCell(GatedCell):
+    """Long short-term memory with a recurrent projection (Sak et al. 2014).
+
+    h' = P (o tanh(c')), with `expansion` cells for each hidden unit; else as the LSTM. Raises UserError if that makes
+    none.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        expansion: float = 2.0,
+        gate_activation: str = "sigmoid",
+        activation: str = "tanh",
+        initialization: Initialization | None = None,
+        regularization: Regularization = PLAIN,
+    ) -> None:
+        cell_size = round(expansion * hidden_size)
+        if cell_size < 1:
+            raise UserError(
+                f"model.cell.expansion must make at least one cell of {hidden_size} hidden units, but is {expansion}."
+            )
+        super().__init__(
+            input_size,
+            StateLayout(LSTMState, (hidden_size, cell_size)),
+            dict.fromkeys(LSTMGates._fields, cell_size),
+            gate_activation=gate_activation,
+            activation=activation,
+            initialization=initialization,
+            regularization=regularization,
+        )
+        self.projection = linear(cell_size, hidden_size, bias=False)
+
+    def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
+        wide, gates = super().advance(projected, state)
+        return LSTMState(self.projection(wide.hidden), wide.cell), gates

@@ -1,0 +1,77 @@
+"""What a layer of a stack hands upwards: its outputs, and what it read."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import nn
+
+from seq2seq.errors import UserError
+from seq2seq.layers.highway import HighwayGate
+from seq2seq.shapes import Inputs, Outputs, Sequence
+
+
+class Connection(nn.Module, ABC):
+    """Joins the outputs of one layer with its inputs to `size` values a step."""
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        super().__init__()
+        self.size = output_size
+
+    @abstractmethod
+    def forward(self, inputs: Inputs, outputs: Outputs) -> Sequence: ...
+
+
+class PlainConnection(Connection):
+    """The outputs alone."""
+
+    def forward(self, inputs: Inputs, outputs: Outputs) -> Sequence:
+        return outputs
+
+
+class ResidualConnection(Connection):
+    """outputs + inputs where sizes agree, else the outputs alone (He et al. 2016)."""
+
+    def forward(self, inputs: Inputs, outputs: Outputs) -> Sequence:
+        return outputs + inputs if inputs.shape[-1] == outputs.shape[-1] else outputs
+
+
+class HighwayConnection(Connection):
+    """A highway gate between outputs and inputs, which are projected where sizes differ (Zhang et al. 2016)."""
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        super().__init__(input_size, output_size)
+        self.gate = HighwayGate(input_size, output_size)
+
+    def forward(self, inputs: Inputs, outputs: Outputs) -> Sequence:
+        return self.gate(inputs, outputs)
+
+
+class DenseConnection(Connection):
+    """[inputs; outputs], so that each layer reads the stack's input and all outputs below (Huang et al. 2017)."""
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        super().__init__(input_size, output_size)
+        self.size = input_size + output_size
+
+    def forward(self, inputs: Inputs, outputs: Outputs) -> Sequence:
+        return torch.cat([inputs, outputs], -1)
+
+
+_CONNECTIONS: dict[str, type[Connection]] = {
+    "none": PlainConnection,
+    "residual": ResidualConnection,
+    "highway": HighwayConnection,
+    "dense": DenseConnection,
+}
+
+
+def connect(name: str, input_size: int, output_size: int, *, top: bool) -> Connection:
+    """A connection by name. Raises UserError at another name.
+
+    A dense stack hands out the outputs of its top layer alone, which has read all others: they are as many as those of
+    any other stack.
+    """
+    if name not in _CONNECTIONS:
+        raise UserError(f"model.encoder.connection must be one of {', '.join(_CONNECTIONS)}, but is {name!r}.")
+    kind = PlainConnection if top and name == "dense" else _CONNECTIONS[name]
+    return kind(input_size, output_size)

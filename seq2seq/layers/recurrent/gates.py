@@ -1,0 +1,50 @@
+"""A gate's own part of a cell's parameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class GateView:
+    """Rows of a cell's parameters that make one gate. Writing into what it shows writes into the parameters."""
+
+    rows: slice
+    input_parameter: nn.Parameter
+    recurrent_parameter: nn.Parameter
+    bias_parameter: nn.Parameter
+
+    @property
+    def input(self) -> Tensor:
+        """The gate's weights of the input."""
+        return self.input_parameter.data[self.rows]
+
+    @property
+    def recurrent(self) -> Tensor:
+        """The gate's weights of the hidden state."""
+        return self.recurrent_parameter.data[self.rows]
+
+    @property
+    def bias(self) -> Tensor:
+        return self.bias_parameter.data[self.rows]
+
+    def gradient_norm(self) -> Tensor:
+        """Euclidean norm over the gate's weights and bias; 0 before the first backward pass."""
+        parameters = (self.input_parameter, self.recurrent_parameter, self.bias_parameter)
+        gradients = [p.grad[self.rows] for p in parameters if p.grad is not None]
+        if not gradients:
+            return self.bias_parameter.new_zeros(())
+        return torch.stack([gradient.norm() for gradient in gradients]).norm()
+
+
+def gate_views(
+    sizes: Mapping[str, int], input: nn.Parameter, recurrent: nn.Parameter, bias: nn.Parameter
+) -> dict[str, GateView]:
+    """By name, when gates lie below each other in the order of `sizes`."""
+    views, start = {}, 0
+    for name, size in sizes.items():
+        views[name] = GateView(slice(start, start + size), input, recurrent, bias)
+        start += size
+    return views

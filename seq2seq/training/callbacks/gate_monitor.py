@@ -1,0 +1,113 @@
+"""How the gates of every layer fare while it learns."""
+
+import logging
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.errors import UserError
+from seq2seq.interpretation.gates import saturation, time_constants
+from seq2seq.interpretation.trace import CellTrace, Trace, named_cells, trace
+from seq2seq.symbols import BOS
+from seq2seq.training.module import Seq2SeqModule
+
+logger = logging.getLogger(__name__)
+
+
+class GateMonitor(lightning.Callback):
+    """Per layer and gate: mean, share saturated, gradient norm; time constants of the memory; a warning if one fails.
+
+    At every validation, on the first `sentences` dev pairs, whose targets are forced. A gate is saturated below `low`
+    and above `high`; over a share of `threshold` it is warned of, once until it is below again. Time constants are in
+    steps. Gradient norms are those before clipping, at every step that is logged. Raises UserError outside its ranges.
+    """
+
+    def __init__(self, *, sentences: int = 16, low: float = 0.1, high: float = 0.9, threshold: float = 0.95) -> None:
+        if sentences < 1:
+            raise UserError(f"callbacks.gate_monitor.sentences must be at least 1, but is {sentences}.")
+        if not 0 <= low < high <= 1:
+            raise UserError(
+                f"callbacks.gate_monitor needs 0 <= low < high <= 1, but low is {low} and high {high}: "
+                "change one of them."
+            )
+        if not 0 < threshold <= 1:
+            raise UserError(
+                f"callbacks.gate_monitor.threshold must be above 0 and at most 1, but is {threshold}: give a share."
+            )
+        self.sentences, self.low, self.high, self.threshold = sentences, low, high, threshold
+        self._warned: set[str] = set()
+
+    def on_before_optimizer_step(self, trainer: lightning.Trainer, pl_module: Any, optimizer: Any) -> None:
+        off = trainer.global_step % trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if off or not trainer.is_global_zero:
+            return
+        norms = {
+            f"gates/{name}/{gate}/gradient_norm": view.gradient_norm()
+            for name, cell in named_cells(pl_module.model).items()
+            for gate, view in cell.gates.items()
+        }
+        for board in trainer.loggers:
+            board.log_metrics({name: float(norm) for name, norm in norms.items()}, trainer.global_step)
+
+    def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        examples = [example for example in pl_module.dev_examples if example.source.strip()][: self.sentences]
+        if not trainer.is_global_zero or not examples:
+            return
+        traced = self._trace(pl_module, [example.source for example in examples], [e.targets[0] for e in examples])
+        scalars: dict[str, float] = {}
+        for cell in traced.cells.values():
+            if self._is_finite(cell, trainer.global_step):
+                scalars |= self._scalars(cell, trainer.global_step)
+                self._draw(cell, trainer)
+        for board in trainer.loggers:
+            board.log_metrics(scalars, trainer.global_step)
+
+    def _trace(self, module: Seq2SeqModule, sources: list[str], targets: list[str]) -> Trace:
+        tokenizers, every = module.translator.tokenizers, torch.arange(len(sources))
+        source, lengths = TokenSequences.of(tokenizers.source.encode(sources)).rows(every, end=True)
+        target, _ = TokenSequences.of(tokenizers.target.encode(targets)).rows(every, end=True)
+        target = torch.cat([torch.full_like(target[:, :1], BOS), target], 1)
+        return trace(module.model, *(tensor.to(module.device) for tensor in (source, lengths, target)))
+
+    def _scalars(self, cell: CellTrace, step: int) -> dict[str, float]:
+        scalars = {}
+        for name, shares in saturation(cell, low=self.low, high=self.high).items():
+            saturated = shares.low + shares.high
+            scalars[f"gates/{cell.name}/{name}/mean"] = float(cell.gates[name][cell.mask].mean())
+            scalars[f"gates/{cell.name}/{name}/saturated"] = saturated
+            self._watch(f"the {name} gate of {cell.name}", saturated, step)
+        if (times := time_constants(cell)) is not None:
+            scalars[f"gates/{cell.name}/time_constant"] = float(times.median())
+        return scalars
+
+    def _draw(self, cell: CellTrace, trainer: lightning.Trainer) -> None:
+        for board in (one.experiment for one in trainer.loggers if isinstance(one, TensorBoardLogger)):
+            for name, values in cell.gates.items():
+                board.add_histogram(f"gates/{cell.name}/{name}", values[cell.mask], trainer.global_step)
+            if (times := time_constants(cell)) is not None:
+                finite = times[times.isfinite()]
+                board.add_histogram(f"gates/{cell.name}/time_constants", finite, trainer.global_step)
+
+    def _watch(self, gate: str, share: float, step: int) -> None:
+        if share <= self.threshold:
+            self._warned.discard(gate)
+        elif gate not in self._warned:
+            self._warned.add(gate)
+            logger.warning(
+                "step %d: %.0f %% of %s is below %g or above %g, where it hardly learns: lower optimizer.lr, or raise "
+                "callbacks.gate_monitor.threshold if it should be so",
+                *(step, 100 * share, gate, self.low, self.high),
+            )
+
+    def _is_finite(self, cell: CellTrace, step: int) -> bool:
+        finite = all(bool(values.isfinite().all()) for values in (*cell.gates.values(), cell.memory, cell.hidden))
+        if not finite and cell.name not in self._warned:
+            self._warned.add(cell.name)
+            logger.warning(
+                "step %d: activations of %s are not finite: lower optimizer.lr or trainer.gradient_clip_val",
+                *(step, cell.name),
+            )
+        return finite

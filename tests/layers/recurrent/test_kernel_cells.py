@@ -1,0 +1,49 @@
+"""Cells that torch has a kernel for equal torch's modules."""
+
+import pytest
+import torch
+from torch import nn
+
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.regularization import Regularization
+from seq2seq.layers.recurrent.scan import scan
+
+INPUT_SIZE, HIDDEN_SIZE, BATCH, TIME = 3, 5, 4, 6
+
+
+def test_visible_equations_equal_torch_with_copied_weights(kernel_kind, rough, random_state, gradients):
+    cell = rough(kernel_kind(INPUT_SIZE, HIDDEN_SIZE))
+    sequence, first = torch.randn(BATCH, TIME, INPUT_SIZE, requires_grad=True), random_state(cell, BATCH)
+    options = {"nonlinearity": cell.kernel.nonlinearity} if isinstance(cell.kernel, nn.RNN) else {}
+    reference = type(cell.kernel)(INPUT_SIZE, HIDDEN_SIZE, batch_first=True, **options)
+    reference.load_state_dict(cell.kernel.state_dict())
+    outputs, last, _ = scan(cell, cell.project(sequence), first)
+    given = tuple(part.unsqueeze(0) for part in first)
+    expected, expected_last = reference(sequence, given if len(given) == 2 else given[0])
+    torch.testing.assert_close(outputs, expected)
+    expected_last = expected_last if isinstance(expected_last, tuple) else (expected_last,)
+    torch.testing.assert_close(list(last), [part[0] for part in expected_last])
+    ours = gradients(outputs, [sequence, *first, *cell.parameters()])
+    theirs = gradients(expected, [sequence, *first, *reference.parameters()])
+    torch.testing.assert_close(ours, theirs)
+
+
+def runs_the_kernel(cell) -> bool:
+    """Whether unroll calls torch's module."""
+    called = []
+    cell.kernel.register_forward_hook(lambda *_: called.append(1))
+    cell.unroll(torch.randn(2, 3, INPUT_SIZE), cell.start(torch.zeros(2, 1)))
+    return bool(called)
+
+
+def test_the_kernel_runs_where_its_equations_are_asked_for(kernel_kind):
+    assert runs_the_kernel(kernel_kind(INPUT_SIZE, HIDDEN_SIZE))
+    assert not runs_the_kernel(kernel_kind(INPUT_SIZE, HIDDEN_SIZE, regularization=Regularization(zoneout_hidden=0.1)))
+    visible = kernel_kind(INPUT_SIZE, HIDDEN_SIZE)
+    visible.fused = False
+    assert not runs_the_kernel(visible)
+
+
+@pytest.mark.parametrize("options", [{"gate_activation": "hard_sigmoid"}, {"activation": "relu"}])
+def test_other_activations_do_without_the_kernel(options):
+    assert not runs_the_kernel(LSTMCell(INPUT_SIZE, HIDDEN_SIZE, **options))

@@ -1,0 +1,103 @@
+from functools import partial
+from itertools import product
+
+import pytest
+import torch
+
+from seq2seq.layers.embedding import Embedding, NGramEmbedding
+from seq2seq.layers.front_end import ConvolutionalFrontEnd
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.masking import length_mask
+from seq2seq.models.encoder import Encoder
+
+SENTENCES = [[4, 5, 6, 3], [7, 3], [8, 9, 10, 11, 4, 5, 3], [3], [5, 9, 9, 4, 3]]
+FRONT_ENDS = {
+    "none": None,
+    "convolution": partial(ConvolutionalFrontEnd, widths=[1, 2, 3], channels=2, highway=1),
+    "strided": partial(ConvolutionalFrontEnd, widths=[4, 3], channels=3, stride=3),
+}
+COMBINATIONS = [
+    {"front_end": front_end, "connection": connection, "halvings": halvings, "chunk_size": chunk_size}
+    for front_end, connection, (halvings, chunk_size) in product(
+        FRONT_ENDS, ["none", "residual", "highway", "dense"], [(0, None), (1, 2), (2, None)]
+    )
+]
+
+
+def encoder(*, front_end="none", num_layers=3, **options) -> Encoder:
+    return Encoder(
+        embedding=Embedding(12, 6),
+        hidden_size=4,
+        num_layers=num_layers,
+        cell=LSTMCell,
+        front_end=FRONT_ENDS[front_end],
+        **options,
+    ).double()
+
+
+@pytest.mark.parametrize("options", COMBINATIONS, ids=lambda options: "-".join(map(str, options.values())))
+def test_padding_company_and_order_change_nothing(padded, options):
+    built, order = encoder(**options), [3, 0, 4, 2, 1]
+    source, lengths = padded(SENTENCES)
+    together, shuffled = built(source, lengths), built(*padded([SENTENCES[row] for row in order], extra=4))
+    for row, sentence in enumerate(SENTENCES):
+        alone = built(*padded([sentence]))
+        steps = -(-len(sentence) // built.reduction)
+        place = order.index(row)
+        for found, index in ((alone, 0), (together, row), (shuffled, place)):
+            assert found.lengths[index] == steps
+            torch.testing.assert_close(found.values[index, :steps], alone.values[0])
+            torch.testing.assert_close(found.last[index], alone.last[0])
+
+
+@pytest.mark.parametrize("options", COMBINATIONS, ids=lambda options: "-".join(map(str, options.values())))
+def test_every_token_is_seen_and_no_padding(padded, options):
+    built = encoder(**options)
+    source, lengths = padded(SENTENCES, extra=1)
+    vectors = torch.randn(*source.shape, 6, dtype=torch.double, requires_grad=True)
+    values, steps, last = built.encode(vectors, lengths)
+    mask = length_mask(steps, values.shape[1]).unsqueeze(-1)
+    wanted = length_mask(lengths, source.shape[1])
+    for found in (values * mask, last):
+        (gradient,) = torch.autograd.grad((found * torch.randn_like(found)).sum(), vectors, retain_graph=True)
+        assert torch.equal(gradient.ne(0).any(-1), wanted)
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_forward_encodes_what_it_embeds(padded, front_end):
+    built = encoder(front_end=front_end, ngrams=partial(NGramEmbedding, windows=[(1, 0)]))
+    source, lengths = padded(SENTENCES)
+    vectors = built.embed(source)
+    torch.testing.assert_close(vectors, built.embedding.table(source) + built.ngrams(source))
+    torch.testing.assert_close(tuple(built(source, lengths)), tuple(built.encode(vectors, lengths)))
+
+
+def test_the_front_end_comes_first_and_its_lengths_are_the_stack_s(padded):
+    built = encoder(front_end="strided")
+    source, lengths = padded(SENTENCES)
+    vectors, fewer = built.front_end(built.embed(source), lengths)
+    torch.testing.assert_close(tuple(built(source, lengths)), tuple(built.stack(vectors, fewer)))
+
+
+@pytest.mark.parametrize(
+    ("options", "reduction", "steps"),
+    [
+        ({}, 1, [1, 1, 1, 1, 1, 1]),
+        ({"halvings": 2}, 4, [1, 1, 2, 2, 4, 4]),
+        ({"front_end": "convolution"}, 1, [1, 1, 1, 1, 1, 1, 1]),
+        ({"front_end": "strided", "halvings": 1}, 6, [3, 3, 3, 3, 3, 6, 6]),
+    ],
+    ids=str,
+)
+def test_parts_hold_every_parameter_but_the_embedding_s(options, reduction, steps):
+    built = encoder(**options, connection="highway")
+    assert built.reduction == reduction
+    assert [tokens for _, tokens in built.parts] == steps
+    parts = [id(parameter) for part, _ in built.parts for parameter in part.parameters()]
+    others = {id(parameter) for parameter in built.parameters()} - {id(built.embedding.table.weight)}
+    assert sorted(parts) == sorted(others)
+
+
+def test_every_layer_runs_over_chunks():
+    assert [layer.chunk_size for layer in encoder(chunk_size=2).stack.layers] == [2, 2, 2]
+    assert [layer.chunk_size for layer in encoder().stack.layers] == [None, None, None]
