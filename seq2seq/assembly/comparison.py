@@ -111,9 +111,10 @@ def _names(groups: Sequence[str], only: Sequence[str] | None) -> list[str]:
 
 
 def _shared_overrides() -> list[str]:
-    given = [text for text in HydraConfig.get().overrides.task if text.partition("=")[0] not in _OWN]
-    chosen = any(text.startswith("experiment=") for text in given)
-    return given if chosen else ["experiment=comparison", *given]
+    """The user's, and the experiment that they are on top of."""
+    hydra = HydraConfig.get()
+    given = [text for text in hydra.overrides.task if text.partition("=")[0] not in (*_OWN, "experiment")]
+    return [f"experiment={hydra.runtime.choices['experiment']}", *given]
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:
@@ -132,13 +133,21 @@ def _left(plain: dict[str, Any], runs: int) -> str:
 
 
 def _train(choice: Choice, folder: Path) -> list[dict[str, str]]:
-    """What the run logged. Raises UserError if it failed, with its last line."""
-    if not (folder / "metrics.json").is_file():
-        command = [sys.executable, str(CONF.parent / "scripts" / "train.py"), *choice.command, "logger=csv"]
-        result = subprocess.run([*command, f"run_dir={folder}"], capture_output=True, text=True, check=False)
+    """What the run logged. Raises UserError if it failed, with its last line, or if another run is there."""
+    command = ["scripts/train.py", *choice.command, "logger=csv"]
+    record, asked = folder / "command.txt", " ".join(command) + "\n"
+    if (folder / "metrics.json").is_file():
+        if not record.is_file() or record.read_text(encoding="utf-8") != asked:
+            raise UserError(f"{folder} holds a run of other overrides: choose another folder=, or remove it.")
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise UserError(f"{folder} holds a run that did not end: remove it to train {choice.name} again.")
+    else:
+        run = [sys.executable, str(CONF.parent / command[0]), *command[1:], f"run_dir={folder}"]
+        result = subprocess.run(run, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             last = (result.stderr.strip() or "no message").splitlines()[-1]
             raise UserError(f"{choice.name} could not be trained into {folder}: {last}")
+        record.write_text(asked, encoding="utf-8")
     with (folder / "metrics" / "metrics.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

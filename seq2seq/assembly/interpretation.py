@@ -72,8 +72,9 @@ def read(run: Run, options: Mapping[str, Any]) -> Reading:
 def _check(options: Mapping[str, Any]) -> None:
     check_counts(options, steps=1, units=1, max_source_tokens=1)
     for name in ("run", "text"):
-        if isinstance(options[name], list | dict) or not str(options[name] or "").strip():
-            raise UserError(f"{name} must be one {'run' if name == 'run' else 'line'}, but is {options[name]!r}.")
+        given = options[name]  # 0 is a text, too
+        if isinstance(given, list | dict) or given is None or not str(given).strip():
+            raise UserError(f"{name} must be one {'run' if name == 'run' else 'line'}, but is {given!r}.")
     if options["score"] not in SCORES:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {options['score']!r}.")
 
@@ -95,7 +96,9 @@ def _target(run: Run, text: str, options: Mapping[str, Any]) -> list[int]:
         return [*run.tokenizers.target.encode([str(options["target"])])[0], EOS]
     device = pick_device(str(options["device"]))
     search = instantiate(options["decoding"])
-    (best,) = Translator(run.model, run.tokenizers, search, device=device).hypotheses([text])
+    longest = options["max_source_tokens"]
+    translator = Translator(run.model, run.tokenizers, search, max_source_tokens=longest, device=device)
+    (best,) = translator.hypotheses([text])
     return [*best.ids, *([EOS] if best.finished or not best.ids else [])]
 
 

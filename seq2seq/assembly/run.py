@@ -64,8 +64,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError, KeyError) as error:
         raise UserError(f"{path} is not a checkpoint of seq2seq: it cannot be read ({type(error).__name__}).") from None
-    if not isinstance(checkpoint, dict) or checkpoint.get("format") != FORMAT:
-        raise UserError(f"{path} is not a checkpoint of seq2seq, format {FORMAT}: train one with scripts/train.py.")
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("format"), int):
+        raise UserError(f"{path} is not a checkpoint of seq2seq: train one with scripts/train.py.")
+    if checkpoint["format"] != FORMAT:
+        raise UserError(
+            f"{path} is a checkpoint of format {checkpoint['format']}, but this version reads {FORMAT}: train it "
+            "again, or use the version that wrote it."
+        )
     return checkpoint
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seq2seq.errors import UserError
 from seq2seq.interpretation.trace import CellTrace, TargetScores, Trace
+from seq2seq.layers.attention.statistics import entropies
 from seq2seq.shapes import TimeMask
 
 Units = Float[Tensor, " units"]
@@ -32,12 +33,15 @@ class Unit(NamedTuple):
 
 
 def saturation(cell: CellTrace, *, low: float = 0.1, high: float = 0.9) -> dict[str, Saturation]:
-    """Of every gate, the shares below `low` and above `high`; of the candidate, beyond -high and high.
+    """Of every gate, the shares below `low` and above `high`; of a candidate through tanh, beyond -high and high.
 
-    After Karpathy et al. 2016, who call a gate left- or right-saturated there.
+    After Karpathy et al. 2016, who call a gate left- or right-saturated there. A candidate through relu or identity
+    does not saturate and is left out.
     """
     shares = {}
     for name, values in cell.gates.items():
+        if name == "candidate" and not cell.bounded:
+            continue
         inside = values[cell.mask]
         bottom = -high if name == "candidate" else low
         shares[name] = Saturation(float((inside < bottom).float().mean()), float((inside > high).float().mean()))
@@ -102,7 +106,7 @@ def ranked(cells: Iterable[tuple[CellTrace, Tensor]], count: int) -> list[Unit]:
 
 def attention_entropy(trace: Trace) -> TargetScores:
     """Of the weights at every target step, in nats: 0 looks at one token, ln n at n of them alike; 0 on padding."""
-    return torch.special.entr(trace.weights).sum(-1)
+    return entropies(trace.weights)
 
 
 def coverage(trace: Trace) -> Float[Tensor, "batch source"]:

@@ -36,9 +36,10 @@ def gates_figure(cell: CellTrace, pieces: Sequence[str]) -> Figure:
     figure.suptitle(cell.name)
     panels = figure.subplots(1, len(cell.gates), squeeze=False)[0]
     for axes, (name, values) in zip(panels, cell.gates.items(), strict=True):
-        low, colours = (-1, "RdBu") if name == "candidate" else (0, "viridis")
         rows = values[0, :steps].T.float().cpu().numpy()
-        image = axes.imshow(rows, cmap=colours, vmin=low, vmax=1, aspect="auto", interpolation="nearest")
+        high = max(1.0, float(abs(rows).max()))  # a candidate through relu or identity has no bound
+        low, colours = (-high, "RdBu") if name == "candidate" else (0, "viridis")
+        image = axes.imshow(rows, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
         axes.set_title(name)
         _ticks(axes, pieces)
         axes.set_ylabel("unit")

@@ -65,7 +65,16 @@ class Reading:
 
 
 def report(reading: Reading, *, units: int = 8) -> str:
-    """The page; `units` is how many it shows of those that follow a signal."""
+    """The page; `units` is how many it shows of those that follow a signal.
+
+    Raises UserError if an activation is not finite: there is nothing to show then but that.
+    """
+    for cell in reading.trace.cells.values():
+        if not all(bool(values.isfinite().all()) for values in (*cell.gates.values(), cell.hidden, cell.memory)):
+            raise UserError(
+                f"Activations of {cell.name} are not finite: train the run again with a lower optimizer.lr or "
+                "trainer.gradient_clip_val."
+            )
     folder = files("seq2seq.interpretation") / "page"
     parts = {
         "title": html.escape(f"{reading.text} → {reading.output}"),

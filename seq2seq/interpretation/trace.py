@@ -34,6 +34,7 @@ class CellTrace:
     side: str
     lengths: Lengths
     memory_gate: str | None
+    bounded: bool  # whether the candidate went through tanh
     gates: dict[str, Activations]
     hidden: Activations
     cell: Activations | None
@@ -155,7 +156,8 @@ class _Record:
             state = {name: reverse_within(values, permutation) for name, values in state.items()}
             gate = {name: reverse_within(values, permutation) for name, values in gate.items()}
         side = "target" if self.layer is None else "source"
-        return CellTrace(self.name, side, lengths, self.cell.memory_gate, gate, state["hidden"], state.get("cell"))
+        kind = self.cell.memory_gate, self.cell.bounded
+        return CellTrace(self.name, side, lengths, *kind, gate, state["hidden"], state.get("cell"))
 
 
 def _over_time(steps: Sequence[Any], lengths: Lengths) -> dict[str, Activations]:

@@ -27,7 +27,10 @@ from seq2seq.shapes import (
 
 
 class Feed(nn.Linear):
-    """The context's part of the bottom cell's matrix, whose input is [embedding; context]."""
+    """The context's part of what the bottom cell projects, whose input is [embedding; context].
+
+    It is added to the projection: with layer normalisation behind the norm, and with a mogrifier to the embedding.
+    """
 
     def __init__(self, memory_size: int, projected_size: int) -> None:
         super().__init__(memory_size, projected_size, bias=False)

@@ -6,11 +6,11 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
+from seq2seq.layers.attention.statistics import OfSteps, entropies, of_groups, repetitions, sharpness
 from seq2seq.masking import shortened
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import AttentionWeights, TargetIds
 from seq2seq.symbols import PAD
-from seq2seq.training.attention_statistics import OfSteps, entropies, repetitions, sharpness
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class CrossEntropy:
         for name, value in (("coverage", coverage), ("entropy_floor", entropy_floor)):
             if value < 0:
                 raise UserError(f"objective.{name} must be at least 0, but is {value}.")
+        if entropy_floor == 0 and entropy_weight != 1:
+            raise UserError(
+                f"objective.entropy_weight={entropy_weight} needs objective.entropy_floor, but that is 0: raise it, or "
+                "leave the weight at 1."
+            )
         if entropy_weight <= 0:
             raise UserError(
                 f"objective.entropy_weight must be above 0, but is {entropy_weight}: without the penalty, leave "
@@ -69,9 +74,10 @@ class CrossEntropy:
         if self.coverage > 0:
             total = total + self.coverage * _sum(repetitions(weights), batch)
         if self.entropy_floor > 0:
-            lengths = shortened(batch.source_lengths, model.encoder.reduction)
-            floors = lengths.log().clamp(max=self.entropy_floor)
-            total = total + self.entropy_weight * _sum((floors.unsqueeze(1) - entropies(weights)).relu(), batch)
+            reduction = model.encoder.reduction  # tokens that attention cannot tell apart
+            floors = shortened(batch.source_lengths, reduction).log().clamp(max=self.entropy_floor).unsqueeze(1)
+            lacking = (floors - entropies(of_groups(weights, reduction))).relu()
+            total = total + self.entropy_weight * _sum(lacking, batch)
         return Loss(total, loss.tokens)
 
     def likelihood(self, model: Seq2Seq, batch: Batch) -> Likelihood:

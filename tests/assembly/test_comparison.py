@@ -39,7 +39,7 @@ def test_what_is_configured_keeps_its_sizes(tokenizers):
     assert (choice.encoder_size, choice.decoder_size) == (64, 128)
 
 
-@pytest.mark.parametrize("cell", ["elman", "gru", "lstm_projected", "lstm_low_rank", "mogrifier"])
+@pytest.mark.parametrize("cell", ["elman", "lstm_low_rank"])
 def test_sizes_of_others_are_the_nearest_in_parameters(tokenizers, cell):
     wanted = count_parameters(config(), tokenizers)
     plain = config(f"model/cell={cell}")
@@ -116,6 +116,21 @@ def test_a_table_has_a_row_for_each_choice_and_done_runs_are_kept(tmp_path):
     again = compare(*TINY, "groups=[model/cell]", "options=[gru,lstm]", "folder=out", folder=tmp_path)
     assert again.stdout == first.stdout
     assert (tmp_path / "out" / "model.cell.gru" / "metrics.json").stat().st_mtime_ns == written
+
+
+def test_a_done_run_of_other_overrides_is_not_taken_for_this_one(tmp_path):
+    (tmp_path / "metrics.json").write_text("{}")
+    (tmp_path / "command.txt").write_text("scripts/train.py model/cell=gru budget.max_minutes=1\n")
+    with pytest.raises(UserError) as error:
+        comparison._train(Choice("model/cell=gru", ["model/cell=gru", "budget.max_minutes=5"], 8, 16, 1), tmp_path)
+    assert str(error.value) == f"{tmp_path} holds a run of other overrides: choose another folder=, or remove it."
+
+
+def test_a_run_that_did_not_end_is_told(tmp_path):
+    (tmp_path / "config.yaml").write_text("{}")
+    with pytest.raises(UserError) as error:
+        comparison._train(Choice("model/cell=gru", [], 8, 16, 1), tmp_path)
+    assert str(error.value) == f"{tmp_path} holds a run that did not end: remove it to train model/cell=gru again."
 
 
 @pytest.mark.slow

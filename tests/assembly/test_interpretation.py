@@ -102,6 +102,10 @@ def test_pieces_are_named_as_in_the_text(interpreted):
     assert '"source":["a","Q","c","\\u003c/s\\u003e"]' in page
 
 
+def test_a_number_is_a_text(interpreted):
+    assert "<title>0 → " in interpreted("text=0")
+
+
 @pytest.mark.parametrize("probe", ["[0,1,0,2]", "'0,1,0,2'", "'[0, 1, 0, 2]'"])
 def test_a_probe_is_a_list_or_text(interpreted, probe):
     assert '"signal":[0.0,1.0,0.0,2.0]' in interpreted("text='a b c'", f"probe={probe}")
@@ -163,6 +167,7 @@ def test_progress_is_logged(interpreted, caplog):
     assert [record.getMessage() for record in caplog.records] == ["tracing 3 source and 2 target tokens", "attributing"]
 
 
+@pytest.mark.slow
 def test_the_script_prints_what_it_wrote(finished, tmp_path):
     root = Path(__file__).parents[2]
     command = [sys.executable, str(root / "scripts" / "interpret.py"), f"run={finished}", "text='a b'", "steps=1"]

@@ -151,11 +151,21 @@ def test_a_truncated_checkpoint(finished, tmp_path):
     assert refusal(path).startswith(f"{path} is not a checkpoint of seq2seq: it cannot be read (")
 
 
-@pytest.mark.parametrize("contents", [{"format": 0}, {}, [1], torch.zeros(1)], ids=str)
-def test_a_checkpoint_of_another_format_or_program(tmp_path, contents):
+@pytest.mark.parametrize("contents", [{"format": "zip"}, {}, [1], torch.zeros(1)], ids=str)
+def test_a_checkpoint_of_another_program(tmp_path, contents):
     path = tmp_path / "other.ckpt"
     torch.save(contents, path)
-    assert refusal(path) == f"{path} is not a checkpoint of seq2seq, format 2: train one with scripts/train.py."
+    assert refusal(path) == f"{path} is not a checkpoint of seq2seq: train one with scripts/train.py."
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_checkpoint_of_another_format(tmp_path, number):
+    path = tmp_path / "other.ckpt"
+    torch.save({"format": number}, path)
+    assert refusal(path) == (
+        f"{path} is a checkpoint of format {number}, but this version reads 2: train it again, or use the version that "
+        "wrote it."
+    )
 
 
 class Payload:

@@ -28,7 +28,7 @@ def cell() -> CellTrace:
     """Two sentences of 4 and 2 steps, three units; what lies on padding would change every number."""
     values = {name: torch.rand(2, 4, 3) for name in ("input", "forget", "candidate", "output")}
     values["candidate"] = values["candidate"] * 2 - 1
-    return CellTrace("decoder 1", "target", LENGTHS, "forget", values, torch.randn(2, 4, 3), torch.randn(2, 4, 3))
+    return CellTrace("decoder 1", "target", LENGTHS, "forget", True, values, torch.randn(2, 4, 3), torch.randn(2, 4, 3))
 
 
 def inside(values: torch.Tensor) -> np.ndarray:
@@ -45,6 +45,10 @@ def test_saturation_is_the_share_beyond_either_end(cell):
         assert found[name] == pytest.approx(expected)
         assert 0 < found[name].low < 1
         assert 0 < found[name].high < 1
+
+
+def test_a_candidate_without_bounds_does_not_saturate(cell):
+    assert list(saturation(replace(cell, bounded=False))) == ["input", "forget", "output"]
 
 
 def test_saturation_looks_at_a_tenth_by_default(cell):

@@ -49,6 +49,17 @@ def test_the_page_holds_its_contents(reading):
     assert inlined(report(reading, units=3)) == contents(reading, units=3)
 
 
+def test_activations_that_are_not_finite_are_told(reading):
+    cell = reading.trace.cells["decoder 1"]
+    cells = reading.trace.cells | {"decoder 1": replace(cell, hidden=cell.hidden * float("nan"))}
+    with pytest.raises(UserError) as error:
+        report(replace(reading, trace=replace(reading.trace, cells=cells)))
+    assert str(error.value) == (
+        "Activations of decoder 1 are not finite: train the run again with a lower optimizer.lr or "
+        "trainer.gradient_clip_val."
+    )
+
+
 def test_text_cannot_leave_its_place(reading):
     page = report(reading)
     assert NASTY not in page

@@ -1,6 +1,7 @@
 """What the gate monitor measures, where it leaves it, and when it warns."""
 
 import logging
+from functools import partial
 
 import pytest
 import pytorch_lightning as lightning
@@ -11,7 +12,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from seq2seq.errors import UserError
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.gru import GRUCell
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.initialization import ForgetBias
 from seq2seq.training.budget import Budget
+from seq2seq.training.callbacks import gate_monitor
 from seq2seq.training.callbacks.gate_monitor import GateMonitor
 
 CELLS = [*(f"encoder {layer} {way}" for layer in (1, 2) for way in ("forward", "backward")), "decoder 1"]
@@ -57,7 +61,7 @@ class Norms(lightning.Callback):
     def on_before_optimizer_step(self, trainer, pl_module, optimizer) -> None:
         kernel = named_cells(pl_module.model)["decoder 1"].kernel
         size = kernel.hidden_size
-        parts = (kernel.weight_ih_l0, kernel.weight_hh_l0, kernel.bias_ih_l0)
+        parts = kernel.all_weights[0]
         self.values.append(float(torch.cat([part.grad[3 * size :].flatten() for part in parts]).norm()))
 
 
@@ -92,19 +96,19 @@ def warnings(caplog) -> list[str]:
 
 def test_a_saturated_gate_is_told_once(new_module, fit, caplog):
     module = new_module(budget=Budget(max_steps=4))
-    named_cells(module.model)["decoder 1"].gates["output"].bias.fill_(50.0)
+    named_cells(module.model)["decoder 1"].gates["output"].set_bias(50.0)
     with caplog.at_level(logging.WARNING):
         fit(module, GateMonitor(), val_check_interval=2)
     assert warnings(caplog) == [
-        "step 2: 100 % of the output gate of decoder 1 is below 0.1 or above 0.9, where it hardly learns: lower "
-        "optimizer.lr, or raise callbacks.gate_monitor.threshold if it should be so"
+        "step 2: 100 % of the output gate of decoder 1 is saturated, where it hardly learns: lower optimizer.lr, or "
+        "raise callbacks.gate_monitor.threshold if it should be so"
     ]
 
 
 def test_activations_that_are_not_finite_are_told_once(new_module, fit, caplog):
     module = new_module(budget=Budget(max_steps=4))
     with torch.no_grad():
-        named_cells(module.model)["encoder 2 forward"].gates["candidate"].bias.fill_(float("nan"))
+        named_cells(module.model)["encoder 2 forward"].gates["candidate"].set_bias(float("nan"))
     with caplog.at_level(logging.WARNING):
         fit(module, GateMonitor(), val_check_interval=2)
     told = warnings(caplog)
@@ -119,8 +123,36 @@ def test_no_warning_where_all_is_well(new_module, fit, caplog):
     assert warnings(caplog) == []
 
 
+def test_a_gate_that_never_shuts_has_no_time_constant_to_draw(watched):
+    cell = partial(LSTMCell, gate_activation="hard_sigmoid", initialization=ForgetBias(forget_bias=90.0))
+    _, events = watched(GateMonitor(threshold=1.0), cell=cell)
+    assert "gates/decoder 1/time_constants" not in events.Tags()["histograms"]
+    assert "gates/decoder 1/forget" in events.Tags()["histograms"]
+
+
+def test_a_candidate_without_bounds_is_not_said_to_saturate(watched):
+    _, events = watched(GateMonitor(), cell=partial(LSTMCell, activation="relu"))
+    tags = events.Tags()["scalars"]
+    assert "gates/decoder 1/candidate/mean" in tags
+    assert "gates/decoder 1/input/saturated" in tags
+    assert "gates/decoder 1/candidate/saturated" not in tags
+
+
+def test_sentences_that_are_too_long_are_not_looked_at(new_module, splits, monkeypatch):
+    module, seen = new_module(), []
+    monkeypatch.setattr(gate_monitor, "trace", lambda model, source, lengths, target: seen.append((lengths, target)))
+    GateMonitor(sentences=3, max_tokens=4)._trace(module)
+    ((lengths, target),) = seen
+    assert len(lengths) <= 3
+    assert lengths.max() <= 4
+    assert target.shape[1] <= 5
+    assert GateMonitor(max_tokens=1)._trace(module) is None
+    assert len(seen) == 1
+
+
 MISTAKES = [
     ({"sentences": 0}, "callbacks.gate_monitor.sentences must be at least 1, but is 0."),
+    ({"max_tokens": 0}, "callbacks.gate_monitor.max_tokens must be at least 1, but is 0."),
     (
         {"low": 0.9, "high": 0.1},
         "callbacks.gate_monitor needs 0 <= low < high <= 1, but low is 0.9 and high 0.1: change one of them.",

@@ -145,7 +145,7 @@ def test_the_entropy_term_is_what_is_missing_to_the_floor_or_to_even_weights(loo
 
 
 def test_terms_that_are_off_leave_the_loss_as_it_is(looking):
-    assert added(*looking, coverage=0.0, entropy_floor=0.0, entropy_weight=3.0) == 0
+    assert added(*looking, coverage=0.0, entropy_floor=0.0) == 0
 
 
 def test_likelihood_ignores_the_terms_and_sums_entropies_and_largest_weights(looking):
@@ -161,6 +161,13 @@ def test_the_floor_is_that_of_what_a_shortened_source_leaves(build_model, new_ba
     with torch.no_grad():
         model.decoder.attention.projection.weight.zero_()
     assert added(model, batch, entropy_floor=9.0) == pytest.approx(0, abs=1e-5)
+
+
+def test_the_floor_sees_a_collapse_onto_one_value_of_a_shortened_source(build_model, new_batch, monkeypatch):
+    """All weight on one of three values is even on its two tokens, and yet a collapse: log 3 is missing at each step."""
+    model, batch = build_model(halvings=1), new_batch([[4, 5, 6, 7]], [[4]])
+    monkeypatch.setattr(model.decoder.attention, "score", lambda query, memory: torch.tensor([[[99.0, 0.0, 0.0]] * 2]))
+    assert added(model, batch, entropy_floor=9.0) == pytest.approx(2 * math.log(3), rel=1e-4)
 
 
 @pytest.mark.parametrize("term", [{"coverage": 1.0}, {"entropy_floor": 1.5}])
@@ -190,7 +197,12 @@ def test_terms_reach_what_attention_learns(build_model, new_batch, term):
         ({"coverage": -1.0}, "objective.coverage must be at least 0, but is -1.0."),
         ({"entropy_floor": -0.5}, "objective.entropy_floor must be at least 0, but is -0.5."),
         (
-            {"entropy_weight": 0.0},
+            {"entropy_weight": 2.0},
+            "objective.entropy_weight=2.0 needs objective.entropy_floor, but that is 0: raise it, or leave the weight "
+            "at 1.",
+        ),
+        (
+            {"entropy_floor": 1.0, "entropy_weight": 0.0},
             "objective.entropy_weight must be above 0, but is 0.0: without the penalty, leave "
             "objective.entropy_floor=0.",
         ),

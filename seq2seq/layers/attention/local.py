@@ -16,7 +16,8 @@ class LocalAttention(GeneralAttention):
 
     Luong et al. 2015, "local-p": positions s further than the window D from p have weight 0. Differs from the paper in
     that the logarithm of the Gaussian is added to the scores, where the paper multiplies the softmax by the Gaussian:
-    so the weights still sum to 1. Raises UserError at a window below 1, which could be empty.
+    so the weights still sum to 1. And p reaches to the last token, in the paper to one behind it. Raises UserError at a
+    window below 1, which could be empty.
     """
 
     def __init__(self, *, query_size: int, memory_size: int, window: int = 4, scaled: bool = True) -> None:

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class GateView:
-    """Rows of a cell's parameters that make one gate. Writing into what it shows writes into the parameters."""
+    """Rows of a cell's parameters that make one gate. Writing into its matrices writes into the parameters."""
 
     rows: slice
     input_parameter: nn.Parameter
     recurrent_parameter: nn.Parameter
-    bias_parameter: nn.Parameter
+    bias_parameters: tuple[nn.Parameter, ...]  # their sum is the bias; torch's cells have two
 
     @property
     def input(self) -> Tensor:
@@ -28,23 +28,31 @@ class GateView:
 
     @property
     def bias(self) -> Tensor:
-        return self.bias_parameter.data[self.rows]
+        """The gate's bias, to look at."""
+        return torch.stack([parameter.data[self.rows] for parameter in self.bias_parameters]).sum(0)
+
+    def set_bias(self, values: Tensor | float) -> None:
+        """Make it the gate's bias."""
+        first, *others = self.bias_parameters
+        first.data[self.rows] = values
+        for parameter in others:
+            parameter.data[self.rows] = 0.0
 
     def gradient_norm(self) -> Tensor:
-        """Euclidean norm over the gate's weights and bias; 0 before the first backward pass."""
-        parameters = (self.input_parameter, self.recurrent_parameter, self.bias_parameter)
+        """Euclidean norm over the gate's weights and biases; 0 before the first backward pass."""
+        parameters = (self.input_parameter, self.recurrent_parameter, *self.bias_parameters)
         gradients = [p.grad[self.rows] for p in parameters if p.grad is not None]
         if not gradients:
-            return self.bias_parameter.new_zeros(())
+            return self.input_parameter.new_zeros(())
         return torch.stack([gradient.norm() for gradient in gradients]).norm()
 
 
 def gate_views(
-    sizes: Mapping[str, int], input: nn.Parameter, recurrent: nn.Parameter, bias: nn.Parameter
+    sizes: Mapping[str, int], input: nn.Parameter, recurrent: nn.Parameter, *biases: nn.Parameter
 ) -> dict[str, GateView]:
     """By name, when gates lie below each other in the order of `sizes`."""
     views, start = {}, 0
     for name, size in sizes.items():
-        views[name] = GateView(slice(start, start + size), input, recurrent, bias)
+        views[name] = GateView(slice(start, start + size), input, recurrent, biases)
         start += size
     return views

@@ -45,7 +45,7 @@ class Initialization:
         for gate in gates.values():
             self.recurrent(gate.recurrent, hidden_size)
         for gate in gates.values():
-            gate.bias.zero_()
+            gate.set_bias(0.0)
 
 
 class ForgetBias(Initialization):
@@ -59,7 +59,7 @@ class ForgetBias(Initialization):
         self, gates: Mapping[str, GateView], hidden_size: int, memory_gate: str | None, timescales: int = 1
     ) -> None:
         super().__call__(gates, hidden_size, memory_gate)
-        gates[_memory_gate(memory_gate)].bias.fill_(self.forget_bias)
+        gates[_memory_gate(memory_gate)].set_bias(self.forget_bias)
 
 
 class Chrono(Initialization):
@@ -79,12 +79,14 @@ class Chrono(Initialization):
         self, gates: Mapping[str, GateView], hidden_size: int, memory_gate: str | None, timescales: int = 1
     ) -> None:
         super().__call__(gates, hidden_size, memory_gate)
-        keep = gates[_memory_gate(memory_gate)].bias
+        gate = gates[_memory_gate(memory_gate)]
+        keep = gate.bias
         for number, biases in enumerate(keep.chunk(timescales)):
             shortest, longest = ((self.longest - 1) ** (step / timescales) for step in (number, number + 1))
             biases.uniform_(shortest, longest).log_()
+        gate.set_bias(keep)
         if "input" in gates:
-            gates["input"].bias.copy_(-keep)
+            gates["input"].set_bias(-keep)
 
 
 def _memory_gate(name: str | None) -> str:

@@ -20,14 +20,24 @@ logger = logging.getLogger(__name__)
 class GateMonitor(lightning.Callback):
     """Per layer and gate: mean, share saturated, gradient norm; time constants of the memory; a warning if one fails.
 
-    At every validation, on the first `sentences` dev pairs, whose targets are forced. A gate is saturated below `low`
-    and above `high`; over a share of `threshold` it is warned of, once until it is below again. Time constants are in
-    steps. Gradient norms are those before clipping, at every step that is logged. Raises UserError outside its ranges.
+    At every validation, on the first `sentences` dev pairs of at most `max_tokens`, whose targets are forced. A gate is
+    saturated below `low` and above `high`; over a share of `threshold` it is warned of, once until it is below again.
+    Time constants are in steps. Gradient norms are those before clipping, at every step that is logged. Raises
+    UserError outside its ranges.
     """
 
-    def __init__(self, *, sentences: int = 16, low: float = 0.1, high: float = 0.9, threshold: float = 0.95) -> None:
-        if sentences < 1:
-            raise UserError(f"callbacks.gate_monitor.sentences must be at least 1, but is {sentences}.")
+    def __init__(
+        self,
+        *,
+        sentences: int = 16,
+        max_tokens: int = 256,
+        low: float = 0.1,
+        high: float = 0.9,
+        threshold: float = 0.95,
+    ) -> None:
+        for name, value in (("sentences", sentences), ("max_tokens", max_tokens)):
+            if value < 1:
+                raise UserError(f"callbacks.gate_monitor.{name} must be at least 1, but is {value}.")
         if not 0 <= low < high <= 1:
             raise UserError(
                 f"callbacks.gate_monitor needs 0 <= low < high <= 1, but low is {low} and high {high}: "
@@ -37,7 +47,8 @@ class GateMonitor(lightning.Callback):
             raise UserError(
                 f"callbacks.gate_monitor.threshold must be above 0 and at most 1, but is {threshold}: give a share."
             )
-        self.sentences, self.low, self.high, self.threshold = sentences, low, high, threshold
+        self.sentences, self.max_tokens = sentences, max_tokens
+        self.low, self.high, self.threshold = low, high, threshold
         self._warned: set[str] = set()
 
     def on_before_optimizer_step(self, trainer: lightning.Trainer, pl_module: Any, optimizer: Any) -> None:
@@ -53,10 +64,8 @@ class GateMonitor(lightning.Callback):
             board.log_metrics({name: float(norm) for name, norm in norms.items()}, trainer.global_step)
 
     def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        examples = [example for example in pl_module.dev_examples if example.source.strip()][: self.sentences]
-        if not trainer.is_global_zero or not examples:
+        if not trainer.is_global_zero or (traced := self._trace(pl_module)) is None:
             return
-        traced = self._trace(pl_module, [example.source for example in examples], [e.targets[0] for e in examples])
         scalars: dict[str, float] = {}
         for cell in traced.cells.values():
             if self._is_finite(cell, trainer.global_step):
@@ -65,18 +74,29 @@ class GateMonitor(lightning.Callback):
         for board in trainer.loggers:
             board.log_metrics(scalars, trainer.global_step)
 
-    def _trace(self, module: Seq2SeqModule, sources: list[str], targets: list[str]) -> Trace:
-        tokenizers, every = module.translator.tokenizers, torch.arange(len(sources))
-        source, lengths = TokenSequences.of(tokenizers.source.encode(sources)).rows(every, end=True)
-        target, _ = TokenSequences.of(tokenizers.target.encode(targets)).rows(every, end=True)
+    def _trace(self, module: Seq2SeqModule) -> Trace | None:
+        """Of the sample, unless there is nothing in it."""
+        tokenizers = module.translator.tokenizers
+        # Some more than wanted, as too long ones are left out: their gates would fill the memory.
+        examples = [example for example in module.dev_examples if example.source.strip()][: 4 * self.sentences]
+        sources = tokenizers.source.encode([example.source for example in examples])
+        targets = tokenizers.target.encode([example.targets[0] for example in examples])
+        pairs = [pair for pair in zip(sources, targets, strict=True) if max(map(len, pair)) < self.max_tokens]
+        if not pairs:
+            return None
+        every = torch.arange(min(len(pairs), self.sentences))
+        (source, lengths), (target, _) = (
+            TokenSequences.of(side).rows(every, end=True) for side in zip(*pairs, strict=True)
+        )
         target = torch.cat([torch.full_like(target[:, :1], BOS), target], 1)
         return trace(module.model, *(tensor.to(module.device) for tensor in (source, lengths, target)))
 
     def _scalars(self, cell: CellTrace, step: int) -> dict[str, float]:
-        scalars = {}
+        scalars = {
+            f"gates/{cell.name}/{name}/mean": float(values[cell.mask].mean()) for name, values in cell.gates.items()
+        }
         for name, shares in saturation(cell, low=self.low, high=self.high).items():
             saturated = shares.low + shares.high
-            scalars[f"gates/{cell.name}/{name}/mean"] = float(cell.gates[name][cell.mask].mean())
             scalars[f"gates/{cell.name}/{name}/saturated"] = saturated
             self._watch(f"the {name} gate of {cell.name}", saturated, step)
         if (times := time_constants(cell)) is not None:
@@ -88,8 +108,9 @@ class GateMonitor(lightning.Callback):
             for name, values in cell.gates.items():
                 board.add_histogram(f"gates/{cell.name}/{name}", values[cell.mask], trainer.global_step)
             if (times := time_constants(cell)) is not None:
-                finite = times[times.isfinite()]
-                board.add_histogram(f"gates/{cell.name}/time_constants", finite, trainer.global_step)
+                ending = times[times.isfinite()]  # a unit whose gate never shuts forgets nothing
+                if len(ending):
+                    board.add_histogram(f"gates/{cell.name}/time_constants", ending, trainer.global_step)
 
     def _watch(self, gate: str, share: float, step: int) -> None:
         if share <= self.threshold:
@@ -97,9 +118,9 @@ class GateMonitor(lightning.Callback):
         elif gate not in self._warned:
             self._warned.add(gate)
             logger.warning(
-                "step %d: %.0f %% of %s is below %g or above %g, where it hardly learns: lower optimizer.lr, or raise "
+                "step %d: %.0f %% of %s is saturated, where it hardly learns: lower optimizer.lr, or raise "
                 "callbacks.gate_monitor.threshold if it should be so",
-                *(step, 100 * share, gate, self.low, self.high),
+                *(step, 100 * share, gate),
             )
 
     def _is_finite(self, cell: CellTrace, step: int) -> bool:

@@ -126,7 +126,7 @@ def test_a_gate_s_bias_opens_that_gate_alone(cell_kind, sequence):
         cell = cell_kind(INPUT_SIZE, HIDDEN_SIZE)
         projected, start = sequence[:, 0], cell.start(sequence[:, 0])
         _, before = cell(cell.project(projected), start)
-        cell.gates[name].bias.fill_(100.0)
+        cell.gates[name].set_bias(100.0)
         _, after = cell(cell.project(projected), start)
         assert getattr(after, name).ge(1).all()
         derived = {"input"} if "input" not in cell.gates else set()  # a coupled gate shuts the other
@@ -140,7 +140,7 @@ def test_gradient_norms_of_gates_make_up_the_cell_s(cell, sequence, first):
     outputs.pow(2).sum().backward()
     by_gate = torch.stack([gate.gradient_norm() for gate in cell.gates.values()])
     view = next(iter(cell.gates.values()))
-    parameters = (view.input_parameter, view.recurrent_parameter, view.bias_parameter)
+    parameters = (view.input_parameter, view.recurrent_parameter, *view.bias_parameters)
     together = torch.stack([parameter.grad.norm() for parameter in parameters])
     torch.testing.assert_close(by_gate.norm(), together.norm())
     assert by_gate.gt(0).all()

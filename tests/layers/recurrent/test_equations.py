@@ -41,10 +41,10 @@ def example(cell, rough, random_state):
 def lstm_like(other, rough) -> LSTMCell:
     """An LSTM with the gates that another cell has."""
     cell = rough(LSTMCell(other.input_size, other.hidden_size))
-    cell.kernel.bias_hh_l0.data.zero_()
     for name, gate in other.gates.items():
-        for part in ("input", "recurrent", "bias"):
-            getattr(cell.gates[name], part).copy_(getattr(gate, part))
+        cell.gates[name].input.copy_(gate.input)
+        cell.gates[name].recurrent.copy_(gate.recurrent)
+        cell.gates[name].set_bias(gate.bias)
     return cell
 
 
@@ -159,11 +159,12 @@ def test_an_identity_for_projection_is_the_lstm(rough, random_state):
     assert_same(cell, lstm_like(cell, rough), random_state)
 
 
-def test_full_rank_starts_as_the_lstm_of_the_same_seed(random_state):
+@pytest.mark.parametrize(("input_size", "full"), [(SIZE, SIZE), (3, SIZE), (9, 9), (30, 16)])
+def test_full_rank_starts_as_the_lstm_of_the_same_seed(random_state, input_size, full):
     torch.manual_seed(3)
-    cell = LowRankLSTMCell(SIZE, SIZE, rank=SIZE)
+    cell = LowRankLSTMCell(input_size, SIZE, rank=full)
     torch.manual_seed(3)
-    wide = PeepholeLSTMCell(SIZE, SIZE)  # an LSTM at first, whose parameters are drawn alike
+    wide = PeepholeLSTMCell(input_size, SIZE)  # an LSTM at first, whose parameters are drawn alike
     assert_same(cell, wide, random_state)
 
 
@@ -186,8 +187,9 @@ def test_low_rank_is_the_lstm_of_the_products(rough, random_state):
 def test_coupled_gates_are_an_lstm_whose_input_gate_mirrors_its_forget_gate(rough, random_state):
     cell = rough(CoupledLSTMCell(SIZE, SIZE))
     lstm = lstm_like(cell, rough)
-    for part in ("input", "recurrent", "bias"):
-        getattr(lstm.gates["input"], part).copy_(-getattr(cell.gates["forget"], part))
+    lstm.gates["input"].input.copy_(-cell.gates["forget"].input)
+    lstm.gates["input"].recurrent.copy_(-cell.gates["forget"].recurrent)
+    lstm.gates["input"].set_bias(-cell.gates["forget"].bias)
     assert_same(cell, lstm, random_state)
 
 
@@ -197,14 +199,13 @@ def test_a_missing_gate_is_one_that_is_always_open(rough, random_state, cell_kin
     lstm = lstm_like(cell, rough)
     lstm.gates[missing].input.zero_()
     lstm.gates[missing].recurrent.zero_()
-    lstm.gates[missing].bias.fill_(100.0)
+    lstm.gates[missing].set_bias(100.0)
     assert_same(cell, lstm, random_state)
 
 
 def test_activations_are_those_named(rough, random_state):
     cell = LSTMCell(SIZE, SIZE, gate_activation="hard_sigmoid", activation="identity")
-    cell, x, state = example(cell, rough, random_state)
-    cell.kernel.bias_hh_l0.data.zero_()
+    cell, x, state = example(cell, rough, random_state)  # its two biases add up
 
     def hard(values):
         return (values / 6 + 0.5).clamp(0, 1)
@@ -238,13 +239,13 @@ MISTAKES = [
         "model.cell.activation must be one of tanh, relu, identity, but is 'sigmoid'.",
     ),
     (
-        lambda: LowRankLSTMCell(3, SIZE, rank=4),
-        "model.cell.rank must be between 1 and 3, full rank of a cell of 4 units that reads 3, but is 4: "
+        lambda: LowRankLSTMCell(3, SIZE, rank=5),
+        "model.cell.rank must be between 1 and 4, full rank of a cell of 4 units that reads 3, but is 5: "
         "use a lower rank, or model/cell=lstm.",
     ),
     (
         lambda: LowRankLSTMCell(5, SIZE, rank=0),
-        "model.cell.rank must be between 1 and 4, full rank of a cell of 4 units that reads 5, but is 0: "
+        "model.cell.rank must be between 1 and 5, full rank of a cell of 4 units that reads 5, but is 0: "
         "use a lower rank, or model/cell=lstm.",
     ),
     (

@@ -4,12 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, cast
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
 from seq2seq.errors import UserError
+from seq2seq.layers.recurrent.activations import Activation
 from seq2seq.layers.recurrent.gates import GateView
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.layers.recurrent.scan import Step, scan
@@ -29,6 +31,7 @@ class Cell(nn.Module, ABC):
 
     memory_gate: ClassVar[str | None] = "forget"
     fused: bool = True
+    squash: Activation  # what new content goes through
 
     def __init__(
         self, input_size: int, projected_size: int, layout: StateLayout, regularization: Regularization
@@ -43,6 +46,11 @@ class Cell(nn.Module, ABC):
     @property
     def hidden_size(self) -> int:
         return self.layout.sizes[0]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether new content is between -1 and 1."""
+        return self.squash is torch.tanh
 
     @property
     @abstractmethod

@@ -18,5 +18,4 @@ class CoupledLSTMCell(LSTMVariant):
         f, g, o = self.sums(projected, state)
         forget = self.open(f)
         gates = LSTMGates(1 - forget, forget, self.squash(g), self.open(o))
-        cell = gates.forget * state.cell + gates.input * gates.candidate
-        return LSTMState(gates.output * self.squash(cell), cell), gates
+        return gates.state(state.cell, self.squash), gates

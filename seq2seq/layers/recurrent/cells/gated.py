@@ -67,8 +67,7 @@ class GatedCell(Cell):
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, Any]:
         i, f, g, o = self.sums(projected, state)
         gates = LSTMGates(self.open(i), self.open(f), self.squash(g), self.open(o))
-        cell = gates.forget * state.cell + gates.input * gates.candidate
-        return LSTMState(gates.output * self.squash(cell), cell), gates
+        return gates.state(state.cell, self.squash), gates
 
 
 class LSTMVariant(GatedCell):

@@ -32,13 +32,12 @@ class KernelCell(Cell):
         super().__init__(kernel.input_size, len(self.gate_names) * hidden_size, layout, regularization)
         self.kernel = kernel
         self.standard = standard  # whether the equations are those of torch's kernel
-        nn.init.zeros_(kernel.all_weights[0][3])
         initialization(self.gates, hidden_size, self.memory_gate)
 
     @property
     def gates(self) -> dict[str, GateView]:
-        input, recurrent, bias, _ = self.kernel.all_weights[0]
-        return gate_views(dict.fromkeys(self.gate_names, self.hidden_size), input, recurrent, bias)
+        input, recurrent, *biases = self.kernel.all_weights[0]
+        return gate_views(dict.fromkeys(self.gate_names, self.hidden_size), input, recurrent, *biases)
 
     @property
     def recurrent_weights(self) -> tuple[str, ...]:
@@ -61,7 +60,7 @@ class KernelCell(Cell):
     def unroll(self, inputs: Inputs, state: State) -> tuple[Outputs, State]:
         if not (self.fused and self.plain):
             return super().unroll(inputs, state)
-        first = tuple(part.unsqueeze(0).to(inputs.dtype) for part in state)
+        first = tuple(part.unsqueeze(0).to(inputs.dtype).contiguous() for part in state)  # as cuDNN wants it
         outputs, last = self._run(inputs, first[0] if len(first) == 1 else first)
         return outputs, type(state)(*(part.squeeze(0) for part in (last if isinstance(last, tuple) else (last,))))
 

@@ -30,5 +30,4 @@ class LayerNormLSTMCell(LSTMVariant):
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         i, f, g, o = self.sums(projected, state)
         gates = LSTMGates(self.open(i), self.open(f), self.squash(g), self.open(o))
-        cell = gates.forget * state.cell + gates.input * gates.candidate
-        return LSTMState(gates.output * self.squash(self.cell_norm(cell)), cell), gates
+        return gates.state(state.cell, lambda cell: self.squash(self.cell_norm(cell))), gates

@@ -17,7 +17,8 @@ class LowRankLSTMCell(GatedCell):
     """Long short-term memory whose input and recurrent matrices are products of two of lower rank (Lu et al. 2016).
 
     W = A B, U = C D, where all gates share B and D; else as the LSTM. First values are the closest of that rank to
-    those of full matrices. Raises UserError if the rank is below 1 or above full.
+    those of full matrices; a matrix whose full rank is lower has that. Weight drop is of A and C, which have a row for
+    each unit of a gate. Raises UserError if the rank is below 1 or above that of both.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class LowRankLSTMCell(GatedCell):
         initialization: Initialization | None = None,
         regularization: Regularization = PLAIN,
     ) -> None:
-        full = min(input_size, hidden_size)
+        full = max(min(4 * hidden_size, input_size), hidden_size)
         if not 1 <= rank <= full:
             raise UserError(
                 f"model.cell.rank must be between 1 and {full}, full rank of a cell of {hidden_size} units that reads "
@@ -58,5 +59,6 @@ class LowRankLSTMCell(GatedCell):
 
 def _factors(weight: nn.Parameter, rank: int) -> tuple[nn.Parameter, nn.Parameter]:
     left, values, right = torch.linalg.svd(weight.detach(), full_matrices=False)
+    rank = min(rank, len(values))
     roots = values[:rank].sqrt()
     return nn.Parameter(left[:, :rank] * roots), nn.Parameter(roots.unsqueeze(1) * right[:rank])

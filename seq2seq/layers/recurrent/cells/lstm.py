@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from seq2seq.layers.recurrent.activations import cell_function, gate_function
+from seq2seq.layers.recurrent.activations import Activation, cell_function, gate_function
 from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.kernel import KernelCell
 from seq2seq.layers.recurrent.initialization import OPEN_FORGET_GATE, Initialization
@@ -19,6 +19,11 @@ class LSTMGates(NamedTuple):
     forget: Tensor
     candidate: Tensor
     output: Tensor
+
+    def state(self, memory: Tensor, squash: Activation) -> LSTMState:
+        """What they make of the memory: c' = f c + i g,  h' = o squash(c')."""
+        cell = self.forget * memory + self.input * self.candidate
+        return LSTMState(self.output * squash(cell), cell)
 
 
 class LSTMCell(KernelCell):
@@ -49,5 +54,4 @@ class LSTMCell(KernelCell):
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         i, f, g, o = (projected + self.recur(state.hidden)).chunk(4, -1)
         gates = LSTMGates(self.open(i), self.open(f), self.squash(g), self.open(o))
-        cell = gates.forget * state.cell + gates.input * gates.candidate
-        return LSTMState(gates.output * self.squash(cell), cell), gates
+        return gates.state(state.cell, self.squash), gates

@@ -49,6 +49,11 @@ class MogrifierLSTMCell(GatedCell):
             for number in range(rounds)
         )
 
+    @property
+    def recurrent_weights(self) -> tuple[str, ...]:
+        """Of the gates, and of the rounds in which the hidden state scales the input."""
+        return (*super().recurrent_weights, *(f"mutual.{number}.weight" for number in range(0, len(self.mutual), 2)))
+
     def project(self, inputs: CellInputs) -> Float[Tensor, "*batch input"]:
         return inputs
 

@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from seq2seq.shapes import AttentionWeights
 
@@ -13,6 +14,11 @@ def entropies(weights: AttentionWeights) -> OfSteps:
     """-sum of w log w, in nats: 0 where all weight is on one token, log(length) where it is spread evenly."""
     # A weight of 0 counts nothing, and must not have an infinite gradient.
     return -(weights * weights.clamp(min=torch.finfo(weights.dtype).tiny).log()).sum(-1)
+
+
+def of_groups(weights: AttentionWeights, size: int) -> Float[Tensor, "batch target group"]:
+    """The weights of so many neighbours together; the last of them may be fewer."""
+    return functional.pad(weights, (0, -weights.shape[-1] % size)).unflatten(-1, (-1, size)).sum(-1)
 
 
 def sharpness(weights: AttentionWeights) -> OfSteps:
