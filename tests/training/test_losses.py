@@ -164,7 +164,7 @@ def test_the_floor_is_that_of_what_a_shortened_source_leaves(build_model, new_ba
 
 
 def test_the_floor_sees_a_collapse_onto_one_value_of_a_shortened_source(build_model, new_batch, monkeypatch):
-    """All weight on one of three values is even on its two tokens, and yet a collapse: log 3 is missing at each step."""
+    """Weight on one of three values is even on its two tokens, and yet a collapse: each step lacks log 3."""
     model, batch = build_model(halvings=1), new_batch([[4, 5, 6, 7]], [[4]])
     monkeypatch.setattr(model.decoder.attention, "score", lambda query, memory: torch.tensor([[[99.0, 0.0, 0.0]] * 2]))
     assert added(model, batch, entropy_floor=9.0) == pytest.approx(2 * math.log(3), rel=1e-4)
