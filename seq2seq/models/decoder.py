@@ -13,6 +13,7 @@ from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.initialization import linear
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
+from seq2seq.layers.recurrent.connections import connect
 from seq2seq.layers.recurrent.state import State, StateLayout, map_state
 from seq2seq.shapes import (
     AttentionWeights,
@@ -89,10 +90,37 @@ class Readout(nn.Module):
         return self.dropout(self.projection(torch.cat([hidden, context], -1)).tanh())
 
 
+def stack(
+    cell: Callable[[int, int], Cell],
+    input_size: int,
+    hidden_size: int,
+    num_layers: int,
+    *,
+    connection: str,
+    around_bottom: bool,
+) -> tuple[Cells, nn.ModuleList]:
+    """Cells one above the other, and the connection that each hands its outputs upwards by.
+
+    The bottom one has a plain connection unless there is to be another around it, too. What the top one hands out is
+    `hidden_size` wide. Raises UserError if there are no layers, and at an unknown connection.
+    """
+    if num_layers < 1:
+        raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
+    cells, connections, size = [], [], input_size
+    for depth in range(1, num_layers + 1):
+        cells.append(cell(size, hidden_size))
+        joined = connect(connection, size, hidden_size, top=depth == num_layers)
+        plain = depth == 1 and not around_bottom
+        connections.append(connect("none", size, hidden_size, top=False) if plain else joined)
+        size = connections[-1].size
+    return Cells(cells), nn.ModuleList(connections)
+
+
 class LuongDecoder(Decoder):
     """Recurrent layers, then attention from the top one (Luong et al. 2015, without input feeding).
 
-    The context never enters the recurrence, so a whole target takes one kernel call per layer.
+    The context never enters the recurrence, so a whole target takes one kernel call per layer. `connection` is none,
+    residual, highway or dense, as in the encoder.
     """
 
     def __init__(
@@ -105,12 +133,15 @@ class LuongDecoder(Decoder):
         cell: Callable[[int, int], Cell],
         attention: Callable[..., Attention],
         num_layers: int = 1,
+        connection: str = "none",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.feature_size = feature_size
         self.embedding = embedding
-        self.cells = Cells.stack(cell, embedding.size, hidden_size, num_layers)
+        self.cells, self.connections = stack(
+            cell, embedding.size, hidden_size, num_layers, connection=connection, around_bottom=True
+        )
         self.attention = attention(query_size=hidden_size, memory_size=memory_size)
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
         self.dropout = LockedDropout(dropout)
@@ -121,17 +152,16 @@ class LuongDecoder(Decoder):
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         hidden, stepped = self.embedding(ids), []
-        for cell, state in zip(self.cells, states.layers, strict=True):
-            state = cell.step(hidden, state)
-            hidden = self.dropout(state.hidden)
-            stepped.append(state)
+        for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
+            stepped.append(cell.step(hidden, state))
+            hidden = connection(hidden, self.dropout(stepped[-1].hidden))
         context, weights, attention = self.attention.step(hidden, memory, states.attention)
         return self.readout(hidden, context), weights, States(tuple(stepped), attention)
 
     def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
         hidden = self.embedding(ids)
-        for cell, state in zip(self.cells, states.layers, strict=True):
-            hidden = self.dropout(cell.unroll(hidden, state)[0])
+        for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
+            hidden = connection(hidden, self.dropout(cell.unroll(hidden, state)[0]))
         context, weights = self.attention.unroll(hidden, memory, states.attention)
         return self.readout(hidden, context), weights
 

@@ -9,10 +9,10 @@ from seq2seq.layers.attention.attention import Attention, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.initialization import initialize_linear
-from seq2seq.layers.recurrent.cells.cell import Cell, Cells
+from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.scan import Step
 from seq2seq.layers.recurrent.state import State
-from seq2seq.models.decoder import Decoder, Readout, States
+from seq2seq.models.decoder import Decoder, Readout, States, stack
 from seq2seq.shapes import (
     AttentionWeights,
     BeamFeatures,
@@ -44,8 +44,8 @@ class Feed(nn.Linear):
 class BahdanauDecoder(Decoder):
     """The context found by the previous state feeds the next step (Bahdanau et al. 2015, with LSTM cells).
 
-    Input feeding makes every step wait for the one before, so `unroll` loops; what does not depend on
-    the context is projected for all steps at once.
+    Input feeding makes every step wait for the one before, so `unroll` loops; what does not depend on the context is
+    projected for all steps at once. `connection` is none, residual, highway or dense, from the second layer on.
     """
 
     whole_target = False
@@ -60,12 +60,15 @@ class BahdanauDecoder(Decoder):
         cell: Callable[[int, int], Cell],
         attention: Callable[..., Attention],
         num_layers: int = 1,
+        connection: str = "none",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.feature_size = feature_size
         self.embedding = embedding
-        self.cells = Cells.stack(cell, embedding.size, hidden_size, num_layers)
+        self.cells, self.connections = stack(
+            cell, embedding.size, hidden_size, num_layers, connection=connection, around_bottom=False
+        )
         self.attention = attention(query_size=hidden_size, memory_size=memory_size)
         self.feed = Feed(memory_size, self.cells.bottom.projected_size)
         self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
@@ -110,9 +113,9 @@ class BahdanauDecoder(Decoder):
         top = states.layers[-1].hidden
         context, weights, attention = self.attention.step(top, memory, states.attention)
         hidden, stepped = context, []
-        for layer, state, mask in zip(run, states.layers, masks, strict=True):
+        for layer, connection, state, mask in zip(run, self.connections, states.layers, masks, strict=True):
             stepped.append(layer(hidden, state))
-            hidden = stepped[-1].hidden * mask
+            hidden = connection(hidden, stepped[-1].hidden * mask)
         return hidden, context, weights, States(tuple(stepped), attention)
 
 

@@ -58,6 +58,4 @@ def test_dense_keeps_the_input_beside_the_outputs_but_at_the_top():
 def test_another_name_is_told(name):
     with pytest.raises(UserError) as error:
         connect(name, 3, 3, top=False)
-    assert str(error.value) == (
-        f"model.encoder.connection must be one of none, residual, highway, dense, but is {name!r}."
-    )
+    assert str(error.value) == (f"connection must be one of none, residual, highway, dense, but is {name!r}.")

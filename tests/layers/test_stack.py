@@ -253,7 +253,7 @@ def test_parts_say_how_many_steps_of_the_input_one_of_theirs_stands_for():
         (
             1,
             {"connection": "skip"},
-            "model.encoder.connection must be one of none, residual, highway, dense, but is 'skip'.",
+            "connection must be one of none, residual, highway, dense, but is 'skip'.",
         ),
     ],
     ids=str,

@@ -29,7 +29,7 @@ class SpyCell(LSTMCell):
 def build(attention_kind, decoder_kind):
     """A decoder of a kind, depth and attention; the memory has a size of its own wherever the attention allows that."""
 
-    def _build(kind, num_layers, attention="general", *, cell=LSTMCell, dropout=0.0):
+    def _build(kind, num_layers, attention="general", *, cell=LSTMCell, dropout=0.0, **options):
         return decoder_kind(kind)(
             embedding=Embedding(VOCABULARY, 5),
             memory_size=HIDDEN_SIZE if attention == "dot" else 6,
@@ -39,6 +39,7 @@ def build(attention_kind, decoder_kind):
             cell=cell,
             attention=attention_kind(attention),
             dropout=dropout,
+            **options,
         ).eval()
 
     return _build
@@ -223,6 +224,48 @@ def test_gnmt_adds_residuals_from_the_third_layer_on(build):
         below = sum(layers[1:], layers[0]) if layers else hidden
         layers.append(cell.unroll(torch.cat([below, context], -1), state)[0])
     torch.testing.assert_close(read[0], sum(layers))
+
+
+@pytest.mark.parametrize("connection", ["none", "residual", "highway", "dense"])
+@pytest.mark.parametrize("kind", ["luong", "bahdanau"])
+def test_connected_layers_unroll_as_they_step(build, kind, connection):
+    decoder = build(kind, 3, connection=connection)
+    ids, remembered, states = targets(), memory(decoder), first_states(decoder)
+    features, _ = decoder.unroll(ids, remembered, states)
+    states = states.of_one_hypothesis()
+    for step in range(TARGET):
+        stepped, _, states = decoder.step(ids[:, step : step + 1], remembered, states)
+        torch.testing.assert_close(stepped, features[:, step : step + 1])
+    features.pow(2).sum().backward()
+    assert all(parameter.grad is not None for parameter in decoder.connections.parameters())
+
+
+@pytest.mark.parametrize("kind", ["luong", "bahdanau"])
+def test_residual_layers_add_what_they_read_where_sizes_agree(build, kind):
+    plain, residual = build(kind, 3), build(kind, 3, connection="residual")
+    residual.load_state_dict(plain.state_dict())
+    read = []
+    for decoder in (plain, residual):
+        decoder.readout.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0][:, 0]))
+    ids, remembered, states = targets(), memory(plain), first_states(plain)
+    plain.unroll(ids, remembered, states)
+    residual.unroll(ids, remembered, states)
+    context, _, _ = plain.attention.step(states.layers[-1].hidden.unsqueeze(1), remembered, ())
+    projected = plain.cells.bottom.project(plain.embedding(ids)[:, 0])
+    if kind == "bahdanau":
+        projected = projected + plain.feed(context[:, 0])
+    bottom = plain.cells.bottom(projected, states.layers[0])[0].hidden
+    hidden = bottom
+    for cell, state in zip(plain.layers[1:], states.layers[1:], strict=True):
+        hidden = hidden + cell.step(hidden, state).hidden
+    torch.testing.assert_close(read[1], hidden)
+    assert not torch.allclose(read[0], hidden)
+
+
+def test_dense_layers_read_all_below(build):
+    luong, bahdanau = (build(kind, 3, connection="dense") for kind in ("luong", "bahdanau"))
+    assert [cell.input_size for cell in luong.layers] == [5, 5 + HIDDEN_SIZE, 5 + 2 * HIDDEN_SIZE]
+    assert [cell.input_size for cell in bahdanau.layers] == [5, HIDDEN_SIZE, 2 * HIDDEN_SIZE]
 
 
 def test_luong_without_recurrence_on_the_context_needs_no_loop(build):

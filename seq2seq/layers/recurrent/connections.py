@@ -72,6 +72,6 @@ def connect(name: str, input_size: int, output_size: int, *, top: bool) -> Conne
     any other stack.
     """
     if name not in _CONNECTIONS:
-        raise UserError(f"model.encoder.connection must be one of {', '.join(_CONNECTIONS)}, but is {name!r}.")
+        raise UserError(f"connection must be one of {', '.join(_CONNECTIONS)}, but is {name!r}.")
     kind = PlainConnection if top and name == "dense" else _CONNECTIONS[name]
     return kind(input_size, output_size)

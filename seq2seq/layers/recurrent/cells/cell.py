@@ -1,7 +1,7 @@
 """What every cell offers: one projected input and a state to the next state, and its gates."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar, cast
 
 import torch
@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.activations import Activation
 from seq2seq.layers.recurrent.gates import GateView
 from seq2seq.layers.recurrent.regularization import Regularization
@@ -107,13 +106,6 @@ class Cell(nn.Module, ABC):
 
 class Cells(nn.ModuleList):
     """Cells one above the other."""
-
-    @classmethod
-    def stack(cls, cell: Callable[[int, int], Cell], input_size: int, hidden_size: int, num_layers: int) -> "Cells":
-        """Each but the bottom one reads the hidden states below."""
-        if num_layers < 1:
-            raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
-        return cls(cell(size, hidden_size) for size in [input_size, *[hidden_size] * (num_layers - 1)])
 
     def __iter__(self) -> Iterator[Cell]:
         return cast(Iterator[Cell], super().__iter__())
