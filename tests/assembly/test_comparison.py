@@ -1,5 +1,6 @@
 """Choices trained at equal parameters, and the table of what they reached."""
 
+import os
 import subprocess
 import sys
 
@@ -92,7 +93,8 @@ def test_mistakes_are_told(groups, options, message):
 
 def compare(*overrides, folder):
     command = [sys.executable, str(CONF.parent / "scripts" / "compare.py"), *overrides]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True, check=False, timeout=300)
 
 
 TINY = [

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +20,9 @@ def test_there_are_recipes():
 def test_every_recipe_learns(recipe, task, tmp_path):
     run = tmp_path / "run"
     overrides = ["experiment=reverse", f"data={task}", f"model={recipe}", f"run_dir={run}", "logger=none"]
-    finished = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "train.py"), *overrides], cwd=tmp_path, capture_output=True, text=True
-    )
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *overrides]
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}  # another test runs beside it: more threads than cores wait for ever
+    finished = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["split"] == "test"
