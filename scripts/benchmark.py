@@ -1,4 +1,4 @@
-"""Training speed on stdout, as one JSON object. python scripts/benchmark.py [overrides of train.py] [steps=N]"""
+"""Speed on stdout, as one JSON object. python scripts/benchmark.py [mode=train|decode|cells] [overrides]"""
 
 import json
 

@@ -87,8 +87,8 @@ def trace(model: Seq2Seq, source: SourceIds, lengths: Lengths, target: TargetIds
         ends,
         features,
         weights * mask.unsqueeze(-1),
-        _of_tokens(logits, tokens) * mask,
-        _of_tokens(log_probabilities, tokens) * mask,
+        _scores_of(logits, tokens) * mask,
+        _scores_of(log_probabilities, tokens) * mask,
     )
 
 
@@ -120,7 +120,7 @@ def target_lengths(target: TargetIds) -> Lengths:
     return (target[:, 1:] != PAD).sum(1)
 
 
-def _of_tokens(scores: Float[Tensor, "batch target vocabulary"], tokens: TargetIds) -> TargetScores:
+def _scores_of(scores: Float[Tensor, "batch target vocabulary"], tokens: TargetIds) -> TargetScores:
     return scores.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
 
 

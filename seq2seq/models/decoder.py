@@ -49,7 +49,7 @@ class Decoder(nn.Module, ABC):
     they are as many queries. States of `step` are `batch beam hidden`, those that `unroll` starts from `batch hidden`.
     """
 
-    # Whether `unroll` costs one kernel call per layer, because no context enters the recurrence that finds it.
+    # Whether `unroll` runs each layer over the whole target, because no context enters the recurrence that finds it.
     whole_target: ClassVar[bool] = True
     embedding: Embedding
     attention: Attention
@@ -119,7 +119,7 @@ def stack(
 class LuongDecoder(Decoder):
     """Recurrent layers, then attention from the top one (Luong et al. 2015, without input feeding).
 
-    The context never enters the recurrence, so a whole target takes one kernel call per layer. `connection` is none,
+    The context never enters the recurrence, so each layer runs over a whole target at once. `connection` is none,
     residual, highway or dense, as in the encoder.
     """
 

@@ -42,7 +42,7 @@ class Feed(nn.Linear):
 
 
 class BahdanauDecoder(Decoder):
-    """The context found by the previous state feeds the next step (Bahdanau et al. 2015, with LSTM cells).
+    """The context found by the previous state feeds the next step (Bahdanau et al. 2015, with any cell).
 
     Input feeding makes every step wait for the one before, so `unroll` loops; what does not depend on the context is
     projected for all steps at once. `connection` is none, residual, highway or dense, from the second layer on.

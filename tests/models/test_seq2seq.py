@@ -87,7 +87,10 @@ def test_every_source_token_counts_and_padding_does_not(build_model, padded, dec
 
 @pytest.mark.parametrize("decoder", KINDS)
 def test_forward_equals_start_and_repeated_step(build_model, padded, decoder):
-    model = build_model(decoder=decoder)
+    assert_forward_is_repeated_step(build_model(decoder=decoder), padded)
+
+
+def assert_forward_is_repeated_step(model, padded):
     source, lengths = padded(SOURCES)
     target, _ = padded([[BOS, *ids] for ids in TARGETS])
     features, weights = model(source, lengths, target)
@@ -283,15 +286,7 @@ def test_weights_of_a_reduced_memory_are_shared_equally_among_the_tokens(reduced
 
 @pytest.mark.parametrize("decoder", KINDS)
 def test_a_reduced_model_s_forward_equals_start_and_repeated_step(reduced, padded, decoder):
-    model = reduced(decoder=decoder)
-    source, lengths = padded(SOURCES)
-    target, _ = padded([[BOS, *ids] for ids in TARGETS])
-    features, weights = model(source, lengths, target)
-    memory, states = model.start(source, lengths)
-    for step in range(target.shape[1]):
-        logits, looked, states = model.step(target[:, step : step + 1], memory, states)
-        torch.testing.assert_close(logits.squeeze(1), model.output.logits(features[:, step]))
-        torch.testing.assert_close(looked, weights[:, step : step + 1])
+    assert_forward_is_repeated_step(reduced(decoder=decoder), padded)
 
 
 def test_a_search_sees_the_tokens_of_a_reduced_source(reduced, padded):
