@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from seq2seq.compression.products import computes_bfloat16, sums_8_bits
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.decoding.beam import BeamSearch
@@ -89,6 +90,17 @@ def cell_kind(request) -> Callable[..., Cell]:
 def kernel_kind(request) -> Callable[..., Cell]:
     """Of every cell that torch has a kernel for."""
     return CELLS[request.param]
+
+
+# What a test can need of the processor, by its marker, and how to ask for it.
+NEEDS = {"needs_bfloat16": computes_bfloat16, "needs_vnni": sums_8_bits}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what the processor cannot run."""
+    for marker, met in NEEDS.items():
+        if item.get_closest_marker(marker) and not met():
+            pytest.skip(f"this processor lacks it: {marker}")
 
 
 @pytest.fixture(autouse=True)

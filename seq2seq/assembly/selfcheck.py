@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from hydra.utils import instantiate
@@ -24,6 +24,18 @@ from seq2seq.decoding.translator import Translator
 from seq2seq.errors import UserError
 
 
+class Tolerance(NamedTuple):
+    """What a promise may miss: nats in a token's score, and the share of sentences that have other tokens."""
+
+    nats: float
+    share: float
+
+
+# In reduced precision, how many lines are searched together can move the last bit of a sum, and with it a rounding to
+# 8 bits: 5e-3 nats and 1 of 3,000 sentences were seen, on a processor without VNNI.
+_EXACT, _ROUNDED = Tolerance(1e-5, 0.0), Tolerance(0.05, 0.01)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One promise: of so many sentences, how many have other tokens, and the worst difference of a token's score."""
@@ -33,8 +45,8 @@ class Finding:
     different: int
     worst: float
 
-    def kept(self, tolerance: float) -> bool:
-        return self.different == 0 and self.worst <= tolerance
+    def kept(self, tolerance: Tolerance) -> bool:
+        return self.different <= tolerance.share * self.sentences and self.worst <= tolerance.nats
 
 
 def selfcheck(config: DictConfig) -> bool:
@@ -42,9 +54,7 @@ def selfcheck(config: DictConfig) -> bool:
     options = read_options(config)
     check_counts(options, sentences=1)
     check_type("seed", options["seed"], int)
-    check_type("tolerance", options["tolerance"], float)
-    if options["tolerance"] < 0:
-        raise UserError(f"tolerance must be at least 0, but is {options['tolerance']}.")
+    tolerance = _tolerance(options["tolerance"], options["precision"])
     runs = load_runs(options)
     name, sources = load_sources(runs[0], options["file"], options["split"] or "dev")
     sources = _spread(sources, options["sentences"])
@@ -53,8 +63,19 @@ def selfcheck(config: DictConfig) -> bool:
     translator = build_translator(options, runs)
     set_threads(options["threads"], translator, lines=options["batch_size"])
     findings = find(translator, sources, instantiate(options["decoding"]), seed=options["seed"])
-    _print(findings, name, options["tolerance"])
-    return all(finding.kept(options["tolerance"]) for finding in findings)
+    _print(findings, name, tolerance)
+    return all(finding.kept(tolerance) for finding in findings)
+
+
+def _tolerance(nats: Any, precision: str) -> Tolerance:
+    """That of a precision, with the nats that are asked for. Raises UserError below 0."""
+    check_type("tolerance", nats, float | None)
+    own = _EXACT if precision == "float32" else _ROUNDED
+    if nats is None:
+        return own
+    if not nats >= 0:
+        raise UserError(f"tolerance must be at least 0, but is {nats}.")
+    return own._replace(nats=float(nats))
 
 
 def _spread(sources: Sequence[str], count: int) -> list[str]:
@@ -100,8 +121,9 @@ def _compare(promise: str, first: Sequence[Hypothesis], second: Sequence[Hypothe
     return Finding(promise, len(first), different, worst)
 
 
-def _print(findings: Sequence[Finding], name: str, tolerance: float) -> None:
-    table = Table(title=f"promises on {name}, {findings[0].sentences} sentences, tolerance {tolerance:g} nats a token")
+def _print(findings: Sequence[Finding], name: str, tolerance: Tolerance) -> None:
+    allowed = f"{tolerance.nats:g} nats a token" + (f", {tolerance.share:.0%} other tokens" if tolerance.share else "")
+    table = Table(title=f"promises on {name}, {findings[0].sentences} sentences, tolerance {allowed}")
     for column in ("promise", "other tokens", "worst difference", ""):
         table.add_column(column, justify="left" if column == "promise" else "right")
     for finding in findings:

@@ -7,7 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seq2seq.compression.products import Int8Product, Product, Results, Rows, check_precision, make_product
+from seq2seq.compression.products import (
+    Int8Product,
+    Product,
+    Results,
+    Rows,
+    check_precision,
+    computes_bfloat16,
+    make_product,
+)
 from seq2seq.layers.output import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
@@ -27,11 +35,12 @@ def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
 
     A step of a layer becomes one product of [inputs; hidden] with weights laid out for this processor; they are
     copies, so load weights before. float32 gives the same results up to rounding. With bfloat16, what goes into a
-    product and what comes out is rounded to 8 significant bits, cell states are not. With int8, weights are rounded to
-    8 bits in a range per row, inputs in a range per product that is fixed here: one found at every step would be the
-    whole batch's, and a sentence's result would depend on its neighbours. With both the encoder runs in bfloat16, and
-    matrices that are too small to matter stay in float32. On CUDA, float32 is the given model as it is. Raises
-    UserError at any other precision, and where bfloat16 or int8 cannot be had.
+    product and what comes out is rounded to 8 significant bits, cell states are not. With int8, weights are rounded
+    to 8 bits in a range per row, inputs in a range per product that is fixed here: one found at every step would be
+    the whole batch's, and a sentence's result would depend on its neighbours. With both the encoder runs in
+    bfloat16 where the processor multiplies it, and matrices that are too small to matter stay in float32. On CUDA,
+    float32 is the given model as it is. Raises UserError at any other precision, and where bfloat16 or int8 cannot
+    be had.
     """
     device = next(model.parameters()).device
     check_precision(precision, device)
@@ -44,7 +53,7 @@ def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
     packer.pack(model.output)
     if isinstance(model.output, TiedOutput):
         model.output = PackedTiedOutput(model.output, packer.product)
-    if precision != "float32":
+    if precision != "float32" and computes_bfloat16():
         model.encoder.stack = BFloat16Stack(model.encoder.stack)
     packer.calibrate(model)
     return model

@@ -63,23 +63,30 @@ class Int8Product(Product):
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
-        # Without VNNI, sums of two products overflow 16 bits unless the inputs have 7.
-        self.steps = 127 if torch.cpu._is_vnni_supported() else 63
+        self.steps = 127 if sums_8_bits() else 63
         self.limit, self.calibrating, self.sigmoid = 0.0, True, sigmoid
-        scales = weight.abs().amax(1).double().clamp_min_(1e-12) / 127
-        zeros = torch.zeros(len(scales), dtype=torch.long)
-        with warnings.catch_warnings():  # that tensors of this type will go; no other can be laid out for the product
-            warnings.filterwarnings("ignore", "torch.quantize_per_tensor, torch.quantize_per_channel and other")
-            quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
-        self.weight = torch.ops.quantized.linear_prepack(quantized, bias)
+        self.weight = _prepack(weight, bias)
 
     def __call__(self, inputs: Rows) -> Results:
         if self.calibrating:
             self.limit = max(self.limit, float(inputs.abs().max()))
-        sums = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            inputs, max(self.limit, 1e-12) / self.steps, self.steps + 1, self.weight
-        )
+        sums = _int8_sums(inputs, self.weight, limit=max(self.limit, 1e-12), steps=self.steps)
         return sums.sigmoid_() if self.sigmoid else sums
+
+
+def _prepack(weight: Tensor, bias: Tensor | None) -> torch.ScriptObject:
+    """Weights rounded to 8 bits in a range per row, laid out for the product."""
+    scales = weight.abs().amax(1).double().clamp_min_(1e-12) / 127
+    zeros = torch.zeros(len(scales), dtype=torch.long)
+    with warnings.catch_warnings():  # that tensors of this type will go; no other can be laid out for the product
+        warnings.filterwarnings("ignore", "torch.quantize_per_tensor, torch.quantize_per_channel and other")
+        quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+    return torch.ops.quantized.linear_prepack(quantized, bias)
+
+
+def _int8_sums(inputs: Rows, weight: torch.ScriptObject, *, limit: float, steps: int) -> Results:
+    """Products with inputs rounded to so many steps on each side of 0, up to the limit."""
+    return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(inputs, limit / steps, steps + 1, weight)
 
 
 def make_product(weight: Tensor, bias: Tensor | None, precision: str, *, sigmoid: bool = False) -> Product:
@@ -99,13 +106,31 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, but is {precision!r}.")
     if precision != "float32" and device.type != "cpu":
         raise UserError(f"precision={precision} needs device=cpu, but the model is on {device}: use precision=float32.")
-    if precision == "bfloat16" and not _computes_bfloat16():
+    if precision == "bfloat16" and not computes_bfloat16():
         raise UserError("precision=bfloat16 needs a processor that multiplies it, and this does not: use float32.")
     if precision == "int8" and "x86" not in torch.backends.quantized.supported_engines:
         raise UserError("precision=int8 needs an x86 processor, and this is none: use precision=bfloat16 or float32.")
 
 
-def _computes_bfloat16() -> bool:
-    """Whether oneDNN can at all, else it fails in the middle of a step; unknown where torch lacks the question."""
+def computes_bfloat16() -> bool:
+    """Whether oneDNN multiplies it here: asked, and then tried, since its settings can switch instructions off."""
+    if not OneDNNProduct.available():
+        return True  # torch's own product takes every type
     supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
-    return supported is None or bool(supported())
+    if supported is not None and not supported():
+        return False
+    try:
+        OneDNNProduct(torch.ones(32, 32, dtype=torch.bfloat16), None)(torch.ones(1, 32))
+    except RuntimeError:
+        return False
+    return True
+
+
+def sums_8_bits() -> bool:
+    """Whether int8 products of 8-bit inputs are summed as they are, tried with the largest.
+
+    Without VNNI, pairs of products are added in 16 bits, which overflow unless the inputs have 7.
+    """
+    size = 64
+    sums = _int8_sums(torch.ones(1, size), _prepack(torch.ones(32, size), None), limit=1.0, steps=127)
+    return bool((sums > 0.99 * size).all())

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seq2seq.assembly.command_line import CONF
-from seq2seq.assembly.selfcheck import find, selfcheck
+from seq2seq.assembly.selfcheck import Finding, Tolerance, find, selfcheck
 from seq2seq.decoding.greedy import GreedySearch
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.sampling import Sampling
@@ -42,7 +42,7 @@ def broken(babbler):
         translator.stepper = Unsteady(translator.stepper, factor)
         findings = find(translator, SOURCES, search or GreedySearch(length=SHORT), seed=1)
         assert {finding.sentences for finding in findings} == {len(SOURCES)}
-        return {finding.promise for finding in findings if not finding.kept(1e-5)}
+        return {finding.promise for finding in findings if not finding.kept(Tolerance(1e-5, 0.0))}
 
     return found
 
@@ -126,6 +126,24 @@ def test_a_promise_that_is_not_kept_is_named(check_of, monkeypatch):
     assert verdicts(lines)["GreedySearch: one by one is all together"][2] == "BROKEN"
 
 
+@pytest.mark.processor
+@pytest.mark.parametrize("precision", [pytest.param("bfloat16", marks=pytest.mark.needs_bfloat16), "int8"])
+def test_reduced_precision_keeps_its_own_tolerance(check_of, precision):
+    kept, lines = check_of(f"precision={precision}")
+    assert kept
+    assert "tolerance 0.05 nats a token, 1% other tokens" in lines[0]
+    assert "tolerance 1e-07 nats a token, 1% other tokens" in check_of(f"precision={precision}", "tolerance=1e-7")[1][0]
+
+
+@pytest.mark.parametrize(("different", "worst", "exact", "rounded"), [(0, 1e-6, True, True), (2, 1e-6, False, True)])
+def test_a_finding_is_held_to_its_tolerance(different, worst, exact, rounded):
+    finding = Finding("a promise", sentences=200, different=different, worst=worst)
+    assert finding.kept(Tolerance(1e-5, 0.0)) is exact
+    assert finding.kept(Tolerance(0.05, 0.01)) is rounded
+    assert not Finding("a promise", 200, 3, worst).kept(Tolerance(0.05, 0.01))
+    assert not Finding("a promise", 200, 0, 0.06).kept(Tolerance(0.05, 0.01))
+
+
 def test_a_promise_that_is_not_kept_is_exit_code_1(finished, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("seq2seq.assembly.inference.pack", lambda model, _: Unsteady(model, lambda ids: len(ids)))
     monkeypatch.setattr(sys, "argv", ["selfcheck.py", f"run={finished}", "device=cpu"])
@@ -153,7 +171,7 @@ def test_sources_come_from_a_file_and_from_all_over_it(check_of, tmp_path, monke
         ("sentences=0", "sentences must be a whole number of at least 1, but is 0."),
         ("sentences=all", "sentences must be a whole number of at least 1, but is 'all'."),
         ("tolerance=-1", "tolerance must be at least 0, but is -1."),
-        ("tolerance=small", "tolerance must be float, but is 'small'."),
+        ("tolerance=small", "tolerance must be float | None, but is 'small'."),
         ("seed=x", "seed must be int, but is 'x'."),
     ],
 )

@@ -7,11 +7,24 @@ from torch.utils import _pytree as pytree
 
 from seq2seq.compression import products
 from seq2seq.compression.packing import PackedFeed, PackedLSTMCell, pack
-from seq2seq.compression.products import Int8Product, OneDNNProduct, PlainProduct, check_precision, make_product
+from seq2seq.compression.products import (
+    Int8Product,
+    OneDNNProduct,
+    PlainProduct,
+    check_precision,
+    computes_bfloat16,
+    make_product,
+    sums_8_bits,
+)
 from seq2seq.errors import UserError
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.output import FullOutput, TiedOutput
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+
+pytestmark = pytest.mark.processor
+BFLOAT16 = pytest.param("bfloat16", marks=pytest.mark.needs_bfloat16)
+REDUCED = [BFLOAT16, "int8"]
+PRECISIONS = ["float32", *REDUCED]
 
 SENTENCES = [[5, 6, 7, 3], [4, 3], [8, 9, 10, 11, 4, 5, 3], [6, 3]]
 BEAM, STEPS = 4, 5
@@ -21,8 +34,9 @@ UNIT = 2.0**-9
 # Of tiny models with weights up to 1 / 2, whose logits span about 4 and hidden states 2: several roundings deep.
 CLOSE = {"bfloat16": 0.06, "int8": 0.12}
 # The order of a float32 sum may depend on the number of rows. The last bit of an input so moved can round it to the
-# next of 8 bits, and shift what follows by as much; alike inputs give the same to the bit (the law after that).
-NEIGHBOURS = {"float32": 1e-6, "bfloat16": 4 * UNIT, "int8": 4 / 127}
+# next step, and shift what follows by as much; alike inputs give the same to the bit (the law after that).
+STEPS_OF_INT8 = 127 if sums_8_bits() else 63
+NEIGHBOURS = {"float32": 1e-6, "bfloat16": 4 * UNIT, "int8": 4 / STEPS_OF_INT8}
 
 
 class OwnCell(LSTMCell):
@@ -85,7 +99,7 @@ def test_float32_changes_nothing(build, padded, decoder, layers, attention, outp
 
 
 @pytest.mark.usefixtures("_every_size")
-@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+@pytest.mark.parametrize("precision", REDUCED)
 @pytest.mark.parametrize(("decoder", "layers"), RECIPES)
 def test_reduced_precision_is_close_and_not_float32(build, padded, decoder, layers, precision):
     plain, packed = (build(decoder=decoder, decoder_layers=layers, attention="additive") for _ in range(2))
@@ -96,7 +110,7 @@ def test_reduced_precision_is_close_and_not_float32(build, padded, decoder, laye
 
 
 @pytest.mark.usefixtures("_every_size")
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("connection", ["highway", "dense"])
 def test_an_encoder_with_all_its_parts_is_packed(build, padded, connection, precision):
     front_end = partial(ConvolutionalFrontEnd, widths=[2, 3], channels=4, stride=2, highway=1)
@@ -108,7 +122,7 @@ def test_an_encoder_with_all_its_parts_is_packed(build, padded, connection, prec
 
 
 @pytest.mark.parametrize("output", [TiedOutput, FullOutput])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
 def test_every_product_of_a_step_is_packed(build, monkeypatch, padded, decoder, precision, output):
     monkeypatch.setattr(products, "_SMALL", 0)
@@ -122,7 +136,7 @@ def test_every_product_of_a_step_is_packed(build, monkeypatch, padded, decoder, 
     assert called == []
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
 def test_a_step_leaves_its_state_and_memory_as_they_are(build, padded, monkeypatch, decoder, precision):
     monkeypatch.setattr(products, "_SMALL", 0)
@@ -135,7 +149,7 @@ def test_a_step_leaves_its_state_and_memory_as_they_are(build, padded, monkeypat
 
 
 @pytest.mark.usefixtures("_every_size")
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
 def test_a_sentence_does_not_depend_on_its_neighbours(build, padded, decoder, precision):
     model = pack(build(decoder=decoder, decoder_layers=2, decoder_size=96, encoder_size=48), precision)
@@ -147,7 +161,7 @@ def test_a_sentence_does_not_depend_on_its_neighbours(build, padded, decoder, pr
             assert_close((logits, states), rows, NEIGHBOURS[precision])
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+@pytest.mark.parametrize("precision", REDUCED)
 def test_a_row_of_a_product_does_not_depend_on_the_others(precision):
     inputs, weight, bias = terms()
     product = make_product(weight, bias, precision)
@@ -167,14 +181,14 @@ def terms(size=200, rows=70, outputs=90):
 @pytest.mark.parametrize("sigmoid", [False, True])
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("shape", [(70,), (1,), (14, 5)])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_product_errs_by_no_more_than_its_rounding(precision, shape, biased, sigmoid):
     inputs, weight, bias = terms()
     bias = bias if biased else torch.zeros(len(bias))
     wanted = nn.functional.linear(inputs, weight, bias)
     sizes = nn.functional.linear(inputs.abs(), weight.abs())
     if precision == "int8":  # half a step of either factor, and of both
-        step, steps = inputs.abs().max() / 127, weight.abs().amax(1) / 127
+        step, steps = inputs.abs().max() / STEPS_OF_INT8, weight.abs().amax(1) / 127
         bound = (step * weight.abs().sum(1) + steps * inputs.abs().sum(1, keepdim=True)) / 2 + 50 * step * steps
     else:
         unit = UNIT if precision == "bfloat16" else 2.0**-24 * 16  # of the order of the root of 200 sums
@@ -211,20 +225,28 @@ def test_the_range_of_int8_inputs_is_fixed_after_packing(build, padded, monkeypa
     assert product.limit == limit
 
 
-@pytest.mark.parametrize("vnni", [False, True])
-def test_int8_inputs_have_7_bits_where_sums_of_8_overflow(monkeypatch, vnni):
-    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
+@pytest.mark.parametrize("wide", [False, pytest.param(True, marks=pytest.mark.needs_vnni)])
+def test_int8_inputs_have_7_bits_where_sums_of_8_overflow(monkeypatch, wide):
+    monkeypatch.setattr(products, "sums_8_bits", lambda: wide)
     inputs, weight, bias = terms()
     product = Int8Product(weight, bias)
-    assert product.steps == (127 if vnni else 63)
+    assert product.steps == (127 if wide else 63)
+    product(inputs)
     torch.testing.assert_close(product(inputs), nn.functional.linear(inputs, weight, bias), atol=0.2, rtol=0)
 
 
-def test_small_matrices_stay_as_they_are():
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_small_matrices_stay_as_they_are(precision):
     _, weight, bias = terms()
-    for precision in ("float32", "bfloat16", "int8"):
-        assert isinstance(make_product(weight[:20], bias[:20], precision), PlainProduct)
-        assert not isinstance(make_product(weight, bias, precision), PlainProduct)
+    assert isinstance(make_product(weight[:20], bias[:20], precision), PlainProduct)
+    assert not isinstance(make_product(weight, bias, precision), PlainProduct)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_encoder_is_reduced_only_where_the_processor_multiplies_it(build, precision):
+    weight = next(pack(build(), precision).encoder.stack.parameters())
+    reduced = precision != "float32" and computes_bfloat16()
+    assert weight.dtype == (torch.bfloat16 if reduced else torch.float32)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -279,11 +301,11 @@ def test_int8_without_its_kernels_is_refused(monkeypatch):
     monkeypatch.setattr(type(torch.backends.quantized), "supported_engines", ["qnnpack", "none"], raising=False)
     with pytest.raises(UserError, match="^precision=int8 needs an x86 processor, and this is none: use precision=bf"):
         check_precision("int8", torch.device("cpu"))
-    check_precision("bfloat16", torch.device("cpu"))
+    check_precision("float32", torch.device("cpu"))
 
 
 def test_bfloat16_is_refused_where_the_processor_does_not_multiply_it(monkeypatch):
-    monkeypatch.setattr(products, "_computes_bfloat16", lambda: False)
+    monkeypatch.setattr(products, "computes_bfloat16", lambda: False)
     with pytest.raises(UserError) as error:
         check_precision("bfloat16", torch.device("cpu"))
     assert str(error.value) == (
