@@ -5,13 +5,13 @@ import json
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.assembly.command_line import mistakes_in_one_line, run
+from seq2seq.config.command_line import mistakes_in_one_line, run
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="benchmark")
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line():
-        from seq2seq.assembly.benchmark import benchmark_config
+        from seq2seq.commands.benchmark import benchmark_config
 
         print(json.dumps(benchmark_config(config)))
 

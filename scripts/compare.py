@@ -3,13 +3,13 @@
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.assembly.command_line import mistakes_in_one_line, run, write_lines
+from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="compare")
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line():
-        from seq2seq.assembly.comparison import compare_choices
+        from seq2seq.commands.compare import compare_choices
 
         write_lines(compare_choices(config))
 

@@ -3,13 +3,13 @@
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.assembly.command_line import mistakes_in_one_line, run, write_lines
+from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="interpret")
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line():
-        from seq2seq.assembly.interpretation import interpret
+        from seq2seq.commands.interpret import interpret
 
         write_lines(map(str, interpret(config)))
 

@@ -5,13 +5,13 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.assembly.command_line import mistakes_in_one_line, run, write_lines
+from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="score")
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line():
-        from seq2seq.assembly.scoring import score_lines
+        from seq2seq.commands.score import score_lines
 
         write_lines(score_lines(config, sys.stdin.buffer))
 

@@ -5,13 +5,13 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.assembly.command_line import mistakes_in_one_line, run
+from seq2seq.config.command_line import mistakes_in_one_line, run
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="selfcheck")
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line():
-        from seq2seq.assembly.selfcheck import selfcheck
+        from seq2seq.commands.selfcheck import selfcheck
 
         kept = selfcheck(config)
     if not kept:

@@ -5,13 +5,13 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.assembly.command_line import mistakes_in_one_line, run, write_lines
+from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="translate")
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line():
-        from seq2seq.assembly.translation import build_stream
+        from seq2seq.commands.translate import build_stream
 
         write_lines(build_stream(config)(sys.stdin.buffer))
 

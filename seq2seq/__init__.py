@@ -1,3 +1,3 @@
 """Train, run and understand LSTM encoder-decoder models with attention."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -8,14 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2seq.compression.products import computes_bfloat16, sums_8_bits
+from seq2seq.compression.prepared import computes_bfloat16, sums_8_bits
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
-from seq2seq.decoding.beam import BeamSearch
-from seq2seq.decoding.greedy import GreedySearch
 from seq2seq.decoding.length import LengthLimits
-from seq2seq.decoding.search import Search
-from seq2seq.decoding.translator import Translator
+from seq2seq.decoding.search.beam import BeamSearch
+from seq2seq.decoding.search.greedy import GreedySearch
+from seq2seq.decoding.search.search import Search
 from seq2seq.layers.attention.additive import AdditiveAttention
 from seq2seq.layers.attention.coverage import CoverageAttention
 from seq2seq.layers.attention.dot import DotAttention
@@ -45,6 +44,9 @@ from seq2seq.models.encoder import Encoder
 from seq2seq.models.input_feeding import BahdanauDecoder
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.symbols import EOS, PAD
+from seq2seq.translation.translator import Translator
+
+pytest_plugins = ["tiny_run"]
 
 ATTENTIONS = {
     "dot": DotAttention,

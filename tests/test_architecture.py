@@ -1,5 +1,6 @@
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -55,6 +56,58 @@ def test_no_module_is_over_250_lines_and_no_function_over_45(path):
     assert {name: length for name, length in functions(path) if length > 45} == {}
 
 
+def options_of(config: str) -> list[str]:
+    """Top-level keys of a config in conf/."""
+    return re.findall(r"^(\w+):", (ROOT / "conf" / config).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+EDGE = ("commands", "config", "runs")
+NODES = {path.stem for path in (ROOT / "conf").iterdir()} | set(options_of("train.yaml"))
+CONFIG_PATH = re.compile(rf"(?<![\w./])({'|'.join(sorted(NODES))})[./]([a-z_]|\{{\}})")
+
+
+def texts(call: ast.Call) -> str:
+    """The words of a call's arguments; {} stands for what is put between them."""
+    parts = (
+        part.value if isinstance(part, ast.Constant) else "{}"
+        for part in ast.walk(call)
+        if isinstance(part, ast.FormattedValue) or (isinstance(part, ast.Constant) and isinstance(part.value, str))
+    )
+    return "".join(parts)
+
+
+def errors(path: Path) -> Iterator[str]:
+    """Messages of the errors that a module raises."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError":
+            yield texts(node)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.relative_to(ROOT).parts[1] not in EDGE], ids=relative
+)
+def test_an_error_names_a_parameter_and_no_config_path(path):
+    """The edge, where nodes are built, puts the path before it."""
+    assert [text for text in errors(path) if CONFIG_PATH.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'f"model.attention.window must be at least 1, but is {window}."',
+        'f"Take another cell" f"or model/cell=lstm."',
+        'f"Choose trainer.{name}"',
+    ],
+)
+def test_a_config_path_in_an_error_is_found(message):
+    (call,) = ast.parse(f"UserError({message})").body
+    assert CONFIG_PATH.search(texts(call.value))
+
+
+def test_a_file_in_an_error_is_no_config_path():
+    assert not CONFIG_PATH.search("run=DIR holds no checkpoint: there is no checkpoints/best.ckpt in it.")
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=relative)
 def test_a_script_parses_assembles_calls_and_prints_in_40_lines(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
@@ -70,10 +123,10 @@ def test_no_script_shadows_the_standard_library(path):
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("assembly.translation", "pytorch_lightning lightning datasets torchmetrics matplotlib pandas tensorboard"),
-        ("assembly.interpretation", "pytorch_lightning lightning datasets torchmetrics captum"),
-        ("assembly.command_line", "torch pytorch_lightning datasets torchmetrics matplotlib sentencepiece"),
-        ("assembly.run_folder", "torch pytorch_lightning datasets torchmetrics matplotlib sentencepiece"),
+        ("commands.translate", "pytorch_lightning lightning datasets torchmetrics matplotlib pandas tensorboard"),
+        ("commands.interpret", "pytorch_lightning lightning datasets torchmetrics captum"),
+        ("config.command_line", "torch pytorch_lightning datasets torchmetrics matplotlib sentencepiece"),
+        ("runs.run_folder", "torch pytorch_lightning datasets torchmetrics matplotlib sentencepiece"),
         ("data.corpora.hub", "datasets pandas pyarrow"),
     ],
 )

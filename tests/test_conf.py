@@ -12,12 +12,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.assembly.contract import check, resolve, targets
-from seq2seq.assembly.run import build_model
+from seq2seq.config.contract import check, resolve, targets
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.run import build_model
 
 CONF = Path(__file__).parents[1] / "conf"
 FILES = sorted(CONF.rglob("*.yaml"))
@@ -183,7 +183,7 @@ def test_every_cell_with_a_gate_that_keeps_its_memory_takes_every_initialization
         if name == "matrices" or not cell.startswith(("elman", "lstm_no_forget")):
             build_on_meta(config)
         else:
-            with pytest.raises(UserError, match="^model/cell/initialization must be matrices for a cell without"):
+            with pytest.raises(UserError, match="^model.cell.initialization must be matrices for a cell without"):
                 build_on_meta(config)
 
 

@@ -7,14 +7,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seq2seq.compression.products import (
-    Int8Product,
-    Product,
+from seq2seq.compression.prepared import (
+    Int8Linear,
+    PreparedLinear,
     Results,
     Rows,
     check_precision,
     computes_bfloat16,
-    make_product,
+    prepare,
 )
 from seq2seq.layers.output import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
@@ -62,7 +62,7 @@ def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
 class PackedLinear(nn.Linear):
     """A linear layer by a prepared product."""
 
-    def __init__(self, linear: nn.Linear, make: Callable[..., Product]) -> None:
+    def __init__(self, linear: nn.Linear, make: Callable[..., PreparedLinear]) -> None:
         _take_over(self, linear)
         self.product = make(self.weight, self.bias)
 
@@ -73,7 +73,7 @@ class PackedLinear(nn.Linear):
 class PackedTiedOutput(TiedOutput):
     """Logits by a prepared product."""
 
-    def __init__(self, output: TiedOutput, make: Callable[..., Product]) -> None:
+    def __init__(self, output: TiedOutput, make: Callable[..., PreparedLinear]) -> None:
         _take_over(self, output)
         self.product = make(self.weight, self.bias)
 
@@ -81,14 +81,14 @@ class PackedTiedOutput(TiedOutput):
         return self.product(self.projection(features))
 
 
-class LSTMProduct:
+class PreparedLSTM:
     """All gates of a step by one product of [inputs; hidden], in four passes over the cell after it.
 
     As tanh x = 2 sigmoid(2 x) - 1, a doubled candidate leaves one sigmoid for all gates, which oneDNN computes with the
     product. With s = (g + 1) / 2:  c' = f c - i + 2 i s,  h' = o tanh(c').
     """
 
-    def __init__(self, cell: LSTMCell, make: Callable[..., Product], *between: Tensor) -> None:
+    def __init__(self, cell: LSTMCell, make: Callable[..., PreparedLinear], *between: Tensor) -> None:
         weight, recurrent_weight, input_bias, recurrent_bias = cell.kernel.all_weights[0]
         joined = torch.cat([weight, *between, recurrent_weight], 1)
         bias = input_bias + recurrent_bias
@@ -105,9 +105,9 @@ class LSTMProduct:
 class PackedLSTMCell(LSTMCell):
     """An LSTM cell whose step is one prepared product; all else stays as it was."""
 
-    def __init__(self, cell: LSTMCell, make: Callable[..., Product]) -> None:
+    def __init__(self, cell: LSTMCell, make: Callable[..., PreparedLinear]) -> None:
         _take_over(self, cell)
-        self.packed = LSTMProduct(cell, make)
+        self.packed = PreparedLSTM(cell, make)
 
     def step(self, inputs: Float[Tensor, "*batch input"], state: Any) -> LSTMState:
         return self.packed(inputs, state=state)
@@ -116,9 +116,9 @@ class PackedLSTMCell(LSTMCell):
 class PackedFeed(Feed):
     """The step of a cell that a context is fed to: one prepared product of [inputs; context; hidden]."""
 
-    def __init__(self, feed: Feed, cell: LSTMCell, make: Callable[..., Product]) -> None:
+    def __init__(self, feed: Feed, cell: LSTMCell, make: Callable[..., PreparedLinear]) -> None:
         _take_over(self, feed)
-        self.packed = LSTMProduct(cell, make, feed.weight)
+        self.packed = PreparedLSTM(cell, make, feed.weight)
 
     def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: Any) -> LSTMState:
         return self.packed(inputs, context, state=state)
@@ -141,7 +141,7 @@ class _Packer:
 
     def __init__(self, precision: str) -> None:
         self.precision = precision
-        self.products: list[Product] = []
+        self.products: list[PreparedLinear] = []
         self.fed: Cell | None = None  # the cell whose step is its feed's
 
     def pack_feed(self, decoder: BahdanauDecoder) -> None:
@@ -151,9 +151,9 @@ class _Packer:
             decoder.feed = PackedFeed(decoder.feed, cell, self.product)
             self.fed = cell
 
-    def product(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> Product:
+    def product(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> PreparedLinear:
         """A product of its own weights."""
-        made = make_product(weight.detach(), bias if bias is None else bias.detach(), self.precision, sigmoid=sigmoid)
+        made = prepare(weight.detach(), bias if bias is None else bias.detach(), self.precision, sigmoid=sigmoid)
         self.products.append(made)
         return made
 
@@ -171,7 +171,7 @@ class _Packer:
 
     def calibrate(self, model: Seq2Seq) -> None:
         """Let int8 products see what comes in when random tokens follow random sources."""
-        products = [product for product in self.products if isinstance(product, Int8Product)]
+        products = [product for product in self.products if isinstance(product, Int8Linear)]
         if not products:
             return
         random = torch.Generator().manual_seed(1)

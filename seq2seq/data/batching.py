@@ -54,8 +54,8 @@ class BatchPlan:
         longest = int((source_lengths + target_lengths).max()) if len(source_lengths) else 0
         if longest > budget.max_tokens:
             raise UserError(
-                f"batches.max_tokens must be at least {longest}, the tokens of the longest pair, but is "
-                f"{budget.max_tokens}: raise it or lower batches.max_length."
+                f"max_tokens must be at least {longest}, the tokens of the longest pair, but is "
+                f"{budget.max_tokens}: raise it or lower max_length."
             )
         self.source, self.target = source_lengths.numpy(), target_lengths.numpy()
         self.budget = budget

@@ -43,7 +43,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.dev_pairs = self.pairs(splits.dev, "dev")
         for name, pairs in (("train", self.train_pairs), ("dev", self.dev_pairs)):
             if not len(pairs):
-                raise UserError(f"The {name} split has no usable pair left: see the counts above, or data.{name}.")
+                raise UserError(f"The {name} split has no usable pair left: see the counts above.")
         self.train_plan = plan(self.train_pairs, budget, pool_batches=pool_batches, seed=seed)
         self.dev_plan = plan(self.dev_pairs, budget, shuffle=False)
 
@@ -64,7 +64,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
             logger.warning("%s: left out %d pairs with an empty side (fill or delete them in the data)", split, empty)
         if long:
             logger.warning(
-                "%s: left out %d pairs of over %d tokens (raise batches.max_length to keep them)",
+                "%s: left out %d pairs of over %d tokens (raise max_length of the batches to keep them)",
                 split,
                 long,
                 self.max_length,

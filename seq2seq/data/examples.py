@@ -43,7 +43,7 @@ def hold_out(examples: Sequence[Example], dev_size: int, seed: int) -> Splits:
     """Random `dev_size` examples for dev, the rest for train; whose source is in dev too is in neither."""
     if not 0 < dev_size < len(examples):
         raise UserError(
-            f"data.dev_size must be between 1 and {len(examples) - 1} (one less than the examples at hand), "
+            f"dev_size must be between 1 and {len(examples) - 1} (one less than the examples at hand), "
             f"but is {dev_size}."
         )
     order = shuffled(examples, seed)

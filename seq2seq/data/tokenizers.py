@@ -108,7 +108,7 @@ class TokenizerTrainer:
     ) -> None:
         if joint and (source, source_size) != (target, target_size):
             raise UserError(
-                "tokenizer.joint=true needs the same kind and size on both sides, but they are "
+                "joint=true needs the same kind and size on both sides, but they are "
                 f"{source}/{source_size} and {target}/{target_size}."
             )
         self.sides = (source, source_size), (target, target_size)
@@ -129,9 +129,9 @@ class TokenizerTrainer:
 
     def _learn(self, lines: list[str], kind: str, size: int | None, *, side: str) -> Tokenizer:
         if kind not in KINDS:
-            raise UserError(f"tokenizer.{side} must be one of {', '.join(KINDS)}, but is {kind!r}.")
+            raise UserError(f"{side} must be one of {', '.join(KINDS)}, but is {kind!r}.")
         if size is None and kind in ("unigram", "bpe"):
-            raise UserError(f"tokenizer.{side}_size must be a number for kind {kind}, but is null.")
+            raise UserError(f"{side}_size must be a number for kind {kind}, but is null.")
         # Pieces of a word model begin at spaces, so every word needs one before it; single characters do not.
         # Not use_all_vocab where there is no size: character_coverage would do nothing.
         options: dict[str, Any] = (
@@ -162,7 +162,7 @@ class TokenizerTrainer:
 
 
 def _explain(message: str, kind: str, size: int | None, side: str) -> str:
-    name = f"tokenizer.{side}_size"
+    name = f"{side}_size"
     if most := re.search(r"value <= (\d+)", message):
         return f"{name} must be at most {most[1]}, all that the data can fill, but is {size}."
     if least := re.search(r"smaller than required_chars\D+(\d+)\D+(\d+)", message):

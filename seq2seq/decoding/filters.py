@@ -137,11 +137,10 @@ class Filters:
 
     def __init__(self, *, no_repeat_ngram: int = 0, repetition_penalty: float = 1.0, end_bias: float = 0.0) -> None:
         if no_repeat_ngram < 0:
-            raise UserError(f"decoding.filters.no_repeat_ngram must be at least 0 (0: off), but is {no_repeat_ngram}.")
+            raise UserError(f"no_repeat_ngram must be at least 0 (0: off), but is {no_repeat_ngram}.")
         if repetition_penalty <= 0:
             raise UserError(
-                f"decoding.filters.repetition_penalty must be above 0 (1: off, more: fewer repetitions), "
-                f"but is {repetition_penalty}."
+                f"repetition_penalty must be above 0 (1: off, more: fewer repetitions), but is {repetition_penalty}."
             )
         self.active: list[Filter] = []
         if no_repeat_ngram:

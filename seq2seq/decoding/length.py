@@ -25,24 +25,23 @@ class LengthLimits:
     ) -> None:
         for name, value, least in (("max_ratio", max_ratio, 0), ("min_ratio", min_ratio, 0), ("minimum", minimum, 0)):
             if value < least:
-                raise UserError(f"decoding.length.{name} must be at least {least}, but is {value}.")
+                raise UserError(f"{name} must be at least {least}, but is {value}.")
         for name, bound in (("max_extra", max_extra), ("maximum", maximum)):
             if bound is not None and bound < 1:
-                raise UserError(f"decoding.length.{name} must be at least 1, but is {bound}.")
+                raise UserError(f"{name} must be at least 1, but is {bound}.")
         if maximum is not None and minimum >= maximum:
             raise UserError(
-                f"decoding.length.minimum must be below decoding.length.maximum, since EOS counts in the latter, "
-                f"but they are {minimum} and {maximum}."
+                f"minimum must be below maximum, since EOS counts in the latter, but they are {minimum} and {maximum}."
             )
         self.max_ratio, self.max_extra, self.maximum = max_ratio, max_extra, maximum
         self.min_ratio, self.minimum = min_ratio, minimum
 
-    def most(self, lengths: Lengths) -> Int[Tensor, " batch"]:
+    def max_length(self, lengths: Lengths) -> Int[Tensor, " batch"]:
         """Steps that a search may take."""
         most = (lengths * self.max_ratio).long() + self.max_extra
         return most if self.maximum is None else most.clamp(max=self.maximum)
 
-    def least(self, lengths: Lengths) -> Int[Tensor, " batch"]:
+    def min_length(self, lengths: Lengths) -> Int[Tensor, " batch"]:
         """Tokens before EOS is allowed; EOS always is at the last step."""
         least = (lengths * self.min_ratio).long().clamp(min=self.minimum)
-        return least.minimum(self.most(lengths) - 1)
+        return least.minimum(self.max_length(lengths) - 1)

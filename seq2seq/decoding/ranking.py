@@ -62,7 +62,7 @@ class CoveragePenalty:
 
     def __init__(self, *, beta: float = 0.0) -> None:
         if beta < 0:
-            raise UserError(f"decoding.coverage.beta must be at least 0, but is {beta}.")
+            raise UserError(f"beta must be at least 0, but is {beta}.")
         self.beta = beta
 
     def __call__(

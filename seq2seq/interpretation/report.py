@@ -72,8 +72,8 @@ def report(reading: Reading, *, units: int = 8) -> str:
     for cell in reading.trace.cells.values():
         if not all(bool(values.isfinite().all()) for values in (*cell.gates.values(), cell.hidden, cell.memory)):
             raise UserError(
-                f"Activations of {cell.name} are not finite: train the run again with a lower optimizer.lr or "
-                "trainer.gradient_clip_val."
+                f"Activations of {cell.name} are not finite: train the run again with a lower learning rate or "
+                "gradients clipped to less."
             )
     folder = files("seq2seq.interpretation") / "page"
     parts = {

@@ -47,7 +47,7 @@ class NGramEmbedding(nn.Module):
     ) -> None:
         super().__init__()
         if buckets < 1:
-            raise UserError(f"ngrams.buckets must be at least 1, but is {buckets}.")
+            raise UserError(f"buckets must be at least 1, but is {buckets}.")
         self.vocabulary_size = vocabulary_size
         self.windows = [_window(window) for window in windows]
         self.sizes = [min(buckets, vocabulary_size ** (sum(window) + 1)) for window in self.windows]

@@ -61,12 +61,12 @@ class Filters(nn.Module):
 
 def _check(widths: Sequence_[int], channels: int, stride: int, highway: int) -> None:
     if not widths or min(widths) < 1:
-        raise UserError(f"model.front_end.widths must be one or more, each at least 1, but are {list(widths)}.")
+        raise UserError(f"widths must be one or more, each at least 1, but are {list(widths)}.")
     for name, value, least in (("channels", channels, 1), ("stride", stride, 1), ("highway", highway, 0)):
         if value < least:
-            raise UserError(f"model.front_end.{name} must be at least {least}, but is {value}.")
+            raise UserError(f"{name} must be at least {least}, but is {value}.")
     if max(widths) < stride:
         raise UserError(
-            f"model.front_end.stride must not exceed the greatest of widths, {max(widths)}, but is {stride}: "
+            f"stride must not exceed the greatest of widths, {max(widths)}, but is {stride}: "
             "input between the windows would be lost."
         )

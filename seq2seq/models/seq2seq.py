@@ -52,8 +52,8 @@ class Seq2Seq(nn.Module):
         target = Embedding(target_vocabulary_size, embedding_size, dropout=dropout)
         if share_embeddings and source_vocabulary_size != target_vocabulary_size:
             raise UserError(
-                "model.share_embeddings needs one vocabulary for both sides, but they hold "
-                f"{source_vocabulary_size} and {target_vocabulary_size} tokens: set tokenizer.joint=true."
+                "share_embeddings needs one vocabulary for both sides, but they hold "
+                f"{source_vocabulary_size} and {target_vocabulary_size} tokens: train joint tokenizers."
             )
         source = target if share_embeddings else Embedding(source_vocabulary_size, embedding_size, dropout=dropout)
         self.encoder = encoder(embedding=source)

@@ -18,7 +18,7 @@ class WeightAverage:
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         if not 0 <= decay < 1:
-            raise UserError(f"averaging.decay must be at least 0 and below 1, but is {decay}.")
+            raise UserError(f"decay must be at least 0 and below 1, but is {decay}.")
         self.model = model
         self.decay = decay
         self.updates = 0

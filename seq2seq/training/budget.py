@@ -10,10 +10,10 @@ class Budget:
 
     def __init__(self, *, max_steps: int | None = None, max_minutes: float | None = None) -> None:
         if max_steps is None and max_minutes is None:
-            raise UserError("budget.max_steps or budget.max_minutes must be set, but both are null.")
+            raise UserError("max_steps or max_minutes must be set, but both are null.")
         for name, limit in (("max_steps", max_steps), ("max_minutes", max_minutes)):
             if limit is not None and limit <= 0:
-                raise UserError(f"budget.{name} must be above 0, but is {limit}.")
+                raise UserError(f"{name} must be above 0, but is {limit}.")
         self.max_steps, self.max_minutes = max_steps, max_minutes
         self._earlier = 0.0  # seconds trained before the last interruption
         self._started: float | None = None

@@ -48,19 +48,18 @@ class CrossEntropy:
         entropy_weight: float = 1.0,
     ) -> None:
         if not 0 <= label_smoothing < 1:
-            raise UserError(f"objective.label_smoothing must be at least 0 and below 1, but is {label_smoothing}.")
+            raise UserError(f"label_smoothing must be at least 0 and below 1, but is {label_smoothing}.")
         for name, value in (("coverage", coverage), ("entropy_floor", entropy_floor)):
             if value < 0:
-                raise UserError(f"objective.{name} must be at least 0, but is {value}.")
+                raise UserError(f"{name} must be at least 0, but is {value}.")
         if entropy_floor == 0 and entropy_weight != 1:
             raise UserError(
-                f"objective.entropy_weight={entropy_weight} needs objective.entropy_floor, but that is 0: raise it, or "
+                f"entropy_weight={entropy_weight} needs entropy_floor, but that is 0: raise it, or "
                 "leave the weight at 1."
             )
         if entropy_weight <= 0:
             raise UserError(
-                f"objective.entropy_weight must be above 0, but is {entropy_weight}: without the penalty, leave "
-                "objective.entropy_floor=0."
+                f"entropy_weight must be above 0, but is {entropy_weight}: without the penalty, leave entropy_floor=0."
             )
         self.label_smoothing = label_smoothing
         self.coverage = coverage

@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.examples import Example
-from seq2seq.decoding.translator import Translator
 from seq2seq.metrics.scores import Scores
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.averaging import WeightAverage
@@ -19,6 +18,7 @@ from seq2seq.training.budget import Budget
 from seq2seq.training.losses import CrossEntropy
 from seq2seq.training.scheduled_sampling import ScheduledSampling
 from seq2seq.training.schedules import Schedule
+from seq2seq.translation.translator import Translator
 
 
 class Seq2SeqModule(lightning.LightningModule):

@@ -23,7 +23,7 @@ class ScheduledSampling(ABC):
 
     def __init__(self, *, floor: float = 0.0, sample: bool = False) -> None:
         if not 0 <= floor <= 1:
-            raise UserError(f"scheduled_sampling.floor must be between 0 and 1, but is {floor}.")
+            raise UserError(f"floor must be between 0 and 1, but is {floor}.")
         self.floor = floor
         self.sample = sample
 
@@ -73,7 +73,7 @@ class LinearSampling(ScheduledSampling):
     def __init__(self, *, duration: float = 1.0, floor: float = 0.0, sample: bool = False) -> None:
         super().__init__(floor=floor, sample=sample)
         if duration <= 0:
-            raise UserError(f"scheduled_sampling.duration must be above 0, but is {duration}.")
+            raise UserError(f"duration must be above 0, but is {duration}.")
         self.duration = duration
 
     def decay(self, step: int, spent: float) -> float:
@@ -86,7 +86,7 @@ class ExponentialSampling(ScheduledSampling):
     def __init__(self, *, base: float = 0.9999, floor: float = 0.0, sample: bool = False) -> None:
         super().__init__(floor=floor, sample=sample)
         if not 0 < base < 1:
-            raise UserError(f"scheduled_sampling.base must be above 0 and below 1, but is {base}.")
+            raise UserError(f"base must be above 0 and below 1, but is {base}.")
         self.base = base
 
     def decay(self, step: int, spent: float) -> float:
@@ -99,7 +99,7 @@ class InverseSigmoidSampling(ScheduledSampling):
     def __init__(self, *, k: float = 1000.0, floor: float = 0.0, sample: bool = False) -> None:
         super().__init__(floor=floor, sample=sample)
         if k < 1:
-            raise UserError(f"scheduled_sampling.k must be at least 1, but is {k}.")
+            raise UserError(f"k must be at least 1, but is {k}.")
         self.k = k
 
     def decay(self, step: int, spent: float) -> float:

@@ -11,7 +11,7 @@ class Schedule(ABC):
 
     def __init__(self, *, warmup_steps: int = 0) -> None:
         if warmup_steps < 0:
-            raise UserError(f"schedule.warmup_steps must be at least 0, but is {warmup_steps}.")
+            raise UserError(f"warmup_steps must be at least 0, but is {warmup_steps}.")
         self.warmup_steps = warmup_steps
 
     def factor(self, step: int, spent: float) -> float:
@@ -35,7 +35,7 @@ class CosineSchedule(Schedule):
     def __init__(self, *, warmup_steps: int = 0, final: float = 0.0) -> None:
         super().__init__(warmup_steps=warmup_steps)
         if not 0 <= final <= 1:
-            raise UserError(f"schedule.final must be between 0 and 1, but is {final}.")
+            raise UserError(f"final must be between 0 and 1, but is {final}.")
         self.final = final
 
     def decay(self, step: int, spent: float) -> float:

@@ -5,15 +5,15 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from seq2seq.compression import products
+from seq2seq.compression import prepared
 from seq2seq.compression.packing import PackedFeed, PackedLSTMCell, pack
-from seq2seq.compression.products import (
-    Int8Product,
-    OneDNNProduct,
-    PlainProduct,
+from seq2seq.compression.prepared import (
+    Int8Linear,
+    OneDNNLinear,
+    PlainLinear,
     check_precision,
     computes_bfloat16,
-    make_product,
+    prepare,
     sums_8_bits,
 )
 from seq2seq.errors import UserError
@@ -46,7 +46,7 @@ class OwnCell(LSTMCell):
 @pytest.fixture
 def _every_size(monkeypatch):
     """No product is too small for its kernel."""
-    monkeypatch.setattr(products, "_SMALL", 0)
+    monkeypatch.setattr(prepared, "_SMALL", 0)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_an_encoder_with_all_its_parts_is_packed(build, padded, connection, prec
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
 def test_every_product_of_a_step_is_packed(build, monkeypatch, padded, decoder, precision, output):
-    monkeypatch.setattr(products, "_SMALL", 0)
+    monkeypatch.setattr(prepared, "_SMALL", 0)
     model = build(decoder=decoder, attention="additive", decoder_layers=2, output=output, feature_size=7)
     model = pack(model, precision)
     memory, states = model.start(*padded(SENTENCES))
@@ -139,7 +139,7 @@ def test_every_product_of_a_step_is_packed(build, monkeypatch, padded, decoder, 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
 def test_a_step_leaves_its_state_and_memory_as_they_are(build, padded, monkeypatch, decoder, precision):
-    monkeypatch.setattr(products, "_SMALL", 0)
+    monkeypatch.setattr(prepared, "_SMALL", 0)
     model = pack(build(decoder=decoder, decoder_layers=2), precision)
     with torch.inference_mode():
         given = model.start(*padded(SENTENCES))
@@ -164,7 +164,7 @@ def test_a_sentence_does_not_depend_on_its_neighbours(build, padded, decoder, pr
 @pytest.mark.parametrize("precision", REDUCED)
 def test_a_row_of_a_product_does_not_depend_on_the_others(precision):
     inputs, weight, bias = terms()
-    product = make_product(weight, bias, precision)
+    product = prepare(weight, bias, precision)
     together = product(inputs)
     if precision == "int8":
         product.calibrating = False
@@ -194,7 +194,7 @@ def test_a_product_errs_by_no_more_than_its_rounding(precision, shape, biased, s
         unit = UNIT if precision == "bfloat16" else 2.0**-24 * 16  # of the order of the root of 200 sums
         bound = 2.01 * unit * sizes + unit * (bias.abs() + wanted.abs() * 1.01 + 1e-2)
     bound = bound + 1e-5
-    product = make_product(weight, bias if biased else None, precision, sigmoid=sigmoid)
+    product = prepare(weight, bias if biased else None, precision, sigmoid=sigmoid)
     product(inputs)  # the range that int8 fixes
     rows = inputs[: torch.Size(shape).numel()]
     found = product(rows.view(*shape, -1)).view(len(rows), -1)
@@ -209,14 +209,14 @@ def test_a_product_errs_by_no_more_than_its_rounding(precision, shape, biased, s
 def test_int8_weights_have_a_range_per_row():
     inputs, weight, bias = terms()
     weight[0] *= 1e-3
-    product = make_product(weight, bias, "int8")
+    product = prepare(weight, bias, "int8")
     product(inputs)
     found, wanted = product(inputs), nn.functional.linear(inputs, weight, bias)
     torch.testing.assert_close(found[:, 0], wanted[:, 0], atol=1e-3, rtol=0)
 
 
 def test_the_range_of_int8_inputs_is_fixed_after_packing(build, padded, monkeypatch):
-    monkeypatch.setattr(products, "_SMALL", 0)
+    monkeypatch.setattr(prepared, "_SMALL", 0)
     model = pack(build(), "int8")
     product = model.decoder.readout.projection.product
     limit = product.limit
@@ -227,9 +227,9 @@ def test_the_range_of_int8_inputs_is_fixed_after_packing(build, padded, monkeypa
 
 @pytest.mark.parametrize("wide", [False, pytest.param(True, marks=pytest.mark.needs_vnni)])
 def test_int8_inputs_have_7_bits_where_sums_of_8_overflow(monkeypatch, wide):
-    monkeypatch.setattr(products, "sums_8_bits", lambda: wide)
+    monkeypatch.setattr(prepared, "sums_8_bits", lambda: wide)
     inputs, weight, bias = terms()
-    product = Int8Product(weight, bias)
+    product = Int8Linear(weight, bias)
     assert product.steps == (127 if wide else 63)
     product(inputs)
     torch.testing.assert_close(product(inputs), nn.functional.linear(inputs, weight, bias), atol=0.2, rtol=0)
@@ -238,8 +238,8 @@ def test_int8_inputs_have_7_bits_where_sums_of_8_overflow(monkeypatch, wide):
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_small_matrices_stay_as_they_are(precision):
     _, weight, bias = terms()
-    assert isinstance(make_product(weight[:20], bias[:20], precision), PlainProduct)
-    assert not isinstance(make_product(weight, bias, precision), PlainProduct)
+    assert isinstance(prepare(weight[:20], bias[:20], precision), PlainLinear)
+    assert not isinstance(prepare(weight, bias, precision), PlainLinear)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -254,8 +254,8 @@ def test_the_encoder_is_reduced_only_where_the_processor_multiplies_it(build, pr
 def test_a_torch_without_the_operators_does_without(build, padded, monkeypatch, precision, missing):
     names = {"_reorder_linear_weight", "_linear_pointwise"} - {missing}
     monkeypatch.setattr(torch.ops, "mkldnn", type("Fewer", (), dict.fromkeys(names)))
-    monkeypatch.setattr(products, "_SMALL", 0)
-    assert not OneDNNProduct.available()
+    monkeypatch.setattr(prepared, "_SMALL", 0)
+    assert not OneDNNLinear.available()
     plain, packed = (build(decoder="bahdanau") for _ in range(2))
     found, wanted = run(pack(packed, precision), SENTENCES, padded), run(plain, SENTENCES, padded)
     assert_close(found, wanted, CLOSE.get(precision, 1e-5))
@@ -305,7 +305,7 @@ def test_int8_without_its_kernels_is_refused(monkeypatch):
 
 
 def test_bfloat16_is_refused_where_the_processor_does_not_multiply_it(monkeypatch):
-    monkeypatch.setattr(products, "computes_bfloat16", lambda: False)
+    monkeypatch.setattr(prepared, "computes_bfloat16", lambda: False)
     with pytest.raises(UserError) as error:
         check_precision("bfloat16", torch.device("cpu"))
     assert str(error.value) == (

@@ -131,10 +131,7 @@ def test_sorting_wastes_less_on_padding_than_random_order_and_larger_pools_least
 
 
 def test_the_longest_pair_must_fit():
-    message = (
-        "batches.max_tokens must be at least 9, the tokens of the longest pair, but is 8: "
-        "raise it or lower batches.max_length."
-    )
+    message = "max_tokens must be at least 9, the tokens of the longest pair, but is 8: raise it or lower max_length."
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         plan_of([(1, 2), (4, 5), (6, 1)], TokenBudget(8, 4))
     assert as_lists(plan_of([(4, 5)], TokenBudget(9, 4)).epoch(0)) == [[0]]

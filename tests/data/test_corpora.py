@@ -121,7 +121,7 @@ def test_the_real_cmudict_is_split_90_5_5_by_word():
 
 @pytest.mark.parametrize("shares", [(0.0, 0.1), (-0.1, 0.1), (0.1, -0.1), (0.5, 0.5), (0.9, 0.2)])
 def test_cmudict_shares_that_leave_nothing_are_refused(shares):
-    rule = "data.dev_share must be above 0, data.test_share at least 0 and their sum below 1"
+    rule = "dev_share must be above 0, test_share at least 0 and their sum below 1"
     message = error_of(lambda: CMUDictCorpus(dev_share=shares[0], test_share=shares[1]))
     assert message == f"{rule}, but they are {shares[0]} and {shares[1]}."
 
@@ -340,7 +340,7 @@ def test_a_named_data_set_is_read_by_its_splits(tmp_path):
     assert (len(splits.train), len(splits.dev), len(splits.test)) == (3, 1, 4)
     for split in ("train[:0]", "validation"):
         message = error_of(DatasetsCorpus(**options, dev=split).load)
-        assert message.startswith(f"data.name={folder}, split {split} could not be loaded: ")
+        assert message.startswith(f"name={folder}, split {split} could not be loaded: ")
         assert "\n" not in message
 
 
@@ -380,11 +380,11 @@ def test_synthetic_strings_depend_on_the_seed_alone_and_are_the_same_for_every_t
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"task": "shuffle"}, "data.task must be one of copy, reverse, sort, but is 'shuffle'."),
-        ({"alphabet_size": 1}, "data.alphabet_size must be between 2 and 26, but is 1."),
-        ({"alphabet_size": 27}, "data.alphabet_size must be between 2 and 26, but is 27."),
-        ({"min_length": 0}, "data.min_length must be between 1 and data.max_length=12, but is 0."),
-        ({"min_length": 13}, "data.min_length must be between 1 and data.max_length=12, but is 13."),
+        ({"task": "shuffle"}, "task must be one of copy, reverse, sort, but is 'shuffle'."),
+        ({"alphabet_size": 1}, "alphabet_size must be between 2 and 26, but is 1."),
+        ({"alphabet_size": 27}, "alphabet_size must be between 2 and 26, but is 27."),
+        ({"min_length": 0}, "min_length must be between 1 and max_length=12, but is 0."),
+        ({"min_length": 13}, "min_length must be between 1 and max_length=12, but is 13."),
     ],
 )
 def test_synthetic_options_out_of_range_are_refused(options, message):
@@ -395,6 +395,6 @@ def test_a_synthetic_corpus_never_asks_for_more_than_half_of_all_strings():
     few = {"task": "copy", "alphabet_size": 2, "min_length": 1, "max_length": 4, "dev_size": 3, "test_size": 2}
     assert len(everything(SyntheticCorpus(**few, train_size=10).load())) == 15  # of 2 + 4 + 8 + 16 = 30
     assert error_of(SyntheticCorpus(**few, train_size=11).load) == (
-        "data.train_size + dev_size + test_size must be at most 15, half of all strings of these lengths, but is 16: "
-        "raise data.max_length or data.alphabet_size."
+        "train_size + dev_size + test_size must be at most 15, half of all strings of these lengths, but is 16: "
+        "raise max_length or alphabet_size."
     )

@@ -66,7 +66,7 @@ def test_held_out_examples_and_the_rest_are_all_examples(numbers, data):
 @pytest.mark.parametrize("dev_size", [-1, 0, 4, 5])
 def test_holding_out_nothing_or_everything_is_refused(dev_size):
     examples = [Example(letter, ("x",)) for letter in "abcd"]
-    rule = "data.dev_size must be between 1 and 3 (one less than the examples at hand), "
+    rule = "dev_size must be between 1 and 3 (one less than the examples at hand), "
     with pytest.raises(UserError, match=f"^{re.escape(f'{rule}but is {dev_size}.')}$"):
         hold_out(examples, dev_size, seed=1)
 

@@ -206,7 +206,7 @@ def test_joint_tokenizers_are_one_object_that_knows_both_sides(kind):
     [("bpe", "bpe", (100, 90), "bpe/100 and bpe/90"), ("char", "word", (None, None), "char/None and word/None")],
 )
 def test_joint_tokenizers_must_be_of_one_kind_and_size(source, target, sizes, shown):
-    message = f"tokenizer.joint=true needs the same kind and size on both sides, but they are {shown}."
+    message = f"joint=true needs the same kind and size on both sides, but they are {shown}."
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         TokenizerTrainer(source=source, target=target, source_size=sizes[0], target_size=sizes[1], joint=True)
 
@@ -228,9 +228,7 @@ def test_a_vocabulary_smaller_than_the_alphabet_is_refused_with_the_least_size_t
         return TokenizerTrainer(**{side: kind, other: "char", f"{side}_size": size})
 
     message = error_of(trainer(10))
-    least = re.fullmatch(
-        rf"tokenizer\.{side}_size must be at least (\d+), one for every character, but is 10\.", message
-    )
+    least = re.fullmatch(rf"{side}_size must be at least (\d+), one for every character, but is 10\.", message)
     assert least, message
     assert getattr(trainer(int(least[1]) + (kind == "unigram")).train(PAIRS), side).size >= int(least[1])
     assert error_of(trainer(int(least[1]) - 1)).endswith(f"but is {int(least[1]) - 1}.")
@@ -244,9 +242,7 @@ def test_a_vocabulary_that_the_data_cannot_fill_is_refused_with_the_greatest_siz
         return TokenizerTrainer(**{side: kind, other: "char", f"{side}_size": size})
 
     message = error_of(trainer(30_000))
-    most = re.fullmatch(
-        rf"tokenizer\.{side}_size must be at most (\d+), all that the data can fill, but is 30000\.", message
-    )
+    most = re.fullmatch(rf"{side}_size must be at most (\d+), all that the data can fill, but is 30000\.", message)
     assert most, message
     assert getattr(trainer(int(most[1])).train(PAIRS), side).size == int(most[1])
 
@@ -254,12 +250,12 @@ def test_a_vocabulary_that_the_data_cannot_fill_is_refused_with_the_greatest_siz
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_subwords_need_a_size(kind):
     trainer = TokenizerTrainer(source="char", target=kind)
-    assert error_of(trainer) == f"tokenizer.target_size must be a number for kind {kind}, but is null."
+    assert error_of(trainer) == f"target_size must be a number for kind {kind}, but is null."
 
 
 def test_an_unknown_kind_is_refused():
     trainer = TokenizerTrainer(source="chars", target="char")
-    assert error_of(trainer) == "tokenizer.source must be one of unigram, bpe, char, word, but is 'chars'."
+    assert error_of(trainer) == "source must be one of unigram, bpe, char, word, but is 'chars'."
 
 
 def test_an_unknown_normalisation_is_refused_in_one_line():

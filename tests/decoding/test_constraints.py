@@ -5,12 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.decoding.beam import BeamSearch
 from seq2seq.decoding.constraints import Phrases, round_robin
 from seq2seq.decoding.filters import Filters
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.ranking import CoveragePenalty, GNMTRanking
 from seq2seq.decoding.request import Request
+from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.symbols import PAD
 
 LAW = settings(deadline=None, max_examples=60)

@@ -8,14 +8,15 @@ import torch
 
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
-from seq2seq.decoding.beam import BeamSearch
-from seq2seq.decoding.ensemble import Ensemble, Recoded
-from seq2seq.decoding.greedy import GreedySearch
+from seq2seq.decoding.ensemble import Ensemble
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.request import Request
-from seq2seq.decoding.sampling import Sampling
+from seq2seq.decoding.search.beam import BeamSearch
+from seq2seq.decoding.search.greedy import GreedySearch
+from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD
+from seq2seq.translation.recoded import Recoded
 
 AVERAGES = ["log_probabilities", "probabilities"]
 LIMITS = LengthLimits(max_ratio=0.0, max_extra=8)
@@ -140,7 +141,8 @@ def test_attention_is_of_those_that_read_the_source_as_it_is_given(recoded, buil
     given, _, _, stepper = recoded
     plain = build_model(source_vocabulary_size=given.size).eval()
     batch = padded([[*ids, EOS] for ids in given.encode(["one two", "three"])])
-    memory, states = Ensemble([plain, stepper]).start(*batch)
-    _, weights, _ = Ensemble([plain, stepper]).step(torch.full((2, 1), BOS), memory, states)
+    ensemble = Ensemble([plain, stepper], looking=[True, False])
+    memory, states = ensemble.start(*batch)
+    _, weights, _ = ensemble.step(torch.full((2, 1), BOS), memory, states)
     _, wanted, _ = plain.step(torch.full((2, 1), BOS), memory[0], states[0])
     torch.testing.assert_close(weights, wanted)

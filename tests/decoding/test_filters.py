@@ -5,8 +5,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.decoding.beam import BeamSearch
-from seq2seq.decoding.diverse_beam import DiverseBeamSearch
 from seq2seq.decoding.filters import (
     EndBias,
     Filters,
@@ -17,10 +15,12 @@ from seq2seq.decoding.filters import (
     Prefixes,
     RepetitionPenalty,
 )
-from seq2seq.decoding.greedy import GreedySearch
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.request import Request
-from seq2seq.decoding.sampling import Sampling
+from seq2seq.decoding.search.beam import BeamSearch
+from seq2seq.decoding.search.diverse_beam import DiverseBeamSearch
+from seq2seq.decoding.search.greedy import GreedySearch
+from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 
 VOCABULARY, NEVER = 8, float("-inf")

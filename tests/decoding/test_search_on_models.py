@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from seq2seq.decoding.beam import BeamSearch
-from seq2seq.decoding.diverse_beam import DiverseBeamSearch
 from seq2seq.decoding.filters import Filters, ForcedPrefix, PermittedNext
-from seq2seq.decoding.greedy import GreedySearch
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.ranking import AverageRanking, CoveragePenalty, GNMTRanking, SumRanking, WordRewardRanking
 from seq2seq.decoding.request import Request
-from seq2seq.decoding.sampling import Sampling
+from seq2seq.decoding.search.beam import BeamSearch
+from seq2seq.decoding.search.diverse_beam import DiverseBeamSearch
+from seq2seq.decoding.search.greedy import GreedySearch
+from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.symbols import BOS, EOS
 
 LIMITS = LengthLimits(max_ratio=0.5, max_extra=3)

@@ -55,8 +55,8 @@ def test_activations_that_are_not_finite_are_told(reading):
     with pytest.raises(UserError) as error:
         report(replace(reading, trace=replace(reading.trace, cells=cells)))
     assert str(error.value) == (
-        "Activations of decoder 1 are not finite: train the run again with a lower optimizer.lr or "
-        "trainer.gradient_clip_val."
+        "Activations of decoder 1 are not finite: train the run again with a lower learning rate or "
+        "gradients clipped to less."
     )
 
 

@@ -103,4 +103,4 @@ def test_bad_window_is_told(window):
 def test_bad_buckets_are_told():
     with pytest.raises(UserError) as error:
         ngrams(buckets=0)
-    assert str(error.value) == "ngrams.buckets must be at least 1, but is 0."
+    assert str(error.value) == "buckets must be at least 1, but is 0."

@@ -143,4 +143,4 @@ def test_every_option_changes_the_result(options):
 def test_mistakes_are_told(options, message):
     with pytest.raises(UserError) as error:
         ConvolutionalFrontEnd(SIZE, **{"widths": [3], "channels": 2} | options)
-    assert str(error.value) == f"model.front_end.{message}"
+    assert str(error.value) == f"{message}"

@@ -236,18 +236,18 @@ def test_parts_say_how_many_steps_of_the_input_one_of_theirs_stands_for():
         (
             2,
             {"halvings": 2},
-            "model.encoder.halvings must be at least 0 and below num_layers, which is 2, but is 2.",
+            "halvings must be at least 0 and below num_layers, which is 2, but is 2.",
         ),
         (
             1,
             {"halvings": -1},
-            "model.encoder.halvings must be at least 0 and below num_layers, which is 1, but is -1.",
+            "halvings must be at least 0 and below num_layers, which is 1, but is -1.",
         ),
-        (1, {"chunk_size": 0}, "model.encoder.chunk_size must be at least 1 step, or null for all, but is 0."),
+        (1, {"chunk_size": 0}, "chunk_size must be at least 1 step, or null for all, but is 0."),
         (
             1,
             {"chunk_size": 7, "cell": DROPPING},
-            "model.encoder.chunk_size must be null where model.cell.regularization.weight_drop is above 0, as each "
+            "chunk_size must be null where weight_drop is above 0, as each "
             "chunk would drop other weights, but they are 7 and 0.25.",
         ),
         (

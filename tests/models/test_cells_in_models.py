@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seq2seq.compression.packing import pack
-from seq2seq.decoding.beam import BeamSearch
+from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.cells.multi_timescale import MultiTimescaleLSTMCell

@@ -3,9 +3,9 @@ from functools import partial
 import pytest
 import torch
 
-from seq2seq.decoding.beam import BeamSearch
 from seq2seq.decoding.ranking import CoveragePenalty
 from seq2seq.decoding.request import Request
+from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.additive import AdditiveAttention
 from seq2seq.layers.attention.dot import DotAttention
@@ -149,8 +149,7 @@ def test_sharing_unequal_vocabularies_is_told(build_model):
     with pytest.raises(UserError) as error:
         build_model(source_vocabulary_size=12, target_vocabulary_size=13, share_embeddings=True)
     assert str(error.value) == (
-        "model.share_embeddings needs one vocabulary for both sides, but they hold 12 and 13 tokens: "
-        "set tokenizer.joint=true."
+        "share_embeddings needs one vocabulary for both sides, but they hold 12 and 13 tokens: train joint tokenizers."
     )
 
 

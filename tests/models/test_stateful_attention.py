@@ -5,9 +5,9 @@ import torch
 from torch.testing import assert_close
 from torch.utils import _pytree as pytree
 
-from seq2seq.decoding.beam import BeamSearch
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.request import Request
+from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.symbols import BOS, EOS
 
 SOURCES = [[4, 5, 6, 7, 8, EOS], [9, EOS], [10, 11, 4, EOS]]

@@ -14,23 +14,23 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seq2seq.assembly.command_line import CONF
-from seq2seq.assembly.contract import resolve
-from seq2seq.assembly.training import train
+from seq2seq.commands.train import train
+from seq2seq.config.command_line import CONF
+from seq2seq.config.contract import resolve
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
-from seq2seq.decoding.greedy import GreedySearch
 from seq2seq.decoding.length import LengthLimits
-from seq2seq.decoding.translator import Translator
+from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.symbols import BOS, PAD
 from seq2seq.training.budget import Budget
 from seq2seq.training.losses import CrossEntropy
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.schedules import ConstantSchedule
+from seq2seq.translation.translator import Translator
 
 # A whole run of scripts/train.py in about a second.
 TINY_RUN = [

@@ -136,4 +136,4 @@ def test_tied_weights_are_averaged_once_and_stay_tied(build_model):
 def test_a_decay_outside_its_range_is_refused(model, decay):
     with pytest.raises(UserError) as error:
         WeightAverage(model, decay)
-    assert str(error.value) == f"averaging.decay must be at least 0 and below 1, but is {decay}."
+    assert str(error.value) == f"decay must be at least 0 and below 1, but is {decay}."

@@ -7,7 +7,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from seq2seq.assembly.benchmark import benchmark_config
+from seq2seq.commands.benchmark import benchmark_config
 from seq2seq.data.batch import Batch
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError

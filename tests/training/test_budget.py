@@ -82,10 +82,10 @@ def test_it_names_its_limits(limits, text):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({}, "budget.max_steps or budget.max_minutes must be set, but both are null."),
-        ({"max_steps": 0}, "budget.max_steps must be above 0, but is 0."),
-        ({"max_minutes": -1.0}, "budget.max_minutes must be above 0, but is -1.0."),
-        ({"max_steps": 3, "max_minutes": 0.0}, "budget.max_minutes must be above 0, but is 0.0."),
+        ({}, "max_steps or max_minutes must be set, but both are null."),
+        ({"max_steps": 0}, "max_steps must be above 0, but is 0."),
+        ({"max_minutes": -1.0}, "max_minutes must be above 0, but is -1.0."),
+        ({"max_steps": 3, "max_minutes": 0.0}, "max_minutes must be above 0, but is 0.0."),
     ],
 )
 def test_a_budget_without_end_or_room_is_refused(limits, message):

@@ -100,8 +100,8 @@ def test_a_saturated_gate_is_told_once(new_module, fit, caplog):
     with caplog.at_level(logging.WARNING):
         fit(module, GateMonitor(), val_check_interval=2)
     assert warnings(caplog) == [
-        "step 2: 100 % of the output gate of decoder 1 is saturated, where it hardly learns: lower optimizer.lr, or "
-        "raise callbacks.gate_monitor.threshold if it should be so"
+        "step 2: 100 % of the output gate of decoder 1 is saturated, where it hardly learns: lower the learning rate, "
+        "or raise the threshold if it should be so"
     ]
 
 
@@ -112,7 +112,9 @@ def test_activations_that_are_not_finite_are_told_once(new_module, fit, caplog):
     with caplog.at_level(logging.WARNING):
         fit(module, GateMonitor(), val_check_interval=2)
     told = warnings(caplog)
-    message = "step 2: activations of encoder 2 forward are not finite: lower optimizer.lr or trainer.gradient_clip_val"
+    message = (
+        "step 2: activations of encoder 2 forward are not finite: lower the learning rate, or clip gradients to less"
+    )
     assert told.count(message) == 1
     assert len(told) == len(set(told))
 
@@ -151,15 +153,15 @@ def test_sentences_that_are_too_long_are_not_looked_at(new_module, splits, monke
 
 
 MISTAKES = [
-    ({"sentences": 0}, "callbacks.gate_monitor.sentences must be at least 1, but is 0."),
-    ({"max_tokens": 0}, "callbacks.gate_monitor.max_tokens must be at least 1, but is 0."),
+    ({"sentences": 0}, "sentences must be at least 1, but is 0."),
+    ({"max_tokens": 0}, "max_tokens must be at least 1, but is 0."),
     (
         {"low": 0.9, "high": 0.1},
-        "callbacks.gate_monitor needs 0 <= low < high <= 1, but low is 0.9 and high 0.1: change one of them.",
+        "low and high need 0 <= low < high <= 1, but low is 0.9 and high 0.1: change one of them.",
     ),
     (
         {"threshold": 0.0},
-        "callbacks.gate_monitor.threshold must be above 0 and at most 1, but is 0.0: give a share.",
+        "threshold must be above 0 and at most 1, but is 0.0: give a share.",
     ),
 ]
 

@@ -194,17 +194,15 @@ def test_terms_reach_what_attention_learns(build_model, new_batch, term):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"coverage": -1.0}, "objective.coverage must be at least 0, but is -1.0."),
-        ({"entropy_floor": -0.5}, "objective.entropy_floor must be at least 0, but is -0.5."),
+        ({"coverage": -1.0}, "coverage must be at least 0, but is -1.0."),
+        ({"entropy_floor": -0.5}, "entropy_floor must be at least 0, but is -0.5."),
         (
             {"entropy_weight": 2.0},
-            "objective.entropy_weight=2.0 needs objective.entropy_floor, but that is 0: raise it, or leave the weight "
-            "at 1.",
+            "entropy_weight=2.0 needs entropy_floor, but that is 0: raise it, or leave the weight at 1.",
         ),
         (
             {"entropy_floor": 1.0, "entropy_weight": 0.0},
-            "objective.entropy_weight must be above 0, but is 0.0: without the penalty, leave "
-            "objective.entropy_floor=0.",
+            "entropy_weight must be above 0, but is 0.0: without the penalty, leave entropy_floor=0.",
         ),
     ],
 )
@@ -218,7 +216,7 @@ def test_a_bad_weight_of_a_term_is_refused(options, message):
 def test_smoothing_outside_its_range_is_refused(value):
     with pytest.raises(UserError) as error:
         CrossEntropy(label_smoothing=value)
-    assert str(error.value) == f"objective.label_smoothing must be at least 0 and below 1, but is {value}."
+    assert str(error.value) == f"label_smoothing must be at least 0 and below 1, but is {value}."
 
 
 def loss_and_gradients(model: Seq2Seq, batch, objective: CrossEntropy | None = None) -> dict[str, torch.Tensor]:

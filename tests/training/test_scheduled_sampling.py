@@ -50,16 +50,16 @@ def test_the_share_of_true_tokens(sampling, step, spent, truth):
 def test_a_floor_outside_its_range_is_refused(sampling, floor):
     with pytest.raises(UserError) as error:
         sampling(floor=floor)
-    assert str(error.value) == f"scheduled_sampling.floor must be between 0 and 1, but is {floor}."
+    assert str(error.value) == f"floor must be between 0 and 1, but is {floor}."
 
 
 @pytest.mark.parametrize(
     ("sampling", "option", "message"),
     [
-        (LinearSampling, {"duration": 0.0}, "scheduled_sampling.duration must be above 0, but is 0.0."),
-        (ExponentialSampling, {"base": 1.0}, "scheduled_sampling.base must be above 0 and below 1, but is 1.0."),
-        (ExponentialSampling, {"base": 0.0}, "scheduled_sampling.base must be above 0 and below 1, but is 0.0."),
-        (InverseSigmoidSampling, {"k": 0.5}, "scheduled_sampling.k must be at least 1, but is 0.5."),
+        (LinearSampling, {"duration": 0.0}, "duration must be above 0, but is 0.0."),
+        (ExponentialSampling, {"base": 1.0}, "base must be above 0 and below 1, but is 1.0."),
+        (ExponentialSampling, {"base": 0.0}, "base must be above 0 and below 1, but is 0.0."),
+        (InverseSigmoidSampling, {"k": 0.5}, "k must be at least 1, but is 0.5."),
     ],
 )
 def test_options_outside_their_range_are_refused(sampling, option, message):

@@ -43,11 +43,11 @@ def test_warm_up_multiplies_the_decay():
 def test_negative_warm_up_is_refused(schedule):
     with pytest.raises(UserError) as error:
         schedule(warmup_steps=-1)
-    assert str(error.value) == "schedule.warmup_steps must be at least 0, but is -1."
+    assert str(error.value) == "warmup_steps must be at least 0, but is -1."
 
 
 @pytest.mark.parametrize("final", [-0.1, 1.1])
 def test_final_outside_its_range_is_refused(final):
     with pytest.raises(UserError) as error:
         CosineSchedule(final=final)
-    assert str(error.value) == f"schedule.final must be between 0 and 1, but is {final}."
+    assert str(error.value) == f"final must be between 0 and 1, but is {final}."

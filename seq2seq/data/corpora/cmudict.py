@@ -20,7 +20,7 @@ class CMUDictCorpus:
     ) -> None:
         if dev_share <= 0 or test_share < 0 or dev_share + test_share >= 1:
             raise UserError(
-                "data.dev_share must be above 0, data.test_share at least 0 and their sum below 1, but they are "
+                "dev_share must be above 0, test_share at least 0 and their sum below 1, but they are "
                 f"{dev_share} and {test_share}."
             )
         self.stress = stress

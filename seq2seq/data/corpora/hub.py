@@ -58,7 +58,7 @@ class DatasetsCorpus:
                 return datasets.load_dataset(self.name, self.configuration, split=split)
             except (ConnectionError, FileNotFoundError, ValueError) as error:
                 reason = str(error).splitlines()[0]
-                raise UserError(f"data.name={self.name}, split {split} could not be loaded: {reason}") from None
+                raise UserError(f"name={self.name}, split {split} could not be loaded: {reason}") from None
         if not Path(split).is_file():
             raise UserError(f"The data file {split} does not exist: check the path.")
         if not Path(split).stat().st_size:

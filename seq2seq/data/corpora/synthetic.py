@@ -32,11 +32,11 @@ class SyntheticCorpus:
         seed: int = 1,
     ) -> None:
         if task not in TASKS:
-            raise UserError(f"data.task must be one of {', '.join(TASKS)}, but is {task!r}.")
+            raise UserError(f"task must be one of {', '.join(TASKS)}, but is {task!r}.")
         if not 2 <= alphabet_size <= 26:
-            raise UserError(f"data.alphabet_size must be between 2 and 26, but is {alphabet_size}.")
+            raise UserError(f"alphabet_size must be between 2 and 26, but is {alphabet_size}.")
         if not 1 <= min_length <= max_length:
-            raise UserError(f"data.min_length must be between 1 and data.max_length={max_length}, but is {min_length}.")
+            raise UserError(f"min_length must be between 1 and max_length={max_length}, but is {min_length}.")
         self.task = task
         self.sizes = train_size, dev_size, test_size
         self.alphabet = [chr(ord("a") + index) for index in range(alphabet_size)]
@@ -55,8 +55,8 @@ class SyntheticCorpus:
         there_are = sum(len(self.alphabet) ** n for n in range(self.lengths[0], self.lengths[1] + 1))
         if wanted > there_are // 2:
             raise UserError(
-                f"data.train_size + dev_size + test_size must be at most {there_are // 2}, half of all strings of "
-                f"these lengths, but is {wanted}: raise data.max_length or data.alphabet_size."
+                f"train_size + dev_size + test_size must be at most {there_are // 2}, half of all strings of "
+                f"these lengths, but is {wanted}: raise max_length or alphabet_size."
             )
         draw = random.Random(self.seed)
         strings: dict[str, None] = {}

@@ -14,8 +14,8 @@ class DotAttention(ScoredAttention):
         super().__init__()
         if query_size != memory_size:
             raise UserError(
-                f"model/attention=dot needs queries as wide as the memory, but the decoder's hidden_size is "
-                f"{query_size} and the encoder's output {memory_size}: make them equal or use model/attention=general."
+                f"Dot attention needs queries as wide as the memory, but the decoder's hidden_size is "
+                f"{query_size} and the encoder's output {memory_size}: make them equal or use general attention."
             )
         self.scale = memory_size**-0.5 if scaled else 1.0
 

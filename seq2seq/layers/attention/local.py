@@ -23,7 +23,7 @@ class LocalAttention(GeneralAttention):
     def __init__(self, *, query_size: int, memory_size: int, window: int = 4, scaled: bool = True) -> None:
         super().__init__(query_size=query_size, memory_size=memory_size, scaled=scaled)
         if window < 1:
-            raise UserError(f"model.attention.window must be at least 1, but is {window}.")
+            raise UserError(f"window must be at least 1, but is {window}.")
         self.window = window
         self.position_projection = linear(query_size, query_size, bias=False)
         self.position_vector = nn.Parameter(torch.empty(query_size).uniform_(-1, 1) * query_size**-0.5)

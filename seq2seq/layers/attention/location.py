@@ -29,9 +29,9 @@ class LocationAttention(LookingBackAttention):
     ) -> None:
         super().__init__(query_size=query_size, memory_size=memory_size, size=size, cumulative=cumulative)
         if window < 1 or window % 2 == 0:
-            raise UserError(f"model.attention.window must be odd and at least 1, but is {window}.")
+            raise UserError(f"window must be odd and at least 1, but is {window}.")
         if filters < 1:
-            raise UserError(f"model.attention.filters must be at least 1, but is {filters}.")
+            raise UserError(f"filters must be at least 1, but is {filters}.")
         self.window = window
         self.filters = linear(window, filters, bias=False)
         self.feature_projection = linear(filters, size, bias=False)

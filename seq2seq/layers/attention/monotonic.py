@@ -37,7 +37,7 @@ class MonotonicAttention(NormalizedAdditiveScore):
     ) -> None:
         super().__init__(query_size=query_size, memory_size=memory_size, size=size, gain=gain)
         if noise < 0:
-            raise UserError(f"model.attention.noise must be at least 0, but is {noise}.")
+            raise UserError(f"noise must be at least 0, but is {noise}.")
         self.offset = nn.Parameter(torch.tensor(float(offset)))
         self.noise = noise
 

@@ -20,11 +20,11 @@ class MultiHeadAttention(StatelessAttention):
     def __init__(self, *, query_size: int, memory_size: int, heads: int = 4) -> None:
         super().__init__()
         if heads < 1:
-            raise UserError(f"model.attention.heads must be at least 1, but is {heads}.")
+            raise UserError(f"heads must be at least 1, but is {heads}.")
         if memory_size % heads:
             raise UserError(
-                f"model.attention.heads must divide the size of the encoder's output, but it is {heads} and the size "
-                f"{memory_size}: change heads or model.encoder.hidden_size."
+                f"heads must divide the size of the encoder's output, but it is {heads} and the size "
+                f"{memory_size}: change heads or the hidden_size of the encoder."
             )
         self.heads = heads
         self.scale = (memory_size // heads) ** -0.5

@@ -31,5 +31,5 @@ def cell_function(name: str) -> Activation:
 
 def _named(option: str, name: str, known: dict[str, Activation]) -> Activation:
     if name not in known:
-        raise UserError(f"model.cell.{option} must be one of {', '.join(known)}, but is {name!r}.")
+        raise UserError(f"{option} must be one of {', '.join(known)}, but is {name!r}.")
     return known[name]

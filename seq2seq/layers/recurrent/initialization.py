@@ -72,7 +72,7 @@ class Chrono(Initialization):
     def __init__(self, *, input: str = "xavier", recurrent: str = "orthogonal", longest: int = 20) -> None:
         super().__init__(input=input, recurrent=recurrent)
         if longest < 2:
-            raise UserError(f"model.cell.initialization.longest must be at least 2 steps, but is {longest}.")
+            raise UserError(f"longest must be at least 2 steps, but is {longest}.")
         self.longest = longest
 
     def __call__(
@@ -92,7 +92,7 @@ class Chrono(Initialization):
 def _memory_gate(name: str | None) -> str:
     if name is None:
         raise UserError(
-            "model/cell/initialization must be matrices for a cell without a gate that keeps its memory: "
+            "initialization must be matrices for a cell without a gate that keeps its memory: "
             "there is no forget bias to set."
         )
     return name
@@ -100,7 +100,7 @@ def _memory_gate(name: str | None) -> str:
 
 def _named(option: str, name: str) -> Initializer:
     if name not in _MATRICES:
-        raise UserError(f"model.cell.initialization.{option} must be one of {', '.join(_MATRICES)}, but is {name!r}.")
+        raise UserError(f"{option} must be one of {', '.join(_MATRICES)}, but is {name!r}.")
     return _MATRICES[name]
 
 

@@ -25,13 +25,13 @@ class Regularization:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not 0 <= value < 1:
-                raise UserError(f"model.cell.regularization.{name} must be at least 0 and below 1, but is {value}.")
+                raise UserError(f"{name} must be at least 0 and below 1, but is {value}.")
 
     def check(self, parts: int) -> None:
         """Raises UserError if there is no part that an option is for."""
         if self.zoneout_cell > 0 and parts == 1:
             raise UserError(
-                f"model.cell.regularization.zoneout_cell is for cells with a memory beside their hidden state, and "
+                f"regularization.zoneout_cell is for cells with a memory beside their hidden state, and "
                 f"this one has none, but it is {self.zoneout_cell}: use zoneout_hidden."
             )
 

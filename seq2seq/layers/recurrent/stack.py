@@ -47,7 +47,7 @@ class BidirectionalLayer(nn.Module):
         drop = self.forwards.regularization.weight_drop
         if chunk_size is not None and drop > 0:
             raise UserError(
-                "model.encoder.chunk_size must be null where model.cell.regularization.weight_drop is above 0, as each "
+                "chunk_size must be null where weight_drop is above 0, as each "
                 f"chunk would drop other weights, but they are {chunk_size} and {drop}."
             )
 
@@ -140,8 +140,6 @@ def _check(num_layers: int, halvings: int, chunk_size: int | None) -> None:
     if num_layers < 1:
         raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
     if not 0 <= halvings < num_layers:
-        raise UserError(
-            f"model.encoder.halvings must be at least 0 and below num_layers, which is {num_layers}, but is {halvings}."
-        )
+        raise UserError(f"halvings must be at least 0 and below num_layers, which is {num_layers}, but is {halvings}.")
     if chunk_size is not None and chunk_size < 1:
-        raise UserError(f"model.encoder.chunk_size must be at least 1 step, or null for all, but is {chunk_size}.")
+        raise UserError(f"chunk_size must be at least 1 step, or null for all, but is {chunk_size}.")

@@ -37,16 +37,13 @@ class GateMonitor(lightning.Callback):
     ) -> None:
         for name, value in (("sentences", sentences), ("max_tokens", max_tokens)):
             if value < 1:
-                raise UserError(f"callbacks.gate_monitor.{name} must be at least 1, but is {value}.")
+                raise UserError(f"{name} must be at least 1, but is {value}.")
         if not 0 <= low < high <= 1:
             raise UserError(
-                f"callbacks.gate_monitor needs 0 <= low < high <= 1, but low is {low} and high {high}: "
-                "change one of them."
+                f"low and high need 0 <= low < high <= 1, but low is {low} and high {high}: change one of them."
             )
         if not 0 < threshold <= 1:
-            raise UserError(
-                f"callbacks.gate_monitor.threshold must be above 0 and at most 1, but is {threshold}: give a share."
-            )
+            raise UserError(f"threshold must be above 0 and at most 1, but is {threshold}: give a share.")
         self.sentences, self.max_tokens = sentences, max_tokens
         self.low, self.high, self.threshold = low, high, threshold
         self._warned: set[str] = set()
@@ -118,8 +115,8 @@ class GateMonitor(lightning.Callback):
         elif gate not in self._warned:
             self._warned.add(gate)
             logger.warning(
-                "step %d: %.0f %% of %s is saturated, where it hardly learns: lower optimizer.lr, or raise "
-                "callbacks.gate_monitor.threshold if it should be so",
+                "step %d: %.0f %% of %s is saturated, where it hardly learns: lower the learning rate, or raise "
+                "the threshold if it should be so",
                 *(step, 100 * share, gate),
             )
 
@@ -128,7 +125,7 @@ class GateMonitor(lightning.Callback):
         if not finite and cell.name not in self._warned:
             self._warned.add(cell.name)
             logger.warning(
-                "step %d: activations of %s are not finite: lower optimizer.lr or trainer.gradient_clip_val",
+                "step %d: activations of %s are not finite: lower the learning rate, or clip gradients to less",
                 *(step, cell.name),
             )
         return finite

@@ -210,18 +210,18 @@ def test_noise_has_the_deviation_that_was_asked_for(build):
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("multi_head", {"heads": 0}, "model.attention.heads must be at least 1, but is 0."),
+        ("multi_head", {"heads": 0}, "heads must be at least 1, but is 0."),
         (
             "multi_head",
             {"heads": 4},
-            "model.attention.heads must divide the size of the encoder's output, but it is 4 and the size 6: "
-            "change heads or model.encoder.hidden_size.",
+            "heads must divide the size of the encoder's output, but it is 4 and the size 6: "
+            "change heads or the hidden_size of the encoder.",
         ),
-        ("location", {"window": 4}, "model.attention.window must be odd and at least 1, but is 4."),
-        ("location", {"window": -1}, "model.attention.window must be odd and at least 1, but is -1."),
-        ("location", {"filters": 0}, "model.attention.filters must be at least 1, but is 0."),
-        ("local", {"window": 0}, "model.attention.window must be at least 1, but is 0."),
-        ("monotonic", {"noise": -0.1}, "model.attention.noise must be at least 0, but is -0.1."),
+        ("location", {"window": 4}, "window must be odd and at least 1, but is 4."),
+        ("location", {"window": -1}, "window must be odd and at least 1, but is -1."),
+        ("location", {"filters": 0}, "filters must be at least 1, but is 0."),
+        ("local", {"window": 0}, "window must be at least 1, but is 0."),
+        ("monotonic", {"noise": -0.1}, "noise must be at least 0, but is -0.1."),
     ],
 )
 def test_a_bad_option_is_told(build, kind, options, message):
@@ -234,6 +234,6 @@ def test_dot_of_unequal_sizes_is_told():
     with pytest.raises(UserError) as error:
         DotAttention(query_size=8, memory_size=6)
     assert str(error.value) == (
-        "model/attention=dot needs queries as wide as the memory, but the decoder's hidden_size is 8 and the "
-        "encoder's output 6: make them equal or use model/attention=general."
+        "Dot attention needs queries as wide as the memory, but the decoder's hidden_size is 8 and the "
+        "encoder's output 6: make them equal or use general attention."
     )

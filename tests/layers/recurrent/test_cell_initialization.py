@@ -90,16 +90,16 @@ def test_chrono_of_a_gru_is_of_its_update_gate():
 MISTAKES = [
     (
         lambda: Initialization(input="he"),
-        "model.cell.initialization.input must be one of xavier, orthogonal, uniform, but is 'he'.",
+        "input must be one of xavier, orthogonal, uniform, but is 'he'.",
     ),
     (
         lambda: ForgetBias(recurrent="identity"),
-        "model.cell.initialization.recurrent must be one of xavier, orthogonal, uniform, but is 'identity'.",
+        "recurrent must be one of xavier, orthogonal, uniform, but is 'identity'.",
     ),
-    (lambda: Chrono(longest=1), "model.cell.initialization.longest must be at least 2 steps, but is 1."),
+    (lambda: Chrono(longest=1), "longest must be at least 2 steps, but is 1."),
     (
         lambda: ElmanCell(3, 4, initialization=ForgetBias()),
-        "model/cell/initialization must be matrices for a cell without a gate that keeps its memory: "
+        "initialization must be matrices for a cell without a gate that keeps its memory: "
         "there is no forget bias to set.",
     ),
 ]

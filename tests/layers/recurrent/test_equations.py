@@ -232,31 +232,31 @@ def test_every_activation_of_every_cell_counts(cell_kind, rough, random_state, a
 MISTAKES = [
     (
         lambda: LSTMCell(SIZE, SIZE, gate_activation="softmax"),
-        "model.cell.gate_activation must be one of sigmoid, hard_sigmoid, but is 'softmax'.",
+        "gate_activation must be one of sigmoid, hard_sigmoid, but is 'softmax'.",
     ),
     (
         lambda: ElmanCell(SIZE, SIZE, activation="sigmoid"),
-        "model.cell.activation must be one of tanh, relu, identity, but is 'sigmoid'.",
+        "activation must be one of tanh, relu, identity, but is 'sigmoid'.",
     ),
     (
         lambda: LowRankLSTMCell(3, SIZE, rank=5),
-        "model.cell.rank must be between 1 and 4, full rank of a cell of 4 units that reads 3, but is 5: "
-        "use a lower rank, or model/cell=lstm.",
+        "rank must be between 1 and 4, full rank of a cell of 4 units that reads 3, but is 5: "
+        "use a lower rank, or the LSTM itself.",
     ),
     (
         lambda: LowRankLSTMCell(5, SIZE, rank=0),
-        "model.cell.rank must be between 1 and 5, full rank of a cell of 4 units that reads 5, but is 0: "
-        "use a lower rank, or model/cell=lstm.",
+        "rank must be between 1 and 5, full rank of a cell of 4 units that reads 5, but is 0: "
+        "use a lower rank, or the LSTM itself.",
     ),
     (
         lambda: ProjectedLSTMCell(SIZE, SIZE, expansion=0.1),
-        "model.cell.expansion must make at least one cell of 4 hidden units, but is 0.1.",
+        "expansion must make at least one cell of 4 hidden units, but is 0.1.",
     ),
     (
         lambda: MultiTimescaleLSTMCell(SIZE, SIZE, timescales=0),
-        "model.cell.timescales must be at least 1, but is 0.",
+        "timescales must be at least 1, but is 0.",
     ),
-    (lambda: MogrifierLSTMCell(SIZE, SIZE, rounds=-1), "model.cell.rounds must be at least 0, but is -1."),
+    (lambda: MogrifierLSTMCell(SIZE, SIZE, rounds=-1), "rounds must be at least 0, but is -1."),
 ]
 
 

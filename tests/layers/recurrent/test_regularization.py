@@ -91,13 +91,13 @@ def test_weight_drop_is_off_out_of_training(cell_kind, rough, random_state):
 def test_a_rate_that_is_no_probability_is_told(name, value):
     with pytest.raises(UserError) as error:
         Regularization(**{name: value})
-    assert str(error.value) == f"model.cell.regularization.{name} must be at least 0 and below 1, but is {value}."
+    assert str(error.value) == f"{name} must be at least 0 and below 1, but is {value}."
 
 
 def test_zoneout_of_a_memory_that_is_not_there_is_told():
     with pytest.raises(UserError) as error:
         GRUCell(3, 4, regularization=Regularization(zoneout_cell=0.1))
     assert str(error.value) == (
-        "model.cell.regularization.zoneout_cell is for cells with a memory beside their hidden state, and this one has "
+        "regularization.zoneout_cell is for cells with a memory beside their hidden state, and this one has "
         "none, but it is 0.1: use zoneout_hidden."
     )

@@ -35,8 +35,8 @@ class LowRankLSTMCell(GatedCell):
         full = max(min(4 * hidden_size, input_size), hidden_size)
         if not 1 <= rank <= full:
             raise UserError(
-                f"model.cell.rank must be between 1 and {full}, full rank of a cell of {hidden_size} units that reads "
-                f"{input_size}, but is {rank}: use a lower rank, or model/cell=lstm."
+                f"rank must be between 1 and {full}, full rank of a cell of {hidden_size} units that reads "
+                f"{input_size}, but is {rank}: use a lower rank, or the LSTM itself."
             )
         super().__init__(
             input_size,

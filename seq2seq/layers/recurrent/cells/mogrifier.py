@@ -33,7 +33,7 @@ class MogrifierLSTMCell(GatedCell):
         regularization: Regularization = PLAIN,
     ) -> None:
         if rounds < 0:
-            raise UserError(f"model.cell.rounds must be at least 0, but is {rounds}.")
+            raise UserError(f"rounds must be at least 0, but is {rounds}.")
         super().__init__(
             input_size,
             StateLayout(LSTMState, (hidden_size, hidden_size)),

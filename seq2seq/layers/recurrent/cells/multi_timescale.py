@@ -30,7 +30,7 @@ class MultiTimescaleLSTMCell(GatedCell):
         regularization: Regularization = PLAIN,
     ) -> None:
         if timescales < 1:
-            raise UserError(f"model.cell.timescales must be at least 1, but is {timescales}.")
+            raise UserError(f"timescales must be at least 1, but is {timescales}.")
         cells = timescales * hidden_size
         super().__init__(
             input_size,

@@ -30,9 +30,7 @@ class ProjectedLSTMCell(GatedCell):
     ) -> None:
         cell_size = round(expansion * hidden_size)
         if cell_size < 1:
-            raise UserError(
-                f"model.cell.expansion must make at least one cell of {hidden_size} hidden units, but is {expansion}."
-            )
+            raise UserError(f"expansion must make at least one cell of {hidden_size} hidden units, but is {expansion}.")
         super().__init__(
             input_size,
             StateLayout(LSTMState, (hidden_size, cell_size)),

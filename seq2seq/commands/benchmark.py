@@ -1,0 +1,108 @@
+"""A config to the speed of training or decoding on this machine."""
+
+import copy
+from itertools import cycle, islice
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from seq2seq.commands.report import print_rates
+from seq2seq.commands.train import build_module
+from seq2seq.config.builder import build
+from seq2seq.config.contract import check, check_counts, read_options, resolve
+from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.errors import UserError
+from seq2seq.runs.evaluation import load_sources, load_splits
+from seq2seq.runs.run import pick_device, train_tokenizers
+from seq2seq.runs.translator import load_runs, open_translator
+from seq2seq.training.benchmark import benchmark, compare
+from seq2seq.training.precision import resolve_precision
+from seq2seq.translation.speed import benchmark_bulk, benchmark_lines
+from seq2seq.translation.threads import set_threads
+
+
+def benchmark_config(config: DictConfig) -> dict[str, Any]:
+    """The report of the mode that a config is for; nothing is written."""
+    return _MODES[config["mode"]](config)
+
+
+def _benchmark_training(config: DictConfig) -> dict[str, Any]:
+    """Learn tokenizers, build the model and train it for a few timed steps."""
+    plain = resolve(config)
+    check(plain)
+    check_counts(plain, steps=1, warmup=0)
+    data = _load_data(plain)
+    return benchmark(
+        build_module(plain, data), data, **_conditions(plain), steps=plain["steps"], warmup=plain["warmup"]
+    )
+
+
+def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
+    """Train the same model with every kind of cell in turn."""
+    plains = {str(name): _with_cell(config, kind) for name, kind in config["kinds"].items()}
+    if not plains:
+        raise UserError("kinds must hold at least one cell, but is empty: keep one of those in conf/mode/cells.yaml.")
+    for plain in plains.values():
+        check(plain)
+    check_counts(plain, rounds=1, warmup=0)
+    data = _load_data(plain)
+    modules = {name: build_module(own, data) for name, own in plains.items()}
+    rows = compare(modules, data, **_conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
+    print_rates(rows)
+    return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
+
+
+def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
+    own = copy.deepcopy(config)
+    own["model"]["cell"] = kind
+    return resolve(own)
+
+
+def _load_data(plain: dict[str, Any]) -> Seq2SeqDataModule:
+    torch.set_flush_denormal(True)
+    torch.manual_seed(plain["seed"])
+    splits = load_splits(plain)
+    tokenizers = train_tokenizers(plain, splits)
+    return build(plain["batches"], "batches")(splits=splits, tokenizers=tokenizers)
+
+
+def _conditions(plain: dict[str, Any]) -> dict[str, Any]:
+    """What training's speed depends on beside the model and its data."""
+    accelerator = plain["trainer"]["accelerator"]
+    return {
+        "precision": resolve_precision(plain["precision"], accelerator),
+        "device": pick_device({"gpu": "cuda"}.get(accelerator, accelerator)),
+        "gradient_clip_val": plain["trainer"]["gradient_clip_val"],
+    }
+
+
+def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
+    """Translate a run's own sources, in bulk with all threads asked for, then one by one with those that suit that."""
+    options = read_options(config)
+    check_counts(options, sentences=1, lines=1, repeats=1)
+    runs = load_runs(options)
+    name, texts = load_sources(runs[0], options["file"], options["split"] or "dev")
+    if not texts:
+        raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")
+    texts = list(islice(cycle(texts), options["sentences"]))
+    threads = torch.get_num_threads()
+    translator = open_translator(options, runs=runs)
+    bulk = {**benchmark_bulk(translator, texts, repeats=options["repeats"]), "threads": torch.get_num_threads()}
+    torch.set_num_threads(threads)
+    set_threads(options["threads"], translator, lines=1)
+    single = benchmark_lines(translator, texts[: options["lines"]])
+    return {
+        "mode": "decode",
+        "data": name,
+        "sentences": len(texts),
+        "decoding": options["decoding"]["_target_"].rpartition(".")[2],
+        "width": translator.search.width,
+        "batch_size": options["batch_size"],
+        "precision": options["precision"],
+        **bulk,
+        "milliseconds_per_line": {**single, "threads": torch.get_num_threads()},
+    }
+
+
+_MODES = {"train": _benchmark_training, "cells": _benchmark_cells, "decode": _benchmark_decoding}

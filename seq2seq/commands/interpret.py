@@ -1,0 +1,154 @@
+"""A run and a text to pictures and a report."""
+
+import logging
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from seq2seq.config.builder import build
+from seq2seq.config.contract import check_counts, read_options
+from seq2seq.errors import UserError
+from seq2seq.interpretation.attribution import SCORES, gradient_times_input, integrated_gradients, occlusion
+from seq2seq.interpretation.gates import time_constants
+from seq2seq.interpretation.plots import attention_figure, attribution_figure, gates_figure, time_constants_figure
+from seq2seq.interpretation.report import Reading, report
+from seq2seq.interpretation.trace import trace
+from seq2seq.runs.run import Run, find_checkpoint, pick_device
+from seq2seq.runs.translator import load_runs
+from seq2seq.shapes import SourceIds
+from seq2seq.symbols import BOS, EOS
+from seq2seq.translation.translator import Translator
+
+logger = logging.getLogger(__name__)
+
+
+def interpret(config: DictConfig) -> list[Path]:
+    """The files that were written, the report first. Raises UserError before anything is written."""
+    options = read_options(config)
+    _check(options)
+    folder = _folder(options)
+    run = load_runs(options)[0]
+    reading = read(run, options)
+    page = report(reading, units=options["units"])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    return [folder / "report.html", *_draw(reading, folder)]
+
+
+def read(run: Run, options: Mapping[str, Any]) -> Reading:
+    """What the model does with the text, and with the target that it finds or is given."""
+    model, text = run.model, str(options["text"])
+    device = next(model.parameters()).device
+    source, pieces = _source(run, text, options["max_source_tokens"])
+    target = torch.tensor([[BOS, *_target(run, text, options)]])
+    source, target = source.to(device), target.to(device)
+    logger.info("tracing %d source and %d target tokens", source.shape[1], target.shape[1] - 1)
+    written = target[0, 1:].tolist()
+    reading = Reading(
+        text=text,
+        output=run.tokenizers.target.decode([[index for index in written if index != EOS]])[0],
+        run=str(options["run"]),
+        forced=options["target"] is not None,
+        source=_unmarked(pieces),
+        target=_unmarked(run.tokenizers.target.pieces(written)),
+        trace=trace(model, source, torch.tensor([source.shape[1]], device=device), target),
+        probe=_numbers(options["probe"]),
+    )
+    reading.probed()  # a mistake in it shows before the long part
+    logger.info("attributing")
+    score = options["score"]
+    found = integrated_gradients(model, source, target, score=score, steps=options["steps"])
+    others = (method(model, source, target, score=score) for method in (occlusion, gradient_times_input))
+    return replace(reading, attributions=[found, *others])
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    check_counts(options, steps=1, units=1, max_source_tokens=1)
+    for name in ("run", "text"):
+        given = options[name]  # 0 is a text, too
+        if isinstance(given, list | dict) or given is None or not str(given).strip():
+            raise UserError(f"{name} must be one {'run' if name == 'run' else 'line'}, but is {given!r}.")
+    if options["score"] not in SCORES:
+        raise UserError(f"score must be one of {', '.join(SCORES)}, but is {options['score']!r}.")
+
+
+def _source(run: Run, text: str, most: int) -> tuple[SourceIds, list[str]]:
+    """Ids, EOS behind them, and the pieces that they are of, as they are in the text."""
+    tokenizer = run.tokenizers.source
+    (ids,) = tokenizer.encode([text])
+    if not ids:
+        raise UserError(f"text must have at least one token, but {text!r} has none: give another text.")
+    if len(ids) > most:
+        raise UserError(f"text must have at most max_source_tokens={most} tokens, but has {len(ids)}: cut it.")
+    return torch.tensor([[*ids, EOS]]), [*tokenizer.surface(text), *tokenizer.pieces([EOS])]
+
+
+def _target(run: Run, text: str, options: Mapping[str, Any]) -> list[int]:
+    """Ids of the given target and EOS, or of the best translation and EOS if it ended by itself."""
+    if options["target"] is not None:
+        return [*run.tokenizers.target.encode([str(options["target"])])[0], EOS]
+    device = pick_device(str(options["device"]))
+    search = build(options["decoding"], "decoding")
+    longest = options["max_source_tokens"]
+    translator = Translator(run.model, run.tokenizers, search, max_source_tokens=longest, device=device)
+    (best,) = translator.hypotheses([text])
+    return [*best.ids, *([EOS] if best.finished or not best.ids else [])]
+
+
+def _unmarked(pieces: list[str]) -> list[str]:
+    """Without SentencePiece's sign for a space, where each but the end begins with it and is more than it."""
+    marked = [len(piece) > 1 and piece.startswith("\u2581") for piece in pieces[:-1]]
+    return [piece.removeprefix("\u2581") for piece in pieces] if all(marked) else pieces
+
+
+def _numbers(given: Any) -> list[float] | None:
+    """Of a list, or of text like 0,1,1 or [0,1,1]."""
+    if given is None:
+        return None
+    parts = given if isinstance(given, list) else str(given).strip("[] ").split(",")
+    try:
+        numbers = [float(part) for part in parts]
+    except (TypeError, ValueError):
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise UserError(f"probe must be numbers, one per source token and one for its end, but is {given!r}.")
+    return numbers
+
+
+def _folder(options: Mapping[str, Any]) -> Path:
+    """Where nothing is yet. Raises UserError if the one that is asked for holds something."""
+    if options["out"] is not None:
+        folder = Path(str(options["out"]))
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"out={folder} must be a new or empty folder, but is not: choose another, or remove it.")
+        return folder
+    checkpoint = find_checkpoint(str(options["run"])).absolute()
+    home = checkpoint.parent.parent if checkpoint.parent.name == "checkpoints" else checkpoint.parent
+    name = re.sub(r"\W+", "_", str(options["text"])).strip("_")[:40] or "text"
+    names = (name if number == 1 else f"{name}_{number}" for number in count(1))
+    return next(folder for folder in (home / "interpretation" / name for name in names) if not folder.exists())
+
+
+def _draw(reading: Reading, folder: Path) -> Iterator[Path]:
+    """Every picture that was written."""
+    cells = reading.trace.cells.values()
+    source, target = reading.source, reading.target
+    figures = {"attention": attention_figure(reading.trace.weights[0], source, target)}
+    for own in reading.attributions:
+        figures[own.method] = attribution_figure(own.shares, source, target)
+    for cell in cells:
+        figures[f"gates of {cell.name}"] = gates_figure(cell, reading.pieces(cell))
+    constants = {cell.name: steps for cell in cells if (steps := time_constants(cell)) is not None}
+    if constants:
+        figures["time constants"] = time_constants_figure(constants)
+    for name, figure in figures.items():
+        path = folder / f"{name.replace(' ', '_')}.png"
+        figure.savefig(path)
+        yield path

@@ -1,0 +1,58 @@
+"""Pairs of lines to what a run gives to the second."""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from omegaconf import DictConfig
+
+from seq2seq.config.contract import check_counts, read_options
+from seq2seq.data.tokenizers import Tokenizer
+from seq2seq.decoding.hypothesis import Hypothesis
+from seq2seq.errors import UserError
+from seq2seq.runs.translator import open_translator
+from seq2seq.symbols import EOS
+
+FORMATS = ("tsv", "json")
+
+
+def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
+    """A line of scores for every `source<TAB>target` line.
+
+    Log-probabilities in nats, EOS among them: their sum, how many, and each. Raises UserError at a line without a tab.
+    """
+    options = read_options(config)
+    check_counts(options, buffer=1)
+    if options["format"] not in FORMATS:
+        raise UserError(f"format must be one of {', '.join(FORMATS)}, but is {options['format']!r}.")
+    translator = open_translator(options, lines=options["buffer"])
+    tokenizer, stream = translator.tokenizers.target, enumerate(lines, 1)
+    while chunk := list(islice(stream, options["buffer"])):
+        pairs, mistake = _read(chunk)
+        targets = tokenizer.encode([target for _, target in pairs])
+        sources = [source for source, _ in pairs]
+        for hypothesis in translator.score(sources, targets, first_number=chunk[0][0]):
+            yield _written(hypothesis, tokenizer, options["format"])
+        if mistake is not None:
+            raise mistake
+
+
+def _read(chunk: list[tuple[int, bytes]]) -> tuple[list[tuple[str, str]], UserError | None]:
+    """The pairs up to the first line that holds a mistake, and the mistake."""
+    pairs: list[tuple[str, str]] = []
+    for number, line in chunk:
+        columns = line.decode("utf-8", errors="replace").rstrip("\r\n").split("\t")
+        if len(columns) != 2:
+            return pairs, UserError(f"line {number} must be source<TAB>target, but has {len(columns) - 1} tabs.")
+        pairs.append((columns[0], columns[1]))
+    return pairs, None
+
+
+def _written(hypothesis: Hypothesis, tokenizer: Tokenizer, form: str) -> str:
+    scores = [round(score, 6) for score in hypothesis.token_scores]
+    if form == "tsv":
+        return "\t".join([f"{hypothesis.score:.6f}", str(len(scores)), " ".join(map(str, scores))])
+    pieces = tokenizer.pieces([*hypothesis.ids, EOS])
+    return json.dumps(
+        {"score": round(hypothesis.score, 6), "pieces": pieces, "token_scores": scores}, ensure_ascii=False
+    )

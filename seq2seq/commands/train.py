@@ -1,0 +1,203 @@
+"""A config to a trained run folder."""
+
+import json
+import logging
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from omegaconf import OmegaConf
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from seq2seq.commands.report import print_report
+from seq2seq.config.builder import build, told_at
+from seq2seq.config.contract import check, check_type
+from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.data.examples import Splits
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.errors import UserError
+from seq2seq.runs.evaluation import build_scores, evaluate, load_splits
+from seq2seq.runs.run import build_model, load_run, read_checkpoint, saved_with, train_tokenizers
+from seq2seq.runs.run_folder import first_process
+from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.precision import resolve_precision
+from seq2seq.translation.translator import Translator
+
+logger = logging.getLogger(__name__)
+_WAIT_SECONDS = 600  # for the first process to prepare the run folder
+
+
+def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, float]:
+    """Fit, keep best and last, score the best on test (else dev) and report. Returns these scores."""
+    check(config)
+    torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
+    lightning.seed_everything(config["seed"], verbose=False)
+    quieten()
+    splits = load_splits(config)
+    tokenizers = _tokenizers(config, splits, folder, resume=resume)
+    data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
+    module = build_module(config, data)
+    _check_monitor(config)
+    trainer = build_trainer(config, folder)
+    last = folder / "checkpoints" / "last.ckpt"
+    if resume:
+        _refuse_if_done(module, last)
+    elif first_process():  # nothing is written before all mistakes that can be found have been
+        tokenizers.save(folder / "tokenizers")
+        (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+    for board in _boards(trainer):
+        board.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(config)}```")
+    started = time.monotonic()
+    _fit(trainer, module, data, last, resume=resume)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
+    if not trainer.is_global_zero:
+        return {}
+    record = _finish(config, splits, folder, time.monotonic() - started)
+    for board in _boards(trainer):
+        board.log_hyperparams(_hyperparameters(config), _named(record))
+        board.finalize("success")
+    return record["scores"]
+
+
+def _fit(
+    trainer: lightning.Trainer, module: Seq2SeqModule, data: Seq2SeqDataModule, last: Path, *, resume: bool
+) -> None:
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None)
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        # Lightning turned Ctrl-C into an exit of its own, without a word on what is kept.
+        kept = f"continue with run_dir={last.parents[1]} resume=true" if last.exists() else "no checkpoint was due yet"
+        logger.warning("interrupted at step %d; %s", trainer.global_step, kept)
+        raise KeyboardInterrupt from None
+
+
+def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
+    """Model, objective, optimisation and scores of a config."""
+    model = build_model(config, data.tokenizers)
+    sampling, decay = config["scheduled_sampling"], config["averaging"]["decay"]
+    check_type("averaging.decay", decay, float)
+    with told_at("averaging", WeightAverage):
+        return Seq2SeqModule(
+            model=model,
+            translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
+            dev_examples=data.splits.dev,
+            objective=build(config["objective"], "objective"),
+            optimizer=build(config["optimizer"], "optimizer"),
+            schedule=build(config["schedule"], "schedule"),
+            scheduled_sampling=build(sampling, "scheduled_sampling"),
+            budget=build(config["budget"], "budget"),
+            average_decay=decay,
+            scores=build_scores(config),
+            saved_with=saved_with(config, data.tokenizers),
+            seed=config["seed"],
+        )
+
+
+def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
+    """Lightning's trainer; what a run always needs is set here, the rest in conf/trainer."""
+    board = build(config["logger"], "logger")(save_dir=str(folder)) if config["logger"] else False
+    callbacks = [build(node, f"callbacks.{name}") for name, node in config["callbacks"].items() if node]
+    precision = resolve_precision(config["precision"], config["trainer"]["accelerator"])
+    return build(config["trainer"], "trainer")(
+        precision=precision,
+        default_root_dir=str(folder),
+        logger=board,
+        callbacks=[*callbacks, *_checkpoints(config["monitor"], folder)],
+        max_epochs=-1,  # the budget ends training
+        check_val_every_n_epoch=None,
+        reload_dataloaders_every_n_epochs=1,  # epochs differ in their number of batches
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        inference_mode=False,  # validation exchanges weights that training goes on with
+    )
+
+
+def _boards(trainer: lightning.Trainer) -> list[TensorBoardLogger]:
+    return [board for board in trainer.loggers if isinstance(board, TensorBoardLogger)]
+
+
+def _check_monitor(config: dict[str, Any]) -> None:
+    """Lightning would miss the metric at the first validation only."""
+    known, metric = ["dev/loss"], config["monitor"]["metric"]
+    for scores in build_scores(config).values():
+        scores.update(["a"], [["a"]])
+        known += [f"dev/{name}" for name in scores.compute()]
+    if metric not in known:
+        raise UserError(f"monitor.metric must be one of {', '.join(known)}, but is {metric!r}.")
+
+
+def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
+    common: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
+    return [
+        ModelCheckpoint(filename="best", monitor=monitor["metric"], mode=monitor["mode"], **common),
+        ModelCheckpoint(filename="last", **common),
+    ]
+
+
+def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool) -> Tokenizers:
+    """Learnt by the first process; the others, and resumed runs, read what it wrote."""
+    if first_process() and not resume:
+        return train_tokenizers(config, splits)
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while not (folder / "config.yaml").exists():  # written last
+        if time.monotonic() > deadline:
+            raise UserError(f"The first process has not written {folder}/config.yaml in {_WAIT_SECONDS} seconds.")
+        time.sleep(0.2)
+    return Tokenizers.load(folder / "tokenizers")
+
+
+def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:
+    if not last.is_file():
+        raise UserError(f"resume=true needs {last}, but there is none: the run stopped before its first validation.")
+    checkpoint = read_checkpoint(last)
+    module.budget.restore(checkpoint["seconds"])
+    if module.budget.spent(checkpoint["global_step"]) >= 1:
+        raise UserError(
+            f"The run has used up its budget ({module.budget}) at step {checkpoint['global_step']}: "
+            "raise budget.max_steps or budget.max_minutes to go on."
+        )
+
+
+def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float) -> dict[str, Any]:
+    """Score the best checkpoint as scripts/evaluate.py would, write metrics.json, print the report."""
+    run = load_run(folder)
+    name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
+    evaluation = evaluate(
+        Translator(run.model, run.tokenizers, build(config["decoding"], "decoding")), examples, build_scores(config)
+    )
+    record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)}
+    (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
+    return record
+
+
+def quieten() -> None:
+    """Lightning's advertisements and its list of devices off; warnings stay, but for one that users cannot mend."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")
+
+
+def _named(record: dict[str, Any]) -> dict[str, float]:
+    return {f"{record['split']}/{name}": value for name, value in record["scores"].items()}
+
+
+def _hyperparameters(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys and plain values, for TensorBoard's table of runs."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flat |= _hyperparameters(value, f"{prefix}{key}.")
+        elif not key.startswith("_"):
+            flat[f"{prefix}{key}"] = value
+    return flat

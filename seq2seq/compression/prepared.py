@@ -1,0 +1,136 @@
+"""Matrix products with weights that are laid out once and used at every step."""
+
+import warnings
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from seq2seq.errors import UserError
+
+Rows = Float[Tensor, "*rows input"]
+Results = Float[Tensor, "*rows output"]
+
+PRECISIONS = ("float32", "bfloat16", "int8")
+# Below this many weights a product costs less than what oneDNN spends before it.
+_SMALL = 1 << 14
+# The rows that oneDNN lays weights out for; the layout serves any other number nearly as well.
+_ROWS = 256
+
+
+class PreparedLinear(ABC):
+    """inputs W^T + b in float32, and the sigmoid of that where asked: laid out once, used at every step."""
+
+    @abstractmethod
+    def __call__(self, inputs: Rows) -> Results: ...
+
+
+class PlainLinear(PreparedLinear):
+    """By torch's own product, in the type of the weights."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+        self.weight, self.bias, self.sigmoid = weight, bias, sigmoid
+
+    def __call__(self, inputs: Rows) -> Results:
+        sums = functional.linear(inputs.to(self.weight.dtype), self.weight, self.bias).float()
+        return sums.sigmoid_() if self.sigmoid else sums
+
+
+class OneDNNLinear(PreparedLinear):
+    """By oneDNN, which torch reaches without a new layout of the weights at every call only in this way."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
+        self.dtype, self.bias, self.activation = weight.dtype, bias, "sigmoid" if sigmoid else "none"
+
+    @staticmethod
+    def available() -> bool:
+        """Whether this torch has the operators, which are not part of its public interface."""
+        return all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
+
+    def __call__(self, inputs: Rows) -> Results:
+        inputs = inputs.to(self.dtype)
+        return torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, self.activation, [], "").float()
+
+
+class Int8Linear(PreparedLinear):
+    """With weights of 8 bits, scaled per row, and inputs of 8 bits in one range, which the first calls find.
+
+    A range found anew at every call would be that of the whole batch: a sentence's result would depend on its
+    neighbours.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+        self.steps = 127 if sums_8_bits() else 63
+        self.limit, self.calibrating, self.sigmoid = 0.0, True, sigmoid
+        self.weight = _prepack(weight, bias)
+
+    def __call__(self, inputs: Rows) -> Results:
+        if self.calibrating:
+            self.limit = max(self.limit, float(inputs.abs().max()))
+        sums = _int8_sums(inputs, self.weight, limit=max(self.limit, 1e-12), steps=self.steps)
+        return sums.sigmoid_() if self.sigmoid else sums
+
+
+def _prepack(weight: Tensor, bias: Tensor | None) -> torch.ScriptObject:
+    """Weights rounded to 8 bits in a range per row, laid out for the product."""
+    scales = weight.abs().amax(1).double().clamp_min_(1e-12) / 127
+    zeros = torch.zeros(len(scales), dtype=torch.long)
+    with warnings.catch_warnings():  # that tensors of this type will go; no other can be laid out for the product
+        warnings.filterwarnings("ignore", "torch.quantize_per_tensor, torch.quantize_per_channel and other")
+        quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+    return torch.ops.quantized.linear_prepack(quantized, bias)
+
+
+def _int8_sums(inputs: Rows, weight: torch.ScriptObject, *, limit: float, steps: int) -> Results:
+    """Products with inputs rounded to so many steps on each side of 0, up to the limit."""
+    return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(inputs, limit / steps, steps + 1, weight)
+
+
+def prepare(weight: Tensor, bias: Tensor | None, precision: str, *, sigmoid: bool = False) -> PreparedLinear:
+    """The fastest product there is for such weights. Those that are too few to matter stay in float32."""
+    if weight.numel() < _SMALL:
+        return PlainLinear(weight, bias, sigmoid=sigmoid)
+    if precision == "int8":
+        return Int8Linear(weight, bias, sigmoid=sigmoid)
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    kind = OneDNNLinear if OneDNNLinear.available() else PlainLinear
+    return kind(weight.to(dtype), None if bias is None else bias.to(dtype), sigmoid=sigmoid)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Raises UserError if there is no such product."""
+    if precision not in PRECISIONS:
+        raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, but is {precision!r}.")
+    if precision != "float32" and device.type != "cpu":
+        raise UserError(f"precision={precision} needs device=cpu, but the model is on {device}: use precision=float32.")
+    if precision == "bfloat16" and not computes_bfloat16():
+        raise UserError("precision=bfloat16 needs a processor that multiplies it, and this does not: use float32.")
+    if precision == "int8" and "x86" not in torch.backends.quantized.supported_engines:
+        raise UserError("precision=int8 needs an x86 processor, and this is none: use precision=bfloat16 or float32.")
+
+
+def computes_bfloat16() -> bool:
+    """Whether oneDNN multiplies it here: asked, and then tried, since its settings can switch instructions off."""
+    if not OneDNNLinear.available():
+        return True  # torch's own product takes every type
+    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    if supported is not None and not supported():
+        return False
+    try:
+        OneDNNLinear(torch.ones(32, 32, dtype=torch.bfloat16), None)(torch.ones(1, 32))
+    except RuntimeError:
+        return False
+    return True
+
+
+def sums_8_bits() -> bool:
+    """Whether int8 products of 8-bit inputs are summed as they are, tried with the largest.
+
+    Without VNNI, pairs of products are added in 16 bits, which overflow unless the inputs have 7.
+    """
+    size = 64
+    sums = _int8_sums(torch.ones(1, size), _prepack(torch.ones(32, size), None), limit=1.0, steps=127)
+    return bool((sums > 0.99 * size).all())

@@ -1,0 +1,67 @@
+"""From a plain config to objects; a user's mistake is told by the config path of the option."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.utils import get_object
+
+from seq2seq.config.command_line import CONF
+from seq2seq.errors import UserError
+
+
+class _PlacedError(UserError):
+    """An error that names its option by config path already."""
+
+
+def build(node: Any, path: str) -> Any:
+    """What a node of a plain config describes, its children first.
+
+    A mapping with `_target_` is called with its other keys, or with `_partial_` becomes a callable that waits for more.
+    Raises UserError by the config path where a target does so by its parameter, at once or when it is called later.
+    """
+    if isinstance(node, list):
+        return [build(item, f"{path}[{number}]") for number, item in enumerate(node)]
+    if not isinstance(node, Mapping):
+        return node
+    options = {str(key): build(value, f"{path}.{key}") for key, value in node.items() if key not in _CONTROL}
+    if "_target_" not in node:
+        return options
+    target = get_object(node["_target_"])
+
+    def later(*given: Any, **more: Any) -> Any:
+        with told_at(path, target):
+            return target(*given, **{**options, **more})
+
+    return later if node.get("_partial_") else later()
+
+
+_CONTROL = ("_target_", "_partial_")
+
+
+@contextmanager
+def told_at(path: str, target: Callable[..., Any]) -> Iterator[None]:
+    """A place where mistakes in parameters of a target are told as options below a config path.
+
+    What a target of another library raises becomes a UserError, too: its options are the user's.
+    """
+    try:
+        yield
+    except _PlacedError:
+        raise
+    except UserError as error:
+        name = re.match(r"\w*", str(error))
+        known = name is not None and name[0] in inspect.signature(target).parameters
+        raise _PlacedError(f"{as_overridden(path)}.{error}" if known else str(error)) from error
+    except Exception as error:
+        if target.__module__.partition(".")[0] == "seq2seq":
+            raise  # a fault of ours, which its traceback shows
+        raise _PlacedError(f"{as_overridden(path)} cannot be built: {' '.join(str(error).split())}") from error
+
+
+def as_overridden(path: str) -> str:
+    """The path that a user overrides: encoder and decoder have copies of the parts that are chosen for the model."""
+    part = re.match(r"model\.(?:encoder|decoder)\.(\w+)", path)
+    return f"model.{part[1]}{path[part.end() :]}" if part and (CONF / "model" / part[1]).is_dir() else path

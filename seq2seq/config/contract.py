@@ -1,0 +1,102 @@
+"""The constructor's signature is the schema: every config node is checked against what it targets."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+from beartype import BeartypeConf
+from beartype.door import is_bearable
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from seq2seq.config.command_line import CONF
+from seq2seq.errors import UserError
+
+_CONTROL = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
+_TOWER = BeartypeConf(is_pep484_tower=True)  # an int is a float where a float is wanted
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A config in plain types, every reference resolved. Raises OmegaConf's error at a value that is missing."""
+    container = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return {str(key): value for key, value in cast(dict[str, Any], container).items()}
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """A script's config in plain types, resolved, without what concerns one invocation alone.
+
+    Parts that are chosen for the model, such as `model.cell`, have been copied to the sides that refer to them.
+    """
+    resolved = plain(config)
+    for key in ("run_dir", "resume"):
+        resolved.pop(key, None)
+    model = resolved["model"]
+    sides = [side for side in model.values() if isinstance(side, dict)]
+    for part in [key for key in model if (CONF / "model" / key).is_dir() and any(key in side for side in sides)]:
+        del model[part]
+    return resolved
+
+
+def read_options(config: DictConfig) -> dict[str, Any]:
+    """A script's config, checked, in plain types."""
+    options = plain(config)
+    check({**options, "pieces": {**options["pieces"], "function": None}} if "pieces" in options else options)
+    return options
+
+
+def check(config: Mapping[str, Any], path: str = "") -> None:
+    """Raises UserError at the first key that its target does not take, or value of another type than declared."""
+    for name, node in targets(config, path):
+        signature = inspect.signature(get_object(node["_target_"]))
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+        for key, value in node.items():
+            if key in _CONTROL:
+                continue
+            parameter = signature.parameters.get(key)
+            if parameter is None:
+                if open_ended:
+                    continue
+                raise UserError(
+                    f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(signature.parameters)}."
+                )
+            check_type(f"{name}.{key}", value, parameter.annotation)
+
+
+def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every node with a `_target_`, with its dotted path."""
+    if isinstance(config, Mapping):
+        if "_target_" in config:
+            yield path, config
+        for key, value in config.items():
+            yield from targets(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(config, list):
+        for index, value in enumerate(config):
+            yield from targets(value, f"{path}[{index}]")
+
+
+def check_type(name: str, value: Any, annotation: Any) -> None:
+    """Raises UserError if a value is of another type than declared; a node's own value is not looked at."""
+    if isinstance(value, Mapping) or annotation is inspect.Parameter.empty or isinstance(annotation, str):
+        return
+    forms = [value, _as_tuple(value)]  # YAML has no tuples
+    if not any(is_bearable(form, annotation, conf=_TOWER) for form in forms):
+        wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+        raise UserError(f"{name} must be {wanted}, but is {value!r}.")
+
+
+def check_options(schema: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Raises UserError if an option that a constructor takes under its own name is of another type than there."""
+    for name, parameter in inspect.signature(schema).parameters.items():
+        if name in options:
+            check_type(name, options[name], parameter.annotation)
+
+
+def check_counts(options: Mapping[str, Any], **least: int) -> None:
+    """Raises UserError if an option is no whole number, or below what it must be at least."""
+    for name, bound in least.items():
+        if type(options[name]) is not int or options[name] < bound:
+            raise UserError(f"{name} must be a whole number of at least {bound}, but is {options[name]!r}.")
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value

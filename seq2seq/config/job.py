@@ -1,0 +1,33 @@
+"""What Hydra says of the job that runs, and other configs composed as it would."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
+from seq2seq.config.contract import check, resolve
+
+
+def given_overrides() -> list[str]:
+    """The user's overrides, in their order."""
+    return list(HydraConfig.get().overrides.task)
+
+
+def chosen_option(group: str) -> str:
+    """The name of the option that a group of conf/ is at."""
+    return str(HydraConfig.get().runtime.choices[group])
+
+
+def sweep_folder() -> Path | None:
+    """The job's own folder in a sweep; None outside of one."""
+    hydra = HydraConfig.get()
+    return Path(hydra.runtime.output_dir) if hydra.mode == RunMode.MULTIRUN else None
+
+
+def composed(script: str, overrides: list[str]) -> dict[str, Any]:
+    """The plain config, checked, that a script would run with under other overrides, from within a Hydra job."""
+    plain = resolve(compose(script, overrides))
+    check(plain)
+    return plain

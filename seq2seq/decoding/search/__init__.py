@@ -1,0 +1,1 @@
+"""Searches over next tokens, one kind per file, and what they share."""

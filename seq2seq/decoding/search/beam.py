@@ -1,0 +1,115 @@
+"""The best few hypotheses at every step."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seq2seq.decoding.constraints import Phrases, round_robin
+from seq2seq.decoding.filters import Filters
+from seq2seq.decoding.length import LengthLimits
+from seq2seq.decoding.ranking import CoveragePenalty, Ranking
+from seq2seq.decoding.request import Request
+from seq2seq.decoding.search.frontier import Choice, Frontier, NextTokens, Slots
+from seq2seq.decoding.search.search import Search
+from seq2seq.errors import UserError
+from seq2seq.shapes import BeamScores, Lengths, Logits, SourceIds
+from seq2seq.symbols import EOS, PAD
+
+_NONE = float("-inf")
+
+
+class BeamSearch(Search):
+    """Beam search over `beam_size` hypotheses (Graves 2012, Sutskever et al. 2014).
+
+    A hypothesis ends when EOS is among the `beam_size` best continuations of all. The search of a sentence stops
+    when `patience` * `beam_size` have ended (Kasai et al. 2022; null: never), when none that is left can still
+    come among the n best, or at the limit of length; what has not ended by then stands behind all that have.
+    """
+
+    def __init__(
+        self,
+        *,
+        beam_size: int = 5,
+        patience: float | None = 1.0,
+        ranking: Ranking | None = None,
+        coverage: CoveragePenalty | None = None,
+        length: LengthLimits | None = None,
+        filters: Filters | None = None,
+    ) -> None:
+        super().__init__(length=length, filters=filters, ranking=ranking, coverage=coverage)
+        if beam_size < 1:
+            raise UserError(f"beam_size must be at least 1, but is {beam_size}.")
+        if patience is not None and patience <= 0:
+            raise UserError(f"patience must be above 0, or null for no such limit, but is {patience}.")
+        self.width = beam_size
+        self.patience = float("inf") if patience is None else patience
+
+    def prepare(self, source: SourceIds, lengths: Lengths, request: Request) -> Phrases | None:
+        return None if request.phrases is None else Phrases(request.phrases, source.device)
+
+    def lacking(self, frontier: Frontier, context: Phrases | None) -> Slots | int:
+        if context is None:
+            return 0
+        phrases = context.of(frontier.sentences)
+        return phrases.total.unsqueeze(1) - phrases.progress(frontier.prefixes)
+
+    def choose(self, following: NextTokens, frontier: Frontier, context: Phrases | None) -> Choice:
+        if context is None:
+            return best_continuations(following.scores, following.totals, self.width)
+        return _within_phrases(following, frontier, context.of(frontier.sentences), self.width)
+
+
+def best_continuations(scores: Logits, totals: BeamScores, width: int) -> Choice:
+    """The `width` best that go on, and those that end among the `width` best of both."""
+    # Of one hypothesis's continuations, at most `width` and EOS can be among them: a small sort in two stages.
+    values, ids = scores.topk(min(width + 1, scores.shape[2]), -1)
+    values = (values + totals.unsqueeze(-1)).flatten(1)  # (N, B, K) + (N, B, 1) -> (N, B K), K tokens of each
+    best, places = values.topk(min(2 * width, values.shape[1]))  # (N, 2 width); a place is slot times K + token
+    return _split(best, places // ids.shape[2], ids.flatten(1).gather(1, places), width)
+
+
+def _split(best: BeamScores, parents: Tensor, ids: Tensor, width: int) -> Choice:
+    """Continuations in their order, of which the first `width` may end and as many others go on."""
+    ends = ids == EOS
+    ended = best[:, :width].masked_fill(~ends[:, :width], _NONE)
+    going = ends.to(torch.uint8).argsort(dim=1, stable=True)[:, :width]
+    scores = best.masked_fill(ends, _NONE).gather(1, going)
+    ids, own = ids.gather(1, going), parents.gather(1, going)
+    lacking = (0, width - scores.shape[1])  # every slot of the beam is there, if empty
+    return Choice(
+        functional.pad(own, lacking),
+        functional.pad(ids, lacking, value=PAD),
+        functional.pad(scores, lacking, value=_NONE),
+        parents[:, :width],
+        ended,
+    )
+
+
+def _within_phrases(following: NextTokens, frontier: Frontier, phrases: Phrases, width: int) -> Choice:
+    """The best continuations of every stage of holding the phrases, by dynamic beam allocation (Post & Vilar 2018).
+
+    Beside the best tokens of every hypothesis, those that continue a phrase are candidates.
+    """
+    prefixes = frontier.prefixes
+    complete = phrases.progress(prefixes) == phrases.total.unsqueeze(1)
+    scores = following.scores
+    scores[..., EOS].masked_fill_(~complete, _NONE)
+    _, likely = scores.topk(min(width + 1, scores.shape[2]), -1)
+    wanted = phrases.next_tokens(prefixes)
+    ids = torch.cat([likely, wanted], -1)
+    values = scores.gather(-1, ids) + following.totals.unsqueeze(-1)
+    # A wanted token that is a likely one already must not come twice; nor two phrases' common one.
+    twice = (ids.unsqueeze(-1) == ids.unsqueeze(-2)).tril(-1).any(-1)
+    values = values.masked_fill(twice, _NONE).flatten(1)
+    parents = torch.arange(ids.shape[1], device=ids.device).repeat_interleave(ids.shape[2]).expand(values.shape)
+    ids = ids.flatten(1)
+    longer = prefixes.gather(1, parents.unsqueeze(-1).expand(-1, -1, prefixes.shape[2]))
+    stage = phrases.progress(torch.cat([longer, ids.unsqueeze(-1)], -1))
+    order = round_robin(values, stage)
+    # What has too few tokens left for the rest of its phrases and its end stands behind what has enough.
+    room = (frontier.max_length - following.position - 1).unsqueeze(1)
+    total = phrases.total.unsqueeze(1)
+    late = (total > 0) & (total - stage + (ids != EOS) > room) | (values == _NONE)
+    order = order.gather(1, late.gather(1, order).to(torch.uint8).argsort(dim=1, stable=True))[:, : 2 * width]
+    values, parents, ids = (column.gather(1, order) for column in (values, parents, ids))
+    return _split(values, parents, ids, width)

@@ -1,0 +1,70 @@
+"""Beam search whose groups keep away from each other."""
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from seq2seq.decoding.filters import Filters
+from seq2seq.decoding.length import LengthLimits
+from seq2seq.decoding.ranking import CoveragePenalty, Ranking
+from seq2seq.decoding.search.beam import best_continuations
+from seq2seq.decoding.search.frontier import Choice, Frontier, NextTokens
+from seq2seq.decoding.search.search import Search
+from seq2seq.errors import UserError
+
+
+class DiverseBeamSearch(Search):
+    """Groups of a beam in turn, each paying for tokens that earlier groups chose at the same step.
+
+    The price is `penalty` nats per group that chose the token (Hamming diversity of Vijayakumar et al. 2018); to end
+    is free. It steers the choice alone: hypotheses are summed and ranked without it. Every group finds its own n best.
+    """
+
+    def __init__(
+        self,
+        *,
+        beam_size: int = 6,
+        groups: int = 3,
+        penalty: float = 0.5,
+        ranking: Ranking | None = None,
+        coverage: CoveragePenalty | None = None,
+        length: LengthLimits | None = None,
+        filters: Filters | None = None,
+    ) -> None:
+        super().__init__(length=length, filters=filters, ranking=ranking, coverage=coverage)
+        if beam_size < 1 or groups < 1 or beam_size % groups:
+            raise UserError(
+                f"beam_size must be a multiple of groups, both at least 1, but they are {beam_size} and {groups}."
+            )
+        if penalty < 0:
+            raise UserError(f"penalty must be at least 0, but is {penalty}.")
+        self.width, self.groups, self.penalty = beam_size, groups, penalty
+
+    def choose(self, following: NextTokens, frontier: Frontier, context: Any) -> Choice:
+        size = self.width // self.groups
+        used = torch.zeros_like(following.scores[:, :1])  # how many groups chose each token
+        choices = []
+        for group in range(self.groups):
+            # The empty hypothesis of the first step is every group's beginning.
+            first = group * size if following.scores.shape[1] > 1 else 0
+            own = slice(first, first + size)
+            penalised = following.scores[:, own] - self.penalty * used
+            choice = best_continuations(penalised, following.totals[:, own], size)
+            paid = self.penalty * used.squeeze(1)
+            choices.append(
+                Choice(
+                    choice.parents + first,
+                    choice.ids,
+                    choice.scores + paid.gather(1, choice.ids),
+                    choice.ended + first,
+                    choice.ended_scores,
+                )
+            )
+            chosen = functional.one_hot(choice.ids, used.shape[2]) * (choice.scores > float("-inf")).unsqueeze(-1)
+            used = used + chosen.amax(1, keepdim=True)
+        parents, ids, scores, ended, ended_scores = (
+            torch.cat([getattr(choice, name) for choice in choices], 1)
+            for name in ("parents", "ids", "scores", "ended", "ended_scores")
+        )
+        return Choice(parents, ids, scores, ended, ended_scores)

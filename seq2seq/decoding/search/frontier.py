@@ -1,0 +1,99 @@
+"""What a search holds between two steps, and what one step leads to."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seq2seq.decoding.search.finished import Finished
+from seq2seq.shapes import BeamIds, BeamScores, Lengths, Logits
+from seq2seq.symbols import BOS
+
+Slots = Int[Tensor, "batch beam"]
+
+
+class Frontier(NamedTuple):
+    """The sentences still searched and their hypotheses; every tensor has these sentences on axis 0."""
+
+    sentences: Tensor  # their numbers in the batch that the search was given
+    lengths: Tensor  # of their sources
+    min_length: Tensor  # tokens before EOS is allowed
+    max_length: Tensor  # tokens at most, EOS included
+    ids: Tensor  # batch beam: the last token of every hypothesis
+    scores: Tensor  # batch beam: what the search sums; -inf is an empty slot
+    prefixes: Tensor  # batch beam time: all tokens, or none if nobody asks
+    coverage: Tensor  # batch beam source: attention received, or none if nobody asks
+    finished: Finished
+    done: Tensor
+
+    @classmethod
+    def start(
+        cls, lengths: Lengths, min_length: Lengths, max_length: Lengths, finished: Finished, coverage: Tensor
+    ) -> "Frontier":
+        """One empty hypothesis of every sentence."""
+        sentences = torch.arange(len(lengths), device=lengths.device)
+        ids = torch.full_like(sentences, BOS).unsqueeze(1)
+        done = torch.zeros_like(sentences, dtype=torch.bool)
+        scores = torch.zeros(len(lengths), 1, device=lengths.device)
+        return cls(
+            sentences,
+            lengths,
+            min_length,
+            max_length,
+            ids,
+            scores,
+            ids.new_zeros(*ids.shape, 0),
+            coverage,
+            finished,
+            done,
+        )
+
+    def advance(self, choice: "Choice", finished: Finished, *, remember: bool) -> "Frontier":
+        """After the chosen tokens."""
+
+        def follow(values: Tensor) -> Tensor:
+            if choice.stayed:
+                return values
+            return values.gather(1, choice.parents.unsqueeze(-1).expand(-1, -1, values.shape[2]))
+
+        prefixes = follow(self.prefixes)
+        if remember:
+            prefixes = torch.cat([prefixes, choice.ids.unsqueeze(-1)], -1)
+        coverage = follow(self.coverage)
+        return self._replace(
+            ids=choice.ids, scores=choice.scores, prefixes=prefixes, coverage=coverage, finished=finished
+        )
+
+
+@dataclass(frozen=True)
+class NextTokens:
+    """Scores of every next token: `scores` plus the row's `totals` is what a hypothesis would come to.
+
+    Where nothing filters, the scores are raw logits, and their normaliser is in the totals: one pass less.
+    """
+
+    scores: Logits
+    totals: BeamScores
+    logits: Logits
+    normalizer: BeamScores
+    position: int
+
+    def log_probabilities(self, parents: Slots, ids: BeamIds) -> BeamScores:
+        """Of the model itself, before any filter."""
+        vocabulary = self.logits.shape[2]
+        chosen = self.logits.flatten(1).gather(1, parents * vocabulary + ids)
+        return chosen - self.normalizer.gather(1, parents)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Hypotheses that go on, and those that end; a score of -inf is none."""
+
+    parents: Slots
+    ids: BeamIds
+    scores: BeamScores
+    ended: Int[Tensor, "batch ended"]  # the parents of those that end
+    ended_scores: Float[Tensor, "batch ended"]
+    stayed: bool = False  # whether every hypothesis goes on in its own slot

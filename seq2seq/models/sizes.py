@@ -1,0 +1,30 @@
+"""The size at which a model has a given number of parameters."""
+
+from collections.abc import Callable
+
+from seq2seq.errors import UserError
+
+_STEP, _LARGEST = 4, 4096
+
+
+def fitted_size(parameters: Callable[[int], int], wanted: int) -> int:
+    """The multiple of 4, up to 4096, whose number of parameters is nearest to the one wanted.
+
+    Parameters grow with the size. A size at which a model cannot be built is too small.
+    """
+    low, high = 1, _LARGEST // _STEP  # in steps
+    while low < high:
+        middle = (low + high) // 2
+        count = _count(parameters, middle * _STEP)
+        low, high = (low, middle) if count is not None and count >= wanted else (middle + 1, high)
+    counts = {steps * _STEP: _count(parameters, steps * _STEP) for steps in (low, low - 1) if steps > 0}
+    possible = {size: count for size, count in counts.items() if count is not None}
+    return min(possible, key=lambda size: abs(possible[size] - wanted), default=low * _STEP)
+
+
+def _count(parameters: Callable[[int], int], size: int) -> int | None:
+    """None where another option, such as a rank, does not fit the size."""
+    try:
+        return parameters(size)
+    except UserError:
+        return None

@@ -1,0 +1,89 @@
+"""Examples that a run is tried on, and its scores on them."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seq2seq.config.builder import build, told_at
+from seq2seq.config.contract import check
+from seq2seq.data.corpora.tsv import read_tsv
+from seq2seq.data.examples import Example, Splits
+from seq2seq.data.text_files import read_lines
+from seq2seq.errors import UserError
+from seq2seq.metrics.scores import Scores
+from seq2seq.runs.run import Run, refuse_foreign_code
+from seq2seq.translation.translator import Translator
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores in percent, and what they were computed from."""
+
+    scores: dict[str, float]
+    signatures: dict[str, str]
+    hypotheses: list[str]
+    seconds: float
+
+    def report(self) -> dict[str, Any]:
+        """The JSON that evaluate prints and training keeps."""
+        return {
+            "scores": {name: round(value, 4) for name, value in self.scores.items()},
+            "signatures": self.signatures,
+            "sentences": len(self.hypotheses),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def load_splits(config: Mapping[str, Any]) -> Splits:
+    """The examples of a config's data."""
+    corpus = build(config["data"], "data")
+    with told_at("data", type(corpus)):
+        return corpus.load()
+
+
+def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, list[Example]]:
+    """Those of a file or of a split of a run's own data, and what to call them; without either, test or else dev."""
+    if file is not None:
+        return file, read_tsv(file)
+    config = run.config
+    refuse_foreign_code(config, "data")
+    check({"data": config["data"]})
+    splits = load_splits(config)
+    if split is None:
+        return ("test", splits.test) if splits.test else ("dev", splits.dev)
+    if split not in ("train", "dev", "test"):
+        raise UserError(f"split must be train, dev or test, but is {split!r}.")
+    examples = getattr(splits, split)
+    if not examples:
+        raise UserError(f"split={split} is empty in this run's data: choose another, or give file=pairs.tsv.")
+    return split, examples
+
+
+def load_sources(run: Run, file: str | None, split: str | None) -> tuple[str, list[str]]:
+    """Sources alone that are not empty: a file has one a line, or as the first of its columns."""
+    if file is None:
+        name, examples = load_examples(run, None, split)
+        return name, [example.source for example in examples if example.source.strip()]
+    sources = (line.partition("\t")[0] for line in read_lines(Path(file)))
+    return file, [source for source in sources if source.strip()]
+
+
+def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:
+    """The metrics of a config, by name."""
+    return {name: build(node, f"metrics.{name}") for name, node in config["metrics"].items()}
+
+
+def evaluate(translator: Translator, examples: Sequence[Example], metrics: Mapping[str, Scores]) -> Evaluation:
+    """Translate every example's source and score what comes out."""
+    started = time.monotonic()
+    hypotheses = translator([example.source for example in examples])
+    seconds = time.monotonic() - started
+    scores: dict[str, float] = {}
+    for metric in metrics.values():
+        metric.update(hypotheses, [example.targets for example in examples])
+        scores |= {name: float(value) for name, value in metric.compute().items()}
+        metric.reset()
+    signatures = {name: metric.signature for name, metric in metrics.items()}
+    return Evaluation(scores, signatures, hypotheses, seconds)

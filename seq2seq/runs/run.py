@@ -1,0 +1,124 @@
+"""A run folder, or a checkpoint, back to a model and its tokenizers."""
+
+import importlib
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seq2seq.config.builder import build, told_at
+from seq2seq.config.contract import targets
+from seq2seq.config.moved import with_moved_targets
+from seq2seq.data.examples import Splits
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
+
+FORMAT = 2  # raised whenever a checkpoint of before can no longer be read as it is
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model ready to use, and how it came about."""
+
+    model: Seq2Seq
+    tokenizers: Tokenizers
+    config: dict[str, Any]
+    step: int
+
+
+def build_model(config: dict[str, Any], tokenizers: Tokenizers) -> Seq2Seq:
+    """The model of a plain config, with fresh weights."""
+    return build(config["model"], "model")(
+        source_vocabulary_size=tokenizers.source.size, target_vocabulary_size=tokenizers.target.size
+    )
+
+
+def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
+    """Those that a config describes, learnt from what there is to train on."""
+    trainer = build(config["tokenizer"], "tokenizer")
+    with told_at("tokenizer", type(trainer)):
+        return trainer.train(splits.train)
+
+
+def saved_with(config: dict[str, Any], tokenizers: Tokenizers) -> dict[str, Any]:
+    """What makes a checkpoint self-contained, in types that load with weights_only=True."""
+    models = {side: getattr(tokenizers, side).serialized for side in ("source", "target")}
+    return {
+        "format": FORMAT,
+        "config": config,
+        "tokenizers": {side: torch.frombuffer(bytearray(data), dtype=torch.uint8) for side, data in models.items()},
+    }
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """The best checkpoint of a run folder, else its last; or the checkpoint itself."""
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"run={path} does not exist: give a run folder or a checkpoint file.")
+    if path.is_file():
+        return path
+    for name in ("best", "last"):
+        if (checkpoint := path / "checkpoints" / f"{name}.ckpt").is_file():
+            return checkpoint
+    raise UserError(f"run={path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it.")
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Its contents. Raises UserError if it is not a checkpoint of ours."""
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise UserError(f"{path} is not a checkpoint of seq2seq: it cannot be read ({type(error).__name__}).") from None
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("format"), int):
+        raise UserError(f"{path} is not a checkpoint of seq2seq: train one with scripts/train.py.")
+    if checkpoint["format"] != FORMAT:
+        raise UserError(
+            f"{path} is a checkpoint of format {checkpoint['format']}, but this version reads {FORMAT}: train it "
+            "again, or use the version that wrote it."
+        )
+    return {**checkpoint, "config": with_moved_targets(checkpoint["config"])}
+
+
+def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
+    """A model with its averaged weights, in evaluation mode."""
+    checkpoint = read_checkpoint(find_checkpoint(path))
+    refuse_foreign_code(checkpoint["config"], "model")
+    sides = {side: bytes(data.numpy()) for side, data in checkpoint["tokenizers"].items()}
+    tokenizers = Tokenizers.of(sides["source"], sides["target"])
+    model = build_model(checkpoint["config"], tokenizers)
+    model.load_state_dict(checkpoint["weights"])
+    return Run(model.eval().to(device), tokenizers, checkpoint["config"], checkpoint["global_step"])
+
+
+def refuse_foreign_code(config: dict[str, Any], *parts: str) -> None:
+    """A checkpoint may come from anywhere; what using it builds must be classes of this package."""
+    for part in parts:
+        for name, node in targets(config[part], part):
+            if not _is_ours(node["_target_"]):
+                raise UserError(f"{name} must be built by seq2seq, but its _target_ is {node['_target_']!r}.")
+
+
+def _is_ours(target: str) -> bool:
+    """Whether it names a class where this package defines it, not something that a module of ours imports."""
+    module, _, name = target.rpartition(".")
+    if not module.startswith("seq2seq."):
+        return False
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return False
+    return isinstance(found, type) and found.__module__ == module
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is a GPU if there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise UserError(f"device must be auto, cpu, cuda or cuda:N, but is {name!r}.") from None

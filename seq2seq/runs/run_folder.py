@@ -1,0 +1,44 @@
+"""Where a run is written: never over another one, and found again to resume."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from seq2seq.config.contract import resolve
+from seq2seq.config.job import given_overrides, sweep_folder
+from seq2seq.config.stored import continued
+from seq2seq.errors import UserError
+
+# Processes that Lightning starts for one run share its folder through this variable; their clocks may differ.
+_SHARED = "SEQ2SEQ_RUN_DIR"
+
+
+def open_run_folder(config: DictConfig) -> tuple[dict[str, Any], Path]:
+    """The plain config to train with, and its folder. Raises UserError if the folder already holds a run."""
+    if config.resume:
+        return _stored(Path(config.run_dir)), Path(config.run_dir)
+    resolved = resolve(config)
+    if not first_process():
+        return resolved, Path(os.environ.get(_SHARED, config.run_dir))
+    folder = sweep_folder() or Path(config.run_dir)
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(
+            f"run_dir={folder} already holds a run: choose another folder, or add resume=true to continue it."
+        )
+    os.environ[_SHARED] = str(folder.absolute())
+    return resolved, folder
+
+
+def first_process() -> bool:
+    """Whether this process is the first, or the only, of its run; true before Lightning starts the others."""
+    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", os.environ.get("LOCAL_RANK", "0")))) == 0
+
+
+def _stored(folder: Path) -> dict[str, Any]:
+    """The config that a run was started with, and the user's overrides on top."""
+    record = folder / "config.yaml"
+    if not record.is_file():
+        raise UserError(f"resume=true needs a run to continue, but run_dir={folder} holds none.")
+    return continued(record, given_overrides())

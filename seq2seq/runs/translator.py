@@ -1,0 +1,113 @@
+"""From options that name a run and how to decode to a translator; without Lightning, datasets or torchmetrics."""
+
+import gc
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from seq2seq.compression.packing import pack
+from seq2seq.config.builder import build
+from seq2seq.config.contract import check_options
+from seq2seq.decoding.ensemble import Ensemble
+from seq2seq.decoding.search.greedy import GreedySearch
+from seq2seq.decoding.stepper import Stepper
+from seq2seq.errors import UserError
+from seq2seq.runs.run import Run, load_run, pick_device
+from seq2seq.translation.pieces import NextPieces, PieceLimits
+from seq2seq.translation.recoded import Recoded
+from seq2seq.translation.threads import set_threads
+from seq2seq.translation.translator import Translator
+
+
+def load_runs(options: Mapping[str, Any]) -> list[Run]:
+    """The run, or the members of an ensemble, on the device. Raises UserError if their vocabularies differ."""
+    given = options["run"] if isinstance(options["run"], list) else [options["run"]]
+    paths = [str(path) for path in given]  # a folder's name can be a number
+    if not paths:
+        raise UserError("run must name at least one run folder or checkpoint, but is empty.")
+    device = pick_device(str(options["device"]))
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"device={device} is none of the {torch.cuda.device_count()} GPUs here: use device=cpu or auto."
+        )
+    runs = [load_run(path, device) for path in paths]
+    for path, other in zip(paths[1:], runs[1:], strict=True):
+        if other.tokenizers.target.serialized != runs[0].tokenizers.target.serialized:
+            raise UserError(
+                f"run must name runs of one target vocabulary, but that of {path} is not that of {paths[0]}: "
+                "train both from the same data with the same tokenizer options."
+            )
+    return runs
+
+
+def open_translator(
+    options: Mapping[str, Any], *, lines: int | None = None, runs: Sequence[Run] | None = None
+) -> Translator:
+    """The translator that options describe, on the threads that suit it; options that it does without may be missing.
+
+    `lines` is how many are to be translated at a time where that can be less than a batch. Runs that have been loaded
+    already take the place of those that the options name.
+    """
+    translator = _build_translator(options, load_runs(options) if runs is None else runs)
+    batch_size = translator.batch_size
+    set_threads(options["threads"], translator, lines=batch_size if lines is None else min(lines, batch_size))
+    return translator
+
+
+def _build_translator(options: Mapping[str, Any], runs: Sequence[Run]) -> Translator:
+    check_options(Translator, options)
+    torch.set_flush_denormal(True)
+    translator = Translator(
+        build_stepper(options, runs),
+        runs[0].tokenizers,
+        build(options["decoding"], "decoding") if "decoding" in options else GreedySearch(),
+        batch_size=options["batch_size"],
+        max_tokens=options["max_tokens"],
+        max_source_tokens=options["max_source_tokens"],
+        pieces=_build_pieces(options["pieces"]) if "pieces" in options else None,
+        rerank=build(options.get("rerank"), "rerank"),
+        replace_unknown=options.get("replace_unknown", False),
+        device=pick_device(options["device"]),
+    )
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: walking it over and over cost a tenth of the time of greedy decoding
+    return translator
+
+
+def build_stepper(options: Mapping[str, Any], runs: Sequence[Run]) -> Stepper:
+    """The packed model, or the ensemble of several."""
+    first = runs[0].tokenizers.source
+    models = [pack(run.model, options["precision"]) for run in runs]
+    if len(models) == 1:
+        return models[0]
+    looking = [run.tokenizers.source.serialized == first.serialized for run in runs]
+    members = [
+        model if same else Recoded(model, given=first, own=run.tokenizers.source)
+        for model, same, run in zip(models, looking, runs, strict=True)
+    ]
+    return Ensemble(members, average=options["ensemble"], looking=looking)
+
+
+def _build_pieces(node: Mapping[str, Any]) -> PieceLimits:
+    limits = build({**node, "function": None, "_partial_": True}, "pieces")
+    return limits(function=_user_function(node["function"]))
+
+
+def _user_function(path: str | None) -> NextPieces | None:
+    """By its dotted name, from the working folder or what is installed."""
+    if path is None:
+        return None
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise UserError(f"pieces.function must be module.function, but {path!r} is none: {error}.") from None
+    if not callable(found):
+        raise UserError(f"pieces.function must be module.function, but {path!r} is none: it cannot be called.")
+    return found

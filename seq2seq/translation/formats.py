@@ -1,0 +1,93 @@
+"""Lines of input read, and translations written, in the forms that users ask for."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from seq2seq.errors import UserError
+from seq2seq.translation.line import Line, Translation
+
+Read = Callable[[str, int], Line]
+Write = Callable[[int, Line, Sequence[Translation]], str]
+_KEYS = {"source", "prefix", "constraints"}
+
+
+def read_text(text: str, number: int) -> Line:
+    """The line is the source."""
+    return Line(text)
+
+
+def read_json(text: str, number: int) -> Line:
+    """An object with `source`, and `prefix` and `constraints` (a list of phrases) if wanted. Empty lines stay empty."""
+    if not text.strip():
+        return Line("")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:  # also at numbers and nests beyond Python's limits
+        raise UserError(f"line {number} must be a JSON object, but cannot be read: {error}.") from None
+    if not isinstance(found, dict) or "source" not in found or not found.keys() <= _KEYS:
+        raise UserError(
+            f"line {number} must be a JSON object with source, and prefix and constraints if wanted, but is {text[:80]}"
+        )
+    phrases = found.get("constraints", [])
+    if not isinstance(phrases, list) or not all(
+        isinstance(value, str) for value in (found["source"], found.get("prefix", ""), *phrases)
+    ):
+        raise UserError(f"line {number}: source and prefix must be texts and constraints a list of texts.")
+    return Line(
+        _encodable(found["source"]),
+        _encodable(found.get("prefix", "")),
+        tuple(_encodable(phrase) for phrase in phrases if phrase.strip()),
+    )
+
+
+def write_text(number: int, line: Line, translations: Sequence[Translation]) -> str:
+    """The best translation."""
+    return _on_one_line(translations[0].text)
+
+
+def write_tsv(number: int, line: Line, translations: Sequence[Translation]) -> str:
+    """A row each: number, rank, score, ranking score, text, alignment (source-target pairs of pieces, from 0)."""
+    rows = []
+    for rank, found in enumerate(translations, 1):
+        pairs = " ".join(f"{source}-{target}" for target, source in enumerate(found.alignment))
+        scores = (f"{value:.6f}" for value in (found.hypothesis.score, found.hypothesis.rank_score))
+        rows.append("\t".join([str(number), str(rank), *scores, _on_one_line(found.text).replace("\t", " "), pairs]))
+    return "\n".join(rows)
+
+
+def write_json(number: int, line: Line, translations: Sequence[Translation]) -> str:
+    """One object for a line, with everything that is known of its translations."""
+    pieces = translations[0].source_pieces
+    found = [_as_object(rank, translation) for rank, translation in enumerate(translations, 1)]
+    return json.dumps(
+        {"line": number, "source": line.source, "source_pieces": pieces, "translations": found}, ensure_ascii=False
+    )
+
+
+def _as_object(rank: int, translation: Translation) -> dict[str, object]:
+    hypothesis = translation.hypothesis
+    weights = [] if hypothesis.attention is None else hypothesis.attention.tolist()
+    return {
+        "rank": rank,
+        "text": translation.text,
+        "score": round(hypothesis.score, 6),
+        "rank_score": round(hypothesis.rank_score, 6),
+        "finished": hypothesis.finished,
+        "pieces": translation.pieces,
+        "token_scores": [round(score, 6) for score in hypothesis.token_scores],
+        "alignment": translation.alignment,
+        "attention": [[round(weight, 4) for weight in row] for row in weights],
+    }
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+def _encodable(text: str) -> str:
+    """With half surrogate pairs, which JSON can hold but UTF-8 cannot, replaced as other bad bytes are."""
+    return text.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
+
+
+INPUTS: dict[str, Read] = {"text": read_text, "json": read_json}
+FORMATS: dict[str, Write] = {"text": write_text, "tsv": write_tsv, "json": write_json}

@@ -1,0 +1,57 @@
+"""The prefixes and phrases of a user's lines, as token ids."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seq2seq.data.tokenizers import Tokenizer
+from seq2seq.decoding.filters import Filter, ForcedPrefix
+from seq2seq.errors import UserError
+from seq2seq.translation.line import Line
+
+
+class LineConstraints:
+    """What each line asks of its own translation.
+
+    Raises UserError, with the line's number, at what the vocabulary cannot say or `most` tokens cannot hold.
+    """
+
+    def __init__(
+        self, lines: Sequence[Line], tokenizer: Tokenizer, most: Int[Tensor, " lines"], *, first_number: int = 1
+    ) -> None:
+        self.prefixes: list[list[int]] = [[]] * len(lines)
+        self.phrases: list[list[list[int]]] = [[]] * len(lines)
+        for row, line in enumerate(lines):
+            if line.prefix or line.phrases:
+                where = f"line {first_number + row}"
+                self.prefixes[row] = _ids(tokenizer, line.prefix, f"{where}: the prefix")
+                self.phrases[row] = [_ids(tokenizer, phrase, f"{where}: the constraint") for phrase in line.phrases]
+                _check_length(self.prefixes[row], self.phrases[row], int(most[row]), where)
+
+    def filters(self, rows: Int[Tensor, " rows"], device: torch.device | str) -> list[Filter]:
+        """Those that hold the given lines to their prefixes."""
+        prefixes = [self.prefixes[row] for row in rows.tolist()]
+        return [ForcedPrefix(prefixes, device)] if any(prefixes) else []
+
+    def phrases_of(self, rows: Int[Tensor, " rows"]) -> list[list[list[int]]] | None:
+        """The phrases of the given lines, None if none of them has any."""
+        phrases = [self.phrases[row] for row in rows.tolist()]
+        return phrases if any(phrases) else None
+
+
+def _ids(tokenizer: Tokenizer, text: str, what: str) -> list[int]:
+    if unknown := tokenizer.unknown(text):
+        shown = ", ".join(map(repr, dict.fromkeys(unknown)))
+        raise UserError(f"{what} {text!r} must be in the target vocabulary, but it lacks {shown}.")
+    return tokenizer.encode([text])[0]
+
+
+def _check_length(prefix: list[int], phrases: list[list[int]], most: int, where: str) -> None:
+    needed = 1 + max(len(prefix), sum(map(len, phrases)))
+    if needed > most:
+        raise UserError(
+            f"{where}: prefix and constraints must fit into the maximum length, {most} tokens with EOS here, but need "
+            f"{needed}: raise max_ratio or max_extra of the length limits."
+        )

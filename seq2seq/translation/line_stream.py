@@ -1,0 +1,82 @@
+"""Lines in, lines out, without limit and in constant memory."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from seq2seq.errors import UserError
+from seq2seq.translation.formats import FORMATS, INPUTS
+from seq2seq.translation.line import Line
+from seq2seq.translation.translator import Translator
+
+logger = logging.getLogger(__name__)
+_SHOWN, _PIECES = 60, 8  # characters of a text, and pieces, that a warning quotes
+
+
+class LineStream:
+    """Answers lines `buffer` at a time: 1 answers each as it comes, more are sorted by length and faster.
+
+    What the source vocabulary lacks is warned of once.
+    """
+
+    def __init__(
+        self, translator: Translator, *, buffer: int = 4096, input: str = "text", format: str = "text", n_best: int = 1
+    ) -> None:
+        if buffer < 1:
+            raise UserError(f"buffer must be at least 1, but is {buffer}.")
+        for name, value, known in (("input", input, INPUTS), ("format", format, FORMATS)):
+            if value not in known:
+                raise UserError(f"{name} must be one of {', '.join(known)}, but is {value!r}.")
+        if n_best < 1:
+            raise UserError(f"n_best must be at least 1, but is {n_best}.")
+        if format == "text" and n_best > 1:
+            raise UserError(
+                f"n_best must be 1 with format=text, where line i answers line i, but is {n_best}: "
+                "use format=tsv or json."
+            )
+        self.translator = translator
+        self.buffer = buffer
+        self.read, self.write = INPUTS[input], FORMATS[format]
+        self.n_best = n_best
+        self.attention = format != "text"
+
+    def __call__(self, lines: Iterable[bytes]) -> Iterator[str]:
+        """What to write for every line. Bytes that are not UTF-8 are replaced.
+
+        Raises UserError at a line that cannot be read, after all before it are answered.
+        """
+        stream, number, warned = iter(lines), 1, False
+        while chunk := list(islice(stream, self.buffer)):
+            wanted, mistake = self._read(chunk, number)
+            warned = warned or self._warn_of_unknown(wanted)
+            found = self.translator.translations(
+                wanted, n_best=self.n_best, attention=self.attention, first_number=number
+            )
+            for row, (line, translations) in enumerate(zip(wanted, found, strict=True)):
+                yield self.write(number + row, line, translations)
+            if mistake is not None:
+                raise mistake
+            number += len(chunk)
+
+    def _read(self, chunk: list[bytes], number: int) -> tuple[list[Line], UserError | None]:
+        """The lines up to the first that holds a mistake, and the mistake."""
+        wanted: list[Line] = []
+        for row, line in enumerate(chunk):
+            try:
+                read = self.read(line.decode("utf-8", errors="replace").rstrip("\r\n"), number + row)
+                self.translator.check(read, number + row)
+            except UserError as mistake:
+                return wanted, mistake
+            wanted.append(read)
+        return wanted, None
+
+    def _warn_of_unknown(self, lines: list[Line]) -> bool:
+        for line in lines:
+            if unknown := self.translator.tokenizers.source.unknown(line.source):
+                pieces = [piece.replace("\u2581", " ").strip()[:_SHOWN] for piece in dict.fromkeys(unknown)]
+                shown = ", ".join(map(repr, pieces[:_PIECES])) + (", ..." if len(pieces) > _PIECES else "")
+                logger.warning(
+                    "never seen in training, translated as unknown: %s (in %r; said once)", shown, line.source[:_SHOWN]
+                )
+                return True
+        return False

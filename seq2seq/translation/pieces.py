@@ -1,0 +1,64 @@
+"""Which pieces of the target vocabulary a user lets a search say."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from seq2seq.data.tokenizers import Tokenizer
+from seq2seq.decoding.filters import Filter, Permitted, PermittedNext
+from seq2seq.errors import UserError
+
+NextPieces = Callable[[list[str], list[str]], Iterable[str] | None]
+_END = "</s>"
+
+
+class PieceLimits:
+    """Pieces that must not come, the only ones that may, and a function of one's own.
+
+    The function gets the pieces of the source and of the hypothesis so far, and returns those that may come next,
+    or None for all; `</s>` among them lets the hypothesis end. A piece stands for itself at the beginning of a word and
+    within one.
+    """
+
+    def __init__(
+        self,
+        *,
+        forbidden: list[str] | None = None,
+        allowed: list[str] | None = None,
+        function: NextPieces | None = None,
+    ) -> None:
+        if forbidden and _END in forbidden:
+            raise UserError(
+                f"forbidden must leave {_END}, with which hypotheses end: for longer ones, raise the minimum length."
+            )
+        self.forbidden = forbidden or []
+        self.allowed = allowed
+        self.function = function
+
+    def filters(self, tokenizer: Tokenizer, sources: Callable[[], list[list[str]]]) -> list[Filter]:
+        """For sentences whose pieces `sources` cuts. Raises UserError at a piece that the vocabulary lacks."""
+        found: list[Filter] = []
+        if self.forbidden or self.allowed is not None:
+            every = range(tokenizer.size) if self.allowed is None else _ids(tokenizer, "allowed", self.allowed)
+            barred = set(_ids(tokenizer, "forbidden", self.forbidden))
+            found.append(Permitted([index for index in every if index not in barred], tokenizer.size))
+        if self.function is not None:
+            found.append(PermittedNext(_on_ids(self.function, tokenizer, sources())))
+        return found
+
+
+def _ids(tokenizer: Tokenizer, name: str, pieces: Iterable[str]) -> list[int]:
+    ids = []
+    for piece in pieces:
+        if not (own := tokenizer.ids(piece)):
+            raise UserError(f"{name} must name pieces of the target vocabulary, but {piece!r} is none of them.")
+        ids += own
+    return ids
+
+
+def _on_ids(
+    function: NextPieces, tokenizer: Tokenizer, sources: Sequence[list[str]]
+) -> Callable[[int, list[int]], list[int] | None]:
+    def allowed(sentence: int, prefix: list[int]) -> list[int] | None:
+        pieces = function(sources[sentence], tokenizer.pieces(prefix))
+        return None if pieces is None else _ids(tokenizer, "function", pieces)
+
+    return allowed

@@ -1,0 +1,29 @@
+"""A member of an ensemble that reads another source vocabulary."""
+
+from typing import Any
+
+import torch
+
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.tokenizers import Tokenizer
+from seq2seq.decoding.stepper import Stepper
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+
+
+class Recoded:
+    """A Stepper whose source has another vocabulary than that of the ids it is given.
+
+    The ids become text and are cut anew. What the vocabulary of the ids lacks stays unknown.
+    """
+
+    def __init__(self, stepper: Stepper, *, given: Tokenizer, own: Tokenizer) -> None:
+        self.stepper, self.given, self.own = stepper, given, own
+
+    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Any, Any]:
+        rows = zip(source.tolist(), lengths.tolist(), strict=True)
+        encoded = TokenSequences.of(self.own.encode(self.given.decode([ids[: length - 1] for ids, length in rows])))
+        recoded, new_lengths = encoded.rows(torch.arange(len(encoded)), end=True)
+        return self.stepper.start(recoded.to(source.device), new_lengths.to(source.device))
+
+    def step(self, ids: BeamIds, memory: Any, states: Any) -> tuple[Logits, BeamWeights, Any]:
+        return self.stepper.step(ids, memory, states)

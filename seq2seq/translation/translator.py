@@ -1,0 +1,175 @@
+"""Lines to translations: encode, batch by length, search, decode, in the order that they came."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.decoding.hypothesis import Hypothesis
+from seq2seq.decoding.request import Request
+from seq2seq.decoding.scoring import score_targets
+from seq2seq.decoding.search.search import Search
+from seq2seq.decoding.stepper import Stepper
+from seq2seq.errors import UserError
+from seq2seq.shapes import Lengths, SourceIds
+from seq2seq.translation.line import Line, Translation
+from seq2seq.translation.line_constraints import LineConstraints
+from seq2seq.translation.pieces import PieceLimits
+from seq2seq.translation.reranking import MinimumBayesRisk
+
+logger = logging.getLogger(__name__)
+
+
+class Translator:
+    """A search over lines of text. Empty text stays empty; what is unknown to the tokenizer becomes UNK.
+
+    Batches hold lines of like length: at most `batch_size`, and at most `max_tokens` with their padding. Of a source,
+    no more than `max_source_tokens` are read.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        tokenizers: Tokenizers,
+        search: Search,
+        *,
+        batch_size: int = 256,
+        max_tokens: int = 32768,
+        max_source_tokens: int = 1024,
+        pieces: PieceLimits | None = None,
+        rerank: MinimumBayesRisk | None = None,
+        replace_unknown: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        sizes = {"batch_size": batch_size, "max_tokens": max_tokens, "max_source_tokens": max_source_tokens}
+        for name, size in sizes.items():
+            if size < 1:
+                raise UserError(f"{name} must be at least 1, but is {size}.")
+        if rerank is not None and search.width < 2:
+            raise UserError(
+                "rerank needs several hypotheses, but this search finds one: search by beam, or draw several samples."
+            )
+        self.stepper = stepper
+        self.tokenizers = tokenizers
+        self.search = search
+        self.batch_size, self.max_tokens, self.max_source_tokens = batch_size, max_tokens, max_source_tokens
+        self.pieces = pieces or PieceLimits()
+        self.rerank = rerank
+        self.replace_unknown = replace_unknown
+        self.device = device
+
+    def __call__(self, texts: Sequence[str]) -> list[str]:
+        """The best translation of every text."""
+        return [found[0].text for found in self.translations([Line(text) for text in texts])]
+
+    def hypotheses(self, texts: Sequence[str]) -> list[Hypothesis]:
+        """The best of every text, by the search alone."""
+        lines = [Line(text) for text in texts]
+        return [found[0] for found in self.search_lines(lines)]
+
+    def translations(
+        self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1
+    ) -> list[list[Translation]]:
+        """The `n_best` of every line, best first; warnings and mistakes name a line by its number."""
+        found = self.search_lines(
+            lines,
+            n_best=n_best if self.rerank is None else max(n_best, self.search.width),
+            attention=attention or self.replace_unknown,
+            first_number=first_number,
+        )
+        texts = iter(self.tokenizers.target.decode([hypothesis.ids for own in found for hypothesis in own]))
+        translations = [
+            [Translation(next(texts), hypothesis, line.source, self.tokenizers) for hypothesis in own]
+            for line, own in zip(lines, found, strict=True)
+        ]
+        if self.replace_unknown:
+            translations = [[translation.without_unknown() for translation in own] for own in translations]
+        return [self._in_order(own)[:n_best] for own in translations]
+
+    def search_lines(
+        self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1
+    ) -> list[list[Hypothesis]]:
+        """What the search finds for every line; one empty hypothesis for an empty line."""
+        encoded = self._encode([line.source for line in lines], first_number)
+        max_lengths = self.search.length.max_length(encoded.lengths + 1)
+        constraints = LineConstraints(lines, self.tokenizers.target, max_lengths, first_number=first_number)
+        found = [[Hypothesis([], 0.0, True)]] * len(lines)
+        for rows in self._batches(encoded.lengths.nonzero().squeeze(1), encoded.lengths + 1):
+            source, lengths = encoded.rows(rows, end=True)
+            limits = self.pieces.filters(self.tokenizers.target, partial(self._source_pieces, source, lengths))
+            request = Request(
+                n_best, attention, [*constraints.filters(rows, self.device), *limits], constraints.phrases_of(rows)
+            )
+            batch = self.search(self.stepper, source.to(self.device), lengths.to(self.device), request)
+            for row, hypotheses in zip(rows.tolist(), batch, strict=True):
+                found[row] = hypotheses
+                _warn_of_no_end(hypotheses[0], int(max_lengths[row]), first_number + row, lines[row])
+        return found
+
+    def check(self, line: Line, number: int) -> None:
+        """Raises UserError at a prefix or constraint that cannot be held."""
+        if line.prefix or line.phrases:
+            length = len(self.tokenizers.source.encode([line.source])[0])
+            max_lengths = self.search.length.max_length(torch.tensor([min(length, self.max_source_tokens) + 1]))
+            LineConstraints([line], self.tokenizers.target, max_lengths, first_number=number)
+
+    def score(
+        self, sources: Sequence[str], targets: Sequence[Sequence[int]], *, first_number: int = 1
+    ) -> list[Hypothesis]:
+        """What the model gives to token ids as translations of texts, EOS behind them."""
+        encoded, wanted = self._encode(sources, first_number), TokenSequences.of(targets)
+        found = [Hypothesis([], 0.0, True)] * len(sources)
+        for rows in self._batches(torch.arange(len(sources)), encoded.lengths.maximum(wanted.lengths) + 1):
+            batch = (*encoded.rows(rows, end=True), *wanted.rows(rows, end=True))
+            scored = score_targets(self.stepper, *(tensor.to(self.device) for tensor in batch))
+            for row, hypothesis in zip(rows.tolist(), scored, strict=True):
+                found[row] = hypothesis
+        return found
+
+    def _encode(self, texts: Sequence[str], first_number: int = 1) -> TokenSequences:
+        sentences = self.tokenizers.source.encode(texts)
+        for row, ids in enumerate(sentences):
+            if len(ids) > self.max_source_tokens:
+                logger.warning(
+                    "line %d has %d tokens: only the first %d are read (max_source_tokens)",
+                    first_number + row, len(ids), self.max_source_tokens,
+                )  # fmt: skip
+                sentences[row] = ids[: self.max_source_tokens]
+        return TokenSequences.of(sentences)
+
+    def _batches(self, rows: Int[Tensor, " rows"], lengths: Int[Tensor, " lines"]) -> Iterator[Int[Tensor, " batch"]]:
+        """The given rows, longest first, so that neighbours are of like length."""
+        order = rows[lengths[rows].argsort(descending=True, stable=True)]
+        while len(order):
+            count = max(1, min(self.batch_size, self.max_tokens // int(lengths[order[0]])))
+            yield order[:count]
+            order = order[count:]
+
+    def _source_pieces(self, source: SourceIds, lengths: Lengths) -> list[list[str]]:
+        rows = zip(source.tolist(), lengths.tolist(), strict=True)
+        return [self.tokenizers.source.pieces(ids[: length - 1]) for ids, length in rows]
+
+    def _in_order(self, found: list[Translation]) -> list[Translation]:
+        if self.rerank is None or len(found) == 1:
+            return found
+        order = self.rerank([own.text for own in found], [own.hypothesis for own in found])
+        return [found[number] for number in order]
+
+
+def _warn_of_no_end(hypothesis: Hypothesis, most: int, number: int, line: Line) -> None:
+    if hypothesis.finished:
+        return
+    if len(hypothesis.ids) < most:
+        logger.warning(
+            "line %d: filters and limits left no token to go on with; its answer is what there was by then", number
+        )
+    elif line.phrases:
+        logger.warning(
+            "line %d: nothing that holds all its constraints ended within %d tokens; its answer may lack some",
+            number, most,
+        )  # fmt: skip

@@ -1,0 +1,101 @@
+"""What is printed when training has ended."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seq2seq.commands.report import print_rates, print_report
+from seq2seq.data.examples import Example
+
+RECORD: dict[str, Any] = {
+    "split": "dev",
+    "sentences": 3,
+    "scores": {"wer": 12.3456, "per": 3.0},
+    "training_seconds": 90.0,
+    "step": 40,
+}
+EXAMPLES = [Example("abc", ("A B C", "A C")), Example("d", ("D",)), Example("e", ("E",))]
+OUTPUTS = ["A C", "F", "E"]
+
+
+@pytest.fixture
+def printed(capsys, monkeypatch):
+    """The lines of a report."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(examples: list[Example] = EXAMPLES, outputs: list[str] = OUTPUTS, **changes: Any) -> list[str]:
+        print_report(RECORD | changes, examples, outputs, Path("runs/x"), Path("scripts"))
+        said = capsys.readouterr()
+        assert said.err == ""
+        return said.out.splitlines()
+
+    return run
+
+
+def row(lines: list[str], first: str) -> list[str]:
+    """The cells of the table's row that begins with `first`."""
+    (line,) = [line for line in lines if line.startswith(("│", "┃")) and cells(line)[0] == first]
+    return cells(line)
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")]
+
+
+def test_scores_with_their_names(printed):
+    lines = printed()
+    assert "scores on dev (3 examples, %)" in " ".join(" ".join(lines).split())
+    assert row(lines, "wer") == ["wer", "per"]
+    assert row(lines, "12.35") == ["12.35", "3.00"]
+
+
+def test_samples_say_what_is_right(printed):
+    lines = printed()
+    assert row(lines, "abc") == ["abc", "A C", "A B C / A C", "ok"]
+    assert row(lines, "d") == ["d", "F", "D", ""]
+    assert row(lines, "e") == ["e", "E", "E", "ok"]
+
+
+def test_the_end_says_where_the_run_is_and_what_comes_next(printed):
+    assert printed()[-6:] == [
+        "best checkpoint: step 40; trained 1.5 minutes; run folder: runs/x",
+        "",
+        "next:",
+        "  python scripts/translate.py run=runs/x < input.txt",
+        "  tensorboard --logdir runs/x",
+        "  python scripts/evaluate.py run=runs/x",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["[bold]a[/bold]", "[/]", "x [/b] y", "\\[b]", "\\\\[/b]", "end\\", ":smile:", "[[a]]"]
+)
+def test_texts_are_printed_as_they_are(printed, text):
+    lines = printed([Example(text, (text,))], [text])
+    assert row(lines, text) == [text, text, text, "ok"]
+
+
+@pytest.mark.parametrize(("count", "shown"), [(1, 1), (10, 10), (11, 10), (35, 10), (1000, 10)])
+def test_ten_samples_from_all_over_the_data(printed, count, shown):
+    examples = [Example(f"s{number}", (f"t{number}",)) for number in range(count)]
+    lines = printed(examples, [f"t{number}" for number in range(count)])
+    sources = [cells(line)[0] for line in lines if line.startswith("│ s")]
+    numbers = [int(source[1:]) for source in sources]
+    assert len(numbers) == shown
+    assert numbers[0] == 0
+    assert numbers[-1] >= 0.6 * (count - 1)
+
+
+def test_rates_lie_beside_each_other_on_stderr(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    rows = [
+        {"name": "lstm", "target_tokens_per_second": 12345, "share_of_first": 1.0, "parameters": 4000000},
+        {"name": "gru", "target_tokens_per_second": 9876, "share_of_first": 0.8, "parameters": 3000000},
+    ]
+    print_rates(rows)
+    said = capsys.readouterr()
+    assert said.out == ""
+    lines = said.err.splitlines()
+    assert row(lines, "lstm") == ["lstm", "12,345", "100%", "4,000,000"]
+    assert row(lines, "gru") == ["gru", "9,876", "80%", "3,000,000"]

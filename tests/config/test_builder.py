@@ -1,0 +1,91 @@
+from functools import partial
+
+import pytest
+import torch
+
+from seq2seq.config.builder import as_overridden, build, told_at
+from seq2seq.data.batching import TokenBudget
+from seq2seq.errors import UserError
+from seq2seq.layers.attention.local import LocalAttention
+from seq2seq.models.decoder import LuongDecoder
+
+LOCAL = {"_target_": "seq2seq.layers.attention.local.LocalAttention", "_partial_": True, "window": 0}
+
+
+def refusal(action) -> str:
+    with pytest.raises(UserError) as error:
+        action()
+    return str(error.value)
+
+
+def test_a_constructor_names_its_parameter_and_the_edge_the_option():
+    assert refusal(lambda: LocalAttention(query_size=2, memory_size=2, window=0)) == (
+        "window must be at least 1, but is 0."
+    )
+    waiting = build(LOCAL, "model.attention")
+    assert refusal(lambda: waiting(query_size=2, memory_size=2)) == (
+        "model.attention.window must be at least 1, but is 0."
+    )
+
+
+def test_the_innermost_node_tells_the_path_once():
+    class Outer:
+        def __init__(self, *, attention, window: int = 3) -> None:
+            attention(query_size=2, memory_size=2)
+
+    outer = build({"attention": LOCAL}, "model.decoder")["attention"]
+    with pytest.raises(UserError) as error, told_at("model.decoder", Outer):
+        Outer(attention=outer)
+    assert str(error.value) == "model.attention.window must be at least 1, but is 0."
+
+
+def test_what_is_no_option_of_the_target_stays_as_it_is():
+    node = {"_target_": "seq2seq.layers.attention.dot.DotAttention", "_partial_": True}
+    found = refusal(lambda: build(node, "model.attention")(query_size=2, memory_size=3))
+    assert found.startswith("Dot attention needs queries as wide as the memory")
+
+
+def test_children_are_built_and_plain_values_stay():
+    node = {
+        "_target_": "seq2seq.decoding.search.beam.BeamSearch",
+        "beam_size": 3,
+        "ranking": {"_target_": "seq2seq.decoding.ranking.GNMTRanking", "alpha": 0.5},
+    }
+    search = build({"parts": [node, 7, None]}, "some")["parts"]
+    assert (search[0].width, search[0].ranking.alpha, search[1:]) == (3, 0.5, [7, None])
+    node["ranking"] = {"_target_": "seq2seq.decoding.ranking.CoveragePenalty", "beta": -1.0}
+    assert refusal(lambda: build(node, "decoding")) == "decoding.ranking.beta must be at least 0, but is -1.0."
+
+
+def test_options_of_other_libraries_are_the_users_too():
+    node = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": -1.0}
+    found = refusal(lambda: build(node, "optimizer")([torch.nn.Parameter(torch.ones(1))]))
+    assert found == "optimizer cannot be built: Invalid learning rate: -1.0"
+
+
+def test_a_fault_of_ours_keeps_its_own_error():
+    with pytest.raises(TypeError):
+        build({"_target_": "seq2seq.data.batching.TokenBudget", "_partial_": True}, "batches")()
+    assert build({"_target_": "seq2seq.data.batching.TokenBudget", "max_tokens": 2, "max_sentences": 1}, "b") == (
+        TokenBudget(2, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "overridden"),
+    [
+        ("model.decoder.attention", "model.attention"),
+        ("model.encoder.cell.initialization", "model.cell.initialization"),
+        ("model.encoder", "model.encoder"),
+        ("model.decoder.dropout", "model.decoder.dropout"),
+        ("data", "data"),
+    ],
+)
+def test_parts_of_both_sides_are_overridden_once_for_the_model(path, overridden):
+    assert as_overridden(path) == overridden
+
+
+def test_a_partial_of_a_decoder_takes_built_parts():
+    attention = build({**LOCAL, "window": 2}, "model.attention")
+    assert partial(LuongDecoder, attention=attention).keywords["attention"] is attention
+    assert attention(query_size=2, memory_size=2).window == 2

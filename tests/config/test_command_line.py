@@ -1,0 +1,307 @@
+"""Every mistake is one line on stderr, exit code 2, and nothing else."""
+
+import hashlib
+import io
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from omegaconf.errors import OmegaConfBaseException
+
+from seq2seq.config.command_line import mistakes_in_one_line, write_lines
+from seq2seq.errors import UserError
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture
+def mistake(monkeypatch, capsys, tmp_path) -> Callable[..., str]:
+    """What a script says to wrong arguments or lines, without the `error: `."""
+    for variable in ("HYDRA_FULL_ERROR", "SEQ2SEQ_RUN_DIR"):
+        monkeypatch.setenv(variable, "")  # so that what the script sets goes when the test ends
+    monkeypatch.chdir(tmp_path)
+
+    def run(script: str, *arguments: str, lines: bytes = b"") -> str:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(lines)))
+        path = str(SCRIPTS / f"{script}.py")
+        monkeypatch.setattr(sys, "argv", [path, *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(path, run_name="__main__")
+        said = capsys.readouterr()
+        assert end.value.code == 2
+        assert said.out == ""
+        assert said.err.startswith("error: ")
+        assert said.err.endswith("\n")
+        assert said.err.count("\n") == 1
+        return said.err.removeprefix("error: ").removesuffix("\n")
+
+    return run
+
+
+# Keys and options
+
+
+@pytest.mark.parametrize(
+    ("override", "wrong", "meant"),
+    [
+        ("budget.max_step=3", "budget.max_step", "budget.max_steps"),
+        ("budjet.max_steps=3", "budjet.max_steps", "budget.max_steps"),
+        ("model.encoder.hiden_size=3", "model.encoder.hiden_size", "model.encoder.hidden_size"),
+        ("max_steps=3", "max_steps", "budget.max_steps"),
+        ("sed=3", "sed", "seed"),
+        ("modell=luong", "modell", "model"),
+        ("model/atention=dot", "model/atention", "model/attention"),
+    ],
+)
+def test_an_unknown_key_or_group_is_answered_with_the_nearest(mistake, override, wrong, meant):
+    assert mistake("train", override) == f"The option {wrong!r} does not exist: did you mean {meant!r}?"
+
+
+def test_a_key_like_no_other_is_answered_with_where_to_look(mistake):
+    assert mistake("train", "xyzzy=3") == "The option 'xyzzy' does not exist: --help shows what there is."
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        (
+            "train",
+            ["model=lung"],
+            "The option model=lung does not exist: did you mean model=luong? There are bahdanau, gnmt, luong.",
+        ),
+        (
+            "train",
+            ["model/attention=zzz"],
+            "The option model/attention=zzz does not exist. There are additive, dot, general.",
+        ),
+        (
+            "translate",
+            ["run=x", "decoding=gredy"],
+            "The option decoding=gredy does not exist: did you mean decoding=greedy? There are greedy.",
+        ),
+    ],
+)
+def test_an_unknown_option_is_answered_with_the_list(mistake, script, arguments, message):
+    said = mistake(script, *arguments)
+    # More options may come to a group; those of today stay in the list, in order.
+    head, _, listed = message.rpartition("There are ")
+    start, _, shown = said.rpartition("There are ")
+    assert start == head
+    assert set(listed.removesuffix(".").split(", ")) <= set(shown.removesuffix(".").split(", "))
+
+
+def test_an_unknown_key_of_another_script_is_compared_with_its_own(mistake):
+    assert mistake("translate", "rn=x") == "The option 'rn' does not exist: did you mean 'run'?"
+    assert mistake("evaluate", "run=x", "fil=y") == "The option 'fil' does not exist: did you mean 'file'?"
+    assert mistake("benchmark", "step=3") == "The option 'step' does not exist: did you mean 'steps'?"
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("translate", ["decoding.beam_size=3"], "needs decoding=beam or decoding=diverse_beam."),
+        ("translate", ["decoding.patience=3"], "needs decoding=beam."),
+        ("translate", ["decoding/ranking=gnmt"], "needs decoding=beam or decoding=diverse_beam."),
+        ("translate", ["rerank.utility=edit"], "needs rerank=mbr."),
+        ("train", ["decoding.temperature=2"], "needs decoding=sampling."),
+        (
+            "translate",
+            ["decoding.beam_siz=3", "decoding=beam"],
+            "does not exist: did you mean 'decoding.beam_size'?",
+        ),
+        ("translate", ["decoding.length.max_ratoi=3"], "does not exist: did you mean 'decoding.length.max_ratio'?"),
+        ("benchmark", ["batch_siz=3", "mode=decode"], "does not exist: did you mean 'batch_size'?"),
+    ],
+)
+def test_an_option_of_another_choice_is_answered_with_the_choice(mistake, script, arguments, message):
+    said = mistake(script, "run=x", *arguments) if script != "train" else mistake(script, *arguments)
+    name = arguments[0].partition("=")[0]
+    assert said == f"The option {name!r} {message}"
+
+
+def test_a_script_without_its_run_is_told_what_is_missing(mistake):
+    for script in ("translate", "evaluate", "score", "selfcheck"):
+        assert mistake(script) == "Missing mandatory value: run"
+    assert mistake("benchmark", "mode=decode") == "Missing mandatory value: run"
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("budget.max_steps=many", "budget.max_steps must be int | None, but is 'many'."),
+        ("budget.max_steps=2.5", "budget.max_steps must be int | None, but is 2.5."),
+        ("model.dropout=high", "model.dropout must be float, but is 'high'."),
+        ("optimizer.lr=null", "optimizer.lr must be float | torch.Tensor, but is None."),
+        ("model.share_embeddings=3", "model.share_embeddings must be bool, but is 3."),
+        ("data.train_size=[1,2]", "data.train_size must be int, but is [1, 2]."),
+        ("averaging.decay=slow", "averaging.decay must be float, but is 'slow'."),
+        ("seed=one", "batches.seed must be int, but is 'one'."),
+        ("precision=half", "precision must be one of auto, 32-true, "),
+        ("monitor.metric=dev/wer", "monitor.metric must be one of dev/loss, dev/exact_match, but is 'dev/wer'."),
+        ("+model.width=3", "model.width is not an option of seq2seq.models.seq2seq.Seq2Seq: it takes "),
+        ("model.dropout=1.5", "model.dropout must be at least 0 and below 1, but is 1.5."),
+        ("trainer.accelerator=abacus", "trainer cannot be built: You selected an invalid accelerator name: "),
+    ],
+)
+def test_a_wrong_value_is_named_before_anything_is_written(mistake, tiny_run, tmp_path, override, message):
+    said = mistake("train", *tiny_run, override, "run_dir=run")
+    assert said == message or (message.endswith(" ") and said.startswith(message))
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_data_are_told_before_anything_is_written(mistake, tmp_path):
+    said = mistake("train", "data=tsv", "data.train=missing.tsv", "experiment=cmudict", "run_dir=run")
+    assert said.startswith("The data file missing.tsv does not exist: check the path")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_value_that_cannot_be_parsed_is_one_line(mistake):
+    assert mistake("train", "seed=[1").startswith("The override 'seed=[1' cannot be read: ")
+
+
+# Run folders
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_folder_that_holds_a_run_is_refused_and_left_alone(mistake, finished, tiny_run):
+    before = fingerprint(finished)
+    assert mistake("train", *tiny_run, f"run_dir={finished}") == (
+        f"run_dir={finished} already holds a run: choose another folder, or add resume=true to continue it."
+    )
+    assert fingerprint(finished) == before
+
+
+def test_resuming_nothing(mistake, tmp_path):
+    assert mistake("train", "resume=true", "run_dir=nowhere") == (
+        "resume=true needs a run to continue, but run_dir=nowhere holds none."
+    )
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("override", ["model=gnmt", "scheduled_sampling=linear", "logger=csv", "experiment=reverse"])
+def test_resuming_with_another_part_is_refused(mistake, finished, override):
+    before = fingerprint(finished)
+    assert mistake("train", f"run_dir={finished}", "resume=true", override) == (
+        f"resume=true continues the run as it was: {override} would replace a whole part of it."
+    )
+    assert fingerprint(finished) == before
+
+
+def test_resuming_a_finished_run(mistake, finished):
+    before = fingerprint(finished)
+    assert mistake("train", f"run_dir={finished}", "resume=true") == (
+        "The run has used up its budget (max_steps=30) at step 30: "
+        "raise budget.max_steps or budget.max_minutes to go on."
+    )
+    assert fingerprint(finished) == before
+
+
+def test_a_run_that_is_not_there(mistake, finished):
+    message = "run=nowhere does not exist: give a run folder or a checkpoint file."
+    for script in ("translate", "evaluate", "score", "selfcheck"):
+        assert mistake(script, "run=nowhere", lines=b"a\tb\n") == message
+    assert mistake("benchmark", "mode=decode", "run=nowhere") == message
+    assert mistake("translate", f"run=[{finished},nowhere]") == message
+
+
+# Decoding
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line", "message"),
+    [
+        (["decoding=beam", "decoding.beam_size=0"], "a", "decoding.beam_size must be at least 1, but is 0."),
+        (["decoding=sampling", "decoding.top_p=2.0"], "a", "decoding.top_p must be above 0 and at most 1, but is 2.0."),
+        (["decoding.length.max_extra=0"], "a", "decoding.length.max_extra must be at least 1, but is 0."),
+        (
+            ["input=json"],
+            '{"source": "a", "prefix": "zz"}',
+            "line 1: the prefix 'zz' must be in the target vocabulary, but it lacks '\u2581zz'.",
+        ),
+        (
+            ["input=json", "decoding=beam", "decoding.length.maximum=3"],
+            '{"source": "a b c d", "constraints": ["a b", "c"]}',
+            "line 1: prefix and constraints must fit into the maximum length, 3 tokens with EOS here, but need 4: "
+            "raise max_ratio or max_extra of the length limits.",
+        ),
+        (
+            ["input=json"],
+            '{"source": "a", "constraints": ["b"]}',
+            "Constraints need beam search: no other search can hold to phrases.",
+        ),
+        (
+            ["input=json"],
+            "a",
+            "line 1 must be a JSON object, but cannot be read: Expecting value: line 1 column 1 (char 0).",
+        ),
+        (
+            ["format=tsv", "n_best=3", "decoding=beam", "decoding.beam_size=2"],
+            "a",
+            "n_best must be between 1 and 2, all that this search finds, but is 3: search with a "
+            "wider beam, or draw more samples.",
+        ),
+        (
+            ["pieces.allowed=[q]"],
+            "a",
+            "allowed must name pieces of the target vocabulary, but 'q' is none of them.",
+        ),
+        (["run=[]"], "a", "run must name at least one run folder or checkpoint, but is empty."),
+    ],
+)
+def test_what_decoding_cannot_do_is_one_line(mistake, finished, arguments, line, message):
+    assert mistake("translate", f"run={finished}", *arguments, lines=f"{line}\n".encode()) == message
+
+
+def test_a_line_that_cannot_be_scored_is_one_line(mistake, finished):
+    assert mistake("score", f"run={finished}", lines=b"a\n") == ("line 1 must be source<TAB>target, but has 0 tabs.")
+
+
+# The mechanism
+
+
+def test_a_mistake_inside_another_error_is_still_told(capsys):
+    outer = OmegaConfBaseException("outer")
+    outer.__cause__ = UserError("inner")
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        raise outer
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: inner\n"
+
+
+def test_our_own_mistakes_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError), mistakes_in_one_line():
+        1 / 0  # noqa: B018
+
+
+def test_an_interrupt_exits_as_the_shell_expects(capsys):
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_lines_are_written_whole_and_at_once(monkeypatch, tmp_path):
+    path = tmp_path / "out"
+    with path.open("w", encoding="utf-8") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+
+        def lines():
+            yield "one"
+            assert path.read_text(encoding="utf-8") == "one\n"
+            yield "zwei ß"
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            write_lines(lines())
+        assert path.read_text(encoding="utf-8") == "one\nzwei ß\n"

@@ -1,0 +1,90 @@
+"""Configs against the signatures that they target."""
+
+import pytest
+from omegaconf import OmegaConf
+from omegaconf.errors import MissingMandatoryValue
+
+from seq2seq.config.contract import check, resolve, targets
+from seq2seq.errors import UserError
+
+SCHEDULE = "seq2seq.training.schedules.CosineSchedule"
+NGRAMS = "seq2seq.layers.embedding.NGramEmbedding"
+
+
+def refusal(config) -> str:
+    with pytest.raises(UserError) as error:
+        check(config)
+    return str(error.value)
+
+
+def test_a_whole_training_config_keeps_the_contract(tiny_config):
+    check(tiny_config())
+
+
+def test_an_option_that_the_target_does_not_take():
+    assert refusal({"schedule": {"_target_": SCHEDULE, "finale": 0.1}}) == (
+        f"schedule.finale is not an option of {SCHEDULE}: it takes warmup_steps, final."
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [
+        ("warmup_steps", "ten", "int"),
+        ("warmup_steps", 1.5, "int"),
+        ("warmup_steps", None, "int"),
+        ("final", "low", "float"),
+        ("final", [0.1], "float"),
+    ],
+)
+def test_a_value_of_another_type(key, value, wanted):
+    config = {"a": {"schedule": {"_target_": SCHEDULE, key: value}}}
+    assert refusal(config) == f"a.schedule.{key} must be {wanted}, but is {value!r}."
+
+
+def test_a_whole_number_is_a_float_too():
+    check({"schedule": {"_target_": SCHEDULE, "final": 1}})
+
+
+def test_lists_stand_for_tuples():
+    check({"optimizer": {"_target_": "torch.optim.Adam", "_partial_": True, "betas": [0.9, 0.98]}})
+    check({"ngrams": {"_target_": NGRAMS, "_partial_": True, "windows": [[1, 0], [0, 1]]}})
+    assert refusal({"ngrams": {"_target_": NGRAMS, "_partial_": True, "windows": [["a"]]}}).startswith(
+        "ngrams.windows must be "
+    )
+
+
+def test_nodes_in_nodes_and_lists_are_found_with_their_paths():
+    inner = {"_target_": "b", "x": 1}
+    config = {"one": {"_target_": "a", "deep": {"two": inner}}, "three": [inner, {"four": [inner]}], "five": 5}
+    assert [(path, node["_target_"]) for path, node in targets(config)] == [
+        ("one", "a"),
+        ("one.deep.two", "b"),
+        ("three[0]", "b"),
+        ("three[1].four[0]", "b"),
+    ]
+
+
+def test_a_mistake_in_a_list_is_found():
+    nodes = [{"_target_": SCHEDULE}, {"_target_": SCHEDULE, "final": "low"}]
+    assert refusal({"all": nodes}) == "all[1].final must be float, but is 'low'."
+
+
+def test_what_a_node_builds_for_another_is_not_its_concern():
+    check({"model": {"_target_": "seq2seq.models.seq2seq.Seq2Seq", "encoder": {"_target_": SCHEDULE, "final": 0.5}}})
+
+
+def test_a_resolved_config_is_plain_and_says_nothing_of_the_invocation(config_of, tiny_run):
+    config = resolve(config_of("train", *tiny_run, "model.dropout=0.25", "seed=7", "run_dir=here"))
+    assert "run_dir" not in config
+    assert "resume" not in config
+    assert config["model"]["encoder"]["dropout"] == config["model"]["decoder"]["dropout"] == 0.25
+    assert config["batches"]["seed"] == 7
+    assert not {"cell", "attention", "ngrams"} & set(config["model"])
+    assert config["model"]["decoder"]["cell"]["_target_"] == "seq2seq.layers.recurrent.cells.lstm.LSTMCell"
+    assert OmegaConf.to_yaml(config) == OmegaConf.to_yaml(resolve(OmegaConf.create(config)))
+
+
+def test_a_value_that_must_be_given_is_missed(config_of):
+    with pytest.raises(MissingMandatoryValue):
+        resolve(config_of("train", "data=tsv"))

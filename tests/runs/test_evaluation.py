@@ -1,0 +1,142 @@
+"""Scores of a translator, and of a run on its own data or a file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra.utils import instantiate
+
+from seq2seq.commands.evaluate import evaluate_run
+from seq2seq.data.examples import Example
+from seq2seq.errors import UserError
+from seq2seq.metrics.exact_match import ExactMatch
+from seq2seq.metrics.pronunciation import PronunciationScores
+from seq2seq.runs.evaluation import build_scores, evaluate
+from seq2seq.runs.run import load_run
+
+METRICS = {"exact_match": ExactMatch(), "pronunciation": PronunciationScores()}
+
+
+def repeated(*texts: str) -> list[Example]:
+    """Examples that an echo gets right."""
+    return [Example(text, ("zz", text)) for text in texts]
+
+
+def test_a_perfect_translator(echo):
+    found = evaluate(echo, repeated("a b", "c", "d e f"), METRICS)
+    assert found.scores == {"exact_match": 100.0, "wer": 0.0, "per": 0.0}
+    assert found.hypotheses == ["a b", "c", "d e f"]
+
+
+def test_a_translator_that_fails(echo):
+    found = evaluate(echo, [Example("a b", ("c d",)), Example("c", ("x y", "z"))], METRICS)
+    assert found.scores == {"exact_match": 0.0, "wer": 100.0, "per": 100.0}
+
+
+def test_a_translator_that_is_half_right(echo):
+    examples = [*repeated("a b", "c"), Example("d e", ("d f",)), Example("g", ("h",))]
+    found = evaluate(echo, examples, METRICS)
+    assert found.scores == {"exact_match": 50.0, "wer": 50.0, "per": pytest.approx(100 * 2 / 6)}
+
+
+def test_scores_do_not_depend_on_what_was_scored_before(echo):
+    first = evaluate(echo, repeated("a"), METRICS)
+    evaluate(echo, [Example("a", ("b",))], METRICS)
+    assert evaluate(echo, repeated("a"), METRICS).scores == first.scores
+
+
+def test_the_report(echo):
+    examples = [*repeated("a", "b"), Example("c", ("d",))]
+    found = evaluate(echo, examples, {"exact_match": ExactMatch()})
+    report = found.report()
+    assert report == {
+        "scores": {"exact_match": 66.6667},
+        "signatures": {"exact_match": "any of several references"},
+        "sentences": 3,
+        "seconds": round(found.seconds, 3),
+    }
+    assert 0 < found.seconds < 60
+
+
+def test_the_metrics_of_a_config_have_its_names(tiny_config):
+    scores = build_scores(tiny_config())
+    assert {name: type(metric) for name, metric in scores.items()} == {"exact_match": ExactMatch}
+
+
+# Runs
+
+
+@pytest.fixture
+def report(config_of, finished):
+    """evaluate_run of the finished run, with overrides."""
+    return lambda *overrides: evaluate_run(config_of("evaluate", f"run={finished}", "device=cpu", *overrides))
+
+
+def test_a_run_is_scored_on_test(report):
+    found = report()
+    assert list(found) == ["data", "scores", "signatures", "sentences", "seconds", "step"]
+    assert (found["data"], found["sentences"]) == ("test", 7)
+    assert found == report("split=test") | {"seconds": found["seconds"]}
+
+
+@pytest.mark.parametrize(("split", "sentences"), [("train", 60), ("dev", 8), ("test", 7)])
+def test_a_split_by_name(report, split, sentences):
+    found = report(f"split={split}")
+    assert (found["data"], found["sentences"]) == (split, sentences)
+
+
+def test_a_file_of_pairs(report, tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("a b\tnever this\nc\tc\nc\td\n", encoding="utf-8")
+    found = report(f"file={path}")
+    assert found["data"] == str(path)
+    assert found["sentences"] == 2  # two references of one source are one example
+    assert set(found["scores"]) == {"exact_match"}
+
+
+def test_a_file_and_its_split_score_alike(report, tmp_path, finished):
+    train = instantiate(load_run(finished).config["data"]).load().train
+    path = tmp_path / "train.tsv"
+    path.write_text("".join(f"{e.source}\t{e.targets[0]}\n" for e in train), encoding="utf-8")
+    from_file, from_split = report(f"file={path}"), report("split=train")
+    assert from_file["scores"] == from_split["scores"]
+
+
+def test_an_unknown_split(report):
+    with pytest.raises(UserError) as error:
+        report("split=tset")
+    assert str(error.value) == "split must be train, dev or test, but is 'tset'."
+
+
+@pytest.fixture
+def without_test(finished, tmp_path) -> Path:
+    """A checkpoint whose data has no test split."""
+    contents: dict[str, Any] = torch.load(finished / "checkpoints" / "best.ckpt", weights_only=True)
+    contents["config"]["data"]["test_size"] = 0
+    torch.save(contents, tmp_path / "without.ckpt")
+    return tmp_path / "without.ckpt"
+
+
+def test_an_empty_split(config_of, without_test):
+    with pytest.raises(UserError) as error:
+        evaluate_run(config_of("evaluate", f"run={without_test}", "split=test"))
+    assert str(error.value) == ("split=test is empty in this run's data: choose another, or give file=pairs.tsv.")
+
+
+@pytest.mark.parametrize("part", ["data", "metrics.exact_match"])
+def test_data_and_metrics_of_a_checkpoint_must_be_ours(config_of, finished, tmp_path, part):
+    contents: dict[str, Any] = torch.load(finished / "checkpoints" / "best.ckpt", weights_only=True)
+    node = contents["config"]
+    for name in part.split("."):
+        node = node[name]
+    node["_target_"] = "os.getcwd"
+    torch.save(contents, tmp_path / "foreign.ckpt")
+    with pytest.raises(UserError) as error:
+        evaluate_run(config_of("evaluate", f"run={tmp_path}/foreign.ckpt"))
+    assert str(error.value) == f"{part} must be built by seq2seq, but its _target_ is 'os.getcwd'."
+
+
+def test_without_a_test_split_dev_is_scored(config_of, without_test):
+    found = evaluate_run(config_of("evaluate", f"run={without_test}"))
+    assert (found["data"], found["sentences"]) == ("dev", 8)

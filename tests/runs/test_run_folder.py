@@ -1,0 +1,149 @@
+"""Runs are never written over, and found again."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from seq2seq.errors import UserError
+from seq2seq.runs.run_folder import first_process, open_run_folder
+
+SHARED = "SEQ2SEQ_RUN_DIR"
+RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch):
+    """No process around this one, and none of this test's variables after it."""
+    monkeypatch.setenv(SHARED, "")
+    for name in (SHARED, *RANKS):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    HydraConfig.instance().cfg = None
+
+
+@pytest.fixture
+def opened(config_of, tiny_run):
+    """open_run_folder of a config that Hydra composed from these overrides."""
+
+    def run(*overrides: str, sweep_into: Path | None = None):
+        config = config_of("train", *overrides, return_hydra_config=True)
+        with open_dict(config):
+            config.hydra.mode = RunMode.MULTIRUN if sweep_into else RunMode.RUN
+            config.hydra.runtime.output_dir = str(sweep_into or ".")
+        HydraConfig.instance().set_config(config)
+        return open_run_folder(without_hydra(config))
+
+    return run
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    with open_dict(config):
+        del config["hydra"]
+    return config
+
+
+def test_a_new_folder_is_taken_and_told_to_the_other_processes(opened, tiny_run, tmp_path):
+    config, folder = opened(*tiny_run, f"run_dir={tmp_path}/new")
+    assert folder == tmp_path / "new"
+    assert os.environ[SHARED] == str(folder)
+    assert config["data"]["train_size"] == 60
+    assert "run_dir" not in config
+
+
+def test_an_empty_folder_is_taken(opened, tiny_run, tmp_path):
+    assert opened(*tiny_run, f"run_dir={tmp_path}")[1] == tmp_path
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "notes.txt"])
+def test_a_folder_with_anything_in_it_is_refused(opened, tiny_run, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError) as error:
+        opened(*tiny_run, f"run_dir={tmp_path}")
+    assert str(error.value) == (
+        f"run_dir={tmp_path} already holds a run: choose another folder, or add resume=true to continue it."
+    )
+    assert (tmp_path / name).read_text() == "mine"
+    assert SHARED not in os.environ
+
+
+def test_the_default_folder_is_named_after_task_and_time(opened, tiny_run):
+    _, folder = opened(*tiny_run)
+    assert folder.parent == Path("runs/reverse")
+    assert folder.name[:2] == "20"
+    assert "=" not in str(folder)
+
+
+def test_another_process_takes_the_folder_of_the_first(opened, tiny_run, tmp_path, monkeypatch):
+    (tmp_path / "config.yaml").touch()  # the first has begun
+    monkeypatch.setenv(SHARED, str(tmp_path))
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert opened(*tiny_run, "run_dir=elsewhere")[1] == tmp_path
+
+
+def test_a_job_of_a_sweep_has_a_folder_of_its_own(opened, tiny_run, tmp_path):
+    assert opened(*tiny_run, "run_dir=elsewhere", sweep_into=tmp_path / "3")[1] == tmp_path / "3"
+
+
+@pytest.mark.parametrize(
+    ("variables", "first"),
+    [
+        ({}, True),
+        ({"LOCAL_RANK": "0"}, True),
+        ({"LOCAL_RANK": "1"}, False),
+        ({"RANK": "2", "LOCAL_RANK": "0"}, False),
+        ({"SLURM_PROCID": "1"}, False),
+    ],
+)
+def test_which_process_is_the_first(monkeypatch, variables, first):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert first_process() == first
+
+
+# Resuming
+
+
+def test_a_resumed_run_has_its_own_config_whatever_the_defaults_are(opened, finished):
+    config, folder = opened(f"run_dir={finished}", "resume=true")
+    assert folder == finished
+    assert config == OmegaConf.to_container(OmegaConf.load(finished / "config.yaml"))
+
+
+def test_single_values_may_change(opened, finished):
+    overrides = ["budget.max_steps=90", "optimizer.betas=[0.8,0.9]", "budget.max_minutes=null", "optimizer.lr=1e-4"]
+    stored, _ = opened(f"run_dir={finished}", "resume=true")
+    config, _ = opened(f"run_dir={finished}", "resume=true", *overrides)
+    assert config["budget"] == stored["budget"] | {"max_steps": 90, "max_minutes": None}
+    assert config["optimizer"] == stored["optimizer"] | {"betas": [0.8, 0.9], "lr": 1e-4}
+    changed = {"budget", "optimizer"}
+    assert all(config[name] == stored[name] for name in stored if name not in changed)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "model=gnmt",
+        "model/attention=additive",
+        "scheduled_sampling=linear",
+        "logger=csv",
+        "callbacks=early_stopping",
+        "experiment=reverse",
+        "~callbacks.samples",
+    ],
+)
+def test_whole_parts_may_not(opened, finished, override):
+    with pytest.raises(UserError) as error:
+        opened(f"run_dir={finished}", "resume=true", override)
+    assert str(error.value) == (
+        f"resume=true continues the run as it was: {override} would replace a whole part of it."
+    )
+
+
+def test_there_must_be_a_run_to_resume(opened, tmp_path):
+    with pytest.raises(UserError) as error:
+        opened(f"run_dir={tmp_path}", "resume=true")
+    assert str(error.value) == f"resume=true needs a run to continue, but run_dir={tmp_path} holds none."
