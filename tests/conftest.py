@@ -24,7 +24,7 @@ from seq2seq.layers.attention.location import LocationAttention
 from seq2seq.layers.attention.monotonic import MonotonicAttention
 from seq2seq.layers.attention.multi_head import MultiHeadAttention
 from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveAttention
-from seq2seq.layers.output import TiedOutput
+from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
 from seq2seq.layers.recurrent.cells.elman import ElmanCell

@@ -205,13 +205,13 @@ def test_only_scoring_does_without_a_search():
 @pytest.mark.parametrize("option", ["beam", "diverse_beam"])
 def test_beams_take_every_ranking_and_coverage(option):
     rankings = [name for group, name in OPTIONS if group == "decoding/ranking"]
-    overrides = ("translate", f"decoding={option}", "decoding.coverage.beta=0.25")
+    overrides = ("translate", f"decoding={option}", "decoding.coverage_penalty.beta=0.25")
     for name in rankings:
         config = plain(*overrides, f"decoding/ranking={name}")
         check(config)
         search = instantiate(config["decoding"])
         assert type(search.ranking).__name__ == config["decoding"]["ranking"]["_target_"].rpartition(".")[2]
-        assert search.coverage.beta == 0.25
+        assert search.coverage_penalty.beta == 0.25
     given = plain(*overrides, "decoding/ranking=gnmt", "decoding.ranking.alpha=1.5")
     assert instantiate(given["decoding"]).ranking.alpha == 1.5
 
@@ -284,8 +284,8 @@ def message_of(config: dict[str, Any], path: str = "") -> str:
         ),
         (
             "objective.smoothing",
-            "objective.smoothing is not an option of seq2seq.training.losses.CrossEntropy: it takes label_smoothing, "
-            "coverage, entropy_floor, entropy_weight.",
+            "objective.smoothing is not an option of seq2seq.training.objectives.cross_entropy.CrossEntropy: it takes "
+            "label_smoothing, coverage_loss, entropy_floor, entropy_weight.",
         ),
     ],
 )
@@ -326,7 +326,7 @@ def test_a_value_of_the_right_type_passes(key, value):
 
 
 def test_mistakes_are_found_in_lists_and_below_other_targets():
-    bad = {"_target_": "seq2seq.training.losses.CrossEntropy", "label_smoothing": "a"}
+    bad = {"_target_": "seq2seq.training.objectives.cross_entropy.CrossEntropy", "label_smoothing": "a"}
     message = "label_smoothing must be float, but is 'a'."
     assert message_of({"parts": [{}, {"deep": [bad]}]}) == f"parts[1].deep[0].{message}"
     encoder = {"_target_": "seq2seq.models.encoder.Encoder", "cell": bad}
@@ -335,8 +335,9 @@ def test_mistakes_are_found_in_lists_and_below_other_targets():
 
 def test_a_planted_mistake_in_a_file_is_found(tmp_path):
     path = tmp_path / "broken.yaml"
-    path.write_text("_target_: seq2seq.training.losses.CrossEntropy\nlabel_smoothing: ${a}\nlabel_smothing: 0.1\n")
+    target = "seq2seq.training.objectives.cross_entropy.CrossEntropy"
+    path.write_text(f"_target_: {target}\nlabel_smoothing: ${{a}}\nlabel_smothing: 0.1\n")
     assert message_of(raw(path), "broken.yaml") == (
-        "broken.yaml.label_smothing is not an option of seq2seq.training.losses.CrossEntropy: it takes "
-        "label_smoothing, coverage, entropy_floor, entropy_weight."
+        f"broken.yaml.label_smothing is not an option of {target}: it takes "
+        "label_smoothing, coverage_loss, entropy_floor, entropy_weight."
     )

@@ -8,16 +8,16 @@ import torch
 from omegaconf import DictConfig
 
 from seq2seq.commands.report import print_rates
-from seq2seq.commands.train import build_module
+from seq2seq.commands.train import build_module, quieten
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, check_counts, read_options, resolve
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_sources, load_splits
-from seq2seq.runs.run import pick_device, train_tokenizers
+from seq2seq.runs.run import train_tokenizers
 from seq2seq.runs.translator import load_runs, open_translator
-from seq2seq.training.benchmark import benchmark, compare
 from seq2seq.training.precision import resolve_precision
+from seq2seq.training.speed import Conditions, benchmark, compare
 from seq2seq.translation.speed import benchmark_bulk, benchmark_lines
 from seq2seq.translation.threads import set_threads
 
@@ -33,9 +33,7 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
     check(plain)
     check_counts(plain, steps=1, warmup=0)
     data = _load_data(plain)
-    return benchmark(
-        build_module(plain, data), data, **_conditions(plain), steps=plain["steps"], warmup=plain["warmup"]
-    )
+    return benchmark(build_module(plain, data), data, _conditions(plain), steps=plain["steps"], warmup=plain["warmup"])
 
 
 def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
@@ -48,7 +46,7 @@ def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
     check_counts(plain, rounds=1, warmup=0)
     data = _load_data(plain)
     modules = {name: build_module(own, data) for name, own in plains.items()}
-    rows = compare(modules, data, **_conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
+    rows = compare(modules, data, _conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
     print_rates(rows)
     return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
 
@@ -61,20 +59,16 @@ def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
 
 def _load_data(plain: dict[str, Any]) -> Seq2SeqDataModule:
     torch.set_flush_denormal(True)
+    quieten()
     torch.manual_seed(plain["seed"])
     splits = load_splits(plain)
     tokenizers = train_tokenizers(plain, splits)
     return build(plain["batches"], "batches")(splits=splits, tokenizers=tokenizers)
 
 
-def _conditions(plain: dict[str, Any]) -> dict[str, Any]:
-    """What training's speed depends on beside the model and its data."""
+def _conditions(plain: dict[str, Any]) -> Conditions:
     accelerator = plain["trainer"]["accelerator"]
-    return {
-        "precision": resolve_precision(plain["precision"], accelerator),
-        "device": pick_device({"gpu": "cuda"}.get(accelerator, accelerator)),
-        "gradient_clip_val": plain["trainer"]["gradient_clip_val"],
-    }
+    return Conditions(resolve_precision(plain["precision"], accelerator), accelerator)
 
 
 def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:

@@ -21,12 +21,14 @@ from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits
 from seq2seq.runs.run import build_model, load_run, read_checkpoint, saved_with, train_tokenizers
 from seq2seq.runs.run_folder import first_process
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.precision import resolve_precision
+from seq2seq.training.step import TrainingStep
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -81,25 +83,25 @@ def _fit(
 
 
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
-    """Model, objective, optimisation and scores of a config."""
+    """What Lightning trains, as a config describes it."""
     model = build_model(config, data.tokenizers)
-    sampling, decay = config["scheduled_sampling"], config["averaging"]["decay"]
+    return Seq2SeqModule(
+        step=_build_step(config, model),
+        budget=build(config["budget"], "budget"),
+        translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
+        dev_examples=data.splits.dev,
+        scores=build_scores(config),
+        saved_with=saved_with(config, data.tokenizers),
+    )
+
+
+def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
+    decay = config["averaging"]["decay"]
     check_type("averaging.decay", decay, float)
+    parts = ("objective", "optimizer", "schedule", "scheduled_sampling", "gradients")
+    built = {name: build(config[name], name) for name in parts}
     with told_at("averaging", WeightAverage):
-        return Seq2SeqModule(
-            model=model,
-            translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
-            dev_examples=data.splits.dev,
-            objective=build(config["objective"], "objective"),
-            optimizer=build(config["optimizer"], "optimizer"),
-            schedule=build(config["schedule"], "schedule"),
-            scheduled_sampling=build(sampling, "scheduled_sampling"),
-            budget=build(config["budget"], "budget"),
-            average_decay=decay,
-            scores=build_scores(config),
-            saved_with=saved_with(config, data.tokenizers),
-            seed=config["seed"],
-        )
+        return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
 
 
 def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:

@@ -16,7 +16,7 @@ from seq2seq.compression.prepared import (
     computes_bfloat16,
     prepare,
 )
-from seq2seq.layers.output import TiedOutput
+from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded

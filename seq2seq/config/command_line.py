@@ -14,6 +14,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seq2seq.config.moved import new_name
 from seq2seq.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -79,6 +80,8 @@ def _find(error: BaseException | None, kind: type[BaseException]) -> BaseExcepti
 
 def _unknown(name: str) -> str:
     """What to do about an option or group that the config lacks."""
+    if renamed := new_name(name):
+        return f"The option {name!r} does not exist: did you mean {renamed!r}?"
     if owners := _owners(name):
         return f"The option {name!r} needs {' or '.join(owners)}."
     return f"The option {name!r} does not exist{_did_you_mean(name, _known_keys())}"

@@ -10,6 +10,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.config.command_line import CONF
+from seq2seq.config.moved import new_name
 from seq2seq.errors import UserError
 
 _CONTROL = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
@@ -52,6 +53,8 @@ def check(config: Mapping[str, Any], path: str = "") -> None:
         for key, value in node.items():
             if key in _CONTROL:
                 continue
+            if renamed := new_name(f"{name}.{key}"):
+                raise UserError(f"{name}.{key} is not an option any more: did you mean {renamed}?")
             parameter = signature.parameters.get(key)
             if parameter is None:
                 if open_ended:

@@ -1,23 +1,61 @@
-"""Where classes stand today that a config written before names elsewhere."""
+"""What configs written before name otherwise."""
 
 from typing import Any
 
-# Modules by the paths that they had before version 0.2.
-_MODULES = {
-    "seq2seq.decoding.beam": "seq2seq.decoding.search.beam",
-    "seq2seq.decoding.diverse_beam": "seq2seq.decoding.search.diverse_beam",
-    "seq2seq.decoding.greedy": "seq2seq.decoding.search.greedy",
-    "seq2seq.decoding.sampling": "seq2seq.decoding.search.sampling",
+# Classes by the paths that they had before version 0.2.
+_TARGETS = {
+    "seq2seq.decoding.beam.BeamSearch": "seq2seq.decoding.search.beam.BeamSearch",
+    "seq2seq.decoding.diverse_beam.DiverseBeamSearch": "seq2seq.decoding.search.diverse_beam.DiverseBeamSearch",
+    "seq2seq.decoding.greedy.GreedySearch": "seq2seq.decoding.search.greedy.GreedySearch",
+    "seq2seq.decoding.sampling.Sampling": "seq2seq.decoding.search.sampling.Sampling",
+    "seq2seq.layers.output.FullOutput": "seq2seq.layers.output.full.FullOutput",
+    "seq2seq.layers.output.TiedOutput": "seq2seq.layers.output.tied.TiedOutput",
+    "seq2seq.training.losses.CrossEntropy": "seq2seq.training.objectives.cross_entropy.CrossEntropy",
+}
+
+# Options by the names that they had before version 0.2.
+_RENAMED = {
+    "objective.coverage": "objective.coverage_loss",
+    "decoding.coverage": "decoding.coverage_penalty",
+    "trainer.gradient_clip_val": "gradients.max_norm",
+    "trainer.gradient_clip_algorithm": "gradients",
+}
+
+_CLIPPING = {
+    "norm": ("seq2seq.training.gradients.clip_by_norm.ClipByNorm", "max_norm"),
+    "value": ("seq2seq.training.gradients.clip_by_value.ClipByValue", "max_value"),
 }
 
 
-def with_moved_targets(config: Any) -> Any:
-    """A plain config whose every `_target_` names its class where it stands today."""
+def new_name(option: str) -> str | None:
+    """What takes the place of an option, or of the part that it is in; None if it was not renamed."""
+    for old, new in _RENAMED.items():
+        if option == old or option.startswith(f"{old}."):
+            return new + option.removeprefix(old)
+    return None
+
+
+def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
+    """A plain config as this version would have written it."""
+    found = _with_moved_targets(config)
+    for group, old, new in (
+        ("objective", "coverage", "coverage_loss"),
+        ("decoding", "coverage", "coverage_penalty"),
+    ):
+        if old in (found.get(group) or {}):
+            found[group][new] = found[group].pop(old)
+    trainer = found.get("trainer", {})
+    if "gradients" not in found and "gradient_clip_val" in trainer:
+        limit = trainer.pop("gradient_clip_val")
+        target, name = _CLIPPING[trainer.pop("gradient_clip_algorithm", None) or "norm"]
+        found["gradients"] = None if limit is None else {"_target_": target, name: float(limit)}
+    return found
+
+
+def _with_moved_targets(config: Any) -> Any:
     if isinstance(config, dict):
-        return {key: _moved(value) if key == "_target_" else with_moved_targets(value) for key, value in config.items()}
-    return [with_moved_targets(value) for value in config] if isinstance(config, list) else config
-
-
-def _moved(target: str) -> str:
-    module, _, name = target.rpartition(".")
-    return f"{_MODULES.get(module, module)}.{name}"
+        return {
+            key: _TARGETS.get(value, value) if key == "_target_" else _with_moved_targets(value)
+            for key, value in config.items()
+        }
+    return [_with_moved_targets(value) for value in config] if isinstance(config, list) else config

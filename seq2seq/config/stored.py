@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from seq2seq.config.command_line import CONF
 from seq2seq.config.contract import plain
-from seq2seq.config.moved import with_moved_targets
+from seq2seq.config.moved import up_to_date
 from seq2seq.errors import UserError
 
 
@@ -17,7 +17,7 @@ def continued(record: Path, overrides: Sequence[str]) -> dict[str, Any]:
 
     Raises UserError at an override that would replace a whole part.
     """
-    stored = OmegaConf.create(with_moved_targets(OmegaConf.to_container(OmegaConf.load(record))))
+    stored: Any = OmegaConf.create(up_to_date(plain(OmegaConf.load(record))))
     OmegaConf.set_struct(stored, True)
     for override in overrides:
         key, _, value = override.partition("=")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 from torch.nn import functional
 
@@ -12,7 +13,7 @@ from seq2seq.shapes import Lengths, SourceIds, TargetIds
 from seq2seq.symbols import BOS, PAD
 
 
-@dataclass(frozen=True)
+@dataclass  # Lightning refuses to convert frozen ones, which it does where precision is bf16-true or 64-true
 class Batch:
     """Padded pairs: `target_inputs` start with BOS, `target_outputs` end with EOS."""
 
@@ -22,6 +23,11 @@ class Batch:
     target_outputs: TargetIds
     # Target tokens (EOS counted) that the loss is divided by: those of the whole step, over all processes.
     step_tokens: float
+
+    @property
+    def target_mask(self) -> Bool[Tensor, "batch target"]:
+        """Where there is a token to predict."""
+        return self.target_outputs != PAD
 
     def to(self, device: torch.device, **options: Any) -> "Batch":
         """The same batch on a device; Lightning calls this."""

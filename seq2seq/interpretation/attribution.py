@@ -114,7 +114,7 @@ def _scores(model: Seq2Seq, vectors: Sequence, target: TargetIds, score: str) ->
     batch, size = vectors.shape[:2]
     lengths: Lengths = torch.full((batch,), size, device=vectors.device)
     memory, states = model.remember(model.encoder.encode(vectors, lengths), length_mask(lengths, size))
-    features, _ = model.decoder.unroll(target[:, :-1], memory, states)
+    features = model.decoder.unroll(target[:, :-1], memory, states).features
     logits = model.output.logits(features.flatten(0, 1)).unflatten(0, features.shape[:2])
     if score == "log_probability":
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)

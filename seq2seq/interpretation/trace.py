@@ -74,7 +74,7 @@ def trace(model: Seq2Seq, source: SourceIds, lengths: Lengths, target: TargetIds
     """
     check_target(target)
     with _recording(model) as records:
-        features, weights = model(source, lengths, target[:, :-1])
+        features, weights, *_ = model(source, lengths, target[:, :-1])
         logits = model.output.logits(features.flatten(0, 1)).unflatten(0, features.shape[:2])
     tokens = target[:, 1:]
     ends = target_lengths(target)

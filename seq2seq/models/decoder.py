@@ -42,6 +42,14 @@ class States(NamedTuple):
         return States(layers, tuple(part.unsqueeze(1) for part in self.attention))
 
 
+class Unrolled(NamedTuple):
+    """What a decoder makes of whole targets: `batch target ...`, at each token what comes after it."""
+
+    features: Features
+    weights: AttentionWeights
+    outputs: Outputs  # of the top layer, as the readout reads them
+
+
 class Decoder(nn.Module, ABC):
     """An attention decoder; `unroll` gives what repeated `step` gives.
 
@@ -74,8 +82,8 @@ class Decoder(nn.Module, ABC):
         """Features of every hypothesis's next token."""
 
     @abstractmethod
-    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
-        """Features of the token after each of `ids`."""
+    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
+        """What follows each of `ids`, from the states before the first."""
 
 
 class Readout(nn.Module):
@@ -158,12 +166,12 @@ class LuongDecoder(Decoder):
         context, weights, attention = self.attention.step(hidden, memory, states.attention)
         return self.readout(hidden, context), weights, States(tuple(stepped), attention)
 
-    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
+    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
         hidden = self.embedding(ids)
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
             hidden = connection(hidden, self.dropout(cell.unroll(hidden, state)[0]))
         context, weights = self.attention.unroll(hidden, memory, states.attention)
-        return self.readout(hidden, context), weights
+        return Unrolled(self.readout(hidden, context), weights, hidden)
 
 
 class GNMTDecoder(Decoder):
@@ -208,19 +216,20 @@ class GNMTDecoder(Decoder):
             stepped.append(cell.step(inputs, state))
             return stepped[-1].hidden
 
-        features = self._climb(hidden, context, states, run)
-        return features, weights, States(tuple(stepped), attention)
+        top = self._upper_layers(hidden, context, states, run)
+        return self.readout(top, context), weights, States(tuple(stepped), attention)
 
-    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
+    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
         hidden = self.dropout(self.bottom.unroll(self.embedding(ids), states.layers[0])[0])
         context, weights = self.attention.unroll(hidden, memory, states.attention)
-        return self._climb(hidden, context, states, lambda cell, *given: cell.unroll(*given)[0]), weights
+        top = self._upper_layers(hidden, context, states, lambda cell, *given: cell.unroll(*given)[0])
+        return Unrolled(self.readout(top, context), weights, top)
 
-    def _climb(
+    def _upper_layers(
         self, hidden: Outputs, context: Context, states: States, run: Callable[[Cell, Inputs, State], Outputs]
-    ) -> Features:
-        """From the bottom layer's outputs to features; `run` is one step or all of them."""
+    ) -> Outputs:
+        """From the bottom layer's outputs to those of the top one; `run` takes one step or all of them."""
         for depth, (cell, state) in enumerate(zip(self.upper, states.layers[1:], strict=True)):
             outputs = self.dropout(run(cell, torch.cat([hidden, context], -1), state))
             hidden = outputs + hidden if depth > 0 else outputs
-        return self.readout(hidden, context)
+        return hidden

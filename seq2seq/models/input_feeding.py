@@ -12,14 +12,13 @@ from seq2seq.layers.initialization import initialize_linear
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.scan import Step
 from seq2seq.layers.recurrent.state import State
-from seq2seq.models.decoder import Decoder, Readout, States, stack
+from seq2seq.models.decoder import Decoder, Readout, States, Unrolled, stack
 from seq2seq.shapes import (
     AttentionWeights,
     BeamFeatures,
     BeamIds,
     BeamWeights,
     Context,
-    Features,
     Inputs,
     Outputs,
     TargetIds,
@@ -88,7 +87,7 @@ class BahdanauDecoder(Decoder):
         hidden, context, weights, states = self._step(run, memory, states, self._masks(states))
         return self.readout(hidden, context), weights, states
 
-    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> tuple[Features, AttentionWeights]:
+    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
         states = states.of_one_hypothesis()
         first, *upper = [cell.sequence() for cell in self.cells]
         run = [_projecting(cell, step) for cell, step in zip(list(self.cells)[1:], upper, strict=True)]
@@ -98,7 +97,7 @@ class BahdanauDecoder(Decoder):
             *step, states = self._step([bottom, *run], memory, states, masks)
             steps.append(step)
         hidden, context, weights = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
-        return self.readout(hidden, context), weights
+        return Unrolled(self.readout(hidden, context), weights, hidden)
 
     def _feeding(self, step: Step, projected: Inputs) -> "Layer":
         return lambda context, state: step(projected + self.feed(context), state)[0]

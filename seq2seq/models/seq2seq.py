@@ -1,6 +1,7 @@
 """Encoder, bridge, decoder and output, and what they share."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -10,7 +11,7 @@ from torch.nn import functional
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.output import Output
+from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.stack import Encoded
 from seq2seq.masking import length_mask, shortened
 from seq2seq.models.bridge import Bridge
@@ -23,10 +24,21 @@ from seq2seq.shapes import (
     Features,
     Lengths,
     Logits,
+    Outputs,
     SourceIds,
     SourceMask,
     TargetIds,
+    Values,
 )
+
+
+class ModelOutputs(NamedTuple):
+    """What a model makes of sources and whole targets: all that an objective may look at, the batch first."""
+
+    features: Features
+    weights: AttentionWeights  # of source tokens
+    encoder_outputs: Values  # one for `reduction` tokens of the encoder
+    decoder_outputs: Outputs  # of the top layer
 
 
 class Seq2Seq(nn.Module):
@@ -85,11 +97,13 @@ class Seq2Seq(nn.Module):
         logits = self.output.logits(features.flatten(0, 1))
         return logits.unflatten(0, ids.shape), self._of_tokens(weights, memory), states
 
-    def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds) -> tuple[Features, AttentionWeights]:
-        """Features of the token after each target token, whole targets at once."""
-        memory, states = self.encode(source, lengths)
-        features, weights = self.decoder.unroll(target, memory, states)
-        return features, self._of_tokens(weights, memory)
+    def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds) -> ModelOutputs:
+        """What comes after each target token, whole targets at once."""
+        encoded = self.encoder(source, lengths)
+        memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]))
+        unrolled = self.decoder.unroll(target, memory, states)
+        weights = self._of_tokens(unrolled.weights, memory)
+        return ModelOutputs(unrolled.features, weights, encoded.values, unrolled.outputs)
 
     def _of_tokens(self, weights: AttentionWeights, memory: Memory) -> Float[Tensor, "batch target token"]:
         """The weights of source tokens, from those of the memory's positions."""

@@ -11,7 +11,7 @@ import torch
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import targets
-from seq2seq.config.moved import with_moved_targets
+from seq2seq.config.moved import up_to_date
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
@@ -80,7 +80,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} is a checkpoint of format {checkpoint['format']}, but this version reads {FORMAT}: train it "
             "again, or use the version that wrote it."
         )
-    return {**checkpoint, "config": with_moved_targets(checkpoint["config"])}
+    return {**checkpoint, "config": up_to_date(checkpoint["config"])}
 
 
 def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:

@@ -45,8 +45,8 @@ class ScheduledSampling(ABC):
             return inputs
         if not model.decoder.whole_target:
             return self._step_by_step(model, batch, replace)
-        features, _ = model(batch.source, batch.source_lengths, inputs)
-        predicted = self._choose(model, features.flatten(0, 1)).view(inputs.shape)
+        outputs = model(batch.source, batch.source_lengths, inputs)
+        predicted = self._choose(model, outputs.features.flatten(0, 1)).view(inputs.shape)
         return torch.where(replace, predicted.roll(1, 1), inputs)
 
     def _step_by_step(self, model: Seq2Seq, batch: Batch, replace: torch.Tensor) -> TargetIds:

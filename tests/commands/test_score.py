@@ -26,7 +26,7 @@ def teacher_forced(run, source: str, target: str) -> tuple[list[str], list[float
     ((own,), (wanted,)) = run.tokenizers.source.encode([source]), run.tokenizers.target.encode([target])
     with torch.no_grad():
         batch = torch.tensor([[*own, EOS]]), torch.tensor([len(own) + 1]), torch.tensor([[BOS, *wanted]])
-        features, _ = run.model(*batch)
+        features, *_ = run.model(*batch)
         scores = -run.model.output.loss(features[0], torch.tensor([*wanted, EOS]))
     return [*run.tokenizers.target.pieces(wanted), "</s>"], scores.tolist()
 

@@ -18,7 +18,8 @@ from seq2seq.compression.prepared import (
 )
 from seq2seq.errors import UserError
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
-from seq2seq.layers.output import FullOutput, TiedOutput
+from seq2seq.layers.output.full import FullOutput
+from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 
 pytestmark = pytest.mark.processor

@@ -61,6 +61,26 @@ def test_an_unknown_key_or_group_is_answered_with_the_nearest(mistake, override,
     assert mistake("train", override) == f"The option {wrong!r} does not exist: did you mean {meant!r}?"
 
 
+@pytest.mark.parametrize(
+    ("override", "was", "rather"),
+    [
+        ("trainer.gradient_clip_val=5", "trainer.gradient_clip_val", "gradients.max_norm"),
+        ("trainer.gradient_clip_algorithm=value", "trainer.gradient_clip_algorithm", "gradients"),
+        ("objective.coverage=1", "objective.coverage", "objective.coverage_loss"),
+    ],
+)
+def test_an_option_of_before_is_answered_with_its_name_of_now(mistake, override, was, rather):
+    assert mistake("train", override) == f"The option {was!r} does not exist: did you mean {rather!r}?"
+    assert mistake("train", f"+{override}") == f"{was} is not an option any more: did you mean {rather}?"
+
+
+def test_a_part_of_before_is_answered_with_its_name_of_now(mistake):
+    said = mistake("translate", "run=x", "decoding=beam", "decoding.coverage.beta=1")
+    assert said == (
+        "The option 'decoding.coverage.beta' does not exist: did you mean 'decoding.coverage_penalty.beta'?"
+    )
+
+
 def test_a_key_like_no_other_is_answered_with_where_to_look(mistake):
     assert mistake("train", "xyzzy=3") == "The option 'xyzzy' does not exist: --help shows what there is."
 

@@ -1,7 +1,7 @@
 import pytest
 from hydra.utils import get_object
 
-from seq2seq.config.moved import _MODULES, with_moved_targets
+from seq2seq.config.moved import _TARGETS, up_to_date
 from seq2seq.decoding.search.greedy import GreedySearch
 
 OLD = {
@@ -12,15 +12,40 @@ OLD = {
 
 
 def test_targets_of_before_are_found_and_all_else_stays():
-    found = with_moved_targets(OLD)
+    found = up_to_date(OLD)
     assert get_object(found["decoding"]["_target_"]) is GreedySearch
     assert found["parts"] == OLD["parts"]
     assert found["note"] == OLD["note"]
-    assert with_moved_targets(found) == found
+    assert up_to_date(found) == found
 
 
-@pytest.mark.parametrize(("old", "new"), _MODULES.items())
+@pytest.mark.parametrize(("old", "new"), _TARGETS.items())
 def test_what_moved_is_no_longer_there_and_stands_elsewhere(old, new):
     get_object(new)
     with pytest.raises(ImportError):
-        __import__(old)
+        get_object(old)
+
+
+def test_options_of_before_have_their_names_of_now():
+    old = {"objective": {"coverage": 1.0}, "decoding": {"coverage": {"beta": 0.2}}, "scheduled_sampling": None}
+    assert up_to_date(old) == {
+        "objective": {"coverage_loss": 1.0},
+        "decoding": {"coverage_penalty": {"beta": 0.2}},
+        "scheduled_sampling": None,
+    }
+    assert old["objective"] == {"coverage": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("trainer", "gradients"),
+    [
+        ({"gradient_clip_val": 2}, {"_target_": "seq2seq.training.gradients.clip_by_norm.ClipByNorm", "max_norm": 2.0}),
+        (
+            {"gradient_clip_val": 0.5, "gradient_clip_algorithm": "value"},
+            {"_target_": "seq2seq.training.gradients.clip_by_value.ClipByValue", "max_value": 0.5},
+        ),
+        ({"gradient_clip_val": None}, None),
+    ],
+)
+def test_clipping_was_the_trainer_s(trainer, gradients):
+    assert up_to_date({"trainer": {"devices": 1, **trainer}}) == {"trainer": {"devices": 1}, "gradients": gradients}

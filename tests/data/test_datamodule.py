@@ -141,7 +141,7 @@ def test_batches_of_a_process_keep_to_the_budget_and_count_their_tokens(data):
         rows, source = batch.source.shape
         assert rows <= 7
         assert rows * (source + batch.target_outputs.shape[1]) <= 120
-        assert batch.step_tokens == (batch.target_outputs != PAD).sum()
+        assert batch.step_tokens == batch.target_mask.sum()
 
 
 @pytest.mark.parametrize("split", ["train", "dev"])
@@ -153,7 +153,7 @@ def test_the_shares_of_several_processes_are_the_batches_of_one(data, processes,
     for batch, *parts in zip(whole, *shares, strict=True):
         assert sorted(pair for part in parts for pair in spoken_pairs(part)) == spoken_pairs(batch)
         assert [part.step_tokens for part in parts] == [batch.step_tokens] * processes
-        assert sum(int((part.target_outputs != PAD).sum()) for part in parts) == batch.step_tokens
+        assert sum(int(part.target_mask.sum()) for part in parts) == batch.step_tokens
 
 
 def test_a_process_without_a_row_of_its_own_takes_part_in_silence():
@@ -215,4 +215,4 @@ def test_lengths_that_the_plan_counts_are_those_of_the_batches(data):
     for rows in data.train_plan.epoch(0):
         batch = data.train_pairs.batch(rows, step_tokens=1.0)
         assert_close(torch.from_numpy(data.train_plan.source)[rows], batch.source_lengths)
-        assert (data.train_plan.target[rows] == (batch.target_outputs != PAD).sum(1).numpy()).all()
+        assert (data.train_plan.target[rows] == batch.target_mask.sum(1).numpy()).all()

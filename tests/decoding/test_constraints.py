@@ -147,7 +147,7 @@ def test_where_the_limit_leaves_no_room_what_holds_most_comes_first(random_stepp
 def test_a_sentence_without_phrases_is_searched_as_ever(random_stepper, sources, assert_same, beam_size):
     options = {
         "ranking": GNMTRanking(alpha=1.0),
-        "coverage": CoveragePenalty(beta=0.2),
+        "coverage_penalty": CoveragePenalty(beta=0.2),
         "length": LengthLimits(max_extra=4),
         "filters": Filters(no_repeat_ngram=2),
     }

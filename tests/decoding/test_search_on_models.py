@@ -44,9 +44,9 @@ SEARCHES: dict[str, tuple[Callable, Callable]] = {
     "greedy-filtered": (lambda: GreedySearch(length=LIMITS, filters=ALL_FILTERS), filtered),
     "sum": (lambda: beam(ranking=SumRanking()), plain),
     "average": (lambda: beam(ranking=AverageRanking(), patience=None), plain),
-    "gnmt-coverage": (lambda: beam(ranking=GNMTRanking(alpha=1.0), coverage=CoveragePenalty(beta=0.3)), plain),
+    "gnmt-coverage": (lambda: beam(ranking=GNMTRanking(alpha=1.0), coverage_penalty=CoveragePenalty(beta=0.3)), plain),
     "reward-filtered": (lambda: beam(ranking=WordRewardRanking(reward=0.5), filters=ALL_FILTERS), filtered),
-    "constrained": (lambda: beam(coverage=CoveragePenalty(beta=0.3)), held),
+    "constrained": (lambda: beam(coverage_penalty=CoveragePenalty(beta=0.3)), held),
     "diverse": (lambda: DiverseBeamSearch(beam_size=4, groups=2, length=LIMITS, filters=ALL_FILTERS), filtered),
     "sampling": (lambda: Sampling(samples=3, top_k=8, top_p=0.9, temperature=1.3, length=LIMITS), plain),
     "sampling-filtered": (lambda: Sampling(samples=3, length=LIMITS, filters=ALL_FILTERS), filtered),
@@ -84,7 +84,7 @@ def test_forced_scores_and_attention_are_those_of_the_search(searched, model, se
     said = [[*hypothesis.ids, *([EOS] if hypothesis.finished else [])] for _, hypothesis in found]
     inputs, _ = padded([[BOS, *ids] for ids in said])
     with torch.no_grad():
-        features, weights = model(*padded([sentence for sentence, _ in found]), inputs)
+        features, weights, *_ = model(*padded([sentence for sentence, _ in found]), inputs)
     for place, ((sentence, hypothesis), ids) in enumerate(zip(found, said, strict=True)):
         with torch.no_grad():
             forced = -model.output.loss(features[place, : len(ids)], torch.tensor(ids))
@@ -103,7 +103,7 @@ def test_a_wide_beam_finds_the_best_of_a_model_s_space(model, sentences, padded)
         source, lengths = padded([sentence] * len(said))
         inputs, _ = padded([[BOS, *ids] for ids in said])
         with torch.no_grad():
-            features, _ = model(source, lengths, inputs)
+            features, *_ = model(source, lengths, inputs)
             scores = [
                 -model.output.loss(features[place, : len(ids)], torch.tensor(ids)).sum().item()
                 for place, ids in enumerate(said)

@@ -31,7 +31,7 @@ def test_a_traced_run_equals_an_untraced_one(build_model, pairs, cell_kind, any_
     source, lengths, target = pairs
     model = roughened(build_model(cell=cell_kind, decoder=any_decoder, decoder_layers=3, encoder_layers=3))
     with torch.no_grad():
-        features, weights = model(source, lengths, target[:, :-1])
+        features, weights, *_ = model(source, lengths, target[:, :-1])
     found = trace(model, source, lengths, target)
     torch.testing.assert_close(found.features, features)
     for row, length in enumerate(found.target_lengths.tolist()):
@@ -45,7 +45,7 @@ def test_scores_are_those_of_the_next_token(build_model, pairs):
     found = trace(model, source, lengths, target)
     assert found.target_lengths.tolist() == [4, 6, 2]
     with torch.no_grad():
-        features, _ = model(source, lengths, target[:, :-1])
+        features, *_ = model(source, lengths, target[:, :-1])
     for row, length in enumerate(found.target_lengths.tolist()):
         logits = model.output.logits(features[row])
         for step in range(length):
@@ -162,7 +162,7 @@ def test_weight_drop_and_zoneout_do_not_touch_a_trace_in_training(build_model, p
     noise = Regularization(zoneout_hidden=0.3, zoneout_cell=0.2, weight_drop=0.5)
     model = build_model(cell=lambda *sizes: LSTMCell(*sizes, regularization=noise))
     with torch.no_grad():
-        expected, _ = model.eval()(source, lengths, target[:, :-1])
+        expected, *_ = model.eval()(source, lengths, target[:, :-1])
     torch.testing.assert_close(trace(model.train(), source, lengths, target).features, expected)
 
 
@@ -180,7 +180,7 @@ def test_layers_that_halve_time_have_steps_of_their_own(build_model, pairs):
     source, lengths, target = pairs
     model = roughened(build_model(encoder_layers=3, halvings=1))
     with torch.no_grad():
-        features, weights = model(source, lengths, target[:, :-1])
+        features, weights, *_ = model(source, lengths, target[:, :-1])
     found = trace(model, source, lengths, target)
     torch.testing.assert_close(found.features, features)
     assert found.cells["encoder 2 backward"].lengths.tolist() == [5, 3, 7]

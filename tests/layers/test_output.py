@@ -3,7 +3,8 @@ import torch
 from torch.nn import functional
 
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.output import FullOutput, TiedOutput
+from seq2seq.layers.output.full import FullOutput
+from seq2seq.layers.output.tied import TiedOutput
 
 OUTPUTS = {
     "tied": lambda: TiedOutput(feature_size=6, embedding=Embedding(9, 6)),
@@ -78,14 +79,12 @@ def test_loss_is_cross_entropy_of_the_logits(kind):
 
 
 @pytest.mark.parametrize("kind", OUTPUTS)
-def test_label_smoothing_mixes_in_the_uniform_distribution(kind):
+def test_log_probabilities_are_those_of_the_loss(kind):
     output = OUTPUTS[kind]()
     features, targets = rows(output), torch.randint(9, (10,))
-    log_probabilities = output.logits(features).log_softmax(-1)
-    right = log_probabilities.gather(1, targets.unsqueeze(1)).squeeze(1)
-    torch.testing.assert_close(
-        output.loss(features, targets, label_smoothing=0.3), -0.7 * right - 0.3 * log_probabilities.mean(1)
-    )
+    found = output.log_probabilities(features)
+    torch.testing.assert_close(found.exp().sum(-1), torch.ones(10))
+    torch.testing.assert_close(-found.gather(1, targets.unsqueeze(1)).squeeze(1), output.loss(features, targets))
 
 
 @pytest.mark.parametrize(

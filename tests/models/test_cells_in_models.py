@@ -32,7 +32,7 @@ def model(cell_kind, decoder, build_model):
 def test_forward_equals_start_and_repeated_step(model, padded):
     source, lengths = padded(SOURCES)
     target = torch.tensor([[BOS, 5, 6, 7], [BOS, 8, 9, 4], [BOS, 5, 4, 10]])
-    features, weights = model(source, lengths, target)
+    features, weights, *_ = model(source, lengths, target)
     memory, states = model.start(source, lengths)
     for step in range(target.shape[1]):
         logits, looked, states = model.step(target[:, step : step + 1], memory, states)
@@ -43,9 +43,9 @@ def test_forward_equals_start_and_repeated_step(model, padded):
 @torch.no_grad()
 def test_padding_and_company_change_nothing(model, padded):
     target = torch.tensor([[BOS, 5, 6, 7]] * len(SOURCES))
-    features, _ = model(*padded(SOURCES, extra=2), target)
+    features, *_ = model(*padded(SOURCES, extra=2), target)
     for row, source in enumerate(SOURCES):
-        alone, _ = model(*padded([source]), target[:1])
+        alone, *_ = model(*padded([source]), target[:1])
         torch.testing.assert_close(alone[0], features[row])
 
 
@@ -53,7 +53,7 @@ def test_padding_and_company_change_nothing(model, padded):
 def test_a_packed_model_finds_the_same_with_the_same_scores(model, padded, build_model):
     source, lengths = padded(SOURCES)
     target = torch.tensor([[BOS, 5, 6, 7]] * len(SOURCES))
-    features, _ = model(source, lengths, target)
+    features, *_ = model(source, lengths, target)
     expected = model.output.logits(features.flatten(0, 1)).view(3, 4, -1)
     packed = pack(model)
     memory, states = packed.start(source, lengths)
@@ -80,7 +80,7 @@ def test_noise_is_on_in_training_and_weights_stay_dropped_over_a_target(decoder,
         dropped_weights = cell.dropped_weights
         cell.dropped_weights = lambda draw=dropped_weights: drawn.append(draw()) or drawn[-1]
     target = torch.tensor([[BOS, 5, 6, 7]] * len(SOURCES))
-    features, _ = model(*padded(SOURCES), target)
+    features, *_ = model(*padded(SOURCES), target)
     assert len(drawn) == len(model.decoder.layers)
     assert not torch.allclose(features, model.eval()(*padded(SOURCES), target)[0])
 

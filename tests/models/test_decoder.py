@@ -76,7 +76,7 @@ def targets():
 def test_unroll_equals_repeated_step(build, kind, num_layers, attention):
     decoder = build(kind, num_layers, attention)
     ids, remembered, states = targets(), memory(decoder), first_states(decoder)
-    features, weights = decoder.unroll(ids, remembered, states)
+    features, weights, *_ = decoder.unroll(ids, remembered, states)
     assert features.shape == (BATCH, TARGET, decoder.feature_size)
     states = states.of_one_hypothesis()
     for step in range(TARGET):
@@ -107,7 +107,7 @@ def test_unroll_has_the_gradients_of_repeated_step(build, kind, num_layers):
     values = torch.randn(BATCH, SOURCE, 6, dtype=torch.float64, requires_grad=True)
     states = changed_states(first_states(decoder), torch.Tensor.double)
     ids, readings = targets(), torch.randn(BATCH, TARGET, 7, dtype=torch.float64)
-    features, _ = decoder.unroll(ids, memory(decoder, values), states)
+    features, *_ = decoder.unroll(ids, memory(decoder, values), states)
     remembered, stepwise, states = memory(decoder, values), [], states.of_one_hypothesis()
     for step in range(TARGET):
         stepped, _, states = decoder.step(ids[:, step : step + 1], remembered, states)
@@ -120,23 +120,23 @@ def test_unroll_has_the_gradients_of_repeated_step(build, kind, num_layers):
 
 def test_a_future_target_token_changes_no_earlier_feature(decoder):
     ids, remembered, states = targets(), memory(decoder), first_states(decoder)
-    before, _ = decoder.unroll(ids, remembered, states)
+    before, *_ = decoder.unroll(ids, remembered, states)
     for step in range(TARGET):
         changed = ids.clone()
         changed[:, step] = 3
-        after, _ = decoder.unroll(changed, remembered, states)
+        after, *_ = decoder.unroll(changed, remembered, states)
         torch.testing.assert_close(after[:, :step], before[:, :step])
         assert (after - before)[:, step:].abs().amax(-1).gt(1e-6).all(), step
 
 
 def test_every_source_token_within_the_length_counts_and_padding_does_not(decoder):
     values, ids, states = torch.randn(BATCH, SOURCE, 6), targets(), first_states(decoder)
-    before, _ = decoder.unroll(ids, memory(decoder, values), states)
+    before, *_ = decoder.unroll(ids, memory(decoder, values), states)
     mask = length_mask(LENGTHS, SOURCE)
     for position in range(SOURCE):
         changed = values.clone()
         changed[:, position] += torch.randn(6)
-        after, _ = decoder.unroll(ids, memory(decoder, changed), states)
+        after, *_ = decoder.unroll(ids, memory(decoder, changed), states)
         moved = (after - before).abs().amax((1, 2))
         assert torch.equal(moved > 1e-6, mask[:, position]), position
         torch.testing.assert_close(after[~mask[:, position]], before[~mask[:, position]])
@@ -144,23 +144,23 @@ def test_every_source_token_within_the_length_counts_and_padding_does_not(decode
 
 def test_sentences_do_not_see_each_other(decoder):
     ids, remembered, states = targets(), memory(decoder), first_states(decoder)
-    features, weights = decoder.unroll(ids, remembered, states)
+    features, weights, *_ = decoder.unroll(ids, remembered, states)
     for row in range(BATCH):
         alone = type(remembered)(*(part[row : row + 1] for part in remembered))
         own = changed_states(states, lambda part, row=row: part[row : row + 1])
-        same, looked = decoder.unroll(ids[row : row + 1], alone, own)
+        same, looked, *_ = decoder.unroll(ids[row : row + 1], alone, own)
         torch.testing.assert_close(same[0], features[row])
         torch.testing.assert_close(looked[0], weights[row])
 
 
 def test_every_first_state_counts(decoder):
     ids, remembered, states = targets(), memory(decoder), first_states(decoder)
-    before, _ = decoder.unroll(ids, remembered, states)
+    before, *_ = decoder.unroll(ids, remembered, states)
     for depth, state in enumerate(states.layers):
         for part in state._fields:
             changed = list(states.layers)
             changed[depth] = state._replace(**{part: getattr(state, part) + 1})
-            after, _ = decoder.unroll(ids, remembered, states._replace(layers=tuple(changed)))
+            after, *_ = decoder.unroll(ids, remembered, states._replace(layers=tuple(changed)))
             assert (after - before)[:, 0].abs().amax(-1).gt(1e-6).all(), (depth, part)
 
 
@@ -168,7 +168,7 @@ def test_every_parameter_learns(decoder):
     # Padding's row of the embedding is the one thing that gets no gradient: one step on every token.
     ids = torch.arange(VOCABULARY).view(BATCH, -1)
     values = torch.randn(BATCH, SOURCE, 6)
-    features, _ = decoder.unroll(ids, memory(decoder, values), first_states(decoder))
+    features, *_ = decoder.unroll(ids, memory(decoder, values), first_states(decoder))
     (features * torch.randn_like(features)).sum().backward()
     for name, weight in decoder.named_parameters():
         assert weight.grad.ne(0).any(), name
@@ -190,7 +190,7 @@ def test_dropout_is_locked_over_time_in_training(build, kind, num_layers):
     decoder = build(kind, num_layers, cell=SpyCell, dropout=0.5).train()
     read = []
     decoder.readout.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
-    features, _ = decoder.unroll(targets(), memory(decoder), first_states(decoder))
+    features, *_ = decoder.unroll(targets(), memory(decoder), first_states(decoder))
     assert locked(features)
     if kind != "gnmt" or num_layers < 3:  # above that, residual sums of several masks
         assert locked(read[0])
@@ -231,7 +231,7 @@ def test_gnmt_adds_residuals_from_the_third_layer_on(build):
 def test_connected_layers_unroll_as_they_step(build, kind, connection):
     decoder = build(kind, 3, connection=connection)
     ids, remembered, states = targets(), memory(decoder), first_states(decoder)
-    features, _ = decoder.unroll(ids, remembered, states)
+    features, *_ = decoder.unroll(ids, remembered, states)
     states = states.of_one_hypothesis()
     for step in range(TARGET):
         stepped, _, states = decoder.step(ids[:, step : step + 1], remembered, states)

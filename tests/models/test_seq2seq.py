@@ -11,7 +11,7 @@ from seq2seq.layers.attention.additive import AdditiveAttention
 from seq2seq.layers.attention.dot import DotAttention
 from seq2seq.layers.embedding import NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
-from seq2seq.layers.output import FullOutput
+from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.initialization import ForgetBias
 from seq2seq.models.bridge import ZeroBridge
@@ -31,9 +31,9 @@ def losses(padded):
         source, lengths = padded([SOURCES[row] for row in rows], extra)
         inputs, _ = padded([[BOS, *TARGETS[row][:-1]] for row in rows], extra)
         outputs, _ = padded([TARGETS[row] for row in rows], extra)
-        features, _ = model(source, lengths, inputs)
+        features, *_ = model(source, lengths, inputs)
         mask = outputs != PAD
-        tokens = model.output.loss(features[mask], outputs[mask], label_smoothing=0.1)
+        tokens = model.output.loss(features[mask], outputs[mask])
         return torch.zeros(outputs.shape, dtype=tokens.dtype).masked_scatter(mask, tokens).sum(1)
 
     return _losses
@@ -76,11 +76,11 @@ def test_every_source_token_counts_and_padding_does_not(build_model, padded, dec
     model = build_model(decoder=decoder)
     source, lengths = padded(SOURCES)
     target, _ = padded([[BOS, *ids] for ids in TARGETS])
-    before, _ = model(source, lengths, target)
+    before, *_ = model(source, lengths, target)
     for position in range(source.shape[1]):
         changed = source.clone()
         changed[:, position] = torch.where(source[:, position] == 9, 10, 9)
-        after, _ = model(changed, lengths, target)
+        after, *_ = model(changed, lengths, target)
         moved = (after - before).abs().amax((1, 2)) > 1e-6
         assert torch.equal(moved, position < lengths), position
 
@@ -93,7 +93,7 @@ def test_forward_equals_start_and_repeated_step(build_model, padded, decoder):
 def assert_forward_is_repeated_step(model, padded):
     source, lengths = padded(SOURCES)
     target, _ = padded([[BOS, *ids] for ids in TARGETS])
-    features, weights = model(source, lengths, target)
+    features, weights, *_ = model(source, lengths, target)
     memory, states = model.start(source, lengths)
     for step in range(target.shape[1]):
         logits, looked, states = model.step(target[:, step : step + 1], memory, states)
@@ -188,7 +188,7 @@ def fingerprint(build_model, padded):
         model = build_model(**options)
         source, lengths = padded(SOURCES)
         torch.manual_seed(4)
-        features, _ = model(source, lengths, padded([[BOS, *ids] for ids in TARGETS])[0])
+        features, *_ = model(source, lengths, padded([[BOS, *ids] for ids in TARGETS])[0])
         return sum(weight.numel() for weight in model.parameters()), model.output.logits(features[:, 0])
 
     return _fingerprint
@@ -270,8 +270,8 @@ def test_weights_of_a_reduced_memory_are_shared_equally_among_the_tokens(reduced
     source, lengths = padded(SOURCES, extra=1)
     memory, states = model.encode(source, lengths)
     target, _ = padded([[BOS, *ids] for ids in TARGETS])
-    _, of_positions = model.decoder.unroll(target, memory, states)
-    _, weights = model(source, lengths, target)
+    _, of_positions, _ = model.decoder.unroll(target, memory, states)
+    _, weights, *_ = model(source, lengths, target)
     tokens = model.encoder.reduction
     assert of_positions.shape[2] == -(-source.shape[1] // tokens)
     expected = torch.zeros_like(weights)
@@ -289,7 +289,7 @@ def test_a_reduced_model_s_forward_equals_start_and_repeated_step(reduced, padde
 
 
 def test_a_search_sees_the_tokens_of_a_reduced_source(reduced, padded):
-    search, model = BeamSearch(beam_size=3, coverage=CoveragePenalty(beta=0.5)), reduced().eval()
+    search, model = BeamSearch(beam_size=3, coverage_penalty=CoveragePenalty(beta=0.5)), reduced().eval()
     request = Request(n_best=3, attention=True)
     together = search(model, *padded(SOURCES, extra=2), request)
     for sentence, hypotheses in zip(SOURCES, together, strict=True):

@@ -37,7 +37,7 @@ def targets():
 @torch.no_grad()
 def test_unroll_equals_repeated_step_and_the_state_is_carried(model, padded):
     source, ids = padded(SOURCES), targets()
-    features, weights = model(*source, ids)
+    features, weights, *_ = model(*source, ids)
     memory, states = model.start(*source)
     blank, lost = states.attention, []
     for step in range(ids.shape[1]):
@@ -53,7 +53,7 @@ def test_unroll_equals_repeated_step_and_the_state_is_carried(model, padded):
 
 def test_unroll_has_the_gradients_of_repeated_step(model, padded):
     model, source, ids = model.double(), padded(SOURCES), targets()
-    features, _ = model(*source, ids)
+    features, *_ = model(*source, ids)
     readings, stepwise = torch.randn_like(features), []
     memory, states = model.start(*source)
     for now in ids.split(1, 1):
@@ -83,7 +83,7 @@ def test_forced_scores_and_attention_are_those_of_a_beam_search(model, padded):
     pairs = [(source, hypothesis) for source, own in zip(SOURCES, found, strict=True) for hypothesis in own]
     assert max(len(hypothesis.ids) for _, hypothesis in pairs) > 3
     said = [[*hypothesis.ids, *([EOS] if hypothesis.finished else [])] for _, hypothesis in pairs]
-    features, weights = model(*padded([source for source, _ in pairs]), padded([[BOS, *ids] for ids in said])[0])
+    features, weights, *_ = model(*padded([source for source, _ in pairs]), padded([[BOS, *ids] for ids in said])[0])
     for place, ((source, hypothesis), ids) in enumerate(zip(pairs, said, strict=True)):
         forced = -model.output.loss(features[place, : len(ids)], torch.tensor(ids))
         assert hypothesis.token_scores == pytest.approx(forced.tolist(), abs=1e-5)

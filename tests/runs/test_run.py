@@ -26,7 +26,7 @@ from seq2seq.runs.run import (
     read_checkpoint,
     saved_with,
 )
-from seq2seq.training.losses import CrossEntropy
+from seq2seq.training.likelihood import likelihood
 from seq2seq.translation.translator import Translator
 
 
@@ -102,7 +102,7 @@ def dev_loss(run: Run) -> float:
     data = Seq2SeqDataModule(splits=splits_of(run.config), tokenizers=run.tokenizers)
     batch = data.dev_pairs.batch(torch.arange(len(data.dev_pairs)), step_tokens=1.0)
     with torch.no_grad():
-        return CrossEntropy().likelihood(run.model, batch).total.item()
+        return likelihood(run.model, batch).total.item()
 
 
 def test_a_moved_checkpoint_needs_nothing_beside_it(finished, tmp_path):

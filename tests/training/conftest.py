@@ -27,9 +27,10 @@ from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.symbols import BOS, PAD
 from seq2seq.training.budget import Budget
-from seq2seq.training.losses import CrossEntropy
 from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.schedules import ConstantSchedule
+from seq2seq.training.step import TrainingStep
 from seq2seq.translation.translator import Translator
 
 # A whole run of scripts/train.py in about a second.
@@ -80,7 +81,7 @@ def new_data(splits: Splits, tokenizers: Tokenizers) -> Callable[..., Seq2SeqDat
 
 @pytest.fixture
 def new_module(build_model: Callable, splits: Splits, tokenizers: Tokenizers) -> Callable[..., Seq2SeqModule]:
-    """A module for three steps; `sizes` go to the model, the rest are the module's own options."""
+    """A module for three steps; `sizes` go to the model, the rest to the step and the module."""
 
     def build(*, sizes: dict[str, Any] | None = None, **changes: Any) -> Seq2SeqModule:
         torch.manual_seed(1)
@@ -89,21 +90,25 @@ def new_module(build_model: Callable, splits: Splits, tokenizers: Tokenizers) ->
             "target_vocabulary_size": tokenizers.target.size,
         }
         model = build_model(**vocabularies | (sizes or {}))
-        options: dict[str, Any] = {
+        of_step: dict[str, Any] = {
             "model": model,
-            "translator": Translator(model, tokenizers, GreedySearch(length=LengthLimits(max_ratio=1.0, max_extra=2))),
-            "dev_examples": splits.dev,
             "objective": CrossEntropy(),
             "optimizer": partial(torch.optim.Adam, lr=0.01),
             "schedule": ConstantSchedule(),
             "scheduled_sampling": None,
-            "budget": Budget(max_steps=3),
+            "gradients": None,
             "average_decay": 0.9,
-            "scores": {"exact_match": ExactMatch()},
-            "saved_with": {},
             "seed": 1,
         }
-        return Seq2SeqModule(**options | changes)
+        options: dict[str, Any] = {
+            "budget": Budget(max_steps=3),
+            "translator": Translator(model, tokenizers, GreedySearch(length=LengthLimits(max_ratio=1.0, max_extra=2))),
+            "dev_examples": splits.dev,
+            "scores": {"exact_match": ExactMatch()},
+            "saved_with": {},
+        }
+        step = TrainingStep(**of_step | {name: value for name, value in changes.items() if name in of_step})
+        return Seq2SeqModule(**{"step": step, **options} | {n: v for n, v in changes.items() if n not in of_step})
 
     return build
 

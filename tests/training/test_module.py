@@ -11,7 +11,10 @@ from torch.testing import assert_close
 
 from seq2seq.data.examples import Splits
 from seq2seq.training.budget import Budget
-from seq2seq.training.losses import CrossEntropy
+from seq2seq.training.gradients.clip_by_norm import ClipByNorm
+from seq2seq.training.gradients.clip_by_value import ClipByValue
+from seq2seq.training.likelihood import likelihood
+from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.scheduled_sampling import LinearSampling
 from seq2seq.training.schedules import ConstantSchedule, CosineSchedule, InverseSquareRootSchedule
 
@@ -65,7 +68,7 @@ def test_validation_sees_the_average_and_gives_the_raw_weights_back(new_module, 
     for step, before, after in zip((2, 3), witness.before, witness.after, strict=True):
         assert equal(before, recorder.weights[step - 1])
         assert equal(after, before)
-    assert all(equal(weights, module.average.weights) for weights in witness.inside[-2:])
+    assert all(equal(weights, module.step.average.weights) for weights in witness.inside[-2:])
     assert not equal(witness.inside[-1], witness.after[-1])
 
 
@@ -74,13 +77,13 @@ def test_training_goes_on_as_if_there_had_been_no_validation(new_module, fit, co
     for module, interval in zip(modules, (1, 1000), strict=True):
         fit(module, val_check_interval=interval)
     assert equal(copied(modules[0].model), copied(modules[1].model))
-    assert equal(modules[0].average.weights, modules[1].average.weights)
+    assert equal(modules[0].step.average.weights, modules[1].step.average.weights)
 
 
 def test_the_average_takes_one_update_a_step_while_gradients_accumulate(new_module, fit):
     module = new_module()
     trainer = fit(module, accumulate_grad_batches=2)
-    assert trainer.global_step == module.average.updates == 3
+    assert trainer.global_step == module.step.average.updates == 3
 
 
 # Learning rate and length
@@ -98,7 +101,7 @@ def test_the_learning_rate_follows_the_schedule(new_module, fit, recorder):
 @pytest.mark.parametrize("steps", [1, 5, 8])
 def test_it_stops_at_max_steps_exactly(new_module, fit, recorder, steps):
     module = new_module(budget=Budget(max_steps=steps))
-    assert fit(module, recorder).global_step == module.average.updates == len(recorder.weights) == steps
+    assert fit(module, recorder).global_step == module.step.average.updates == len(recorder.weights) == steps
 
 
 class SevenSecondsAStep(lightning.Callback):
@@ -135,9 +138,10 @@ def test_the_gradient_is_clipped_to_its_limit(new_module, fit, recorder, copied)
 
     def step(limit: float | None) -> tuple[float, float]:
         """The length of the first update, and the norm that is logged."""
-        module = new_module(optimizer=sgd, budget=Budget(max_steps=1))
+        gradients = None if limit is None else ClipByNorm(max_norm=limit)
+        module = new_module(optimizer=sgd, budget=Budget(max_steps=1), gradients=gradients)
         start = copied(module.model)
-        trainer = fit(module, gradient_clip_val=limit)
+        trainer = fit(module)
         moved = [(weight - start[name]).flatten() for name, weight in copied(module.model).items()]
         return torch.cat(moved).norm().item(), trainer.callback_metrics["train/gradient_norm"].item()
 
@@ -152,7 +156,7 @@ def test_the_gradient_is_clipped_to_its_limit(new_module, fit, recorder, copied)
 def test_the_loss_is_the_mean_over_the_target_tokens_of_the_step(new_module, new_data, fit):
     module, data = new_module(budget=Budget(max_steps=1)), new_data()
     batch = data.train_pairs.batch(data.train_plan.epoch(0)[0], step_tokens=1.0)
-    expected = module.objective.likelihood(module.model, batch)
+    expected = likelihood(module.model, batch)
     trainer = fit(module, data=data)
     assert_close(trainer.callback_metrics["train/loss"], (expected.total / expected.tokens).detach())
 
@@ -162,8 +166,8 @@ def test_dev_loss_and_attention_are_the_averaged_models_means_over_all_dev_token
     trainer = fit(module, data=data)
     assert len(data.dev_plan.epoch(0)) == 2
     whole = data.dev_pairs.batch(torch.arange(len(data.dev_pairs)), step_tokens=1.0)
-    with module.average.applied(), torch.no_grad():
-        expected = module.objective.likelihood(module.model, whole)
+    with module.step.average.applied(), torch.no_grad():
+        expected = likelihood(module.model, whole)
     metrics = trainer.callback_metrics
     assert_close(metrics["dev/loss"], expected.total / expected.tokens)
     assert_close(metrics["attention/entropy"], expected.entropy / expected.tokens)
@@ -179,7 +183,7 @@ def test_dev_loss_and_attention_are_the_averaged_models_means_over_all_dev_token
     "change",
     [
         {"objective": CrossEntropy(label_smoothing=0.3)},
-        {"objective": CrossEntropy(coverage=0.5)},
+        {"objective": CrossEntropy(coverage_loss=0.5)},
         {"objective": CrossEntropy(entropy_floor=2.0)},
         {"objective": CrossEntropy(entropy_floor=2.0, entropy_weight=0.5)},
         {"optimizer": partial(torch.optim.Adam, lr=0.02)},
@@ -188,6 +192,8 @@ def test_dev_loss_and_attention_are_the_averaged_models_means_over_all_dev_token
         {"schedule": CosineSchedule()},
         {"schedule": InverseSquareRootSchedule(warmup_steps=1)},
         {"scheduled_sampling": LinearSampling(duration=0.5)},
+        {"gradients": ClipByNorm(max_norm=0.1)},
+        {"gradients": ClipByValue(max_value=0.001)},
         {"budget": Budget(max_steps=4)},
         {"seed": 2},
     ],
@@ -215,13 +221,13 @@ def test_the_decay_changes_the_average_and_nothing_else(new_module, fit, copied)
     fit(slow)
     fit(fast)
     assert equal(copied(slow.model), copied(fast.model))
-    assert not equal(slow.average.weights, fast.average.weights)
+    assert not equal(slow.step.average.weights, fast.step.average.weights)
 
 
 def test_decay_zero_saves_the_raw_weights(new_module, fit, copied):
     module = new_module(average_decay=0.0)
     fit(module)
-    assert equal(module.average.weights, copied(module.model))
+    assert equal(module.step.average.weights, copied(module.model))
 
 
 # Learning

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
-from seq2seq.layers.output import FullOutput
+from seq2seq.layers.output.full import FullOutput
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.symbols import BOS, PAD, UNK
 from seq2seq.training.scheduled_sampling import ExponentialSampling, InverseSigmoidSampling, LinearSampling
@@ -178,7 +178,7 @@ def assert_continues(model: Seq2Seq, batch: Batch, mixed: Tensor, *, prefixes: T
         for place in range(1, int((batch.target_inputs[row] != PAD).sum())):
             prefix = prefixes[row : row + 1, :place]
             with torch.no_grad():
-                features, _ = model(source, batch.source_lengths[row : row + 1], prefix)
+                features, *_ = model(source, batch.source_lengths[row : row + 1], prefix)
                 logits = model.output.logits(features[:, -1])
                 likeliest = logits.index_fill(-1, torch.tensor([PAD, BOS]), float("-inf")).argmax(-1)
             if all_of_them or mixed[row, place] != batch.target_inputs[row, place]:

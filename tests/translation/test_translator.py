@@ -243,7 +243,7 @@ def teacher_forced(translator: Translator, source: str, target: list[int]) -> li
     (ids,) = translator.tokenizers.source.encode([source])
     model, inputs = translator.stepper, torch.tensor([[BOS, *target]])
     with torch.no_grad():
-        features, _ = model(torch.tensor([[*ids, EOS]]), torch.tensor([len(ids) + 1]), inputs)
+        features, *_ = model(torch.tensor([[*ids, EOS]]), torch.tensor([len(ids) + 1]), inputs)
         return (-model.output.loss(features[0], torch.tensor([*target, EOS]))).tolist()
 
 

@@ -32,11 +32,11 @@ class BeamSearch(Search):
         beam_size: int = 5,
         patience: float | None = 1.0,
         ranking: Ranking | None = None,
-        coverage: CoveragePenalty | None = None,
+        coverage_penalty: CoveragePenalty | None = None,
         length: LengthLimits | None = None,
         filters: Filters | None = None,
     ) -> None:
-        super().__init__(length=length, filters=filters, ranking=ranking, coverage=coverage)
+        super().__init__(length=length, filters=filters, ranking=ranking, coverage_penalty=coverage_penalty)
         if beam_size < 1:
             raise UserError(f"beam_size must be at least 1, but is {beam_size}.")
         if patience is not None and patience <= 0:

@@ -28,11 +28,11 @@ class DiverseBeamSearch(Search):
         groups: int = 3,
         penalty: float = 0.5,
         ranking: Ranking | None = None,
-        coverage: CoveragePenalty | None = None,
+        coverage_penalty: CoveragePenalty | None = None,
         length: LengthLimits | None = None,
         filters: Filters | None = None,
     ) -> None:
-        super().__init__(length=length, filters=filters, ranking=ranking, coverage=coverage)
+        super().__init__(length=length, filters=filters, ranking=ranking, coverage_penalty=coverage_penalty)
         if beam_size < 1 or groups < 1 or beam_size % groups:
             raise UserError(
                 f"beam_size must be a multiple of groups, both at least 1, but they are {beam_size} and {groups}."

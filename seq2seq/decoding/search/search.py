@@ -52,12 +52,12 @@ class Search(ABC):
         length: LengthLimits | None = None,
         filters: Filters | None = None,
         ranking: Ranking | None = None,
-        coverage: CoveragePenalty | None = None,
+        coverage_penalty: CoveragePenalty | None = None,
     ) -> None:
         self.length = length or LengthLimits()
         self.filters = filters or Filters()
         self.ranking = ranking or SumRanking()
-        self.coverage = coverage or CoveragePenalty()
+        self.coverage_penalty = coverage_penalty or CoveragePenalty()
 
     @abstractmethod
     def choose(self, following: NextTokens, frontier: Frontier, context: Any) -> Choice:
@@ -110,7 +110,7 @@ class Search(ABC):
 
     def _first(self, source: SourceIds, lengths: Lengths) -> Frontier:
         scores = torch.zeros(len(source), 1, device=source.device)
-        coverage = scores.new_zeros(len(source), 1, source.shape[1] if self.coverage.beta else 0)
+        coverage = scores.new_zeros(len(source), 1, source.shape[1] if self.coverage_penalty.beta else 0)
         finished = Finished.empty(len(source), self.groups, self.width // self.groups, scores)
         return Frontier.start(
             lengths, self.length.min_length(lengths), self.length.max_length(lengths), finished, coverage
@@ -132,7 +132,7 @@ class Search(ABC):
         gained = following.log_probabilities(choice.parents, choice.ids)
         pointers.append(frontier.sentences, choice.ids, choice.parents, gained, weights)
         attended = frontier
-        if self.coverage.beta:
+        if self.coverage_penalty.beta:
             attended = frontier._replace(coverage=frontier.coverage + weights)
         finished = frontier.finished.add_ended(
             self._rank(attended, choice.ended_scores, choice.ended, position + 1),
@@ -160,9 +160,9 @@ class Search(ABC):
     def _rank(self, frontier: Frontier, scores: BeamScores, slots: Slots | None, length: int) -> BeamScores:
         """By what hypotheses are compared that are `length` tokens long and come from the given slots."""
         ranks = self.ranking(scores, length)
-        if not self.coverage.beta:
+        if not self.coverage_penalty.beta:
             return ranks
-        penalty = self.coverage(frontier.coverage, frontier.lengths)
+        penalty = self.coverage_penalty(frontier.coverage, frontier.lengths)
         return ranks + (penalty if slots is None else penalty.gather(1, slots))
 
     def _cut(self, frontier: Frontier, length: int, context: Any) -> Frontier:

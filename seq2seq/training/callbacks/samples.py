@@ -43,9 +43,11 @@ class Samples(lightning.Callback):
         encoded = tokenizers.source.encode([text])
         source, lengths = TokenSequences.of(encoded).rows(torch.tensor([0]), end=True)
         target = torch.tensor([[BOS, *ids]])
-        _, weights = module.model(*(tensor.to(module.device) for tensor in (source, lengths, target)))
+        outputs = module.model(*(tensor.to(module.device) for tensor in (source, lengths, target)))
         return attention_figure(
-            weights[0], [*tokenizers.source.pieces(encoded[0]), "</s>"], [*tokenizers.target.pieces(ids), "</s>"]
+            outputs.weights[0],
+            [*tokenizers.source.pieces(encoded[0]), "</s>"],
+            [*tokenizers.target.pieces(ids), "</s>"],
         )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytorch_lightning as lightning
 
 from seq2seq.data.batch import Batch
-from seq2seq.symbols import PAD
 
 
 class Throughput(lightning.Callback):
@@ -45,5 +44,5 @@ class Throughput(lightning.Callback):
 
 def padding_efficiency(batch: Batch) -> float:
     """Tokens over positions, both sides together."""
-    tokens = int(batch.source_lengths.sum()) + int((batch.target_outputs != PAD).sum())
+    tokens = int(batch.source_lengths.sum()) + int(batch.target_mask.sum())
     return tokens / (batch.source.numel() + batch.target_outputs.numel())

@@ -105,7 +105,7 @@ def test_stopping_by_the_bound_changes_nothing(
         beam_size=4,
         patience=patience,
         ranking=ranking,
-        coverage=CoveragePenalty(beta=beta),
+        coverage_penalty=CoveragePenalty(beta=beta),
         length=LengthLimits(max_ratio=1.0, max_extra=5),
     )
     stopped = {}
@@ -146,7 +146,7 @@ def test_a_filter_that_can_raise_scores_switches_the_bound_off(random_stepper, s
 SEARCHES = {
     "greedy": lambda **options: GreedySearch(**options),
     "beam": lambda **options: BeamSearch(beam_size=4, ranking=GNMTRanking(alpha=1.0), **options),
-    "coverage": lambda **options: BeamSearch(beam_size=4, coverage=CoveragePenalty(beta=0.3), **options),
+    "coverage": lambda **options: BeamSearch(beam_size=4, coverage_penalty=CoveragePenalty(beta=0.3), **options),
     "diverse": lambda **options: DiverseBeamSearch(beam_size=6, groups=3, penalty=1.0, **options),
     "sampling": lambda **options: Sampling(samples=5, top_k=4, **options),
 }
@@ -251,7 +251,7 @@ def test_what_cannot_go_on_is_ranked_by_the_attention_of_its_own_tokens(random_s
     stepper, length = random_stepper(4), 4
     search = BeamSearch(
         beam_size=3,
-        coverage=CoveragePenalty(beta=0.5),
+        coverage_penalty=CoveragePenalty(beta=0.5),
         ranking=AverageRanking(),
         length=LengthLimits(minimum=3, max_extra=5),
     )

@@ -42,7 +42,7 @@ def test_one_group_is_a_beam(random_stepper, sources, assert_same, filters):
     options = {
         "beam_size": 4,
         "ranking": GNMTRanking(alpha=1.0),
-        "coverage": CoveragePenalty(beta=0.4),
+        "coverage_penalty": CoveragePenalty(beta=0.4),
         "length": LengthLimits(**LIMITS),
         "filters": Filters(**filters),
     }

@@ -73,7 +73,7 @@ def test_a_beam_as_wide_as_the_space_ranks_all_of_it(assert_found, random_steppe
             beam_size=WIDTH,
             patience=patience,
             ranking=searched,
-            coverage=CoveragePenalty(beta=beta),
+            coverage_penalty=CoveragePenalty(beta=beta),
             length=LengthLimits(**LIMITS),
         )
         for n_best in (1, 5, WIDTH):

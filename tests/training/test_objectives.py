@@ -7,10 +7,11 @@ import torch
 from torch.testing import assert_close
 
 from seq2seq.errors import UserError
-from seq2seq.layers.output import FullOutput
+from seq2seq.layers.output.full import FullOutput
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.symbols import EOS
-from seq2seq.training.losses import CrossEntropy
+from seq2seq.training.likelihood import likelihood
+from seq2seq.training.objectives.cross_entropy import CrossEntropy
 
 # What the model below says at every step, whatever it reads: powers of two, so that losses are multiples of log 2.
 DISTRIBUTION = [1 / 32, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2]
@@ -45,8 +46,8 @@ def test_label_smoothing_mixes_in_the_mean_over_the_vocabulary(knowing, new_batc
     assert_close(loss.total, torch.tensor((0.75 * BITS + 0.25 * TOKENS * mean) * math.log(2)))
 
 
-def test_likelihood_ignores_smoothing(knowing, new_batch):
-    loss = CrossEntropy(label_smoothing=0.25).likelihood(knowing, new_batch(SOURCES, TARGETS))
+def test_the_likelihood_is_the_sum_without_smoothing(knowing, new_batch):
+    loss = likelihood(knowing, new_batch(SOURCES, TARGETS))
     assert_close(loss.total, torch.tensor(BITS * math.log(2)))
     assert int(loss.tokens) == TOKENS
 
@@ -57,7 +58,7 @@ def test_the_loss_reads_the_inputs_it_is_given(build_model, new_batch, decoder):
     other = torch.where(batch.target_inputs == 4, 7, batch.target_inputs)
     objective = CrossEntropy()
     assert not torch.isclose(objective(model, batch, other).total, objective(model, batch, batch.target_inputs).total)
-    assert_close(objective(model, batch, batch.target_inputs).total, objective.likelihood(model, batch).total)
+    assert_close(objective(model, batch, batch.target_inputs).total, likelihood(model, batch).total)
 
 
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
@@ -76,7 +77,7 @@ def test_the_loss_of_a_batch_is_the_sum_of_its_sentences(build_model, new_batch)
 
 
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
-@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"coverage": 1.0}, {"entropy_floor": 2.0}])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"coverage_loss": 1.0}, {"entropy_floor": 2.0}])
 def test_a_silent_batch_has_zero_loss_and_zero_but_no_missing_gradients(build_model, new_batch, decoder, options):
     model = build_model(decoder=decoder)
     batch = new_batch(SOURCES, TARGETS, silent=True)
@@ -108,9 +109,9 @@ def looking(knowing, new_batch, monkeypatch):
     find = knowing.forward
 
     def forward(*given):
-        features, weights = find(*given)
-        assert weights.shape == WEIGHTS.shape
-        return features, WEIGHTS
+        found = find(*given)
+        assert found.weights.shape == WEIGHTS.shape
+        return found._replace(weights=WEIGHTS)
 
     monkeypatch.setattr(knowing, "forward", forward)
     return knowing, new_batch([[4, 5], [7]], [[4, 5], [5]])
@@ -132,8 +133,8 @@ def real_steps():
 
 
 def test_the_coverage_term_is_what_is_looked_at_again(looking):
-    assert added(*looking, coverage=1.0) == pytest.approx(REPEATED, rel=1e-5)
-    assert added(*looking, coverage=0.25) == pytest.approx(REPEATED / 4, rel=1e-5)
+    assert added(*looking, coverage_loss=1.0) == pytest.approx(REPEATED, rel=1e-5)
+    assert added(*looking, coverage_loss=0.25) == pytest.approx(REPEATED / 4, rel=1e-5)
 
 
 @pytest.mark.parametrize("floor", [0.4, 0.69, 1.0, 5.0])
@@ -145,11 +146,11 @@ def test_the_entropy_term_is_what_is_missing_to_the_floor_or_to_even_weights(loo
 
 
 def test_terms_that_are_off_leave_the_loss_as_it_is(looking):
-    assert added(*looking, coverage=0.0, entropy_floor=0.0) == 0
+    assert added(*looking, coverage_loss=0.0, entropy_floor=0.0) == 0
 
 
-def test_likelihood_ignores_the_terms_and_sums_entropies_and_largest_weights(looking):
-    found = CrossEntropy(coverage=2.0, entropy_floor=1.0).likelihood(*looking)
+def test_the_likelihood_comes_with_sums_of_entropies_and_largest_weights(looking):
+    found = likelihood(*looking)
     assert_close(found.total, torch.tensor((2 + 1 + 3 + 1 + 3) * math.log(2)))
     assert_close(found.entropy, torch.tensor(sum(entropy(weights) for _, weights in real_steps())))
     assert_close(found.sharpness, torch.tensor(0.5 + 0.8 + 0.9 + 0.6 + 1.0))
@@ -170,7 +171,7 @@ def test_the_floor_sees_a_collapse_onto_one_value_of_a_shortened_source(build_mo
     assert added(model, batch, entropy_floor=9.0) == pytest.approx(2 * math.log(3), rel=1e-4)
 
 
-@pytest.mark.parametrize("term", [{"coverage": 1.0}, {"entropy_floor": 1.5}])
+@pytest.mark.parametrize("term", [{"coverage_loss": 1.0}, {"entropy_floor": 1.5}])
 @pytest.mark.parametrize("attention", ["dot", "local", "monotonic"])
 def test_terms_add_over_sentences_and_padding_changes_nothing(build_model, new_batch, attention, term):
     """Also where weights vanish: gradients stay finite."""
@@ -182,7 +183,7 @@ def test_terms_add_over_sentences_and_padding_changes_nothing(build_model, new_b
     assert all(part.isfinite().all() for part in together.values())
 
 
-@pytest.mark.parametrize("term", [{"coverage": 1.0}, {"entropy_floor": 1.5}])
+@pytest.mark.parametrize("term", [{"coverage_loss": 1.0}, {"entropy_floor": 1.5}])
 def test_terms_reach_what_attention_learns(build_model, new_batch, term):
     model, batch = build_model(), new_batch(SOURCES, TARGETS)
     plain = loss_and_gradients(model, batch, CrossEntropy())
@@ -194,7 +195,7 @@ def test_terms_reach_what_attention_learns(build_model, new_batch, term):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"coverage": -1.0}, "coverage must be at least 0, but is -1.0."),
+        ({"coverage_loss": -1.0}, "coverage_loss must be at least 0, but is -1.0."),
         ({"entropy_floor": -0.5}, "entropy_floor must be at least 0, but is -0.5."),
         (
             {"entropy_weight": 2.0},

@@ -13,9 +13,12 @@ from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.models.seq2seq import Seq2Seq, multiply_accumulates
-from seq2seq.symbols import PAD
-from seq2seq.training.benchmark import benchmark, compare, gemm_rate
+from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.throughput import padding_efficiency
+from seq2seq.training.gradients.clip_by_norm import ClipByNorm
+from seq2seq.training.scheduled_sampling import LinearSampling
+from seq2seq.training.schedules import CosineSchedule
+from seq2seq.training.speed import Conditions, benchmark, compare, gemm_rate
 
 CPU = torch.device("cpu")
 KEYS = [
@@ -31,16 +34,16 @@ KEYS = [
     "threads",
     "steps",
 ]
+BF16_MIXED = pytest.param("bf16-mixed", marks=pytest.mark.needs_bfloat16)
 WARMUP, STEPS = 2, 20  # several epochs
 
 
 def test_the_report_is_that_of_the_timed_steps(new_module, new_data, copied):
     module, data = new_module(), new_data()
     start = copied(module.model)
-    options = {"steps": STEPS, "warmup": WARMUP, "gradient_clip_val": 1.0}
-    report = benchmark(module, data, precision="32-true", device=CPU, **options)
+    report = benchmark(module, data, Conditions("32-true", "cpu"), steps=STEPS, warmup=WARMUP)
     batches = timed_batches(data)
-    tokens = sum(int((batch.target_outputs != PAD).sum()) for batch in batches)
+    tokens = sum(int(batch.target_mask.sum()) for batch in batches)
     assert list(report) == KEYS
     assert report["flop_per_target_token"] == round(6 * work(module.model, batches) / tokens)
     assert report["padding_efficiency"] == round(sum(map(padding_efficiency, batches)) / STEPS, 4)
@@ -49,8 +52,29 @@ def test_the_report_is_that_of_the_timed_steps(new_module, new_data, copied):
     assert report["precision"] == "32-true"
     assert report["threads"] == torch.get_num_threads()
     assert_rates_fit(report, tokens)
-    assert module.average.updates == WARMUP + STEPS
+    assert module.step.average.updates == WARMUP + STEPS
     assert all(not torch.equal(weight, start[name]) for name, weight in copied(module.model).items())
+
+
+@pytest.mark.parametrize("precision", ["32-true", BF16_MIXED, "bf16-true", "64-true"])
+def test_its_steps_are_those_of_the_loop_that_trains(new_module, new_data, fit, copied, precision):
+    """The same weights and average, bit for bit: what is measured is what trains."""
+    options = {
+        "sizes": {"dropout": 0.3},
+        "scheduled_sampling": LinearSampling(sample=True),
+        "gradients": ClipByNorm(max_norm=0.5),
+        "schedule": CosineSchedule(warmup_steps=2),
+        "budget": Budget(max_steps=7),
+    }
+    looped, measured = new_module(**options), new_module(**options)
+    start = copied(looped.model)
+    fit(looped, precision=precision)
+    benchmark(measured, new_data(), Conditions(precision, "cpu"), steps=5, warmup=2)
+    weights, wanted = copied(measured.model), copied(looped.model)
+    for name, weight in weights.items():
+        assert torch.equal(weight, wanted[name])
+        assert torch.equal(measured.step.average.weights[name], looped.step.average.weights[name])
+        assert not torch.equal(weight, start[name])
 
 
 def timed_batches(data: Seq2SeqDataModule) -> list[Batch]:
@@ -59,7 +83,7 @@ def timed_batches(data: Seq2SeqDataModule) -> list[Batch]:
 
 
 def work(model: Seq2Seq, batches: list[Batch]) -> int:
-    lengths = [(batch.source_lengths, (batch.target_outputs != PAD).sum(1)) for batch in batches]
+    lengths = [(batch.source_lengths, batch.target_mask.sum(1)) for batch in batches]
     return sum(int(multiply_accumulates(model, *pair).sum()) for pair in lengths)
 
 
@@ -80,10 +104,9 @@ def test_models_are_compared_step_by_step_on_the_same_batches(new_module, new_da
     modules = {"first": new_module(), "second": new_module(sizes={"cell": GRUCell})}
     seen = {name: [] for name in modules}
     for name, module in modules.items():
-        objective = module.objective
-        module.objective = lambda *given, own=seen[name], asked=objective: own.append(given[1]) or asked(*given)
-    conditions = {"precision": "32-true", "device": CPU, "gradient_clip_val": 1.0}
-    rows = compare(modules, new_data(), **conditions, rounds=3, warmup=2)
+        objective = module.step.objective
+        module.step.objective = lambda *given, own=seen[name], asked=objective: own.append(given[1]) or asked(*given)
+    rows = compare(modules, new_data(), Conditions("32-true", "cpu"), rounds=3, warmup=2)
     assert [row["name"] for row in rows] == ["first", "second"]
     assert rows[0]["share_of_first"] == 1
     assert len(seen["first"]) == 5
@@ -91,7 +114,7 @@ def test_models_are_compared_step_by_step_on_the_same_batches(new_module, new_da
     for row, module in zip(rows, modules.values(), strict=True):
         assert row["parameters"] == sum(weight.numel() for weight in module.model.parameters())
         assert row["target_tokens_per_second"] > 0
-        assert module.average.updates == 5
+        assert module.step.average.updates == 5
 
 
 def test_cells_of_a_config_are_compared(tiny_benchmark):

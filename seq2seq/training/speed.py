@@ -1,13 +1,15 @@
 """How fast a model trains, in tokens and beside the machine's own speed at matrix products."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.plugins.precision import Precision
 from rich.console import Console
 from rich.progress import track
 from torch import nn
@@ -15,10 +17,10 @@ from torch import nn
 from seq2seq.data.batch import Batch
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.models.seq2seq import multiply_accumulates
-from seq2seq.symbols import PAD
 from seq2seq.training.callbacks.throughput import padding_efficiency
 from seq2seq.training.module import Seq2SeqModule
 
+_DTYPES = {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}
 _GEMM = 512, 2048, 512  # rows, columns and depth of the product whose rate stands for the machine's
 
 
@@ -38,58 +40,79 @@ class Stopwatch:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
+class Conditions:
+    """What speed depends on beside the model and its data: the device, and how Lightning handles the precision."""
+
+    def __init__(self, precision: str, accelerator: str = "auto") -> None:
+        options: dict[str, Any] = dict.fromkeys(
+            ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+        )
+        options |= {"accelerator": accelerator, "devices": 1, "precision": precision}
+        trainer: Any = lightning.Trainer(**options)
+        self.precision = precision
+        self.device: torch.device = trainer.strategy.root_device
+        self.handling: Precision = trainer.precision_plugin
+        self.dtype = _DTYPES.get(precision.partition("-")[0], torch.float32)  # of matrix products
+
+
+class Trained:
+    """A module that takes the steps which it would take in Lightning's loop."""
+
+    def __init__(self, module: Seq2SeqModule, conditions: Conditions) -> None:
+        self.module = module.to(conditions.device).train()
+        self.handling = conditions.handling
+        self.handling.convert_module(self.module)
+        self.optimizer = module.configure_optimizers()
+        self.steps = 0
+        module.budget.start()
+
+    def take_step(self, batch: Batch, watch: Stopwatch) -> None:
+        """Train on a batch, the seconds of each part kept."""
+        self.module.step.take(
+            self.handling.convert_input(batch),
+            self.optimizer,
+            step=self.steps,
+            spent=self.module.budget.spent(self.steps),
+            autocast=self.handling.train_step_context,
+            scaler=getattr(self.handling, "scaler", None),
+            timed=watch.time,
+        )
+        self.steps += 1
+
+
 def benchmark(
-    module: Seq2SeqModule,
-    data: Seq2SeqDataModule,
-    *,
-    precision: str,
-    device: torch.device,
-    steps: int,
-    warmup: int,
-    gradient_clip_val: float | None,
+    module: Seq2SeqModule, data: Seq2SeqDataModule, conditions: Conditions, *, steps: int, warmup: int
 ) -> dict[str, Any]:
     """Train for warmup + steps steps; rates are of the latter, the GEMM rate is measured in between."""
-    dtype = _dtype(precision)
-    module.to(device).train()
-    step = _step_function(module, dtype, device, gradient_clip_val)
+    dtype, device = conditions.dtype, conditions.device
+    trained = Trained(module, conditions)
     batches, watch = _endless(data, device), Stopwatch(device)
     for _ in range(warmup):
-        step(next(batches), watch)
+        trained.take_step(next(batches), watch)
     rates = [gemm_rate(dtype, device)]
     watch, seen = Stopwatch(device), []
     for number in range(1, steps + 1):
         with watch.time("data"):
             batch = next(batches)
-        step(batch, watch)
+        trained.take_step(batch, watch)
         seen.append(batch)
         if number % max(1, steps // 5) == 0:
             rates.append(gemm_rate(dtype, device))
-    return _report(module, seen, watch.seconds, median(rates), precision)
+    return _report(module, seen, watch.seconds, median(rates), conditions.precision)
 
 
 def compare(
-    modules: Mapping[str, Seq2SeqModule],
-    data: Seq2SeqDataModule,
-    *,
-    precision: str,
-    device: torch.device,
-    rounds: int,
-    warmup: int,
-    gradient_clip_val: float | None,
+    modules: Mapping[str, Seq2SeqModule], data: Seq2SeqDataModule, conditions: Conditions, *, rounds: int, warmup: int
 ) -> list[dict[str, Any]]:
     """Train several models in turn, all on the same batches; medians, and rates beside that of the first."""
-    dtype = _dtype(precision)
-    steps = {
-        name: _step_function(module.to(device).train(), dtype, device, gradient_clip_val)
-        for name, module in modules.items()
-    }
+    trained = {name: Trained(module, conditions) for name, module in modules.items()}
     rates: dict[str, list[float]] = {name: [] for name in modules}
-    batches = _endless(data, device)
+    batches = _endless(data, conditions.device)
     for number in track(range(warmup + rounds), "comparing", console=Console(stderr=True), transient=True):
         batch = next(batches)
-        for name, step in steps.items():
-            watch = Stopwatch(device)
-            step(batch, watch)
+        for name, one in trained.items():
+            watch = Stopwatch(conditions.device)
+            one.take_step(batch, watch)
             if number >= warmup:
                 rates[name].append(batch.step_tokens / sum(watch.seconds.values()))
     first = next(iter(rates.values()))
@@ -102,30 +125,6 @@ def compare(
         }
         for name, found in rates.items()
     ]
-
-
-def _dtype(precision: str) -> torch.dtype:
-    return torch.bfloat16 if precision.startswith("bf16") else torch.float32
-
-
-def _step_function(
-    module: Seq2SeqModule, dtype: torch.dtype, device: torch.device, gradient_clip_val: float | None
-) -> Callable[[Batch, Stopwatch], None]:
-    optimizer = module.configure_optimizers()
-    limit = float("inf") if gradient_clip_val is None else gradient_clip_val
-
-    def step(batch: Batch, watch: Stopwatch) -> None:
-        with watch.time("forward"), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            loss = module.objective(module.model, batch, batch.target_inputs).total / batch.step_tokens
-        with watch.time("backward"):
-            loss.backward()
-        with watch.time("optimizer"):
-            nn.utils.clip_grad_norm_(module.model.parameters(), limit)
-            optimizer.step()
-            optimizer.zero_grad()
-            module.average.update()
-
-    return step
 
 
 def _endless(data: Seq2SeqDataModule, device: torch.device) -> Iterator[Batch]:
@@ -158,10 +157,7 @@ def _report(
     """Model FLOP count 2 per multiply-accumulate and, in training, three times the forward pass."""
     total = sum(seconds.values())
     tokens = sum(batch.step_tokens for batch in batches)
-    work = sum(
-        float(multiply_accumulates(module.model, b.source_lengths, (b.target_outputs != PAD).sum(1)).sum())
-        for b in batches
-    )
+    work = sum(float(multiply_accumulates(module.model, b.source_lengths, b.target_mask.sum(1)).sum()) for b in batches)
     rate = 6 * work / total
     return {
         "target_tokens_per_second": round(tokens / total),

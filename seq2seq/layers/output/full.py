@@ -1,0 +1,16 @@
+"""An output with a matrix of its own."""
+
+from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.initialization import linear
+from seq2seq.layers.output.output import Output, Rows, RowScores
+
+
+class FullOutput(Output):
+    """logits = W features + b, with a matrix of its own."""
+
+    def __init__(self, *, feature_size: int, embedding: Embedding) -> None:
+        super().__init__()
+        self.projection = linear(feature_size, embedding.vocabulary_size)
+
+    def logits(self, features: Rows) -> RowScores:
+        return self.projection(features)

@@ -1,0 +1,31 @@
+"""What scores the target vocabulary."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+Rows = Float[Tensor, "rows feature"]
+RowScores = Float[Tensor, "rows vocabulary"]
+
+
+class Output(nn.Module, ABC):
+    """The last layer: from the features of a token to come to a score of every token in the target vocabulary."""
+
+    @abstractmethod
+    def logits(self, features: Rows) -> RowScores:
+        """Scores that searches normalise."""
+
+    def log_probabilities(self, features: Rows) -> RowScores:
+        """Natural logarithms of probabilities, in float32 (or better)."""
+        return _precise(self.logits(features)).log_softmax(-1)
+
+    def loss(self, features: Rows, targets: Int[Tensor, " rows"]) -> Float[Tensor, " rows"]:
+        """The negative log-likelihood of every row's target in nats, in float32 (or better)."""
+        return functional.cross_entropy(_precise(self.logits(features)), targets, reduction="none")
+
+
+def _precise(logits: RowScores) -> RowScores:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

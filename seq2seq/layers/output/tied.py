@@ -1,0 +1,25 @@
+"""An output that shares the target embedding's matrix."""
+
+from torch import nn
+from torch.nn import functional
+
+from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.initialization import linear
+from seq2seq.layers.output.output import Output, Rows, RowScores
+
+
+class TiedOutput(Output):
+    """logits = E P features + b, with the target embedding's matrix E (Press & Wolf 2017).
+
+    P is the identity where sizes agree.
+    """
+
+    def __init__(self, *, feature_size: int, embedding: Embedding) -> None:
+        super().__init__()
+        same = feature_size == embedding.size
+        self.projection = nn.Identity() if same else linear(feature_size, embedding.size, bias=False)
+        self.weight = embedding.table.weight
+        self.bias = nn.Parameter(self.weight.new_zeros(embedding.vocabulary_size))
+
+    def logits(self, features: Rows) -> RowScores:
+        return functional.linear(self.projection(features), self.weight, self.bias)

@@ -1,0 +1,19 @@
+"""The interface of what changes gradients."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class GradientTransformation(ABC):
+    """A change of gradients, in place, between the backward pass and the optimizer."""
+
+    @abstractmethod
+    def __call__(self, parameters: Sequence[nn.Parameter], step: int) -> Tensor:
+        """The global norm that the gradients had before; `step` counts from 0, for changes that fade."""
+
+
+def global_norm(parameters: Sequence[nn.Parameter]) -> Tensor:
+    """The Euclidean norm of all gradients as one vector."""
+    return nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None])

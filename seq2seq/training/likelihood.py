@@ -1,0 +1,27 @@
+"""How likely a model finds what is right: the measure of every validation, whatever is minimised."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from seq2seq.data.batch import Batch
+from seq2seq.layers.attention.statistics import entropies, sharpness
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.training.objectives.objective import Loss
+
+
+@dataclass(frozen=True)
+class Likelihood(Loss):
+    """Negative log-likelihood of a batch, and how attention looked at it, as sums over tokens."""
+
+    entropy: Tensor  # of the weights, in nats
+    sharpness: Tensor  # the largest weight
+
+
+def likelihood(model: Seq2Seq, batch: Batch) -> Likelihood:
+    """The teacher-forced negative log-likelihood and nothing else: comparable between runs."""
+    outputs = model(batch.source, batch.source_lengths, batch.target_inputs)
+    mask = batch.target_mask
+    losses = model.output.loss(outputs.features[mask], batch.target_outputs[mask])
+    spread, peaks = (statistic(outputs.weights)[mask].sum() for statistic in (entropies, sharpness))
+    return Likelihood(losses.sum(), mask.sum(), spread, peaks)

@@ -1,0 +1,105 @@
+"""One step of training, whoever loops over batches."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+
+from seq2seq.data.batch import Batch
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
+from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.scheduled_sampling import ScheduledSampling
+from seq2seq.training.schedules import Schedule
+
+
+class TrainingStep:
+    """What one step does to a model: from a batch to scaled, transformed and applied gradients, and the new average.
+
+    Lightning's loop calls `begin`, `loss`, `transform` and `average.update` around its own backward pass and optimizer;
+    a loop of one's own calls `take`, which does it all. `step` counts optimizer steps from 0, `spent` is the share of
+    the budget.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Seq2Seq,
+        objective: Objective,
+        optimizer: Callable[..., Optimizer],
+        schedule: Schedule,
+        scheduled_sampling: ScheduledSampling | None,
+        gradients: GradientTransformation | None,
+        average_decay: float,
+        seed: int,
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.optimizer_factory = optimizer
+        self.schedule = schedule
+        self.scheduled_sampling = scheduled_sampling
+        self.gradients = gradients
+        self.average = WeightAverage(model, average_decay)
+        self.seed = seed
+
+    def new_optimizer(self) -> Optimizer:
+        """An optimizer of the model's parameters, whose learning rates `begin` sets."""
+        optimizer = self.optimizer_factory(self.model.parameters())
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+        return optimizer
+
+    def begin(self, optimizer: Optimizer, *, step: int, spent: float, rank: int = 0) -> None:
+        """Set the learning rate of the step, and its random numbers: apart from those of other processes."""
+        # Seeding every step makes a resumed run draw the dropout masks that the uninterrupted one would have.
+        torch.manual_seed(hash((self.seed, step, rank)) % 2**63)
+        factor = self.schedule.factor(step, spent)
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+    def true_tokens(self, *, step: int, spent: float) -> float:
+        """The share of the decoder's inputs that are true tokens rather than the model's own."""
+        return 1.0 if self.scheduled_sampling is None else self.scheduled_sampling.truth(step, spent)
+
+    def loss(self, batch: Batch, *, step: int, spent: float) -> Tensor:
+        """The loss per target token of the whole step, in nats where the objective is a likelihood."""
+        inputs = batch.target_inputs
+        if self.scheduled_sampling is not None:
+            inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
+        return self.objective(self.model, batch, inputs).total / batch.step_tokens
+
+    def transform(self, *, step: int) -> Tensor:
+        """The global norm of the gradients, which have been transformed after it was taken."""
+        parameters = list(self.model.parameters())
+        return global_norm(parameters) if self.gradients is None else self.gradients(parameters, step)
+
+    def take(
+        self,
+        batch: Batch,
+        optimizer: Optimizer,
+        *,
+        step: int,
+        spent: float,
+        autocast: Callable[[], AbstractContextManager] = nullcontext,
+        scaler: GradScaler | None = None,
+        timed: Callable[[str], AbstractContextManager] = nullcontext,
+    ) -> Tensor:
+        """The loss of a step that has been taken; `timed` sees its parts, forward, backward and optimizer."""
+        scaler = scaler or GradScaler(batch.source.device.type, enabled=False)
+        self.begin(optimizer, step=step, spent=spent)
+        with timed("forward"), autocast():
+            loss = self.loss(batch, step=step, spent=spent)
+        with timed("backward"):
+            scaler.scale(loss).backward()
+        with timed("optimizer"):
+            scaler.unscale_(optimizer)
+            self.transform(step=step)
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+            self.average.update()
+        return loss.detach()
