@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seq2seq.shapes import Lengths, Sequence, TimeMask, Vectors
+from seq2seq.shapes import Lengths, TimeMask, TimeVectors, Vectors
 
 
 def length_mask(lengths: Lengths, size: int) -> TimeMask:
@@ -19,7 +19,7 @@ def shortened(lengths: Lengths, steps: int) -> Lengths:
     return (lengths + steps - 1) // steps
 
 
-def without_padding(values: Sequence, lengths: Lengths) -> Sequence:
+def without_padding(values: TimeVectors, lengths: Lengths) -> TimeVectors:
     """The values, 0 at every position past a sequence's length."""
     return values.masked_fill(~length_mask(lengths, values.shape[1]).unsqueeze(-1), 0)
 
@@ -32,7 +32,7 @@ def masked_softmax(
     return scores.masked_fill(~mask.unsqueeze(1), float("-inf")).softmax(-1)
 
 
-def last_within(values: Sequence, lengths: Lengths) -> Vectors:
+def last_within(values: TimeVectors, lengths: Lengths) -> Vectors:
     """The vector at `length - 1` of every sequence."""
     return values[torch.arange(len(values), device=values.device), lengths - 1]
 
@@ -60,6 +60,6 @@ class _PermuteRows(torch.autograd.Function):
         return gradient.index_select(0, permutation), None
 
 
-def reverse_within(values: Sequence, permutation: Int[Tensor, " rows"]) -> Sequence:
+def reverse_within(values: TimeVectors, permutation: Int[Tensor, " rows"]) -> TimeVectors:
     """Every sequence reversed within its length, by the permutation that `reversal` made."""
     return _PermuteRows.apply(values.reshape(-1, values.shape[-1]), permutation).view(values.shape)

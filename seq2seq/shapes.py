@@ -12,7 +12,7 @@ Lengths = Int[Tensor, " batch"]
 TimeMask = Bool[Tensor, "batch time"]
 SourceMask = Bool[Tensor, "batch source"]
 
-Sequence = Float[Tensor, "batch time size"]
+TimeVectors = Float[Tensor, "batch time size"]
 Inputs = Float[Tensor, "batch time input"]
 Outputs = Float[Tensor, "batch time hidden"]
 Vectors = Float[Tensor, "batch size"]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.compression.prepared import computes_bfloat16, sums_8_bits
+from seq2seq.config.builder import call
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.decoding.length import LengthLimits
@@ -42,7 +43,7 @@ from seq2seq.models.bridge import LastOutputBridge
 from seq2seq.models.decoder import GNMTDecoder, LuongDecoder
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.input_feeding import BahdanauDecoder
-from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.models.seq2seq import EmbeddingOptions, Seq2Seq
 from seq2seq.symbols import EOS, PAD
 from seq2seq.translation.translator import Translator
 
@@ -59,6 +60,7 @@ ATTENTIONS = {
     "coverage": partial(CoverageAttention, size=5),
     "monotonic": partial(MonotonicAttention, size=5, gain=1.0),
 }
+SCALED = partial(GeneralAttention, scaled=True)  # of scores that stay small whatever the weights
 DECODERS = {"luong": LuongDecoder, "gnmt": GNMTDecoder, "bahdanau": BahdanauDecoder}
 
 
@@ -66,30 +68,30 @@ torch.set_num_threads(1)  # each process that runs tests has a core
 
 
 CELLS: dict[str, Callable[..., Cell]] = {
-    "elman": ElmanCell,
-    "elman_relu": partial(ElmanCell, activation="relu"),
-    "gru": GRUCell,
-    "lstm": LSTMCell,
-    "lstm_no_forget": NoForgetLSTMCell,
-    "lstm_no_output": NoOutputLSTMCell,
-    "lstm_coupled": CoupledLSTMCell,
-    "lstm_peephole": PeepholeLSTMCell,
-    "lstm_layer_norm": LayerNormLSTMCell,
-    "lstm_projected": partial(ProjectedLSTMCell, expansion=1.6),
-    "lstm_low_rank": partial(LowRankLSTMCell, rank=2),
-    "lstm_multi_timescale": partial(MultiTimescaleLSTMCell, timescales=2),
-    "mogrifier": partial(MogrifierLSTMCell, rounds=3),
+    "elman": partial(call, ElmanCell),
+    "elman_relu": partial(call, ElmanCell, activation="relu"),
+    "gru": partial(call, GRUCell),
+    "lstm": partial(call, LSTMCell),
+    "lstm_no_forget": partial(call, NoForgetLSTMCell),
+    "lstm_no_output": partial(call, NoOutputLSTMCell),
+    "lstm_coupled": partial(call, CoupledLSTMCell),
+    "lstm_peephole": partial(call, PeepholeLSTMCell),
+    "lstm_layer_norm": partial(call, LayerNormLSTMCell),
+    "lstm_projected": partial(call, ProjectedLSTMCell, expansion=1.6),
+    "lstm_low_rank": partial(call, LowRankLSTMCell, rank=2),
+    "lstm_multi_timescale": partial(call, MultiTimescaleLSTMCell, timescales=2),
+    "mogrifier": partial(call, MogrifierLSTMCell, rounds=3),
 }
 
 
 @pytest.fixture(params=CELLS)
 def cell_kind(request) -> Callable[..., Cell]:
-    """A constructor of every cell: cell_kind(input_size, hidden_size, **options)."""
+    """A constructor of every cell, options among its keywords: cell_kind(3, 4, activation="relu")."""
     return CELLS[request.param]
 
 
 @pytest.fixture(params=["lstm", "gru", "elman", "elman_relu"])
-def kernel_kind(request) -> Callable[..., Cell]:
+def fused_kind(request) -> Callable[..., Cell]:
     """Of every cell that torch has a kernel for."""
     return CELLS[request.param]
 
@@ -150,16 +152,15 @@ def _build_model(
     decoder_layers: int | None = None,
     decoder_dropout: float = 0.0,
     feature_size: int = 6,
-    attention: str | Callable = "general",
+    attention: str | Callable = SCALED,
     output: Callable = TiedOutput,
 ) -> Seq2Seq:
     return Seq2Seq(
         source_vocabulary_size=source_vocabulary_size,
         target_vocabulary_size=target_vocabulary_size,
-        embedding_size=embedding_size,
-        share_embeddings=share_embeddings,
-        dropout=dropout,
+        options=EmbeddingOptions(embedding_size, share_embeddings, dropout),
         encoder=partial(
+            call,
             Encoder,
             hidden_size=encoder_size,
             num_layers=encoder_layers,
@@ -173,6 +174,7 @@ def _build_model(
         ),
         bridge=bridge,
         decoder=partial(
+            call,
             DECODERS[decoder],
             hidden_size=decoder_size,
             feature_size=feature_size,

@@ -9,10 +9,11 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.utils import instantiate
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.config.contract import check, resolve, targets
+from seq2seq.config.builder import build
+from seq2seq.config.contract import check, parameters, resolve, targets
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
@@ -104,6 +105,42 @@ def build_on_meta(config: dict[str, Any]) -> Seq2Seq:
 
 # ---- Every file
 
+# Options that are another one's constructor with other values: what they are for.
+VARIANTS = {
+    "model/attention/scaled_dot.yaml": {"scaled"},
+    "model/cell/elman_relu.yaml": {"activation"},
+    "model/front_end/strided.yaml": {"stride", "highway"},
+    "tokenizer/bpe.yaml": {"source_size", "target_size", "joint"},
+    "tokenizer/unigram.yaml": {"source_size", "target_size", "joint"},
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONF)))
+def test_defaults_of_code_and_config_agree(path):
+    """Whoever uses Python gets what whoever uses the scripts gets."""
+    differing = {key for node in nodes(raw(path)) for key in unlike_code(node)}
+    assert differing == VARIANTS.get(str(path.relative_to(CONF)), set())
+
+
+def nodes(config: Any) -> Iterator[dict[str, Any]]:
+    """Those that build something of ours."""
+    return (dict(node) for _, node in targets(config) if node["_target_"].startswith("seq2seq."))
+
+
+def unlike_code(node: dict[str, Any]) -> Iterator[str]:
+    """Options that the constructor has another default for."""
+    for name, parameter in parameters(get_object(node["_target_"])).items():
+        chosen = node.get(name, parameter.default)
+        if isinstance(chosen, dict) or parameter.default is parameter.empty or "${" in str(chosen) or chosen == "???":
+            continue
+        if chosen != parameter.default:
+            yield name
+
+
+def test_a_default_that_differs_is_found():
+    node = {"_target_": "seq2seq.layers.attention.dot.DotAttention", "_partial_": True, "scaled": True}
+    assert list(unlike_code(node)) == ["scaled"]
+
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONF)))
 def test_every_file_has_only_keys_and_types_that_its_targets_take(path):
@@ -160,7 +197,7 @@ def test_every_option_of_every_group_resolves_and_builds(group, option):
     parts = ("data", "tokenizer", "objective", "schedule", "scheduled_sampling", "decoding", "budget", "rerank")
     for part in (*parts, "pieces"):
         if config.get(part) is not None:
-            built = instantiate(config[part] | ({"max_steps": 1} if part == "budget" else {}), _convert_="all")
+            built = build(config[part] | ({"max_steps": 1} if part == "budget" else {}), "")
             assert type(built).__name__ == config[part]["_target_"].rpartition(".")[2]
 
 
@@ -192,7 +229,7 @@ def test_every_cell_with_a_gate_that_keeps_its_memory_takes_every_initialization
 def test_every_script_that_searches_takes_every_search(script, option):
     config = plain(*script, f"decoding={option}", "decoding.length.minimum=2", "decoding.filters.end_bias=0.5")
     check(config)
-    search = instantiate(config["decoding"])
+    search = build(config["decoding"], "")
     assert search.length.minimum == 2
     assert [type(edit).__name__ for edit in search.filters.active] == ["EndBias"]
 
@@ -209,11 +246,11 @@ def test_beams_take_every_ranking_and_coverage(option):
     for name in rankings:
         config = plain(*overrides, f"decoding/ranking={name}")
         check(config)
-        search = instantiate(config["decoding"])
+        search = build(config["decoding"], "")
         assert type(search.ranking).__name__ == config["decoding"]["ranking"]["_target_"].rpartition(".")[2]
         assert search.coverage_penalty.beta == 0.25
     given = plain(*overrides, "decoding/ranking=gnmt", "decoding.ranking.alpha=1.5")
-    assert instantiate(given["decoding"]).ranking.alpha == 1.5
+    assert build(given["decoding"], "").ranking.alpha == 1.5
 
 
 @pytest.mark.parametrize("group", sorted({group for group, _ in OPTIONS} - {"hydra"}))
@@ -233,7 +270,7 @@ def test_an_experiment_names_its_runs_and_has_a_budget(name):
 def test_every_metric_that_a_config_monitors_is_one_that_it_computes():
     for name in [option for group, option in OPTIONS if group == "metrics"]:
         config = plain("train", f"metrics={name}")
-        scores = [instantiate(node) for node in config["metrics"].values()]
+        scores = [build(node, "") for node in config["metrics"].values()]
         for metric in scores:
             metric.update(["a b c d e f"], [["a b c d e f"]])
         computed = {f"dev/{name}": float(value) for metric in scores for name, value in metric.compute().items()}

@@ -1,5 +1,6 @@
 """Configs by Hydra, and one tiny run that the tests share."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from omegaconf import DictConfig
 from seq2seq.commands.train import train
 from seq2seq.config.command_line import CONF
 from seq2seq.config.contract import resolve
+from seq2seq.config.moved import _TARGETS
 
 TINY_RUN = [
     "experiment=reverse",
@@ -33,6 +35,17 @@ TINY_RUN = [
     "precision=32-true",
     "logger=none",
 ]
+
+
+def as_before_0_2(config: dict[str, Any]) -> dict[str, Any]:
+    """A plain config of this version as an earlier one would have written it."""
+    text = json.dumps(config)
+    for old, new in _TARGETS.items():
+        text = text.replace(f'"{new}"', f'"{old}"')
+    old = json.loads(text)
+    old["objective"]["coverage"] = old["objective"].pop("coverage_loss")
+    old["trainer"]["gradient_clip_val"] = old.pop("gradients")["max_norm"]
+    return old
 
 
 @pytest.fixture(autouse=True)

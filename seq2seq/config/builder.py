@@ -9,6 +9,7 @@ from typing import Any
 from hydra.utils import get_object
 
 from seq2seq.config.command_line import CONF
+from seq2seq.config.contract import parameters
 from seq2seq.errors import UserError
 
 
@@ -33,12 +34,23 @@ def build(node: Any, path: str) -> Any:
 
     def later(*given: Any, **more: Any) -> Any:
         with told_at(path, target):
-            return target(*given, **{**options, **more})
+            return call(target, *given, **{**options, **more})
 
     return later if node.get("_partial_") else later()
 
 
 _CONTROL = ("_target_", "_partial_")
+
+
+def call(target: Callable[..., Any], /, *given: Any, **options: Any) -> Any:
+    """What a constructor makes, if it takes `options`, of the fields of that value among its keywords."""
+    taken = inspect.signature(target).parameters.get("options")
+    if taken is None:
+        return target(*given, **options)
+    fields = inspect.signature(taken.annotation).parameters
+    own = {name: value for name, value in options.items() if name not in fields}
+    value = taken.annotation(**{name: value for name, value in options.items() if name in fields})
+    return target(*given, options=value, **own)
 
 
 @contextmanager
@@ -53,7 +65,7 @@ def told_at(path: str, target: Callable[..., Any]) -> Iterator[None]:
         raise
     except UserError as error:
         name = re.match(r"\w*", str(error))
-        known = name is not None and name[0] in inspect.signature(target).parameters
+        known = name is not None and name[0] in parameters(target)
         raise _PlacedError(f"{as_overridden(path)}.{error}" if known else str(error)) from error
     except Exception as error:
         if target.__module__.partition(".")[0] == "seq2seq":

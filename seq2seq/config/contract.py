@@ -48,21 +48,27 @@ def read_options(config: DictConfig) -> dict[str, Any]:
 def check(config: Mapping[str, Any], path: str = "") -> None:
     """Raises UserError at the first key that its target does not take, or value of another type than declared."""
     for name, node in targets(config, path):
-        signature = inspect.signature(get_object(node["_target_"]))
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+        known = parameters(get_object(node["_target_"]))
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
         for key, value in node.items():
             if key in _CONTROL:
                 continue
             if renamed := new_name(f"{name}.{key}"):
                 raise UserError(f"{name}.{key} is not an option any more: did you mean {renamed}?")
-            parameter = signature.parameters.get(key)
+            parameter = known.get(key)
             if parameter is None:
                 if open_ended:
                     continue
-                raise UserError(
-                    f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(signature.parameters)}."
-                )
+                raise UserError(f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known)}.")
             check_type(f"{name}.{key}", value, parameter.annotation)
+
+
+def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """What a constructor takes from a config: its parameters, with the fields of `options` in the place of that."""
+    found: dict[str, inspect.Parameter] = {}
+    for name, parameter in inspect.signature(target).parameters.items():
+        found |= inspect.signature(parameter.annotation).parameters if name == "options" else {name: parameter}
+    return found
 
 
 def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

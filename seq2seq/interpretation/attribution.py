@@ -12,14 +12,14 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation.trace import TargetScores, check_target, evaluating
 from seq2seq.masking import length_mask
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import Lengths, Sequence, SourceIds, TargetIds
+from seq2seq.shapes import Lengths, SourceIds, TargetIds, TimeVectors
 from seq2seq.symbols import UNK
 
 SCORES = ("log_probability", "logit")
 _ROWS, _BATCH = 16, 256  # of target tokens, and of points on their lines, that integrated gradients take at a time
 
 Shares = Float[Tensor, "target source"]
-Score = Callable[[Sequence], TargetScores]
+Score = Callable[[TimeVectors], TargetScores]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def occlusion(model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: st
 @contextmanager
 def _scoring(
     model: Seq2Seq, source: SourceIds, target: TargetIds, score: str
-) -> Iterator[tuple[Sequence, Callable[[Sequence], Tensor]]]:
+) -> Iterator[tuple[TimeVectors, Callable[[TimeVectors], Tensor]]]:
     """The vectors of one source, and what gives the scores of one target's tokens from rows of such vectors."""
     if score not in SCORES:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {score!r}.")
@@ -101,7 +101,7 @@ def _scoring(
         )
     check_target(target)
 
-    def scores(vectors: Sequence) -> Tensor:
+    def scores(vectors: TimeVectors) -> Tensor:
         return _scores(model, vectors, target.expand(len(vectors), -1), score)
 
     # cuDNN's recurrent layers have no backward pass in evaluation mode.
@@ -109,7 +109,7 @@ def _scoring(
         yield model.encoder.embed(source).detach(), scores
 
 
-def _scores(model: Seq2Seq, vectors: Sequence, target: TargetIds, score: str) -> Tensor:
+def _scores(model: Seq2Seq, vectors: TimeVectors, target: TargetIds, score: str) -> Tensor:
     """Of every token behind BOS; every row of vectors is of a whole source."""
     batch, size = vectors.shape[:2]
     lengths: Lengths = torch.full((batch,), size, device=vectors.device)

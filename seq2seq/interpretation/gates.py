@@ -50,9 +50,9 @@ def saturation(cell: CellTrace, *, low: float = 0.1, high: float = 0.9) -> dict[
 
 def time_constants(cell: CellTrace) -> Units | None:
     """Steps in which a unit's memory fades to 1/e: -1 / ln f, where f is its memory gate's mean; None without one."""
-    if cell.memory_gate is None:
+    if cell.keep_gate is None:
         return None
-    kept = cell.gates[cell.memory_gate][cell.mask].mean(0)
+    kept = cell.gates[cell.keep_gate][cell.mask].mean(0)
     return 1 / kept.clamp(0, 1).reciprocal().log()  # infinity at 1, where -1 / ln f would be its negative
 
 

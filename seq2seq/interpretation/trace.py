@@ -27,13 +27,13 @@ class CellTrace:
     """Gates and states of one cell after every step, 0 where a sentence has ended.
 
     A backward cell's step i is the one at which it read position i, so it came before that of i - 1. `side` is source
-    or target. `memory_gate` names the gate that says how much of the memory a step kept, if there is one.
+    or target. `keep_gate` names the gate that says how much of the memory a step kept, if there is one.
     """
 
     name: str
     side: str
     lengths: Lengths
-    memory_gate: str | None
+    keep_gate: str | None
     bounded: bool  # whether the candidate went through tanh
     gates: dict[str, Activations]
     hidden: Activations
@@ -156,7 +156,7 @@ class _Record:
             state = {name: reverse_within(values, permutation) for name, values in state.items()}
             gate = {name: reverse_within(values, permutation) for name, values in gate.items()}
         side = "target" if self.layer is None else "source"
-        kind = self.cell.memory_gate, self.cell.bounded
+        kind = self.cell.keep_gate, self.cell.bounded
         return CellTrace(self.name, side, lengths, *kind, gate, state["hidden"], state.get("cell"))
 
 

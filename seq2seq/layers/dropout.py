@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
-from seq2seq.shapes import Sequence
+from seq2seq.shapes import TimeVectors
 
 
 class LockedDropout(nn.Module):
@@ -17,7 +17,7 @@ class LockedDropout(nn.Module):
             raise UserError(f"dropout must be at least 0 and below 1, but is {probability}.")
         self.probability = probability
 
-    def forward(self, values: Sequence) -> Sequence:
+    def forward(self, values: TimeVectors) -> TimeVectors:
         if not self.training or self.probability == 0:
             return values
         return values * self.mask(values[:, 0]).unsqueeze(1)

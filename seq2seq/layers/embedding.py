@@ -1,6 +1,6 @@
 """Token ids to vectors."""
 
-from collections.abc import Sequence as Sequence_
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch.nn import functional
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.initialization import initialize_embedding
-from seq2seq.shapes import Ids, Sequence
+from seq2seq.shapes import Ids, TimeVectors
 from seq2seq.symbols import PAD
 
 
@@ -30,7 +30,7 @@ class Embedding(nn.Module):
     def vocabulary_size(self) -> int:
         return self.table.num_embeddings
 
-    def forward(self, ids: Ids) -> Sequence:
+    def forward(self, ids: Ids) -> TimeVectors:
         return self.dropout(self.table(ids))
 
 
@@ -43,7 +43,7 @@ class NGramEmbedding(nn.Module):
     """
 
     def __init__(
-        self, vocabulary_size: int, size: int, *, windows: Sequence_[Sequence_[int]], buckets: int = 50_000
+        self, vocabulary_size: int, size: int, *, windows: Sequence[Sequence[int]], buckets: int = 50_000
     ) -> None:
         super().__init__()
         if buckets < 1:
@@ -55,7 +55,7 @@ class NGramEmbedding(nn.Module):
         for weight in self.tables.parameters():
             nn.init.normal_(weight, std=0.5 * size**-0.5)
 
-    def forward(self, ids: Ids) -> Sequence:
+    def forward(self, ids: Ids) -> TimeVectors:
         vectors = [
             table(self._rows(ids, *window, rows))
             for window, rows, table in zip(self.windows, self.sizes, self.tables, strict=True)
@@ -71,7 +71,7 @@ class NGramEmbedding(nn.Module):
         return number
 
 
-def _window(window: Sequence_[int]) -> tuple[int, int]:
+def _window(window: Sequence[int]) -> tuple[int, int]:
     if len(window) != 2 or min(window) < 0 or max(window) == 0:
         raise UserError(
             f"A window of ngrams must be [before, after] and cover at least one neighbour, but is {list(window)}."

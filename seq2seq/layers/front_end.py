@@ -1,6 +1,6 @@
 """What runs over vectors before the recurrent layers."""
 
-from collections.abc import Sequence as Sequence_
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from torch.nn import functional
 from seq2seq.errors import UserError
 from seq2seq.layers.highway import HighwayLayer
 from seq2seq.masking import shortened, without_padding
-from seq2seq.shapes import Lengths, Sequence
+from seq2seq.shapes import Lengths, TimeVectors
 
 
 class ConvolutionalFrontEnd(nn.Module):
@@ -22,23 +22,23 @@ class ConvolutionalFrontEnd(nn.Module):
     """
 
     def __init__(
-        self, input_size: int, *, widths: Sequence_[int], channels: int, stride: int = 1, highway: int = 0
+        self, input_size: int, *, widths: Sequence[int], channels: int, stride: int = 1, highway: int = 2
     ) -> None:
         super().__init__()
         _check(widths, channels, stride, highway)
         self.stride = stride
         self.output_size = channels * len(widths)
-        self.filters = nn.ModuleList(Filters(input_size, channels, width, stride) for width in widths)
+        self.filters = nn.ModuleList(Convolution(input_size, channels, width, stride) for width in widths)
         self.highway = nn.Sequential(*(HighwayLayer(self.output_size) for _ in range(highway)))
 
-    def forward(self, vectors: Sequence, lengths: Lengths) -> tuple[Float[Tensor, "batch fewer channel"], Lengths]:
+    def forward(self, vectors: TimeVectors, lengths: Lengths) -> tuple[Float[Tensor, "batch fewer channel"], Lengths]:
         """What was found at every position, and how many there are."""
         vectors = without_padding(vectors, lengths).transpose(1, 2)
         found = torch.cat([filters(vectors) for filters in self.filters], 1)
         return self.highway(functional.relu(found).transpose(1, 2)), shortened(lengths, self.stride)
 
 
-class Filters(nn.Module):
+class Convolution(nn.Module):
     """A convolution that has one window for every stride, the middle of the one on that of the other.
 
     Initialised for a relu (He et al. 2015).
@@ -59,7 +59,7 @@ class Filters(nn.Module):
         return functional.conv1d(padded, self.weight, self.bias, self.stride)
 
 
-def _check(widths: Sequence_[int], channels: int, stride: int, highway: int) -> None:
+def _check(widths: Sequence[int], channels: int, stride: int, highway: int) -> None:
     if not widths or min(widths) < 1:
         raise UserError(f"widths must be one or more, each at least 1, but are {list(widths)}.")
     for name, value, least in (("channels", channels, 1), ("stride", stride, 1), ("highway", highway, 0)):

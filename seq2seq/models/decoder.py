@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.initialization import linear
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
-from seq2seq.layers.recurrent.connections import connect
+from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.state import State, StateLayout, map_state
 from seq2seq.shapes import (
     AttentionWeights,
@@ -50,6 +51,37 @@ class Unrolled(NamedTuple):
     outputs: Outputs  # of the top layer, as the readout reads them
 
 
+class Readout(nn.Module):
+    """features = tanh(W [hidden; context]) (Luong et al. 2015, eq. 5), with locked dropout."""
+
+    def __init__(self, hidden_size: int, memory_size: int, feature_size: int, *, dropout: float) -> None:
+        super().__init__()
+        self.projection = linear(hidden_size + memory_size, feature_size)
+        self.dropout = LockedDropout(dropout)
+
+    def forward(self, hidden: Outputs, context: Context) -> Features:
+        return self.dropout(self.projection(torch.cat([hidden, context], -1)).tanh())
+
+
+@dataclass(frozen=True)
+class DecoderOptions:
+    """What every decoder is told of its layers and of what attends."""
+
+    hidden_size: int
+    feature_size: int
+    cell: Callable[[int, int], Cell]
+    attention: Callable[..., Attention]
+    dropout: float = 0.3
+
+    def new_attention(self, memory_size: int) -> Attention:
+        """Attention of the hidden states of one layer to a memory."""
+        return self.attention(query_size=self.hidden_size, memory_size=memory_size)
+
+    def new_readout(self, memory_size: int) -> Readout:
+        """The readout of one layer's hidden states and the context."""
+        return Readout(self.hidden_size, memory_size, self.feature_size, dropout=self.dropout)
+
+
 class Decoder(nn.Module, ABC):
     """An attention decoder; `unroll` gives what repeated `step` gives.
 
@@ -59,9 +91,14 @@ class Decoder(nn.Module, ABC):
 
     # Whether `unroll` runs each layer over the whole target, because no context enters the recurrence that finds it.
     whole_target: ClassVar[bool] = True
-    embedding: Embedding
     attention: Attention
-    feature_size: int
+    readout: Readout
+
+    def __init__(self, embedding: Embedding, options: DecoderOptions) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.feature_size = options.feature_size
+        self.dropout = LockedDropout(options.dropout)
 
     @property
     @abstractmethod
@@ -86,44 +123,6 @@ class Decoder(nn.Module, ABC):
         """What follows each of `ids`, from the states before the first."""
 
 
-class Readout(nn.Module):
-    """features = tanh(W [hidden; context]) (Luong et al. 2015, eq. 5), with locked dropout."""
-
-    def __init__(self, hidden_size: int, memory_size: int, feature_size: int, *, dropout: float) -> None:
-        super().__init__()
-        self.projection = linear(hidden_size + memory_size, feature_size)
-        self.dropout = LockedDropout(dropout)
-
-    def forward(self, hidden: Outputs, context: Context) -> Features:
-        return self.dropout(self.projection(torch.cat([hidden, context], -1)).tanh())
-
-
-def stack(
-    cell: Callable[[int, int], Cell],
-    input_size: int,
-    hidden_size: int,
-    num_layers: int,
-    *,
-    connection: str,
-    around_bottom: bool,
-) -> tuple[Cells, nn.ModuleList]:
-    """Cells one above the other, and the connection that each hands its outputs upwards by.
-
-    The bottom one has a plain connection unless there is to be another around it, too. What the top one hands out is
-    `hidden_size` wide. Raises UserError if there are no layers, and at an unknown connection.
-    """
-    if num_layers < 1:
-        raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
-    cells, connections, size = [], [], input_size
-    for depth in range(1, num_layers + 1):
-        cells.append(cell(size, hidden_size))
-        joined = connect(connection, size, hidden_size, top=depth == num_layers)
-        plain = depth == 1 and not around_bottom
-        connections.append(connect("none", size, hidden_size, top=False) if plain else joined)
-        size = connections[-1].size
-    return Cells(cells), nn.ModuleList(connections)
-
-
 class LuongDecoder(Decoder):
     """Recurrent layers, then attention from the top one (Luong et al. 2015, without input feeding).
 
@@ -136,23 +135,16 @@ class LuongDecoder(Decoder):
         *,
         embedding: Embedding,
         memory_size: int,
-        hidden_size: int,
-        feature_size: int,
-        cell: Callable[[int, int], Cell],
-        attention: Callable[..., Attention],
+        options: DecoderOptions,
         num_layers: int = 1,
         connection: str = "none",
-        dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.feature_size = feature_size
-        self.embedding = embedding
-        self.cells, self.connections = stack(
-            cell, embedding.size, hidden_size, num_layers, connection=connection, around_bottom=True
+        super().__init__(embedding, options)
+        self.cells, self.connections = build_layers(
+            options.cell, embedding.size, options.hidden_size, num_layers, connection=connection, around_bottom=True
         )
-        self.attention = attention(query_size=hidden_size, memory_size=memory_size)
-        self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
-        self.dropout = LockedDropout(dropout)
+        self.attention = options.new_attention(memory_size)
+        self.readout = options.new_readout(memory_size)
 
     @property
     def layers(self) -> Sequence[Cell]:
@@ -180,28 +172,15 @@ class GNMTDecoder(Decoder):
     After Wu et al. 2016 as in NVIDIA's GNMT v2: residual from the third layer on, and no loop over time.
     """
 
-    def __init__(
-        self,
-        *,
-        embedding: Embedding,
-        memory_size: int,
-        hidden_size: int,
-        feature_size: int,
-        cell: Callable[[int, int], Cell],
-        attention: Callable[..., Attention],
-        num_layers: int = 2,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
+    def __init__(self, *, embedding: Embedding, memory_size: int, options: DecoderOptions, num_layers: int = 2) -> None:
+        super().__init__(embedding, options)
         if num_layers < 2:
             raise UserError(f"num_layers of a gnmt decoder must be at least 2, but is {num_layers}.")
-        self.feature_size = feature_size
-        self.embedding = embedding
-        self.bottom = cell(embedding.size, hidden_size)
-        self.upper = Cells(cell(hidden_size + memory_size, hidden_size) for _ in range(num_layers - 1))
-        self.attention = attention(query_size=hidden_size, memory_size=memory_size)
-        self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
-        self.dropout = LockedDropout(dropout)
+        cell, size = options.cell, options.hidden_size
+        self.bottom = cell(embedding.size, size)
+        self.upper = Cells(cell(size + memory_size, size) for _ in range(num_layers - 1))
+        self.attention = options.new_attention(memory_size)
+        self.readout = options.new_readout(memory_size)
 
     @property
     def layers(self) -> Sequence[Cell]:

@@ -6,9 +6,8 @@ from torch import nn
 
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
-from seq2seq.layers.recurrent.cells.cell import Cell
-from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded
-from seq2seq.shapes import Lengths, Sequence, SourceIds
+from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded, StackOptions
+from seq2seq.shapes import Lengths, SourceIds, TimeVectors
 
 
 class Encoder(nn.Module):
@@ -22,13 +21,7 @@ class Encoder(nn.Module):
         self,
         *,
         embedding: Embedding,
-        hidden_size: int,
-        num_layers: int,
-        cell: Callable[[int, int], Cell],
-        connection: str = "residual",
-        halvings: int = 0,
-        chunk_size: int | None = None,
-        dropout: float = 0.0,
+        options: StackOptions,
         ngrams: Callable[[int, int], NGramEmbedding] | None = None,
         front_end: Callable[[int], ConvolutionalFrontEnd] | None = None,
     ) -> None:
@@ -36,16 +29,7 @@ class Encoder(nn.Module):
         self.embedding = embedding
         self.ngrams = ngrams(embedding.vocabulary_size, embedding.size) if ngrams else None
         self.front_end = front_end(embedding.size) if front_end else None
-        self.stack = BidirectionalStack(
-            self.front_end.output_size if self.front_end else embedding.size,
-            hidden_size,
-            num_layers,
-            cell=cell,
-            connection=connection,
-            halvings=halvings,
-            chunk_size=chunk_size,
-            dropout=dropout,
-        )
+        self.stack = BidirectionalStack(self.front_end.output_size if self.front_end else embedding.size, options)
 
     @property
     def output_size(self) -> int:
@@ -72,14 +56,14 @@ class Encoder(nn.Module):
         """Values, how many there are of each sentence, and the last output of each direction."""
         return self.encode(self.embed(source), lengths)
 
-    def embed(self, source: SourceIds) -> Sequence:
+    def embed(self, source: SourceIds) -> TimeVectors:
         """The vector of every source token."""
         vectors = self.embedding.table(source)
         if self.ngrams is not None:
             vectors = vectors + self.ngrams(source)
         return self.embedding.dropout(vectors)
 
-    def encode(self, vectors: Sequence, lengths: Lengths) -> Encoded:
+    def encode(self, vectors: TimeVectors, lengths: Lengths) -> Encoded:
         """As `forward`, from the vectors of tokens."""
         if self.front_end is not None:
             vectors, lengths = self.front_end(vectors, lengths)

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from seq2seq.layers.attention.attention import Attention, Memory
-from seq2seq.layers.dropout import LockedDropout
+from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.initialization import initialize_linear
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.scan import Step
 from seq2seq.layers.recurrent.state import State
-from seq2seq.models.decoder import Decoder, Readout, States, Unrolled, stack
+from seq2seq.models.decoder import Decoder, DecoderOptions, States, Unrolled
 from seq2seq.shapes import (
     AttentionWeights,
     BeamFeatures,
@@ -54,24 +54,17 @@ class BahdanauDecoder(Decoder):
         *,
         embedding: Embedding,
         memory_size: int,
-        hidden_size: int,
-        feature_size: int,
-        cell: Callable[[int, int], Cell],
-        attention: Callable[..., Attention],
+        options: DecoderOptions,
         num_layers: int = 1,
         connection: str = "none",
-        dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.feature_size = feature_size
-        self.embedding = embedding
-        self.cells, self.connections = stack(
-            cell, embedding.size, hidden_size, num_layers, connection=connection, around_bottom=False
+        super().__init__(embedding, options)
+        self.cells, self.connections = build_layers(
+            options.cell, embedding.size, options.hidden_size, num_layers, connection=connection, around_bottom=False
         )
-        self.attention = attention(query_size=hidden_size, memory_size=memory_size)
+        self.attention = options.new_attention(memory_size)
         self.feed = Feed(memory_size, self.cells.bottom.projected_size)
-        self.readout = Readout(hidden_size, memory_size, feature_size, dropout=dropout)
-        self.dropout = LockedDropout(dropout)
+        self.readout = options.new_readout(memory_size)
 
     @property
     def layers(self) -> Sequence[Cell]:

@@ -1,6 +1,7 @@
 """Encoder, bridge, decoder and output, and what they share."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -32,6 +33,19 @@ from seq2seq.shapes import (
 )
 
 
+@dataclass(frozen=True)
+class EmbeddingOptions:
+    """What a model is told of the embeddings of both sides."""
+
+    embedding_size: int
+    share_embeddings: bool = False
+    dropout: float = 0.3
+
+    def table(self, vocabulary_size: int) -> Embedding:
+        """A new embedding of a vocabulary."""
+        return Embedding(vocabulary_size, self.embedding_size, dropout=self.dropout)
+
+
 class ModelOutputs(NamedTuple):
     """What a model makes of sources and whole targets: all that an objective may look at, the batch first."""
 
@@ -52,22 +66,20 @@ class Seq2Seq(nn.Module):
         *,
         source_vocabulary_size: int,
         target_vocabulary_size: int,
-        embedding_size: int,
+        options: EmbeddingOptions,
         encoder: Callable[..., Encoder],
         bridge: Callable[..., Bridge],
         decoder: Callable[..., Decoder],
         output: Callable[..., Output],
-        share_embeddings: bool = False,
-        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        target = Embedding(target_vocabulary_size, embedding_size, dropout=dropout)
-        if share_embeddings and source_vocabulary_size != target_vocabulary_size:
+        target = options.table(target_vocabulary_size)
+        if options.share_embeddings and source_vocabulary_size != target_vocabulary_size:
             raise UserError(
                 "share_embeddings needs one vocabulary for both sides, but they hold "
                 f"{source_vocabulary_size} and {target_vocabulary_size} tokens: train joint tokenizers."
             )
-        source = target if share_embeddings else Embedding(source_vocabulary_size, embedding_size, dropout=dropout)
+        source = target if options.share_embeddings else options.table(source_vocabulary_size)
         self.encoder = encoder(embedding=source)
         self.decoder = decoder(embedding=target, memory_size=self.encoder.output_size)
         self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)

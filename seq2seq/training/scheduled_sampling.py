@@ -21,7 +21,7 @@ class ScheduledSampling(ABC):
     token by token and each prediction continues the mixed prefix.
     """
 
-    def __init__(self, *, floor: float = 0.0, sample: bool = False) -> None:
+    def __init__(self, *, floor: float = 0.7, sample: bool = False) -> None:
         if not 0 <= floor <= 1:
             raise UserError(f"floor must be between 0 and 1, but is {floor}.")
         self.floor = floor
@@ -70,7 +70,7 @@ class ScheduledSampling(ABC):
 class LinearSampling(ScheduledSampling):
     """truth = 1 - spent / duration, where `duration` is a share of the budget."""
 
-    def __init__(self, *, duration: float = 1.0, floor: float = 0.0, sample: bool = False) -> None:
+    def __init__(self, *, duration: float = 1.0, floor: float = 0.7, sample: bool = False) -> None:
         super().__init__(floor=floor, sample=sample)
         if duration <= 0:
             raise UserError(f"duration must be above 0, but is {duration}.")
@@ -83,7 +83,7 @@ class LinearSampling(ScheduledSampling):
 class ExponentialSampling(ScheduledSampling):
     """truth = base ^ step."""
 
-    def __init__(self, *, base: float = 0.9999, floor: float = 0.0, sample: bool = False) -> None:
+    def __init__(self, *, base: float = 0.9999, floor: float = 0.7, sample: bool = False) -> None:
         super().__init__(floor=floor, sample=sample)
         if not 0 < base < 1:
             raise UserError(f"base must be above 0 and below 1, but is {base}.")
@@ -96,7 +96,7 @@ class ExponentialSampling(ScheduledSampling):
 class InverseSigmoidSampling(ScheduledSampling):
     """truth = k / (k + exp(step / k))."""
 
-    def __init__(self, *, k: float = 1000.0, floor: float = 0.0, sample: bool = False) -> None:
+    def __init__(self, *, k: float = 1000.0, floor: float = 0.7, sample: bool = False) -> None:
         super().__init__(floor=floor, sample=sample)
         if k < 1:
             raise UserError(f"k must be at least 1, but is {k}.")

@@ -9,7 +9,7 @@ from seq2seq.errors import UserError
 class Schedule(ABC):
     """A factor for the optimizer's learning rate: linear warm-up, then what the subclass says."""
 
-    def __init__(self, *, warmup_steps: int = 0) -> None:
+    def __init__(self, *, warmup_steps: int = 400) -> None:
         if warmup_steps < 0:
             raise UserError(f"warmup_steps must be at least 0, but is {warmup_steps}.")
         self.warmup_steps = warmup_steps
@@ -32,7 +32,7 @@ class ConstantSchedule(Schedule):
 class CosineSchedule(Schedule):
     """Half a cosine from 1 to `final` over the whole budget, in steps or in time (Loshchilov & Hutter 2017)."""
 
-    def __init__(self, *, warmup_steps: int = 0, final: float = 0.0) -> None:
+    def __init__(self, *, warmup_steps: int = 400, final: float = 0.0) -> None:
         super().__init__(warmup_steps=warmup_steps)
         if not 0 <= final <= 1:
             raise UserError(f"final must be between 0 and 1, but is {final}.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seq2seq.config.builder import call
 from seq2seq.data.corpora.cmudict import CMUDictCorpus
 from seq2seq.data.corpora.hub import DatasetsCorpus
 from seq2seq.data.corpora.parallel import ParallelCorpus
@@ -168,7 +169,7 @@ def test_tsv_windows_newlines_are_no_part_of_targets(tmp_path):
 
 def test_tsv_holds_dev_out_of_train_by_source(tmp_path):
     lines = [f"w{number % 20}\t{number}" for number in range(40)]
-    splits = TSVCorpus(train=write(tmp_path / "train.tsv", *lines), dev_size=5).load()
+    splits = call(TSVCorpus, train=write(tmp_path / "train.tsv", *lines), dev_size=5).load()
     assert (len(splits.train), len(splits.dev), splits.test) == (15, 5, [])
     assert no_source_is_in_two_splits(splits)
     assert all(len(example.targets) == 2 for example in everything(splits))
@@ -176,7 +177,7 @@ def test_tsv_holds_dev_out_of_train_by_source(tmp_path):
 
 def test_tsv_takes_given_splits_as_they_are(tmp_path):
     paths = {name: write(tmp_path / f"{name}.tsv", f"{name}\tx", "z\ty") for name in ("train", "dev", "test")}
-    splits = TSVCorpus(**paths).load()
+    splits = call(TSVCorpus, **paths).load()
     for name in paths:
         assert getattr(splits, name) == [Example(name, ("x",)), Example("z", ("y",))]
 
@@ -185,13 +186,13 @@ def test_tsv_takes_given_splits_as_they_are(tmp_path):
 def test_a_missing_test_file_is_an_error_unless_it_may_be_missing(tmp_path, kind):
     if kind == "tsv":
         paths = {"train": write(tmp_path / "train.tsv", "a\t1", "b\t2"), "test": str(tmp_path / "test.tsv")}
-        missing, corpus = paths["test"], lambda **options: TSVCorpus(**paths, dev_size=1, **options)
+        missing, corpus = paths["test"], lambda **options: call(TSVCorpus, **paths, dev_size=1, **options)
     else:
         for side in ("de", "en"):
             write(tmp_path / f"train.{side}", "a", "b")
         paths = {name: str(tmp_path / f"{name}.{{side}}") for name in ("train", "test")}
         missing = str(tmp_path / "test.de")
-        corpus = lambda **options: ParallelCorpus(source="de", target="en", **paths, dev_size=1, **options)  # noqa: E731
+        corpus = lambda **options: call(ParallelCorpus, source="de", target="en", **paths, dev_size=1, **options)  # noqa: E731
     assert error_of(corpus().load).startswith(f"The data file {missing} does not exist: ")
     assert corpus(require_test=False).load().test == []
     write(Path(missing), "c\t3")
@@ -214,7 +215,7 @@ def test_line_i_of_one_side_answers_line_i_of_the_other(tmp_path, suffix):
     train = write_sides(tmp_path, "train", source, target, suffix)
     dev = write_sides(tmp_path, "dev", ["ja"], ["yes"])
     test = write_sides(tmp_path, "test", ["nein"], ["no"])
-    splits = ParallelCorpus(source="de", target="en", train=train, dev=dev, test=test).load()
+    splits = call(ParallelCorpus, source="de", target="en", train=train, dev=dev, test=test).load()
     assert splits.train == [Example(*pair) for pair in zip(source, [(line,) for line in target], strict=True)]
     assert (splits.dev, splits.test) == ([Example("ja", ("yes",))], [Example("nein", ("no",))])
 
@@ -222,7 +223,7 @@ def test_line_i_of_one_side_answers_line_i_of_the_other(tmp_path, suffix):
 def test_parallel_dev_is_held_out_of_train(tmp_path):
     words = [f"w{number}" for number in range(30)]
     train = write_sides(tmp_path, "train", words, words[::-1])
-    splits = ParallelCorpus(source="de", target="en", train=train, dev_size=7).load()
+    splits = call(ParallelCorpus, source="de", target="en", train=train, dev_size=7).load()
     assert (len(splits.train), len(splits.dev)) == (23, 7)
     expected = {(word, other) for word, other in zip(words, words[::-1], strict=True)}
     assert {(example.source, *example.targets) for example in everything(splits)} == expected
@@ -230,14 +231,14 @@ def test_parallel_dev_is_held_out_of_train(tmp_path):
 
 def test_parallel_files_of_unequal_length_are_refused(tmp_path):
     train = write_sides(tmp_path, "train", ["a", "b", "c"], ["1", "2"])
-    message = error_of(ParallelCorpus(source="de", target="en", train=train, dev_size=1).load)
+    message = error_of(call(ParallelCorpus, source="de", target="en", train=train, dev_size=1).load)
     assert message == (
         f"Parallel files must have equally many lines, but {tmp_path}/train.de has 3 and {tmp_path}/train.en has 2."
     )
 
 
 def test_a_parallel_path_without_its_side_is_refused():
-    message = error_of(ParallelCorpus(source="de", target="en", train="train.de").load)
+    message = error_of(call(ParallelCorpus, source="de", target="en", train="train.de").load)
     assert message == "The path of parallel text must contain {side}, but is 'train.de'."
 
 
@@ -265,7 +266,7 @@ def write_rows(path: Path, rows: list[dict]) -> str:
 
 def corpus_of(path: str, source: str = "translation.de", target: str = "translation.en", **options) -> DatasetsCorpus:
     name = "parquet" if path.endswith(".parquet") else "json"
-    return DatasetsCorpus(name=name, source=source, target=target, train=path, **options)
+    return call(DatasetsCorpus, name=name, source=source, target=target, train=path, **options)
 
 
 @pytest.mark.usefixtures("cache")
@@ -335,11 +336,11 @@ def test_a_named_data_set_is_read_by_its_splits(tmp_path):
     folder.mkdir()
     for name in ("train", "test"):
         write_rows(folder / f"{name}.jsonl", ROWS)
-    options = {"name": str(folder), "source": "translation.de", "target": "translation.en"}
-    splits = DatasetsCorpus(**options, test="test", dev_size=1).load()
+    options = {"name": str(folder), "source": "translation.de", "target": "translation.en", "train": "train"}
+    splits = call(DatasetsCorpus, **options, test="test", dev_size=1).load()
     assert (len(splits.train), len(splits.dev), len(splits.test)) == (3, 1, 4)
     for split in ("train[:0]", "validation"):
-        message = error_of(DatasetsCorpus(**options, dev=split).load)
+        message = error_of(call(DatasetsCorpus, **options, dev=split).load)
         assert message.startswith(f"name={folder}, split {split} could not be loaded: ")
         assert "\n" not in message
 

@@ -64,9 +64,9 @@ def test_time_constants_are_those_of_a_memory_that_fades(cell):
 
 def test_time_constants_at_the_ends_of_a_gate(cell):
     gate = torch.tensor([0.0, 0.5, 1.0]).expand(2, 4, 3)
-    ends = replace(cell, gates={"update": gate}, memory_gate="update")
+    ends = replace(cell, gates={"update": gate}, keep_gate="update")
     assert time_constants(ends).tolist() == [0.0, pytest.approx(1 / math.log(2)), math.inf]
-    assert time_constants(replace(cell, memory_gate=None)) is None
+    assert time_constants(replace(cell, keep_gate=None)) is None
 
 
 def test_correlations_are_pearsons(cell):

@@ -6,6 +6,7 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation.trace import trace
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.symbols import BOS, EOS, PAD
 
@@ -160,7 +161,7 @@ def test_the_model_is_left_as_it_was(build_model, pairs, monkeypatch, failing):
 def test_weight_drop_and_zoneout_do_not_touch_a_trace_in_training(build_model, pairs):
     source, lengths, target = pairs
     noise = Regularization(zoneout_hidden=0.3, zoneout_cell=0.2, weight_drop=0.5)
-    model = build_model(cell=lambda *sizes: LSTMCell(*sizes, regularization=noise))
+    model = build_model(cell=lambda *sizes: LSTMCell(*sizes, options=GatedCellOptions(regularization=noise)))
     with torch.no_grad():
         expected, *_ = model.eval()(source, lengths, target[:, :-1])
     torch.testing.assert_close(trace(model.train(), source, lengths, target).features, expected)

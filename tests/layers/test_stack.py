@@ -8,9 +8,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
 from seq2seq.layers.recurrent.regularization import Regularization
-from seq2seq.layers.recurrent.stack import BidirectionalStack
+from seq2seq.layers.recurrent.stack import BidirectionalStack, StackOptions
 from seq2seq.masking import length_mask
 
 INPUT_SIZE, HIDDEN_SIZE, WIDTH = 3, 4, 6
@@ -18,11 +19,12 @@ LENGTHS = torch.tensor([4, 6, 1, 3])
 
 
 CONNECTIONS = ["none", "residual", "highway", "dense"]
-DROPPING = partial(LSTMCell, regularization=Regularization(weight_drop=0.25))
+DROPPING = partial(LSTMCell, options=GatedCellOptions(regularization=Regularization(weight_drop=0.25)))
 
 
 def stack(num_layers=1, *, input_size=INPUT_SIZE, cell=LSTMCell, **options) -> BidirectionalStack:
-    return BidirectionalStack(input_size, HIDDEN_SIZE, num_layers, cell=cell, **options)
+    given = {"dropout": 0.0, **options}
+    return BidirectionalStack(input_size, StackOptions(HIDDEN_SIZE, num_layers, cell, **given))
 
 
 def sentences(size=INPUT_SIZE) -> torch.Tensor:
@@ -184,7 +186,7 @@ def test_no_more_steps_than_a_chunk_are_run_at_once_and_kept_for_the_gradient():
 
 def test_chunks_computed_anew_leave_the_same_units_out():
     noise = Regularization(zoneout_hidden=0.5, zoneout_cell=0.5)
-    cell = partial(PeepholeLSTMCell, regularization=noise)
+    cell = partial(PeepholeLSTMCell, options=GatedCellOptions(regularization=noise))
     whole, chunked = stack(2, cell=cell, dropout=0.5), stack(2, cell=cell, dropout=0.5, chunk_size=2)
     chunked.load_state_dict(whole.state_dict())
     inputs, found = sentences(), []

@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from seq2seq.compression.packing import pack
+from seq2seq.config.builder import call
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.cells.multi_timescale import MultiTimescaleLSTMCell
+from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
 from seq2seq.layers.recurrent.cells.projected import ProjectedLSTMCell
 from seq2seq.layers.recurrent.regularization import Regularization
@@ -74,7 +76,9 @@ def test_beams_follow_states_of_every_shape(kind, decoder, build_model, padded):
 
 def test_noise_is_on_in_training_and_weights_stay_dropped_over_a_target(decoder, build_model, padded):
     drop = Regularization(weight_drop=0.5)
-    model = build_model(decoder=decoder, decoder_layers=2, cell=partial(PeepholeLSTMCell, regularization=drop))
+    model = build_model(
+        decoder=decoder, decoder_layers=2, cell=partial(PeepholeLSTMCell, options=GatedCellOptions(regularization=drop))
+    )
     drawn = []
     for cell in model.decoder.layers:
         dropped_weights = cell.dropped_weights
@@ -88,7 +92,7 @@ def test_noise_is_on_in_training_and_weights_stay_dropped_over_a_target(decoder,
 @pytest.mark.parametrize("options", [{"activation": "relu"}, {"regularization": Regularization(zoneout_cell=0.3)}])
 @torch.no_grad()
 def test_an_lstm_that_is_not_torch_s_is_not_packed_as_if_it_were(options, decoder, build_model, padded):
-    model = build_model(decoder=decoder, cell=partial(LSTMCell, **options)).eval()
+    model = build_model(decoder=decoder, cell=partial(call, LSTMCell, **options)).eval()
     source, lengths = padded(SOURCES)
     memory, states = model.start(source, lengths)
     before, _, _ = model.step(torch.full((3, 1), BOS), memory, states)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from seq2seq.config.builder import call
 from seq2seq.errors import UserError
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
@@ -30,7 +31,8 @@ def build(attention_kind, decoder_kind):
     """A decoder of a kind, depth and attention; the memory has a size of its own wherever the attention allows that."""
 
     def _build(kind, num_layers, attention="general", *, cell=LSTMCell, dropout=0.0, **options):
-        return decoder_kind(kind)(
+        return call(
+            decoder_kind(kind),
             embedding=Embedding(VOCABULARY, 5),
             memory_size=HIDDEN_SIZE if attention == "dot" else 6,
             hidden_size=HIDDEN_SIZE,

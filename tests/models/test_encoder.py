@@ -7,6 +7,7 @@ import torch
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.stack import StackOptions
 from seq2seq.masking import length_mask
 from seq2seq.models.encoder import Encoder
 
@@ -24,15 +25,9 @@ COMBINATIONS = [
 ]
 
 
-def encoder(*, front_end="none", num_layers=3, **options) -> Encoder:
-    return Encoder(
-        embedding=Embedding(12, 6),
-        hidden_size=4,
-        num_layers=num_layers,
-        cell=LSTMCell,
-        front_end=FRONT_ENDS[front_end],
-        **options,
-    ).double()
+def encoder(*, front_end="none", num_layers=3, ngrams=None, **options) -> Encoder:
+    stack = StackOptions(hidden_size=4, num_layers=num_layers, cell=LSTMCell, dropout=0.0, **options)
+    return Encoder(embedding=Embedding(12, 6), options=stack, ngrams=ngrams, front_end=FRONT_ENDS[front_end]).double()
 
 
 @pytest.mark.parametrize("options", COMBINATIONS, ids=lambda options: "-".join(map(str, options.values())))

@@ -13,6 +13,7 @@ from seq2seq.layers.embedding import NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.initialization import ForgetBias
 from seq2seq.models.bridge import ZeroBridge
 from seq2seq.models.seq2seq import multiply_accumulates
@@ -160,7 +161,7 @@ OPTIONS = {
     "embedding_size": 7,
     "share_embeddings": True,
     "dropout": 0.5,
-    "cell": partial(LSTMCell, initialization=ForgetBias(forget_bias=0.0)),
+    "cell": partial(LSTMCell, options=GatedCellOptions(initialization=ForgetBias(forget_bias=0.0))),
     "encoder_size": 5,
     "encoder_layers": 3,
     "encoder_dropout": 0.5,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from hydra.utils import instantiate
 
 from seq2seq.commands.evaluate import evaluate_run
+from seq2seq.config.builder import build
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.metrics.exact_match import ExactMatch
@@ -96,7 +96,7 @@ def test_a_file_of_pairs(report, tmp_path):
 
 
 def test_a_file_and_its_split_score_alike(report, tmp_path, finished):
-    train = instantiate(load_run(finished).config["data"]).load().train
+    train = build(load_run(finished).config["data"], "").load().train
     path = tmp_path / "train.tsv"
     path.write_text("".join(f"{e.source}\t{e.targets[0]}\n" for e in train), encoding="utf-8")
     from_file, from_split = report(f"file={path}"), report("split=train")

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from hydra.utils import instantiate
+from tiny_run import as_before_0_2
 from torch.testing import assert_close
 
 from seq2seq.commands.train import train
+from seq2seq.config.builder import build
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import TokenizerTrainer
@@ -68,7 +69,7 @@ def test_a_checkpoint_reproduces_outputs_to_the_bit(tiny_config, tmp_path, joint
 
 
 def splits_of(config: dict[str, Any]) -> Splits:
-    return instantiate(config["data"]).load()
+    return build(config["data"], "").load()
 
 
 def test_a_run_scores_as_training_recorded(finished):
@@ -103,6 +104,16 @@ def dev_loss(run: Run) -> float:
     batch = data.dev_pairs.batch(torch.arange(len(data.dev_pairs)), step_tokens=1.0)
     with torch.no_grad():
         return likelihood(run.model, batch).total.item()
+
+
+def test_a_checkpoint_of_before_0_2_gives_the_same_model(finished, contents, tmp_path):
+    old = contents | {"config": as_before_0_2(contents["config"])}
+    assert "seq2seq.decoding.greedy.GreedySearch" in json.dumps(old["config"])
+    torch.save(old, tmp_path / "old.ckpt")
+    found, wanted = load_run(tmp_path / "old.ckpt"), load_run(finished)
+    assert found.config == wanted.config
+    for name, weight in wanted.model.state_dict().items():
+        assert torch.equal(found.model.state_dict()[name], weight)
 
 
 def test_a_moved_checkpoint_needs_nothing_beside_it(finished, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
+from tiny_run import as_before_0_2
 
 from seq2seq.errors import UserError
 from seq2seq.runs.run_folder import first_process, open_run_folder
@@ -111,6 +112,14 @@ def test_a_resumed_run_has_its_own_config_whatever_the_defaults_are(opened, fini
     config, folder = opened(f"run_dir={finished}", "resume=true")
     assert folder == finished
     assert config == OmegaConf.to_container(OmegaConf.load(finished / "config.yaml"))
+
+
+def test_a_run_of_before_0_2_resumes_with_the_options_of_now(opened, tiny_run, finished, tmp_path):
+    now = OmegaConf.to_container(OmegaConf.load(finished / "config.yaml"))
+    OmegaConf.save(as_before_0_2(now), tmp_path / "config.yaml")
+    assert opened(f"run_dir={tmp_path}", "resume=true")[0] == now
+    changed, _ = opened(f"run_dir={tmp_path}", "resume=true", "gradients.max_norm=2.0")
+    assert changed["gradients"]["max_norm"] == 2
 
 
 def test_single_values_may_change(opened, finished):

@@ -92,9 +92,9 @@ def new_module(build_model: Callable, splits: Splits, tokenizers: Tokenizers) ->
         model = build_model(**vocabularies | (sizes or {}))
         of_step: dict[str, Any] = {
             "model": model,
-            "objective": CrossEntropy(),
+            "objective": CrossEntropy(label_smoothing=0.0),
             "optimizer": partial(torch.optim.Adam, lr=0.01),
-            "schedule": ConstantSchedule(),
+            "schedule": ConstantSchedule(warmup_steps=0),
             "scheduled_sampling": None,
             "gradients": None,
             "average_decay": 0.9,

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from hydra.utils import instantiate
 from torch.testing import assert_close
+
+from seq2seq.config.builder import build
 
 ROOT = Path(__file__).parents[2]
 # Sixteen training rows in batches of five, so three odd ones and one of a single row; dev is five rows and one.
@@ -58,9 +59,9 @@ def checkpoint(folder: Path, name: str) -> dict[str, Any]:
 
 def test_batches_are_odd_and_one_has_a_single_row(tiny_config):
     config = tiny_config(*RUN)
-    splits = instantiate(config["data"]).load()
-    tokenizers = instantiate(config["tokenizer"]).train(splits.train)
-    data = instantiate(config["batches"])(splits=splits, tokenizers=tokenizers)
+    splits = build(config["data"], "").load()
+    tokenizers = build(config["tokenizer"], "").train(splits.train)
+    data = build(config["batches"], "")(splits=splits, tokenizers=tokenizers)
     assert sorted(map(len, data.train_plan.epoch(0))) == [1, 5, 5, 5]
     assert sorted(map(len, data.dev_plan.epoch(0))) == [1, 5]
 

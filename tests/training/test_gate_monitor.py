@@ -13,6 +13,7 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.initialization import ForgetBias
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks import gate_monitor
@@ -126,14 +127,16 @@ def test_no_warning_where_all_is_well(new_module, fit, caplog):
 
 
 def test_a_gate_that_never_shuts_has_no_time_constant_to_draw(watched):
-    cell = partial(LSTMCell, gate_activation="hard_sigmoid", initialization=ForgetBias(forget_bias=90.0))
+    cell = partial(
+        LSTMCell, options=GatedCellOptions(gate_activation="hard_sigmoid", initialization=ForgetBias(forget_bias=90.0))
+    )
     _, events = watched(GateMonitor(threshold=1.0), cell=cell)
     assert "gates/decoder 1/time_constants" not in events.Tags()["histograms"]
     assert "gates/decoder 1/forget" in events.Tags()["histograms"]
 
 
 def test_a_candidate_without_bounds_is_not_said_to_saturate(watched):
-    _, events = watched(GateMonitor(), cell=partial(LSTMCell, activation="relu"))
+    _, events = watched(GateMonitor(), cell=partial(LSTMCell, options=GatedCellOptions(activation="relu")))
     tags = events.Tags()["scalars"]
     assert "gates/decoder 1/candidate/mean" in tags
     assert "gates/decoder 1/input/saturated" in tags

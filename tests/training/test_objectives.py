@@ -33,7 +33,7 @@ def knowing(build_model) -> Seq2Seq:
 
 def test_loss_is_the_sum_of_negative_log_likelihoods_with_eos(knowing, new_batch):
     batch = new_batch(SOURCES, TARGETS)
-    loss = CrossEntropy()(knowing, batch, batch.target_inputs)
+    loss = CrossEntropy(label_smoothing=0.0)(knowing, batch, batch.target_inputs)
     assert_close(loss.total, torch.tensor(BITS * math.log(2)))
     assert int(loss.tokens) == TOKENS == batch.step_tokens
     assert int((batch.target_outputs == EOS).sum()) == len(TARGETS)
@@ -56,7 +56,7 @@ def test_the_likelihood_is_the_sum_without_smoothing(knowing, new_batch):
 def test_the_loss_reads_the_inputs_it_is_given(build_model, new_batch, decoder):
     model, batch = build_model(decoder=decoder), new_batch(SOURCES, TARGETS)
     other = torch.where(batch.target_inputs == 4, 7, batch.target_inputs)
-    objective = CrossEntropy()
+    objective = CrossEntropy(label_smoothing=0.0)
     assert not torch.isclose(objective(model, batch, other).total, objective(model, batch, batch.target_inputs).total)
     assert_close(objective(model, batch, batch.target_inputs).total, likelihood(model, batch).total)
 
@@ -81,7 +81,7 @@ def test_the_loss_of_a_batch_is_the_sum_of_its_sentences(build_model, new_batch)
 def test_a_silent_batch_has_zero_loss_and_zero_but_no_missing_gradients(build_model, new_batch, decoder, options):
     model = build_model(decoder=decoder)
     batch = new_batch(SOURCES, TARGETS, silent=True)
-    loss = CrossEntropy(**options)(model, batch, batch.target_inputs)
+    loss = CrossEntropy(**{"label_smoothing": 0.0, **options})(model, batch, batch.target_inputs)
     loss.total.backward()
     assert loss.total.item() == 0
     assert loss.tokens.item() == 0
@@ -119,7 +119,9 @@ def looking(knowing, new_batch, monkeypatch):
 
 def added(model, batch, **options) -> float:
     """What options add to the loss."""
-    plain, changed = (CrossEntropy(**given)(model, batch, batch.target_inputs).total for given in ({}, options))
+    plain, changed = (
+        CrossEntropy(label_smoothing=0.0, **given)(model, batch, batch.target_inputs).total for given in ({}, options)
+    )
     return (changed - plain).item()
 
 
@@ -175,7 +177,7 @@ def test_the_floor_sees_a_collapse_onto_one_value_of_a_shortened_source(build_mo
 @pytest.mark.parametrize("attention", ["dot", "local", "monotonic"])
 def test_terms_add_over_sentences_and_padding_changes_nothing(build_model, new_batch, attention, term):
     """Also where weights vanish: gradients stay finite."""
-    model, objective = build_model(attention=attention), CrossEntropy(**term)
+    model, objective = build_model(attention=attention), CrossEntropy(label_smoothing=0.0, **term)
     together = loss_and_gradients(model, new_batch(SOURCES, TARGETS), objective)
     assert_close(loss_and_gradients(model, new_batch(SOURCES, TARGETS, extra=3), objective), together)
     alone = [loss_and_gradients(model, new_batch([s], [t]), objective) for s, t in zip(SOURCES, TARGETS, strict=True)]
@@ -186,8 +188,8 @@ def test_terms_add_over_sentences_and_padding_changes_nothing(build_model, new_b
 @pytest.mark.parametrize("term", [{"coverage_loss": 1.0}, {"entropy_floor": 1.5}])
 def test_terms_reach_what_attention_learns(build_model, new_batch, term):
     model, batch = build_model(), new_batch(SOURCES, TARGETS)
-    plain = loss_and_gradients(model, batch, CrossEntropy())
-    changed = loss_and_gradients(model, batch, CrossEntropy(**term))
+    plain = loss_and_gradients(model, batch, CrossEntropy(label_smoothing=0.0))
+    changed = loss_and_gradients(model, batch, CrossEntropy(label_smoothing=0.0, **term))
     name = "decoder.attention.projection.weight"
     assert not torch.allclose(changed[name], plain[name])
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from hydra.utils import instantiate
 from torch import Tensor
 
+from seq2seq.config.builder import build
 from seq2seq.data.batching import BatchPlan
 from seq2seq.errors import UserError
 
@@ -31,9 +31,9 @@ AFTER = 5  # steps of the second epoch
 @pytest.fixture(scope="module")
 def plan(tiny_config) -> BatchPlan:
     config = tiny_config(*RUN)
-    splits = instantiate(config["data"]).load()
-    tokenizers = instantiate(config["tokenizer"]).train(splits.train)
-    return instantiate(config["batches"])(splits=splits, tokenizers=tokenizers).train_plan
+    splits = build(config["data"], "").load()
+    tokenizers = build(config["tokenizer"], "").train(splits.train)
+    return build(config["batches"], "")(splits=splits, tokenizers=tokenizers).train_plan
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def test_its_steps_are_those_of_the_loop_that_trains(new_module, new_data, fit, 
     """The same weights and average, bit for bit: what is measured is what trains."""
     options = {
         "sizes": {"dropout": 0.3},
-        "scheduled_sampling": LinearSampling(sample=True),
+        "scheduled_sampling": LinearSampling(floor=0.0, sample=True),
         "gradients": ClipByNorm(max_norm=0.5),
         "schedule": CosineSchedule(warmup_steps=2),
         "budget": Budget(max_steps=7),

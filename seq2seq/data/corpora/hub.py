@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from seq2seq.data.examples import Example, Splits, hold_out
+from seq2seq.data.corpora.split_options import SplitOptions
+from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import UserError
 
 
 class DatasetsCorpus:
     """Anything `datasets.load_dataset` reads: `json` or `parquet` with files, or a data set's name on the hub.
 
-    `source` and `target` are columns, given by path (`translation.de`). `train`, `dev` and `test` are files, or
-    split names on the hub. Without dev, `dev_size` rows are held out of train.
+    `source` and `target` are columns, given by path (`translation.de`). Splits are files, or names on the hub.
     """
 
     def __init__(
@@ -20,26 +20,15 @@ class DatasetsCorpus:
         name: str,
         source: str,
         target: str,
-        train: str = "train",
-        dev: str | None = None,
-        test: str | None = None,
+        options: SplitOptions,
         configuration: str | None = None,
-        dev_size: int = 1000,
-        seed: int = 1,
     ) -> None:
         self.name, self.configuration = name, configuration
         self.source, self.target = source, target
-        self.train, self.dev, self.test = train, dev, test
-        self.dev_size = dev_size
-        self.seed = seed
+        self.options = options
 
     def load(self) -> Splits:
-        train = self._read(self.train)
-        test = self._read(self.test) if self.test else []
-        if self.dev:
-            return Splits(train, self._read(self.dev), test)
-        held_out = hold_out(train, self.dev_size, self.seed)
-        return Splits(held_out.train, held_out.dev, test)
+        return self.options.load(self._read)
 
     def _read(self, split: str) -> list[Example]:
         rows = self._rows(split)

@@ -2,41 +2,20 @@
 
 from pathlib import Path
 
-from seq2seq.data.examples import Example, Splits, group, hold_out
+from seq2seq.data.corpora.split_options import FileOptions
+from seq2seq.data.examples import Example, Splits, group
 from seq2seq.data.text_files import read_lines
 from seq2seq.errors import UserError
 
 
 class TSVCorpus:
-    """Files of `source<TAB>target` lines; lines with the same source are several references of one example.
+    """Files of `source<TAB>target` lines; lines with the same source are several references of one example."""
 
-    Without a dev file, `dev_size` sources are held out of train. `test` may be left out, and with
-    `require_test=False` it may also be missing on disk.
-    """
-
-    def __init__(
-        self,
-        *,
-        train: str,
-        dev: str | None = None,
-        test: str | None = None,
-        dev_size: int = 1000,
-        require_test: bool = True,
-        seed: int = 1,
-    ) -> None:
-        self.train, self.dev, self.test = train, dev, test
-        self.dev_size = dev_size
-        self.require_test = require_test
-        self.seed = seed
+    def __init__(self, *, options: FileOptions) -> None:
+        self.options = options
 
     def load(self) -> Splits:
-        train = read_tsv(self.train)
-        wanted = self.test is not None and (self.require_test or Path(self.test).exists())
-        test = read_tsv(self.test) if wanted and self.test else []
-        if self.dev:
-            return Splits(train, read_tsv(self.dev), test)
-        held_out = hold_out(train, self.dev_size, self.seed)
-        return Splits(held_out.train, held_out.dev, test)
+        return self.options.without_missing(lambda path: Path(path).exists()).load(read_tsv)
 
 
 def read_tsv(path: str | Path) -> list[Example]:

@@ -22,7 +22,7 @@ class AdditiveScore(Attention):
         return self.value_projection(values)
 
     @property
-    def reader(self) -> Float[Tensor, " size"]:
+    def scoring_vector(self) -> Float[Tensor, " size"]:
         """The vector v, which reads the score off the hidden layer."""
         return self.vector
 
@@ -33,7 +33,7 @@ class AdditiveScore(Attention):
         sums = self.query_projection(query).unsqueeze(2) + memory.keys.unsqueeze(1)  # batch target source size
         if more is not None:
             sums = sums + more
-        return torch.tanh(sums) @ self.reader.to(sums.dtype)
+        return torch.tanh(sums) @ self.scoring_vector.to(sums.dtype)
 
 
 class AdditiveAttention(AdditiveScore, ScoredAttention):

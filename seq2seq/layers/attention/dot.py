@@ -10,7 +10,7 @@ from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 class DotAttention(ScoredAttention):
     """score = query . value (Luong et al. 2015), divided by sqrt(size) if scaled (Vaswani et al. 2017)."""
 
-    def __init__(self, *, query_size: int, memory_size: int, scaled: bool = True) -> None:
+    def __init__(self, *, query_size: int, memory_size: int, scaled: bool = False) -> None:
         super().__init__()
         if query_size != memory_size:
             raise UserError(

@@ -10,7 +10,7 @@ from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 class GeneralAttention(ScoredAttention):
     """score = query . W value (Luong et al. 2015, "general"), divided by sqrt(size) if scaled."""
 
-    def __init__(self, *, query_size: int, memory_size: int, scaled: bool = True) -> None:
+    def __init__(self, *, query_size: int, memory_size: int, scaled: bool = False) -> None:
         super().__init__()
         self.projection = linear(memory_size, query_size, bias=False)
         self.scale = query_size**-0.5 if scaled else 1.0

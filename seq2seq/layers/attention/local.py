@@ -20,7 +20,7 @@ class LocalAttention(GeneralAttention):
     window below 1, which could be empty.
     """
 
-    def __init__(self, *, query_size: int, memory_size: int, window: int = 4, scaled: bool = True) -> None:
+    def __init__(self, *, query_size: int, memory_size: int, window: int = 4, scaled: bool = False) -> None:
         super().__init__(query_size=query_size, memory_size=memory_size, scaled=scaled)
         if window < 1:
             raise UserError(f"window must be at least 1, but is {window}.")

@@ -16,7 +16,7 @@ class NormalizedAdditiveScore(AdditiveScore):
         self.gain = nn.Parameter(torch.tensor(float(gain)))
 
     @property
-    def reader(self) -> Float[Tensor, " size"]:
+    def scoring_vector(self) -> Float[Tensor, " size"]:
         return self.gain * self.vector / self.vector.norm()
 
 

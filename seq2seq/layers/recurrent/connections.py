@@ -7,7 +7,7 @@ from torch import nn
 
 from seq2seq.errors import UserError
 from seq2seq.layers.highway import HighwayGate
-from seq2seq.shapes import Inputs, Outputs, Sequence
+from seq2seq.shapes import Inputs, Outputs, TimeVectors
 
 
 class Connection(nn.Module, ABC):
@@ -18,20 +18,20 @@ class Connection(nn.Module, ABC):
         self.size = output_size
 
     @abstractmethod
-    def forward(self, inputs: Inputs, outputs: Outputs) -> Sequence: ...
+    def forward(self, inputs: Inputs, outputs: Outputs) -> TimeVectors: ...
 
 
 class PlainConnection(Connection):
     """The outputs alone."""
 
-    def forward(self, inputs: Inputs, outputs: Outputs) -> Sequence:
+    def forward(self, inputs: Inputs, outputs: Outputs) -> TimeVectors:
         return outputs
 
 
 class ResidualConnection(Connection):
     """outputs + inputs where sizes agree, else the outputs alone (He et al. 2016)."""
 
-    def forward(self, inputs: Inputs, outputs: Outputs) -> Sequence:
+    def forward(self, inputs: Inputs, outputs: Outputs) -> TimeVectors:
         return outputs + inputs if inputs.shape[-1] == outputs.shape[-1] else outputs
 
 
@@ -42,7 +42,7 @@ class HighwayConnection(Connection):
         super().__init__(input_size, output_size)
         self.gate = HighwayGate(input_size, output_size)
 
-    def forward(self, inputs: Inputs, outputs: Outputs) -> Sequence:
+    def forward(self, inputs: Inputs, outputs: Outputs) -> TimeVectors:
         return self.gate(inputs, outputs)
 
 
@@ -53,7 +53,7 @@ class DenseConnection(Connection):
         super().__init__(input_size, output_size)
         self.size = input_size + output_size
 
-    def forward(self, inputs: Inputs, outputs: Outputs) -> Sequence:
+    def forward(self, inputs: Inputs, outputs: Outputs) -> TimeVectors:
         return torch.cat([inputs, outputs], -1)
 
 

@@ -37,7 +37,7 @@ class Initialization:
         self.recurrent = _named("recurrent", recurrent)
 
     def __call__(
-        self, gates: Mapping[str, GateView], hidden_size: int, memory_gate: str | None, timescales: int = 1
+        self, gates: Mapping[str, GateView], hidden_size: int, keep_gate: str | None, timescales: int = 1
     ) -> None:
         """Fill the gates of a cell, of which one, if any, says how much of its memory it keeps."""
         for gate in gates.values():
@@ -56,10 +56,10 @@ class ForgetBias(Initialization):
         self.forget_bias = forget_bias
 
     def __call__(
-        self, gates: Mapping[str, GateView], hidden_size: int, memory_gate: str | None, timescales: int = 1
+        self, gates: Mapping[str, GateView], hidden_size: int, keep_gate: str | None, timescales: int = 1
     ) -> None:
-        super().__call__(gates, hidden_size, memory_gate)
-        gates[_memory_gate(memory_gate)].set_bias(self.forget_bias)
+        super().__call__(gates, hidden_size, keep_gate)
+        gates[_keep_gate(keep_gate)].set_bias(self.forget_bias)
 
 
 class Chrono(Initialization):
@@ -76,10 +76,10 @@ class Chrono(Initialization):
         self.longest = longest
 
     def __call__(
-        self, gates: Mapping[str, GateView], hidden_size: int, memory_gate: str | None, timescales: int = 1
+        self, gates: Mapping[str, GateView], hidden_size: int, keep_gate: str | None, timescales: int = 1
     ) -> None:
-        super().__call__(gates, hidden_size, memory_gate)
-        gate = gates[_memory_gate(memory_gate)]
+        super().__call__(gates, hidden_size, keep_gate)
+        gate = gates[_keep_gate(keep_gate)]
         keep = gate.bias
         for number, biases in enumerate(keep.chunk(timescales)):
             shortest, longest = ((self.longest - 1) ** (step / timescales) for step in (number, number + 1))
@@ -89,7 +89,7 @@ class Chrono(Initialization):
             gates["input"].set_bias(-keep)
 
 
-def _memory_gate(name: str | None) -> str:
+def _keep_gate(name: str | None) -> str:
     if name is None:
         raise UserError(
             "initialization must be matrices for a cell without a gate that keeps its memory: "

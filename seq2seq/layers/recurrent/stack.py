@@ -1,6 +1,7 @@
 """Depth and two directions."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
 from operator import mul
@@ -74,37 +75,51 @@ class BidirectionalLayer(nn.Module):
         return torch.cat(outputs, 1)
 
 
-class BidirectionalStack(nn.Module):
-    """Bidirectional layers and the connections between them.
+@dataclass(frozen=True)
+class StackOptions:
+    """What a bidirectional stack is told of its layers.
 
     The top `halvings` layers read pairs of steps, so that each leaves half as many (Chan et al. 2016, "pyramidal").
-    Raises UserError if there are no layers or all would halve, and at an unknown connection.
+    Raises UserError if there are no layers or all would halve.
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int,
-        *,
-        cell: Callable[[int, int], Cell],
-        connection: str = "residual",
-        halvings: int = 0,
-        chunk_size: int | None = None,
-        dropout: float = 0.0,
-    ) -> None:
+    hidden_size: int  # of each direction
+    num_layers: int
+    cell: Callable[[int, int], Cell]
+    connection: str = "residual"
+    halvings: int = 0
+    chunk_size: int | None = None
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.num_layers < 1:
+            raise UserError(f"num_layers must be at least 1, but is {self.num_layers}.")
+        if not 0 <= self.halvings < self.num_layers:
+            raise UserError(
+                f"halvings must be at least 0 and below num_layers, which is {self.num_layers}, but is {self.halvings}."
+            )
+        if self.chunk_size is not None and self.chunk_size < 1:
+            raise UserError(f"chunk_size must be at least 1 step, or null for all, but is {self.chunk_size}.")
+
+
+class BidirectionalStack(nn.Module):
+    """Bidirectional layers and the connections between them. Raises UserError at an unknown connection."""
+
+    def __init__(self, input_size: int, options: StackOptions) -> None:
         super().__init__()
-        _check(num_layers, halvings, chunk_size)
-        self.output_size = 2 * hidden_size
+        self.output_size = 2 * options.hidden_size
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
-        self.steps = [1] * (num_layers - halvings) + [2] * halvings  # that each layer reads as one
+        plain = options.num_layers - options.halvings
+        self.steps = [1] * plain + [2] * options.halvings  # that each layer reads as one
         size = input_size
         for depth, steps in enumerate(self.steps, 1):
-            self.layers.append(BidirectionalLayer(steps * size, hidden_size, cell=cell, chunk_size=chunk_size))
-            connected = connect(connection, steps * size, self.output_size, top=depth == num_layers)
+            self.layers.append(
+                BidirectionalLayer(steps * size, options.hidden_size, cell=options.cell, chunk_size=options.chunk_size)
+            )
+            connected = connect(options.connection, steps * size, self.output_size, top=depth == options.num_layers)
             self.connections.append(connected)
             size = connected.size
-        self.dropout = LockedDropout(dropout)
+        self.dropout = LockedDropout(options.dropout)
 
     @property
     def reduction(self) -> int:
@@ -134,12 +149,3 @@ def side_by_side(values: Inputs, lengths: Lengths, steps: int) -> Float[Tensor, 
     values = without_padding(values, lengths)
     full = functional.pad(values, (0, 0, 0, -values.shape[1] % steps))
     return full.unflatten(1, (-1, steps)).flatten(2)
-
-
-def _check(num_layers: int, halvings: int, chunk_size: int | None) -> None:
-    if num_layers < 1:
-        raise UserError(f"num_layers must be at least 1, but is {num_layers}.")
-    if not 0 <= halvings < num_layers:
-        raise UserError(f"halvings must be at least 0 and below num_layers, which is {num_layers}, but is {halvings}.")
-    if chunk_size is not None and chunk_size < 1:
-        raise UserError(f"chunk_size must be at least 1 step, or null for all, but is {chunk_size}.")

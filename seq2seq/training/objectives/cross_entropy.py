@@ -25,7 +25,7 @@ class CrossEntropy(Objective):
     def __init__(
         self,
         *,
-        label_smoothing: float = 0.0,
+        label_smoothing: float = 0.1,
         coverage_loss: float = 0.0,
         entropy_floor: float = 0.0,
         entropy_weight: float = 1.0,

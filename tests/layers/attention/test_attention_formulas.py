@@ -96,13 +96,12 @@ def monotonic(attention, query, values, earlier):
 
 
 FORMULAS = [
-    ("dot", {}, dot),
+    ("dot", {}, dot_unscaled),
     ("dot", {"scaled": True}, dot),
-    ("dot", {"scaled": False}, dot_unscaled),
-    ("general", {}, general),
+    ("general", {"scaled": True}, general),
     ("additive", {}, additive),
     ("normalized_additive", {}, normalized_additive),
-    ("local", {}, local),
+    ("local", {"scaled": True}, local),
     ("location", {}, location),
     ("location", {"window": 1}, location),
     ("location", {"window": 9, "filters": 3}, location),

@@ -18,9 +18,9 @@ def unrolled(attention, query, values, mask):
 @pytest.mark.parametrize(
     ("kind", "option", "value"),
     [
-        ("dot", "scaled", False),
-        ("general", "scaled", False),
-        ("local", "scaled", False),
+        ("dot", "scaled", True),
+        ("general", "scaled", True),
+        ("local", "scaled", True),
         ("local", "window", 3),
         ("multi_head", "heads", 3),
         ("location", "cumulative", False),

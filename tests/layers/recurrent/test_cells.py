@@ -114,7 +114,7 @@ def test_scan_shows_the_gates_of_every_step(cell, sequence, first):
 
 def test_gates_open_between_zero_and_one(cell, sequence, first):
     _, gates = cell(cell.project(sequence[:, 0]), first)
-    assert cell.memory_gate is None or cell.memory_gate in gates._fields
+    assert cell.keep_gate is None or cell.keep_gate in gates._fields
     for name, gate in gates._asdict().items():
         if name != "candidate":
             assert gate.gt(0).all()

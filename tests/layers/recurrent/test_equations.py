@@ -14,6 +14,7 @@ from seq2seq.layers.recurrent.cells.mogrifier import MogrifierLSTMCell
 from seq2seq.layers.recurrent.cells.multi_timescale import MultiTimescaleLSTMCell
 from seq2seq.layers.recurrent.cells.no_forget import NoForgetLSTMCell
 from seq2seq.layers.recurrent.cells.no_output import NoOutputLSTMCell
+from seq2seq.layers.recurrent.cells.options import CellOptions, GatedCellOptions
 from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
 from seq2seq.layers.recurrent.cells.projected import ProjectedLSTMCell
 
@@ -204,7 +205,7 @@ def test_a_missing_gate_is_one_that_is_always_open(rough, random_state, cell_kin
 
 
 def test_activations_are_those_named(rough, random_state):
-    cell = LSTMCell(SIZE, SIZE, gate_activation="hard_sigmoid", activation="identity")
+    cell = LSTMCell(SIZE, SIZE, options=GatedCellOptions(gate_activation="hard_sigmoid", activation="identity"))
     cell, x, state = example(cell, rough, random_state)  # its two biases add up
 
     def hard(values):
@@ -217,25 +218,24 @@ def test_activations_are_those_named(rough, random_state):
 
 @pytest.mark.parametrize("activation", ["relu", "identity", "tanh"])
 def test_every_activation_of_every_cell_counts(cell_kind, rough, random_state, activation):
-    options = getattr(cell_kind, "keywords", {}) | {"activation": activation}
-    cell = rough(getattr(cell_kind, "func", cell_kind)(3, SIZE, **options))
+    cell = rough(cell_kind(3, SIZE, activation=activation))
     inputs, state = torch.randn(BATCH, 3), random_state(cell, BATCH)
     _, gates = cell(cell.project(inputs), state)
     found = gates.candidate
     expected = {"relu": found.ge(0), "identity": found.abs().gt(0), "tanh": found.abs().lt(1)}[activation]
     assert expected.all()
-    cell.squash = {"relu": torch.tanh, "identity": functional.relu, "tanh": functional.relu}[activation]
+    cell.activation = {"relu": torch.tanh, "identity": functional.relu, "tanh": functional.relu}[activation]
     _, other = cell(cell.project(inputs), state)
     assert not torch.equal(found, other.candidate)
 
 
 MISTAKES = [
     (
-        lambda: LSTMCell(SIZE, SIZE, gate_activation="softmax"),
+        lambda: LSTMCell(SIZE, SIZE, options=GatedCellOptions(gate_activation="softmax")),
         "gate_activation must be one of sigmoid, hard_sigmoid, but is 'softmax'.",
     ),
     (
-        lambda: ElmanCell(SIZE, SIZE, activation="sigmoid"),
+        lambda: ElmanCell(SIZE, SIZE, options=CellOptions(activation="sigmoid")),
         "activation must be one of tanh, relu, identity, but is 'sigmoid'.",
     ),
     (

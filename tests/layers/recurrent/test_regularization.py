@@ -1,9 +1,13 @@
+from functools import partial
+
 import pytest
 import torch
 
+from seq2seq.config.builder import call
 from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.regularization import Regularization
 
 SIZE, BATCH, TIME = 6, 5, 4
@@ -36,7 +40,7 @@ def test_in_training_a_unit_is_as_before_or_as_the_equations_say(cell_kind, roug
 
 
 def test_zoneout_of_the_cell_leaves_the_hidden_state_alone(rough, random_state):
-    noisy, plain = pair(LSTMCell, rough, zoneout_cell=0.5)
+    noisy, plain = pair(partial(call, LSTMCell), rough, zoneout_cell=0.5)
     inputs, state = torch.randn(BATCH, 3), random_state(plain, BATCH)
     expected, found = plain.step(inputs, state), noisy.eval().step(inputs, state)
     torch.testing.assert_close(found.hidden, expected.hidden)
@@ -69,8 +73,8 @@ def test_dropped_weights_stay_so_for_all_steps_and_sentences(cell_kind, rough, r
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_dropped_weights_get_no_gradient(kernel_kind, rough, random_state, fused):
-    noisy, _ = pair(kernel_kind, rough, weight_drop=0.5)
+def test_dropped_weights_get_no_gradient(fused_kind, rough, random_state, fused):
+    noisy, _ = pair(fused_kind, rough, weight_drop=0.5)
     noisy.fused = fused
     torch.manual_seed(5)
     outputs, _ = noisy.unroll(torch.randn(BATCH, TIME, 3), random_state(noisy, BATCH))
@@ -96,7 +100,7 @@ def test_a_rate_that_is_no_probability_is_told(name, value):
 
 def test_zoneout_of_a_memory_that_is_not_there_is_told():
     with pytest.raises(UserError) as error:
-        GRUCell(3, 4, regularization=Regularization(zoneout_cell=0.1))
+        GRUCell(3, 4, options=GatedCellOptions(regularization=Regularization(zoneout_cell=0.1)))
     assert str(error.value) == (
         "regularization.zoneout_cell is for cells with a memory beside their hidden state, and this one has "
         "none, but it is 0.1: use zoneout_hidden."

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from seq2seq.layers.recurrent.activations import Activation
+from seq2seq.layers.recurrent.activations import Activation, cell_function
+from seq2seq.layers.recurrent.cells.options import CellOptions
 from seq2seq.layers.recurrent.gates import GateView
-from seq2seq.layers.recurrent.regularization import Regularization
+from seq2seq.layers.recurrent.initialization import MATRICES, OPEN_FORGET_GATE
 from seq2seq.layers.recurrent.scan import Step, scan
 from seq2seq.layers.recurrent.state import State, StateLayout
 from seq2seq.shapes import Inputs, Outputs
@@ -24,23 +25,22 @@ Projected = Float[Tensor, "*batch gates"]
 class Cell(nn.Module, ABC):
     """One recurrent layer in one direction.
 
-    `gates` of a step is a named tuple of activations; its field that `memory_gate` names, if any, is the share of the
+    `gates` of a step is a named tuple of activations; its field that `keep_gate` names, if any, is the share of the
     memory that a step keeps. While `fused` is off, `unroll` takes the visible path even where torch has a kernel.
     """
 
-    memory_gate: ClassVar[str | None] = "forget"
+    keep_gate: ClassVar[str | None] = "forget"
     fused: bool = True
-    squash: Activation  # what new content goes through
+    activation: Activation  # what new content goes through
 
-    def __init__(
-        self, input_size: int, projected_size: int, layout: StateLayout, regularization: Regularization
-    ) -> None:
+    def __init__(self, input_size: int, projected_size: int, layout: StateLayout, options: CellOptions) -> None:
         super().__init__()
-        regularization.check(len(layout.sizes))
+        options.regularization.check(len(layout.sizes))
         self.input_size = input_size
         self.projected_size = projected_size
         self.layout = layout
-        self.regularization = regularization
+        self.activation = cell_function(options.activation)
+        self.regularization = options.regularization
 
     @property
     def hidden_size(self) -> int:
@@ -49,7 +49,7 @@ class Cell(nn.Module, ABC):
     @property
     def bounded(self) -> bool:
         """Whether new content is between -1 and 1."""
-        return self.squash is torch.tanh
+        return self.activation is torch.tanh
 
     @property
     @abstractmethod
@@ -95,6 +95,11 @@ class Cell(nn.Module, ABC):
     def start(self, like: Tensor) -> State:
         """The zero state for a batch as long, on the device and of the type of `like`."""
         return self.layout.zeros(like)
+
+    def initialize(self, options: CellOptions, timescales: int = 1) -> None:
+        """Give the gates their first values."""
+        initialize = options.initialization or (OPEN_FORGET_GATE if self.keep_gate else MATRICES)
+        initialize(self.gates, self.hidden_size, self.keep_gate, timescales)
 
     def dropped_weights(self) -> dict[str, Tensor]:
         """Recurrent weights with some of them zero, drawn anew; none where weight drop is off."""

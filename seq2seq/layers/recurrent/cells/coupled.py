@@ -1,8 +1,8 @@
 """The LSTM with one gate for what goes and what comes."""
 
 from seq2seq.layers.recurrent.cells.cell import Projected
-from seq2seq.layers.recurrent.cells.gated import LSTMVariant
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
+from seq2seq.layers.recurrent.cells.lstm_variant import LSTMVariant
 from seq2seq.layers.recurrent.state import LSTMState
 
 
@@ -16,6 +16,6 @@ class CoupledLSTMCell(LSTMVariant):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         f, g, o = self.sums(projected, state)
-        forget = self.open(f)
-        gates = LSTMGates(1 - forget, forget, self.squash(g), self.open(o))
-        return gates.state(state.cell, self.squash), gates
+        forget = self.gate_activation(f)
+        gates = LSTMGates(1 - forget, forget, self.activation(g), self.gate_activation(o))
+        return gates.state(state.cell, self.activation), gates

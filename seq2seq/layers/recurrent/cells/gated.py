@@ -1,18 +1,17 @@
-"""Relatives of the LSTM that torch has no kernel for."""
+"""What cells have in common that torch has no kernel for."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seq2seq.layers.recurrent.activations import cell_function, gate_function
+from seq2seq.layers.recurrent.activations import gate_function
 from seq2seq.layers.recurrent.cells.cell import Cell, CellInputs, Projected
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
+from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.gates import GateView, gate_views
-from seq2seq.layers.recurrent.initialization import MATRICES, OPEN_FORGET_GATE, Initialization
-from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
@@ -28,22 +27,18 @@ class GatedCell(Cell):
         input_size: int,
         layout: StateLayout,
         gate_sizes: Mapping[str, int],
+        options: GatedCellOptions,
         *,
-        gate_activation: str,
-        activation: str,
-        initialization: Initialization | None,
-        regularization: Regularization,
         timescales: int = 1,
     ) -> None:
         rows = sum(gate_sizes.values())
-        super().__init__(input_size, rows, layout, regularization)
+        super().__init__(input_size, rows, layout, options)
         self.gate_sizes = dict(gate_sizes)
-        self.open, self.squash = gate_function(gate_activation), cell_function(activation)
+        self.gate_activation = gate_function(options.gate_activation)
         self.input_weight = nn.Parameter(torch.empty(rows, input_size))
         self.recurrent_weight = nn.Parameter(torch.empty(rows, self.hidden_size))
         self.bias = nn.Parameter(torch.empty(rows))
-        initialize = initialization or (OPEN_FORGET_GATE if self.memory_gate else MATRICES)
-        initialize(self.gates, self.hidden_size, self.memory_gate, timescales)
+        self.initialize(options, timescales)
 
     @property
     def gates(self) -> dict[str, GateView]:
@@ -66,35 +61,5 @@ class GatedCell(Cell):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, Any]:
         i, f, g, o = self.sums(projected, state)
-        gates = LSTMGates(self.open(i), self.open(f), self.squash(g), self.open(o))
-        return gates.state(state.cell, self.squash), gates
-
-
-class LSTMVariant(GatedCell):
-    """A gated cell whose gates and memory are all as wide as its hidden state."""
-
-    gate_names: ClassVar[tuple[str, ...]] = LSTMGates._fields
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        *,
-        gate_activation: str = "sigmoid",
-        activation: str = "tanh",
-        initialization: Initialization | None = None,
-        regularization: Regularization = PLAIN,
-    ) -> None:
-        super().__init__(
-            input_size,
-            StateLayout(LSTMState, (hidden_size, hidden_size)),
-            dict.fromkeys(self.gate_names, hidden_size),
-            gate_activation=gate_activation,
-            activation=activation,
-            initialization=initialization,
-            regularization=regularization,
-        )
-        self.extend()
-
-    def extend(self) -> None:
-        """Add the parameters that a kind has beyond its matrices."""
+        gates = LSTMGates(self.gate_activation(i), self.gate_activation(f), self.activation(g), self.gate_activation(o))
+        return gates.state(state.cell, self.activation), gates

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from seq2seq.layers.recurrent.activations import cell_function, gate_function
+from seq2seq.layers.recurrent.activations import gate_function
 from seq2seq.layers.recurrent.cells.cell import Projected
-from seq2seq.layers.recurrent.cells.kernel import KernelCell
-from seq2seq.layers.recurrent.initialization import OPEN_FORGET_GATE, Initialization
-from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+from seq2seq.layers.recurrent.cells.fused import FusedCell
+from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
 from seq2seq.layers.recurrent.state import HiddenState, StateLayout
 
 
@@ -20,35 +19,30 @@ class GRUGates(NamedTuple):
     candidate: Tensor
 
 
-class GRUCell(KernelCell):
+class GRUCell(FusedCell):
     """Gated recurrent unit (Cho et al. 2014), with the reset gate after the product, as cuDNN and torch have it.
 
     h' = z h + (1 - z) g, where r, z = sigmoid of W x + U h + b and g = tanh(W x + b + r (U h + d)).
     """
 
     gate_names = GRUGates._fields
-    memory_gate = "update"
+    keep_gate = "update"
 
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         *,
-        gate_activation: str = "sigmoid",
-        activation: str = "tanh",
-        initialization: Initialization = OPEN_FORGET_GATE,
-        regularization: Regularization = PLAIN,
+        options: GatedCellOptions = GATED_AS_TORCH,
     ) -> None:
         layout = StateLayout(HiddenState, (hidden_size,))
         kernel, standard = nn.GRU(input_size, hidden_size, batch_first=True), ("sigmoid", "tanh")
-        super().__init__(
-            kernel, layout, initialization, regularization, standard=(gate_activation, activation) == standard
-        )
-        self.open, self.squash = gate_function(gate_activation), cell_function(activation)
+        super().__init__(kernel, layout, options, standard=(options.gate_activation, options.activation) == standard)
+        self.gate_activation = gate_function(options.gate_activation)
 
     def advance(self, projected: Projected, state: HiddenState) -> tuple[HiddenState, GRUGates]:
         (r, z, g), (u_r, u_z, u_g) = projected.chunk(3, -1), self.recur(state.hidden).chunk(3, -1)
-        reset, update = self.open(r + u_r), self.open(z + u_z)
-        candidate = self.squash(g + reset * u_g)
+        reset, update = self.gate_activation(r + u_r), self.gate_activation(z + u_z)
+        candidate = self.activation(g + reset * u_g)
         hidden = update * state.hidden + (1 - update) * candidate
         return HiddenState(hidden), GRUGates(reset, update, candidate)

@@ -4,8 +4,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
-from seq2seq.layers.recurrent.cells.gated import LSTMVariant
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
+from seq2seq.layers.recurrent.cells.lstm_variant import LSTMVariant
 from seq2seq.layers.recurrent.state import LSTMState
 
 
@@ -29,5 +29,5 @@ class LayerNormLSTMCell(LSTMVariant):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         i, f, g, o = self.sums(projected, state)
-        gates = LSTMGates(self.open(i), self.open(f), self.squash(g), self.open(o))
-        return gates.state(state.cell, lambda cell: self.squash(self.cell_norm(cell))), gates
+        gates = LSTMGates(self.gate_activation(i), self.gate_activation(f), self.activation(g), self.gate_activation(o))
+        return gates.state(state.cell, lambda cell: self.activation(self.cell_norm(cell))), gates

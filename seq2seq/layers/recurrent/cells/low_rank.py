@@ -8,8 +8,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
-from seq2seq.layers.recurrent.initialization import Initialization
-from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
@@ -27,10 +26,7 @@ class LowRankLSTMCell(GatedCell):
         hidden_size: int,
         *,
         rank: int = 64,
-        gate_activation: str = "sigmoid",
-        activation: str = "tanh",
-        initialization: Initialization | None = None,
-        regularization: Regularization = PLAIN,
+        options: GatedCellOptions = GATED_AS_TORCH,
     ) -> None:
         full = max(min(4 * hidden_size, input_size), hidden_size)
         if not 1 <= rank <= full:
@@ -42,10 +38,7 @@ class LowRankLSTMCell(GatedCell):
             input_size,
             StateLayout(LSTMState, (hidden_size, hidden_size)),
             dict.fromkeys(LSTMGates._fields, hidden_size),
-            gate_activation=gate_activation,
-            activation=activation,
-            initialization=initialization,
-            regularization=regularization,
+            options,
         )
         self.input_weight, self.input_factor = _factors(self.input_weight, rank)
         self.recurrent_weight, self.recurrent_factor = _factors(self.recurrent_weight, rank)

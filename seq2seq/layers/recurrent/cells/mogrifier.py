@@ -8,8 +8,7 @@ from seq2seq.layers.initialization import linear
 from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
-from seq2seq.layers.recurrent.initialization import Initialization
-from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
@@ -27,10 +26,7 @@ class MogrifierLSTMCell(GatedCell):
         hidden_size: int,
         *,
         rounds: int = 5,
-        gate_activation: str = "sigmoid",
-        activation: str = "tanh",
-        initialization: Initialization | None = None,
-        regularization: Regularization = PLAIN,
+        options: GatedCellOptions = GATED_AS_TORCH,
     ) -> None:
         if rounds < 0:
             raise UserError(f"rounds must be at least 0, but is {rounds}.")
@@ -38,10 +34,7 @@ class MogrifierLSTMCell(GatedCell):
             input_size,
             StateLayout(LSTMState, (hidden_size, hidden_size)),
             dict.fromkeys(LSTMGates._fields, hidden_size),
-            gate_activation=gate_activation,
-            activation=activation,
-            initialization=initialization,
-            regularization=regularization,
+            options,
         )
         self.projected_size = input_size
         self.mutual = nn.ModuleList(

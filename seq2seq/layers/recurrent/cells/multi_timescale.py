@@ -6,8 +6,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
-from seq2seq.layers.recurrent.initialization import Initialization
-from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
@@ -24,10 +23,7 @@ class MultiTimescaleLSTMCell(GatedCell):
         hidden_size: int,
         *,
         timescales: int = 3,
-        gate_activation: str = "sigmoid",
-        activation: str = "tanh",
-        initialization: Initialization | None = None,
-        regularization: Regularization = PLAIN,
+        options: GatedCellOptions = GATED_AS_TORCH,
     ) -> None:
         if timescales < 1:
             raise UserError(f"timescales must be at least 1, but is {timescales}.")
@@ -36,20 +32,17 @@ class MultiTimescaleLSTMCell(GatedCell):
             input_size,
             StateLayout(LSTMState, (hidden_size, cells)),
             {"input": cells, "forget": cells, "candidate": hidden_size, "output": hidden_size},
-            gate_activation=gate_activation,
-            activation=activation,
-            initialization=initialization,
-            regularization=regularization,
+            options,
             timescales=timescales,
         )
         self.timescales = timescales
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         i, f, g, o = self.sums(projected, state)
-        gates = LSTMGates(self.open(i), self.open(f), self.squash(g), self.open(o))
+        gates = LSTMGates(self.gate_activation(i), self.gate_activation(f), self.activation(g), self.gate_activation(o))
         news = self._by_timescale(gates.input) * gates.candidate.unsqueeze(-2)
         cells = self._by_timescale(gates.forget * state.cell) + news
-        return LSTMState(gates.output * self.squash(cells.sum(-2)), cells.flatten(-2)), gates
+        return LSTMState(gates.output * self.activation(cells.sum(-2)), cells.flatten(-2)), gates
 
     def _by_timescale(self, values: Tensor) -> Tensor:
         return values.unflatten(-1, (self.timescales, self.hidden_size))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from seq2seq.layers.recurrent.cells.cell import Projected
-from seq2seq.layers.recurrent.cells.gated import LSTMVariant
+from seq2seq.layers.recurrent.cells.lstm_variant import LSTMVariant
 from seq2seq.layers.recurrent.state import LSTMState
 
 
@@ -24,10 +24,10 @@ class NoForgetLSTMCell(LSTMVariant):
     """
 
     gate_names = NoForgetGates._fields
-    memory_gate = None
+    keep_gate = None
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, NoForgetGates]:
         i, g, o = self.sums(projected, state)
-        gates = NoForgetGates(self.open(i), self.squash(g), self.open(o))
+        gates = NoForgetGates(self.gate_activation(i), self.activation(g), self.gate_activation(o))
         cell = state.cell + gates.input * gates.candidate
-        return LSTMState(gates.output * self.squash(cell), cell), gates
+        return LSTMState(gates.output * self.activation(cell), cell), gates

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from seq2seq.layers.recurrent.cells.cell import Projected
-from seq2seq.layers.recurrent.cells.gated import LSTMVariant
+from seq2seq.layers.recurrent.cells.lstm_variant import LSTMVariant
 from seq2seq.layers.recurrent.state import LSTMState
 
 
@@ -27,6 +27,6 @@ class NoOutputLSTMCell(LSTMVariant):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, NoOutputGates]:
         i, f, g = self.sums(projected, state)
-        gates = NoOutputGates(self.open(i), self.open(f), self.squash(g))
+        gates = NoOutputGates(self.gate_activation(i), self.gate_activation(f), self.activation(g))
         cell = gates.forget * state.cell + gates.input * gates.candidate
-        return LSTMState(self.squash(cell), cell), gates
+        return LSTMState(self.activation(cell), cell), gates

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from seq2seq.layers.recurrent.cells.cell import Projected
-from seq2seq.layers.recurrent.cells.gated import LSTMVariant
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
+from seq2seq.layers.recurrent.cells.lstm_variant import LSTMVariant
 from seq2seq.layers.recurrent.state import LSTMState
 
 
@@ -21,8 +21,9 @@ class PeepholeLSTMCell(LSTMVariant):
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         i, f, g, o = self.sums(projected, state)
         to_input, to_forget, to_output = self.peepholes
-        input, forget = self.open(i + to_input * state.cell), self.open(f + to_forget * state.cell)
-        candidate = self.squash(g)
+        input = self.gate_activation(i + to_input * state.cell)
+        forget = self.gate_activation(f + to_forget * state.cell)
+        candidate = self.activation(g)
         cell = forget * state.cell + input * candidate
-        output = self.open(o + to_output * cell)
-        return LSTMState(output * self.squash(cell), cell), LSTMGates(input, forget, candidate, output)
+        output = self.gate_activation(o + to_output * cell)
+        return LSTMState(output * self.activation(cell), cell), LSTMGates(input, forget, candidate, output)

@@ -5,8 +5,7 @@ from seq2seq.layers.initialization import linear
 from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
-from seq2seq.layers.recurrent.initialization import Initialization
-from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
@@ -23,10 +22,7 @@ class ProjectedLSTMCell(GatedCell):
         hidden_size: int,
         *,
         expansion: float = 2.0,
-        gate_activation: str = "sigmoid",
-        activation: str = "tanh",
-        initialization: Initialization | None = None,
-        regularization: Regularization = PLAIN,
+        options: GatedCellOptions = GATED_AS_TORCH,
     ) -> None:
         cell_size = round(expansion * hidden_size)
         if cell_size < 1:
@@ -35,10 +31,7 @@ class ProjectedLSTMCell(GatedCell):
             input_size,
             StateLayout(LSTMState, (hidden_size, cell_size)),
             dict.fromkeys(LSTMGates._fields, cell_size),
-            gate_activation=gate_activation,
-            activation=activation,
-            initialization=initialization,
-            regularization=regularization,
+            options,
         )
         self.projection = linear(cell_size, hidden_size, bias=False)
 

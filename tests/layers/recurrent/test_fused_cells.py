@@ -5,14 +5,15 @@ import torch
 from torch import nn
 
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.layers.recurrent.scan import scan
 
 INPUT_SIZE, HIDDEN_SIZE, BATCH, TIME = 3, 5, 4, 6
 
 
-def test_visible_equations_equal_torch_with_copied_weights(kernel_kind, rough, random_state, gradients):
-    cell = rough(kernel_kind(INPUT_SIZE, HIDDEN_SIZE))
+def test_visible_equations_equal_torch_with_copied_weights(fused_kind, rough, random_state, gradients):
+    cell = rough(fused_kind(INPUT_SIZE, HIDDEN_SIZE))
     sequence, first = torch.randn(BATCH, TIME, INPUT_SIZE, requires_grad=True), random_state(cell, BATCH)
     options = {"nonlinearity": cell.kernel.nonlinearity} if isinstance(cell.kernel, nn.RNN) else {}
     reference = type(cell.kernel)(INPUT_SIZE, HIDDEN_SIZE, batch_first=True, **options)
@@ -36,14 +37,14 @@ def runs_the_kernel(cell) -> bool:
     return bool(called)
 
 
-def test_the_kernel_runs_where_its_equations_are_asked_for(kernel_kind):
-    assert runs_the_kernel(kernel_kind(INPUT_SIZE, HIDDEN_SIZE))
-    assert not runs_the_kernel(kernel_kind(INPUT_SIZE, HIDDEN_SIZE, regularization=Regularization(zoneout_hidden=0.1)))
-    visible = kernel_kind(INPUT_SIZE, HIDDEN_SIZE)
+def test_the_kernel_runs_where_its_equations_are_asked_for(fused_kind):
+    assert runs_the_kernel(fused_kind(INPUT_SIZE, HIDDEN_SIZE))
+    assert not runs_the_kernel(fused_kind(INPUT_SIZE, HIDDEN_SIZE, regularization=Regularization(zoneout_hidden=0.1)))
+    visible = fused_kind(INPUT_SIZE, HIDDEN_SIZE)
     visible.fused = False
     assert not runs_the_kernel(visible)
 
 
 @pytest.mark.parametrize("options", [{"gate_activation": "hard_sigmoid"}, {"activation": "relu"}])
 def test_other_activations_do_without_the_kernel(options):
-    assert not runs_the_kernel(LSTMCell(INPUT_SIZE, HIDDEN_SIZE, **options))
+    assert not runs_the_kernel(LSTMCell(INPUT_SIZE, HIDDEN_SIZE, options=GatedCellOptions(**options)))

@@ -7,14 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2seq.layers.recurrent.cells.cell import Cell, CellInputs, Projected
+from seq2seq.layers.recurrent.cells.options import CellOptions
 from seq2seq.layers.recurrent.gates import GateView, gate_views
-from seq2seq.layers.recurrent.initialization import Initialization
-from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.layers.recurrent.state import State, StateLayout
 from seq2seq.shapes import Inputs, Outputs
 
 
-class KernelCell(Cell):
+class FusedCell(Cell):
     """A cell whose parameters are those of a one-layer `nn.RNNBase`, for its kernel and for visible equations alike."""
 
     gate_names: ClassVar[tuple[str, ...]]  # in the order of torch's rows
@@ -23,16 +22,14 @@ class KernelCell(Cell):
         self,
         kernel: nn.RNNBase,
         layout: StateLayout,
-        initialization: Initialization,
-        regularization: Regularization,
+        options: CellOptions,
         *,
         standard: bool,
     ) -> None:
-        hidden_size = kernel.hidden_size
-        super().__init__(kernel.input_size, len(self.gate_names) * hidden_size, layout, regularization)
+        super().__init__(kernel.input_size, len(self.gate_names) * kernel.hidden_size, layout, options)
         self.kernel = kernel
         self.standard = standard  # whether the equations are those of torch's kernel
-        initialization(self.gates, hidden_size, self.memory_gate)
+        self.initialize(options)
 
     @property
     def gates(self) -> dict[str, GateView]:

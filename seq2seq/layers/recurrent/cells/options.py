@@ -1,0 +1,30 @@
+"""What cells can be told."""
+
+from dataclasses import dataclass
+
+from seq2seq.layers.recurrent.initialization import Initialization
+from seq2seq.layers.recurrent.regularization import PLAIN, Regularization
+
+
+@dataclass(frozen=True)
+class CellOptions:
+    """Options of every cell.
+
+    Without an initialization, a gate that keeps the memory starts open (`ForgetBias`); of a cell that has none,
+    matrices alone are filled.
+    """
+
+    activation: str = "tanh"
+    initialization: Initialization | None = None
+    regularization: Regularization = PLAIN
+
+
+@dataclass(frozen=True)
+class GatedCellOptions(CellOptions):
+    """Options of every cell that has gates."""
+
+    gate_activation: str = "sigmoid"
+
+
+AS_TORCH = CellOptions()
+GATED_AS_TORCH = GatedCellOptions()
