@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from seq2seq.commands.report import print_rates
 from seq2seq.commands.train import build_module, quieten
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, check_counts, read_options, resolve
@@ -15,6 +14,7 @@ from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.run import train_tokenizers
+from seq2seq.runs.summary import print_rates
 from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.speed import Conditions, benchmark, compare

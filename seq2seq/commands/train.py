@@ -14,7 +14,6 @@ from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from seq2seq.commands.report import print_report
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
 from seq2seq.data.datamodule import Seq2SeqDataModule
@@ -25,6 +24,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits
 from seq2seq.runs.run import build_model, load_run, read_checkpoint, saved_with, train_tokenizers
 from seq2seq.runs.run_folder import first_process
+from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.precision import resolve_precision

@@ -49,8 +49,8 @@ class PairSequences:
 
     def batch(self, rows: Tensor, *, step_tokens: float, silent: bool = False) -> Batch:
         """Rows as a batch; a silent one has nothing to predict and so adds no loss."""
-        source, source_lengths = self.source.rows(rows, end=True)
-        outputs, _ = self.target.rows(rows, end=True)
+        source, source_lengths = self.source.padded(rows, end=True)
+        outputs, _ = self.target.padded(rows, end=True)
         inputs = functional.pad(outputs[:, :-1], (1, 0), value=BOS)
         if silent:
             outputs = torch.full_like(outputs, PAD)

@@ -69,7 +69,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
                 long,
                 self.max_length,
             )
-        return PairSequences(*(TokenSequences.of([pair[side] for pair in kept]) for side in (0, 1)))
+        return PairSequences(*(TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1)))
 
     def train_dataloader(self) -> "BatchLoader":
         assert self.trainer is not None  # Lightning attaches it before it asks for batches

@@ -14,14 +14,14 @@ from seq2seq.symbols import EOS, PAD
 
 @dataclass(frozen=True)
 class TokenSequences:
-    """Sentences of any length, tokenised once; `rows` slices batches out without a loop in Python."""
+    """Sentences of any length, tokenised once; `padded` slices batches out without a loop in Python."""
 
     flat: Int[Tensor, " tokens"]
     starts: Int[Tensor, " sentences"]
     lengths: Int[Tensor, " sentences"]
 
     @classmethod
-    def of(cls, sentences: Sequence[Sequence[int]]) -> "TokenSequences":
+    def from_ids(cls, sentences: Sequence[Sequence[int]]) -> "TokenSequences":
         lengths = torch.tensor([len(sentence) for sentence in sentences], dtype=torch.long)
         flat = torch.tensor([*chain.from_iterable(sentences), PAD], dtype=torch.int32)
         return cls(flat, lengths.cumsum(0) - lengths, lengths)
@@ -29,7 +29,7 @@ class TokenSequences:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def rows(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Ids, Lengths]:
+    def padded(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Ids, Lengths]:
         """Padded ids of the given sentences, with EOS behind each if `end`, and their lengths."""
         lengths = self.lengths[indices]
         positions = torch.arange(int(lengths.max()) + end)

@@ -73,14 +73,14 @@ class Tokenizers:
     target: Tokenizer
 
     @classmethod
-    def of(cls, source: bytes, target: bytes) -> "Tokenizers":
+    def from_bytes(cls, source: bytes, target: bytes) -> "Tokenizers":
         """From serialised models; equal ones are joint."""
         first = Tokenizer(source)
         return cls(first, first if source == target else Tokenizer(target))
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizers":
-        return cls.of(*((folder / f"{side}.model").read_bytes() for side in ("source", "target")))
+        return cls.from_bytes(*((folder / f"{side}.model").read_bytes() for side in ("source", "target")))
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

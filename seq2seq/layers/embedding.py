@@ -8,9 +8,16 @@ from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
-from seq2seq.layers.initialization import initialize_embedding
 from seq2seq.shapes import Ids, TimeVectors
 from seq2seq.symbols import PAD
+
+
+def initialize_embedding(embedding: nn.Embedding) -> None:
+    """Normal with variance 1 / size, so that a tied output starts with logits of unit variance; padding 0."""
+    nn.init.normal_(embedding.weight, std=embedding.embedding_dim**-0.5)
+    if embedding.padding_idx is not None:
+        with torch.no_grad():
+            embedding.weight[embedding.padding_idx].zero_()
 
 
 class Embedding(nn.Module):

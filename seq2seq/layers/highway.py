@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 
 _CLOSED = -2.0  # most of the input passes by at first (Kim et al. 2016)
 

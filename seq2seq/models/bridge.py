@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.state import State, StateLayout
 from seq2seq.shapes import Vectors
 

@@ -12,7 +12,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
 from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.state import State, StateLayout, map_state

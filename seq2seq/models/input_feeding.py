@@ -7,7 +7,7 @@ from torch import nn
 
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.initialization import initialize_linear
+from seq2seq.layers.linear import initialize_linear
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.scan import Step

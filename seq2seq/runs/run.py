@@ -88,7 +88,7 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
     checkpoint = read_checkpoint(find_checkpoint(path))
     refuse_foreign_code(checkpoint["config"], "model")
     sides = {side: bytes(data.numpy()) for side, data in checkpoint["tokenizers"].items()}
-    tokenizers = Tokenizers.of(sides["source"], sides["target"])
+    tokenizers = Tokenizers.from_bytes(sides["source"], sides["target"])
     model = build_model(checkpoint["config"], tokenizers)
     model.load_state_dict(checkpoint["weights"])
     return Run(model.eval().to(device), tokenizers, checkpoint["config"], checkpoint["global_step"])

@@ -21,8 +21,10 @@ class Recoded:
 
     def start(self, source: SourceIds, lengths: Lengths) -> tuple[Any, Any]:
         rows = zip(source.tolist(), lengths.tolist(), strict=True)
-        encoded = TokenSequences.of(self.own.encode(self.given.decode([ids[: length - 1] for ids, length in rows])))
-        recoded, new_lengths = encoded.rows(torch.arange(len(encoded)), end=True)
+        encoded = TokenSequences.from_ids(
+            self.own.encode(self.given.decode([ids[: length - 1] for ids, length in rows]))
+        )
+        recoded, new_lengths = encoded.padded(torch.arange(len(encoded)), end=True)
         return self.stepper.start(recoded.to(source.device), new_lengths.to(source.device))
 
     def step(self, ids: BeamIds, memory: Any, states: Any) -> tuple[Logits, BeamWeights, Any]:

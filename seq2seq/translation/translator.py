@@ -100,7 +100,7 @@ class Translator:
         constraints = LineConstraints(lines, self.tokenizers.target, max_lengths, first_number=first_number)
         found = [[Hypothesis([], 0.0, True)]] * len(lines)
         for rows in self._batches(encoded.lengths.nonzero().squeeze(1), encoded.lengths + 1):
-            source, lengths = encoded.rows(rows, end=True)
+            source, lengths = encoded.padded(rows, end=True)
             limits = self.pieces.filters(self.tokenizers.target, partial(self._source_pieces, source, lengths))
             request = Request(
                 n_best, attention, [*constraints.filters(rows, self.device), *limits], constraints.phrases_of(rows)
@@ -122,10 +122,10 @@ class Translator:
         self, sources: Sequence[str], targets: Sequence[Sequence[int]], *, first_number: int = 1
     ) -> list[Hypothesis]:
         """What the model gives to token ids as translations of texts, EOS behind them."""
-        encoded, wanted = self._encode(sources, first_number), TokenSequences.of(targets)
+        encoded, wanted = self._encode(sources, first_number), TokenSequences.from_ids(targets)
         found = [Hypothesis([], 0.0, True)] * len(sources)
         for rows in self._batches(torch.arange(len(sources)), encoded.lengths.maximum(wanted.lengths) + 1):
-            batch = (*encoded.rows(rows, end=True), *wanted.rows(rows, end=True))
+            batch = (*encoded.padded(rows, end=True), *wanted.padded(rows, end=True))
             scored = score_targets(self.stepper, *(tensor.to(self.device) for tensor in batch))
             for row, hypothesis in zip(rows.tolist(), scored, strict=True):
                 found[row] = hypothesis
@@ -140,7 +140,7 @@ class Translator:
                     first_number + row, len(ids), self.max_source_tokens,
                 )  # fmt: skip
                 sentences[row] = ids[: self.max_source_tokens]
-        return TokenSequences.of(sentences)
+        return TokenSequences.from_ids(sentences)
 
     def _batches(self, rows: Int[Tensor, " rows"], lengths: Int[Tensor, " lines"]) -> Iterator[Int[Tensor, " batch"]]:
         """The given rows, longest first, so that neighbours are of like length."""

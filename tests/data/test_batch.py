@@ -16,7 +16,7 @@ some_pairs = st.lists(st.tuples(sentence, sentence), min_size=1, max_size=6)
 
 
 def sequences_of(pairs: list[tuple[list[int], list[int]]]) -> PairSequences:
-    return PairSequences(*(TokenSequences.of([pair[side] for pair in pairs]) for side in (0, 1)))
+    return PairSequences(*(TokenSequences.from_ids([pair[side] for pair in pairs]) for side in (0, 1)))
 
 
 def batch_of(pairs: list[tuple[list[int], list[int]]], **options: bool) -> Batch:

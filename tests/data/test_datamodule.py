@@ -75,8 +75,8 @@ def data() -> Seq2SeqDataModule:
 
 def test_every_target_of_an_example_is_a_pair_of_its_own():
     data = data_of([Example("ab", ("a", "b")), Example("cd", ("d",))])
-    source, lengths = data.train_pairs.source.rows(torch.arange(3), end=False)
-    target, _ = data.train_pairs.target.rows(torch.arange(3), end=False)
+    source, lengths = data.train_pairs.source.padded(torch.arange(3), end=False)
+    target, _ = data.train_pairs.target.padded(torch.arange(3), end=False)
     assert len(data.train_pairs) == 3
     assert data.tokenizers.source.decode(source.tolist()) == ["ab", "ab", "cd"]
     assert data.tokenizers.target.decode(target.tolist()) == ["a", "b", "d"]

@@ -21,7 +21,7 @@ def padded(sentences: list[list[int]], end: list[int]) -> torch.Tensor:
 @given(some_sentences, st.booleans(), st.data())
 def test_rows_are_the_sentences_padded_one_by_one(sentences, end, data):
     indices = data.draw(st.lists(st.integers(0, len(sentences) - 1), min_size=1, max_size=10))
-    ids, lengths = TokenSequences.of(sentences).rows(torch.tensor(indices), end=end)
+    ids, lengths = TokenSequences.from_ids(sentences).padded(torch.tensor(indices), end=end)
     chosen = [sentences[index] for index in indices]
     assert_close(ids, padded(chosen, [EOS] if end else []), rtol=0, atol=0)
     assert lengths.tolist() == [len(sentence) + end for sentence in chosen]
@@ -30,34 +30,34 @@ def test_rows_are_the_sentences_padded_one_by_one(sentences, end, data):
 @LAW
 @given(some_sentences)
 def test_eos_is_exactly_behind_the_last_token(sentences):
-    ids, lengths = TokenSequences.of(sentences).rows(torch.arange(len(sentences)), end=True)
+    ids, lengths = TokenSequences.from_ids(sentences).padded(torch.arange(len(sentences)), end=True)
     assert ((ids == EOS).sum(1) == 1).all()
     assert (ids == EOS).int().argmax(1).tolist() == (lengths - 1).tolist()
 
 
 def test_reading_rows_leaves_the_store_unchanged():
-    sequences = TokenSequences.of([[5], [6, 7], []])
+    sequences = TokenSequences.from_ids([[5], [6, 7], []])
     before = sequences.flat.clone()
-    sequences.rows(torch.tensor([0, 1, 2]), end=True)
+    sequences.padded(torch.tensor([0, 1, 2]), end=True)
     assert_close(sequences.flat, before)
 
 
 def test_a_row_alone_is_as_wide_as_itself():
-    sequences = TokenSequences.of([[5, 6, 7, 8], [9]])
-    assert sequences.rows(torch.tensor([1]), end=True)[0].tolist() == [[9, EOS]]
-    assert sequences.rows(torch.tensor([1]), end=False)[0].tolist() == [[9]]
+    sequences = TokenSequences.from_ids([[5, 6, 7, 8], [9]])
+    assert sequences.padded(torch.tensor([1]), end=True)[0].tolist() == [[9, EOS]]
+    assert sequences.padded(torch.tensor([1]), end=False)[0].tolist() == [[9]]
 
 
 def test_empty_sentences_are_nothing_but_eos():
-    sequences = TokenSequences.of([[], []])
-    ids, lengths = sequences.rows(torch.tensor([0, 1]), end=True)
+    sequences = TokenSequences.from_ids([[], []])
+    ids, lengths = sequences.padded(torch.tensor([0, 1]), end=True)
     assert ids.tolist() == [[EOS], [EOS]]
     assert lengths.tolist() == [1, 1]
-    ids, lengths = sequences.rows(torch.tensor([0, 1]), end=False)
+    ids, lengths = sequences.padded(torch.tensor([0, 1]), end=False)
     assert ids.shape == (2, 0)
     assert lengths.tolist() == [0, 0]
 
 
 def test_length_is_the_number_of_sentences():
-    assert len(TokenSequences.of([])) == 0
-    assert len(TokenSequences.of([[], [4], []])) == 3
+    assert len(TokenSequences.from_ids([])) == 0
+    assert len(TokenSequences.from_ids([[], [4], []])) == 3

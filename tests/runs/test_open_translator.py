@@ -97,7 +97,7 @@ def test_members_of_other_target_vocabularies_are_refused(options_of, finished, 
 def test_a_member_of_another_source_vocabulary_reads_the_same_text(scored, finished, tmp_path):
     """The same model with the places of its source tokens changed has the same to say."""
     contents = torch.load(finished / "checkpoints" / "best.ckpt", weights_only=True)
-    own = Tokenizers.of(*(bytes(contents["tokenizers"][side].numpy()) for side in ("source", "target"))).source
+    own = Tokenizers.from_bytes(*(bytes(contents["tokenizers"][side].numpy()) for side in ("source", "target"))).source
     # Vocabularies are ordered by frequency: this one turns the order round.
     pieces = [piece.strip("\u2581") for piece in own.pieces(range(4, own.size))]
     text = " ".join(" ".join([piece] * (place + 1)) for place, piece in enumerate(pieces))

@@ -181,7 +181,7 @@ def new_batch() -> Callable[..., Batch]:
     def build(
         sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, extra: int = 0, silent: bool = False
     ) -> Batch:
-        pairs = PairSequences(TokenSequences.of(sources), TokenSequences.of(targets))
+        pairs = PairSequences(TokenSequences.from_ids(sources), TokenSequences.from_ids(targets))
         tokens = float(sum(len(target) + 1 for target in targets))
         batch = pairs.batch(torch.arange(len(sources)), step_tokens=tokens, silent=silent)
         source = functional.pad(batch.source, (0, extra), value=PAD)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.layers.attention.attention import Attention, Memory, ScoredAttention
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 
 

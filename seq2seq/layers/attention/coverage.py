@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.layers.attention.looking_back import LookingBackAttention
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.shapes import BeamWeights
 
 

@@ -3,7 +3,7 @@
 import torch
 
 from seq2seq.layers.attention.attention import Memory, ScoredAttention
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 
 

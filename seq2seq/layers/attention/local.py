@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.attention.general import GeneralAttention
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.shapes import AttentionWeights, Query
 
 

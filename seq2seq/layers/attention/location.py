@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.looking_back import LookingBackAttention
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.shapes import BeamWeights
 
 

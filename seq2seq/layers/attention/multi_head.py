@@ -5,7 +5,7 @@ from torch import Tensor
 
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory, StatelessAttention
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.masking import masked_softmax
 from seq2seq.shapes import AttentionWeights, Context, Keys, Query, SourceMask, Values
 

@@ -1,7 +1,7 @@
 """An output with a matrix of its own."""
 
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.layers.output.output import Output, Rows, RowScores
 
 

@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.layers.output.output import Output, Rows, RowScores
 
 

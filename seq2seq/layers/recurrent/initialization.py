@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
-from seq2seq.layers.recurrent.gates import GateView
+from seq2seq.layers.recurrent.gate_view import GateView
 
 Initializer = Callable[[Tensor, int], None]
 

@@ -83,7 +83,7 @@ class GateMonitor(lightning.Callback):
             return None
         every = torch.arange(min(len(pairs), self.sentences))
         (source, lengths), (target, _) = (
-            TokenSequences.of(side).rows(every, end=True) for side in zip(*pairs, strict=True)
+            TokenSequences.from_ids(side).padded(every, end=True) for side in zip(*pairs, strict=True)
         )
         target = torch.cat([torch.full_like(target[:, :1], BOS), target], 1)
         return trace(module.model, *(tensor.to(module.device) for tensor in (source, lengths, target)))

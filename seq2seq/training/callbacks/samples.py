@@ -41,7 +41,7 @@ class Samples(lightning.Callback):
     def _attention(self, module: Seq2SeqModule, text: str, ids: list[int]) -> Figure:
         tokenizers = module.translator.tokenizers
         encoded = tokenizers.source.encode([text])
-        source, lengths = TokenSequences.of(encoded).rows(torch.tensor([0]), end=True)
+        source, lengths = TokenSequences.from_ids(encoded).padded(torch.tensor([0]), end=True)
         target = torch.tensor([[BOS, *ids]])
         outputs = module.model(*(tensor.to(module.device) for tensor in (source, lengths, target)))
         return attention_figure(

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from seq2seq.layers.recurrent.activations import Activation, cell_function
 from seq2seq.layers.recurrent.cells.options import CellOptions
-from seq2seq.layers.recurrent.gates import GateView
+from seq2seq.layers.recurrent.gate_view import GateView
 from seq2seq.layers.recurrent.initialization import MATRICES, OPEN_FORGET_GATE
 from seq2seq.layers.recurrent.scan import Step, scan
 from seq2seq.layers.recurrent.state import State, StateLayout

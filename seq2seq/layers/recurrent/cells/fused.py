@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from seq2seq.layers.recurrent.cells.cell import Cell, CellInputs, Projected
 from seq2seq.layers.recurrent.cells.options import CellOptions
-from seq2seq.layers.recurrent.gates import GateView, gate_views
+from seq2seq.layers.recurrent.gate_view import GateView, gate_views
 from seq2seq.layers.recurrent.state import State, StateLayout
 from seq2seq.shapes import Inputs, Outputs
 

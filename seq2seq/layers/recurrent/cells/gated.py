@@ -11,7 +11,7 @@ from seq2seq.layers.recurrent.activations import gate_function
 from seq2seq.layers.recurrent.cells.cell import Cell, CellInputs, Projected
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
-from seq2seq.layers.recurrent.gates import GateView, gate_views
+from seq2seq.layers.recurrent.gate_view import GateView, gate_views
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 

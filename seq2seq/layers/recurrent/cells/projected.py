@@ -1,7 +1,7 @@
 """The LSTM whose memory is wider than what it hands on."""
 
 from seq2seq.errors import UserError
-from seq2seq.layers.initialization import linear
+from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates

@@ -1,6 +1,5 @@
-"""Named initialisations."""
+"""Linear maps with their first values."""
 
-import torch
 from torch import nn
 
 
@@ -9,14 +8,6 @@ def initialize_linear(linear: nn.Linear) -> None:
     nn.init.xavier_uniform_(linear.weight)
     if linear.bias is not None:
         nn.init.zeros_(linear.bias)
-
-
-def initialize_embedding(embedding: nn.Embedding) -> None:
-    """Normal with variance 1 / size, so that a tied output starts with logits of unit variance; padding 0."""
-    nn.init.normal_(embedding.weight, std=embedding.embedding_dim**-0.5)
-    if embedding.padding_idx is not None:
-        with torch.no_grad():
-            embedding.weight[embedding.padding_idx].zero_()
 
 
 def linear(input_size: int, output_size: int, *, bias: bool = True) -> nn.Linear:

@@ -1,7 +1,8 @@
 import torch
 from torch import nn
 
-from seq2seq.layers.initialization import initialize_embedding, initialize_linear, linear
+from seq2seq.layers.embedding import initialize_embedding
+from seq2seq.layers.linear import initialize_linear, linear
 
 
 def test_linear_is_xavier_with_zero_bias():

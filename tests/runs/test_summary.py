@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from seq2seq.commands.report import print_rates, print_report
 from seq2seq.data.examples import Example
+from seq2seq.runs.summary import print_rates, print_report
 
 RECORD: dict[str, Any] = {
     "split": "dev",

@@ -1,4 +1,4 @@
-"""What a user reads when training or a comparison has ended."""
+"""Tables of what came out, for whoever watches."""
 
 from collections.abc import Sequence
 from pathlib import Path
