@@ -10,35 +10,35 @@ from seq2seq.shapes import Lengths, TimeMask, TimeVectors, Vectors
 
 
 def length_mask(lengths: Lengths, size: int) -> TimeMask:
-    """True at the first `lengths[i]` of `size` positions."""
+    """The mask, `batch time`, that is True at the first `lengths[i]` of `size` positions."""
     return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
 
 
 def shortened(lengths: Lengths, steps: int) -> Lengths:
-    """Lengths when `steps` positions have become one, the last of them perhaps of fewer."""
+    """Lengths after every `steps` positions have become one, the last of them perhaps of fewer."""
     return (lengths + steps - 1) // steps
 
 
 def without_padding(values: TimeVectors, lengths: Lengths) -> TimeVectors:
-    """The values, 0 at every position past a sequence's length."""
+    """The values, `batch time size`, with 0 at every position past a sequence's length."""
     return values.masked_fill(~length_mask(lengths, values.shape[1]).unsqueeze(-1), 0)
 
 
 def masked_softmax(
     scores: Float[Tensor, "batch target source"], mask: Bool[Tensor, "batch source"]
 ) -> Float[Tensor, "batch target source"]:
-    """Softmax over the source in float32 (or better), exactly 0 on padding."""
+    """Softmax of `batch target source` scores over the source, in float32 (or better), exactly 0 on padding."""
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     return scores.masked_fill(~mask.unsqueeze(1), float("-inf")).softmax(-1)
 
 
 def last_within(values: TimeVectors, lengths: Lengths) -> Vectors:
-    """The vector at `length - 1` of every sequence."""
+    """The vectors, `batch size`, at position `length - 1` of every sequence."""
     return values[torch.arange(len(values), device=values.device), lengths - 1]
 
 
 def reversal(lengths: Lengths, size: int) -> Int[Tensor, " rows"]:
-    """Row numbers of a flattened batch with every sequence reversed within its length; padding stays."""
+    """Row numbers of a flattened `batch time` with every sequence reversed within its length; padding stays."""
     positions = torch.arange(size, device=lengths.device)
     mirrored = lengths.unsqueeze(1) - 1 - positions
     mirrored = torch.where(mirrored < 0, positions, mirrored)
@@ -47,7 +47,7 @@ def reversal(lengths: Lengths, size: int) -> Int[Tensor, " rows"]:
 
 
 class _PermuteRows(torch.autograd.Function):
-    """Rows reordered by a permutation that is its own inverse, so the gradient takes the same fast path."""
+    """Reorders rows by a permutation that is its own inverse, so the gradient takes the same fast path."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, permutation: Tensor) -> Tensor:
@@ -61,5 +61,5 @@ class _PermuteRows(torch.autograd.Function):
 
 
 def reverse_within(values: TimeVectors, permutation: Int[Tensor, " rows"]) -> TimeVectors:
-    """Every sequence reversed within its length, by the permutation that `reversal` made."""
+    """The values, `batch time size`, with every sequence reversed by the row numbers that `reversal` gives."""
     return _PermuteRows.apply(values.reshape(-1, values.shape[-1]), permutation).view(values.shape)

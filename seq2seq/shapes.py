@@ -1,4 +1,4 @@
-"""Named tensor types: the one place a recurring shape is named. The batch is axis 0 everywhere."""
+"""Tensor types by name: the one place where a recurring shape is named. The batch is axis 0 everywhere."""
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor

@@ -6,39 +6,23 @@ from typing import Any
 
 import pytest
 import torch
+from hydra.utils import get_object
+from omegaconf import OmegaConf
 from torch import Tensor
 
 from seq2seq.compression.prepared import computes_bfloat16, sums_8_bits
 from seq2seq.config.builder import call
+from seq2seq.config.command_line import CONF
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.search import Search
-from seq2seq.layers.attention.additive import AdditiveAttention
-from seq2seq.layers.attention.coverage import CoverageAttention
-from seq2seq.layers.attention.dot import DotAttention
 from seq2seq.layers.attention.general import GeneralAttention
-from seq2seq.layers.attention.local import LocalAttention
-from seq2seq.layers.attention.location import LocationAttention
-from seq2seq.layers.attention.monotonic import MonotonicAttention
-from seq2seq.layers.attention.multi_head import MultiHeadAttention
-from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveAttention
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
-from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
-from seq2seq.layers.recurrent.cells.elman import ElmanCell
-from seq2seq.layers.recurrent.cells.gru import GRUCell
-from seq2seq.layers.recurrent.cells.layer_norm import LayerNormLSTMCell
-from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
-from seq2seq.layers.recurrent.cells.mogrifier import MogrifierLSTMCell
-from seq2seq.layers.recurrent.cells.multi_timescale import MultiTimescaleLSTMCell
-from seq2seq.layers.recurrent.cells.no_forget import NoForgetLSTMCell
-from seq2seq.layers.recurrent.cells.no_output import NoOutputLSTMCell
-from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
-from seq2seq.layers.recurrent.cells.projected import ProjectedLSTMCell
 from seq2seq.models.bridge import LastOutputBridge
 from seq2seq.models.decoder import GNMTDecoder, LuongDecoder
 from seq2seq.models.encoder import Encoder
@@ -49,39 +33,39 @@ from seq2seq.translation.translator import Translator
 
 pytest_plugins = ["tiny_run"]
 
-ATTENTIONS = {
-    "dot": DotAttention,
-    "general": GeneralAttention,
-    "additive": partial(AdditiveAttention, size=5),
-    "normalized_additive": partial(NormalizedAdditiveAttention, size=5),
-    "multi_head": partial(MultiHeadAttention, heads=2),
-    "local": partial(LocalAttention, window=2),
-    "location": partial(LocationAttention, size=5, filters=2, window=3),
-    "coverage": partial(CoverageAttention, size=5),
-    "monotonic": partial(MonotonicAttention, size=5, gain=1.0),
-}
+
+def _options_of(group: str, **tiny: dict[str, Any]) -> dict[str, Callable]:
+    """A constructor for every option of a group of conf/: laws hold for what is added there. Some are made tiny."""
+    found = {}
+    for path in sorted((CONF / group).glob("*.yaml")):
+        node = dict(OmegaConf.to_container(OmegaConf.load(path)))
+        own = {key: value for key, value in node.items() if key not in ("defaults", "_target_", "_partial_")}
+        found[path.stem] = partial(call, get_object(node["_target_"]), **own | tiny.get(path.stem, {}))
+    return found
+
+
+ATTENTIONS = _options_of(
+    "model/attention",
+    additive={"size": 5},
+    normalized_additive={"size": 5},
+    multi_head={"heads": 2},
+    local={"window": 2},
+    location={"size": 5, "filters": 2, "window": 3},
+    coverage={"size": 5},
+    monotonic={"size": 5, "gain": 1.0},
+)
+CELLS = _options_of(
+    "model/cell",
+    lstm_projected={"expansion": 1.6},
+    lstm_low_rank={"rank": 2},
+    lstm_multi_timescale={"timescales": 2},
+    mogrifier={"rounds": 3},
+)
 SCALED = partial(GeneralAttention, scaled=True)  # of scores that stay small whatever the weights
 DECODERS = {"luong": LuongDecoder, "gnmt": GNMTDecoder, "bahdanau": BahdanauDecoder}
 
 
 torch.set_num_threads(1)  # each process that runs tests has a core
-
-
-CELLS: dict[str, Callable[..., Cell]] = {
-    "elman": partial(call, ElmanCell),
-    "elman_relu": partial(call, ElmanCell, activation="relu"),
-    "gru": partial(call, GRUCell),
-    "lstm": partial(call, LSTMCell),
-    "lstm_no_forget": partial(call, NoForgetLSTMCell),
-    "lstm_no_output": partial(call, NoOutputLSTMCell),
-    "lstm_coupled": partial(call, CoupledLSTMCell),
-    "lstm_peephole": partial(call, PeepholeLSTMCell),
-    "lstm_layer_norm": partial(call, LayerNormLSTMCell),
-    "lstm_projected": partial(call, ProjectedLSTMCell, expansion=1.6),
-    "lstm_low_rank": partial(call, LowRankLSTMCell, rank=2),
-    "lstm_multi_timescale": partial(call, MultiTimescaleLSTMCell, timescales=2),
-    "mogrifier": partial(call, MogrifierLSTMCell, rounds=3),
-}
 
 
 @pytest.fixture(params=CELLS)

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +61,12 @@ def _threads_as_before() -> Iterator[None]:
 def config_of() -> Callable[..., DictConfig]:
     """A script's config as Hydra composes it: config_of("evaluate", "run=runs/1")."""
 
+    @lru_cache
     def composed(name: str, *overrides: str, **options: Any) -> DictConfig:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return compose(name, list(overrides), **options)
 
-    return composed
+    return lambda name, *overrides, **options: deepcopy(composed(name, *overrides, **options))
 
 
 @pytest.fixture(scope="session")

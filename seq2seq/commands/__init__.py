@@ -1,1 +1,1 @@
-"""One command a file, named after its script."""
+"""Commands, one a file, named after their scripts."""

@@ -1,4 +1,4 @@
-"""A config to the speed of training or decoding on this machine."""
+"""Measure the speed of training or decoding on this machine, as a config says."""
 
 import copy
 from itertools import cycle, islice
@@ -23,12 +23,12 @@ from seq2seq.translation.threads import set_threads
 
 
 def benchmark_config(config: DictConfig) -> dict[str, Any]:
-    """The report of the mode that a config is for; nothing is written."""
+    """Measure what the mode of a config is for and return the report; nothing is written."""
     return _MODES[config["mode"]](config)
 
 
 def _benchmark_training(config: DictConfig) -> dict[str, Any]:
-    """Learn tokenizers, build the model and train it for a few timed steps."""
+    """Learn tokenizers, build the model, train it for a few timed steps and return the report."""
     plain = resolve(config)
     check(plain)
     check_counts(plain, steps=1, warmup=0)
@@ -37,7 +37,7 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
 
 
 def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
-    """Train the same model with every kind of cell in turn."""
+    """Train the same model with every kind of cell in turn and return the report, with a row of speeds per kind."""
     plains = {str(name): _with_cell(config, kind) for name, kind in config["kinds"].items()}
     if not plains:
         raise UserError("kinds must hold at least one cell, but is empty: keep one of those in conf/mode/cells.yaml.")
@@ -72,7 +72,10 @@ def _conditions(plain: dict[str, Any]) -> Conditions:
 
 
 def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
-    """Translate a run's own sources, in bulk with all threads asked for, then one by one with those that suit that."""
+    """Translate a run's own sources and return the report.
+
+    In bulk with all threads asked for, then one by one with the number of threads that suits that.
+    """
     options = read_options(config)
     check_counts(options, sentences=1, lines=1, repeats=1)
     runs = load_runs(options)

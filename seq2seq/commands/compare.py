@@ -1,4 +1,4 @@
-"""Choices of a config trained one after the other, at equal parameters and equal minutes, to a table."""
+"""Train choices of a config one after the other, at equal parameters and equal minutes, and make a table of them."""
 
 import csv
 import logging
@@ -28,7 +28,7 @@ _OWN = ("folder", "groups", "options")
 
 @dataclass(frozen=True)
 class Contender:
-    """What to train: its overrides, and the sizes that give its model as many parameters as the others."""
+    """A model to train: its overrides, and the sizes that give it as many parameters as the others."""
 
     name: str
     overrides: list[str]
@@ -38,6 +38,7 @@ class Contender:
 
     @property
     def command(self) -> list[str]:
+        """Overrides that train the contender, those of its sizes last."""
         sizes = [f"model.encoder.hidden_size={self.encoder_size}", f"model.decoder.hidden_size={self.decoder_size}"]
         return [*self.overrides, *sizes]
 
@@ -60,7 +61,7 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
 
 
 def count_parameters(plain: dict[str, Any], tokenizers: Tokenizers) -> int:
-    """Of the model that a config describes, without building it for real."""
+    """The number of parameters of the model that a config describes, which is not built for real."""
     with torch.device("meta"):
         return sum(parameter.numel() for parameter in build_model(plain, tokenizers).parameters())
 
@@ -68,7 +69,7 @@ def count_parameters(plain: dict[str, Any], tokenizers: Tokenizers) -> int:
 def fit_sizes(
     name: str, overrides: Sequence[str], plain: dict[str, Any], tokenizers: Tokenizers, wanted: int
 ) -> Contender:
-    """The hidden sizes, in the config's own ratio, whose parameters are nearest to those wanted."""
+    """The contender with the hidden sizes, in the config's own ratio, whose parameters are nearest to those wanted."""
     encoder, decoder = (plain["model"][side] for side in ("encoder", "decoder"))
     ratio = decoder["hidden_size"] / encoder["hidden_size"]
 
@@ -97,7 +98,7 @@ def _names(groups: Sequence[str], only: Sequence[str] | None) -> list[str]:
 
 
 def _shared_overrides() -> list[str]:
-    """The user's, and the experiment that they are on top of."""
+    """Overrides of all contenders: the experiment, and the user's on top of it."""
     given = [text for text in given_overrides() if text.partition("=")[0] not in (*_OWN, "experiment")]
     return [f"experiment={chosen_option('experiment')}", *given]
 
@@ -108,7 +109,10 @@ def _left(plain: dict[str, Any], runs: int) -> str:
 
 
 def _train(contender: Contender, folder: Path) -> list[dict[str, str]]:
-    """What the run logged. Raises UserError if it failed, with its last line, or if another run is there."""
+    """Train a contender, unless its run is done, and return the rows that the run logged.
+
+    Raises UserError if it failed, with its last line, or if another run is there.
+    """
     command = ["scripts/train.py", *contender.command, "logger=csv"]
     record, asked = folder / "command.txt", " ".join(command) + "\n"
     if (folder / "metrics.json").is_file():

@@ -1,4 +1,4 @@
-"""A run scored on examples."""
+"""Score a run on examples."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from seq2seq.runs.translator import load_runs, open_translator
 
 
 def evaluate_run(config: DictConfig) -> dict[str, Any]:
-    """The report of a config with `run`, and `file` or `split`."""
+    """Score the `run` of a config on its `file` or `split` and return the report."""
     options = read_options(config)
     runs = load_runs(options)
     run = runs[0]

@@ -1,4 +1,4 @@
-"""A run and a text to pictures and a report."""
+"""Draw pictures and write a report of what a run does with a text."""
 
 import logging
 import math
@@ -30,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 def interpret(config: DictConfig) -> list[Path]:
-    """The files that were written, the report first. Raises UserError before anything is written."""
+    """Write the report and the pictures and return their paths, the report first.
+
+    Raises UserError before anything is written.
+    """
     options = read_options(config)
     _check(options)
     folder = _folder(options)
@@ -43,7 +46,7 @@ def interpret(config: DictConfig) -> list[Path]:
 
 
 def read(run: Run, options: Mapping[str, Any]) -> Reading:
-    """What the model does with the text, and with the target that it finds or is given."""
+    """A reading of what the model does with the text, and with the target that it finds or is given."""
     model, text = run.model, str(options["text"])
     device = next(model.parameters()).device
     source, pieces = _source(run, text, options["max_source_tokens"])
@@ -80,7 +83,7 @@ def _check(options: Mapping[str, Any]) -> None:
 
 
 def _source(run: Run, text: str, most: int) -> tuple[SourceIds, list[str]]:
-    """Ids, EOS behind them, and the pieces that they are of, as they are in the text."""
+    """Ids of the text, `1 source`, with EOS behind them, and the pieces that they are of, as they are in the text."""
     tokenizer = run.tokenizers.source
     (ids,) = tokenizer.encode([text])
     if not ids:
@@ -103,13 +106,13 @@ def _target(run: Run, text: str, options: Mapping[str, Any]) -> list[int]:
 
 
 def _unmarked(pieces: list[str]) -> list[str]:
-    """Without SentencePiece's sign for a space, where each but the end begins with it and is more than it."""
+    """Pieces without SentencePiece's sign for a space, where each but the end begins with it and is more than it."""
     marked = [len(piece) > 1 and piece.startswith("\u2581") for piece in pieces[:-1]]
     return [piece.removeprefix("\u2581") for piece in pieces] if all(marked) else pieces
 
 
 def _numbers(given: Any) -> list[float] | None:
-    """Of a list, or of text like 0,1,1 or [0,1,1]."""
+    """Numbers of a list, or of text like 0,1,1 or [0,1,1]; None for None. Raises UserError at anything else."""
     if given is None:
         return None
     parts = given if isinstance(given, list) else str(given).strip("[] ").split(",")
@@ -123,7 +126,7 @@ def _numbers(given: Any) -> list[float] | None:
 
 
 def _folder(options: Mapping[str, Any]) -> Path:
-    """Where nothing is yet. Raises UserError if the one that is asked for holds something."""
+    """A folder with nothing in it yet. Raises UserError if the one that is asked for holds something."""
     if options["out"] is not None:
         folder = Path(str(options["out"]))
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -137,7 +140,7 @@ def _folder(options: Mapping[str, Any]) -> Path:
 
 
 def _draw(reading: Reading, folder: Path) -> Iterator[Path]:
-    """Every picture that was written."""
+    """Paths of the pictures, each as it has been written."""
     cells = reading.trace.cells.values()
     source, target = reading.source, reading.target
     figures = {"attention": attention_figure(reading.trace.weights[0], source, target)}

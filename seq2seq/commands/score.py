@@ -1,4 +1,4 @@
-"""Pairs of lines to what a run gives to the second."""
+"""Score pairs of lines: what a run gives to the second line after the first."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ FORMATS = ("tsv", "json")
 
 
 def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
-    """A line of scores for every `source<TAB>target` line.
+    """Lines of scores, one for every `source<TAB>target` line.
 
     Log-probabilities in nats, EOS among them: their sum, how many, and each. Raises UserError at a line without a tab.
     """
@@ -38,7 +38,7 @@ def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
 
 
 def _read(chunk: list[tuple[int, bytes]]) -> tuple[list[tuple[str, str]], UserError | None]:
-    """The pairs up to the first line that holds a mistake, and the mistake."""
+    """The pairs up to the first line that holds a mistake, and the mistake, None if there is none."""
     pairs: list[tuple[str, str]] = []
     for number, line in chunk:
         columns = line.decode("utf-8", errors="replace").rstrip("\r\n").split("\t")

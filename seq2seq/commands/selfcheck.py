@@ -21,7 +21,7 @@ _EXACT, _ROUNDED = Tolerance(1e-5, 0.0), Tolerance(0.05, 0.01)
 
 
 def selfcheck(config: DictConfig) -> bool:
-    """Print a table of the promises; whether all are kept."""
+    """Print a table of the promises and tell whether all are kept."""
     options = read_options(config)
     check_counts(options, sentences=1)
     check_type("seed", options["seed"], int)
@@ -38,7 +38,7 @@ def selfcheck(config: DictConfig) -> bool:
 
 
 def _tolerance(nats: Any, precision: str) -> Tolerance:
-    """That of a precision, with the nats that are asked for. Raises UserError below 0."""
+    """The tolerance of a precision, with the nats that are asked for. Raises UserError below 0."""
     check_type("tolerance", nats, float | None)
     own = _EXACT if precision == "float32" else _ROUNDED
     if nats is None:
@@ -49,7 +49,7 @@ def _tolerance(nats: Any, precision: str) -> Tolerance:
 
 
 def _spread(sources: Sequence[str], count: int) -> list[str]:
-    """At most `count`, from all over the file."""
+    """Sources from all over the file, at most `count`."""
     count = min(count, len(sources))
     return [sources[place * len(sources) // count] for place in range(count)]
 

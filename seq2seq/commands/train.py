@@ -1,4 +1,4 @@
-"""A config to a trained run folder."""
+"""Train a model as a config says, into a run folder."""
 
 import json
 import logging
@@ -36,7 +36,10 @@ _WAIT_SECONDS = 600  # for the first process to prepare the run folder
 
 
 def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, float]:
-    """Fit, keep best and last, score the best on test (else dev) and report. Returns these scores."""
+    """Fit, keep best and last, score the best on test (else dev), report and return these scores.
+
+    Processes other than the first return no scores.
+    """
     check(config)
     torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
     lightning.seed_everything(config["seed"], verbose=False)
@@ -83,7 +86,7 @@ def _fit(
 
 
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
-    """What Lightning trains, as a config describes it."""
+    """The module that Lightning trains, as a config describes it."""
     model = build_model(config, data.tokenizers)
     return Seq2SeqModule(
         step=_build_step(config, model),
@@ -105,7 +108,7 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
 
 
 def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
-    """Lightning's trainer; what a run always needs is set here, the rest in conf/trainer."""
+    """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
     board = build(config["logger"], "logger")(save_dir=str(folder)) if config["logger"] else False
     callbacks = [build(node, f"callbacks.{name}") for name, node in config["callbacks"].items() if node]
     precision = resolve_precision(config["precision"], config["trainer"]["accelerator"])
@@ -130,7 +133,10 @@ def _boards(trainer: lightning.Trainer) -> list[TensorBoardLogger]:
 
 
 def _check_monitor(config: dict[str, Any]) -> None:
-    """Lightning would miss the metric at the first validation only."""
+    """Check that the metric to monitor is one that validation computes.
+
+    Lightning would miss it at the first validation only. Raises UserError if it is not.
+    """
     known, metric = ["dev/loss"], config["monitor"]["metric"]
     for scores in build_scores(config).values():
         scores.update(["a"], [["a"]])
@@ -148,7 +154,7 @@ def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
 
 
 def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool) -> Tokenizers:
-    """Learnt by the first process; the others, and resumed runs, read what it wrote."""
+    """Tokenizers, learnt by the first process; the others, and resumed runs, read what it wrote."""
     if first_process() and not resume:
         return train_tokenizers(config, splits)
     deadline = time.monotonic() + _WAIT_SECONDS
@@ -172,7 +178,10 @@ def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:
 
 
 def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float) -> dict[str, Any]:
-    """Score the best checkpoint as scripts/evaluate.py would, write metrics.json, print the report."""
+    """Score the best checkpoint as scripts/evaluate.py would and return the record.
+
+    It is written to metrics.json, and the report is printed.
+    """
     run = load_run(folder)
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
     evaluation = evaluate(
@@ -185,7 +194,7 @@ def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float
 
 
 def quieten() -> None:
-    """Lightning's advertisements and its list of devices off; warnings stay, but for one that users cannot mend."""
+    """Turn off Lightning's advertisements and list of devices; warnings stay, but for one that users cannot mend."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")
 
@@ -195,7 +204,7 @@ def _named(record: dict[str, Any]) -> dict[str, float]:
 
 
 def _hyperparameters(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys and plain values, for TensorBoard's table of runs."""
+    """Values of a config, in plain types, by dotted key, for TensorBoard's table of runs."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A config to a stream of translations, without Lightning, datasets or torchmetrics."""
+"""Build a stream of translations from a config, without Lightning, datasets or torchmetrics."""
 
 from omegaconf import DictConfig
 
@@ -8,7 +8,7 @@ from seq2seq.translation.line_stream import LineStream
 
 
 def build_stream(config: DictConfig) -> LineStream:
-    """What translates lines as a config of `translate` describes."""
+    """The stream that translates lines as a config of `translate` describes."""
     options = read_options(config)
     check_options(LineStream, options)
     return LineStream(

@@ -71,7 +71,7 @@ class PackedLinear(nn.Linear):
 
 
 class PackedTiedOutput(TiedOutput):
-    """Logits by a prepared product."""
+    """A tied output by a prepared product."""
 
     def __init__(self, output: TiedOutput, make: Callable[..., PreparedLinear]) -> None:
         _take_over(self, output)
@@ -82,7 +82,7 @@ class PackedTiedOutput(TiedOutput):
 
 
 class PreparedLSTM:
-    """All gates of a step by one product of [inputs; hidden], in four passes over the cell after it.
+    """A step whose gates are one product of [inputs; hidden], with four passes over the cell after it.
 
     As tanh x = 2 sigmoid(2 x) - 1, a doubled candidate leaves one sigmoid for all gates, which oneDNN computes with the
     product. With s = (g + 1) / 2:  c' = f c - i + 2 i s,  h' = o tanh(c').
@@ -90,20 +90,32 @@ class PreparedLSTM:
 
     def __init__(self, cell: LSTMCell, make: Callable[..., PreparedLinear], *between: Tensor) -> None:
         weight, recurrent_weight, input_bias, recurrent_bias = cell.kernel.all_weights[0]
+        # (4 hidden, input) beside (4 hidden, memory), if any, beside (4 hidden, hidden)
         joined = torch.cat([weight, *between, recurrent_weight], 1)
         bias = input_bias + recurrent_bias
-        for part in (joined, bias):
+        for part in (joined, bias):  # the rows of the candidate, third of four gates
             part[2 * cell.hidden_size : 3 * cell.hidden_size] *= 2
         self.product = make(joined, bias, sigmoid=True)
 
     def __call__(self, *inputs: Tensor, state: LSTMState) -> LSTMState:
+        # (*batch, inputs + hidden) -> (*batch, 4 hidden) -> four times (*batch, hidden)
         i, f, s, o = self.product(torch.cat([*inputs, state.hidden], -1)).chunk(4, -1)
         cell = (f * state.cell).sub_(i).addcmul_(i, s, value=2)
         return LSTMState(cell.tanh().mul_(o), cell)
 
 
 class PackedLSTMCell(LSTMCell):
-    """An LSTM cell whose step is one prepared product; all else stays as it was."""
+    """An LSTM cell whose step is one prepared product; all else stays as it was.
+
+    >>> import torch
+    >>> from seq2seq.compression.packing import PackedLSTMCell
+    >>> from seq2seq.compression.prepared import PlainLinear
+    >>> from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+    >>> cell, inputs = LSTMCell(3, 4), torch.randn(2, 3)
+    >>> plain, packed = (each.step(inputs, each.start(inputs)) for each in (cell, PackedLSTMCell(cell, PlainLinear)))
+    >>> torch.allclose(plain.hidden, packed.hidden, atol=1e-5)
+    True
+    """
 
     def __init__(self, cell: LSTMCell, make: Callable[..., PreparedLinear]) -> None:
         _take_over(self, cell)
@@ -118,7 +130,7 @@ class PackedFeed(Feed):
 
     def __init__(self, feed: Feed, cell: LSTMCell, make: Callable[..., PreparedLinear]) -> None:
         _take_over(self, feed)
-        self.packed = PreparedLSTM(cell, make, feed.weight)
+        self.packed = PreparedLSTM(cell, make, feed.weight)  # (4 hidden, memory), as an LSTM projects to its gates
 
     def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: Any) -> LSTMState:
         return self.packed(inputs, context, state=state)
@@ -137,7 +149,7 @@ class BFloat16Stack(BidirectionalStack):
 
 
 class _Packer:
-    """Replaces what it knows, layer by layer, and remembers the products that it made."""
+    """A packer that replaces what it knows, layer by layer, and remembers the products that it made."""
 
     def __init__(self, precision: str) -> None:
         self.precision = precision
@@ -145,14 +157,14 @@ class _Packer:
         self.fed: Cell | None = None  # the cell whose step is its feed's
 
     def pack_feed(self, decoder: BahdanauDecoder) -> None:
-        """Join what the bottom cell's product and the context's are."""
+        """Join the products of the bottom cell and of the context, if the cell has a packed form."""
         cell = decoder.cells.bottom
         if type(cell) is LSTMCell and cell.plain:
             decoder.feed = PackedFeed(decoder.feed, cell, self.product)
             self.fed = cell
 
     def product(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> PreparedLinear:
-        """A product of its own weights."""
+        """The prepared product of the given weights, which is remembered."""
         made = prepare(weight.detach(), bias if bias is None else bias.detach(), self.precision, sigmoid=sigmoid)
         self.products.append(made)
         return made
@@ -177,7 +189,7 @@ class _Packer:
         random = torch.Generator().manual_seed(1)
         lengths = torch.randint(1, _LENGTH + 1, (_SENTENCES,), generator=random)
         source = torch.randint(model.encoder.embedding.vocabulary_size, (_SENTENCES, _LENGTH), generator=random)
-        memory, states = model.start(source, lengths)
+        memory, states = model.start(source, lengths)  # (sentences, 1, ...): one hypothesis of each
         tokens = model.decoder.embedding.vocabulary_size
         for _ in range(_LENGTH):
             ids = torch.randint(tokens, (_SENTENCES, 1), generator=random)
@@ -187,6 +199,6 @@ class _Packer:
 
 
 def _take_over(packed: nn.Module, plain: nn.Module) -> None:
-    """Make all that the plain module has, its parameters included, the packed one's."""
+    """Give the packed module all that the plain one has, its parameters included."""
     nn.Module.__init__(packed)
     vars(packed).update(vars(plain))

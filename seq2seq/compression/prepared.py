@@ -21,14 +21,15 @@ _ROWS = 256
 
 
 class PreparedLinear(ABC):
-    """inputs W^T + b in float32, and the sigmoid of that where asked: laid out once, used at every step."""
+    """A product inputs W^T + b in float32, or the sigmoid of that: laid out once, used at every step."""
 
     @abstractmethod
-    def __call__(self, inputs: Rows) -> Results: ...
+    def __call__(self, inputs: Rows) -> Results:
+        """The product with inputs, `*rows output`."""
 
 
 class PlainLinear(PreparedLinear):
-    """By torch's own product, in the type of the weights."""
+    """A product by torch's own function, in the type of the weights."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
         self.weight, self.bias, self.sigmoid = weight, bias, sigmoid
@@ -39,7 +40,7 @@ class PlainLinear(PreparedLinear):
 
 
 class OneDNNLinear(PreparedLinear):
-    """By oneDNN, which torch reaches without a new layout of the weights at every call only in this way."""
+    """A product by oneDNN, which torch reaches without a new layout of the weights at each call only in this way."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
@@ -47,7 +48,7 @@ class OneDNNLinear(PreparedLinear):
 
     @staticmethod
     def available() -> bool:
-        """Whether this torch has the operators, which are not part of its public interface."""
+        """Tell whether this torch has the operators, which are not part of its public interface."""
         return all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
 
     def __call__(self, inputs: Rows) -> Results:
@@ -56,7 +57,7 @@ class OneDNNLinear(PreparedLinear):
 
 
 class Int8Linear(PreparedLinear):
-    """With weights of 8 bits, scaled per row, and inputs of 8 bits in one range, which the first calls find.
+    """A product of weights of 8 bits, scaled per row, and inputs of 8 bits in one range, which the first calls find.
 
     A range found anew at every call would be that of the whole batch: a sentence's result would depend on its
     neighbours.
@@ -90,7 +91,7 @@ def _int8_sums(inputs: Rows, weight: torch.ScriptObject, *, limit: float, steps:
 
 
 def prepare(weight: Tensor, bias: Tensor | None, precision: str, *, sigmoid: bool = False) -> PreparedLinear:
-    """The fastest product there is for such weights. Those that are too few to matter stay in float32."""
+    """The fastest product there is for such weights; those that are too few to matter stay in float32."""
     if weight.numel() < _SMALL:
         return PlainLinear(weight, bias, sigmoid=sigmoid)
     if precision == "int8":
@@ -101,7 +102,7 @@ def prepare(weight: Tensor, bias: Tensor | None, precision: str, *, sigmoid: boo
 
 
 def check_precision(precision: str, device: torch.device) -> None:
-    """Raises UserError if there is no such product."""
+    """Check that there is such a product. Raises UserError if not."""
     if precision not in PRECISIONS:
         raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, but is {precision!r}.")
     if precision != "float32" and device.type != "cpu":
@@ -113,7 +114,7 @@ def check_precision(precision: str, device: torch.device) -> None:
 
 
 def computes_bfloat16() -> bool:
-    """Whether oneDNN multiplies it here: asked, and then tried, since its settings can switch instructions off."""
+    """Tell whether oneDNN multiplies bfloat16 here: asked, then tried, since settings can switch instructions off."""
     if not OneDNNLinear.available():
         return True  # torch's own product takes every type
     supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
@@ -127,7 +128,7 @@ def computes_bfloat16() -> bool:
 
 
 def sums_8_bits() -> bool:
-    """Whether int8 products of 8-bit inputs are summed as they are, tried with the largest.
+    """Tell whether int8 products of 8-bit inputs are summed as they are, tried with the largest.
 
     Without VNNI, pairs of products are added in 16 bits, which overflow unless the inputs have 7.
     """

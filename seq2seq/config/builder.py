@@ -1,4 +1,4 @@
-"""From a plain config to objects; a user's mistake is told by the config path of the option."""
+"""Build objects from a plain config; a user's mistake is told by the config path of the option."""
 
 import inspect
 import re
@@ -18,7 +18,7 @@ class _PlacedError(UserError):
 
 
 def build(node: Any, path: str) -> Any:
-    """What a node of a plain config describes, its children first.
+    """The object that a node of a plain config describes; its children are built first.
 
     A mapping with `_target_` is called with its other keys, or with `_partial_` becomes a callable that waits for more.
     Raises UserError by the config path where a target does so by its parameter, at once or when it is called later.
@@ -43,7 +43,10 @@ _CONTROL = ("_target_", "_partial_")
 
 
 def call(target: Callable[..., Any], /, *given: Any, **options: Any) -> Any:
-    """What a constructor makes, if it takes `options`, of the fields of that value among its keywords."""
+    """The object that a target makes of the keywords.
+
+    Where it takes `options`, those keywords that are fields of that parameter's class are passed as one object of it.
+    """
     taken = inspect.signature(target).parameters.get("options")
     if taken is None:
         return target(*given, **options)
@@ -55,7 +58,7 @@ def call(target: Callable[..., Any], /, *given: Any, **options: Any) -> Any:
 
 @contextmanager
 def told_at(path: str, target: Callable[..., Any]) -> Iterator[None]:
-    """A place where mistakes in parameters of a target are told as options below a config path.
+    """Tell mistakes in parameters of a target as options below a config path, for as long as the context is open.
 
     What a target of another library raises becomes a UserError, too: its options are the user's.
     """

@@ -1,4 +1,4 @@
-"""Running a script: a user's mistake becomes one line on stderr and exit code 2."""
+"""Run a script: a user's mistake becomes one line on stderr and exit code 2."""
 
 import difflib
 import logging
@@ -21,7 +21,7 @@ CONF = Path(__file__).parents[2] / "conf"
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a script's Hydra main."""
+    """Call a script's Hydra main; a user's mistake ends it with one line and exit code 2."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
@@ -31,7 +31,7 @@ def run(main: Callable[[], None]) -> None:
 
 @contextmanager
 def mistakes_in_one_line() -> Iterator[None]:
-    """Exit with code 2 and one line at a user's mistake. Inside a job too, lest Hydra adds a line of its own."""
+    """Exit with code 2 and one line at a user's mistake. Used inside a job too, lest Hydra adds a line of its own."""
     try:
         yield
     except (UserError, HydraException, OmegaConfBaseException) as error:
@@ -42,7 +42,10 @@ def mistakes_in_one_line() -> Iterator[None]:
 
 
 def write_lines(lines: Iterable[str]) -> None:
-    """Each line to stdout, whole and at once. Where nobody reads on, or at Ctrl-C, it ends after a whole line."""
+    """Write each line to stdout, whole and at once.
+
+    Where nobody reads on, or at Ctrl-C, the output ends after a whole line.
+    """
     try:
         for line in lines:
             sys.stdout.write(f"{line}\n")
@@ -72,14 +75,14 @@ def _one_line(error: BaseException) -> str:
 
 
 def _find(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
-    """The first of a kind in a chain of exceptions; Hydra wraps what constructors raise."""
+    """The first exception of a kind in a chain, None without one; Hydra wraps what constructors raise."""
     while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
     return error
 
 
 def _unknown(name: str) -> str:
-    """What to do about an option or group that the config lacks."""
+    """The line that tells of an option or group that the config lacks, and what to do about it."""
     if renamed := new_name(name):
         return f"The option {name!r} does not exist: did you mean {renamed!r}?"
     if owners := _owners(name):
@@ -88,7 +91,7 @@ def _unknown(name: str) -> str:
 
 
 def _owners(name: str) -> list[str]:
-    """The options of its group, written as a user chooses them, that have such a key or part."""
+    """Options of a key's group, written as a user chooses them, that have such a key or part."""
     group, _, key = name.replace(".", "/").rpartition("/")
     part = re.compile(rf"^{re.escape(key)}:|^defaults:.*[\[ ]{re.escape(key)}:", re.MULTILINE)
     files = sorted((CONF / group).glob("*.yaml")) if group else []
@@ -96,7 +99,10 @@ def _owners(name: str) -> list[str]:
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:
-    """`: did you mean ...?`, or where to look. Dotted names are compared whole, then by their last and first part."""
+    """The end of a sentence: `: did you mean ...?`, or where to look.
+
+    Dotted names are compared whole, then by their last and first part.
+    """
     last = {key.rpartition(".")[2]: key for key in known}
     for part, keys in (
         (name, {key: key for key in known}),
@@ -109,7 +115,7 @@ def _did_you_mean(name: str, known: list[str]) -> str:
 
 
 def _known_keys() -> list[str]:
-    """Every dotted key of the script's config with the options that were chosen, and its groups."""
+    """The dotted keys of the script's config, with the options that were chosen, and all groups of conf/."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 

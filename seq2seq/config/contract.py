@@ -1,4 +1,4 @@
-"""The constructor's signature is the schema: every config node is checked against what it targets."""
+"""Checks of a config, with the constructor's signature as the schema: every node is checked against its target."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -18,13 +18,13 @@ _TOWER = BeartypeConf(is_pep484_tower=True)  # an int is a float where a float i
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """A config in plain types, every reference resolved. Raises OmegaConf's error at a value that is missing."""
+    """The config in plain types, every reference resolved. Raises OmegaConf's error at a value that is missing."""
     container = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return {str(key): value for key, value in cast(dict[str, Any], container).items()}
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
-    """A script's config in plain types, resolved, without what concerns one invocation alone.
+    """The config of a script in plain types, resolved, without what concerns one invocation alone.
 
     Parts that are chosen for the model, such as `model.cell`, have been copied to the sides that refer to them.
     """
@@ -39,14 +39,17 @@ def resolve(config: DictConfig) -> dict[str, Any]:
 
 
 def read_options(config: DictConfig) -> dict[str, Any]:
-    """A script's config, checked, in plain types."""
+    """The options of a script's config, checked, in plain types."""
     options = plain(config)
     check({**options, "pieces": {**options["pieces"], "function": None}} if "pieces" in options else options)
     return options
 
 
 def check(config: Mapping[str, Any], path: str = "") -> None:
-    """Raises UserError at the first key that its target does not take, or value of another type than declared."""
+    """Check every node with a `_target_` against what that takes.
+
+    Raises UserError at the first key that its target does not take, or value of another type than declared.
+    """
     for name, node in targets(config, path):
         known = parameters(get_object(node["_target_"]))
         open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
@@ -64,7 +67,7 @@ def check(config: Mapping[str, Any], path: str = "") -> None:
 
 
 def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """What a constructor takes from a config: its parameters, with the fields of `options` in the place of that."""
+    """Parameters that a constructor takes from a config, by name; `options` is replaced by its own fields."""
     found: dict[str, inspect.Parameter] = {}
     for name, parameter in inspect.signature(target).parameters.items():
         found |= inspect.signature(parameter.annotation).parameters if name == "options" else {name: parameter}
@@ -72,7 +75,7 @@ def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every node with a `_target_`, with its dotted path."""
+    """Nodes with a `_target_`, each behind its dotted path."""
     if isinstance(config, Mapping):
         if "_target_" in config:
             yield path, config
@@ -84,7 +87,10 @@ def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any
 
 
 def check_type(name: str, value: Any, annotation: Any) -> None:
-    """Raises UserError if a value is of another type than declared; a node's own value is not looked at."""
+    """Check the type of a value; a node's own value is not looked at.
+
+    Raises UserError if it is of another type than declared.
+    """
     if isinstance(value, Mapping) or annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return
     forms = [value, _as_tuple(value)]  # YAML has no tuples
@@ -94,14 +100,20 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
 
 
 def check_options(schema: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Raises UserError if an option that a constructor takes under its own name is of another type than there."""
+    """Check options that a constructor takes under their own names.
+
+    Raises UserError if one is of another type than there.
+    """
     for name, parameter in inspect.signature(schema).parameters.items():
         if name in options:
             check_type(name, options[name], parameter.annotation)
 
 
 def check_counts(options: Mapping[str, Any], **least: int) -> None:
-    """Raises UserError if an option is no whole number, or below what it must be at least."""
+    """Check that options are whole numbers, each at least as high as it must be.
+
+    Raises UserError at the first that is not.
+    """
     for name, bound in least.items():
         if type(options[name]) is not int or options[name] < bound:
             raise UserError(f"{name} must be a whole number of at least {bound}, but is {options[name]!r}.")

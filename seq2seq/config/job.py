@@ -1,4 +1,4 @@
-"""What Hydra says of the job that runs, and other configs composed as it would."""
+"""Queries to Hydra: the overrides, choices and folder of the job that runs, and other configs composed as it would."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What configs written before name otherwise."""
+"""Names of classes and options in configs written before, and what they are called now."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ _CLIPPING = {
 
 
 def new_name(option: str) -> str | None:
-    """What takes the place of an option, or of the part that it is in; None if it was not renamed."""
+    """The present name of an option that was renamed, itself or with the part that it is in; None if it was not."""
     for old, new in _RENAMED.items():
         if option == old or option.startswith(f"{old}."):
             return new + option.removeprefix(old)

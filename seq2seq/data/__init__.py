@@ -1,1 +1,1 @@
-"""Text to batches: corpora, tokenizers, token-budget batches."""
+"""Batches made of text: corpora, tokenizers, token budgets."""

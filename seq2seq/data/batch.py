@@ -1,4 +1,4 @@
-"""What one training step sees."""
+"""Batches of pairs: all that one training step sees."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +15,10 @@ from seq2seq.symbols import BOS, PAD
 
 @dataclass  # Lightning refuses to convert frozen ones, which it does where precision is bf16-true or 64-true
 class Batch:
-    """Padded pairs: `target_inputs` start with BOS, `target_outputs` end with EOS."""
+    """Pairs of sentences, padded to `batch source` and `batch target`.
+
+    `target_inputs` start with BOS, `target_outputs` end with EOS.
+    """
 
     source: SourceIds
     source_lengths: Lengths
@@ -26,11 +29,11 @@ class Batch:
 
     @property
     def target_mask(self) -> Bool[Tensor, "batch target"]:
-        """Where there is a token to predict."""
+        """The mask, `batch target`, that is True where there is a token to predict."""
         return self.target_outputs != PAD
 
     def to(self, device: torch.device, **options: Any) -> "Batch":
-        """The same batch on a device; Lightning calls this."""
+        """Move the tensors to a device and return them as a new batch; Lightning calls this."""
         moved: dict[str, Any] = {
             name: value.to(device, **options) for name, value in vars(self).items() if isinstance(value, Tensor)
         }
@@ -39,7 +42,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class PairSequences:
-    """Tokenised training pairs: row i of one side answers row i of the other."""
+    """Pairs of tokenised sentences: row i of one side answers row i of the other."""
 
     source: TokenSequences
     target: TokenSequences
@@ -48,7 +51,7 @@ class PairSequences:
         return len(self.source)
 
     def batch(self, rows: Tensor, *, step_tokens: float, silent: bool = False) -> Batch:
-        """Rows as a batch; a silent one has nothing to predict and so adds no loss."""
+        """The batch of the given rows; a silent one has nothing to predict and so adds no loss."""
         source, source_lengths = self.source.padded(rows, end=True)
         outputs, _ = self.target.padded(rows, end=True)
         inputs = functional.pad(outputs[:, :-1], (1, 0), value=BOS)

@@ -1,4 +1,4 @@
-"""Row numbers into batches under a token budget. Integers only."""
+"""Plan which row numbers make up a batch under a token budget. Integers only."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ Rows = Int[Tensor, " rows"]
 
 @dataclass(frozen=True)
 class TokenBudget:
-    """How much a batch may hold: padded source and target tokens together, and sentences."""
+    """Limits of a batch: padded source and target tokens together, and sentences."""
 
     max_tokens: int
     max_sentences: int
 
     def cut(self, source: np.ndarray, target: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
-        """Consecutive stretches of `order`, each as long as the budget allows."""
+        """Batches of row numbers: stretches of `order` that follow each other, each as long as the budget allows."""
         batches, start, width_source, width_target = [], 0, 0, 0
         for position, row in enumerate(order.tolist()):
             wider_source = max(width_source, int(source[row]))
@@ -34,11 +34,11 @@ class TokenBudget:
 
 
 class BatchPlan:
-    """Which rows make up which batch of which epoch, as a function of (seed, epoch) alone.
+    """A plan of which rows make up which batch of which epoch, as a function of (seed, epoch) alone.
 
     Rows are shuffled, then each pool of about `pool_batches` batches is sorted by length and cut under the
     budget, then the batches are shuffled: little padding, and random company (Morishita et al. 2017).
-    Lengths count EOS.
+    Lengths count EOS. Raises UserError if a pair is longer than the budget.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class BatchPlan:
         self.seed = seed
 
     def epoch(self, number: int) -> list[Rows]:
-        """The batches of an epoch; every row comes exactly once."""
+        """The batches of an epoch, as row numbers; every row comes exactly once."""
         random = np.random.default_rng((self.seed, number))
         rows = random.permutation(len(self.source)) if self.shuffle else np.arange(len(self.source))
         batches = [batch for pool in self._pools(rows) for batch in self._sorted(pool)]

@@ -1,4 +1,4 @@
-"""Tokenised splits, and the batches that training and validation draw from them."""
+"""Splits as token ids, and the batches that training and validation draw from them."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Seq2SeqDataModule(lightning.LightningDataModule):
-    """Token-budget batches of all pairs; an example with several targets is several pairs.
+    """A data module that batches all pairs by token budget; an example with several targets is several pairs.
 
     Every process sees the same plan and takes each batch's rows `rank, rank + world_size, ...`, so that a step of
     several processes is a step of one on the same batch.
@@ -48,7 +48,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.dev_plan = plan(self.dev_pairs, budget, shuffle=False)
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
-        """Tokenised pairs without those that cannot be learnt from; how many were left out is logged."""
+        """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
         texts = [(example.source, target) for example in examples for target in example.targets]
         source = self.tokenizers.source.encode([text for text, _ in texts])
         target = self.tokenizers.target.encode([text for _, text in texts])
@@ -72,10 +72,12 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         return PairSequences(*(TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1)))
 
     def train_dataloader(self) -> "BatchLoader":
+        """The loader of the training batches, for Lightning."""
         assert self.trainer is not None  # Lightning attaches it before it asks for batches
         return BatchLoader(self.train_pairs, self.train_plan, self.trainer)
 
     def val_dataloader(self) -> "BatchLoader":
+        """The loader of the dev batches, for Lightning."""
         assert self.trainer is not None
         return BatchLoader(self.dev_pairs, self.dev_plan, self.trainer, training=False)
 
@@ -83,7 +85,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
 def plan(
     pairs: PairSequences, budget: TokenBudget, *, pool_batches: int = 100, shuffle: bool = True, seed: int = 1
 ) -> BatchPlan:
-    """The plan of tokenised pairs, with EOS counted on both sides."""
+    """The batch plan of tokenised pairs, with EOS counted on both sides."""
     return BatchPlan(
         pairs.source.lengths + 1,
         pairs.target.lengths + 1,
@@ -95,7 +97,7 @@ def plan(
 
 
 class BatchLoader:
-    """This process's part of every batch of the trainer's present epoch.
+    """A loader of this process's part of every batch of the trainer's present epoch.
 
     Epoch and position are read from the trainer at the first batch, not before: Lightning restores both
     from a checkpoint, so a resumed run goes on with the very batch that comes next.
@@ -119,11 +121,11 @@ class BatchLoader:
             yield self._share(rows)
 
     def state_dict(self) -> dict[str, int]:
-        """Nothing: the position is the trainer's. Having it tells Lightning that resuming is exact."""
+        """An empty state: the position is the trainer's. Having it tells Lightning that resuming is exact."""
         return {}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Nothing to load."""
+        """Load nothing, as the state is empty."""
 
     @property
     def _epoch(self) -> int:

@@ -1,4 +1,4 @@
-"""One source with its acceptable targets, and how a corpus is split."""
+"""Examples, each a source with its acceptable targets, and how a corpus is split."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ class Splits:
 
 
 def group(pairs: Iterable[tuple[str, str]]) -> list[Example]:
-    """One example per distinct source, in order of first appearance, with its distinct targets."""
+    """Examples, one per distinct source, in order of first appearance, with its distinct targets."""
     targets: dict[str, dict[str, None]] = {}
     for source, target in pairs:
         targets.setdefault(source, {})[target] = None
@@ -33,14 +33,18 @@ def group(pairs: Iterable[tuple[str, str]]) -> list[Example]:
 
 
 def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
-    """A copy in an order that depends on the examples and the seed alone."""
+    """A copy of the examples in an order that depends on them and the seed alone."""
     order = sorted(examples, key=lambda example: (example.source, example.targets))
     random.Random(seed).shuffle(order)
     return order
 
 
 def hold_out(examples: Sequence[Example], dev_size: int, seed: int) -> Splits:
-    """Random `dev_size` examples for dev, the rest for train; whose source is in dev too is in neither."""
+    """Splits with `dev_size` random examples in dev and the others in train.
+
+    An example of the others whose source is in dev too is in neither. Raises UserError if `dev_size`
+    leaves dev or train without any.
+    """
     if not 0 < dev_size < len(examples):
         raise UserError(
             f"dev_size must be between 1 and {len(examples) - 1} (one less than the examples at hand), "

@@ -22,6 +22,7 @@ class TokenSequences:
 
     @classmethod
     def from_ids(cls, sentences: Sequence[Sequence[int]]) -> "TokenSequences":
+        """The sequences of the given token ids, one per sentence."""
         lengths = torch.tensor([len(sentence) for sentence in sentences], dtype=torch.long)
         flat = torch.tensor([*chain.from_iterable(sentences), PAD], dtype=torch.int32)
         return cls(flat, lengths.cumsum(0) - lengths, lengths)
@@ -30,7 +31,7 @@ class TokenSequences:
         return len(self.lengths)
 
     def padded(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Ids, Lengths]:
-        """Padded ids of the given sentences, with EOS behind each if `end`, and their lengths."""
+        """Ids of the given sentences, padded to `batch time`, with EOS behind each if `end`, and their lengths."""
         lengths = self.lengths[indices]
         positions = torch.arange(int(lengths.max()) + end)
         inside = positions < lengths.unsqueeze(1)

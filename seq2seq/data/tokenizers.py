@@ -20,7 +20,7 @@ _UNLIMITED = 2**22  # more words than any output layer can take
 
 
 class Tokenizer:
-    """One side's SentencePiece model, kept as its serialised bytes."""
+    """A SentencePiece model of one side, kept as its serialised bytes."""
 
     def __init__(self, serialized: bytes) -> None:
         self.serialized = serialized
@@ -28,6 +28,7 @@ class Tokenizer:
 
     @property
     def size(self) -> int:
+        """The number of pieces in the vocabulary, the reserved ones among them."""
         return self._processor.get_piece_size()
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -35,17 +36,19 @@ class Tokenizer:
         return self._processor.encode(list(texts))
 
     def decode(self, ids: Sequence[list[int]]) -> list[str]:
+        """Texts, one for each list of token ids."""
         return self._processor.decode(list(ids)) if ids else []
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Pieces, one for each token id."""
         return [self._processor.id_to_piece(index) for index in ids]
 
     def surface(self, text: str) -> list[str]:
-        """A text cut into pieces, those that the vocabulary lacks among them."""
+        """Pieces that a text is cut into, those that the vocabulary lacks among them."""
         return self._processor.encode(text, out_type=str)
 
     def join(self, pieces: Sequence[str]) -> str:
-        """Pieces to text, those that the vocabulary lacks as they are; where all others are words, so are they."""
+        """The text of pieces, those that the vocabulary lacks as they are; where all others are words, so are they."""
         mark = _SPACE if self._has_words_alone else ""
         marked = [piece if piece.startswith(mark) else mark + piece for piece in pieces]
         return self._processor.decode(marked).replace(_SPACE, " ").strip()
@@ -55,7 +58,7 @@ class Tokenizer:
         return all(piece.startswith(_SPACE) for piece in self.pieces(range(EOS + 1, self.size)))
 
     def ids(self, piece: str) -> list[int]:
-        """The id of a piece, at the beginning of a word and within one; nothing if the vocabulary lacks it."""
+        """Ids of a piece, at the beginning of a word and within one; none if the vocabulary lacks it."""
         forms = (piece, _SPACE + piece)
         found = dict.fromkeys(map(self._processor.piece_to_id, forms))
         return [index for index in found if self._processor.id_to_piece(index) in forms]
@@ -67,22 +70,24 @@ class Tokenizer:
 
 @dataclass(frozen=True)
 class Tokenizers:
-    """Both sides; one and the same object twice if they are joint."""
+    """A tokenizer for each side; one and the same object twice if they are joint."""
 
     source: Tokenizer
     target: Tokenizer
 
     @classmethod
     def from_bytes(cls, source: bytes, target: bytes) -> "Tokenizers":
-        """From serialised models; equal ones are joint."""
+        """Tokenizers of two serialised models; equal ones are joint."""
         first = Tokenizer(source)
         return cls(first, first if source == target else Tokenizer(target))
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizers":
+        """Tokenizers that `save` wrote to a folder."""
         return cls.from_bytes(*((folder / f"{side}.model").read_bytes() for side in ("source", "target")))
 
     def save(self, folder: Path) -> None:
+        """Write both models to a folder, as source.model and target.model."""
         folder.mkdir(parents=True, exist_ok=True)
         for side in ("source", "target"):
             (folder / f"{side}.model").write_bytes(getattr(self, side).serialized)
@@ -117,6 +122,7 @@ class TokenizerTrainer:
         self.normalization = normalization
 
     def train(self, examples: Sequence[Example]) -> Tokenizers:
+        """Learn from the examples and return the tokenizers. Raises UserError if a kind or size does not fit them."""
         sources = [example.source for example in examples]
         targets = [target for example in examples for target in example.targets]
         if self.joint:

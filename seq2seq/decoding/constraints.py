@@ -15,7 +15,7 @@ CandidateIds = Int[Tensor, "batch candidates time"]
 class Phrases:
     """The phrases of every sentence in a batch, in any order (constraints of Post & Vilar 2018).
 
-    All is computed from the ids of a hypothesis alone, so that reordering the beam needs no care.
+    What hypotheses hold is computed from their ids alone, so that reordering the beam needs no care.
     """
 
     def __init__(self, phrases: Sequence[Sequence[Sequence[int]]], device: torch.device | str = "cpu") -> None:
@@ -27,13 +27,14 @@ class Phrases:
         self.lengths = (self.ids != PAD).sum(-1)  # batch phrases; 0 is none
 
     def of(self, sentences: Int[Tensor, " batch"]) -> "Phrases":
+        """The phrases of the given sentences, in their order."""
         chosen = object.__new__(Phrases)
         chosen.ids, chosen.lengths = self.ids[sentences], self.lengths[sentences]
         return chosen
 
     @property
     def total(self) -> Int[Tensor, " batch"]:
-        """Tokens of all phrases of a sentence."""
+        """The number of tokens in all phrases of each sentence."""
         return self.lengths.sum(1)
 
     def _held(self, ids: CandidateIds) -> Bool[Tensor, "batch candidates phrases"]:
@@ -44,7 +45,7 @@ class Phrases:
         return ((windows == wanted) | (wanted == PAD)).all(-1).any(-1) | (self.lengths == 0).unsqueeze(1)
 
     def _begun(self, ids: CandidateIds) -> Int[Tensor, "batch candidates phrases"]:
-        """How many tokens at a hypothesis's end are the beginning of each phrase."""
+        """The number of tokens at a hypothesis's end that are the beginning of each phrase."""
         begun = torch.zeros(*ids.shape[:2], self.ids.shape[1], dtype=torch.long, device=ids.device)
         for length in range(1, min(self.ids.shape[2] - 1, ids.shape[2]) + 1):
             same = (ids[:, :, None, ids.shape[2] - length :] == self.ids[:, None, :, :length]).all(-1)
@@ -52,7 +53,7 @@ class Phrases:
         return begun
 
     def progress(self, ids: CandidateIds) -> Progress:
-        """Tokens of the phrases that are held, and of the one that is furthest begun."""
+        """The number of tokens in the phrases that a hypothesis holds, and in the one that is furthest begun."""
         if ids.shape[2] == 0:
             return ids.new_zeros(ids.shape[:2])
         held = self._held(ids)
@@ -60,7 +61,7 @@ class Phrases:
         return (held * self.lengths.unsqueeze(1)).sum(-1) + begun
 
     def next_tokens(self, ids: CandidateIds) -> Int[Tensor, "batch candidates phrases"]:
-        """The token that continues each phrase; PAD if it is held already."""
+        """The token that continues each phrase in each hypothesis; PAD if the phrase is held already."""
         if ids.shape[2] == 0:
             return self.ids[:, None, :, 0].expand(-1, ids.shape[1], -1)
         places = self._begun(ids).unsqueeze(-1)
@@ -69,9 +70,10 @@ class Phrases:
 
 
 def round_robin(scores: Tensor, progress: Progress) -> Int[Tensor, "batch candidates"]:
-    """An order that takes the best of every stage of progress in turn, the furthest first (after Post & Vilar 2018).
+    """The order that takes the best of every stage of progress in turn, the furthest first (after Post & Vilar 2018).
 
-    So every stage has an equal share of a beam, and what one cannot fill goes to the others.
+    Scores, progress and the places of candidates that come back are `batch candidates`. So every stage has an equal
+    share of a beam, and what one cannot fill goes to the others.
     """
     by_score = scores.argsort(dim=-1, descending=True, stable=True)
     stage = progress.gather(1, by_score)

@@ -1,27 +1,28 @@
-"""Several models that vote on every token."""
+"""An ensemble: several models that vote on every token."""
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Generic
 
 import torch
 
-from seq2seq.decoding.stepper import Stepper
+from seq2seq.decoding.stepper import Memory, States, Stepper
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
 
 _AVERAGES = ("log_probabilities", "probabilities")
 
 
-class Ensemble:
+class Ensemble(Generic[Memory, States]):
     """A Stepper that averages others' log-probabilities (renormalised) or probabilities.
 
     Attention is averaged over those that look at the source as it is given: all, unless `looking` tells which.
+    Raises UserError if `average` is neither.
     """
 
     def __init__(
         self,
-        steppers: Sequence[Stepper],
+        steppers: Sequence[Stepper[Memory, States]],
         *,
         average: str = "log_probabilities",
         looking: Sequence[bool] | None = None,
@@ -32,13 +33,17 @@ class Ensemble:
         self.average = average
         self.looking = [True] * len(steppers) if looking is None else looking
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Any, Any]:
+    def start(self, source: SourceIds, lengths: Lengths) -> tuple[tuple[Memory, ...], tuple[States, ...]]:
+        """The memories and the first states of all members, in their order."""
         memories, states = zip(*(stepper.start(source, lengths) for stepper in self.steppers), strict=True)
         return memories, states
 
-    def step(self, ids: BeamIds, memory: Any, states: Any) -> tuple[Logits, BeamWeights, Any]:
+    def step(
+        self, ids: BeamIds, memory: tuple[Memory, ...], states: tuple[States, ...]
+    ) -> tuple[Logits, BeamWeights, tuple[States, ...]]:
+        """The mean of the members' scores, `batch beam vocabulary`, and of their attention, and their new states."""
         members = zip(self.steppers, memory, states, strict=True)
-        logits, weights, stepped = zip(*(stepper.step(ids, *own) for stepper, *own in members), strict=True)
+        logits, weights, stepped = zip(*(stepper.step(ids, kept, own) for stepper, kept, own in members), strict=True)
         scores = torch.stack([own.float().log_softmax(-1) for own in logits])
         mean = scores.mean(0) if self.average == "log_probabilities" else scores.logsumexp(0) - math.log(len(scores))
         looks = [own for looking, own in zip(self.looking, weights, strict=True) if looking]

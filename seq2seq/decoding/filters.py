@@ -18,7 +18,7 @@ _NEVER = float("-inf")
 
 @dataclass(frozen=True)
 class Prefixes:
-    """All hypotheses as they stand before the next token, and which sentences they belong to."""
+    """The hypotheses as they stand before the next token, and the sentences that they belong to."""
 
     ids: Int[Tensor, "batch beam time"]
     sentences: Int[Tensor, " batch"]  # their numbers in the batch that the search was given
@@ -26,22 +26,23 @@ class Prefixes:
 
     @property
     def position(self) -> int:
+        """The number of tokens that every hypothesis has so far."""
         return self.ids.shape[2]
 
 
 class Filter(ABC):
-    """A function of the prefixes alone, so that reordering the beam needs no care."""
+    """An edit of next-token scores by the prefixes alone, so that reordering the beam needs no care."""
 
     # Whether it also changes the scores of tokens that it lets through.
     changes_scores: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
-        """Log-probabilities, edited; in place if that is easier."""
+        """The log-probabilities of next tokens, edited; in place if that is easier."""
 
 
 class NGramBlocking(Filter):
-    """No n-gram comes twice in a hypothesis (Paulus et al. 2018)."""
+    """A bar to tokens that would repeat an n-gram of their hypothesis (Paulus et al. 2018)."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -58,7 +59,7 @@ class NGramBlocking(Filter):
 
 
 class RepetitionPenalty(Filter):
-    """The log-probability of a token that the hypothesis has already is multiplied by `factor` (after Keskar 2019)."""
+    """A price on tokens that the hypothesis has already: their log-probability times `factor` (after Keskar 2019)."""
 
     changes_scores = True
 
@@ -72,7 +73,7 @@ class RepetitionPenalty(Filter):
 
 
 class EndBias(Filter):
-    """Added to the log-probability of EOS; above 0 for shorter hypotheses, below for longer ones."""
+    """A number added to the log-probability of EOS; above 0 for shorter hypotheses, below for longer ones."""
 
     changes_scores = True
 
@@ -85,7 +86,7 @@ class EndBias(Filter):
 
 
 class Permitted(Filter):
-    """Only these tokens, and EOS; in all sentences."""
+    """A bar to all tokens but these and EOS, in all sentences."""
 
     def __init__(self, ids: Iterable[int], vocabulary_size: int) -> None:
         self.barred = torch.ones(vocabulary_size, dtype=torch.bool)
@@ -97,9 +98,10 @@ class Permitted(Filter):
 
 
 class PermittedNext(Filter):
-    """Only the tokens that a function allows after a prefix of a sentence (De Cao et al. 2021); None allows all.
+    """A bar to all tokens but those that a function allows after a prefix of a sentence (De Cao et al. 2021).
 
-    The function is called for every hypothesis at every step: a few thousand times a second at most.
+    The function takes the number of the sentence and the ids of the prefix; None allows all. It is called for every
+    hypothesis at every step: a few thousand times a second at most.
     """
 
     def __init__(self, function: Callable[[int, list[int]], Iterable[int] | None]) -> None:
@@ -118,7 +120,7 @@ class PermittedNext(Filter):
 
 
 class ForcedPrefix(Filter):
-    """Every sentence's hypotheses begin with given tokens."""
+    """A bar to all tokens but the given one, for as long as the prefix of a sentence lasts."""
 
     def __init__(self, prefixes: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> None:
         longest = max(map(len, prefixes))
@@ -133,7 +135,10 @@ class ForcedPrefix(Filter):
 
 
 class Filters:
-    """Those that need nothing but a number. Each is off at its neutral value."""
+    """The filters that need nothing but a number, each off at its neutral value.
+
+    Raises UserError if a number is out of range.
+    """
 
     def __init__(self, *, no_repeat_ngram: int = 0, repetition_penalty: float = 1.0, end_bias: float = 0.0) -> None:
         if no_repeat_ngram < 0:

@@ -1,4 +1,4 @@
-"""What a search returns."""
+"""The hypotheses that a search returns."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""How short and how long a hypothesis may be."""
+"""Limits of how short and how long a hypothesis may be."""
 
 from jaxtyping import Int
 from torch import Tensor
@@ -12,6 +12,7 @@ class LengthLimits:
 
     At most `max_ratio` * source + `max_extra` tokens, EOS included, and never more than `maximum`; at least
     `min_ratio` * source and `minimum` tokens before EOS. The source counts with its EOS.
+    Raises UserError if a bound is out of range.
     """
 
     def __init__(
@@ -37,11 +38,11 @@ class LengthLimits:
         self.min_ratio, self.minimum = min_ratio, minimum
 
     def max_length(self, lengths: Lengths) -> Int[Tensor, " batch"]:
-        """Steps that a search may take."""
+        """The number of steps that a search may take for each sentence."""
         most = (lengths * self.max_ratio).long() + self.max_extra
         return most if self.maximum is None else most.clamp(max=self.maximum)
 
     def min_length(self, lengths: Lengths) -> Int[Tensor, " batch"]:
-        """Tokens before EOS is allowed; EOS always is at the last step."""
+        """The number of tokens before EOS is allowed; EOS always is at the last step."""
         least = (lengths * self.min_ratio).long().clamp(min=self.minimum)
         return least.minimum(self.max_length(lengths) - 1)

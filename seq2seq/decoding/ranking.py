@@ -1,4 +1,4 @@
-"""What hypotheses of different lengths are compared by."""
+"""Ranks, by which hypotheses of different lengths are compared."""
 
 from abc import ABC, abstractmethod
 
@@ -13,13 +13,14 @@ Length = int | Int[Tensor, "*#hypotheses"]
 
 
 class Ranking(ABC):
-    """Orders hypotheses by score and length in tokens, EOS included. Monotone in length for a given score."""
+    """A rank by score and length in tokens, EOS included. Monotone in length for a given score."""
 
     @abstractmethod
-    def __call__(self, scores: Scores, length: Length) -> Scores: ...
+    def __call__(self, scores: Scores, length: Length) -> Scores:
+        """The rank of every hypothesis; the highest is the best."""
 
     def bound(self, scores: Scores, shortest: Length, longest: Length) -> Scores:
-        """The best that hypotheses can still reach, since no further token can raise a score."""
+        """The best rank that each hypothesis can still reach, since no further token can raise a score."""
         return torch.maximum(self(scores, shortest), self(scores, longest))
 
 
@@ -31,14 +32,14 @@ class SumRanking(Ranking):
 
 
 class AverageRanking(Ranking):
-    """score / length."""
+    """The average of a token: score / length."""
 
     def __call__(self, scores: Scores, length: Length) -> Scores:
         return scores / length
 
 
 class GNMTRanking(Ranking):
-    """score / ((5 + length) / 6)^alpha (Wu et al. 2016, eq. 14)."""
+    """The GNMT rank: score / ((5 + length) / 6)^alpha (Wu et al. 2016, eq. 14)."""
 
     def __init__(self, *, alpha: float = 0.6) -> None:
         self.alpha = alpha
@@ -48,7 +49,10 @@ class GNMTRanking(Ranking):
 
 
 class WordRewardRanking(Ranking):
-    """score + reward * length, in nats per token (He et al. 2016, "Improved neural machine translation with SMT")."""
+    """The score with a reward for every token: score + reward * length, the reward in nats per token.
+
+    He et al. 2016, "Improved neural machine translation with SMT".
+    """
 
     def __init__(self, *, reward: float = 0.3) -> None:
         self.reward = reward
@@ -58,7 +62,10 @@ class WordRewardRanking(Ranking):
 
 
 class CoveragePenalty:
-    """beta * sum over the source of log min(attention received, 1), to be added (Wu et al. 2016, eq. 14)."""
+    """A penalty for parts of the source without attention, to be added to the rank (Wu et al. 2016, eq. 14).
+
+    beta * sum over the source of log min(attention received, 1). Raises UserError if beta is below 0.
+    """
 
     def __init__(self, *, beta: float = 0.0) -> None:
         if beta < 0:
@@ -68,6 +75,7 @@ class CoveragePenalty:
     def __call__(
         self, coverage: Float[Tensor, "batch beam source"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch beam"]:
+        """The penalty of every hypothesis, by the attention that each source token has received."""
         inside = torch.arange(coverage.shape[-1], device=coverage.device) < lengths.unsqueeze(1)
         least = torch.finfo(coverage.dtype).tiny  # a token without any attention must not weigh infinitely
         received = coverage.clamp(least, 1.0).log().masked_fill(~inside.unsqueeze(1), 0.0)

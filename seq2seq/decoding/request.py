@@ -1,4 +1,4 @@
-"""What is asked of one search beside the sources."""
+"""A request: what one search is asked for beside the sources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from seq2seq.decoding.filters import Filter
 
 @dataclass(frozen=True)
 class Request:
-    """`n_best` hypotheses of every sentence, with attention if wanted, under filters made for these sentences.
+    """A request for `n_best` hypotheses of every sentence, with attention or not, under filters made for them.
 
     `phrases` are token ids that each sentence's hypotheses must hold, in any order.
     """

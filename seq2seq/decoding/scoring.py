@@ -14,7 +14,7 @@ from seq2seq.symbols import BOS
 def score_targets(
     stepper: Stepper, source: SourceIds, lengths: Lengths, target: TargetIds, target_lengths: Int[Tensor, " batch"]
 ) -> list[Hypothesis]:
-    """What a stepper gives to targets that end with EOS, step by step as a search would find them."""
+    """The targets as finished hypotheses, scored step by step as a search would find them; each ends with EOS."""
     memory, states = stepper.start(source, lengths)
     previous, gained = torch.full_like(target[:, :1], BOS), []
     for ids in target.split(1, 1):

@@ -1,6 +1,6 @@
-"""All that a search asks of a model."""
+"""The interface of models to searches, and what a search does to their states."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Int
@@ -9,23 +9,29 @@ from torch.utils import _pytree as pytree
 
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
 
+Memory = TypeVar("Memory")
+States = TypeVar("States")
+Nest = TypeVar("Nest")
+
 
 @runtime_checkable
-class Stepper(Protocol):
-    """Start on a batch of sources, then score the next tokens of one or many hypotheses of each, step by step.
+class Stepper(Protocol[Memory, States]):
+    """A model that starts on a batch of sources, then scores the next tokens of its hypotheses, step by step.
 
     Memory is what all hypotheses of a sentence share, states are what each has of its own. Both are nests of
     tuples of tensors with the batch on axis 0; states have the hypotheses on axis 1, one of them at the start.
     Logits are new at every step: who asked for them may write into them.
     """
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Any, Any]: ...
+    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+        """The memory, and the states of one empty hypothesis of each sentence, `batch 1 ...`."""
 
-    def step(self, ids: BeamIds, memory: Any, states: Any) -> tuple[Logits, BeamWeights, Any]: ...
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
+        """Logits after `ids`, `batch beam vocabulary`, attention to the source, `batch beam source`, and new states."""
 
 
-def select(nest: Any, rows: Int[Tensor, " rows"]) -> Any:
-    """The given rows of every tensor, in their order; the first rows are a view and cost nothing."""
+def select(nest: Nest, rows: Int[Tensor, " rows"]) -> Nest:
+    """The nest with the given rows of every tensor, in their order; the first rows are a view and cost nothing."""
     first = torch.equal(rows, torch.arange(len(rows), device=rows.device))
     taken: dict[int, Tensor] = {}  # one tensor can be in a nest twice: values that are their own keys
 
@@ -37,8 +43,8 @@ def select(nest: Any, rows: Int[Tensor, " rows"]) -> Any:
     return pytree.tree_map(take, nest)
 
 
-def reorder(states: Any, parents: Int[Tensor, "batch beam"]) -> Any:
-    """The state of each hypothesis's parent."""
+def reorder(states: States, parents: Int[Tensor, "batch beam"]) -> States:
+    """The states of each hypothesis's parent, `batch beam ...`."""
     starts = torch.arange(len(parents), device=parents.device).unsqueeze(1)
 
     def take(tensor: Tensor) -> Tensor:

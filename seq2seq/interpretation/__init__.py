@@ -1,1 +1,1 @@
-"""Looking inside a trained model."""
+"""Tools to look inside a trained model."""

@@ -1,4 +1,4 @@
-"""What each source token gave to the score of each target token."""
+"""Attributions: what each source token gave to the score of each target token."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ Score = Callable[[TimeVectors], TargetScores]
 
 @dataclass(frozen=True)
 class Attribution:
-    """Shares of a score, a row per target token and a column per source token.
+    """Shares of a score, `target source`: a row per target token behind BOS and a column per source token.
 
     `delta` is what integrated gradients miss: the sum of a row less score(source) - score(baseline).
     """
@@ -38,11 +38,12 @@ class Attribution:
 def integrated_gradients(
     model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: str = "log_probability", steps: int = 32
 ) -> Attribution:
-    """Gradients summed along the straight line from a baseline to the source's vectors (Sundararajan et al. 2017).
+    """The attribution by gradients summed from a baseline to the source's vectors (Sundararajan et al. 2017).
 
-    The baseline is the zero vector for every token, which is PAD's embedding: as many tokens, and nothing about them.
-    Rows sum to score(source) - score(baseline) up to `delta`, which more steps make smaller. Raises UserError below one
-    step, and where captum is missing.
+    The path is a straight line from the zero vector for every token, which is PAD's embedding: as many tokens, and
+    nothing about them. Rows sum to score(source) - score(baseline) up to `delta`, which more steps make smaller.
+    Ids are `1 source` and `1 target`, with BOS. Raises UserError at several sentences, below one step, and where captum
+    is missing.
     """
     if steps < 1:
         raise UserError(f"steps of integrated gradients must be at least 1, but is {steps}.")
@@ -70,7 +71,10 @@ def integrated_gradients(
 def gradient_times_input(
     model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: str = "log_probability"
 ) -> Attribution:
-    """Gradients of a token's score by the source's vectors, times these vectors: what a linear model owes each."""
+    """The attribution by gradients of a token's score times the source's vectors: what a linear model owes each.
+
+    Ids are `1 source` and `1 target`, with BOS. Raises UserError at several sentences.
+    """
     with _scoring(model, source, target, score) as (vectors, scores):
         rows = vectors.expand(target.shape[1] - 1, -1, -1).clone().requires_grad_()
         with torch.enable_grad():
@@ -80,7 +84,10 @@ def gradient_times_input(
 
 @torch.no_grad()
 def occlusion(model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: str = "log_probability") -> Attribution:
-    """What a token's score loses when a source token becomes UNK (after Zeiler & Fergus 2014)."""
+    """The attribution of what a token's score loses when a source token becomes UNK (after Zeiler & Fergus 2014).
+
+    Ids are `1 source` and `1 target`, with BOS. Raises UserError at several sentences.
+    """
     with _scoring(model, source, target, score) as (vectors, scores):
         occluded = source.expand(source.shape[1], -1).clone().fill_diagonal_(UNK)
         lost = scores(vectors) - scores(model.encoder.embed(occluded))
@@ -91,7 +98,7 @@ def occlusion(model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: st
 def _scoring(
     model: Seq2Seq, source: SourceIds, target: TargetIds, score: str
 ) -> Iterator[tuple[TimeVectors, Callable[[TimeVectors], Tensor]]]:
-    """The vectors of one source, and what gives the scores of one target's tokens from rows of such vectors."""
+    """The vectors of one source, and a function from rows of such vectors to the scores of one target's tokens."""
     if score not in SCORES:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {score!r}.")
     if len(source) != 1 or len(target) != 1:
@@ -110,7 +117,7 @@ def _scoring(
 
 
 def _scores(model: Seq2Seq, vectors: TimeVectors, target: TargetIds, score: str) -> Tensor:
-    """Of every token behind BOS; every row of vectors is of a whole source."""
+    """Scores of every token behind BOS, `batch target`; every row of vectors is of a whole source."""
     batch, size = vectors.shape[:2]
     lengths: Lengths = torch.full((batch,), size, device=vectors.device)
     memory, states = model.remember(model.encoder.encode(vectors, lengths), length_mask(lengths, size))

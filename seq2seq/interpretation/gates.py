@@ -25,7 +25,7 @@ class Saturation(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """One unit of a cell's memory, and Pearson's r of its values with a signal."""
+    """A unit of a cell's memory, and Pearson's r of its values with a signal."""
 
     cell: str
     number: int
@@ -33,10 +33,10 @@ class Unit(NamedTuple):
 
 
 def saturation(cell: CellTrace, *, low: float = 0.1, high: float = 0.9) -> dict[str, Saturation]:
-    """Of every gate, the shares below `low` and above `high`; of a candidate through tanh, beyond -high and high.
+    """Shares of every gate's activations that are below `low` and above `high`, by the gate's name.
 
-    After Karpathy et al. 2016, who call a gate left- or right-saturated there. A candidate through relu or identity
-    does not saturate and is left out.
+    After Karpathy et al. 2016, who call a gate left- or right-saturated there. Of a candidate through tanh, the shares
+    are beyond -high and high; one through relu or identity does not saturate and is left out.
     """
     shares = {}
     for name, values in cell.gates.items():
@@ -57,17 +57,20 @@ def time_constants(cell: CellTrace) -> Units | None:
 
 
 def positions(cell: CellTrace) -> Signal:
-    """How many steps came before each."""
+    """The number of steps that came before each, `batch time`."""
     return torch.arange(cell.hidden.shape[1], device=cell.hidden.device).expand(cell.hidden.shape[:2]).float()
 
 
 def remaining(cell: CellTrace) -> Signal:
-    """How many steps come after each; negative on padding, which nothing reads."""
+    """The number of steps that come after each, `batch time`; negative on padding, which nothing reads."""
     return cell.lengths.unsqueeze(1) - 1 - positions(cell)
 
 
 def probe(cell: CellTrace, signals: Sequence[Sequence[float]]) -> Signal:
-    """A user's signal, a number for each step of every sentence. Raises UserError if there are more or fewer."""
+    """A signal of the user's, `batch time`: a number for each step of every sentence, 0 on padding.
+
+    Raises UserError if there are more numbers or fewer.
+    """
     if len(signals) != len(cell.lengths):
         raise UserError(f"probe must have a signal for each of {len(cell.lengths)} sentences, but has {len(signals)}.")
     padded = cell.hidden.new_zeros(cell.hidden.shape[:2])
@@ -81,7 +84,10 @@ def probe(cell: CellTrace, signals: Sequence[Sequence[float]]) -> Signal:
 
 
 def correlations(values: UnitValues, signal: Signal, mask: TimeMask) -> Units:
-    """Pearson's r of every unit with a signal over all steps; 0 where either does not change."""
+    """Pearson's r of every unit of `batch time units` with a `batch time` signal, over all steps.
+
+    0 where either does not change.
+    """
     units, wanted = values[mask].double(), signal[mask].double().unsqueeze(-1)
     alive = _changes(units) & _changes(wanted)
     units, wanted = units - units.mean(0), wanted - wanted.mean(0)
@@ -90,13 +96,13 @@ def correlations(values: UnitValues, signal: Signal, mask: TimeMask) -> Units:
 
 
 def _changes(values: Float[Tensor, "steps units"]) -> Bool[Tensor, " units"]:
-    """Whether values differ by more than rounding."""
+    """Tell of each unit whether its values differ by more than rounding."""
     low, high = values.aminmax(dim=0)
     return high - low > 1e-6 * torch.maximum(low.abs(), high.abs())
 
 
 def ranked(cells: Iterable[tuple[CellTrace, Tensor]], count: int) -> list[Unit]:
-    """The units whose memory follows the signal of their cell most closely, up or down."""
+    """Units whose memory follows the signal of their cell most closely, up or down; at most `count`, closest first."""
     units = []
     for cell, signal in cells:
         values = correlations(cell.memory, signal, cell.mask).tolist()
@@ -105,10 +111,13 @@ def ranked(cells: Iterable[tuple[CellTrace, Tensor]], count: int) -> list[Unit]:
 
 
 def attention_entropy(trace: Trace) -> TargetScores:
-    """Of the weights at every target step, in nats: 0 looks at one token, ln n at n of them alike; 0 on padding."""
+    """Entropies of the weights at every target step, `batch target`, in nats.
+
+    0 looks at one token, ln n at n of them alike; 0 on padding.
+    """
     return entropies(trace.weights)
 
 
 def coverage(trace: Trace) -> Float[Tensor, "batch source"]:
-    """The attention that each source token got from all target steps together."""
+    """The attention, `batch source`, that each source token got from all target steps together."""
     return trace.weights.sum(1)

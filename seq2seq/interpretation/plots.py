@@ -1,4 +1,4 @@
-"""Arrays to figures; the only place that draws."""
+"""Figures of arrays; the only place that draws."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from seq2seq.interpretation.trace import CellTrace
 
 
 def attention_figure(weights: Float[Tensor, "target source"], source: Sequence[str], target: Sequence[str]) -> Figure:
-    """Weights as a heat map: a row per target piece, a column per source piece."""
+    """A heat map of `target source` weights: a row per target piece, a column per source piece."""
     figure, axes = _pairs_figure(source, target)
     image = axes.imshow(weights.float().cpu().numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     figure.colorbar(image, label="attention weight")
@@ -20,7 +20,7 @@ def attention_figure(weights: Float[Tensor, "target source"], source: Sequence[s
 
 
 def attribution_figure(shares: Float[Tensor, "target source"], source: Sequence[str], target: Sequence[str]) -> Figure:
-    """Shares of scores as a heat map, blue where a source piece helped a target piece and red where it hurt."""
+    """A heat map of `target source` shares, blue where a source piece helped a target piece and red where it hurt."""
     figure, axes = _pairs_figure(source, target)
     most = float(shares.abs().max()) or 1.0
     image = axes.imshow(shares.float().cpu().numpy(), cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
@@ -29,7 +29,7 @@ def attribution_figure(shares: Float[Tensor, "target source"], source: Sequence[
 
 
 def gates_figure(cell: CellTrace, pieces: Sequence[str]) -> Figure:
-    """A panel per gate of the first sentence: a row per unit, a column per piece that the cell read or wrote."""
+    """A figure of the first sentence, a panel per gate: a row per unit, a column per piece that was read or written."""
     steps = int(cell.lengths[0])
     width = 1.5 + len(cell.gates) * max(2.0, 0.25 * steps)
     figure = Figure(figsize=(width, 6), layout="constrained")
@@ -48,7 +48,10 @@ def gates_figure(cell: CellTrace, pieces: Sequence[str]) -> Figure:
 
 
 def time_constants_figure(constants: Mapping[str, Float[Tensor, " _"]]) -> Figure:
-    """How many units of each cell remember for how many steps; what is beyond either end counts to the last bar."""
+    """Histograms, one per cell, of how many units remember for how many steps.
+
+    What is beyond either end counts to the last bar.
+    """
     figure = Figure(figsize=(7, 1.0 + 1.2 * len(constants)), layout="constrained")
     edges = np.geomspace(0.25, 256, 41)
     panels = figure.subplots(max(len(constants), 1), 1, sharex=True, squeeze=False)[:, 0]
@@ -71,6 +74,6 @@ def _pairs_figure(source: Sequence[str], target: Sequence[str]) -> tuple[Figure,
 
 
 def _ticks(axes: Axes, pieces: Sequence[str]) -> None:
-    """Every piece below its column, as it is; long ones are turned."""
+    """Write every piece below its column, as it is; long ones are turned."""
     turned = 90 if max(map(len, pieces)) > 2 else 0
     axes.set_xticks(range(len(pieces)), pieces, rotation=turned, parse_math=False)

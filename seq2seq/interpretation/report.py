@@ -1,4 +1,4 @@
-"""All that was found out about one sentence, as one HTML page that needs nothing else."""
+"""A report of all that was found out about one sentence, as one HTML page that needs nothing else."""
 
 import base64
 import html
@@ -30,7 +30,7 @@ from seq2seq.interpretation.trace import CellTrace, Trace
 
 @dataclass(frozen=True)
 class Reading:
-    """One source that a model read and one target that it wrote or was given, with what was seen in it.
+    """A source that a model read and a target that it wrote or was given, with what was seen in them.
 
     Pieces are those that the model saw, the end among them. `probe` has a number for every source piece.
     """
@@ -46,13 +46,16 @@ class Reading:
     probe: list[float] | None = None
 
     def pieces(self, cell: CellTrace) -> list[str]:
-        """What a cell read or wrote at each step; numbers, where it has steps of its own."""
+        """Pieces that a cell read or wrote, one per step; numbers, where it has steps of its own."""
         pieces = self.target if cell.side == "target" else self.source
         steps = int(cell.lengths[0])
         return pieces if len(pieces) == steps else [str(number) for number in range(1, steps + 1)]
 
     def probed(self) -> list[CellTrace]:
-        """Cells that the probe has a number for at every step. Raises UserError if it has not one per source piece."""
+        """Cells that the probe has a number for at every step; none without a probe.
+
+        Raises UserError if it has not one per source piece.
+        """
         if self.probe is None:
             return []
         steps = len(self.source)
@@ -65,7 +68,7 @@ class Reading:
 
 
 def report(reading: Reading, *, units: int = 8) -> str:
-    """The page; `units` is how many it shows of those that follow a signal.
+    """The page as HTML; `units` is how many it shows of those that follow a signal.
 
     Raises UserError if an activation is not finite: there is nothing to show then but that.
     """
@@ -89,7 +92,7 @@ def report(reading: Reading, *, units: int = 8) -> str:
 
 
 def contents(reading: Reading, *, units: int) -> dict[str, Any]:
-    """What the page's script draws, in plain types."""
+    """The data that the page's script draws, in plain types."""
     found = reading.trace
     return {
         "run": reading.run,
@@ -134,8 +137,11 @@ Signals = dict[str, list[tuple[CellTrace, Tensor]]]
 
 
 def _signals(reading: Reading) -> Signals:
-    """What units may follow, by name. In one sentence steps to come are steps gone the other way round, so each of
-    the two has the units that rise with it."""
+    """Signals that units may follow, by name, each with the cells that may follow it.
+
+    In one sentence steps to come are steps gone the other way round, so each of the two has the units that rise with
+    it.
+    """
     cells = list(reading.trace.cells.values())
     signals: Signals = {
         "position": [(cell, positions(cell)) for cell in cells],
@@ -167,14 +173,14 @@ def _unit(reading: Reading, unit: Unit, cell: CellTrace, signal: Tensor) -> dict
 
 
 def _packed(values: Tensor) -> dict[str, Any]:
-    """`time units` in a byte each: value = byte / 127 x scale."""
+    """The values, `time units`, in a byte each, with what scales them: value = byte / 127 x scale."""
     scale = float(values.abs().max()) or 1.0
     signed = (values.double() / scale * 127).round().to(torch.int8).cpu().numpy()
     return {"scale": scale, "units": values.shape[1], "bytes": base64.b64encode(signed.tobytes()).decode("ascii")}
 
 
 def _rounded(values: Tensor) -> Any:
-    """Lists of numbers with four digits behind the point; JSON has no NaN and no infinity."""
+    """Lists of numbers with four digits behind the point; NaN becomes 0 and infinity 1e6, which JSON lacks."""
     finite = torch.nan_to_num(values.detach().double().cpu(), nan=0.0, posinf=1e6, neginf=-1e6)
     return json.loads(json.dumps(finite.tolist()), parse_float=lambda text: round(float(text), 4))
 

@@ -1,4 +1,4 @@
-"""Everything that the cells of a model did while it read a source and wrote a given target."""
+"""Traces of everything that the cells of a model did while it read a source and wrote a given target."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ Activations = Float[Tensor, "batch time _"]  # gates, hidden and cell state of o
 
 @dataclass(frozen=True)
 class CellTrace:
-    """Gates and states of one cell after every step, 0 where a sentence has ended.
+    """Gates and states of one cell after every step, `batch time units`, 0 where a sentence has ended.
 
     A backward cell's step i is the one at which it read position i, so it came before that of i - 1. `side` is source
     or target. `keep_gate` names the gate that says how much of the memory a step kept, if there is one.
@@ -41,17 +41,18 @@ class CellTrace:
 
     @property
     def memory(self) -> Activations:
-        """What the cell keeps from step to step: its cell state, or else its hidden state."""
+        """The state that the cell keeps from step to step: its cell state, or else its hidden state."""
         return self.hidden if self.cell is None else self.cell
 
     @property
     def mask(self) -> TimeMask:
+        """The mask, `batch time`, that is True at the steps of a sentence."""
         return length_mask(self.lengths, self.hidden.shape[1])
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a model did on given pairs.
+    """A record of what a model did on given pairs.
 
     Row j of `features`, `weights`, `logits` and `log_probabilities` is the step that wrote token j + 1 of the target;
     the last two are of that token, and they and `weights` are 0 where a target has ended.
@@ -68,9 +69,10 @@ class Trace:
 
 @torch.no_grad()
 def trace(model: Seq2Seq, source: SourceIds, lengths: Lengths, target: TargetIds) -> Trace:
-    """Forced through the target, which begins with BOS; the model is in evaluation mode and left as it was.
+    """Force a model through targets, `batch target`, for sources, `batch source`, and return the trace.
 
-    Raises UserError if a target does not begin with BOS or has no token behind it.
+    Targets begin with BOS. The model is in evaluation mode meanwhile and left as it was. Raises UserError if a target
+    does not begin with BOS or has no token behind it.
     """
     check_target(target)
     with _recording(model) as records:
@@ -94,7 +96,7 @@ def trace(model: Seq2Seq, source: SourceIds, lengths: Lengths, target: TargetIds
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and each part's own mode as it was at the end."""
+    """Put a model into evaluation mode, and each part back into its own mode at the end."""
     training = {module: module.training for module in model.modules()}
     try:
         model.eval()
@@ -105,18 +107,21 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def named_cells(model: Seq2Seq) -> dict[str, Cell]:
-    """Every cell by the name that traces give it."""
+    """Cells of a model by the names that traces give them."""
     return {record.name: record.cell for record in _records(model)}
 
 
 def check_target(target: TargetIds) -> None:
-    """Raises UserError if a target does not begin with BOS or has no token behind it."""
+    """Check targets, `batch target`, before they are traced.
+
+    Raises UserError if one does not begin with BOS or has no token behind it.
+    """
     if target.shape[1] < 2 or not bool((target[:, 0] == BOS).all()) or not bool((target[:, 1] != PAD).all()):
         raise UserError("A target to trace must be BOS and at least one token, but one is not: put BOS before it.")
 
 
 def target_lengths(target: TargetIds) -> Lengths:
-    """Tokens behind BOS."""
+    """The number of tokens behind BOS, `batch`."""
     return (target[:, 1:] != PAD).sum(1)
 
 
@@ -135,7 +140,7 @@ class _Record:
         self.steps: list[tuple[Any, Any]] = []
 
     def hooks(self) -> Iterator[RemovableHandle]:
-        """Registered one by one as they are asked for."""
+        """Handles of the hooks, which are registered one by one as they are asked for."""
         yield self.cell.register_forward_hook(self._note_step)
         if self.layer is not None:
             yield self.layer.register_forward_pre_hook(self._note_lengths)
@@ -147,6 +152,7 @@ class _Record:
         self.lengths = given[1]
 
     def cell_trace(self, target_lengths: Lengths) -> CellTrace:
+        """The trace of the cell, its steps in the order of the sentence."""
         states, gates = zip(*self.steps, strict=True)
         lengths = target_lengths if self.lengths is None else self.lengths
         state = _over_time(states, lengths)
@@ -161,7 +167,7 @@ class _Record:
 
 
 def _over_time(steps: Sequence[Any], lengths: Lengths) -> dict[str, Activations]:
-    """Named tuples of each step's `batch units`, or `batch 1 units`, to `batch time units` by name."""
+    """Activations as `batch time units` by name, of named tuples of each step's `batch units` or `batch 1 units`."""
     stacked = {name: torch.stack([getattr(step, name).flatten(1) for step in steps], 1) for name in steps[0]._fields}
     mask = length_mask(lengths, len(steps)).unsqueeze(-1)
     return {name: torch.where(mask, values, values.new_zeros(())) for name, values in stacked.items()}
@@ -178,7 +184,7 @@ def _records(model: Seq2Seq) -> list[_Record]:
 
 @contextmanager
 def _recording(model: Seq2Seq) -> Iterator[list[_Record]]:
-    """Cells on their visible path in evaluation mode, each noting its steps; all as before at the end."""
+    """Records of the cells, on their visible path in evaluation mode, noting their steps; all as before at the end."""
     records = _records(model)
     fused = {record.cell: record.cell.fused for record in records}
     handles: list[RemovableHandle] = []

@@ -9,7 +9,7 @@ from seq2seq.shapes import TimeVectors
 
 
 class LockedDropout(nn.Module):
-    """One mask for all steps of a sequence (Gal & Ghahramani 2016, "variational" dropout)."""
+    """Dropout by one mask for all steps of a sequence (Gal & Ghahramani 2016, "variational" dropout)."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from seq2seq.symbols import PAD
 
 
 def initialize_embedding(embedding: nn.Embedding) -> None:
-    """Normal with variance 1 / size, so that a tied output starts with logits of unit variance; padding 0."""
+    """Draw normal vectors of variance 1 / size, so that a tied output's logits start with variance 1; padding is 0."""
     nn.init.normal_(embedding.weight, std=embedding.embedding_dim**-0.5)
     if embedding.padding_idx is not None:
         with torch.no_grad():
@@ -31,10 +31,12 @@ class Embedding(nn.Module):
 
     @property
     def size(self) -> int:
+        """Width of a vector."""
         return self.table.embedding_dim
 
     @property
     def vocabulary_size(self) -> int:
+        """Number of tokens that have a vector."""
         return self.table.num_embeddings
 
     def forward(self, ids: Ids) -> TimeVectors:
@@ -70,7 +72,7 @@ class NGramEmbedding(nn.Module):
         return torch.stack(vectors).sum(0)
 
     def _rows(self, ids: Ids, before: int, after: int, rows: int) -> Tensor:
-        """The n-gram at each token, read as a number in base vocabulary_size, modulo the table's rows."""
+        """Row of the n-gram at each token: a number in base vocabulary_size, modulo the table's rows."""
         padded = functional.pad(ids, (before, after), value=PAD)
         number = torch.zeros_like(ids)
         for offset in range(before + after + 1):

@@ -1,4 +1,4 @@
-"""What runs over vectors before the recurrent layers."""
+"""Layers that run over vectors before the recurrent ones."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ class ConvolutionalFrontEnd(nn.Module):
         self.highway = nn.Sequential(*(HighwayLayer(self.output_size) for _ in range(highway)))
 
     def forward(self, vectors: TimeVectors, lengths: Lengths) -> tuple[Float[Tensor, "batch fewer channel"], Lengths]:
-        """What was found at every position, and how many there are."""
+        """Features of every position, `batch fewer channel`, and how many positions each sentence has."""
         vectors = without_padding(vectors, lengths).transpose(1, 2)
         found = torch.cat([filters(vectors) for filters in self.filters], 1)
         return self.highway(functional.relu(found).transpose(1, 2)), shortened(lengths, self.stride)

@@ -10,7 +10,7 @@ _CLOSED = -2.0  # most of the input passes by at first (Kim et al. 2016)
 
 
 class HighwayGate(nn.Module):
-    """t outputs + (1 - t) inputs, where t = sigmoid(W inputs + b) and b starts at -2 (Srivastava et al. 2015).
+    """Highway gate: t outputs + (1 - t) inputs, t = sigmoid(W inputs + b), b is -2 at first (Srivastava et al. 2015).
 
     Where sizes differ, the input passes by as U inputs, without a bias.
     """

@@ -4,7 +4,7 @@ from torch import nn
 
 
 def initialize_linear(linear: nn.Linear) -> None:
-    """Xavier uniform weight, zero bias."""
+    """Draw the weight by Xavier's uniform rule, and set the bias to zero."""
     nn.init.xavier_uniform_(linear.weight)
     if linear.bias is not None:
         nn.init.zeros_(linear.bias)

@@ -1,4 +1,4 @@
-"""Share of hypotheses that are right to the letter."""
+"""The share of hypotheses that are right to the letter."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from seq2seq.metrics.scores import Scores
 
 
 class ExactMatch(Scores):
-    """Share of sentences whose hypothesis equals one of its references."""
+    """The share of sentences whose hypothesis equals one of its references."""
 
     right: Tensor
     sentences: Tensor

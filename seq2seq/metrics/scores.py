@@ -1,4 +1,4 @@
-"""What every metric of texts offers."""
+"""The interface that every metric of texts offers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from torchmetrics import Metric
 
 
 class Scores(Metric, ABC):
-    """Named scores over all sentences seen; only sums are kept, so processes can add theirs up."""
+    """Scores by name, over all sentences seen; only sums are kept, so processes can add theirs up."""
 
     full_state_update = False
 
@@ -23,4 +23,4 @@ class Scores(Metric, ABC):
     @property
     @abstractmethod
     def signature(self) -> str:
-        """All that another person needs to compute the same numbers."""
+        """A text that says all that another person needs to compute the same numbers."""

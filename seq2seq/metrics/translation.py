@@ -49,7 +49,10 @@ class TranslationScores(Scores):
 def _statistics(
     scorer: BLEU | CHRF | TER, hypotheses: Sequence[str], references: Sequence[Sequence[str]]
 ) -> list[list[int | float]]:
-    """sacreBLEU wants reference streams: the first reference of each sentence, the second, ..., None where none."""
+    """Statistics of every sentence, as sacreBLEU counts them.
+
+    It wants reference streams: the first reference of each sentence, the second, ..., None where none.
+    """
     streams = [list(stream) for stream in zip_longest(*references)]
     return scorer._extract_corpus_statistics(list(hypotheses), streams)
 

@@ -1,4 +1,4 @@
-"""The encoder's last output to the decoder's first state."""
+"""Bridges from the encoder's last output to the decoder's first state."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,14 +11,15 @@ from seq2seq.shapes import Vectors
 
 
 class Bridge(nn.Module, ABC):
-    """One state for every decoder layer, as its layout says."""
+    """A bridge from the encoder to one state for every decoder layer, as its layout says."""
 
     @abstractmethod
-    def forward(self, last: Vectors) -> tuple[State, ...]: ...
+    def forward(self, last: Vectors) -> tuple[State, ...]:
+        """First states of the decoder's layers, bottom first, from the encoder's last output, `batch size`."""
 
 
 class LastOutputBridge(Bridge):
-    """hidden = tanh(W last), and cell = U last where there is one, for each layer (after Bahdanau et al. 2015)."""
+    """A projection for each layer: hidden = tanh(W last), cell = U last if it has one (after Bahdanau et al. 2015)."""
 
     def __init__(self, *, input_size: int, layouts: Sequence[StateLayout]) -> None:
         super().__init__()
@@ -33,7 +34,7 @@ class LastOutputBridge(Bridge):
 
 
 class ZeroBridge(Bridge):
-    """Every layer starts from zero; the source is seen through attention alone."""
+    """A bridge by which layers start from zero; the source is seen through attention alone."""
 
     def __init__(self, *, input_size: int, layouts: Sequence[StateLayout]) -> None:
         super().__init__()

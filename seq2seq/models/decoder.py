@@ -1,4 +1,4 @@
-"""Target prefix and memory to features of the next token: one step, or a whole target at once."""
+"""Decoders from target prefix and memory to features of the next token: one step, or a whole target at once."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -32,19 +32,19 @@ from seq2seq.shapes import (
 
 
 class States(NamedTuple):
-    """What one step of a decoder hands the next: the state of each layer, bottom first, and of its attention."""
+    """State that one step of a decoder hands the next: that of each layer, bottom first, and of its attention."""
 
     layers: tuple[State, ...]
     attention: AttentionState
 
     def of_one_hypothesis(self) -> "States":
-        """Of one hypothesis of each sentence, `batch 1 ...`, from those of sentences."""
+        """States of one hypothesis of each sentence, `batch 1 ...`, from those of sentences, `batch ...`."""
         layers = tuple(map_state(lambda part: part.unsqueeze(1), state) for state in self.layers)
         return States(layers, tuple(part.unsqueeze(1) for part in self.attention))
 
 
 class Unrolled(NamedTuple):
-    """What a decoder makes of whole targets: `batch target ...`, at each token what comes after it."""
+    """Features, weights and outputs of whole targets, `batch target ...`: at each token, of the one after it."""
 
     features: Features
     weights: AttentionWeights
@@ -52,7 +52,7 @@ class Unrolled(NamedTuple):
 
 
 class Readout(nn.Module):
-    """features = tanh(W [hidden; context]) (Luong et al. 2015, eq. 5), with locked dropout."""
+    """Readout: features = tanh(W [hidden; context]) (Luong et al. 2015, eq. 5), with locked dropout."""
 
     def __init__(self, hidden_size: int, memory_size: int, feature_size: int, *, dropout: float) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Readout(nn.Module):
 
 @dataclass(frozen=True)
 class DecoderOptions:
-    """What every decoder is told of its layers and of what attends."""
+    """Options of every decoder: of its layers and of what attends."""
 
     hidden_size: int
     feature_size: int
@@ -107,20 +107,20 @@ class Decoder(nn.Module, ABC):
 
     @property
     def layouts(self) -> list[StateLayout]:
-        """Of the state of every layer."""
+        """Layouts of the state of every layer."""
         return [cell.layout for cell in self.layers]
 
     def remember(self, values: Values, mask: SourceMask) -> Memory:
-        """What `step` and `unroll` attend to."""
+        """The memory that `step` and `unroll` attend to."""
         return self.attention.remember(values, mask)
 
     @abstractmethod
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
-        """Features of every hypothesis's next token."""
+        """Features of each next token, `batch beam feature`, weights, `batch beam source`, and the next states."""
 
     @abstractmethod
     def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
-        """What follows each of `ids`, from the states before the first."""
+        """Features, weights and outputs of what follows each of `ids`, from the states before the first."""
 
 
 class LuongDecoder(Decoder):
@@ -167,7 +167,7 @@ class LuongDecoder(Decoder):
 
 
 class GNMTDecoder(Decoder):
-    """The bottom layer attends; its context joins every upper layer's input at the same step.
+    """Recurrent layers whose bottom one attends; its context joins the input of every upper one at the same step.
 
     After Wu et al. 2016 as in NVIDIA's GNMT v2: residual from the third layer on, and no loop over time.
     """
@@ -207,7 +207,7 @@ class GNMTDecoder(Decoder):
     def _upper_layers(
         self, hidden: Outputs, context: Context, states: States, run: Callable[[Cell, Inputs, State], Outputs]
     ) -> Outputs:
-        """From the bottom layer's outputs to those of the top one; `run` takes one step or all of them."""
+        """Outputs of the top layer from those of the bottom one; `run` takes one step or all of them."""
         for depth, (cell, state) in enumerate(zip(self.upper, states.layers[1:], strict=True)):
             outputs = self.dropout(run(cell, torch.cat([hidden, context], -1), state))
             hidden = outputs + hidden if depth > 0 else outputs

@@ -1,4 +1,4 @@
-"""Source ids to what the decoder attends to."""
+"""Encoder of source ids into what the decoder attends to."""
 
 from collections.abc import Callable, Iterator
 
@@ -33,21 +33,22 @@ class Encoder(nn.Module):
 
     @property
     def output_size(self) -> int:
+        """Width of a value."""
         return self.stack.output_size
 
     @property
     def stride(self) -> int:
-        """Tokens to one step of the recurrent layers."""
+        """Number of tokens that one step of the recurrent layers stands for."""
         return self.front_end.stride if self.front_end else 1
 
     @property
     def reduction(self) -> int:
-        """Tokens to one value."""
+        """Number of tokens that one value stands for."""
         return self.stride * self.stack.reduction
 
     @property
     def parts(self) -> Iterator[tuple[nn.Module, int]]:
-        """Every part with matrices that run over time, with how many tokens one of its steps stands for."""
+        """Parts with matrices that run over time, with the number of tokens that one of their steps stands for."""
         if self.front_end:
             yield self.front_end, self.stride
         yield from ((part, self.stride * steps) for part, steps in self.stack.parts)
@@ -57,14 +58,14 @@ class Encoder(nn.Module):
         return self.encode(self.embed(source), lengths)
 
     def embed(self, source: SourceIds) -> TimeVectors:
-        """The vector of every source token."""
+        """Vectors of the source tokens, `batch source size`."""
         vectors = self.embedding.table(source)
         if self.ngrams is not None:
             vectors = vectors + self.ngrams(source)
         return self.embedding.dropout(vectors)
 
     def encode(self, vectors: TimeVectors, lengths: Lengths) -> Encoded:
-        """As `forward`, from the vectors of tokens."""
+        """Values, their number and the last outputs, as of `forward`, from the vectors of tokens."""
         if self.front_end is not None:
             vectors, lengths = self.front_end(vectors, lengths)
         return self.stack(vectors, lengths)

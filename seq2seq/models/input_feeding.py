@@ -36,12 +36,12 @@ class Feed(nn.Linear):
         initialize_linear(self)
 
     def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: State) -> State:
-        """One step of the cell from both parts of its input."""
+        """The cell's next state from both parts of its input."""
         return cell(cell.project(inputs) + self(context), state)[0]
 
 
 class BahdanauDecoder(Decoder):
-    """The context found by the previous state feeds the next step (Bahdanau et al. 2015, with any cell).
+    """Recurrent layers whose steps are fed the context that the state before found (Bahdanau et al. 2015, any cell).
 
     Input feeding makes every step wait for the one before, so `unroll` loops; what does not depend on the context is
     projected for all steps at once. `connection` is none, residual, highway or dense, from the second layer on.

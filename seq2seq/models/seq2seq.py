@@ -35,7 +35,7 @@ from seq2seq.shapes import (
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """What a model is told of the embeddings of both sides."""
+    """Options of the embeddings of both sides."""
 
     embedding_size: int
     share_embeddings: bool = False
@@ -47,7 +47,7 @@ class EmbeddingOptions:
 
 
 class ModelOutputs(NamedTuple):
-    """What a model makes of sources and whole targets: all that an objective may look at, the batch first."""
+    """Outputs of a model for sources and whole targets: all that an objective may look at, the batch first."""
 
     features: Features
     weights: AttentionWeights  # of source tokens
@@ -90,7 +90,7 @@ class Seq2Seq(nn.Module):
         return self.remember(self.encoder(source, lengths), length_mask(lengths, source.shape[1]))
 
     def remember(self, encoded: Encoded, tokens: SourceMask) -> tuple[Memory, States]:
-        """What `encode` gives, from what the encoder gave and where the source has tokens."""
+        """Memory and first decoder states, from what the encoder gave and where the source has tokens."""
         values = encoded.values
         memory = self.decoder.remember(values, length_mask(encoded.lengths, values.shape[1]))
         states = States(self.bridge(encoded.last), self.decoder.attention.start(memory))
@@ -104,13 +104,13 @@ class Seq2Seq(nn.Module):
         return memory, states.of_one_hypothesis()
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
-        """Scores of the token after each of `ids`, in every hypothesis."""
+        """Scores of the token after each of `ids`, `batch beam vocabulary`, weights of the source, and next states."""
         features, weights, states = self.decoder.step(ids, memory, states)
         logits = self.output.logits(features.flatten(0, 1))
         return logits.unflatten(0, ids.shape), self._of_tokens(weights, memory), states
 
     def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds) -> ModelOutputs:
-        """What comes after each target token, whole targets at once."""
+        """Features, weights and outputs of what follows each target token, whole targets at once."""
         encoded = self.encoder(source, lengths)
         memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]))
         unrolled = self.decoder.unroll(target, memory, states)
@@ -126,7 +126,7 @@ class Seq2Seq(nn.Module):
 
 
 def _shares(tokens: SourceMask, reduction: int, dtype: torch.dtype) -> Float[Tensor, "batch source"]:
-    """What each token gets of its position's weight: as much as every other one there."""
+    """Shares of the tokens in the weight of their position: as much for each one there."""
     width = tokens.shape[1]
     together = functional.pad(tokens, (0, -width % reduction)).unflatten(1, (-1, reduction))
     shares = together / together.sum(-1, keepdim=True).clamp(min=1).to(torch.promote_types(dtype, torch.float32))

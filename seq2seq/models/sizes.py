@@ -23,7 +23,7 @@ def fitted_size(parameters: Callable[[int], int], wanted: int) -> int:
 
 
 def _count(parameters: Callable[[int], int], size: int) -> int | None:
-    """None where another option, such as a rank, does not fit the size."""
+    """Number of parameters at the size; None where another option, such as a rank, does not fit it."""
     try:
         return parameters(size)
     except UserError:

@@ -27,7 +27,7 @@ class Evaluation:
     seconds: float
 
     def report(self) -> dict[str, Any]:
-        """The JSON that evaluate prints and training keeps."""
+        """The record that evaluate prints and training keeps, in types of JSON."""
         return {
             "scores": {name: round(value, 4) for name, value in self.scores.items()},
             "signatures": self.signatures,
@@ -37,14 +37,17 @@ class Evaluation:
 
 
 def load_splits(config: Mapping[str, Any]) -> Splits:
-    """The examples of a config's data."""
+    """The splits of a config's data. Raises UserError, by the path of the option, where they cannot be loaded."""
     corpus = build(config["data"], "data")
     with told_at("data", type(corpus)):
         return corpus.load()
 
 
 def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, list[Example]]:
-    """Those of a file or of a split of a run's own data, and what to call them; without either, test or else dev."""
+    """A name and the examples of it: of a file, or of a split of a run's own data; without either, test or else dev.
+
+    Raises UserError at a split that does not exist or is empty.
+    """
     if file is not None:
         return file, read_tsv(file)
     config = run.config
@@ -62,7 +65,7 @@ def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, l
 
 
 def load_sources(run: Run, file: str | None, split: str | None) -> tuple[str, list[str]]:
-    """Sources alone that are not empty: a file has one a line, or as the first of its columns."""
+    """A name and the sources of it that are not empty: a file has one a line, or as the first of its columns."""
     if file is None:
         name, examples = load_examples(run, None, split)
         return name, [example.source for example in examples if example.source.strip()]
@@ -76,7 +79,7 @@ def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:
 
 
 def evaluate(translator: Translator, examples: Sequence[Example], metrics: Mapping[str, Scores]) -> Evaluation:
-    """Translate every example's source and score what comes out."""
+    """Translate every example's source and return the scores, with the texts that came out and the seconds taken."""
     started = time.monotonic()
     hypotheses = translator([example.source for example in examples])
     seconds = time.monotonic() - started

@@ -1,4 +1,4 @@
-"""A run folder, or a checkpoint, back to a model and its tokenizers."""
+"""Load a run folder, or a checkpoint, back into a model and its tokenizers."""
 
 import importlib
 import pickle
@@ -38,14 +38,14 @@ def build_model(config: dict[str, Any], tokenizers: Tokenizers) -> Seq2Seq:
 
 
 def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
-    """Those that a config describes, learnt from what there is to train on."""
+    """The tokenizers that a config describes, learnt from what there is to train on."""
     trainer = build(config["tokenizer"], "tokenizer")
     with told_at("tokenizer", type(trainer)):
         return trainer.train(splits.train)
 
 
 def saved_with(config: dict[str, Any], tokenizers: Tokenizers) -> dict[str, Any]:
-    """What makes a checkpoint self-contained, in types that load with weights_only=True."""
+    """Entries that make a checkpoint self-contained, in types that load with weights_only=True."""
     models = {side: getattr(tokenizers, side).serialized for side in ("source", "target")}
     return {
         "format": FORMAT,
@@ -55,7 +55,10 @@ def saved_with(config: dict[str, Any], tokenizers: Tokenizers) -> dict[str, Any]
 
 
 def find_checkpoint(path: str | Path) -> Path:
-    """The best checkpoint of a run folder, else its last; or the checkpoint itself."""
+    """The path of the best checkpoint of a run folder, else of its last; or that of the checkpoint itself.
+
+    Raises UserError if there is none.
+    """
     path = Path(path)
     if not path.exists():
         raise UserError(f"run={path} does not exist: give a run folder or a checkpoint file.")
@@ -68,7 +71,10 @@ def find_checkpoint(path: str | Path) -> Path:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Its contents. Raises UserError if it is not a checkpoint of ours."""
+    """The contents of a checkpoint, with its config as this version would have written it.
+
+    Raises UserError if it is not a checkpoint of ours, or of another format.
+    """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError, KeyError) as error:
@@ -84,7 +90,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
-    """A model with its averaged weights, in evaluation mode."""
+    """The run of a folder or checkpoint: its model has the averaged weights and is in evaluation mode."""
     checkpoint = read_checkpoint(find_checkpoint(path))
     refuse_foreign_code(checkpoint["config"], "model")
     sides = {side: bytes(data.numpy()) for side, data in checkpoint["tokenizers"].items()}
@@ -95,7 +101,10 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
 
 
 def refuse_foreign_code(config: dict[str, Any], *parts: str) -> None:
-    """A checkpoint may come from anywhere; what using it builds must be classes of this package."""
+    """Refuse parts of a config that would build anything but classes of this package.
+
+    A checkpoint may come from anywhere. Raises UserError at the first such node.
+    """
     for part in parts:
         for name, node in targets(config[part], part):
             if not _is_ours(node["_target_"]):
@@ -103,7 +112,7 @@ def refuse_foreign_code(config: dict[str, Any], *parts: str) -> None:
 
 
 def _is_ours(target: str) -> bool:
-    """Whether it names a class where this package defines it, not something that a module of ours imports."""
+    """Tell whether a path is that of a class where this package defines it, not of what a module of ours imports."""
     module, _, name = target.rpartition(".")
     if not module.startswith("seq2seq."):
         return False
@@ -115,7 +124,7 @@ def _is_ours(target: str) -> bool:
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is a GPU if there is one."""
+    """The device of a name; `auto` is a GPU if there is one. Raises UserError if torch knows no such device."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

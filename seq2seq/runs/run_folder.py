@@ -1,4 +1,4 @@
-"""Where a run is written: never over another one, and found again to resume."""
+"""Run folders: never written over another run, and found again to resume."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,10 @@ _SHARED = "SEQ2SEQ_RUN_DIR"
 
 
 def open_run_folder(config: DictConfig) -> tuple[dict[str, Any], Path]:
-    """The plain config to train with, and its folder. Raises UserError if the folder already holds a run."""
+    """The plain config to train with, and the folder that the run is written to.
+
+    Raises UserError if the folder already holds a run, or holds none to resume.
+    """
     if config.resume:
         return _stored(Path(config.run_dir)), Path(config.run_dir)
     resolved = resolve(config)
@@ -32,7 +35,7 @@ def open_run_folder(config: DictConfig) -> tuple[dict[str, Any], Path]:
 
 
 def first_process() -> bool:
-    """Whether this process is the first, or the only, of its run; true before Lightning starts the others."""
+    """Tell whether this process is the first, or the only, of its run; before Lightning starts the others, it is."""
     return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", os.environ.get("LOCAL_RANK", "0")))) == 0
 
 

@@ -1,4 +1,4 @@
-"""Tables of what came out, for whoever watches."""
+"""Tables of results, for whoever watches."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,10 @@ _SAMPLES = 10
 def print_report(
     record: dict[str, Any], examples: Sequence[Example], hypotheses: Sequence[str], folder: Path, scripts: Path
 ) -> None:
-    """A table of scores, ten samples, where the run is, and what to do next; on stdout, as the run's result."""
+    """Print a table of scores, ten samples, where the run is, and what to do next.
+
+    All of it goes to stdout, as the run's result.
+    """
     console = Console(highlight=False)
     scores = Table(title=f"scores on {record['split']} ({record['sentences']} examples, %)")
     for name in record["scores"]:
@@ -39,7 +42,7 @@ def print_report(
 
 
 def print_rates(rows: Sequence[dict[str, Any]]) -> None:
-    """Speeds beside each other, on stderr."""
+    """Print the speeds of all rows beside each other, as a table on stderr."""
     table = Table(title="training speed, median of steps taken in turn")
     for name in ("", "target tokens/s", "of the first", "parameters"):
         table.add_column(name, justify="right" if name else "left")

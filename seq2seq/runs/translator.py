@@ -1,4 +1,4 @@
-"""From options that name a run and how to decode to a translator; without Lightning, datasets or torchmetrics."""
+"""Open a translator by options that name a run and how to decode; without Lightning, datasets or torchmetrics."""
 
 import gc
 import importlib
@@ -24,7 +24,10 @@ from seq2seq.translation.translator import Translator
 
 
 def load_runs(options: Mapping[str, Any]) -> list[Run]:
-    """The run, or the members of an ensemble, on the device. Raises UserError if their vocabularies differ."""
+    """Runs that the options name, on their device: one, or the members of an ensemble.
+
+    Raises UserError if there is none, the device is not there, or the target vocabularies differ.
+    """
     given = options["run"] if isinstance(options["run"], list) else [options["run"]]
     paths = [str(path) for path in given]  # a folder's name can be a number
     if not paths:
@@ -79,7 +82,7 @@ def _build_translator(options: Mapping[str, Any], runs: Sequence[Run]) -> Transl
 
 
 def build_stepper(options: Mapping[str, Any], runs: Sequence[Run]) -> Stepper:
-    """The packed model, or the ensemble of several."""
+    """The packed model of one run, or the ensemble of several."""
     first = runs[0].tokenizers.source
     models = [pack(run.model, options["precision"]) for run in runs]
     if len(models) == 1:
@@ -98,7 +101,10 @@ def _build_pieces(node: Mapping[str, Any]) -> PieceLimits:
 
 
 def _user_function(path: str | None) -> NextPieces | None:
-    """By its dotted name, from the working folder or what is installed."""
+    """The function of a dotted name, from the working folder or what is installed; None without a name.
+
+    Raises UserError if there is no such function.
+    """
     if path is None:
         return None
     if os.getcwd() not in sys.path:

@@ -1,1 +1,1 @@
-"""Everything that only training needs; Lightning lives here."""
+"""The parts that only training needs; Lightning lives here."""

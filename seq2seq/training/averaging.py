@@ -10,10 +10,11 @@ from seq2seq.errors import UserError
 
 
 class WeightAverage:
-    """average <- d average + (1 - d) weights, with d = min(decay, (1 + n) / (10 + n)) at update n.
+    """The moving average of weights: average <- d average + (1 - d) weights.
 
-    Polyak & Juditsky 1992, with the short memory at the start that TensorFlow's implementation introduced.
-    A decay of 0 keeps the weights themselves.
+    At update n, d = min(decay, (1 + n) / (10 + n)): Polyak & Juditsky 1992, with the short memory at the start that
+    TensorFlow's implementation introduced. A decay of 0 keeps the weights themselves. Raises UserError if decay is
+    below 0, or not below 1.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -37,7 +38,7 @@ class WeightAverage:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The model holds the average inside, and its own weights again outside."""
+        """Give the model the average inside the block, and its own weights again outside."""
         if not self.weights:
             yield
             return
@@ -53,14 +54,15 @@ class WeightAverage:
             weight.data, self.weights[name] = self.weights[name], weight.data
 
     def to(self, device: torch.device) -> None:
-        """Follow the model, which may move after a checkpoint was loaded."""
+        """Move the average to the model's device, which may change after a checkpoint was loaded."""
         self.weights = {name: weight.to(device) for name, weight in self.weights.items()}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Weights to use the model with, as the model's own state dict."""
+        """The weights to use the model with, as the model's own state dict."""
         with self.applied():
             return {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 
     def load_state_dict(self, state: dict[str, Tensor], updates: int) -> None:
+        """Take up the average, and the number of its updates, that a checkpoint holds."""
         self.updates = updates
         self.weights = {name: state[name].clone() for name, _ in self.model.named_parameters()}

@@ -1,4 +1,4 @@
-"""How long to train: a number of steps, a time, or whichever ends first."""
+"""The length of training: a number of steps, a time, or whichever ends first."""
 
 import time
 
@@ -6,7 +6,10 @@ from seq2seq.errors import UserError
 
 
 class Budget:
-    """Counts steps and minutes, over interruptions too. Raises UserError if neither limit is set."""
+    """A limit of steps or minutes, counted over interruptions too.
+
+    Raises UserError if neither is set, or one is not above 0.
+    """
 
     def __init__(self, *, max_steps: int | None = None, max_minutes: float | None = None) -> None:
         if max_steps is None and max_minutes is None:
@@ -19,11 +22,12 @@ class Budget:
         self._started: float | None = None
 
     def start(self) -> None:
+        """Start the clock."""
         self._started = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Seconds trained so far."""
+        """The seconds trained so far."""
         return self._earlier + (0.0 if self._started is None else time.monotonic() - self._started)
 
     def restore(self, seconds: float) -> None:
@@ -31,7 +35,7 @@ class Budget:
         self._earlier = seconds
 
     def spent(self, step: int) -> float:
-        """Share of the budget that `step` steps and the time so far have used, in [0, 1]."""
+        """The share of the budget that `step` steps and the time so far have used, in [0, 1]."""
         by_steps = step / self.max_steps if self.max_steps else 0.0
         by_time = self.seconds / (60 * self.max_minutes) if self.max_minutes else 0.0
         return min(1.0, max(by_steps, by_time))

@@ -1,4 +1,4 @@
-"""How likely a model finds what is right: the measure of every validation, whatever is minimised."""
+"""The likelihood of what is right: the measure of every validation, whatever is minimised."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Likelihood(Loss):
 
 
 def likelihood(model: Seq2Seq, batch: Batch) -> Likelihood:
-    """The teacher-forced negative log-likelihood and nothing else: comparable between runs."""
+    """The teacher-forced likelihood of a batch, and nothing that an objective adds: comparable between runs."""
     outputs = model(batch.source, batch.source_lengths, batch.target_inputs)
     mask = batch.target_mask
     losses = model.output.loss(outputs.features[mask], batch.target_outputs[mask])

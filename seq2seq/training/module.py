@@ -66,7 +66,7 @@ class Seq2SeqModule(lightning.LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        """Lightning's place for what happens between the backward pass and the optimizer."""
+        """Transform the gradients: Lightning calls this between the backward pass and the optimizer."""
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
             scaler.unscale_(optimizer)  # a fused optimizer would do so itself, after this
@@ -90,7 +90,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.log_dict(means, batch_size=tokens, on_epoch=True, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
-        """Scores of free-running translations. The average leaves here, before any callback saves the weights."""
+        """Log scores of free-running translations. The average leaves here, before any callback saves the weights."""
         mine = self.dev_examples[self.global_rank :: self.trainer.world_size]
         hypotheses = self.translator([example.source for example in mine])
         references = [example.targets for example in mine]
@@ -112,7 +112,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.budget.restore(checkpoint["seconds"])
 
     def _agreed(self, spent: float) -> float:
-        """The first process's share, so that clocks that differ cannot part learning rates."""
+        """The share of the first process, so that clocks that differ cannot part learning rates."""
         if self.trainer.world_size == 1:
             return spent
         shared = torch.tensor(spent, dtype=torch.double, device=self.device)

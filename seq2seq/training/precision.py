@@ -8,9 +8,9 @@ _PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-
 
 
 def resolve_precision(precision: str, accelerator: str) -> str:
-    """Lightning's name for `precision`; `auto` is bf16-mixed where the hardware multiplies bf16, else 32-true.
+    """The name of a precision in Lightning; `auto` is bf16-mixed where the hardware multiplies bf16, else 32-true.
 
-    Raises UserError for float16 on a CPU, where torch's LSTM has no backward pass in it.
+    Raises UserError for another name, and for float16 on a CPU, where torch's LSTM has no backward pass in it.
     """
     on_cuda = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
     if precision == "auto":

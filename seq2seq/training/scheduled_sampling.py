@@ -13,7 +13,7 @@ from seq2seq.symbols import BOS, PAD
 
 
 class ScheduledSampling(ABC):
-    """Each target token is the model's own with a probability that grows (Bengio et al. 2015).
+    """A mix of true target tokens and, with a probability that grows, the model's own (Bengio et al. 2015).
 
     `floor` is the least share of true tokens; `sample` draws the model's token from its distribution
     rather than taking the likeliest. Decoders that run a whole target at once predict all tokens in one extra pass
@@ -37,7 +37,7 @@ class ScheduledSampling(ABC):
 
     @torch.no_grad()
     def mix(self, model: Seq2Seq, batch: Batch, truth: float) -> TargetIds:
-        """Decoder inputs with each token after BOS replaced with probability 1 - truth."""
+        """Decoder inputs, `batch target`, with each token after BOS replaced with probability 1 - truth."""
         inputs = batch.target_inputs
         replace = torch.rand(inputs.shape, device=inputs.device) >= truth
         replace &= (inputs != PAD) & (inputs != BOS)
@@ -46,7 +46,9 @@ class ScheduledSampling(ABC):
         if not model.decoder.whole_target:
             return self._step_by_step(model, batch, replace)
         outputs = model(batch.source, batch.source_lengths, inputs)
+        # (batch, target, feature) -> (batch target, feature) -> (batch target,) -> (batch, target)
         predicted = self._choose(model, outputs.features.flatten(0, 1)).view(inputs.shape)
+        # What is predicted at one position is the input of the next; column 0 comes from the end, but is never taken.
         return torch.where(replace, predicted.roll(1, 1), inputs)
 
     def _step_by_step(self, model: Seq2Seq, batch: Batch, replace: torch.Tensor) -> TargetIds:
@@ -54,7 +56,7 @@ class ScheduledSampling(ABC):
         mixed = [batch.target_inputs[:, 0]]
         for position in range(1, batch.target_inputs.shape[1]):
             features, _, states = model.decoder.step(mixed[-1].unsqueeze(1), memory, states)
-            predicted = self._choose(model, features.squeeze(1))
+            predicted = self._choose(model, features.squeeze(1))  # (batch, 1, feature) -> (batch, feature) -> (batch,)
             mixed.append(torch.where(replace[:, position], predicted, batch.target_inputs[:, position]))
         return torch.stack(mixed, 1)
 
@@ -68,7 +70,7 @@ class ScheduledSampling(ABC):
 
 
 class LinearSampling(ScheduledSampling):
-    """truth = 1 - spent / duration, where `duration` is a share of the budget."""
+    """A linear decay: truth = 1 - spent / duration, where `duration` is a share of the budget."""
 
     def __init__(self, *, duration: float = 1.0, floor: float = 0.7, sample: bool = False) -> None:
         super().__init__(floor=floor, sample=sample)
@@ -81,7 +83,7 @@ class LinearSampling(ScheduledSampling):
 
 
 class ExponentialSampling(ScheduledSampling):
-    """truth = base ^ step."""
+    """An exponential decay: truth = base ^ step."""
 
     def __init__(self, *, base: float = 0.9999, floor: float = 0.7, sample: bool = False) -> None:
         super().__init__(floor=floor, sample=sample)
@@ -94,7 +96,7 @@ class ExponentialSampling(ScheduledSampling):
 
 
 class InverseSigmoidSampling(ScheduledSampling):
-    """truth = k / (k + exp(step / k))."""
+    """An inverse sigmoid: truth = k / (k + exp(step / k))."""
 
     def __init__(self, *, k: float = 1000.0, floor: float = 0.7, sample: bool = False) -> None:
         super().__init__(floor=floor, sample=sample)

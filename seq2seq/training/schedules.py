@@ -15,22 +15,23 @@ class Schedule(ABC):
         self.warmup_steps = warmup_steps
 
     def factor(self, step: int, spent: float) -> float:
-        """`step` counts from 0; `spent` is the share of max_steps or max_minutes, in [0, 1]."""
+        """The factor at a step, counted from 0; `spent` is the share of max_steps or max_minutes, in [0, 1]."""
         return min(1.0, (step + 1) / (self.warmup_steps + 1)) * self.decay(step, spent)
 
     @abstractmethod
-    def decay(self, step: int, spent: float) -> float: ...
+    def decay(self, step: int, spent: float) -> float:
+        """The factor without the warm-up's."""
 
 
 class ConstantSchedule(Schedule):
-    """1 after the warm-up."""
+    """A factor of 1 after the warm-up."""
 
     def decay(self, step: int, spent: float) -> float:
         return 1.0
 
 
 class CosineSchedule(Schedule):
-    """Half a cosine from 1 to `final` over the whole budget, in steps or in time (Loshchilov & Hutter 2017)."""
+    """A half cosine from 1 to `final` over the whole budget, in steps or in time (Loshchilov & Hutter 2017)."""
 
     def __init__(self, *, warmup_steps: int = 400, final: float = 0.0) -> None:
         super().__init__(warmup_steps=warmup_steps)
@@ -43,7 +44,7 @@ class CosineSchedule(Schedule):
 
 
 class InverseSquareRootSchedule(Schedule):
-    """sqrt(warmup / step) after the warm-up (Vaswani et al. 2017); needs no budget."""
+    """The inverse square root, sqrt(warmup / step), after the warm-up (Vaswani et al. 2017); needs no budget."""
 
     def decay(self, step: int, spent: float) -> float:
         return math.sqrt((self.warmup_steps + 1) / max(step + 1, self.warmup_steps + 1))

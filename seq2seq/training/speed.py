@@ -1,4 +1,4 @@
-"""How fast a model trains, in tokens and beside the machine's own speed at matrix products."""
+"""The speed of training, in tokens and beside the machine's own speed at matrix products."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -26,13 +26,14 @@ _GEMM = 512, 2048, 512  # rows, columns and depth of the product whose rate stan
 
 @dataclass
 class Stopwatch:
-    """Seconds by name."""
+    """A stopwatch that adds up seconds by name."""
 
     device: torch.device
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
+        """Add the seconds that the block inside takes, work on the device included."""
         started = time.perf_counter()
         yield
         if self.device.type == "cuda":
@@ -41,7 +42,7 @@ class Stopwatch:
 
 
 class Conditions:
-    """What speed depends on beside the model and its data: the device, and how Lightning handles the precision."""
+    """The conditions of speed beside the model and its data: the device, and how Lightning handles the precision."""
 
     def __init__(self, precision: str, accelerator: str = "auto") -> None:
         options: dict[str, Any] = dict.fromkeys(
@@ -56,7 +57,7 @@ class Conditions:
 
 
 class Trained:
-    """A module that takes the steps which it would take in Lightning's loop."""
+    """A module that takes the steps that it would take in Lightning's loop."""
 
     def __init__(self, module: Seq2SeqModule, conditions: Conditions) -> None:
         self.module = module.to(conditions.device).train()
@@ -67,7 +68,7 @@ class Trained:
         module.budget.start()
 
     def take_step(self, batch: Batch, watch: Stopwatch) -> None:
-        """Train on a batch, the seconds of each part kept."""
+        """Train on a batch, and keep the seconds of each part."""
         self.module.step.take(
             self.handling.convert_input(batch),
             self.optimizer,
@@ -83,7 +84,7 @@ class Trained:
 def benchmark(
     module: Seq2SeqModule, data: Seq2SeqDataModule, conditions: Conditions, *, steps: int, warmup: int
 ) -> dict[str, Any]:
-    """Train for warmup + steps steps; rates are of the latter, the GEMM rate is measured in between."""
+    """Train for warmup + steps steps and report rates of the latter, the GEMM rate measured in between."""
     dtype, device = conditions.dtype, conditions.device
     trained = Trained(module, conditions)
     batches, watch = _endless(data, device), Stopwatch(device)
@@ -104,7 +105,7 @@ def benchmark(
 def compare(
     modules: Mapping[str, Seq2SeqModule], data: Seq2SeqDataModule, conditions: Conditions, *, rounds: int, warmup: int
 ) -> list[dict[str, Any]]:
-    """Train several models in turn, all on the same batches; medians, and rates beside that of the first."""
+    """Train several models in turn on the same batches, and report medians, also as shares of the first model's."""
     trained = {name: Trained(module, conditions) for name, module in modules.items()}
     rates: dict[str, list[float]] = {name: [] for name in modules}
     batches = _endless(data, conditions.device)
@@ -137,7 +138,7 @@ def _endless(data: Seq2SeqDataModule, device: torch.device) -> Iterator[Batch]:
 
 
 def gemm_rate(dtype: torch.dtype, device: torch.device, *, seconds: float = 0.3) -> float:
-    """FLOP per second of a matrix product."""
+    """The FLOP per second of a matrix product."""
     rows, columns, depth = _GEMM
     left = torch.randn(rows, depth, device=device, dtype=dtype)
     right = torch.randn(columns, depth, device=device, dtype=dtype)
@@ -154,7 +155,7 @@ def gemm_rate(dtype: torch.dtype, device: torch.device, *, seconds: float = 0.3)
 def _report(
     module: Seq2SeqModule, batches: list[Batch], seconds: dict[str, float], gemm: float, precision: str
 ) -> dict[str, Any]:
-    """Model FLOP count 2 per multiply-accumulate and, in training, three times the forward pass."""
+    """The report of a benchmark. FLOP are 2 per multiply-accumulate and, in training, three times the forward pass."""
     total = sum(seconds.values())
     tokens = sum(batch.step_tokens for batch in batches)
     work = sum(float(multiply_accumulates(module.model, b.source_lengths, b.target_mask.sum(1)).sum()) for b in batches)

@@ -1,4 +1,4 @@
-"""One step of training, whoever loops over batches."""
+"""The step of training, whoever loops over batches."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -18,7 +18,7 @@ from seq2seq.training.schedules import Schedule
 
 
 class TrainingStep:
-    """What one step does to a model: from a batch to scaled, transformed and applied gradients, and the new average.
+    """A step of training a model: from a batch to scaled, transformed and applied gradients, and the new average.
 
     Lightning's loop calls `begin`, `loss`, `transform` and `average.update` around its own backward pass and optimizer;
     a loop of one's own calls `take`, which does it all. `step` counts optimizer steps from 0, `spent` is the share of
@@ -73,7 +73,7 @@ class TrainingStep:
         return self.objective(self.model, batch, inputs).total / batch.step_tokens
 
     def transform(self, *, step: int) -> Tensor:
-        """The global norm of the gradients, which have been transformed after it was taken."""
+        """Transform the gradients and return the global norm that they had before."""
         parameters = list(self.model.parameters())
         return global_norm(parameters) if self.gradients is None else self.gradients(parameters, step)
 
@@ -88,7 +88,7 @@ class TrainingStep:
         scaler: GradScaler | None = None,
         timed: Callable[[str], AbstractContextManager] = nullcontext,
     ) -> Tensor:
-        """The loss of a step that has been taken; `timed` sees its parts, forward, backward and optimizer."""
+        """Take the step and return its loss; `timed` sees its parts, forward, backward and optimizer."""
         scaler = scaler or GradScaler(batch.source.device.type, enabled=False)
         self.begin(optimizer, step=step, spent=spent)
         with timed("forward"), autocast():

@@ -1,1 +1,1 @@
-"""Text in, text out: what searches over ids mean to somebody with lines."""
+"""Translation of text: what searches over ids mean to somebody with lines."""

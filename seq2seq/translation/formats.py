@@ -1,4 +1,4 @@
-"""Lines of input read, and translations written, in the forms that users ask for."""
+"""Formats that lines of input are read from, and translations are written in."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -12,12 +12,15 @@ _KEYS = {"source", "prefix", "constraints"}
 
 
 def read_text(text: str, number: int) -> Line:
-    """The line is the source."""
+    """The line whose source is the text, with nothing else asked for."""
     return Line(text)
 
 
 def read_json(text: str, number: int) -> Line:
-    """An object with `source`, and `prefix` and `constraints` (a list of phrases) if wanted. Empty lines stay empty."""
+    """The line of an object with `source`, and `prefix` and `constraints` (a list of phrases) if wanted.
+
+    Empty text is an empty line. Raises UserError, with the line's number, at anything else.
+    """
     if not text.strip():
         return Line("")
     try:
@@ -41,12 +44,15 @@ def read_json(text: str, number: int) -> Line:
 
 
 def write_text(number: int, line: Line, translations: Sequence[Translation]) -> str:
-    """The best translation."""
+    """The text of the best translation, on one line."""
     return _on_one_line(translations[0].text)
 
 
 def write_tsv(number: int, line: Line, translations: Sequence[Translation]) -> str:
-    """A row each: number, rank, score, ranking score, text, alignment (source-target pairs of pieces, from 0)."""
+    """Rows, one per translation, joined by newlines.
+
+    Columns: number, rank, score, ranking score, text, alignment (source-target pairs of pieces, from 0).
+    """
     rows = []
     for rank, found in enumerate(translations, 1):
         pairs = " ".join(f"{source}-{target}" for target, source in enumerate(found.alignment))
@@ -56,7 +62,7 @@ def write_tsv(number: int, line: Line, translations: Sequence[Translation]) -> s
 
 
 def write_json(number: int, line: Line, translations: Sequence[Translation]) -> str:
-    """One object for a line, with everything that is known of its translations."""
+    """A JSON object for a line, with everything that is known of its translations."""
     pieces = translations[0].source_pieces
     found = [_as_object(rank, translation) for rank, translation in enumerate(translations, 1)]
     return json.dumps(
@@ -85,7 +91,7 @@ def _on_one_line(text: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    """With half surrogate pairs, which JSON can hold but UTF-8 cannot, replaced as other bad bytes are."""
+    """The text with half surrogate pairs, which JSON can hold but UTF-8 cannot, replaced as other bad bytes are."""
     return text.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
 
 

@@ -1,4 +1,4 @@
-"""What a user asks to be translated, and what comes back."""
+"""Lines that a user asks to be translated, and the translations that come back."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,25 +28,29 @@ class Translation:
 
     @cached_property
     def pieces(self) -> list[str]:
+        """Pieces of the hypothesis, one per token."""
         return self.tokenizers.target.pieces(self.hypothesis.ids)
 
     @cached_property
     def source_pieces(self) -> list[str]:
-        """What attention is over: the pieces of the source as far as it was read, and its end."""
+        """Pieces that attention is over: those of the source as far as it was read, and its end."""
         attention = self.hypothesis.attention
         read = None if attention is None else attention.shape[1] - 1
         return [*self.tokenizers.source.surface(self.source)[:read], *self.tokenizers.source.pieces([EOS])]
 
     @cached_property
     def alignment(self) -> list[int]:
-        """The source piece that each target piece attended to most; the end is none. Empty without attention."""
+        """Numbers of the source pieces that each target piece attended to most, from 0; the end is none.
+
+        Empty without attention.
+        """
         attention = self.hypothesis.attention
         if attention is None or attention.shape[1] < 2:
             return []
         return attention[:, :-1].argmax(1).tolist()
 
     def without_unknown(self) -> "Translation":
-        """With every UNK as the source piece that it attended to most (Jean et al. 2015)."""
+        """The translation with every UNK as the source piece that it attended to most (Jean et al. 2015)."""
         if UNK not in self.hypothesis.ids or not self.alignment:
             return self
         pieces = [

@@ -13,7 +13,7 @@ from seq2seq.translation.line import Line
 
 
 class LineConstraints:
-    """What each line asks of its own translation.
+    """Prefixes and phrases that each line asks of its own translation.
 
     Raises UserError, with the line's number, at what the vocabulary cannot say or `most` tokens cannot hold.
     """
@@ -31,7 +31,7 @@ class LineConstraints:
                 _check_length(self.prefixes[row], self.phrases[row], int(most[row]), where)
 
     def filters(self, rows: Int[Tensor, " rows"], device: torch.device | str) -> list[Filter]:
-        """Those that hold the given lines to their prefixes."""
+        """Filters that hold the given lines to their prefixes; none if no line has one."""
         prefixes = [self.prefixes[row] for row in rows.tolist()]
         return [ForcedPrefix(prefixes, device)] if any(prefixes) else []
 

@@ -1,4 +1,4 @@
-"""Lines in, lines out, without limit and in constant memory."""
+"""A stream of lines in and lines out, without limit and in constant memory."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -41,7 +41,7 @@ class LineStream:
         self.attention = format != "text"
 
     def __call__(self, lines: Iterable[bytes]) -> Iterator[str]:
-        """What to write for every line. Bytes that are not UTF-8 are replaced.
+        """Texts to write, one for every line. Bytes that are not UTF-8 are replaced.
 
         Raises UserError at a line that cannot be read, after all before it are answered.
         """
@@ -59,7 +59,7 @@ class LineStream:
             number += len(chunk)
 
     def _read(self, chunk: list[bytes], number: int) -> tuple[list[Line], UserError | None]:
-        """The lines up to the first that holds a mistake, and the mistake."""
+        """The lines up to the first that holds a mistake, and the mistake, None if there is none."""
         wanted: list[Line] = []
         for row, line in enumerate(chunk):
             try:

@@ -1,4 +1,4 @@
-"""Which pieces of the target vocabulary a user lets a search say."""
+"""Limits on the pieces of the target vocabulary that a user lets a search say."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -34,7 +34,10 @@ class PieceLimits:
         self.function = function
 
     def filters(self, tokenizer: Tokenizer, sources: Callable[[], list[list[str]]]) -> list[Filter]:
-        """For sentences whose pieces `sources` cuts. Raises UserError at a piece that the vocabulary lacks."""
+        """Filters of the pieces, for sentences whose pieces `sources` cuts.
+
+        Raises UserError at a piece that the vocabulary lacks.
+        """
         found: list[Filter] = []
         if self.forbidden or self.allowed is not None:
             every = range(tokenizer.size) if self.allowed is None else _ids(tokenizer, "allowed", self.allowed)

@@ -1,4 +1,4 @@
-"""What a translator promises, tried on sources: whatever is searched beside a line, its answer is the same."""
+"""Promises of a translator, tried on sources: whatever is searched beside a line, its answer is the same."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -15,7 +15,7 @@ from seq2seq.translation.translator import Translator
 
 
 class Tolerance(NamedTuple):
-    """What a promise may miss: nats in a token's score, and the share of sentences that have other tokens."""
+    """Limits that a promise is kept within: nats in a token's score, and the share of sentences with other tokens."""
 
     nats: float
     share: float
@@ -23,7 +23,7 @@ class Tolerance(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """One promise: of so many sentences, how many have other tokens, and the worst difference of a token's score."""
+    """A promise and its result: of so many sentences, how many have other tokens, and a score's worst difference."""
 
     promise: str
     sentences: int
@@ -31,11 +31,12 @@ class Finding:
     worst: float
 
     def kept(self, tolerance: Tolerance) -> bool:
+        """Tell whether the promise is kept within a tolerance."""
         return self.different <= tolerance.share * self.sentences and self.worst <= tolerance.nats
 
 
 def find(translator: Translator, sources: Sequence[str], search: Search, *, seed: int) -> list[Finding]:
-    """Every promise, on greedy, beam and the search that is asked for."""
+    """Findings, one per promise, on greedy, beam and the search that is asked for."""
     limits: dict[str, Any] = {"length": search.length, "filters": search.filters}
     greedy, beam = GreedySearch(**limits), BeamSearch(beam_size=5, **limits)
     searches = {type(own).__name__: own for own in (greedy, beam, search)}
@@ -61,7 +62,10 @@ def _run(translator: Translator, search: Search, sources: Sequence[str]) -> list
 
 
 def _compare(promise: str, first: Sequence[Hypothesis], second: Sequence[Hypothesis]) -> Finding:
-    """Token by token, as far as both go: a hypothesis cut at its limit has no score of its end."""
+    """The finding on two lists of hypotheses for the same sentences.
+
+    Scores are compared token by token, as far as both go: a hypothesis cut at its limit has no score of its end.
+    """
     different, worst = 0, 0.0
     for one, other in zip(first, second, strict=True):
         different += one.ids != other.ids

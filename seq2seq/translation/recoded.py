@@ -20,6 +20,7 @@ class Recoded:
         self.stepper, self.given, self.own = stepper, given, own
 
     def start(self, source: SourceIds, lengths: Lengths) -> tuple[Any, Any]:
+        """Start on sources, `batch source`, cut anew, and return the memory and the states of the stepper."""
         rows = zip(source.tolist(), lengths.tolist(), strict=True)
         encoded = TokenSequences.from_ids(
             self.own.encode(self.given.decode([ids[: length - 1] for ids, length in rows]))
@@ -28,4 +29,5 @@ class Recoded:
         return self.stepper.start(recoded.to(source.device), new_lengths.to(source.device))
 
     def step(self, ids: BeamIds, memory: Any, states: Any) -> tuple[Logits, BeamWeights, Any]:
+        """Logits, `batch beam vocabulary`, attention, `batch beam source`, and states after ids, `batch beam`."""
         return self.stepper.step(ids, memory, states)

@@ -1,4 +1,4 @@
-"""Hypotheses in another order than that of their scores."""
+"""Orders of hypotheses other than that of their scores."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ Utility = Callable[[str, str], float]
 
 
 class MinimumBayesRisk:
-    """The hypothesis most like all others comes first (Kumar & Byrne 2004; Eikema & Aziz 2020).
+    """An order in which the hypothesis most like all others comes first (Kumar & Byrne 2004; Eikema & Aziz 2020).
 
     utility(h) = sum over h' of p(h') u(h, h'), with u = chrF (Popovic 2015) or edit = 1 - edits / longer length, both
     from 0 to 1. p is softmax(score) if `weighted`, as fits a beam; equal for all if not, as fits samples.

@@ -1,4 +1,4 @@
-"""How fast a translator answers, in bulk and line by line."""
+"""Measurements of how fast a translator answers, in bulk and line by line."""
 
 import math
 import time
@@ -10,7 +10,10 @@ from seq2seq.translation.translator import Translator
 
 
 def benchmark_bulk(translator: Translator, texts: Sequence[str], *, repeats: int) -> dict[str, Any]:
-    """Lines, words and target tokens (EOS among them) per second; medians over the repeats after one to warm up."""
+    """Lines, words and target tokens (EOS among them) per second, and the seconds of every repeat.
+
+    Rates are from the median over the repeats, after one to warm up.
+    """
     translator(texts[: translator.batch_size])
     seconds = []
     for _ in range(repeats):

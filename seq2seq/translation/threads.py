@@ -1,4 +1,4 @@
-"""How many CPU threads decode fastest."""
+"""Choose how many CPU threads decode fastest."""
 
 import time
 from typing import Any
@@ -16,7 +16,11 @@ _SOURCE_LENGTH, _STEPS, _ROUNDS = 12, 6, 3
 
 
 def set_threads(threads: object, translator: Translator, *, lines: int) -> None:
-    """Those asked for; for `auto`, all there are or 1, whichever takes so many lines through a few steps sooner."""
+    """Set the threads that are asked for; for `auto`, all there are or 1.
+
+    `auto` takes whichever takes so many lines through a few steps sooner. Raises UserError at anything else than a
+    whole number of at least 1.
+    """
     if threads == "auto":
         available, hypotheses = torch.get_num_threads(), lines * translator.search.width
         if torch.device(translator.device).type == "cpu" and hypotheses < _ENOUGH_WORK and available > 1:

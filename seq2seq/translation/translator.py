@@ -1,4 +1,4 @@
-"""Lines to translations: encode, batch by length, search, decode, in the order that they came."""
+"""Translation of lines: encode, batch by length, search, decode, in the order that they came."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -68,14 +68,14 @@ class Translator:
         return [found[0].text for found in self.translations([Line(text) for text in texts])]
 
     def hypotheses(self, texts: Sequence[str]) -> list[Hypothesis]:
-        """The best of every text, by the search alone."""
+        """The best hypothesis of every text, by the search alone."""
         lines = [Line(text) for text in texts]
         return [found[0] for found in self.search_lines(lines)]
 
     def translations(
         self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1
     ) -> list[list[Translation]]:
-        """The `n_best` of every line, best first; warnings and mistakes name a line by its number."""
+        """The `n_best` translations of every line, best first; warnings and mistakes name a line by its number."""
         found = self.search_lines(
             lines,
             n_best=n_best if self.rerank is None else max(n_best, self.search.width),
@@ -94,7 +94,7 @@ class Translator:
     def search_lines(
         self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1
     ) -> list[list[Hypothesis]]:
-        """What the search finds for every line; one empty hypothesis for an empty line."""
+        """Hypotheses that the search finds for every line; one empty hypothesis for an empty line."""
         encoded = self._encode([line.source for line in lines], first_number)
         max_lengths = self.search.length.max_length(encoded.lengths + 1)
         constraints = LineConstraints(lines, self.tokenizers.target, max_lengths, first_number=first_number)
@@ -112,7 +112,10 @@ class Translator:
         return found
 
     def check(self, line: Line, number: int) -> None:
-        """Raises UserError at a prefix or constraint that cannot be held."""
+        """Check that the prefix and constraints of a line can be held.
+
+        Raises UserError, with the line's number, if not.
+        """
         if line.prefix or line.phrases:
             length = len(self.tokenizers.source.encode([line.source])[0])
             max_lengths = self.search.length.max_length(torch.tensor([min(length, self.max_source_tokens) + 1]))
@@ -121,7 +124,7 @@ class Translator:
     def score(
         self, sources: Sequence[str], targets: Sequence[Sequence[int]], *, first_number: int = 1
     ) -> list[Hypothesis]:
-        """What the model gives to token ids as translations of texts, EOS behind them."""
+        """Hypotheses with what the model gives to token ids as translations of texts, EOS behind them."""
         encoded, wanted = self._encode(sources, first_number), TokenSequences.from_ids(targets)
         found = [Hypothesis([], 0.0, True)] * len(sources)
         for rows in self._batches(torch.arange(len(sources)), encoded.lengths.maximum(wanted.lengths) + 1):
@@ -143,7 +146,7 @@ class Translator:
         return TokenSequences.from_ids(sentences)
 
     def _batches(self, rows: Int[Tensor, " rows"], lengths: Int[Tensor, " lines"]) -> Iterator[Int[Tensor, " batch"]]:
-        """The given rows, longest first, so that neighbours are of like length."""
+        """Batches of the given rows, longest first, so that neighbours are of like length."""
         order = rows[lengths[rows].argsort(descending=True, stable=True)]
         while len(order):
             count = max(1, min(self.batch_size, self.max_tokens // int(lengths[order[0]])))

@@ -4,6 +4,7 @@ from itertools import product
 import pytest
 import torch
 
+from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
@@ -65,6 +66,18 @@ def test_forward_encodes_what_it_embeds(padded, front_end):
     vectors = built.embed(source)
     torch.testing.assert_close(vectors, built.embedding.table(source) + built.ngrams(source))
     torch.testing.assert_close(tuple(built(source, lengths)), tuple(built.encode(vectors, lengths)))
+
+
+def test_dropout_is_of_tokens_and_ngrams_together(padded):
+    """A unit is dropped from the sum, at every token of a sentence: dropping before n-grams are added leaves them."""
+    built = encoder(ngrams=partial(NGramEmbedding, windows=[(1, 0)])).train()
+    built.embedding.dropout = LockedDropout(0.5)
+    source, _ = padded(SENTENCES)
+    vectors, whole = built.embed(source), built.embedding.table(source) + built.ngrams(source)
+    dropped = vectors.eq(0)
+    assert 0.1 < dropped.double().mean() < 0.9
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    torch.testing.assert_close(vectors, torch.where(dropped, 0.0, 2 * whole))
 
 
 def test_the_front_end_comes_first_and_its_lengths_are_the_stack_s(padded):

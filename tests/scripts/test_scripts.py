@@ -13,8 +13,11 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
+import forks
 import pytest
 import yaml
+
+pytestmark = pytest.mark.xdist_group("scripts")  # one process runs them all, once
 
 ROOT = Path(__file__).parents[2]
 TINY = [
@@ -54,9 +57,13 @@ class Session:
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory) -> Session:
-    """Every script once, two at a time: those that need a run as the report of training prints them."""
+    """Every script once, two at a time: those that need a run as the report of training prints them.
+
+    What talks to other processes has one from scratch, the rest forks of one.
+    """
     folder = tmp_path_factory.mktemp("session")
     (folder / "input.txt").write_text(INPUT, encoding="utf-8")
+    (folder / "pairs.tsv").write_text("a b\tb a\nc\t\nbad\n", encoding="utf-8")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
@@ -70,26 +77,27 @@ def session(tmp_path_factory) -> Session:
     def script(name: str, *arguments: str) -> str:
         return shlex.join(["python", str(ROOT / "scripts" / f"{name}.py"), *arguments])
 
+    def forked(name: str, *arguments: str, source: str = "") -> Future:
+        return pool.submit(forks.run, script(name, *arguments) + (f" < {source}" if source else ""), folder)
+
     with ThreadPoolExecutor(max_workers=2) as pool:
         jobs: dict[str, Future] = {"train": pool.submit(run, script("train", *TINY, "run_dir=run"))}
-        sweep = script("train", "--multirun", *TINY, "seed=1,2", "hydra.sweep.dir=sweep")
-        jobs["sweep"] = pool.submit(run, sweep)
-        jobs["help"] = pool.submit(run, script("train", "--help"))
-        jobs["benchmark"] = pool.submit(run, script("benchmark", *TINY, "steps=3", "warmup=1"))
+        jobs["sweep"] = forked("train", "--multirun", *TINY, "seed=1,2", "hydra.sweep.dir=sweep")
+        jobs["help"] = forked("train", "--help")
+        jobs["benchmark"] = forked("benchmark", *TINY, "steps=3", "warmup=1")
         for name, command in next_commands(jobs["train"].result().stdout).items():
-            jobs[name] = pool.submit(run, command)
-        jobs["again"] = pool.submit(run, script("train", *TINY, "run_dir=run"))
-        beam = script("translate", "run=[run,run]", "decoding=beam", "n_best=3", "format=json", "rerank=mbr")
-        jobs["beam"] = pool.submit(run, f"{beam} < input.txt")
+            jobs[name] = pool.submit(forks.run, command, folder)
+        jobs["again"] = forked("train", *TINY, "run_dir=run")
+        beam = ["run=[run,run]", "decoding=beam", "n_best=3", "format=json", "rerank=mbr"]
+        jobs["beam"] = forked("translate", *beam, source="input.txt")
         answers = script("translate", "run=run", "buffer=1")
         jobs["closed pipe"] = pool.submit(
             run, f"yes 'a b' | head -n 3000 | {answers} | head -n 1; exit ${{PIPESTATUS[2]}}"
         )
         jobs["conversation"] = pool.submit(converse, [*shlex.split(answers), "threads=1"], options)
-        jobs["score"] = pool.submit(run, f"printf 'a b\\tb a\\nc\\t\\nbad\\n' | {script('score', 'run=run')}")
-        jobs["selfcheck"] = pool.submit(run, script("selfcheck", "run=run"))
-        counts = ["sentences=20", "lines=3", "repeats=1"]
-        jobs["decode"] = pool.submit(run, script("benchmark", "mode=decode", "run=run", *counts))
+        jobs["score"] = forked("score", "run=run", source="pairs.tsv")
+        jobs["selfcheck"] = forked("selfcheck", "run=run")
+        jobs["decode"] = forked("benchmark", "mode=decode", "run=run", "sentences=20", "lines=3", "repeats=1")
         return Session(folder, {name: job.result() for name, job in jobs.items()})
 
 
@@ -161,7 +169,7 @@ def test_no_name_holds_an_equals_sign(session):
 
 
 def test_nothing_is_written_elsewhere(session):
-    assert {path.name for path in session.folder.iterdir()} == {"input.txt", "run", "sweep"}
+    assert {path.name for path in session.folder.iterdir()} == {"input.txt", "pairs.tsv", "run", "sweep"}
 
 
 def test_the_config_is_kept_resolved(session):

@@ -14,6 +14,8 @@ from torch.testing import assert_close
 
 from seq2seq.config.builder import build
 
+pytestmark = pytest.mark.slow  # starts processes that start processes
+
 ROOT = Path(__file__).parents[2]
 # Sixteen training rows in batches of five, so three odd ones and one of a single row; dev is five rows and one.
 RUN = [

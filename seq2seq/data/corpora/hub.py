@@ -9,7 +9,7 @@ from seq2seq.errors import UserError
 
 
 class DatasetsCorpus:
-    """Anything `datasets.load_dataset` reads: `json` or `parquet` with files, or a data set's name on the hub.
+    """A corpus that `datasets.load_dataset` reads: `json` or `parquet` with files, or a data set on the hub by name.
 
     `source` and `target` are columns, given by path (`translation.de`). Splits are files, or names on the hub.
     """
@@ -28,6 +28,7 @@ class DatasetsCorpus:
         self.options = options
 
     def load(self) -> Splits:
+        """The splits, one example per row. Raises UserError at a split that is empty or cannot be read."""
         return self.options.load(self._read)
 
     def _read(self, split: str) -> list[Example]:
@@ -59,7 +60,7 @@ class DatasetsCorpus:
 
 
 def _column(rows: Any, path: str) -> list[str | None]:
-    """The values at a dotted path."""
+    """The values at a dotted path, one per row. Raises UserError if there is no such column, or one holds no text."""
     first, *rest = path.split(".")
     if first not in rows.column_names:
         raise UserError(f"The column {first!r} of {path!r} does not exist: there are {', '.join(rows.column_names)}.")

@@ -1,4 +1,4 @@
-"""Parallel text: two files, line by line."""
+"""A corpus of parallel text: two files, line by line."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from seq2seq.errors import UserError
 
 
 class ParallelCorpus:
-    """Pairs of files, plain or .gz, in which line i of one translates line i of the other.
+    """A corpus of file pairs, plain or .gz, in which line i of one translates line i of the other.
 
     Every split is a path with `{side}` in it, filled in with `source` and `target` (a language code, say).
     """
@@ -19,6 +19,7 @@ class ParallelCorpus:
         self.options = options
 
     def load(self) -> Splits:
+        """The splits, one example per line. Raises UserError where two files do not have equally many lines."""
         options = self.options.without_missing(lambda pattern: Path(self._path(pattern, self.source)).exists())
         return options.load(self._read)
 

@@ -1,4 +1,4 @@
-"""Where a corpus has its splits."""
+"""Options that say where a corpus has its splits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class SplitOptions:
 
 @dataclass(frozen=True)
 class FileOptions(SplitOptions):
-    """Splits in files; with `require_test=False` that of test may be missing on disk."""
+    """Paths of the splits; with `require_test=False` that of test may be missing on disk."""
 
     require_test: bool = True
 

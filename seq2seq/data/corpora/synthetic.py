@@ -14,7 +14,7 @@ TASKS: dict[str, Callable[[list[str]], list[str]]] = {
 
 
 class SyntheticCorpus:
-    """Random strings over the first `alphabet_size` letters, and the string copied, reversed or sorted.
+    """A corpus of random strings over the first `alphabet_size` letters, each copied, reversed or sorted as its target.
 
     No string is in two splits.
     """
@@ -44,13 +44,14 @@ class SyntheticCorpus:
         self.seed = seed
 
     def load(self) -> Splits:
+        """The splits, with a space between symbols. Raises UserError if too many strings are asked for."""
         train, dev, _ = self.sizes
         strings = self._strings()
         examples = [Example(" ".join(s), (" ".join(TASKS[self.task](list(s))),)) for s in strings]
         return Splits(examples[:train], examples[train : train + dev], examples[train + dev :])
 
     def _strings(self) -> list[str]:
-        """Distinct strings, enough for all splits."""
+        """Strings for all splits, no two alike."""
         wanted = sum(self.sizes)
         there_are = sum(len(self.alphabet) ** n for n in range(self.lengths[0], self.lengths[1] + 1))
         if wanted > there_are // 2:

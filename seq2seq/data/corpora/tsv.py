@@ -1,4 +1,4 @@
-"""Tab-separated pairs: one a line, no quoting."""
+"""A corpus of tab-separated pairs: one a line, no quoting."""
 
 from pathlib import Path
 
@@ -9,12 +9,13 @@ from seq2seq.errors import UserError
 
 
 class TSVCorpus:
-    """Files of `source<TAB>target` lines; lines with the same source are several references of one example."""
+    """A corpus of `source<TAB>target` lines; those with the same source are several references of one example."""
 
     def __init__(self, *, options: FileOptions) -> None:
         self.options = options
 
     def load(self) -> Splits:
+        """The splits, one example per distinct source. Raises UserError at a line that is no pair."""
         return self.options.without_missing(lambda path: Path(path).exists()).load(read_tsv)
 
 

@@ -1,4 +1,4 @@
-"""What was chosen at every step, and the way back from a hypothesis's end."""
+"""The choices of every step, and the way back from a hypothesis's end."""
 
 import torch
 from jaxtyping import Float, Int
@@ -30,7 +30,7 @@ class BackPointers:
         scores: BeamScores,
         weights: Float[Tensor, "batch parent source"],
     ) -> None:
-        """`weights` are those of the parents."""
+        """Note the choices of one step; `weights` are those of the parents."""
         for kept, values in ((self.tokens, tokens), (self.parents, parents), (self.scores, scores)):
             kept.append(self._of_all(sentences, values))
         if self.attention:

@@ -1,4 +1,4 @@
-"""The best few hypotheses at every step."""
+"""Beam search: the best few hypotheses at every step."""
 
 import torch
 from torch import Tensor
@@ -18,12 +18,23 @@ from seq2seq.symbols import EOS, PAD
 _NONE = float("-inf")
 
 
-class BeamSearch(Search):
+class BeamSearch(Search[Phrases | None]):
     """Beam search over `beam_size` hypotheses (Graves 2012, Sutskever et al. 2014).
 
     A hypothesis ends when EOS is among the `beam_size` best continuations of all. The search of a sentence stops
     when `patience` * `beam_size` have ended (Kasai et al. 2022; null: never), when none that is left can still
     come among the n best, or at the limit of length; what has not ended by then stands behind all that have.
+    Raises UserError if an option is out of range.
+
+    >>> import torch
+    >>> from seq2seq.decoding.search.beam import BeamSearch
+    >>> from seq2seq.decoding.table import Table
+    >>> table = Table({2: {4: 0.6, 5: 0.4}, 4: {3: 0.5, 6: 0.3, 7: 0.2}})  # 2 is BOS, 3 is EOS; 5 is the last token
+    >>> for beam_size in (1, 2):
+    ...     ((found,),) = BeamSearch(beam_size=beam_size)(table, torch.tensor([[3]]), torch.tensor([1]))
+    ...     print(beam_size, found.ids, round(found.score, 2))
+    1 [4] -1.2
+    2 [5] -0.92
     """
 
     def __init__(
@@ -60,16 +71,20 @@ class BeamSearch(Search):
 
 
 def best_continuations(scores: Logits, totals: BeamScores, width: int) -> Choice:
-    """The `width` best that go on, and those that end among the `width` best of both."""
+    """The choice of the `width` best continuations that do not end, and of those that end among the `width` best.
+
+    Scores are `batch beam vocabulary`, totals `batch beam`.
+    """
     # Of one hypothesis's continuations, at most `width` and EOS can be among them: a small sort in two stages.
     values, ids = scores.topk(min(width + 1, scores.shape[2]), -1)
-    values = (values + totals.unsqueeze(-1)).flatten(1)  # (N, B, K) + (N, B, 1) -> (N, B K), K tokens of each
-    best, places = values.topk(min(2 * width, values.shape[1]))  # (N, 2 width); a place is slot times K + token
+    # (batch, beam, tokens) + (batch, beam, 1) = (batch, beam, tokens) -> (batch, beam tokens)
+    values = (values + totals.unsqueeze(-1)).flatten(1)
+    best, places = values.topk(min(2 * width, values.shape[1]))  # (batch, 2 width); place = slot * tokens + token
     return _split(best, places // ids.shape[2], ids.flatten(1).gather(1, places), width)
 
 
 def _split(best: BeamScores, parents: Tensor, ids: Tensor, width: int) -> Choice:
-    """Continuations in their order, of which the first `width` may end and as many others go on."""
+    """The choice among continuations, best first: of the first `width` those that end, of all `width` others."""
     ends = ids == EOS
     ended = best[:, :width].masked_fill(~ends[:, :width], _NONE)
     going = ends.to(torch.uint8).argsort(dim=1, stable=True)[:, :width]
@@ -98,6 +113,7 @@ def _within_phrases(following: NextTokens, frontier: Frontier, phrases: Phrases,
     wanted = phrases.next_tokens(prefixes)
     ids = torch.cat([likely, wanted], -1)
     values = scores.gather(-1, ids) + following.totals.unsqueeze(-1)
+    # (batch, beam, tokens, 1) == (batch, beam, 1, tokens): each token beside those before it in its hypothesis.
     # A wanted token that is a likely one already must not come twice; nor two phrases' common one.
     twice = (ids.unsqueeze(-1) == ids.unsqueeze(-2)).tril(-1).any(-1)
     values = values.masked_fill(twice, _NONE).flatten(1)

@@ -1,7 +1,5 @@
 """Beam search whose groups keep away from each other."""
 
-from typing import Any
-
 import torch
 from torch.nn import functional
 
@@ -14,11 +12,22 @@ from seq2seq.decoding.search.search import Search
 from seq2seq.errors import UserError
 
 
-class DiverseBeamSearch(Search):
+class DiverseBeamSearch(Search[None]):
     """Groups of a beam in turn, each paying for tokens that earlier groups chose at the same step.
 
     The price is `penalty` nats per group that chose the token (Hamming diversity of Vijayakumar et al. 2018); to end
     is free. It steers the choice alone: hypotheses are summed and ranked without it. Every group finds its own n best.
+    Raises UserError if an option is out of range.
+
+    >>> import torch
+    >>> from seq2seq.decoding.request import Request
+    >>> from seq2seq.decoding.search.diverse_beam import DiverseBeamSearch
+    >>> from seq2seq.decoding.table import Table
+    >>> table = Table({2: {4: 0.8, 5: 0.2}, 4: {6: 0.6, 7: 0.4}})  # 2 is BOS
+    >>> for search in (DiverseBeamSearch(beam_size=2, groups=groups, penalty=2.0) for groups in (1, 2)):
+    ...     print([one.ids for one in search(table, torch.tensor([[3]]), torch.tensor([1]), Request(n_best=2))[0]])
+    [[4, 6], [4, 7]]
+    [[4, 6], [5]]
     """
 
     def __init__(
@@ -41,7 +50,7 @@ class DiverseBeamSearch(Search):
             raise UserError(f"penalty must be at least 0, but is {penalty}.")
         self.width, self.groups, self.penalty = beam_size, groups, penalty
 
-    def choose(self, following: NextTokens, frontier: Frontier, context: Any) -> Choice:
+    def choose(self, following: NextTokens, frontier: Frontier, context: None) -> Choice:
         size = self.width // self.groups
         used = torch.zeros_like(following.scores[:, :1])  # how many groups chose each token
         choices = []

@@ -12,9 +12,9 @@ _UNFINISHED = 1e9
 
 
 class Finished(NamedTuple):
-    """Of `batch group place`, best first; a rank of -inf is an empty place.
+    """The best hypotheses so far, `batch group place`, best first; a rank of -inf is an empty place.
 
-    A hypothesis is where it was last: after `steps` tokens in slot `slots` of the beam.
+    A hypothesis is kept as where it was last: after `steps` tokens in slot `slots` of the beam.
     """
 
     ranks: Tensor  # float64, so that those behind keep their digits
@@ -25,18 +25,19 @@ class Finished(NamedTuple):
 
     @classmethod
     def empty(cls, batch: int, groups: int, places: int, like: Tensor) -> "Finished":
+        """The finished hypotheses of a search that has found none, in the type and on the device of `like`."""
         shape = (batch, groups, places)
         numbers = torch.zeros(shape, dtype=torch.long, device=like.device)
         ranks = torch.full(shape, float("-inf"), dtype=torch.float64, device=like.device)
         return cls(ranks, numbers, numbers, like.new_zeros(shape), numbers[..., 0])
 
     def add_ended(self, ranks: BeamScores, slots: Tensor, end_scores: BeamScores, steps: int) -> "Finished":
-        """With hypotheses that came to their end; -inf is none."""
+        """The best of these and of hypotheses that came to their end, `batch ended`; a rank of -inf is none."""
         count = self._grouped(ranks > float("-inf")).sum(-1)
         return self._merge(ranks.double(), slots, end_scores, steps)._replace(ended=self.ended + count)
 
     def add_unfinished(self, ranks: BeamScores, steps: int, lacking: Tensor | int = 0) -> "Finished":
-        """With all hypotheses of the beam as they stand; -inf is none. Those that lack more stand behind."""
+        """The best of these and of the beam as it stands, `batch beam`; -inf is none, what lacks more stands behind."""
         slots = torch.arange(ranks.shape[1], device=ranks.device).expand(ranks.shape)
         return self._merge(ranks.double() - _UNFINISHED * (1 + lacking), slots, torch.zeros_like(ranks), steps)
 
@@ -44,7 +45,7 @@ class Finished(NamedTuple):
         return values.reshape(len(values), self.ranks.shape[1], -1)
 
     def _merge(self, ranks: Tensor, slots: Tensor, end_scores: Tensor, steps: int) -> "Finished":
-        """The best of what was there and what comes. `steps` is that of all that comes."""
+        """The best of these and of those that come, which are all `steps` tokens long."""
         every = torch.cat([self.ranks, self._grouped(ranks)], -1)
         best, places = every.topk(self.ranks.shape[2], sorted=True)
 
@@ -60,17 +61,17 @@ class Finished(NamedTuple):
         )
 
     def sorted(self, places: int) -> "Finished":
-        """The best of all groups, `batch place`."""
+        """The best of all groups together, `batch place`."""
         ranks, order = self.ranks.flatten(1).topk(places, sorted=True)
         steps, slots, end_scores = (kept.flatten(1).gather(1, order) for kept in self[1:4])
         return Finished(ranks, steps, slots, end_scores, self.ended)
 
     @property
     def complete(self) -> Tensor:
-        """Which of them came to their end."""
+        """A mask of the hypotheses that came to their end."""
         return self.ranks > -_UNFINISHED / 2
 
     @property
     def rank_scores(self) -> Tensor:
-        """Ranks, those of unfinished ones as if they had ended."""
+        """The ranks, those of unfinished hypotheses as if they had ended."""
         return self.ranks - _UNFINISHED * (self.ranks / _UNFINISHED).round().nan_to_num(0.0, neginf=0.0)

@@ -1,4 +1,4 @@
-"""What a search holds between two steps, and what one step leads to."""
+"""The state of a search between two steps, and what one step leads to."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -32,7 +32,7 @@ class Frontier(NamedTuple):
     def start(
         cls, lengths: Lengths, min_length: Lengths, max_length: Lengths, finished: Finished, coverage: Tensor
     ) -> "Frontier":
-        """One empty hypothesis of every sentence."""
+        """A frontier of one empty hypothesis for every sentence."""
         sentences = torch.arange(len(lengths), device=lengths.device)
         ids = torch.full_like(sentences, BOS).unsqueeze(1)
         done = torch.zeros_like(sentences, dtype=torch.bool)
@@ -51,7 +51,7 @@ class Frontier(NamedTuple):
         )
 
     def advance(self, choice: "Choice", finished: Finished, *, remember: bool) -> "Frontier":
-        """After the chosen tokens."""
+        """The frontier after the chosen tokens, which join the prefixes if it shall `remember` them."""
 
         def follow(values: Tensor) -> Tensor:
             if choice.stayed:
@@ -81,7 +81,7 @@ class NextTokens:
     position: int
 
     def log_probabilities(self, parents: Slots, ids: BeamIds) -> BeamScores:
-        """Of the model itself, before any filter."""
+        """The log-probabilities that the model itself, before any filter, gives to `ids` after their parents."""
         vocabulary = self.logits.shape[2]
         chosen = self.logits.flatten(1).gather(1, parents * vocabulary + ids)
         return chosen - self.normalizer.gather(1, parents)

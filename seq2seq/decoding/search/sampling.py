@@ -15,13 +15,27 @@ from seq2seq.decoding.search.search import Search
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamIds, Lengths, Logits, SourceIds
 
+Numbers = Int[Tensor, "batch samples"]
 
-class Sampling(Search):
+
+class Sampling(Search[Numbers]):
     """Independent samples of every sentence, the likeliest first; two can be the same.
 
     Tokens are drawn from softmax(scores / temperature), cut to the `top_k` likeliest (Fan et al. 2018; 0: all) and then
     to the fewest whose probabilities reach `top_p` (Holtzman et al. 2020). The random numbers are a function
     of the seed, the sentence, the sample and the position: a sentence gets the same samples whatever is beside it.
+    Raises UserError if an option is out of range.
+
+    >>> import torch
+    >>> from seq2seq.decoding.request import Request
+    >>> from seq2seq.decoding.search.sampling import Sampling
+    >>> from seq2seq.decoding.table import Table
+    >>> table = Table({2: {4: 0.5, 5: 0.5}, 4: {4: 0.5, 3: 0.5}, 5: {5: 0.5, 3: 0.5}})  # 2 is BOS, 3 is EOS
+    >>> for search in (Sampling(samples=3, seed=seed) for seed in (1, 1, 5)):
+    ...     print([one.ids for one in search(table, torch.tensor([[3]]), torch.tensor([1]), Request(n_best=3))[0]])
+    [[4], [4, 4], [4, 4, 4, 4, 4]]
+    [[4], [4, 4], [4, 4, 4, 4, 4]]
+    [[5], [4, 4], [5, 5, 5, 5, 5]]
     """
 
     distinct = False
@@ -49,15 +63,15 @@ class Sampling(Search):
         self.width = samples
         self.temperature, self.top_k, self.top_p, self.seed = temperature, top_k, top_p, seed
 
-    def prepare(self, source: SourceIds, lengths: Lengths, request: Request) -> Int[Tensor, "batch samples"]:
-        """A number for every sentence and sample."""
+    def prepare(self, source: SourceIds, lengths: Lengths, request: Request) -> Numbers:
+        """A number for every sentence and sample, from which its random numbers are made."""
         super().prepare(source, lengths, request)
         key = _mix(torch.full_like(lengths, self.seed))
         for position, ids in enumerate(source.unbind(1)):
             key = torch.where(position < lengths, _mix(key + ids), key)
         return _mix(key.unsqueeze(1) + torch.arange(self.width, device=source.device))
 
-    def choose(self, following: NextTokens, frontier: Frontier, context: Int[Tensor, "batch samples"]) -> Choice:
+    def choose(self, following: NextTokens, frontier: Frontier, context: Numbers) -> Choice:
         first = following.scores.shape[1] < self.width
         if first:  # every sample begins with the one empty hypothesis
             following = NextTokens(
@@ -90,7 +104,7 @@ class Sampling(Search):
 
 
 def _mix(numbers: Tensor) -> Tensor:
-    """Each int64 to one that looks random (the finaliser of SplitMix64, Steele et al. 2014)."""
+    """The int64 numbers, turned into others that look random (the finaliser of SplitMix64, Steele et al. 2014)."""
 
     def shifted(value: Tensor, by: int) -> Tensor:
         return (value >> by) & ((1 << (64 - by)) - 1)  # torch shifts the sign in
@@ -106,5 +120,5 @@ def _signed(number: int) -> int:
 
 
 def _uniform(numbers: Tensor) -> Float[Tensor, "batch samples"]:
-    """From 53 bits of each, at least 0 and below 1."""
+    """The fractions, at least 0 and below 1, that 53 bits of each number make."""
     return (numbers & ((1 << 53) - 1)).double() * 2.0**-53

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any
+from typing import Generic, TypeVar, cast
 
 import torch
 from jaxtyping import Int
@@ -18,7 +18,7 @@ from seq2seq.decoding.request import Request
 from seq2seq.decoding.search.back_pointers import BackPointers
 from seq2seq.decoding.search.finished import Finished
 from seq2seq.decoding.search.frontier import Choice, Frontier, NextTokens, Slots
-from seq2seq.decoding.stepper import Stepper, reorder, select
+from seq2seq.decoding.stepper import Memory, States, Stepper, reorder, select
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamScores, BeamWeights, Lengths, Logits, SourceIds
 from seq2seq.symbols import BOS, EOS, PAD
@@ -30,15 +30,18 @@ _LOOK_EVERY_ELSEWHERE = 4
 _WORTH_A_COPY = 1 / 8
 _NONE = float("-inf")
 
+Context = TypeVar("Context")
 
-class Search(ABC):
-    """A search over next tokens. What it finds for a sentence depends on that sentence alone.
 
-    The loop: the stepper scores every next token of every hypothesis, filters edit the scores, and `choose` says which
-    hypotheses go on and which end. Those that end are ranked and kept among the finished. What is at its limit of
-    length is cut, and a sentence whose finished ones nothing left can beat is closed. States follow their hypotheses,
-    and closed sentences leave the batch. What was chosen is only noted, with pointers back to the step before:
-    hypotheses are read from their ends when all is over.
+class Search(ABC, Generic[Context]):
+    """A search over next tokens, in the loop below. What it finds for a sentence depends on that sentence alone.
+
+    1. The stepper scores the next tokens of every hypothesis; filters edit the scores.
+    2. `choose` says which hypotheses go on and which end; tokens are noted, with pointers to the step before.
+    3. Hypotheses that end are ranked and kept among the finished; those cut at their limit of length stand behind.
+    4. A sentence is closed once enough have ended, or none that is left can come among its best.
+    5. States follow the hypotheses that go on, closed sentences leave the batch, and the loop begins again at 1.
+    6. Once all are closed, each finished hypothesis is read along the pointers, from its end to its beginning.
     """
 
     width: int = 1  # hypotheses of a sentence
@@ -60,22 +63,22 @@ class Search(ABC):
         self.coverage_penalty = coverage_penalty or CoveragePenalty()
 
     @abstractmethod
-    def choose(self, following: NextTokens, frontier: Frontier, context: Any) -> Choice:
-        """Which hypotheses go on, and which end."""
+    def choose(self, following: NextTokens, frontier: Frontier, context: Context) -> Choice:
+        """The hypotheses that go on, and those that end."""
 
-    def lacking(self, frontier: Frontier, context: Any) -> Slots | int:
-        """How much each hypothesis still had to say; at the limit of length, those that lack less stand before."""
+    def lacking(self, frontier: Frontier, context: Context) -> Slots | int:
+        """The number of tokens that each hypothesis lacks; of those cut, the ones that lack fewer stand before."""
         return 0
 
-    def prepare(self, source: SourceIds, lengths: Lengths, request: Request) -> Any:
+    def prepare(self, source: SourceIds, lengths: Lengths, request: Request) -> Context:
         """The context of `choose` in one search. Raises UserError at a request that this search cannot answer."""
         if request.phrases is not None:
             raise UserError("Constraints need beam search: no other search can hold to phrases.")
-        return None
+        return cast(Context, None)  # what needs no context is a Search[None]
 
     @torch.inference_mode()
     def __call__(
-        self, stepper: Stepper, source: SourceIds, lengths: Lengths, request: Request | None = None
+        self, stepper: Stepper[Memory, States], source: SourceIds, lengths: Lengths, request: Request | None = None
     ) -> list[list[Hypothesis]]:
         """The `n_best` hypotheses of every sentence, best first; fewer where there are no more."""
         request = request or Request()
@@ -123,10 +126,10 @@ class Search(ABC):
         weights: BeamWeights,
         position: int,
         request: Request,
-        context: Any,
+        context: Context,
         pointers: BackPointers,
     ) -> tuple[Frontier, Choice]:
-        """One token more: those that end are among the finished, the others in the frontier."""
+        """The frontier one token on, with those that end among its finished, and the choice that led there."""
         following = _following(logits, frontier, position, request.filters)
         choice = self.choose(following, frontier, context)
         gained = following.log_probabilities(choice.parents, choice.ids)
@@ -146,10 +149,11 @@ class Search(ABC):
         return attended.advance(choice, finished, remember=remember), choice
 
     def _keep_stuck(self, frontier: Frontier, choice: Choice, finished: Finished, position: int) -> Finished:
-        """With what cannot go on, as it stands: any sample, but a beam only if it has found nothing else."""
+        """The finished, and what cannot go on as it stands: any sample, but a beam only if it found nothing else."""
         ranks = self._rank(frontier, frontier.scores, None, max(position, 1))
         stuck = choice.scores == _NONE
         if self.distinct:
+            # (batch, 1) & (batch, 1) = (batch, 1): all hypotheses of a sentence, or none
             stuck = stuck.all(1, keepdim=True) & (finished.ranks == _NONE).flatten(1).all(1, keepdim=True)
         else:
             stuck, ranks = stuck & (choice.ended_scores == _NONE), ranks.gather(1, choice.parents)
@@ -158,24 +162,24 @@ class Search(ABC):
         return finished.add_unfinished(functional.pad(ranks, empty, value=_NONE), position)
 
     def _rank(self, frontier: Frontier, scores: BeamScores, slots: Slots | None, length: int) -> BeamScores:
-        """By what hypotheses are compared that are `length` tokens long and come from the given slots."""
+        """The ranks of hypotheses that are `length` tokens long and come from the given slots, or each from its own."""
         ranks = self.ranking(scores, length)
         if not self.coverage_penalty.beta:
             return ranks
         penalty = self.coverage_penalty(frontier.coverage, frontier.lengths)
         return ranks + (penalty if slots is None else penalty.gather(1, slots))
 
-    def _cut(self, frontier: Frontier, length: int, context: Any) -> Frontier:
-        """Take out what is at its limit of length."""
+    def _cut(self, frontier: Frontier, length: int, context: Context) -> Frontier:
+        """The frontier without hypotheses at their limit of length, which are among its finished."""
         cut = (frontier.max_length <= length).unsqueeze(1)
         ranks = self._rank(frontier, frontier.scores, None, length).masked_fill(~cut, _NONE)
         finished = frontier.finished.add_unfinished(ranks, length, self.lacking(frontier, context))
         return frontier._replace(scores=frontier.scores.masked_fill(cut, _NONE), finished=finished)
 
     def _close(self, frontier: Frontier, length: int, request: Request) -> Frontier:
-        """Take out what can no longer change the result."""
-        grouped = frontier.scores.unflatten(1, (self.groups, -1))  # (N, B) -> (N, G, B / G)
-        ranks = frontier.finished.ranks  # (N, G, places)
+        """The frontier without hypotheses that can no longer change the result; sentences without any are done."""
+        grouped = frontier.scores.unflatten(1, (self.groups, -1))  # (batch, beam) -> (batch, group, beam / groups)
+        ranks = frontier.finished.ranks  # (batch, group, place), best first
         places = ranks.shape[2]
         # What a group chooses hangs on the groups before: none of them may stop earlier because less is asked for.
         enough = min(request.n_best, places) if self.groups == 1 else places
@@ -190,7 +194,7 @@ class Search(ABC):
     def _hypotheses(
         self, finished: Finished, pointers: BackPointers, lengths: Lengths, n_best: int
     ) -> list[list[Hypothesis]]:
-        """Read back from the end of each. Groups of a beam can find the same one."""
+        """The hypotheses of every sentence, read back from their ends. Groups of a beam can find the same one."""
         finished = finished.sorted(n_best if self.groups == 1 else self.width)
         ids, scores, attention = pointers.walk(finished.steps, finished.slots)
         found = [[] for _ in lengths]  # type: list[list[Hypothesis]]
@@ -216,15 +220,16 @@ class Search(ABC):
 
 
 def _following(logits: Logits, frontier: Frontier, position: int, filters: list[Filter]) -> NextTokens:
-    """What the search may choose from, by the scores that filters make of the model's."""
-    normalizer = logits.logsumexp(-1)  # sentences N, beam B, vocabulary V: (N, B, V) -> (N, B)
+    """The tokens that the search may choose from, by the scores that filters make of the model's."""
+    normalizer = logits.logsumexp(-1)
     if filters:
-        scores, totals = logits - normalizer.unsqueeze(-1), frontier.scores  # (N, B, V) - (N, B, 1) = (N, B, V)
+        # (batch, beam, vocabulary) - (batch, beam, 1) = (batch, beam, vocabulary)
+        scores, totals = logits - normalizer.unsqueeze(-1), frontier.scores
     else:
         scores, totals = logits, frontier.scores - normalizer
     scores[..., PAD] = _NONE
     scores[..., BOS] = _NONE
-    scores[..., EOS].masked_fill_((position < frontier.min_length).unsqueeze(1), _NONE)  # (N, B) by (N, 1)
+    scores[..., EOS].masked_fill_((position < frontier.min_length).unsqueeze(1), _NONE)  # (batch, beam) by (batch, 1)
     prefixes = Prefixes(frontier.prefixes, frontier.sentences, frontier.scores > _NONE)
     for edit in filters:
         scores = edit(scores, prefixes)
@@ -237,5 +242,5 @@ def _should_leave(left: Int[Tensor, " rows"], batch: int) -> bool:
 
 
 def _write_back(frontier: Frontier, finished: Finished) -> Finished:
-    """The finished ones of all sentences, with those of the frontier as they are now."""
+    """The finished hypotheses of all sentences, those of the frontier as they are now."""
     return pytree.tree_map(lambda every, own: every.index_copy(0, frontier.sentences, own), finished, frontier.finished)

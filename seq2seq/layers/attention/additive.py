@@ -10,7 +10,7 @@ from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 
 
 class AdditiveScore(Attention):
-    """score = v . tanh(W query + b + U value + more), which several kinds of attention share."""
+    """Additive score v . tanh(W query + b + U value + more), which several kinds of attention share."""
 
     def __init__(self, *, query_size: int, memory_size: int, size: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class AdditiveScore(Attention):
     def score(
         self, query: Query, memory: Memory, more: Float[Tensor, "batch target source size"] | None = None
     ) -> AttentionWeights:
-        """Of every query and value; what else there is to know of a value is added before the tanh."""
+        """Scores of every value for every query, `batch target source`; `more` is added before the tanh."""
         sums = self.query_projection(query).unsqueeze(2) + memory.keys.unsqueeze(1)  # batch target source size
         if more is not None:
             sums = sums + more
@@ -37,7 +37,20 @@ class AdditiveScore(Attention):
 
 
 class AdditiveAttention(AdditiveScore, ScoredAttention):
-    """score = v . tanh(W query + b + U value) (Bahdanau et al. 2015)."""
+    """Additive attention: score = v . tanh(W query + b + U value) (Bahdanau et al. 2015).
+
+    Queries and values may differ in width:
+
+    >>> import torch
+    >>> from seq2seq.layers.attention.additive import AdditiveAttention
+    >>> attention = AdditiveAttention(query_size=3, memory_size=5)
+    >>> memory = attention.remember(torch.randn(1, 4, 5), torch.tensor([[True, True, True, False]]))
+    >>> context, weights = attention(torch.randn(1, 2, 3), memory)
+    >>> context.shape, weights.shape
+    (torch.Size([1, 2, 5]), torch.Size([1, 2, 4]))
+    >>> weights[..., 3].tolist()  # of padding
+    [[0.0, 0.0]]
+    """
 
     def __init__(self, *, query_size: int, memory_size: int, size: int = 128) -> None:
         super().__init__(query_size=query_size, memory_size=memory_size, size=size)

@@ -1,4 +1,4 @@
-"""What every attention offers, and the memory it reads."""
+"""Interface of every attention, and the memory it reads."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -14,9 +14,9 @@ AttentionState = tuple[Tensor, ...]  # what a hypothesis remembers of its earlie
 
 
 class Memory(NamedTuple):
-    """What the encoder leaves: values to read, the keys they are found by, and where there are tokens.
+    """Memory of source sentences: values to read, the keys they are found by, and a mask that is True at tokens.
 
-    Where one value stands for several tokens, `shares` holds what each token gets of its value's weight.
+    Where one value stands for several tokens, `shares` holds each token's share of its value's weight.
     """
 
     values: Tensor  # batch source memory
@@ -26,7 +26,7 @@ class Memory(NamedTuple):
 
 
 class Attention(nn.Module, ABC):
-    """Weights over the source for every query, and the context they select.
+    """Attention to a memory: weights over the source for every query, and the context they select.
 
     Kinds whose weights depend on those of earlier steps carry what they need in a state, a tuple of tensors: `batch
     source` from `start` and into `unroll`, `batch beam source` at a `step`. `unroll` equals repeated `step`.
@@ -34,24 +34,30 @@ class Attention(nn.Module, ABC):
 
     @abstractmethod
     def keys(self, values: Values) -> Keys:
-        """The part of the score that depends on the source alone, computed once per sentence."""
+        """Keys, `batch source key`: the part of the score that depends on the source alone, found once per sentence."""
 
     def remember(self, values: Values, mask: SourceMask) -> Memory:
-        """What queries read."""
+        """The memory that queries read."""
         return Memory(values, self.keys(values), mask)
 
     def start(self, memory: Memory) -> AttentionState:
-        """The state before the first step: nothing, unless a kind looks back."""
+        """The state before the first step; empty, unless a kind looks back."""
         return ()
 
     @abstractmethod
     def step(
         self, query: BeamFeatures, memory: Memory, state: AttentionState
     ) -> tuple[Context, BeamWeights, AttentionState]:
-        """One step of many hypotheses side by side, which do not see each other."""
+        """Contexts `batch beam memory`, weights `batch beam source` and next state, of one step of many hypotheses.
+
+        Hypotheses are side by side and do not see each other.
+        """
 
     def unroll(self, query: Query, memory: Memory, state: AttentionState) -> tuple[Context, AttentionWeights]:
-        """All steps of one hypothesis of each sentence, one after the other."""
+        """Contexts `batch target memory` and weights `batch target source` of all steps of one hypothesis per sentence.
+
+        Steps are taken one after the other, from the state before the first.
+        """
         state, steps = tuple(part.unsqueeze(1) for part in state), []
         for now in query.split(1, 1):
             *found, state = self.step(now, memory, state)
@@ -65,7 +71,7 @@ class StatelessAttention(Attention):
 
     @abstractmethod
     def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:
-        """Context and weights of each query, be they steps or hypotheses."""
+        """Contexts `batch target memory` and weights `batch target source` of queries, be they steps or hypotheses."""
 
     def step(
         self, query: BeamFeatures, memory: Memory, state: AttentionState
@@ -81,7 +87,7 @@ class ScoredAttention(StatelessAttention):
 
     @abstractmethod
     def score(self, query: Query, memory: Memory) -> AttentionWeights:
-        """What the softmax is of; padding is masked later."""
+        """Scores that the softmax is of, `batch target source`; padding is masked later."""
 
     def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:
         weights = masked_softmax(self.score(query, memory), memory.mask)
@@ -89,7 +95,7 @@ class ScoredAttention(StatelessAttention):
 
 
 def read(weights: AttentionWeights, memory: Memory) -> Context:
-    """The mean of the values by their weights."""
+    """The mean of the values by their weights, `batch target memory`."""
     return torch.bmm(weights.to(memory.values.dtype), memory.values)
 
 

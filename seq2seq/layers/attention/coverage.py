@@ -9,9 +9,21 @@ from seq2seq.shapes import BeamWeights
 
 
 class CoverageAttention(LookingBackAttention):
-    """score = v . tanh(W query + b + U value + w coverage), coverage = the sum of earlier weights.
+    """Coverage attention: v . tanh(W query + b + U value + w coverage), coverage = the sum of earlier weights.
 
     Tu et al. 2016 (linguistic coverage without fertility); See et al. 2017, eq. 11. With w = 0 it is additive.
+
+    A negative w turns the same query away from the value that it found before:
+
+    >>> import torch
+    >>> from seq2seq.layers.attention.coverage import CoverageAttention
+    >>> attention = CoverageAttention(query_size=1, memory_size=1, size=1)
+    >>> for name, value in {"vector": 9.0, "value_projection.weight": 1.0, "coverage_projection.weight": -9.0}.items():
+    ...     _ = torch.nn.init.constant_(attention.get_parameter(name), value)
+    >>> memory = attention.remember(torch.tensor([[[1.0], [0.0]]]), torch.ones(1, 2, dtype=torch.bool))
+    >>> context, weights = attention.unroll(torch.zeros(1, 2, 1), memory, attention.start(memory))
+    >>> weights.argmax(-1).tolist()
+    [[0, 1]]
     """
 
     def __init__(self, *, query_size: int, memory_size: int, size: int = 128) -> None:

@@ -8,7 +8,20 @@ from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 
 
 class DotAttention(ScoredAttention):
-    """score = query . value (Luong et al. 2015), divided by sqrt(size) if scaled (Vaswani et al. 2017)."""
+    """Dot attention: score = query . value (Luong et al. 2015), over sqrt(size) if scaled (Vaswani et al. 2017).
+
+    Raises UserError unless queries are as wide as values. A query finds the value that equals it:
+
+    >>> import torch
+    >>> from seq2seq.layers.attention.dot import DotAttention
+    >>> attention, values = DotAttention(query_size=3, memory_size=3), 9 * torch.eye(3).unsqueeze(0)
+    >>> memory = attention.remember(values, torch.ones(1, 3, dtype=torch.bool))
+    >>> context, weights = attention(values[:, 1:2], memory)
+    >>> weights.round().tolist()
+    [[[0.0, 1.0, 0.0]]]
+    >>> torch.allclose(context, values[:, 1:2])
+    True
+    """
 
     def __init__(self, *, query_size: int, memory_size: int, scaled: bool = False) -> None:
         super().__init__()

@@ -8,7 +8,19 @@ from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 
 
 class GeneralAttention(ScoredAttention):
-    """score = query . W value (Luong et al. 2015, "general"), divided by sqrt(size) if scaled."""
+    """General attention: score = query . W value (Luong et al. 2015, "general"), over sqrt(size) if scaled.
+
+    A query finds the value that W turns into its direction, here that of the other axis:
+
+    >>> import torch
+    >>> from seq2seq.layers.attention.general import GeneralAttention
+    >>> attention, values = GeneralAttention(query_size=2, memory_size=2), 9 * torch.eye(2).unsqueeze(0)
+    >>> attention.projection.weight.data = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    >>> memory = attention.remember(values, torch.ones(1, 2, dtype=torch.bool))
+    >>> context, weights = attention(values, memory)
+    >>> weights.round().tolist()
+    [[[0.0, 1.0], [1.0, 0.0]]]
+    """
 
     def __init__(self, *, query_size: int, memory_size: int, scaled: bool = False) -> None:
         super().__init__()

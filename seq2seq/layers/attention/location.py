@@ -11,10 +11,21 @@ from seq2seq.shapes import BeamWeights
 
 
 class LocationAttention(LookingBackAttention):
-    """score = v . tanh(W query + b + U value + F features), features = the earlier weights convolved.
+    """Location attention: v . tanh(W query + b + U value + F features), features = the earlier weights convolved.
 
     Chorowski et al. 2015, eq. 8-9, with the last weights; `cumulative` takes the sum of all (Shen et al. 2018).
-    `filters` convolutions see `window` positions each. Raises UserError unless the window has a middle.
+    `filters` convolutions see `window` positions each. Raises UserError unless the window has a middle, and without
+    filters. A filter that sees the position before leads attention forward:
+
+    >>> import torch
+    >>> from seq2seq.layers.attention.location import LocationAttention
+    >>> attention = LocationAttention(query_size=1, memory_size=1, size=1, filters=1, window=3, cumulative=False)
+    >>> for name, value in {"vector": 20.0, "value_projection.weight": 1.0, "feature_projection.weight": 9.0}.items():
+    ...     _ = torch.nn.init.constant_(attention.get_parameter(name), value)
+    >>> attention.filters.weight.data = torch.tensor([[1.0, 0.0, 0.0]])
+    >>> memory = attention.remember(torch.tensor([[[1.0], [0.0], [0.0]]]), torch.ones(1, 3, dtype=torch.bool))
+    >>> attention.unroll(torch.zeros(1, 3, 1), memory, attention.start(memory))[1].argmax(-1).tolist()
+    [[0, 1, 2]]
     """
 
     def __init__(

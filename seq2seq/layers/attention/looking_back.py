@@ -12,7 +12,7 @@ from seq2seq.shapes import BeamFeatures, BeamWeights, Context
 
 
 class LookingBackAttention(AdditiveScore):
-    """score = v . tanh(W query + b + U value + features of the earlier weights).
+    """Additive attention with a view of its past: v . tanh(W query + b + U value + features of earlier weights).
 
     The state is the sum of all earlier weights, or if not `cumulative` the last ones.
     """
@@ -23,7 +23,7 @@ class LookingBackAttention(AdditiveScore):
 
     @abstractmethod
     def features(self, seen: BeamWeights) -> Float[Tensor, "batch beam source size"]:
-        """What the earlier weights tell of every position."""
+        """Features of every position, `batch beam source size`, from its earlier weights, `batch beam source`."""
 
     def start(self, memory: Memory) -> AttentionState:
         return (nothing_seen(memory),)

@@ -1,4 +1,4 @@
-"""Several attentions side by side."""
+"""Attention of several heads side by side."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -11,10 +11,22 @@ from seq2seq.shapes import AttentionWeights, Context, Keys, Query, SourceMask, V
 
 
 class MultiHeadAttention(StatelessAttention):
-    """context = O [head_1; ...; head_n], head_i = softmax(W_i query . U_i values / sqrt(size)) V_i values.
+    """Multi-head attention: contexts of several scaled dot attentions, projected together (Vaswani et al. 2017).
 
-    Vaswani et al. 2017. Every head has its part of projections as wide as the memory. The weights are the mean over
-    the heads; `head_weights` tells them apart. Raises UserError if the heads cannot share the memory's width.
+    context = O [head_1; ...; head_n], head_i = softmax(W_i query . U_i values / sqrt(size)) V_i values.
+
+    Every head has its part of projections as wide as the memory. The weights are the mean over the heads;
+    `head_weights` tells them apart. Raises UserError if the heads cannot share the memory's width.
+
+    >>> import torch
+    >>> from seq2seq.layers.attention.multi_head import MultiHeadAttention
+    >>> attention, query = MultiHeadAttention(query_size=3, memory_size=8, heads=2), torch.randn(1, 4, 3)
+    >>> memory = attention.remember(torch.randn(1, 5, 8), torch.ones(1, 5, dtype=torch.bool))
+    >>> attention.head_weights(query, memory).shape  # batch heads target source
+    torch.Size([1, 2, 4, 5])
+    >>> context, weights = attention(query, memory)
+    >>> torch.allclose(weights, attention.head_weights(query, memory).mean(1))
+    True
     """
 
     def __init__(self, *, query_size: int, memory_size: int, heads: int = 4) -> None:
@@ -37,11 +49,11 @@ class MultiHeadAttention(StatelessAttention):
         return self.key_projection(values)
 
     def remember(self, values: Values, mask: SourceMask) -> Memory:
-        """Projected values beside their keys."""
+        """The memory that queries read: projected values beside their keys."""
         return Memory(self.value_projection(values), self.keys(values), mask)
 
     def head_weights(self, query: Query, memory: Memory) -> Float[Tensor, "batch heads target source"]:
-        """The weights of every head."""
+        """Weights of every head, `batch heads target source`."""
         queries = self._parts(self.query_projection(query) * self.scale)
         scores = queries @ self._parts(memory.keys).transpose(2, 3)
         weights = masked_softmax(scores.flatten(1, 2), memory.mask)
@@ -53,5 +65,5 @@ class MultiHeadAttention(StatelessAttention):
         return self.output_projection(contexts.transpose(1, 2).flatten(2)), weights.mean(1)
 
     def _parts(self, vectors: Float[Tensor, "batch time size"]) -> Float[Tensor, "batch heads time part"]:
-        """Every head's part of vectors."""
+        """Parts of the vectors by head, `batch heads time part`."""
         return vectors.unflatten(2, (self.heads, -1)).transpose(1, 2)

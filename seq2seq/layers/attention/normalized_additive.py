@@ -9,7 +9,7 @@ from seq2seq.layers.attention.attention import ScoredAttention
 
 
 class NormalizedAdditiveScore(AdditiveScore):
-    """score = g v / |v| . tanh(W query + b + U value), which several kinds of attention share; g starts at `gain`."""
+    """Normalised additive score g v / |v| . tanh(W query + b + U value), which kinds share; g starts at `gain`."""
 
     def __init__(self, *, query_size: int, memory_size: int, size: int, gain: float) -> None:
         super().__init__(query_size=query_size, memory_size=memory_size, size=size)
@@ -21,9 +21,18 @@ class NormalizedAdditiveScore(AdditiveScore):
 
 
 class NormalizedAdditiveAttention(NormalizedAdditiveScore, ScoredAttention):
-    """score = g v / |v| . tanh(W query + b + U value): additive, weight-normalised (Salimans & Kingma 2016).
+    """Normalised additive attention: score = g v / |v| . tanh(W query + b + U value).
 
-    g starts at `gain`. Translation systems start it at sqrt(1 / size), which makes the first weights nearly even.
+    v is weight-normalised (Salimans & Kingma 2016). g starts at `gain`. Translation systems start it at sqrt(1 / size),
+    which makes the first weights nearly even. They are even at 0, whatever v is:
+
+    >>> import torch
+    >>> from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveAttention
+    >>> attention = NormalizedAdditiveAttention(query_size=3, memory_size=5, gain=0.0)
+    >>> memory = attention.remember(torch.randn(1, 4, 5), torch.ones(1, 4, dtype=torch.bool))
+    >>> context, weights = attention(torch.randn(1, 1, 3), memory)
+    >>> weights.tolist()
+    [[[0.25, 0.25, 0.25, 0.25]]]
     """
 
     def __init__(self, *, query_size: int, memory_size: int, size: int = 128, gain: float = 3.0) -> None:

@@ -6,7 +6,7 @@ from seq2seq.layers.output.output import Output, Rows, RowScores
 
 
 class FullOutput(Output):
-    """logits = W features + b, with a matrix of its own."""
+    """Output with a matrix of its own: logits = W features + b."""
 
     def __init__(self, *, feature_size: int, embedding: Embedding) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What scores the target vocabulary."""
+"""Interface of the last layer, which scores the target vocabulary."""
 
 from abc import ABC, abstractmethod
 
@@ -16,10 +16,10 @@ class Output(nn.Module, ABC):
 
     @abstractmethod
     def logits(self, features: Rows) -> RowScores:
-        """Scores that searches normalise."""
+        """Scores that searches normalise, `rows vocabulary`."""
 
     def log_probabilities(self, features: Rows) -> RowScores:
-        """Natural logarithms of probabilities, in float32 (or better)."""
+        """Natural logarithms of probabilities, `rows vocabulary`, in float32 (or better)."""
         return _precise(self.logits(features)).log_softmax(-1)
 
     def loss(self, features: Rows, targets: Int[Tensor, " rows"]) -> Float[Tensor, " rows"]:

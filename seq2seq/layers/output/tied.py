@@ -9,7 +9,7 @@ from seq2seq.layers.output.output import Output, Rows, RowScores
 
 
 class TiedOutput(Output):
-    """logits = E P features + b, with the target embedding's matrix E (Press & Wolf 2017).
+    """Output by the target embedding's matrix E: logits = E P features + b (Press & Wolf 2017).
 
     P is the identity where sizes agree.
     """

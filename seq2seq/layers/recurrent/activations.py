@@ -20,12 +20,12 @@ _CELL: dict[str, Activation] = {"tanh": torch.tanh, "relu": torch.relu, "identit
 
 
 def gate_function(name: str) -> Activation:
-    """sigmoid, or hard_sigmoid = clip(x / 6 + 1/2, 0, 1): what opens and closes a gate."""
+    """Function that opens and closes a gate: sigmoid, or hard_sigmoid = clip(x / 6 + 1/2, 0, 1)."""
     return _named("gate_activation", name, _GATE)
 
 
 def cell_function(name: str) -> Activation:
-    """tanh, relu or identity: what new content, and the cell before the output gate, go through."""
+    """Function that new content, and the cell before the output gate, go through: tanh, relu or identity."""
     return _named("activation", name, _CELL)
 
 

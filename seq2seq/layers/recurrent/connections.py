@@ -1,4 +1,4 @@
-"""What a layer of a stack hands upwards: its outputs, and what it read."""
+"""Connections of a stack's layers: how each hands upwards its outputs, and what it read."""
 
 from abc import ABC, abstractmethod
 
@@ -11,25 +11,26 @@ from seq2seq.shapes import Inputs, Outputs, TimeVectors
 
 
 class Connection(nn.Module, ABC):
-    """Joins the outputs of one layer with its inputs to `size` values a step."""
+    """A join of the outputs of one layer with its inputs, to `size` values a step."""
 
     def __init__(self, input_size: int, output_size: int) -> None:
         super().__init__()
         self.size = output_size
 
     @abstractmethod
-    def forward(self, inputs: Inputs, outputs: Outputs) -> TimeVectors: ...
+    def forward(self, inputs: Inputs, outputs: Outputs) -> TimeVectors:
+        """Vectors that the next layer reads, `batch time size`."""
 
 
 class PlainConnection(Connection):
-    """The outputs alone."""
+    """A connection that hands on the outputs alone."""
 
     def forward(self, inputs: Inputs, outputs: Outputs) -> TimeVectors:
         return outputs
 
 
 class ResidualConnection(Connection):
-    """outputs + inputs where sizes agree, else the outputs alone (He et al. 2016)."""
+    """Residual connection: outputs + inputs where sizes agree, else the outputs alone (He et al. 2016)."""
 
     def forward(self, inputs: Inputs, outputs: Outputs) -> TimeVectors:
         return outputs + inputs if inputs.shape[-1] == outputs.shape[-1] else outputs
@@ -47,7 +48,7 @@ class HighwayConnection(Connection):
 
 
 class DenseConnection(Connection):
-    """[inputs; outputs], so that each layer reads the stack's input and all outputs below (Huang et al. 2017)."""
+    """Dense connection, [inputs; outputs]: layers read the stack's input and all outputs below (Huang et al. 2017)."""
 
     def __init__(self, input_size: int, output_size: int) -> None:
         super().__init__(input_size, output_size)

@@ -32,14 +32,14 @@ class GateView:
         return torch.stack([parameter.data[self.rows] for parameter in self.bias_parameters]).sum(0)
 
     def set_bias(self, values: Tensor | float) -> None:
-        """Make it the gate's bias."""
+        """Make `values` the gate's bias."""
         first, *others = self.bias_parameters
         first.data[self.rows] = values
         for parameter in others:
             parameter.data[self.rows] = 0.0
 
     def gradient_norm(self) -> Tensor:
-        """Euclidean norm over the gate's weights and biases; 0 before the first backward pass."""
+        """Euclidean norm of the gradient of the gate's weights and biases; 0 before the first backward pass."""
         parameters = (self.input_parameter, self.recurrent_parameter, *self.bias_parameters)
         gradients = [p.grad[self.rows] for p in parameters if p.grad is not None]
         if not gradients:
@@ -50,7 +50,7 @@ class GateView:
 def gate_views(
     sizes: Mapping[str, int], input: nn.Parameter, recurrent: nn.Parameter, *biases: nn.Parameter
 ) -> dict[str, GateView]:
-    """By name, when gates lie below each other in the order of `sizes`."""
+    """Views of all gates by name, which lie below each other in the order of `sizes`."""
     views, start = {}, 0
     for name, size in sizes.items():
         views[name] = GateView(slice(start, start + size), input, recurrent, biases)

@@ -26,7 +26,7 @@ _MATRICES: dict[str, Initializer] = {"xavier": _xavier, "orthogonal": _orthogona
 
 
 class Initialization:
-    """Every gate's matrices by name, biases zero.
+    """Initialisation of every gate's matrices by a named rule, and of biases by zero.
 
     `xavier` uniform (Glorot & Bengio 2010), `orthogonal` (Saxe et al. 2014), or `uniform` within 1 / sqrt(hidden_size).
     Raises UserError at another name.
@@ -63,7 +63,7 @@ class ForgetBias(Initialization):
 
 
 class Chrono(Initialization):
-    """As `Initialization`, and time constants spread up to `longest` steps (Tallec & Ollivier 2018).
+    """`Initialization`, and time constants spread up to `longest` steps (Tallec & Ollivier 2018).
 
     Forget bias log u with u uniform in [1, longest - 1], input bias -log u; with several timescales each has its share
     of a geometric range. Raises UserError if `longest` is below 2.

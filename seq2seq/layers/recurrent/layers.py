@@ -18,7 +18,7 @@ def build_layers(
     connection: str,
     around_bottom: bool,
 ) -> tuple[Cells, nn.ModuleList]:
-    """Cells, bottom first, and the connection that each hands its outputs upwards by.
+    """Cells, bottom first, and the connections by which they hand their outputs upwards.
 
     The bottom one has a plain connection unless there is to be another around it, too. What the top one hands out is
     `hidden_size` wide. Raises UserError if there are no layers, and at an unknown connection.

@@ -28,7 +28,7 @@ class Regularization:
                 raise UserError(f"{name} must be at least 0 and below 1, but is {value}.")
 
     def check(self, parts: int) -> None:
-        """Raises UserError if there is no part that an option is for."""
+        """Check that a state of so many parts has each part that an option is for. Raises UserError if not."""
         if self.zoneout_cell > 0 and parts == 1:
             raise UserError(
                 f"regularization.zoneout_cell is for cells with a memory beside their hidden state, and "
@@ -37,6 +37,7 @@ class Regularization:
 
     @property
     def zoneout(self) -> bool:
+        """Tell whether units are left out."""
         return self.zoneout_hidden > 0 or self.zoneout_cell > 0
 
     def zone_out(self, stepped: State, state: State, *, training: bool) -> State:

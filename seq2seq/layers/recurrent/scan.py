@@ -16,10 +16,11 @@ Step = Callable[[Tensor, State], tuple[State, Any]]
 def scan(
     step: Step, projected: Float[Tensor, "batch time gates"], state: State, mask: TimeMask | None = None
 ) -> tuple[Outputs, State, list[Any]]:
-    """Hidden states, final state and every step's gates; where a mask is False the state stays as it was."""
+    """Hidden states `batch time hidden`, final state and gates of each step; a state stays where its mask is False."""
     outputs, history = [], []
-    for time, inputs in enumerate(projected.unbind(1)):
+    for time, inputs in enumerate(projected.unbind(1)):  # (batch, gates) each
         stepped, gates = step(inputs, state)
+        # A mask of (batch, 1) chooses between states of (batch, hidden) and of (batch, cell).
         state = stepped if mask is None else _keep(mask[:, time : time + 1], stepped, state)
         outputs.append(state.hidden)
         history.append(gates)

@@ -1,4 +1,4 @@
-"""Depth and two directions."""
+"""Bidirectional layers, and stacks of them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -53,10 +53,11 @@ class BidirectionalLayer(nn.Module):
             )
 
     def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
-        """Outputs of both directions side by side, and each direction's last one."""
+        """Outputs of both directions side by side, `batch time hidden`, and the last of each, `batch hidden`."""
         permutation = reversal(lengths, inputs.shape[1])
-        ahead = self._unroll(self.forwards, inputs)
+        ahead = self._unroll(self.forwards, inputs)  # (batch, time, half)
         back = self._unroll(self.backwards, reverse_within(inputs, permutation))
+        # (batch, half) beside (batch, half) = (batch, hidden)
         last = torch.cat([last_within(ahead, lengths), last_within(back, lengths)], -1)
         back = reverse_within(back, permutation)  # by the same name, so that a long one is not in memory twice
         return torch.cat([ahead, back], -1), last
@@ -71,13 +72,13 @@ class BidirectionalLayer(nn.Module):
                 part, state = checkpoint(cell.unroll, chunk, state, use_reentrant=False)
             else:
                 part, state = cell.unroll(chunk, state)
-            outputs.append(part)
+            outputs.append(part)  # (batch, chunk, half)
         return torch.cat(outputs, 1)
 
 
 @dataclass(frozen=True)
 class StackOptions:
-    """What a bidirectional stack is told of its layers.
+    """Options of a bidirectional stack and its layers.
 
     The top `halvings` layers read pairs of steps, so that each leaves half as many (Chan et al. 2016, "pyramidal").
     Raises UserError if there are no layers or all would halve.
@@ -123,21 +124,21 @@ class BidirectionalStack(nn.Module):
 
     @property
     def reduction(self) -> int:
-        """Steps of the input to one of the output."""
+        """Number of input steps that one step of the output stands for."""
         return prod(self.steps)
 
     @property
     def parts(self) -> Iterator[tuple[nn.Module, int]]:
-        """Every layer and connection, bottom first, with how many steps of the input one of its own stands for."""
+        """Layers and connections, bottom first, with the number of input steps that one of their own stands for."""
         reductions = accumulate(self.steps, mul)
         for reduction, *parts in zip(reductions, self.layers, self.connections, strict=True):
             yield from ((part, reduction) for part in parts)
 
     def forward(self, inputs: Inputs, lengths: Lengths) -> Encoded:
-        """What the top layer leaves."""
+        """Outputs of the top connection, how many each sequence has, and the last of the top layer."""
         last = inputs.new_zeros(0)
         for steps, layer, connection in zip(self.steps, self.layers, self.connections, strict=True):
-            if steps > 1:
+            if steps > 1:  # (batch, time, size) -> (batch, fewer, steps * size)
                 inputs, lengths = side_by_side(inputs, lengths, steps), shortened(lengths, steps)
             outputs, last = layer(inputs, lengths)
             inputs = connection(inputs, self.dropout(outputs))
@@ -145,7 +146,8 @@ class BidirectionalStack(nn.Module):
 
 
 def side_by_side(values: Inputs, lengths: Lengths, steps: int) -> Float[Tensor, "batch fewer wider"]:
-    """So many neighbours as one vector, the last ones of a sequence perhaps with zeros beside them."""
+    """Vectors of `steps` neighbours side by side, `batch fewer wider`; the last of a sequence may end in zeros."""
     values = without_padding(values, lengths)
+    # (batch, time, size) -> (batch, fewer * steps, size) -> (batch, fewer, steps, size) -> (batch, fewer, steps * size)
     full = functional.pad(values, (0, 0, 0, -values.shape[1] % steps))
     return full.unflatten(1, (-1, steps)).flatten(2)

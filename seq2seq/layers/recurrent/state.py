@@ -1,4 +1,4 @@
-"""What one step hands the next."""
+"""State that one step hands the next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from seq2seq.shapes import Vectors
 
 
 class HiddenState(NamedTuple):
-    """Of a cell that hands on what it puts out, `*batch hidden`."""
+    """State of a cell that hands on what it puts out, `*batch hidden`."""
 
     hidden: Tensor
 
 
 class LSTMState(NamedTuple):
-    """Of a cell with a memory of its own: what it puts out, `*batch hidden`, and the memory, `*batch cell`."""
+    """State of a cell with a memory of its own: its output, `*batch hidden`, and its memory, `*batch cell`."""
 
     hidden: Tensor
     cell: Tensor
@@ -26,7 +26,7 @@ State = HiddenState | LSTMState
 
 
 def map_state(function: Callable[..., Tensor], state: State, *others: State) -> State:
-    """The function of every part; of several states, of the parts that belong together."""
+    """State of the function of every part; of several states, of the parts that belong together."""
     return type(state)(*(function(*parts) for parts in zip(state, *others, strict=True)))
 
 
@@ -38,9 +38,9 @@ class StateLayout:
     sizes: tuple[int, ...]
 
     def zeros(self, like: Tensor) -> State:
-        """For a batch as long, on the device and of the type of `like`."""
+        """The zero state for a batch as long as `like`, on its device and of its type."""
         return self.kind(*(like.new_zeros(len(like), size) for size in self.sizes))
 
     def split(self, values: Vectors) -> State:
-        """Parts that lie side by side."""
+        """The state whose parts lie side by side in `values`, `batch size`."""
         return self.kind(*values.split(self.sizes, -1))

@@ -1,4 +1,4 @@
-"""How the gates of every layer fare while it learns."""
+"""The gates of every layer while it learns."""
 
 import logging
 from typing import Any
@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 
 
 class GateMonitor(lightning.Callback):
-    """Per layer and gate: mean, share saturated, gradient norm; time constants of the memory; a warning if one fails.
+    """Logs mean, share saturated and gradient norm of every layer's gates, and time constants of its memory.
 
-    At every validation, on the first `sentences` dev pairs of at most `max_tokens`, whose targets are forced. A gate is
-    saturated below `low` and above `high`; over a share of `threshold` it is warned of, once until it is below again.
-    Time constants are in steps. Gradient norms are those before clipping, at every step that is logged. Raises
-    UserError outside its ranges.
+    At every validation it traces the first `sentences` dev pairs of at most `max_tokens`, whose targets are forced.
+    A gate is saturated below `low` and above `high`; over a share of `threshold` it is warned of, once until it is
+    below again. Time constants are in steps. Gradient norms are those before clipping, at every step that is logged.
+    Raises UserError outside its ranges.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class GateMonitor(lightning.Callback):
             board.log_metrics(scalars, trainer.global_step)
 
     def _trace(self, module: Seq2SeqModule) -> Trace | None:
-        """Of the sample, unless there is nothing in it."""
+        """The trace of the sample; None if there is nothing in it."""
         tokenizers = module.translator.tokenizers
         # Some more than wanted, as too long ones are left out: their gates would fill the memory.
         examples = [example for example in module.dev_examples if example.source.strip()][: 4 * self.sentences]

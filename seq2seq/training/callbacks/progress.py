@@ -1,4 +1,4 @@
-"""One progress bar over the whole budget, with an estimate of the time that is left."""
+"""A progress bar over the whole budget, with an estimate of the time that is left."""
 
 import sys
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the model says to a few dev sentences, and where it looked."""
+"""Samples of what the model says to dev sentences, and where it looked."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from seq2seq.training.module import Seq2SeqModule
 
 
 class Samples(lightning.Callback):
-    """At every validation, the first `count` dev examples as text and their attention as pictures in TensorBoard."""
+    """Logs the first `count` dev examples at every validation: text, and attention as pictures in TensorBoard."""
 
     def __init__(self, *, count: int = 4) -> None:
         self.count = count

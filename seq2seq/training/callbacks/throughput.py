@@ -1,4 +1,4 @@
-"""How fast training goes."""
+"""The speed at which training goes."""
 
 import time
 from typing import Any
@@ -43,6 +43,6 @@ class Throughput(lightning.Callback):
 
 
 def padding_efficiency(batch: Batch) -> float:
-    """Tokens over positions, both sides together."""
+    """The share of positions that hold a token, both sides together."""
     tokens = int(batch.source_lengths.sum()) + int(batch.target_mask.sum())
     return tokens / (batch.source.numel() + batch.target_outputs.numel())

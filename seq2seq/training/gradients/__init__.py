@@ -1,1 +1,1 @@
-"""What happens to gradients before the optimizer reads them, one kind per file."""
+"""Changes of gradients before the optimizer reads them, one kind per file."""

@@ -9,7 +9,7 @@ from seq2seq.training.gradients.transformation import GradientTransformation
 
 
 class ClipByNorm(GradientTransformation):
-    """g <- g min(1, max_norm / ||g||), g being all gradients as one vector (Pascanu et al. 2013).
+    """Clipping of all gradients as one vector g: g <- g min(1, max_norm / ||g||) (Pascanu et al. 2013).
 
     Raises UserError if max_norm is not above 0.
     """

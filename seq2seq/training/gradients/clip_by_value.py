@@ -9,7 +9,7 @@ from seq2seq.training.gradients.transformation import GradientTransformation, gl
 
 
 class ClipByValue(GradientTransformation):
-    """g <- min(max(g, -max_value), max_value), entry by entry (Graves 2013).
+    """Clipping entry by entry: g <- min(max(g, -max_value), max_value) (Graves 2013).
 
     Raises UserError if max_value is not above 0.
     """

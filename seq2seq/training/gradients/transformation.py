@@ -1,4 +1,4 @@
-"""The interface of what changes gradients."""
+"""The interface of changes to gradients."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ class GradientTransformation(ABC):
 
     @abstractmethod
     def __call__(self, parameters: Sequence[nn.Parameter], step: int) -> Tensor:
-        """The global norm that the gradients had before; `step` counts from 0, for changes that fade."""
+        """Change the gradients and return the global norm that they had before; `step` counts from 0."""
 
 
 def global_norm(parameters: Sequence[nn.Parameter]) -> Tensor:

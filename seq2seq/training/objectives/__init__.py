@@ -1,1 +1,1 @@
-"""What training minimises."""
+"""Objectives: losses that training minimises."""

@@ -59,7 +59,7 @@ class CrossEntropy(Objective):
         return Loss(total, mask.sum())
 
     def _of_tokens(self, output: Output, features: Tensor, targets: Tensor) -> Tensor:
-        """(1 - smoothing) of each target's loss, and of the mean loss over the vocabulary the rest."""
+        """The loss of each row: (1 - smoothing) of its target's, and for the rest the mean over the vocabulary."""
         if self.label_smoothing == 0:
             return output.loss(features, targets)
         log_probabilities = output.log_probabilities(features)  # (rows, vocabulary)
@@ -68,7 +68,7 @@ class CrossEntropy(Objective):
         return (1 - self.label_smoothing) * of_targets - share * log_probabilities.sum(-1)
 
     def _lacking_entropy(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
-        """What each step's weights lack of the floor, in nats."""
+        """The entropy that each step's weights lack of the floor, in nats, `batch target`."""
         reduction = model.encoder.reduction  # tokens that attention cannot tell apart
         floors = shortened(batch.source_lengths, reduction).log().clamp(max=self.entropy_floor)
         # (batch, 1) - (batch, target) = (batch, target)

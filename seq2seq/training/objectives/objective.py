@@ -1,4 +1,4 @@
-"""The interface of what training minimises."""
+"""The interface of losses that training minimises."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

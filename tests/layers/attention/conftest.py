@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from seq2seq.config.command_line import CONF
 from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.layers.attention.dot import DotAttention
 from seq2seq.masking import length_mask
 
 STATEFUL = ["location", "coverage", "monotonic"]
-KINDS = ["dot", "general", "additive", "normalized_additive", "multi_head", "local", *STATEFUL]
+KINDS = sorted(path.stem for path in (CONF / "model" / "attention").glob("*.yaml"))
 QUERY_SIZE, MEMORY_SIZE = 4, 6
 LENGTHS = torch.tensor([5, 2, 1])
 TARGET = 4
@@ -32,7 +33,7 @@ def build(attention_kind) -> Callable[..., Attention]:
 
     def _build(kind: str, **options) -> Attention:
         torch.manual_seed(2)
-        memory_size = QUERY_SIZE if kind == "dot" else MEMORY_SIZE
+        memory_size = QUERY_SIZE if kind in ("dot", "scaled_dot") else MEMORY_SIZE
         attention = attention_kind(kind)(query_size=QUERY_SIZE, memory_size=memory_size, **options)
         with torch.no_grad():
             for weight in attention.parameters():

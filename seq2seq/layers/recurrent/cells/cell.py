@@ -1,4 +1,4 @@
-"""What every cell offers: one projected input and a state to the next state, and its gates."""
+"""Interface of every cell: a projected input and a state to the next state, and the gates that made it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ Projected = Float[Tensor, "*batch gates"]
 
 
 class Cell(nn.Module, ABC):
-    """One recurrent layer in one direction.
+    """A recurrent layer in one direction.
 
     `gates` of a step is a named tuple of activations; its field that `keep_gate` names, if any, is the share of the
     memory that a step keeps. While `fused` is off, `unroll` takes the visible path even where torch has a kernel.
@@ -44,17 +44,18 @@ class Cell(nn.Module, ABC):
 
     @property
     def hidden_size(self) -> int:
+        """Width of the hidden state."""
         return self.layout.sizes[0]
 
     @property
     def bounded(self) -> bool:
-        """Whether new content is between -1 and 1."""
+        """Tell whether new content is between -1 and 1."""
         return self.activation is torch.tanh
 
     @property
     @abstractmethod
     def gates(self) -> dict[str, GateView]:
-        """Each gate's own part of the parameters."""
+        """Views of the gates by name, each of its own part of the parameters."""
 
     @property
     @abstractmethod
@@ -63,21 +64,21 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def project(self, inputs: CellInputs) -> Projected:
-        """The input's part of all gates, for every step at once."""
+        """The input's part of all gates, `*batch gates`, for every step at once."""
 
     @abstractmethod
     def advance(self, projected: Projected, state: Any) -> tuple[State, Any]:
-        """The cell's equations: the next state, and the gates that made it."""
+        """The next state by the cell's equations, and the gates that made it."""
 
     def forward(self, projected: Projected, state: State) -> tuple[State, Any]:
-        """One step: the equations, and zoneout."""
+        """The next state by the equations and zoneout, and the gates that made it."""
         stepped, gates = self.advance(projected, state)
         if self.regularization.zoneout:
             stepped = self.regularization.zone_out(stepped, state, training=self.training)
         return stepped, gates
 
     def step(self, inputs: CellInputs, state: State) -> State:
-        """One step from the input itself; the given state stays as it is."""
+        """The next state from the input itself; the given state stays as it is."""
         return self(self.project(inputs), state)[0]
 
     def sequence(self) -> Step:
@@ -88,12 +89,12 @@ class Cell(nn.Module, ABC):
         return lambda projected, state: functional_call(self, dropped, (projected, state))
 
     def unroll(self, inputs: Inputs, state: State) -> tuple[Outputs, State]:
-        """Hidden states of all steps and the last state, by the fastest path there is."""
+        """Hidden states of all steps, `batch time hidden`, and the last state, by the fastest path there is."""
         outputs, last, _ = scan(self.sequence(), self.project(inputs), state)
         return outputs, last
 
     def start(self, like: Tensor) -> State:
-        """The zero state for a batch as long, on the device and of the type of `like`."""
+        """The zero state for a batch as long as `like`, on its device and of its type."""
         return self.layout.zeros(like)
 
     def initialize(self, options: CellOptions, timescales: int = 1) -> None:
@@ -117,4 +118,5 @@ class Cells(nn.ModuleList):
 
     @property
     def bottom(self) -> Cell:
+        """The first cell, which reads the inputs."""
         return next(iter(self))

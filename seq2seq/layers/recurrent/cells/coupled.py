@@ -7,9 +7,16 @@ from seq2seq.layers.recurrent.state import LSTMState
 
 
 class CoupledLSTMCell(LSTMVariant):
-    """Coupled input and forget gate (Greff et al. 2017, "CIFG"): as much is let in as is let go.
+    """LSTM with coupled input and forget gate (Greff et al. 2017, "CIFG"): as much is let in as is let go.
 
     c' = f c + (1 - f) g,  h' = o tanh(c').
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
+    >>> cell, inputs = CoupledLSTMCell(3, 4), torch.randn(2, 3)
+    >>> state, gates = cell(cell.project(inputs), cell.start(inputs))
+    >>> torch.allclose(gates.input + gates.forget, torch.ones(2, 4))
+    True
     """
 
     gate_names = ("forget", "candidate", "output")

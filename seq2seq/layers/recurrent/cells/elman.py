@@ -11,13 +11,24 @@ from seq2seq.layers.recurrent.state import HiddenState, StateLayout
 
 
 class ElmanGates(NamedTuple):
-    """It has none: only what becomes the hidden state."""
+    """Activations of one step: no gate, only what becomes the hidden state."""
 
     candidate: Tensor
 
 
 class ElmanCell(FusedCell):
-    """h' = tanh(W x + U h + b) (Elman 1990), or with relu or identity in the place of tanh."""
+    """Elman cell: h' = tanh(W x + U h + b) (Elman 1990), or with relu or identity in the place of tanh.
+
+    With relu it is never negative:
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.elman import ElmanCell
+    >>> from seq2seq.layers.recurrent.cells.options import CellOptions
+    >>> cell, inputs = ElmanCell(3, 4, options=CellOptions(activation="relu")), torch.randn(2, 5, 3)
+    >>> outputs, last = cell.unroll(inputs, cell.start(inputs))
+    >>> outputs.shape, bool((outputs >= 0).all())
+    (torch.Size([2, 5, 4]), True)
+    """
 
     gate_names = ElmanGates._fields
     keep_gate = None

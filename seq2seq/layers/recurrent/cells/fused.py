@@ -42,7 +42,7 @@ class FusedCell(Cell):
 
     @property
     def plain(self) -> bool:
-        """Whether a step out of training is what torch's kernel computes."""
+        """Tell whether a step out of training is what torch's kernel computes."""
         return self.standard and not self.regularization.zoneout
 
     def project(self, inputs: CellInputs) -> Projected:
@@ -50,7 +50,7 @@ class FusedCell(Cell):
         return functional.linear(inputs, weight, bias)
 
     def recur(self, hidden: Tensor) -> Projected:
-        """The hidden state's part of all gates."""
+        """The hidden state's part of all gates, `*batch gates`."""
         _, weight, _, bias = self.kernel.all_weights[0]
         return functional.linear(hidden, weight, bias)
 

@@ -1,4 +1,4 @@
-"""What cells have in common that torch has no kernel for."""
+"""Base of the cells that torch has no kernel for."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +20,14 @@ class GatedCell(Cell):
 
     `advance` is the LSTM's unless a kind says otherwise. Initialised as told; else the forget gate, if there is one,
     starts open.
+
+    >>> from seq2seq.layers.recurrent.cells.gated import GatedCell
+    >>> from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH
+    >>> from seq2seq.layers.recurrent.state import LSTMState, StateLayout
+    >>> layout, sizes = StateLayout(LSTMState, (4, 4)), {"input": 4, "forget": 4, "candidate": 4, "output": 4}
+    >>> cell = GatedCell(3, layout, sizes, GATED_AS_TORCH)
+    >>> cell.gates["forget"].bias.tolist()
+    [1.0, 1.0, 1.0, 1.0]
     """
 
     def __init__(
@@ -52,11 +60,11 @@ class GatedCell(Cell):
         return functional.linear(inputs, self.input_weight, self.bias)
 
     def recur(self, hidden: Tensor) -> Projected:
-        """The hidden state's part of all gates."""
+        """The hidden state's part of all gates, `*batch gates`."""
         return functional.linear(hidden, self.recurrent_weight)
 
     def sums(self, projected: Projected, state: LSTMState) -> tuple[Tensor, ...]:
-        """What goes into each gate."""
+        """Sums that go into the gates, `*batch gate` of each in their order."""
         return (projected + self.recur(state.hidden)).split(tuple(self.gate_sizes.values()), -1)
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, Any]:

@@ -23,6 +23,16 @@ class GRUCell(FusedCell):
     """Gated recurrent unit (Cho et al. 2014), with the reset gate after the product, as cuDNN and torch have it.
 
     h' = z h + (1 - z) g, where r, z = sigmoid of W x + U h + b and g = tanh(W x + b + r (U h + d)).
+
+    An open update gate keeps the state as it was:
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.gru import GRUCell
+    >>> from seq2seq.layers.recurrent.state import HiddenState
+    >>> cell, state = GRUCell(3, 4), HiddenState(torch.randn(2, 4))
+    >>> cell.gates["update"].set_bias(50.0)
+    >>> torch.allclose(cell.step(torch.randn(2, 3), state).hidden, state.hidden)
+    True
     """
 
     gate_names = GRUGates._fields

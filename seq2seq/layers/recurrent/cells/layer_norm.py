@@ -13,7 +13,14 @@ class LayerNormLSTMCell(LSTMVariant):
     """Layer-normalised long short-term memory (Ba et al. 2016).
 
     The gates' sums are N(W x) + N(U h) + b and h' = o tanh(N(c')), where each N scales its vector to mean 0 and
-    variance 1 and then by gains, and the last one also shifts it.
+    variance 1 and then by gains, and the last one also shifts it. So the scale of inputs matters little:
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.layer_norm import LayerNormLSTMCell
+    >>> cell, inputs = LayerNormLSTMCell(3, 4), torch.ones(2, 5, 3)
+    >>> (once, _), (tenfold, _) = (cell.unroll(values, cell.start(values)) for values in (inputs, 10 * inputs))
+    >>> torch.allclose(once, tenfold, atol=0.01)
+    True
     """
 
     def extend(self) -> None:

@@ -18,6 +18,14 @@ class LowRankLSTMCell(GatedCell):
     W = A B, U = C D, where all gates share B and D; else as the LSTM. First values are the closest of that rank to
     those of full matrices; a matrix whose full rank is lower has that. Weight drop is of A and C, which have a row for
     each unit of a gate. Raises UserError if the rank is below 1 or above that of both.
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
+    >>> cell = LowRankLSTMCell(8, 16, rank=2)
+    >>> (cell.recurrent_weight @ cell.recurrent_factor).shape  # of all gates, from hidden states
+    torch.Size([64, 16])
+    >>> cell.recurrent_weight.numel() + cell.recurrent_factor.numel()  # and not 64 times 16
+    160
     """
 
     def __init__(

@@ -20,7 +20,7 @@ class LSTMGates(NamedTuple):
     output: Tensor
 
     def state(self, memory: Tensor, activation: Activation) -> LSTMState:
-        """What they make of the memory: c' = f c + i g,  h' = o activation(c')."""
+        """The next state from the memory: c' = f c + i g,  h' = o activation(c')."""
         cell = self.forget * memory + self.input * self.candidate
         return LSTMState(self.output * activation(cell), cell)
 
@@ -29,6 +29,17 @@ class LSTMCell(FusedCell):
     """Long short-term memory with a forget gate (Gers et al. 2000).
 
     c' = f c + i g,  h' = o tanh(c'), where i, f, o = sigmoid and g = tanh of W x + U h + b.
+
+    All steps by torch's kernel are as many steps by these equations:
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+    >>> cell, inputs = LSTMCell(3, 4), torch.randn(2, 5, 3)
+    >>> (outputs, last), state = cell.unroll(inputs, cell.start(inputs)), cell.start(inputs)
+    >>> for now in inputs.unbind(1):
+    ...     state = cell.step(now, state)
+    >>> outputs.shape, torch.allclose(last.cell, state.cell, atol=1e-5)
+    (torch.Size([2, 5, 4]), True)
     """
 
     gate_names = LSTMGates._fields

@@ -1,4 +1,4 @@
-"""What relatives of the LSTM have in common."""
+"""Base of the LSTM's relatives."""
 
 from typing import ClassVar
 
@@ -9,7 +9,15 @@ from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
 class LSTMVariant(GatedCell):
-    """A gated cell whose gates and memory are all as wide as its hidden state."""
+    """A gated cell whose gates and memory are all as wide as its hidden state.
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.lstm_variant import LSTMVariant
+    >>> cell, inputs = LSTMVariant(3, 4), torch.randn(2, 3)
+    >>> state, gates = cell(cell.project(inputs), cell.start(inputs))
+    >>> [tuple(part.shape) for part in (*state, *gates)]
+    [(2, 4), (2, 4), (2, 4), (2, 4), (2, 4), (2, 4)]
+    """
 
     gate_names: ClassVar[tuple[str, ...]] = LSTMGates._fields
 

@@ -18,6 +18,16 @@ class MogrifierLSTMCell(GatedCell):
     x <- 2 sigmoid(Q h) x in the odd rounds, h <- 2 sigmoid(R x) h in the even ones, then a step of the LSTM. The input
     depends on the state, so nothing of it can be projected beforehand. No rounds are the LSTM. Raises UserError below
     zero.
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.mogrifier import MogrifierLSTMCell
+    >>> cell, inputs = MogrifierLSTMCell(3, 4, rounds=3), torch.randn(2, 5, 3)
+    >>> cell.project(inputs) is inputs
+    True
+    >>> [tuple(scale.weight.shape) for scale in cell.mutual]  # Q, R, Q
+    [(3, 4), (4, 3), (3, 4)]
+    >>> cell.unroll(inputs, cell.start(inputs))[0].shape
+    torch.Size([2, 5, 4])
     """
 
     def __init__(
@@ -44,7 +54,7 @@ class MogrifierLSTMCell(GatedCell):
 
     @property
     def recurrent_weights(self) -> tuple[str, ...]:
-        """Of the gates, and of the rounds in which the hidden state scales the input."""
+        """Names of the weights of the gates, and of the rounds in which the hidden state scales the input."""
         return (*super().recurrent_weights, *(f"mutual.{number}.weight" for number in range(0, len(self.mutual), 2)))
 
     def project(self, inputs: CellInputs) -> Float[Tensor, "*batch input"]:

@@ -11,10 +11,20 @@ from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
 class MultiTimescaleLSTMCell(GatedCell):
-    """Several memories, each with forget and input gates of its own, that share candidate and output gate.
+    """LSTM with several memories, each with forget and input gates of its own; they share candidate and output gate.
 
     c_k' = f_k c_k + i_k g,  h' = o tanh(sum of c_k'); the memories lie side by side. With `Chrono` each starts with
     its own share of the time constants (Tallec & Ollivier 2018). One timescale is the LSTM. Raises UserError below one.
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.multi_timescale import MultiTimescaleLSTMCell
+    >>> from seq2seq.layers.recurrent.cells.options import GatedCellOptions
+    >>> from seq2seq.layers.recurrent.initialization import Chrono
+    >>> cell = MultiTimescaleLSTMCell(3, 4, options=GatedCellOptions(initialization=Chrono(longest=100)))
+    >>> [tuple(part.shape) for part in cell.start(torch.randn(2, 3))]
+    [(2, 4), (2, 12)]
+    >>> (cell.gates["forget"].bias.view(3, 4).mean(1).diff() > 0).tolist()  # each memory is slower than the one before
+    [True, True]
     """
 
     def __init__(

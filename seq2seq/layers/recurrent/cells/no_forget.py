@@ -21,6 +21,16 @@ class NoForgetLSTMCell(LSTMVariant):
     """Long short-term memory without forget gate (Hochreiter & Schmidhuber 1997): nothing is ever let go.
 
     c' = c + i g,  h' = o tanh(c').
+
+    With everything let in it counts its steps:
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.no_forget import NoForgetLSTMCell
+    >>> cell, inputs = NoForgetLSTMCell(3, 2), torch.ones(1, 5, 3)
+    >>> for name in ("input", "candidate"):
+    ...     cell.gates[name].set_bias(50.0)
+    >>> cell.unroll(inputs, cell.start(inputs))[1].cell.tolist()
+    [[5.0, 5.0]]
     """
 
     gate_names = NoForgetGates._fields

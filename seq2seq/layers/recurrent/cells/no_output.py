@@ -21,6 +21,13 @@ class NoOutputLSTMCell(LSTMVariant):
     """Long short-term memory that always shows its cell (Greff et al. 2017, "NOG").
 
     c' = f c + i g,  h' = tanh(c').
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.no_output import NoOutputLSTMCell
+    >>> cell, inputs = NoOutputLSTMCell(3, 4), torch.randn(2, 5, 3)
+    >>> outputs, last = cell.unroll(inputs, cell.start(inputs))
+    >>> torch.equal(last.hidden, last.cell.tanh())
+    True
     """
 
     gate_names = NoOutputGates._fields

@@ -1,4 +1,4 @@
-"""What cells can be told."""
+"""Options of cells."""
 
 from dataclasses import dataclass
 

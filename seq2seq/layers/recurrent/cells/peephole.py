@@ -13,6 +13,18 @@ class PeepholeLSTMCell(LSTMVariant):
     """Long short-term memory with peepholes (Gers & Schmidhuber 2000; Graves 2013), which start at zero.
 
     i and f also see p c, o sees p c', by a weight p for each unit and gate; else as the LSTM.
+
+    With peepholes open, a full memory opens the input gate:
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
+    >>> from seq2seq.layers.recurrent.state import LSTMState
+    >>> cell, state = PeepholeLSTMCell(3, 2), LSTMState(torch.zeros(1, 2), cell=torch.ones(1, 2))
+    >>> for weight in (0.0, 50.0):
+    ...     _ = torch.nn.init.constant_(cell.peepholes, weight)
+    ...     print(cell(cell.project(torch.zeros(1, 3)), state)[1].input.tolist())
+    [[0.5, 0.5]]
+    [[1.0, 1.0]]
     """
 
     def extend(self) -> None:

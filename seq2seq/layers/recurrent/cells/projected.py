@@ -14,6 +14,13 @@ class ProjectedLSTMCell(GatedCell):
 
     h' = P (o tanh(c')), with `expansion` cells for each hidden unit; else as the LSTM. Raises UserError if that makes
     none.
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.projected import ProjectedLSTMCell
+    >>> cell, inputs = ProjectedLSTMCell(3, 4, expansion=2.5), torch.randn(2, 5, 3)
+    >>> outputs, last = cell.unroll(inputs, cell.start(inputs))
+    >>> outputs.shape, last.cell.shape
+    (torch.Size([2, 5, 4]), torch.Size([2, 10]))
     """
 
     def __init__(

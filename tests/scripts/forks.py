@@ -1,0 +1,46 @@
+"""Scripts in forks of a process that has imported what they import: processes of their own, but sooner there."""
+
+import multiprocessing
+import os
+import runpy
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+_COMMANDS = ("train", "translate", "evaluate", "score", "selfcheck", "benchmark")
+_SECONDS = 300
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What became of `python SCRIPT ARGUMENTS [< FILE]` in a folder."""
+    words, _, source = command.partition(" < ")
+    _, script, *arguments = shlex.split(words)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([f"seq2seq.commands.{name}" for name in _COMMANDS])
+    with tempfile.TemporaryDirectory() as kept:
+        said, complained = Path(kept, "stdout"), Path(kept, "stderr")
+        paths = [str(folder / source) if source else os.devnull, str(said), str(complained)]
+        process = context.Process(target=_become, args=(script, arguments, str(folder), paths))
+        process.start()
+        process.join(_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        out, err = (path.read_text(encoding="utf-8") for path in (said, complained))
+        return subprocess.CompletedProcess(command, process.exitcode, out, err)
+
+
+def _become(script: str, arguments: list[str], folder: str, paths: list[str]) -> None:
+    os.chdir(folder)
+    for number, path in enumerate(paths):
+        os.dup2(os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT), number)
+    sys.stdin = open(0, encoding="utf-8")  # multiprocessing has closed it  # noqa: SIM115
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import torch
+
+    torch.set_num_threads(1)
+    sys.argv = [script, *arguments]
+    sys.path.insert(0, str(Path(script).parent))
+    runpy.run_path(script, run_name="__main__")
