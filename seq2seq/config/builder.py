@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from hydra.utils import get_object
@@ -31,15 +32,16 @@ def build(node: Any, path: str) -> Any:
     if "_target_" not in node:
         return options
     target = get_object(node["_target_"])
-
-    def later(*given: Any, **more: Any) -> Any:
-        with told_at(path, target):
-            return call(target, *given, **{**options, **more})
-
-    return later if node.get("_partial_") else later()
+    made = partial(_made, path, target, options)
+    return made if node.get("_partial_") else made()
 
 
 _CONTROL = ("_target_", "_partial_")
+
+
+def _made(path: str, target: Callable[..., Any], options: Mapping[str, Any], /, *given: Any, **more: Any) -> Any:
+    with told_at(path, target):
+        return call(target, *given, **{**options, **more})
 
 
 def call(target: Callable[..., Any], /, *given: Any, **options: Any) -> Any:

@@ -33,22 +33,18 @@ class Stepper(Protocol[Memory, States]):
 def select(nest: Nest, rows: Int[Tensor, " rows"]) -> Nest:
     """The nest with the given rows of every tensor, in their order; the first rows are a view and cost nothing."""
     first = torch.equal(rows, torch.arange(len(rows), device=rows.device))
-    taken: dict[int, Tensor] = {}  # one tensor can be in a nest twice: values that are their own keys
-
-    def take(tensor: Tensor) -> Tensor:
-        if id(tensor) not in taken:
-            taken[id(tensor)] = tensor[: len(rows)] if first else tensor.index_select(0, rows)
-        return taken[id(tensor)]
-
-    return pytree.tree_map(take, nest)
+    tensors, shape = pytree.tree_flatten(nest)
+    once = {id(tensor): tensor for tensor in tensors}  # one can be in a nest twice: values that are their own keys
+    taken = {key: one[: len(rows)] if first else one.index_select(0, rows) for key, one in once.items()}
+    return pytree.tree_unflatten([taken[id(tensor)] for tensor in tensors], shape)
 
 
 def reorder(states: States, parents: Int[Tensor, "batch beam"]) -> States:
     """The states of each hypothesis's parent, `batch beam ...`."""
-    starts = torch.arange(len(parents), device=parents.device).unsqueeze(1)
+    return pytree.tree_map(lambda tensor: _of_parents(tensor, parents), states)
 
-    def take(tensor: Tensor) -> Tensor:
-        rows = (starts * tensor.shape[1] + parents).flatten()
-        return tensor.flatten(0, 1).index_select(0, rows).unflatten(0, parents.shape)
 
-    return pytree.tree_map(take, states)
+def _of_parents(tensor: Tensor, parents: Int[Tensor, "batch beam"]) -> Tensor:
+    starts = torch.arange(len(parents), device=parents.device).unsqueeze(1) * tensor.shape[1]
+    # (batch, 1) + (batch, beam) = (batch, beam): places in the tensor's first two axes as one
+    return tensor.flatten(0, 1).index_select(0, (starts + parents).flatten()).unflatten(0, parents.shape)

@@ -187,28 +187,33 @@ class GNMTDecoder(Decoder):
         return [self.bottom, *self.upper]
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
-        stepped = [self.bottom.step(self.embedding(ids), states.layers[0])]
-        hidden = self.dropout(stepped[0].hidden)
+        bottom = self.bottom.step(self.embedding(ids), states.layers[0])
+        hidden = self.dropout(bottom.hidden)
         context, weights, attention = self.attention.step(hidden, memory, states.attention)
-
-        def run(cell: Cell, inputs: Inputs, state: State) -> Outputs:
-            stepped.append(cell.step(inputs, state))
-            return stepped[-1].hidden
-
-        top = self._upper_layers(hidden, context, states, run)
-        return self.readout(top, context), weights, States(tuple(stepped), attention)
+        top, upper = self._upper_layers(hidden, context, states, _one_step)
+        return self.readout(top, context), weights, States((bottom, *upper), attention)
 
     def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
         hidden = self.dropout(self.bottom.unroll(self.embedding(ids), states.layers[0])[0])
         context, weights = self.attention.unroll(hidden, memory, states.attention)
-        top = self._upper_layers(hidden, context, states, lambda cell, *given: cell.unroll(*given)[0])
+        top, _ = self._upper_layers(hidden, context, states, lambda cell, *given: cell.unroll(*given))
         return Unrolled(self.readout(top, context), weights, top)
 
     def _upper_layers(
-        self, hidden: Outputs, context: Context, states: States, run: Callable[[Cell, Inputs, State], Outputs]
-    ) -> Outputs:
-        """Outputs of the top layer from those of the bottom one; `run` takes one step or all of them."""
+        self, hidden: Outputs, context: Context, states: States, run: "Run"
+    ) -> tuple[Outputs, list[State]]:
+        """Outputs of the top layer from those of the bottom one, and the layers' states after them."""
+        after = []
         for depth, (cell, state) in enumerate(zip(self.upper, states.layers[1:], strict=True)):
-            outputs = self.dropout(run(cell, torch.cat([hidden, context], -1), state))
-            hidden = outputs + hidden if depth > 0 else outputs
-        return hidden
+            outputs, state = run(cell, torch.cat([hidden, context], -1), state)
+            after.append(state)
+            hidden = self.dropout(outputs) + hidden if depth > 0 else self.dropout(outputs)
+        return hidden, after
+
+
+Run = Callable[[Cell, Inputs, State], tuple[Outputs, State]]  # of a layer: one step, or all of them
+
+
+def _one_step(cell: Cell, inputs: Inputs, state: State) -> tuple[Outputs, State]:
+    state = cell.step(inputs, state)
+    return state.hidden, state

@@ -1,6 +1,7 @@
 """A decoder whose recurrence is fed the context that attention found."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import nn
@@ -71,11 +72,7 @@ class BahdanauDecoder(Decoder):
         return list(self.cells)
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
-        inputs = self.embedding(ids)
-
-        def bottom(context: Context, state: State) -> State:
-            return self.feed.step(self.cells.bottom, inputs, context, state)
-
+        bottom: Layer = partial(self.feed.step, self.cells.bottom, self.embedding(ids))
         run = [bottom, *(cell.step for cell in list(self.cells)[1:])]
         hidden, context, weights, states = self._step(run, memory, states, self._masks(states))
         return self.readout(hidden, context), weights, states

@@ -133,6 +133,12 @@ def _shares(tokens: SourceMask, reduction: int, dtype: torch.dtype) -> Float[Ten
     return shares.flatten(1)[:, :width]
 
 
+def _matrices(module: nn.Module, *without: nn.Module) -> int:
+    """The number of weights in matrices, but for those of some parts."""
+    left_out = {id(weight) for part in without for weight in part.parameters()}
+    return sum(w.numel() for w in module.parameters() if w.dim() >= 2 and id(w) not in left_out)
+
+
 def multiply_accumulates(model: Seq2Seq, source_length: Tensor, target_length: Tensor) -> Tensor:
     """Multiply-accumulates of one forward pass per sentence of the given lengths.
 
@@ -140,13 +146,8 @@ def multiply_accumulates(model: Seq2Seq, source_length: Tensor, target_length: T
     width w, 4 H (I + H) for another layer, C F for the readout, V F for the output; attention adds 2 S C per target
     token. Steps are the target's tokens, or the source's, fewer where time is reduced.
     """
-
-    def matrices(module: nn.Module, *without: nn.Module) -> int:
-        left_out = {id(weight) for part in without for weight in part.parameters()}
-        return sum(w.numel() for w in module.parameters() if w.dim() >= 2 and id(w) not in left_out)
-
     encoder, decoder = model.encoder, model.decoder
-    of_source = sum(matrices(part) * shortened(source_length, tokens) for part, tokens in encoder.parts)
-    per_target = matrices(decoder, decoder.embedding) + matrices(model.output)
+    of_source = sum(_matrices(part) * shortened(source_length, tokens) for part, tokens in encoder.parts)
+    per_target = _matrices(decoder, decoder.embedding) + _matrices(model.output)
     attention = 2 * encoder.output_size * shortened(source_length, encoder.reduction) * target_length
-    return of_source + per_target * target_length + attention + matrices(model.bridge)
+    return of_source + per_target * target_length + attention + _matrices(model.bridge)

@@ -33,4 +33,4 @@ def test_searches_take_it_for_a_model():
 def test_a_row_that_is_no_distribution_is_refused(row):
     with pytest.raises(UserError) as error:
         Table({BOS: row})
-    assert str(error.value) == f"following[{BOS}] must be at least 0 each and sum to 1, but is {row}."
+    assert str(error.value) == f"Probabilities of following[{BOS}] must be at least 0 and sum to 1, but are {row}."

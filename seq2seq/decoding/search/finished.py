@@ -48,17 +48,12 @@ class Finished(NamedTuple):
         """The best of these and of those that come, which are all `steps` tokens long."""
         every = torch.cat([self.ranks, self._grouped(ranks)], -1)
         best, places = every.topk(self.ranks.shape[2], sorted=True)
-
-        def take(old: Tensor, new: Tensor) -> Tensor:
-            return torch.cat([old, self._grouped(new)], -1).gather(-1, places)
-
-        return Finished(
-            best,
-            take(self.steps, torch.full_like(slots, steps)),
-            take(self.slots, slots),
-            take(self.end_scores, end_scores),
-            self.ended,
+        coming = (torch.full_like(slots, steps), slots, end_scores)
+        lengths, slots, end_scores = (
+            torch.cat([old, self._grouped(new)], -1).gather(-1, places)
+            for old, new in zip(self[1:4], coming, strict=True)
         )
+        return Finished(best, lengths, slots, end_scores, self.ended)
 
     def sorted(self, places: int) -> "Finished":
         """The best of all groups together, `batch place`."""

@@ -52,16 +52,10 @@ class Frontier(NamedTuple):
 
     def advance(self, choice: "Choice", finished: Finished, *, remember: bool) -> "Frontier":
         """The frontier after the chosen tokens, which join the prefixes if it shall `remember` them."""
-
-        def follow(values: Tensor) -> Tensor:
-            if choice.stayed:
-                return values
-            return values.gather(1, choice.parents.unsqueeze(-1).expand(-1, -1, values.shape[2]))
-
-        prefixes = follow(self.prefixes)
+        prefixes = choice.follow(self.prefixes)
         if remember:
             prefixes = torch.cat([prefixes, choice.ids.unsqueeze(-1)], -1)
-        coverage = follow(self.coverage)
+        coverage = choice.follow(self.coverage)
         return self._replace(
             ids=choice.ids, scores=choice.scores, prefixes=prefixes, coverage=coverage, finished=finished
         )
@@ -97,3 +91,9 @@ class Choice:
     ended: Int[Tensor, "batch ended"]  # the parents of those that end
     ended_scores: Float[Tensor, "batch ended"]
     stayed: bool = False  # whether every hypothesis goes on in its own slot
+
+    def follow(self, values: Float[Tensor, "batch beam size"] | Int[Tensor, "batch beam size"]) -> Tensor:
+        """Values of each hypothesis's parent, `batch beam size`."""
+        if self.stayed:
+            return values
+        return values.gather(1, self.parents.unsqueeze(-1).expand(-1, -1, values.shape[2]))

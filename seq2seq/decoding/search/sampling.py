@@ -103,16 +103,16 @@ class Sampling(Search[Numbers]):
         return (drawn if ids is None else ids.gather(-1, drawn)).squeeze(-1)
 
 
+def _shifted(numbers: Tensor, by: int) -> Tensor:
+    return (numbers >> by) & ((1 << (64 - by)) - 1)  # torch shifts the sign in
+
+
 def _mix(numbers: Tensor) -> Tensor:
     """The int64 numbers, turned into others that look random (the finaliser of SplitMix64, Steele et al. 2014)."""
-
-    def shifted(value: Tensor, by: int) -> Tensor:
-        return (value >> by) & ((1 << (64 - by)) - 1)  # torch shifts the sign in
-
     numbers = numbers + _signed(0x9E3779B97F4A7C15)
-    numbers = (numbers ^ shifted(numbers, 30)) * _signed(0xBF58476D1CE4E5B9)
-    numbers = (numbers ^ shifted(numbers, 27)) * _signed(0x94D049BB133111EB)
-    return numbers ^ shifted(numbers, 31)
+    numbers = (numbers ^ _shifted(numbers, 30)) * _signed(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ _shifted(numbers, 27)) * _signed(0x94D049BB133111EB)
+    return numbers ^ _shifted(numbers, 31)
 
 
 def _signed(number: int) -> int:
