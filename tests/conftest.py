@@ -1,5 +1,6 @@
 """A fresh random stream for every test, builders of tiny models, and translators of letters."""
 
+import gc
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -82,6 +83,13 @@ def fused_kind(request) -> Callable[..., Cell]:
 
 # What a test can need of the processor, by its marker, and how to ask for it.
 NEEDS = {"needs_bfloat16": computes_bfloat16, "needs_vnni": sums_8_bits}
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is loaded by now out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

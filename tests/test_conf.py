@@ -42,6 +42,7 @@ SEARCHING = [
     ("benchmark",),
     ("benchmark", "mode=decode"),
 ]
+SIDES = ("encoder", "decoder")
 OF_MODEL = [group for group, _ in OPTIONS if group.startswith("model/")]
 PARTS = {group: [name for kind, name in OPTIONS if kind == group] for group in OF_MODEL if group.count("/") == 1}
 
@@ -201,21 +202,33 @@ def test_every_option_of_every_group_resolves_and_builds(group, option):
             assert type(built).__name__ == config[part]["_target_"].rpartition(".")[2]
 
 
+def graft(config: dict[str, Any], group: str, option: str) -> None:
+    """Put an option of a kind of part into the model of a config, wherever that has the kind."""
+    part, other = group.rpartition("/")[2], chosen(group, option)["model"]
+    for own, given in ((config["model"], other), *((config["model"][side], other[side]) for side in SIDES)):
+        if part in own:
+            own[part] = given[part]
+
+
 @pytest.mark.parametrize("number", range(max(map(len, PARTS.values()))))
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_takes_every_part(model, number):
     """The first option of every kind of part together, then the second, until each has had its turn."""
-    parts = [f"{group}={options[number % len(options)]}" for group, options in PARTS.items()]
-    config = plain("train", f"model={model}", *parts)
+    config = deepcopy(plain("train", f"model={model}"))
+    for group, options in PARTS.items():
+        graft(config, group, options[number % len(options)])
     check(config)
     build_on_meta(config)
 
 
 @pytest.mark.parametrize("cell", PARTS["model/cell"])
 def test_every_cell_with_a_gate_that_keeps_its_memory_takes_every_initialization(cell):
-    overrides = ("train", f"model/cell={cell}", "model.cell.regularization.weight_drop=0.1")
+    config = deepcopy(chosen("model/cell", cell))
     for name in (name for group, name in OPTIONS if group == "model/cell/initialization"):
-        config = plain(*overrides, f"model/cell/initialization={name}")
+        for side in SIDES:
+            given = chosen("model/cell/initialization", name)["model"][side]["cell"]["initialization"]
+            config["model"][side]["cell"]["initialization"] = given
+            config["model"][side]["cell"]["regularization"]["weight_drop"] = 0.1
         check(config)
         if name == "matrices" or not cell.startswith(("elman", "lstm_no_forget")):
             build_on_meta(config)

@@ -17,8 +17,6 @@ import forks
 import pytest
 import yaml
 
-pytestmark = pytest.mark.xdist_group("scripts")  # one process runs them all, once
-
 ROOT = Path(__file__).parents[2]
 TINY = [
     "experiment=reverse",

@@ -14,8 +14,6 @@ from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.samples import Samples
 from seq2seq.training.callbacks.throughput import Throughput, padding_efficiency
 
-pytestmark = pytest.mark.xdist_group("callbacks")  # one run for all
-
 STEPS = 6
 
 

@@ -233,6 +233,7 @@ def test_decay_zero_saves_the_raw_weights(new_module, fit, copied):
 # Learning
 
 
+@pytest.mark.slow
 def test_it_learns_eight_examples_by_heart(new_module, new_data, fit, splits):
     eight = Splits(train=splits.train[:8], dev=splits.train[:8])
     module = new_module(

@@ -11,11 +11,8 @@ from seq2seq.config.builder import build
 from seq2seq.data.batching import BatchPlan
 from seq2seq.errors import UserError
 
-pytestmark = [
-    pytest.mark.xdist_group("resume"),  # one run for all
-    # Resuming writes where the run already is.
-    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
-]
+# Resuming writes where the run already is.
+pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
 
 # All that draws random numbers is on; nothing depends on how long the run will be.
 RUN = [

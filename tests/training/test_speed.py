@@ -34,6 +34,7 @@ KEYS = [
     "threads",
     "steps",
 ]
+TRUE = [pytest.param(precision, marks=pytest.mark.slow) for precision in ("bf16-true", "64-true")]
 BF16_MIXED = pytest.param("bf16-mixed", marks=pytest.mark.needs_bfloat16)
 WARMUP, STEPS = 2, 20  # several epochs
 
@@ -56,7 +57,7 @@ def test_the_report_is_that_of_the_timed_steps(new_module, new_data, copied):
     assert all(not torch.equal(weight, start[name]) for name, weight in copied(module.model).items())
 
 
-@pytest.mark.parametrize("precision", ["32-true", BF16_MIXED, "bf16-true", "64-true"])
+@pytest.mark.parametrize("precision", ["32-true", BF16_MIXED, *TRUE])
 def test_its_steps_are_those_of_the_loop_that_trains(new_module, new_data, fit, copied, precision):
     """The same weights and average, bit for bit: what is measured is what trains."""
     options = {
