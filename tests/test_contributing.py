@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 ROWS = {line.split("|")[1].strip(): line for line in TEXT.splitlines() if line.startswith("| a")}
 PATH = re.compile(r"`((?:seq2seq|conf|tests|scripts)/[\w/.]*)`")
-NAMED = re.compile(r"`(\w+)`(?: or `(\w+)`)* in `([\w/.]+)`")
+# A name that is said to be in a file, by path or as "there", which is the file of the cell before.
+NAMED = re.compile(r"`([A-Z]\w+)`(?: or `([A-Z]\w+)`)?(?: in `([\w/.]+)`(?:(?:, | and )`([\w/.]+)`)?| (there))")
 CHECKS = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
@@ -26,12 +27,26 @@ def test_a_row_names_files_that_exist(row):
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_a_row_names_bases_and_tables_that_are_where_it_says(row):
-    for name, other, path in NAMED.findall(ROWS[row]):
-        text = (ROOT / path).read_text(encoding="utf-8")
-        others = [match for match in (name, other) if match and match[0].isupper()]
-        assert any(re.search(rf"^(class )?{word}\b", text, re.MULTILINE) for word in others)
+def named(row: str) -> list[tuple[str, str]]:
+    """Names with the files that they are said to be in, the last file for the last name."""
+    found, before = [], PATH.findall(row)[0]
+    for first, second, path, other, there in NAMED.findall(row):
+        files = [before] if there else [path, other or path]
+        names = [first, second] if second else [first]
+        found += [(name, files[min(place, len(files) - 1)]) for place, name in enumerate(names)]
+        if not second and other:
+            found.append((first, other))
+    return found
+
+
+def test_every_row_but_those_of_functions_and_of_other_libraries_names_a_class_or_table():
+    assert {row for row, line in ROWS.items() if not named(line)} == {"a corpus", "a callback", "a command"}
+
+
+@pytest.mark.parametrize(("name", "path"), [pair for line in ROWS.values() for pair in named(line)])
+def test_names_are_where_it_says(name, path):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert re.search(rf"^(class )?{name}\b", text, re.MULTILINE)
 
 
 def test_hooks_are_checks_of_ci():

@@ -10,7 +10,7 @@ from typing import Any
 from hydra.utils import get_object
 
 from seq2seq.config.command_line import CONF
-from seq2seq.config.contract import parameters
+from seq2seq.config.contract import CONTROL, parameters
 from seq2seq.errors import UserError
 
 
@@ -28,15 +28,12 @@ def build(node: Any, path: str) -> Any:
         return [build(item, f"{path}[{number}]") for number, item in enumerate(node)]
     if not isinstance(node, Mapping):
         return node
-    options = {str(key): build(value, f"{path}.{key}") for key, value in node.items() if key not in _CONTROL}
+    options = {str(key): build(value, f"{path}.{key}") for key, value in node.items() if key not in CONTROL}
     if "_target_" not in node:
         return options
     target = get_object(node["_target_"])
     made = partial(_made, path, target, options)
     return made if node.get("_partial_") else made()
-
-
-_CONTROL = ("_target_", "_partial_")
 
 
 def _made(path: str, target: Callable[..., Any], options: Mapping[str, Any], /, *given: Any, **more: Any) -> Any:
@@ -69,8 +66,8 @@ def told_at(path: str, target: Callable[..., Any]) -> Iterator[None]:
     except _PlacedError:
         raise
     except UserError as error:
-        name = re.match(r"\w*", str(error))
-        known = name is not None and name[0] in parameters(target)
+        name = re.match(r"(\w+)[ =]", str(error))
+        known = name is not None and name[1] in parameters(target)
         raise _PlacedError(f"{as_overridden(path)}.{error}" if known else str(error)) from error
     except Exception as error:
         if target.__module__.partition(".")[0] == "seq2seq":

@@ -13,7 +13,7 @@ from seq2seq.config.command_line import CONF
 from seq2seq.config.moved import new_name
 from seq2seq.errors import UserError
 
-_CONTROL = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
+CONTROL = ("_target_", "_partial_")  # keys that say what to do with a node, and are no options of its target
 _TOWER = BeartypeConf(is_pep484_tower=True)  # an int is a float where a float is wanted
 
 
@@ -54,7 +54,7 @@ def check(config: Mapping[str, Any], path: str = "") -> None:
         known = parameters(get_object(node["_target_"]))
         open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
         for key, value in node.items():
-            if key in _CONTROL:
+            if key in CONTROL:
                 continue
             if renamed := new_name(f"{name}.{key}"):
                 raise UserError(f"{name}.{key} is not an option any more: did you mean {renamed}?")

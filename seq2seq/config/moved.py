@@ -21,10 +21,7 @@ _RENAMED = {
     "trainer.gradient_clip_algorithm": "gradients",
 }
 
-_CLIPPING = {
-    "norm": ("seq2seq.training.gradients.clip_by_norm.ClipByNorm", "max_norm"),
-    "value": ("seq2seq.training.gradients.clip_by_value.ClipByValue", "max_value"),
-}
+_CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
 
 
 def new_name(option: str) -> str | None:
@@ -38,17 +35,15 @@ def new_name(option: str) -> str | None:
 def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     """A plain config as this version would have written it."""
     found = _with_moved_targets(config)
-    for group, old, new in (
-        ("objective", "coverage", "coverage_loss"),
-        ("decoding", "coverage", "coverage_penalty"),
-    ):
-        if old in (found.get(group) or {}):
-            found[group][new] = found[group].pop(old)
-    trainer = found.get("trainer", {})
-    if "gradients" not in found and "gradient_clip_val" in trainer:
-        limit = trainer.pop("gradient_clip_val")
-        target, name = _CLIPPING[trainer.pop("gradient_clip_algorithm", None) or "norm"]
-        found["gradients"] = None if limit is None else {"_target_": target, name: float(limit)}
+    for old, new in _RENAMED.items():
+        group, name = old.split(".")
+        if new.startswith(f"{group}.") and name in (found.get(group) or {}):
+            found[group][new.removeprefix(f"{group}.")] = found[group].pop(name)
+    trainer = found.get("trainer")
+    if trainer is not None and "gradients" not in found:
+        trainer.pop("gradient_clip_algorithm", None)  # it did nothing: the norm was clipped
+        limit = trainer.pop("gradient_clip_val", None)
+        found["gradients"] = None if limit is None else {"_target_": _CLIP_BY_NORM, "max_norm": float(limit)}
     return found
 
 

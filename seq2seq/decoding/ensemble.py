@@ -10,7 +10,7 @@ from seq2seq.decoding.stepper import Memory, States, Stepper
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
 
-_AVERAGES = ("log_probabilities", "probabilities")
+AVERAGES = ("log_probabilities", "probabilities")
 
 
 class Ensemble(Generic[Memory, States]):
@@ -27,8 +27,8 @@ class Ensemble(Generic[Memory, States]):
         average: str = "log_probabilities",
         looking: Sequence[bool] | None = None,
     ) -> None:
-        if average not in _AVERAGES:
-            raise UserError(f"ensemble must be one of {', '.join(_AVERAGES)}, but is {average!r}.")
+        if average not in AVERAGES:
+            raise UserError(f"average must be one of {', '.join(AVERAGES)}, but is {average!r}.")
         self.steppers = steppers
         self.average = average
         self.looking = [True] * len(steppers) if looking is None else looking

@@ -21,7 +21,7 @@ class Table:
     """
 
     def __init__(self, following: Mapping[int, Mapping[int, float]]) -> None:
-        size = 1 + max(EOS, *following, *(token for row in following.values() for token in row))
+        size = 1 + max([EOS, *following, *(token for row in following.values() for token in row)])
         probabilities = torch.zeros(size, size)
         probabilities[:, EOS] = 1.0
         for token, row in following.items():

@@ -49,7 +49,7 @@ def saturation(cell: CellTrace, *, low: float = 0.1, high: float = 0.9) -> dict[
 
 
 def time_constants(cell: CellTrace) -> Units | None:
-    """Steps in which a unit's memory fades to 1/e: -1 / ln f, where f is its memory gate's mean; None without one."""
+    """Steps in which a unit's memory fades to 1/e: -1 / ln f, where f is its keep gate's mean; None without one."""
     if cell.keep_gate is None:
         return None
     kept = cell.gates[cell.keep_gate][cell.mask].mean(0)

@@ -12,7 +12,7 @@ import torch
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_options
-from seq2seq.decoding.ensemble import Ensemble
+from seq2seq.decoding.ensemble import AVERAGES, Ensemble
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
@@ -92,6 +92,8 @@ def build_stepper(options: Mapping[str, Any], runs: Sequence[Run]) -> Stepper:
         model if same else Recoded(model, given=first, own=run.tokenizers.source)
         for model, same, run in zip(models, looking, runs, strict=True)
     ]
+    if options["ensemble"] not in AVERAGES:
+        raise UserError(f"ensemble must be one of {', '.join(AVERAGES)}, but is {options['ensemble']!r}.")
     return Ensemble(members, average=options["ensemble"], looking=looking)
 
 

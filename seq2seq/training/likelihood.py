@@ -7,13 +7,14 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.layers.attention.statistics import entropies, sharpness
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.training.objectives.objective import Loss
 
 
 @dataclass(frozen=True)
-class Likelihood(Loss):
+class Likelihood:
     """Negative log-likelihood of a batch, and how attention looked at it, as sums over tokens."""
 
+    total: Tensor  # negative log-likelihood, in nats
+    tokens: Tensor  # how many target tokens, EOS counted
     entropy: Tensor  # of the weights, in nats
     sharpness: Tensor  # the largest weight
 

@@ -84,13 +84,14 @@ class TrainingStep:
         *,
         step: int,
         spent: float,
+        rank: int = 0,
         autocast: Callable[[], AbstractContextManager] = nullcontext,
         scaler: GradScaler | None = None,
         timed: Callable[[str], AbstractContextManager] = nullcontext,
     ) -> Tensor:
         """Take the step and return its loss; `timed` sees its parts, forward, backward and optimizer."""
         scaler = scaler or GradScaler(batch.source.device.type, enabled=False)
-        self.begin(optimizer, step=step, spent=spent)
+        self.begin(optimizer, step=step, spent=spent, rank=rank)
         with timed("forward"), autocast():
             loss = self.loss(batch, step=step, spent=spent)
         with timed("backward"):

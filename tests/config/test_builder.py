@@ -45,6 +45,15 @@ def test_what_is_no_option_of_the_target_stays_as_it_is():
     assert found.startswith("Dot attention needs queries as wide as the memory")
 
 
+def test_a_file_that_is_named_like_a_parameter_is_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.tsv").write_text("a\n", encoding="utf-8")
+    corpus = build({"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": "train.tsv"}, "data")
+    with pytest.raises(UserError) as error, told_at("data", type(corpus)):
+        corpus.load()
+    assert str(error.value).startswith("train.tsv, line 1 must be ")
+
+
 def test_children_are_built_and_plain_values_stay():
     node = {
         "_target_": "seq2seq.decoding.search.beam.BeamSearch",

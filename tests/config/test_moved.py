@@ -41,9 +41,10 @@ def test_options_of_before_have_their_names_of_now():
     [
         ({"gradient_clip_val": 2}, {"_target_": "seq2seq.training.gradients.clip_by_norm.ClipByNorm", "max_norm": 2.0}),
         (
-            {"gradient_clip_val": 0.5, "gradient_clip_algorithm": "value"},
-            {"_target_": "seq2seq.training.gradients.clip_by_value.ClipByValue", "max_value": 0.5},
+            {"gradient_clip_val": 0.5, "gradient_clip_algorithm": "value"},  # the norm was clipped nevertheless
+            {"_target_": "seq2seq.training.gradients.clip_by_norm.ClipByNorm", "max_norm": 0.5},
         ),
+        ({}, None),
         ({"gradient_clip_val": None}, None),
     ],
 )

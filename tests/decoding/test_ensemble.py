@@ -109,7 +109,7 @@ def test_attention_is_the_mean_of_the_members(random_stepper, sources):
 def test_an_unknown_average():
     with pytest.raises(UserError) as error:
         Ensemble([], average="mean")
-    assert str(error.value) == "ensemble must be one of log_probabilities, probabilities, but is 'mean'."
+    assert str(error.value) == "average must be one of log_probabilities, probabilities, but is 'mean'."
 
 
 # Members that cut the source in another way

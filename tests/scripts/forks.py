@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-_COMMANDS = ("train", "translate", "evaluate", "score", "selfcheck", "benchmark")
+_COMMANDS = sorted(path.stem for path in (Path(__file__).parents[2] / "seq2seq" / "commands").glob("[a-z]*.py"))
 _SECONDS = 300
 
 

@@ -20,7 +20,7 @@ SEARCHES = {
     "diverse": DiverseBeamSearch(beam_size=4, groups=2, length=LIMITS),
     "sampling": Sampling(samples=3, length=LIMITS),
 }
-# Lines with and without wishes, of unlike lengths, so that they change places in their batches.
+# Lines with and without constraints, of unlike lengths, so that they change places in their batches.
 PREFIXED = [Line("abc"), Line("a", "xy"), Line("", "q"), Line("abcdef"), Line("fed cba", "9 8 7"), Line("b", "z")]
 PHRASED = [
     Line("abc"),
@@ -94,7 +94,7 @@ def test_what_the_vocabulary_cannot_say_is_refused_with_the_line(babbler):
     )
 
 
-def test_wishes_longer_than_the_maximum_length_are_refused(babbler):
+def test_constraints_longer_than_the_maximum_length_are_refused(babbler):
     # A source of 1 token and its end: at most 12 tokens, of which EOS is one.
     translator = babbler(BeamSearch(length=LIMITS))
     rule = (

@@ -31,8 +31,8 @@ class Regularization:
         """Check that a state of so many parts has each part that an option is for. Raises UserError if not."""
         if self.zoneout_cell > 0 and parts == 1:
             raise UserError(
-                f"regularization.zoneout_cell is for cells with a memory beside their hidden state, and "
-                f"this one has none, but it is {self.zoneout_cell}: use zoneout_hidden."
+                f"regularization must leave zoneout_cell at 0 for a cell without a memory beside its hidden state, "
+                f"but has {self.zoneout_cell}: use zoneout_hidden."
             )
 
     @property

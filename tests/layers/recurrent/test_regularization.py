@@ -102,6 +102,6 @@ def test_zoneout_of_a_memory_that_is_not_there_is_told():
     with pytest.raises(UserError) as error:
         GRUCell(3, 4, options=GatedCellOptions(regularization=Regularization(zoneout_cell=0.1)))
     assert str(error.value) == (
-        "regularization.zoneout_cell is for cells with a memory beside their hidden state, and this one has "
-        "none, but it is 0.1: use zoneout_hidden."
+        "regularization must leave zoneout_cell at 0 for a cell without a memory beside its hidden state, "
+        "but has 0.1: use zoneout_hidden."
     )

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.fused import FusedCell
-from seq2seq.layers.recurrent.cells.options import AS_TORCH, CellOptions
+from seq2seq.layers.recurrent.cells.options import DEFAULTS, CellOptions
 from seq2seq.layers.recurrent.state import HiddenState, StateLayout
 
 
@@ -38,7 +38,7 @@ class ElmanCell(FusedCell):
         input_size: int,
         hidden_size: int,
         *,
-        options: CellOptions = AS_TORCH,
+        options: CellOptions = DEFAULTS,
     ) -> None:
         layout = StateLayout(HiddenState, (hidden_size,))
         standard = options.activation in ("tanh", "relu")

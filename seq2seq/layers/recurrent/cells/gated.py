@@ -22,10 +22,10 @@ class GatedCell(Cell):
     starts open.
 
     >>> from seq2seq.layers.recurrent.cells.gated import GatedCell
-    >>> from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH
+    >>> from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS
     >>> from seq2seq.layers.recurrent.state import LSTMState, StateLayout
     >>> layout, sizes = StateLayout(LSTMState, (4, 4)), {"input": 4, "forget": 4, "candidate": 4, "output": 4}
-    >>> cell = GatedCell(3, layout, sizes, GATED_AS_TORCH)
+    >>> cell = GatedCell(3, layout, sizes, GATED_DEFAULTS)
     >>> cell.gates["forget"].bias.tolist()
     [1.0, 1.0, 1.0, 1.0]
     """

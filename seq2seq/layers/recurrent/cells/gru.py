@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from seq2seq.layers.recurrent.activations import gate_function
 from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.fused import FusedCell
-from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
+from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import HiddenState, StateLayout
 
 
@@ -43,7 +43,7 @@ class GRUCell(FusedCell):
         input_size: int,
         hidden_size: int,
         *,
-        options: GatedCellOptions = GATED_AS_TORCH,
+        options: GatedCellOptions = GATED_DEFAULTS,
     ) -> None:
         layout = StateLayout(HiddenState, (hidden_size,))
         kernel, standard = nn.GRU(input_size, hidden_size, batch_first=True), ("sigmoid", "tanh")

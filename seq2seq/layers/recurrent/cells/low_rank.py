@@ -8,7 +8,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
-from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
+from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
@@ -34,7 +34,7 @@ class LowRankLSTMCell(GatedCell):
         hidden_size: int,
         *,
         rank: int = 64,
-        options: GatedCellOptions = GATED_AS_TORCH,
+        options: GatedCellOptions = GATED_DEFAULTS,
     ) -> None:
         full = max(min(4 * hidden_size, input_size), hidden_size)
         if not 1 <= rank <= full:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
-from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
+from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
@@ -21,7 +21,7 @@ class LSTMVariant(GatedCell):
 
     gate_names: ClassVar[tuple[str, ...]] = LSTMGates._fields
 
-    def __init__(self, input_size: int, hidden_size: int, *, options: GatedCellOptions = GATED_AS_TORCH) -> None:
+    def __init__(self, input_size: int, hidden_size: int, *, options: GatedCellOptions = GATED_DEFAULTS) -> None:
         layout = StateLayout(LSTMState, (hidden_size, hidden_size))
         super().__init__(input_size, layout, dict.fromkeys(self.gate_names, hidden_size), options)
         self.extend()

@@ -8,7 +8,7 @@ from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
-from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
+from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
@@ -36,7 +36,7 @@ class MogrifierLSTMCell(GatedCell):
         hidden_size: int,
         *,
         rounds: int = 5,
-        options: GatedCellOptions = GATED_AS_TORCH,
+        options: GatedCellOptions = GATED_DEFAULTS,
     ) -> None:
         if rounds < 0:
             raise UserError(f"rounds must be at least 0, but is {rounds}.")

@@ -6,7 +6,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
-from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
+from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
@@ -33,7 +33,7 @@ class MultiTimescaleLSTMCell(GatedCell):
         hidden_size: int,
         *,
         timescales: int = 3,
-        options: GatedCellOptions = GATED_AS_TORCH,
+        options: GatedCellOptions = GATED_DEFAULTS,
     ) -> None:
         if timescales < 1:
             raise UserError(f"timescales must be at least 1, but is {timescales}.")

@@ -26,5 +26,5 @@ class GatedCellOptions(CellOptions):
     gate_activation: str = "sigmoid"
 
 
-AS_TORCH = CellOptions()
-GATED_AS_TORCH = GatedCellOptions()
+DEFAULTS = CellOptions()
+GATED_DEFAULTS = GatedCellOptions()

@@ -5,7 +5,7 @@ from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
-from seq2seq.layers.recurrent.cells.options import GATED_AS_TORCH, GatedCellOptions
+from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 
 
@@ -29,7 +29,7 @@ class ProjectedLSTMCell(GatedCell):
         hidden_size: int,
         *,
         expansion: float = 2.0,
-        options: GatedCellOptions = GATED_AS_TORCH,
+        options: GatedCellOptions = GATED_DEFAULTS,
     ) -> None:
         cell_size = round(expansion * hidden_size)
         if cell_size < 1:
