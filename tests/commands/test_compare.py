@@ -110,7 +110,7 @@ def test_a_table_has_a_row_for_each_choice_and_done_runs_are_kept(tmp_path):
     first = compare(*TINY, "groups=[model/cell]", "options=[gru,lstm]", "folder=out", folder=tmp_path)
     assert first.returncode == 0, first.stderr
     header, rule, *rows = first.stdout.splitlines()
-    assert header == "| contender | hidden sizes | parameters | target tokens/s | steps | dev/exact_match |"
+    assert header == "| choice | hidden sizes | parameters | target tokens/s | steps | dev/exact_match |"
     assert rule == "|---|---|---|---|---|---|"
     assert [row.split(" | ")[0] for row in rows] == ["| model/cell=gru", "| model/cell=lstm"]
     assert all(" | 4 | " in row for row in rows)
@@ -140,4 +140,4 @@ def test_a_run_that_fails_is_told_with_its_last_line(tmp_path):
     given = [*TINY, "groups=[model/attention]", "options=[dot]", "model.decoder.hidden_size=12", "folder=out"]
     result = compare(*given, folder=tmp_path)
     assert result.returncode == 2
-    assert "model/attention=dot needs queries as wide as the memory" in result.stderr.splitlines()[-1]
+    assert "Dot attention needs queries as wide as the memory" in result.stderr.splitlines()[-1]
