@@ -17,13 +17,16 @@ from seq2seq.config.command_line import CONF
 from seq2seq.config.contract import resolve
 from seq2seq.config.moved import _TARGETS
 
-TINY_RUN = [
+TINY_DATA = [
     "experiment=reverse",
     "data.train_size=60",
     "data.dev_size=8",
     "data.test_size=7",
     "data.alphabet_size=6",
     "data.max_length=5",
+]
+TINY_RUN = [
+    *TINY_DATA,
     "model.embedding_size=16",
     "model.encoder.hidden_size=8",
     "model.decoder.hidden_size=16",

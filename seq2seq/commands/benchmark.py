@@ -59,7 +59,6 @@ def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
 
 def _load_data(plain: dict[str, Any]) -> Seq2SeqDataModule:
     torch.set_flush_denormal(True)
-    quieten()
     torch.manual_seed(plain["seed"])
     splits = load_splits(plain)
     tokenizers = train_tokenizers(plain, splits)
@@ -67,6 +66,7 @@ def _load_data(plain: dict[str, Any]) -> Seq2SeqDataModule:
 
 
 def _conditions(plain: dict[str, Any]) -> Conditions:
+    quieten()
     accelerator = plain["trainer"]["accelerator"]
     return Conditions(resolve_precision(plain["precision"], accelerator), accelerator)
 

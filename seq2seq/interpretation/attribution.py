@@ -122,7 +122,6 @@ def _scores(model: Seq2Seq, vectors: TimeVectors, target: TargetIds, score: str)
     lengths: Lengths = torch.full((batch,), size, device=vectors.device)
     memory, states = model.remember(model.encoder.encode(vectors, lengths), length_mask(lengths, size))
     features = model.decoder.unroll(target[:, :-1], memory, states).features
-    logits = model.output.logits(features.flatten(0, 1)).unflatten(0, features.shape[:2])
-    if score == "log_probability":
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
-    return logits.gather(-1, target[:, 1:].unsqueeze(-1)).squeeze(-1)
+    score_rows = model.output.log_probabilities if score == "log_probability" else model.output.logits
+    scores = score_rows(features.flatten(0, 1)).unflatten(0, features.shape[:2])
+    return scores.gather(-1, target[:, 1:].unsqueeze(-1)).squeeze(-1)

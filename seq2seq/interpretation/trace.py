@@ -77,12 +77,14 @@ def trace(model: Seq2Seq, source: SourceIds, lengths: Lengths, target: TargetIds
     check_target(target)
     with _recording(model) as records:
         features, weights, *_ = model(source, lengths, target[:, :-1])
-        logits = model.output.logits(features.flatten(0, 1)).unflatten(0, features.shape[:2])
+        rows, steps = features.flatten(0, 1), features.shape[:2]
+        logits, log_probabilities = (
+            score(rows).unflatten(0, steps) for score in (model.output.logits, model.output.log_probabilities)
+        )
     tokens = target[:, 1:]
     ends = target_lengths(target)
     cells = [record.cell_trace(ends) for record in records]
     mask = length_mask(ends, weights.shape[1])
-    log_probabilities = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
     return Trace(
         {cell.name: cell for cell in cells},
         lengths,

@@ -166,6 +166,14 @@ class LuongDecoder(Decoder):
         return Unrolled(self.readout(hidden, context), weights, hidden)
 
 
+Run = Callable[[Cell, Inputs, State], tuple[Outputs, State]]  # of a layer: one step, or all of them
+
+
+def _one_step(cell: Cell, inputs: Inputs, state: State) -> tuple[Outputs, State]:
+    state = cell.step(inputs, state)
+    return state.hidden, state
+
+
 class GNMTDecoder(Decoder):
     """Recurrent layers whose bottom one attends; its context joins the input of every upper one at the same step.
 
@@ -199,9 +207,7 @@ class GNMTDecoder(Decoder):
         top, _ = self._upper_layers(hidden, context, states, lambda cell, *given: cell.unroll(*given))
         return Unrolled(self.readout(top, context), weights, top)
 
-    def _upper_layers(
-        self, hidden: Outputs, context: Context, states: States, run: "Run"
-    ) -> tuple[Outputs, list[State]]:
+    def _upper_layers(self, hidden: Outputs, context: Context, states: States, run: Run) -> tuple[Outputs, list[State]]:
         """Outputs of the top layer from those of the bottom one, and the layers' states after them."""
         after = []
         for depth, (cell, state) in enumerate(zip(self.upper, states.layers[1:], strict=True)):
@@ -209,11 +215,3 @@ class GNMTDecoder(Decoder):
             after.append(state)
             hidden = self.dropout(outputs) + hidden if depth > 0 else self.dropout(outputs)
         return hidden, after
-
-
-Run = Callable[[Cell, Inputs, State], tuple[Outputs, State]]  # of a layer: one step, or all of them
-
-
-def _one_step(cell: Cell, inputs: Inputs, state: State) -> tuple[Outputs, State]:
-    state = cell.step(inputs, state)
-    return state.hidden, state

@@ -70,7 +70,7 @@ class TrainingStep:
         inputs = batch.target_inputs
         if self.scheduled_sampling is not None:
             inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
-        return self.objective(self.model, batch, inputs).total / batch.step_tokens
+        return self.objective(self.model, batch, inputs) / batch.step_tokens
 
     def transform(self, *, step: int) -> Tensor:
         """Transform the gradients and return the global norm that they had before."""

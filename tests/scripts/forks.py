@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
+
 _COMMANDS = sorted(path.stem for path in (Path(__file__).parents[2] / "seq2seq" / "commands").glob("[a-z]*.py"))
 _SECONDS = 300
 
@@ -37,9 +39,6 @@ def _become(script: str, arguments: list[str], folder: str, paths: list[str]) ->
     for number, path in enumerate(paths):
         os.dup2(os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT), number)
     sys.stdin = open(0, encoding="utf-8")  # multiprocessing has closed it  # noqa: SIM115
-    os.environ["OMP_NUM_THREADS"] = "1"
-    import torch
-
     torch.set_num_threads(1)
     sys.argv = [script, *arguments]
     sys.path.insert(0, str(Path(script).parent))

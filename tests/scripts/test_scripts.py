@@ -16,15 +16,11 @@ from typing import Any
 import forks
 import pytest
 import yaml
+from tiny_run import TINY_DATA
 
 ROOT = Path(__file__).parents[2]
 TINY = [
-    "experiment=reverse",
-    "data.train_size=60",
-    "data.dev_size=8",
-    "data.test_size=7",
-    "data.alphabet_size=6",
-    "data.max_length=5",
+    *TINY_DATA,
     "model.embedding_size=8",
     "model.encoder.hidden_size=4",
     "model.decoder.hidden_size=8",

@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 import pytorch_lightning as lightning
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2seq.commands.train import train
-from seq2seq.config.command_line import CONF
 from seq2seq.config.contract import resolve
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.datamodule import Seq2SeqDataModule
@@ -200,25 +198,15 @@ def tiny_run() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_config() -> Callable[..., dict[str, Any]]:
+def tiny_config(config_of: Callable) -> Callable[..., dict[str, Any]]:
     """The plain config of a tiny run, with overrides."""
-
-    def composed(*overrides: str, name: str = "train") -> dict[str, Any]:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return resolve(compose(name, [*TINY_RUN, *overrides]))
-
-    return composed
+    return lambda *overrides, name="train": resolve(config_of(name, *TINY_RUN, *overrides))
 
 
 @pytest.fixture(scope="session")
-def tiny_benchmark() -> Callable[..., DictConfig]:
+def tiny_benchmark(config_of: Callable) -> Callable[..., DictConfig]:
     """The config of scripts/benchmark.py for a tiny run, with its references."""
-
-    def composed(*overrides: str) -> DictConfig:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose("benchmark", [*overrides[:1], *TINY_RUN, *overrides[1:]])
-
-    return composed
+    return lambda mode, *overrides: config_of("benchmark", mode, *TINY_RUN, *overrides)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from seq2seq.layers.attention.statistics import entropies, of_groups, repetition
 from seq2seq.layers.output.output import Output
 from seq2seq.masking import shortened
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.training.objectives.objective import Loss, Objective
+from seq2seq.training.objectives.objective import Objective
 
 
 class CrossEntropy(Objective):
@@ -49,14 +49,14 @@ class CrossEntropy(Objective):
         self.entropy_floor = entropy_floor
         self.entropy_weight = entropy_weight
 
-    def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Loss:
+    def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
         mask = batch.target_mask
         total = self._of_tokens(model.output, outputs.features[mask], batch.target_outputs[mask]).sum()
         if self.coverage_loss > 0:
             total = total + self.coverage_loss * repetitions(outputs.weights)[mask].sum()
         if self.entropy_floor > 0:
             total = total + self.entropy_weight * self._lacking_entropy(model, batch, outputs)[mask].sum()
-        return Loss(total, mask.sum())
+        return total
 
     def _of_tokens(self, output: Output, features: Tensor, targets: Tensor) -> Tensor:
         """The loss of each row: (1 - smoothing) of its target's, and for the rest the mean over the vocabulary."""

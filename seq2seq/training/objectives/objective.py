@@ -1,7 +1,6 @@
 """The interface of losses that training minimises."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -10,21 +9,13 @@ from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import TargetIds
 
 
-@dataclass(frozen=True)
-class Loss:
-    """Sums over the tokens of a batch, in nats."""
-
-    total: Tensor  # what is minimised
-    tokens: Tensor  # how many target tokens, EOS counted
-
-
 class Objective(ABC):
-    """A loss of a model on a batch, summed over target tokens."""
+    """A loss of a model on a batch: one number, the sum over target tokens, in nats where it is a likelihood."""
 
-    def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds) -> Loss:
+    def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds) -> Tensor:
         """The loss of a batch when the decoder reads `inputs`."""
         return self.loss(model, batch, model(batch.source, batch.source_lengths, inputs))
 
     @abstractmethod
-    def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Loss:
+    def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
         """The loss of a batch, given what the model made of it."""

@@ -33,13 +33,7 @@ class ElmanCell(FusedCell):
     gate_names = ElmanGates._fields
     keep_gate = None
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        *,
-        options: CellOptions = DEFAULTS,
-    ) -> None:
+    def __init__(self, input_size: int, hidden_size: int, *, options: CellOptions = DEFAULTS) -> None:
         layout = StateLayout(HiddenState, (hidden_size,))
         standard = options.activation in ("tanh", "relu")
         nonlinearity = options.activation if standard else "tanh"

@@ -18,14 +18,7 @@ class FusedCell(Cell):
 
     gate_names: ClassVar[tuple[str, ...]]  # in the order of torch's rows
 
-    def __init__(
-        self,
-        kernel: nn.RNNBase,
-        layout: StateLayout,
-        options: CellOptions,
-        *,
-        standard: bool,
-    ) -> None:
+    def __init__(self, kernel: nn.RNNBase, layout: StateLayout, options: CellOptions, *, standard: bool) -> None:
         super().__init__(kernel.input_size, len(self.gate_names) * kernel.hidden_size, layout, options)
         self.kernel = kernel
         self.standard = standard  # whether the equations are those of torch's kernel

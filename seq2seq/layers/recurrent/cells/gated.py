@@ -68,6 +68,5 @@ class GatedCell(Cell):
         return (projected + self.recur(state.hidden)).split(tuple(self.gate_sizes.values()), -1)
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, Any]:
-        i, f, g, o = self.sums(projected, state)
-        gates = LSTMGates(self.gate_activation(i), self.gate_activation(f), self.activation(g), self.gate_activation(o))
+        gates = LSTMGates.from_sums(self.sums(projected, state), self.gate_activation, self.activation)
         return gates.state(state.cell, self.activation), gates

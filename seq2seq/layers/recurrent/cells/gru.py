@@ -38,13 +38,7 @@ class GRUCell(FusedCell):
     gate_names = GRUGates._fields
     keep_gate = "update"
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        *,
-        options: GatedCellOptions = GATED_DEFAULTS,
-    ) -> None:
+    def __init__(self, input_size: int, hidden_size: int, *, options: GatedCellOptions = GATED_DEFAULTS) -> None:
         layout = StateLayout(HiddenState, (hidden_size,))
         kernel, standard = nn.GRU(input_size, hidden_size, batch_first=True), ("sigmoid", "tanh")
         super().__init__(kernel, layout, options, standard=(options.gate_activation, options.activation) == standard)

@@ -35,6 +35,5 @@ class LayerNormLSTMCell(LSTMVariant):
         return self.recurrent_norm(super().recur(hidden))
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
-        i, f, g, o = self.sums(projected, state)
-        gates = LSTMGates(self.gate_activation(i), self.gate_activation(f), self.activation(g), self.gate_activation(o))
+        gates = LSTMGates.from_sums(self.sums(projected, state), self.gate_activation, self.activation)
         return gates.state(state.cell, lambda cell: self.activation(self.cell_norm(cell))), gates

@@ -1,5 +1,6 @@
 """Long short-term memory."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -18,6 +19,12 @@ class LSTMGates(NamedTuple):
     forget: Tensor
     candidate: Tensor
     output: Tensor
+
+    @classmethod
+    def from_sums(cls, sums: Sequence[Tensor], gate_activation: Activation, activation: Activation) -> "LSTMGates":
+        """The gates that sums make, which are in the order of the fields."""
+        i, f, g, o = sums
+        return cls(gate_activation(i), gate_activation(f), activation(g), gate_activation(o))
 
     def state(self, memory: Tensor, activation: Activation) -> LSTMState:
         """The next state from the memory: c' = f c + i g,  h' = o activation(c')."""
@@ -44,19 +51,13 @@ class LSTMCell(FusedCell):
 
     gate_names = LSTMGates._fields
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        *,
-        options: GatedCellOptions = GATED_DEFAULTS,
-    ) -> None:
+    def __init__(self, input_size: int, hidden_size: int, *, options: GatedCellOptions = GATED_DEFAULTS) -> None:
         layout = StateLayout(LSTMState, (hidden_size, hidden_size))
         kernel, standard = nn.LSTM(input_size, hidden_size, batch_first=True), ("sigmoid", "tanh")
         super().__init__(kernel, layout, options, standard=(options.gate_activation, options.activation) == standard)
         self.gate_activation = gate_function(options.gate_activation)
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
-        i, f, g, o = (projected + self.recur(state.hidden)).chunk(4, -1)
-        gates = LSTMGates(self.gate_activation(i), self.gate_activation(f), self.activation(g), self.gate_activation(o))
+        sums = (projected + self.recur(state.hidden)).chunk(4, -1)
+        gates = LSTMGates.from_sums(sums, self.gate_activation, self.activation)
         return gates.state(state.cell, self.activation), gates
