@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import signatures  # noqa: F401  before anything of ours is imported
 import torch
 from hydra.utils import get_object
 from omegaconf import OmegaConf
