@@ -147,7 +147,7 @@ def unlike_code(node: dict[str, Any]) -> Iterator[str]:
         chosen = node.get(name, parameter.default)
         if isinstance(chosen, dict) or parameter.default is parameter.empty or "${" in str(chosen) or chosen == "???":
             continue
-        if chosen != parameter.default:
+        if (tuple(chosen) if isinstance(chosen, list) else chosen) != parameter.default:  # YAML has no tuples
             yield name
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from omegaconf import DictConfig
 
 from seq2seq.config.contract import check_counts, read_options
+from seq2seq.data.text import decoded
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
@@ -41,7 +42,7 @@ def _read(chunk: list[tuple[int, bytes]]) -> tuple[list[tuple[str, str]], UserEr
     """The pairs up to the first line that holds a mistake, and the mistake, None if there is none."""
     pairs: list[tuple[str, str]] = []
     for number, line in chunk:
-        columns = line.decode("utf-8", errors="replace").rstrip("\r\n").split("\t")
+        columns = decoded(line).split("\t")
         if len(columns) != 2:
             return pairs, UserError(f"line {number} must be source<TAB>target, but has {len(columns) - 1} tabs.")
         pairs.append((columns[0], columns[1]))

@@ -22,13 +22,14 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits
-from seq2seq.runs.run import build_model, load_run, read_checkpoint, saved_with, train_tokenizers
+from seq2seq.runs.run import build_model, load_run, read_checkpoint, saved_with, text_form, train_tokenizers
 from seq2seq.runs.run_folder import first_process
 from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.step import TrainingStep
+from seq2seq.translation.reachability import unreachable
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
     _check_monitor(config)
+    _warn_of_unreachable(module)
     trainer = build_trainer(config, folder)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
@@ -128,6 +130,19 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     )
 
 
+def _warn_of_unreachable(module: Seq2SeqModule) -> None:
+    """Warn of dev references that no output can equal, which the best model would be marked down for."""
+    translator = module.translator
+    found = unreachable(
+        module.dev_examples,
+        translator.tokenizers,
+        translator.search.length,
+        max_source_tokens=translator.max_source_tokens,
+    )
+    if found.count and first_process():
+        logger.warning("dev: %s", found)
+
+
 def _boards(trainer: lightning.Trainer) -> list[TensorBoardLogger]:
     return [board for board in trainer.loggers if isinstance(board, TensorBoardLogger)]
 
@@ -162,7 +177,7 @@ def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume:
         if time.monotonic() > deadline:
             raise UserError(f"The first process has not written {folder}/config.yaml in {_WAIT_SECONDS} seconds.")
         time.sleep(0.2)
-    return Tokenizers.load(folder / "tokenizers")
+    return Tokenizers.load(folder / "tokenizers", text_form(config))
 
 
 def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:

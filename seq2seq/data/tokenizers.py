@@ -11,6 +11,7 @@ from typing import Any
 import sentencepiece
 
 from seq2seq.data.examples import Example
+from seq2seq.data.text import TextForm
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 
@@ -20,10 +21,11 @@ _UNLIMITED = 2**22  # more words than any output layer can take
 
 
 class Tokenizer:
-    """A SentencePiece model of one side, kept as its serialised bytes."""
+    """A SentencePiece model of one side, kept as its serialised bytes, and the form of text that it takes."""
 
-    def __init__(self, serialized: bytes) -> None:
+    def __init__(self, serialized: bytes, form: TextForm | None = None) -> None:
         self.serialized = serialized
+        self.form = form or TextForm()
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=serialized)
 
     @property
@@ -33,11 +35,11 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without BOS and EOS."""
-        return self._processor.encode(list(texts))
+        return self._processor.encode([self.form(text) for text in texts])
 
     def decode(self, ids: Sequence[list[int]]) -> list[str]:
         """Texts, one for each list of token ids."""
-        return self._processor.decode(list(ids)) if ids else []
+        return [self.form(text) for text in self._processor.decode(list(ids))] if ids else []
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Pieces, one for each token id."""
@@ -45,13 +47,13 @@ class Tokenizer:
 
     def surface(self, text: str) -> list[str]:
         """Pieces that a text is cut into, those that the vocabulary lacks among them."""
-        return self._processor.encode(text, out_type=str)
+        return self._processor.encode(self.form(text), out_type=str)
 
     def join(self, pieces: Sequence[str]) -> str:
         """The text of pieces, those that the vocabulary lacks as they are; where all others are words, so are they."""
         mark = _SPACE if self._has_words_alone else ""
         marked = [piece if piece.startswith(mark) else mark + piece for piece in pieces]
-        return self._processor.decode(marked).replace(_SPACE, " ").strip()
+        return self.form(self._processor.decode(marked).replace(_SPACE, " "))
 
     @cached_property
     def _has_words_alone(self) -> bool:
@@ -76,21 +78,52 @@ class Tokenizers:
     target: Tokenizer
 
     @classmethod
-    def from_bytes(cls, source: bytes, target: bytes) -> "Tokenizers":
-        """Tokenizers of two serialised models; equal ones are joint."""
-        first = Tokenizer(source)
-        return cls(first, first if source == target else Tokenizer(target))
+    def from_bytes(cls, source: bytes, target: bytes, form: TextForm | None = None) -> "Tokenizers":
+        """Tokenizers of two serialised models that take text in a form; equal ones are joint."""
+        first = Tokenizer(source, form)
+        return cls(first, first if source == target else Tokenizer(target, form))
 
     @classmethod
-    def load(cls, folder: Path) -> "Tokenizers":
-        """Tokenizers that `save` wrote to a folder."""
-        return cls.from_bytes(*((folder / f"{side}.model").read_bytes() for side in ("source", "target")))
+    def load(cls, folder: Path, form: TextForm | None = None) -> "Tokenizers":
+        """Tokenizers that `save` wrote to a folder, taking text in a form."""
+        source, target = ((folder / f"{side}.model").read_bytes() for side in ("source", "target"))
+        return cls.from_bytes(source, target, form)
 
     def save(self, folder: Path) -> None:
         """Write both models to a folder, as source.model and target.model."""
         folder.mkdir(parents=True, exist_ok=True)
         for side in ("source", "target"):
             (folder / f"{side}.model").write_bytes(getattr(self, side).serialized)
+
+
+@dataclass(frozen=True)
+class PieceOptions:
+    """Options of what may become a piece.
+
+    `normalization` is one of SentencePiece's rules; identity changes nothing, so that what was encoded comes back.
+    `symbols`, and whatever the regular expression `protect` finds in the training data, are pieces that are never cut.
+    Raises UserError if `protect` is no regular expression or a symbol is empty.
+    """
+
+    character_coverage: float = 1.0
+    normalization: str = "identity"
+    symbols: Sequence[str] = ()
+    protect: str | None = None
+
+    def __post_init__(self) -> None:
+        self.pattern()
+        if any(not symbol.strip() for symbol in self.symbols):
+            raise UserError(f"symbols must each have a character that is no space, but are {list(self.symbols)}.")
+
+    def pattern(self) -> re.Pattern[str] | None:
+        """The compiled expression of what is protected, None without one."""
+        try:
+            return None if self.protect is None else re.compile(self.protect)
+        except re.error as error:
+            raise UserError(f"protect must be a regular expression, but {self.protect!r} is none: {error}.") from None
+
+
+_EXACT = PieceOptions()
 
 
 class TokenizerTrainer:
@@ -108,8 +141,7 @@ class TokenizerTrainer:
         source_size: int | None = None,
         target_size: int | None = None,
         joint: bool = False,
-        character_coverage: float = 1.0,
-        normalization: str = "nmt_nfkc",
+        options: PieceOptions = _EXACT,
     ) -> None:
         if joint and (source, source_size) != (target, target_size):
             raise UserError(
@@ -118,29 +150,38 @@ class TokenizerTrainer:
             )
         self.sides = (source, source_size), (target, target_size)
         self.joint = joint
-        self.character_coverage = character_coverage
-        self.normalization = normalization
+        self.options = options
+        if source == target == "word" and (self.options.symbols or self.options.protect is not None):
+            raise UserError("symbols and protect must be empty where both sides are cut into words, which stay whole.")
 
-    def train(self, examples: Sequence[Example]) -> Tokenizers:
-        """Learn from the examples and return the tokenizers. Raises UserError if a kind or size does not fit them."""
+    def train(self, examples: Sequence[Example], form: TextForm | None = None) -> Tokenizers:
+        """Learn from the examples and return tokenizers that take text in a form.
+
+        Raises UserError if a kind or size does not fit them.
+        """
         sources = [example.source for example in examples]
         targets = [target for example in examples for target in example.targets]
+        symbols = self._symbols(sources + targets)
         if self.joint:
-            both = self._learn(sources + targets, *self.sides[0], side="source")
-            return Tokenizers(both, both)
-        return Tokenizers(
-            self._learn(sources, *self.sides[0], side="source"),
-            self._learn(targets, *self.sides[1], side="target"),
-        )
+            both = self._learn(sources + targets, symbols, side=0)
+            return Tokenizers.from_bytes(both, both, form)
+        return Tokenizers.from_bytes(self._learn(sources, symbols, side=0), self._learn(targets, symbols, side=1), form)
 
-    def _learn(self, lines: list[str], kind: str, size: int | None, *, side: str) -> Tokenizer:
+    def _symbols(self, texts: Sequence[str]) -> list[str]:
+        """Symbols that are never cut: those that were named, and all that the pattern finds in texts."""
+        pattern = self.options.pattern()
+        matches = {match[0] for text in texts for match in pattern.finditer(text)} if pattern else set()
+        return list(dict.fromkeys([*self.options.symbols, *sorted(matches - {""})]))
+
+    def _learn(self, lines: list[str], symbols: list[str], *, side: int) -> bytes:
+        """The serialised model of a side. Raises UserError if its kind or size does not fit the lines."""
+        (kind, size), name = self.sides[side], ("source", "target")[side]
         if kind not in KINDS:
-            raise UserError(f"{side} must be one of {', '.join(KINDS)}, but is {kind!r}.")
+            raise UserError(f"{name} must be one of {', '.join(KINDS)}, but is {kind!r}.")
         if size is None and kind in ("unigram", "bpe"):
-            raise UserError(f"{side}_size must be a number for kind {kind}, but is null.")
-        # Pieces of a word model begin at spaces, so every word needs one before it; single characters do not.
+            raise UserError(f"{name}_size must be a number for kind {kind}, but is null.")
         # Not use_all_vocab where there is no size: character_coverage would do nothing.
-        options: dict[str, Any] = (
+        sized: dict[str, Any] = (
             {"vocab_size": _UNLIMITED, "hard_vocab_limit": False} if size is None else {"vocab_size": size}
         )
         model = io.BytesIO()
@@ -151,8 +192,10 @@ class TokenizerTrainer:
                 model_type=kind,
                 # Pieces of a word model begin at spaces, so every word needs one before it; characters do not.
                 add_dummy_prefix=kind != "char",
-                character_coverage=self.character_coverage,
-                normalization_rule_name=self.normalization,
+                character_coverage=self.options.character_coverage,
+                normalization_rule_name=self.options.normalization,
+                remove_extra_whitespaces=self.options.normalization != "identity",
+                user_defined_symbols=[] if kind == "word" else symbols,
                 max_sentence_length=1 << 20,
                 num_threads=1,  # the scores depend on it, and equal seeds must give equal runs
                 pad_id=PAD,
@@ -160,11 +203,11 @@ class TokenizerTrainer:
                 bos_id=BOS,
                 eos_id=EOS,
                 minloglevel=2,
-                **options,
+                **sized,
             )
         except (RuntimeError, OSError) as error:
-            raise UserError(_explain(str(error), kind, size, side)) from None
-        return Tokenizer(model.getvalue())
+            raise UserError(_explain(str(error), kind, size, name)) from None
+        return model.getvalue()
 
 
 def _explain(message: str, kind: str, size: int | None, side: str) -> str:

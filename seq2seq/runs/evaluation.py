@@ -1,5 +1,6 @@
 """Examples that a run is tried on, and its scores on them."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check
 from seq2seq.data.corpora.tsv import read_tsv
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.text import formed, formed_splits
 from seq2seq.data.text_files import read_lines
 from seq2seq.errors import UserError
 from seq2seq.metrics.scores import Scores
-from seq2seq.runs.run import Run, refuse_foreign_code
+from seq2seq.runs.run import Run, refuse_foreign_code, text_form
 from seq2seq.translation.translator import Translator
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,17 @@ class Evaluation:
         }
 
 
-def load_splits(config: Mapping[str, Any]) -> Splits:
-    """The splits of a config's data. Raises UserError, by the path of the option, where they cannot be loaded."""
+def load_splits(config: dict[str, Any]) -> Splits:
+    """The splits of a config's data, in its form of text, and what that changed is logged.
+
+    Raises UserError, by the path of the option, where they cannot be loaded.
+    """
     corpus = build(config["data"], "data")
     with told_at("data", type(corpus)):
-        return corpus.load()
+        splits, change = formed_splits(form := text_form(config), corpus.load())
+    if change.texts:
+        logger.info("text.form=%s changed %s", form.form, change)
+    return splits
 
 
 def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, list[Example]]:
@@ -49,7 +59,7 @@ def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, l
     Raises UserError at a split that does not exist or is empty.
     """
     if file is not None:
-        return file, read_tsv(file)
+        return file, formed(text_form(run.config), read_tsv(file))
     config = run.config
     refuse_foreign_code(config, "data")
     check({"data": config["data"]})

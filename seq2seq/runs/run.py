@@ -13,6 +13,7 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import targets
 from seq2seq.config.moved import up_to_date
 from seq2seq.data.examples import Splits
+from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
@@ -41,7 +42,12 @@ def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
     """The tokenizers that a config describes, learnt from what there is to train on."""
     trainer = build(config["tokenizer"], "tokenizer")
     with told_at("tokenizer", type(trainer)):
-        return trainer.train(splits.train)
+        return trainer.train(splits.train, text_form(config))
+
+
+def text_form(config: dict[str, Any]) -> TextForm:
+    """The form of text that a run reads and writes."""
+    return build(config["text"], "text")
 
 
 def saved_with(config: dict[str, Any], tokenizers: Tokenizers) -> dict[str, Any]:
@@ -92,9 +98,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
     """The run of a folder or checkpoint: its model has the averaged weights and is in evaluation mode."""
     checkpoint = read_checkpoint(find_checkpoint(path))
-    refuse_foreign_code(checkpoint["config"], "model")
+    refuse_foreign_code(checkpoint["config"], "model", "text")
     sides = {side: bytes(data.numpy()) for side, data in checkpoint["tokenizers"].items()}
-    tokenizers = Tokenizers.from_bytes(sides["source"], sides["target"])
+    tokenizers = Tokenizers.from_bytes(sides["source"], sides["target"], text_form(checkpoint["config"]))
     model = build_model(checkpoint["config"], tokenizers)
     model.load_state_dict(checkpoint["weights"])
     return Run(model.eval().to(device), tokenizers, checkpoint["config"], checkpoint["global_step"])

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from seq2seq.data.text import decoded
 from seq2seq.errors import UserError
 from seq2seq.translation.formats import FORMATS, INPUTS
 from seq2seq.translation.line import Line
@@ -63,7 +64,7 @@ class LineStream:
         wanted: list[Line] = []
         for row, line in enumerate(chunk):
             try:
-                read = self.read(line.decode("utf-8", errors="replace").rstrip("\r\n"), number + row)
+                read = self.read(decoded(line), number + row)
                 self.translator.check(read, number + row)
             except UserError as mistake:
                 return wanted, mistake

@@ -134,7 +134,7 @@ def test_a_probe_is_a_list_or_text(interpreted, probe):
             ["text='a b c'", "max_source_tokens=2"],
             "text must have at most max_source_tokens=2 tokens, but has 3: cut it.",
         ),
-        (["text='\u200b'"], "text must have at least one token, but '\\u200b' has none: give another text."),
+        (["text='\ufeff'"], "text must have at least one token, but '\\ufeff' has none: give another text."),
     ],
 )
 def test_mistakes_are_told_in_one_line_and_nothing_is_written(interpreted, tmp_path, overrides, message):

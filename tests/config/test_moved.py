@@ -36,6 +36,12 @@ def test_options_of_before_have_their_names_of_now():
     assert old["objective"] == {"coverage": 1.0}
 
 
+def test_a_run_of_before_takes_text_in_the_default_form():
+    form = {"_target_": "seq2seq.data.text.TextForm", "form": "nfc"}
+    assert up_to_date({"data": None}) == {"data": None, "text": form}
+    assert up_to_date({"data": None, "text": {**form, "form": "none"}})["text"]["form"] == "none"
+
+
 @pytest.mark.parametrize(
     ("trainer", "gradients"),
     [

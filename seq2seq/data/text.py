@@ -1,0 +1,74 @@
+"""The one form that text is brought into, wherever it comes from."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from seq2seq.data.examples import Example, Splits
+from seq2seq.errors import UserError
+
+_FORMS: dict[str, Callable[[str], str]] = {
+    "nfc": lambda text: unicodedata.normalize("NFC", text),
+    "nfkc": lambda text: unicodedata.normalize("NFKC", text),
+    "none": lambda text: text,
+}
+BYTE_ORDER_MARK = "\ufeff"
+_ENDS = re.compile(rf"^[\s{BYTE_ORDER_MARK}]+|[\s{BYTE_ORDER_MARK}]+\Z")
+
+
+@dataclass(frozen=True)
+class TextForm:
+    """A form of text: Unicode's NFC, NFKC or none (UAX 15), without white space and byte order marks at the ends.
+
+    NFC makes one of `e` + accent and `é`, and loses nothing. NFKC also turns `ʰ ½ ﬁ` into `h 1⁄2 fi`, which no output
+    can undo. Sources, targets, references and what is translated all take it, so that equal texts compare as equal.
+    Raises UserError at another name.
+    """
+
+    form: str = "nfc"
+
+    def __post_init__(self) -> None:
+        if self.form not in _FORMS:
+            raise UserError(f"form must be one of {', '.join(_FORMS)}, but is {self.form!r}.")
+
+    def __call__(self, text: str) -> str:
+        """The text in this form; a text in it stays as it is."""
+        return _ENDS.sub("", _FORMS[self.form](text))
+
+
+class Change(NamedTuple):
+    """Number of texts that a form has changed, and the first of them."""
+
+    texts: int
+    first: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.texts} text{'s' * (self.texts > 1)}, such as {self.first!r}"
+
+
+def changed(form: TextForm, texts: Sequence[str]) -> Change:
+    """Count what a form changes among texts."""
+    other = [text for text in texts if form(text) != text]
+    return Change(len(other), other[0][:60] if other else "")
+
+
+def formed(form: TextForm, examples: Sequence[Example]) -> list[Example]:
+    """The examples with every text in a form; targets of one example that have become equal are one."""
+    return [
+        Example(form(example.source), tuple(dict.fromkeys(form(target) for target in example.targets)))
+        for example in examples
+    ]
+
+
+def formed_splits(form: TextForm, splits: Splits) -> tuple[Splits, Change]:
+    """The splits with every text in a form, and what it changed in them."""
+    parts = (splits.train, splits.dev, splits.test)
+    texts = [text for part in parts for example in part for text in (example.source, *example.targets)]
+    return Splits(*(formed(form, part) for part in parts)), changed(form, texts)
+
+
+def decoded(line: bytes) -> str:
+    """The text of a line of UTF-8, without a byte order mark before it and its end; other bytes are replaced."""
+    return line.decode("utf-8", errors="replace").removeprefix(BYTE_ORDER_MARK).rstrip("\r\n")
