@@ -21,8 +21,16 @@ from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.evaluation import build_scores, evaluate, load_splits
-from seq2seq.runs.run import build_model, load_run, read_checkpoint, saved_with, text_form, train_tokenizers
+from seq2seq.runs.evaluation import build_scores, evaluate, load_splits, warn_of_other_data, warn_of_shared_sources
+from seq2seq.runs.run import (
+    build_model,
+    load_run,
+    read_checkpoint,
+    recorded_splits,
+    saved_with,
+    text_form,
+    train_tokenizers,
+)
 from seq2seq.runs.run_folder import first_process
 from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
@@ -45,16 +53,16 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
     lightning.seed_everything(config["seed"], verbose=False)
     quieten()
-    splits = load_splits(config)
+    config, splits = _data(config)
     tokenizers = _tokenizers(config, splits, folder, resume=resume)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
     _check_monitor(config)
-    _warn_of_unreachable(module)
+    _warn_of_data(module, splits)
     trainer = build_trainer(config, folder)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
-        _refuse_if_done(module, last)
+        _refuse_if_done(module, last, splits)
     elif first_process():  # nothing is written before all mistakes that can be found have been
         tokenizers.save(folder / "tokenizers")
         (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
@@ -96,7 +104,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
         translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
         dev_examples=data.splits.dev,
         scores=build_scores(config),
-        saved_with=saved_with(config, data.tokenizers),
+        saved_with=saved_with(config, data.tokenizers, data.splits),
     )
 
 
@@ -130,8 +138,11 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     )
 
 
-def _warn_of_unreachable(module: Seq2SeqModule) -> None:
-    """Warn of dev references that no output can equal, which the best model would be marked down for."""
+def _warn_of_data(module: Seq2SeqModule, splits: Splits) -> None:
+    """Warn, in the first process, of dev references that no output can equal and of sources that are in train, too."""
+    if not first_process():
+        return
+    warn_of_shared_sources(splits)
     translator = module.translator
     found = unreachable(
         module.dev_examples,
@@ -139,7 +150,7 @@ def _warn_of_unreachable(module: Seq2SeqModule) -> None:
         translator.search.length,
         max_source_tokens=translator.max_source_tokens,
     )
-    if found.count and first_process():
+    if found.count:
         logger.warning("dev: %s", found)
 
 
@@ -180,7 +191,15 @@ def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume:
     return Tokenizers.load(folder / "tokenizers", text_form(config))
 
 
-def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:
+def _data(config: dict[str, Any]) -> tuple[dict[str, Any], Splits]:
+    """The splits, and the config with the bound that held dev out of train: it holds out the same ever after."""
+    splits = load_splits(config)
+    if splits.held_out_below is not None:
+        config = {**config, "data": {**config["data"], "held_out_below": splits.held_out_below}}
+    return config, splits
+
+
+def _refuse_if_done(module: Seq2SeqModule, last: Path, splits: Splits) -> None:
     if not last.is_file():
         raise UserError(f"resume=true needs {last}, but there is none: the run stopped before its first validation.")
     checkpoint = read_checkpoint(last)
@@ -190,6 +209,8 @@ def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:
             f"The run has used up its budget ({module.budget}) at step {checkpoint['global_step']}: "
             "raise budget.max_steps or budget.max_minutes to go on."
         )
+    if first_process():
+        warn_of_other_data(recorded_splits(checkpoint), splits, "train", "dev", "test")
 
 
 def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float) -> dict[str, Any]:

@@ -1,10 +1,7 @@
-"""Examples, each a source with its acceptable targets, and how a corpus is split."""
+"""Examples, each a source with its acceptable targets, and the splits of a corpus."""
 
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-from seq2seq.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -17,11 +14,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Splits:
-    """Examples to learn from, to select by, and to report on (possibly none)."""
+    """Examples to learn from, to select by, and to report on (possibly none).
+
+    Where dev was held out of train, the bound that did it is kept, so that the same is held out of a file that grows.
+    """
 
     train: list[Example]
     dev: list[Example]
     test: list[Example] = field(default_factory=list)
+    held_out_below: float | None = None
 
 
 def group(pairs: Iterable[tuple[str, str]]) -> list[Example]:
@@ -30,27 +31,3 @@ def group(pairs: Iterable[tuple[str, str]]) -> list[Example]:
     for source, target in pairs:
         targets.setdefault(source, {})[target] = None
     return [Example(source, tuple(known)) for source, known in targets.items()]
-
-
-def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
-    """A copy of the examples in an order that depends on them and the seed alone."""
-    order = sorted(examples, key=lambda example: (example.source, example.targets))
-    random.Random(seed).shuffle(order)
-    return order
-
-
-def hold_out(examples: Sequence[Example], dev_size: int, seed: int) -> Splits:
-    """Splits with `dev_size` random examples in dev and the others in train.
-
-    An example of the others whose source is in dev too is in neither. Raises UserError if `dev_size`
-    leaves dev or train without any.
-    """
-    if not 0 < dev_size < len(examples):
-        raise UserError(
-            f"dev_size must be between 1 and {len(examples) - 1} (one less than the examples at hand), "
-            f"but is {dev_size}."
-        )
-    order = shuffled(examples, seed)
-    dev = order[:dev_size]
-    seen = {example.source for example in dev}
-    return Splits(train=[example for example in order[dev_size:] if example.source not in seen], dev=dev)

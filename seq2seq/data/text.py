@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from seq2seq.data.examples import Example, Splits
@@ -66,7 +66,8 @@ def formed_splits(form: TextForm, splits: Splits) -> tuple[Splits, Change]:
     """The splits with every text in a form, and what it changed in them."""
     parts = (splits.train, splits.dev, splits.test)
     texts = [text for part in parts for example in part for text in (example.source, *example.targets)]
-    return Splits(*(formed(form, part) for part in parts)), changed(form, texts)
+    train, dev, test = (formed(form, part) for part in parts)
+    return replace(splits, train=train, dev=dev, test=test), changed(form, texts)
 
 
 def decoded(line: bytes) -> str:

@@ -11,6 +11,7 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check
 from seq2seq.data.corpora.tsv import read_tsv
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import formed, formed_splits
 from seq2seq.data.text_files import read_lines
 from seq2seq.errors import UserError
@@ -53,6 +54,26 @@ def load_splits(config: dict[str, Any]) -> Splits:
     return splits
 
 
+def warn_of_shared_sources(splits: Splits) -> None:
+    """Warn of sources that are in train and in what a model is judged by: it may have learnt the answer by heart."""
+    known = {example.source for example in splits.train}
+    for name, examples in (("dev", splits.dev), ("test", splits.test)):
+        if shared := sum(example.source in known for example in examples):
+            logger.warning("%s: %d of %d sources are in train, too", name, shared, len(examples))
+
+
+def warn_of_other_data(recorded: Mapping[str, Fingerprint], splits: Splits, *names: str) -> None:
+    """Warn of splits that are not what a run was trained on, in one line each."""
+    if not recorded:
+        logger.warning(
+            "what this run was trained on was not recorded: its %s may have been among it", " and ".join(names)
+        )
+        return
+    for name in names:
+        if difference := recorded[name].difference(Fingerprint.of(getattr(splits, name))):
+            logger.warning("%s is not what it was when this run was trained: %s", name, difference)
+
+
 def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, list[Example]]:
     """A name and the examples of it: of a file, or of a split of a run's own data; without either, test or else dev.
 
@@ -64,13 +85,13 @@ def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, l
     refuse_foreign_code(config, "data")
     check({"data": config["data"]})
     splits = load_splits(config)
-    if split is None:
-        return ("test", splits.test) if splits.test else ("dev", splits.dev)
+    split = split or ("test" if splits.test else "dev")
     if split not in ("train", "dev", "test"):
         raise UserError(f"split must be train, dev or test, but is {split!r}.")
     examples = getattr(splits, split)
     if not examples:
         raise UserError(f"split={split} is empty in this run's data: choose another, or give file=pairs.tsv.")
+    warn_of_other_data(run.splits, splits, split)
     return split, examples
 
 

@@ -13,6 +13,7 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import targets
 from seq2seq.config.moved import up_to_date
 from seq2seq.data.examples import Splits
+from seq2seq.data.splitting import Fingerprint, fingerprints
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
@@ -29,6 +30,7 @@ class Run:
     tokenizers: Tokenizers
     config: dict[str, Any]
     step: int
+    splits: dict[str, Fingerprint]  # what it was trained and selected on; nothing where that is not known
 
 
 def build_model(config: dict[str, Any], tokenizers: Tokenizers) -> Seq2Seq:
@@ -50,12 +52,13 @@ def text_form(config: dict[str, Any]) -> TextForm:
     return build(config["text"], "text")
 
 
-def saved_with(config: dict[str, Any], tokenizers: Tokenizers) -> dict[str, Any]:
+def saved_with(config: dict[str, Any], tokenizers: Tokenizers, splits: Splits) -> dict[str, Any]:
     """Entries that make a checkpoint self-contained, in types that load with weights_only=True."""
     models = {side: getattr(tokenizers, side).serialized for side in ("source", "target")}
     return {
         "format": FORMAT,
         "config": config,
+        "splits": fingerprints(splits),
         "tokenizers": {side: torch.frombuffer(bytearray(data), dtype=torch.uint8) for side, data in models.items()},
     }
 
@@ -103,7 +106,13 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
     tokenizers = Tokenizers.from_bytes(sides["source"], sides["target"], text_form(checkpoint["config"]))
     model = build_model(checkpoint["config"], tokenizers)
     model.load_state_dict(checkpoint["weights"])
-    return Run(model.eval().to(device), tokenizers, checkpoint["config"], checkpoint["global_step"])
+    config, step = checkpoint["config"], checkpoint["global_step"]
+    return Run(model.eval().to(device), tokenizers, config, step, recorded_splits(checkpoint))
+
+
+def recorded_splits(checkpoint: dict[str, Any]) -> dict[str, Fingerprint]:
+    """Fingerprints of the splits that a checkpoint was trained on; none in one of before they were kept."""
+    return {name: Fingerprint(**known) for name, known in checkpoint.get("splits", {}).items()}
 
 
 def refuse_foreign_code(config: dict[str, Any], *parts: str) -> None:

@@ -1,10 +1,13 @@
-"""What training says of its data before it starts, and that nothing of the text is lost on the way to the scores."""
+"""What is said of the data of a run, before it starts and when it is taken up again."""
 
 import logging
+from dataclasses import replace
 
 import pytest
+from omegaconf import OmegaConf
 
 from seq2seq.commands.train import train
+from seq2seq.config.contract import plain
 from seq2seq.data.examples import Example
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.run import load_run
@@ -35,7 +38,9 @@ def said(caplog, config, folder) -> list[str]:
     caplog.set_level(logging.INFO, logger="seq2seq")
     folder.mkdir()
     train(config, folder, resume=False)
-    return [record.getMessage() for record in caplog.records if "text" in record.msg or record.msg.startswith("dev")]
+    return [
+        record.getMessage() for record in caplog.records if "text" in record.msg or record.msg.startswith("dev: %s")
+    ]
 
 
 def test_what_the_form_changed_and_what_is_out_of_reach_is_said(phones, tmp_path, caplog, capsys):
@@ -62,3 +67,57 @@ def test_a_run_reads_and_writes_the_form_that_it_was_trained_in(phones, tmp_path
     assert load_examples(run, str(tmp_path / "held.tsv"), None)[1] == [Example("pat", ("ph a tj",))]
     assert load_examples(run, None, "train")[1][0] == Example("pat", ("ph a tj",))
     assert run.tokenizers.source.encode(["ｐat "]) == run.tokenizers.source.encode(["pat"])
+
+
+# Data that change behind a run
+
+
+@pytest.fixture
+def grown(tmp_path, tiny_config):
+    """A run that held 6 of 30 words out, whose file has 20 words more since; its config, folder, and dev as it was."""
+    path = tmp_path / "words.tsv"
+    words = [f"{first}{second}\t{second}{first}\n" for first in "abcdef" for second in "vwxyz"]
+    path.write_text("".join(words), encoding="utf-8")
+    config = tiny_config("tokenizer=char", "budget.max_steps=2", "trainer.val_check_interval=1")
+    config["data"] = {"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": str(path), "dev_size": 6}
+    (tmp_path / "run").mkdir()
+    train(config, tmp_path / "run", resume=False)
+    dev = load_examples(load_run(tmp_path / "run"), None, "dev")[1]
+    path.write_text("".join([*(f"{n}\t{n}\n" for n in range(20)), *words]), encoding="utf-8")
+    return tmp_path / "run", dev
+
+
+def warnings_of(caplog) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_dev_stays_dev_as_the_file_grows_and_that_it_grew_is_said(grown, caplog, capsys):
+    folder, dev = grown
+    _, found = load_examples(load_run(folder), None, "dev")
+    assert set(dev) < set(found)
+    assert all(example.source.isdigit() for example in set(found) - set(dev))
+    assert warnings_of(caplog) == [
+        f"dev is not what it was when this run was trained: 6 examples then, {len(found)} now"
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+def test_resuming_says_that_the_data_have_changed(grown, caplog, capsys):
+    folder, _ = grown
+    config = plain(OmegaConf.load(folder / "config.yaml"))
+    config["budget"]["max_steps"] = 3
+    train(config, folder, resume=True)
+    changed = [message.split(" ")[0] for message in warnings_of(caplog) if " is not what it was " in message]
+    assert changed == ["train", "dev"]
+
+
+def test_a_run_of_before_splits_were_recorded_is_warned_of(grown, caplog, capsys):
+    folder, _ = grown
+    run = replace(load_run(folder), splits={})
+    load_examples(run, None, "dev")
+    assert warnings_of(caplog) == ["what this run was trained on was not recorded: its dev may have been among it"]
+
+
+def test_sources_that_are_also_in_train_are_counted(phones, tmp_path, caplog, capsys):
+    said(caplog, phones("pat\tpʰ a tʲ\nxyz\tn\n"), tmp_path / "run")
+    assert "dev: 1 of 2 sources are in train, too" in warnings_of(caplog)

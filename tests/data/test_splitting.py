@@ -1,0 +1,103 @@
+"""Splits stay what they were, whatever is added to the data."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.data.examples import Example, Splits
+from seq2seq.data.splitting import Fingerprint, fingerprints, hold_out, rank, ranked
+from seq2seq.errors import UserError
+
+LAW = settings(deadline=None, max_examples=50)
+distinct_numbers = st.lists(st.integers(0, 99), min_size=2, max_size=20, unique=True)
+
+
+def examples_of(numbers: list[int]) -> list[Example]:
+    return [Example(f"s{number}", (f"t{number}",)) for number in numbers]
+
+
+@LAW
+@given(distinct_numbers, st.randoms(use_true_random=False), st.integers(0, 5))
+def test_the_order_depends_on_the_set_of_examples_and_the_seed_alone(numbers, random, seed):
+    examples = examples_of(numbers)
+    other_order = examples.copy()
+    random.shuffle(other_order)
+    assert ranked(other_order, seed) == ranked(examples, seed)
+    assert sorted((one for _, one in ranked(examples, seed)), key=str) == sorted(examples, key=str)
+
+
+def test_places_are_even_and_differ_with_the_seed():
+    places = [rank(str(number), 1) for number in range(2000)]
+    for bound in (0.05, 0.5, 0.9):
+        assert sum(place < bound for place in places) == pytest.approx(2000 * bound, abs=60)
+    assert [rank(str(number), 2) for number in range(5)] != places[:5]
+
+
+@pytest.mark.parametrize("other", ["e\u0301ﬁ", " éfi", "éfi\u3000"])
+def test_forms_of_one_text_have_one_place(other):
+    assert rank(other, 3) == rank("éfi", 3) != rank("efi", 3)
+
+
+@LAW
+@given(distinct_numbers, st.data())
+def test_held_out_examples_and_the_rest_are_all_examples(numbers, data):
+    examples = examples_of(numbers)
+    dev_size = data.draw(st.integers(1, len(examples) - 1))
+    splits = hold_out(examples, dev_size, seed=3)
+    assert len(splits.dev) == dev_size
+    assert splits.test == []
+    assert sorted(splits.train + splits.dev, key=str) == sorted(examples, key=str)
+    assert hold_out(examples[::-1], dev_size, seed=3) == splits
+
+
+@LAW
+@given(distinct_numbers, st.lists(st.integers(100, 199), max_size=10, unique=True), st.data())
+def test_what_is_added_moves_nothing_where_the_bound_is_known(numbers, more, data):
+    before = hold_out(examples_of(numbers), data.draw(st.integers(1, len(numbers) - 1)), seed=3)
+    after = hold_out(examples_of([*more, *numbers]), 1, seed=3, below=before.held_out_below)
+    for side in ("train", "dev"):
+        old, new = (set(map(str, getattr(splits, side))) for splits in (before, after))
+        assert old <= new
+
+
+@pytest.mark.parametrize("dev_size", [-1, 0, 4, 5])
+def test_holding_out_nothing_or_everything_is_refused(dev_size):
+    examples = [Example(letter, ("x",)) for letter in "abcd"]
+    rule = "dev_size must be between 1 and 3 (one less than the examples at hand), "
+    with pytest.raises(UserError, match=f"^{re.escape(f'{rule}but is {dev_size}.')}$"):
+        hold_out(examples, dev_size, seed=1)
+
+
+def test_a_single_source_cannot_be_split():
+    with pytest.raises(UserError, match="^dev_size must leave a source to train on, but 1 of these examples takes all"):
+        hold_out([Example("a", ("b",)), Example("a ", ("c",))], 1, seed=1)
+
+
+def test_no_source_is_in_both_train_and_dev():
+    examples = [Example(source, (target,)) for source in ("a", "é", "e\u0301", "ﬁ", "fi", "b ", "b") for target in "uv"]
+    for dev_size in range(1, 9):
+        splits = hold_out(examples, dev_size, seed=1)
+        assert len(splits.dev) >= dev_size
+        assert {rank(one.source, 1) for one in splits.dev}.isdisjoint(rank(one.source, 1) for one in splits.train)
+        assert len(splits.train) + len(splits.dev) == len(examples)
+
+
+@LAW
+@given(distinct_numbers, st.randoms(use_true_random=False))
+def test_a_fingerprint_is_that_of_the_set(numbers, random):
+    examples = examples_of(numbers)
+    found = Fingerprint.of(examples)
+    random.shuffle(examples)
+    assert Fingerprint.of(examples) == found
+    assert found.difference(Fingerprint.of(examples)) == ""
+    other = [*examples[1:], Example(examples[0].source, ("other",))]
+    assert found.difference(Fingerprint.of(other)) == f"as many examples, {len(examples)}, but others"
+    assert found.difference(Fingerprint.of(examples[1:])) == f"{len(examples)} examples then, {len(examples) - 1} now"
+
+
+def test_every_split_has_its_fingerprint_in_plain_types():
+    found = fingerprints(Splits([Example("a", ("b", "c"))], [Example("a", ("c", "b"))]))
+    assert {name: known["examples"] for name, known in found.items()} == {"train": 1, "dev": 1, "test": 0}
+    assert found["train"] == found["dev"] == vars(Fingerprint.of([Example("a", ("b", "c"))]))
