@@ -6,11 +6,12 @@ import hydra
 from omegaconf import DictConfig
 
 from seq2seq.config.command_line import mistakes_in_one_line, run
+from seq2seq.config.table import trusting
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="benchmark")
 def main(config: DictConfig) -> None:
-    with mistakes_in_one_line():
+    with mistakes_in_one_line(), trusting(config.trust):
         from seq2seq.commands.benchmark import benchmark_config
 
         print(json.dumps(benchmark_config(config)))

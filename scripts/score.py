@@ -6,11 +6,12 @@ import hydra
 from omegaconf import DictConfig
 
 from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
+from seq2seq.config.table import trusting
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="score")
 def main(config: DictConfig) -> None:
-    with mistakes_in_one_line():
+    with mistakes_in_one_line(), trusting(config.trust):
         from seq2seq.commands.score import score_lines
 
         write_lines(score_lines(config, sys.stdin.buffer))

@@ -4,11 +4,12 @@ import hydra
 from omegaconf import DictConfig
 
 from seq2seq.config.command_line import mistakes_in_one_line, run
+from seq2seq.config.table import trusting
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def main(config: DictConfig) -> float:
-    with mistakes_in_one_line():
+    with mistakes_in_one_line(), trusting(config.trust):
         from seq2seq.runs.run_folder import open_run_folder
 
         resolved, folder = open_run_folder(config)

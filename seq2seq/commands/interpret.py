@@ -20,7 +20,8 @@ from seq2seq.interpretation.gates import time_constants
 from seq2seq.interpretation.plots import attention_figure, attribution_figure, gates_figure, time_constants_figure
 from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
-from seq2seq.runs.run import Run, find_checkpoint, pick_device
+from seq2seq.runs.checkpoint import find_checkpoint
+from seq2seq.runs.run import Run, pick_device
 from seq2seq.runs.translator import load_runs
 from seq2seq.shapes import SourceIds
 from seq2seq.symbols import BOS, EOS

@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,9 @@ from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits, saved_with, sealed
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits, warn_of_other_data, warn_of_shared_sources
-from seq2seq.runs.run import (
-    build_model,
-    load_run,
-    read_checkpoint,
-    recorded_splits,
-    saved_with,
-    text_form,
-    train_tokenizers,
-)
+from seq2seq.runs.run import build_model, load_run, text_form, train_tokenizers
 from seq2seq.runs.run_folder import first_process
 from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
@@ -104,8 +98,12 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
         translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
         dev_examples=data.splits.dev,
         scores=build_scores(config),
-        saved_with=saved_with(config, data.tokenizers, data.splits),
+        complete=partial(_complete, saved_with(config, data.tokenizers, data.splits)),
     )
+
+
+def _complete(entries: dict[str, Any], checkpoint: dict[str, Any]) -> None:
+    checkpoint |= sealed(checkpoint | entries)
 
 
 def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
@@ -202,7 +200,7 @@ def _data(config: dict[str, Any]) -> tuple[dict[str, Any], Splits]:
 def _refuse_if_done(module: Seq2SeqModule, last: Path, splits: Splits) -> None:
     if not last.is_file():
         raise UserError(f"resume=true needs {last}, but there is none: the run stopped before its first validation.")
-    checkpoint = read_checkpoint(last)
+    checkpoint = read_checkpoint(last, whole=True)
     module.budget.restore(checkpoint["seconds"])
     if module.budget.spent(checkpoint["global_step"]) >= 1:
         raise UserError(

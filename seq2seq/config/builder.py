@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from hydra.utils import get_object
-
 from seq2seq.config.command_line import CONF
-from seq2seq.config.contract import CONTROL, parameters
+from seq2seq.config.contract import CONTROL, check_node, check_plain, parameters
 from seq2seq.errors import UserError
 
 
@@ -22,23 +20,36 @@ def build(node: Any, path: str) -> Any:
     """The object that a node of a plain config describes; its children are built first.
 
     A mapping with `_target_` is called with its other keys, or with `_partial_` becomes a callable that waits for more.
-    Raises UserError by the config path where a target does so by its parameter, at once or when it is called later.
+    Targets are those of the table alone, and values those of `contract.PLAIN`: a config may come from anywhere, so this
+    walk checks what it builds and builds nothing else. Raises UserError by the config path at anything else, and where
+    a target does so by its parameter, at once or when it is called later.
     """
-    if isinstance(node, list):
+    if type(node) is list:
         return [build(item, f"{path}[{number}]") for number, item in enumerate(node)]
-    if not isinstance(node, Mapping):
+    check_plain(path, node)
+    if type(node) is not dict:
         return node
-    options = {str(key): build(value, f"{path}.{key}") for key, value in node.items() if key not in CONTROL}
-    if "_target_" not in node:
+    target = check_node(path, node) if "_target_" in node else None
+    options = {key: build(value, f"{path}.{key}") for key, value in node.items() if key not in CONTROL}
+    if target is None:
         return options
-    target = get_object(node["_target_"])
     made = partial(_made, path, target, options)
     return made if node.get("_partial_") else made()
 
 
 def _made(path: str, target: Callable[..., Any], options: Mapping[str, Any], /, *given: Any, **more: Any) -> Any:
     with told_at(path, target):
+        if not given:
+            _refuse_missing(path, target, {**options, **more})
         return call(target, *given, **{**options, **more})
+
+
+def _refuse_missing(path: str, target: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Raise UserError if options that a target cannot do without are missing: a config may come from anywhere."""
+    for name, parameter in parameters(target).items():
+        variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if parameter.default is parameter.empty and not variable and name not in options:
+            raise _PlacedError(f"{as_overridden(path)}.{name} must be given, but is missing.")
 
 
 def call(target: Callable[..., Any], /, *given: Any, **options: Any) -> Any:

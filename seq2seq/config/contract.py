@@ -6,14 +6,15 @@ from typing import Any, cast
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.config.command_line import CONF
 from seq2seq.config.moved import new_name
+from seq2seq.config.table import find
 from seq2seq.errors import UserError
 
 CONTROL = ("_target_", "_partial_")  # keys that say what to do with a node, and are no options of its target
+PLAIN = (dict, list, str, int, float, bool, type(None))
 _TOWER = BeartypeConf(is_pep484_tower=True)  # an int is a float where a float is wanted
 
 
@@ -29,7 +30,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     Parts that are chosen for the model, such as `model.cell`, have been copied to the sides that refer to them.
     """
     resolved = plain(config)
-    for key in ("run_dir", "resume"):
+    for key in ("run_dir", "resume", "trust"):  # no file may say whom to trust
         resolved.pop(key, None)
     model = resolved["model"]
     sides = [side for side in model.values() if isinstance(side, dict)]
@@ -51,19 +52,37 @@ def check(config: Mapping[str, Any], path: str = "") -> None:
     Raises UserError at the first key that its target does not take, or value of another type than declared.
     """
     for name, node in targets(config, path):
-        known = parameters(get_object(node["_target_"]))
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
-        for key, value in node.items():
-            if key in CONTROL:
-                continue
-            if renamed := new_name(f"{name}.{key}"):
-                raise UserError(f"{name}.{key} is not an option any more: did you mean {renamed}?")
-            parameter = known.get(key)
-            if parameter is None:
-                if open_ended:
-                    continue
-                raise UserError(f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known)}.")
-            check_type(f"{name}.{key}", value, parameter.annotation)
+        check_node(name, node)
+
+
+def check_node(name: str, node: Mapping[str, Any]) -> Callable[..., Any]:
+    """The target of a node, whose own keys and values have been checked.
+
+    Raises UserError at a target that is not in the table, a key that it does not take, or a value of another type.
+    """
+    target = find(node["_target_"], name)
+    known = parameters(target)
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    for key, value in node.items():
+        if key in CONTROL:
+            continue
+        if renamed := new_name(f"{name}.{key}"):
+            raise UserError(f"{name}.{key} is not an option any more: did you mean {renamed}?")
+        if key in known:
+            check_type(f"{name}.{key}", value, known[key].annotation)
+        elif not open_ended:
+            raise UserError(f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known)}.")
+    return target
+
+
+def check_plain(name: str, value: Any) -> None:
+    """Check that a value is one that YAML has, whatever it holds. Raises UserError at any other, and at a reference."""
+    if type(value) not in PLAIN:
+        raise UserError(f"{name} must be a plain value of a config, but is of type {type(value).__name__}.")
+    if type(value) is str and "${" in value:
+        raise UserError(f"{name} must be a value that refers to no other, but is {value!r}.")
+    if type(value) is dict and not all(type(key) is str for key in value):
+        raise UserError(f"{name} must have texts as keys, but has {list(value)!r}.")
 
 
 def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:

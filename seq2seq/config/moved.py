@@ -52,7 +52,9 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
 def _with_moved_targets(config: Any) -> Any:
     if isinstance(config, dict):
         return {
-            key: _TARGETS.get(value, value) if key == "_target_" else _with_moved_targets(value)
+            key: _TARGETS.get(value, value)
+            if key == "_target_" and isinstance(value, str)
+            else _with_moved_targets(value)
             for key, value in config.items()
         }
     return [_with_moved_targets(value) for value in config] if isinstance(config, list) else config

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.config.builder import build, told_at
-from seq2seq.config.contract import check
 from seq2seq.data.corpora.tsv import read_tsv
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.splitting import Fingerprint
@@ -16,7 +15,7 @@ from seq2seq.data.text import formed, formed_splits
 from seq2seq.data.text_files import read_lines
 from seq2seq.errors import UserError
 from seq2seq.metrics.scores import Scores
-from seq2seq.runs.run import Run, refuse_foreign_code, text_form
+from seq2seq.runs.run import Run, text_form
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -47,6 +46,8 @@ def load_splits(config: dict[str, Any]) -> Splits:
     Raises UserError, by the path of the option, where they cannot be loaded.
     """
     corpus = build(config["data"], "data")
+    if not callable(getattr(corpus, "load", None)):
+        raise UserError("data must be built by a corpus, a class with load(), but is not.")
     with told_at("data", type(corpus)):
         splits, change = formed_splits(form := text_form(config), corpus.load())
     if change.texts:
@@ -82,8 +83,6 @@ def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, l
     if file is not None:
         return file, formed(text_form(run.config), read_tsv(file))
     config = run.config
-    refuse_foreign_code(config, "data")
-    check({"data": config["data"]})
     splits = load_splits(config)
     split = split or ("test" if splits.test else "dev")
     if split not in ("train", "dev", "test"):
@@ -106,7 +105,11 @@ def load_sources(run: Run, file: str | None, split: str | None) -> tuple[str, li
 
 def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:
     """The metrics of a config, by name."""
-    return {name: build(node, f"metrics.{name}") for name, node in config["metrics"].items()}
+    scores = {str(name): build(node, f"metrics.{name}") for name, node in config["metrics"].items()}
+    for name, metric in scores.items():
+        if not isinstance(metric, Scores):
+            raise UserError(f"metrics.{name} must be built by a class of Scores, but is not.")
+    return scores
 
 
 def evaluate(translator: Translator, examples: Sequence[Example], metrics: Mapping[str, Scores]) -> Evaluation:

@@ -1,25 +1,20 @@
 """Load a run folder, or a checkpoint, back into a model and its tokenizers."""
 
-import importlib
-import pickle
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from seq2seq.config.builder import build, told_at
-from seq2seq.config.contract import targets
-from seq2seq.config.moved import up_to_date
 from seq2seq.data.examples import Splits
-from seq2seq.data.splitting import Fingerprint, fingerprints
+from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-
-FORMAT = 2  # raised whenever a checkpoint of before can no longer be read as it is
+from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, recorded_splits
 
 
 @dataclass(frozen=True)
@@ -52,90 +47,43 @@ def text_form(config: dict[str, Any]) -> TextForm:
     return build(config["text"], "text")
 
 
-def saved_with(config: dict[str, Any], tokenizers: Tokenizers, splits: Splits) -> dict[str, Any]:
-    """Entries that make a checkpoint self-contained, in types that load with weights_only=True."""
-    models = {side: getattr(tokenizers, side).serialized for side in ("source", "target")}
-    return {
-        "format": FORMAT,
-        "config": config,
-        "splits": fingerprints(splits),
-        "tokenizers": {side: torch.frombuffer(bytearray(data), dtype=torch.uint8) for side, data in models.items()},
-    }
-
-
-def find_checkpoint(path: str | Path) -> Path:
-    """The path of the best checkpoint of a run folder, else of its last; or that of the checkpoint itself.
-
-    Raises UserError if there is none.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise UserError(f"run={path} does not exist: give a run folder or a checkpoint file.")
-    if path.is_file():
-        return path
-    for name in ("best", "last"):
-        if (checkpoint := path / "checkpoints" / f"{name}.ckpt").is_file():
-            return checkpoint
-    raise UserError(f"run={path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it.")
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The contents of a checkpoint, with its config as this version would have written it.
-
-    Raises UserError if it is not a checkpoint of ours, or of another format.
-    """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError, KeyError) as error:
-        raise UserError(f"{path} is not a checkpoint of seq2seq: it cannot be read ({type(error).__name__}).") from None
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("format"), int):
-        raise UserError(f"{path} is not a checkpoint of seq2seq: train one with scripts/train.py.")
-    if checkpoint["format"] != FORMAT:
-        raise UserError(
-            f"{path} is a checkpoint of format {checkpoint['format']}, but this version reads {FORMAT}: train it "
-            "again, or use the version that wrote it."
-        )
-    return {**checkpoint, "config": up_to_date(checkpoint["config"])}
-
-
 def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
-    """The run of a folder or checkpoint: its model has the averaged weights and is in evaluation mode."""
-    checkpoint = read_checkpoint(find_checkpoint(path))
-    refuse_foreign_code(checkpoint["config"], "model", "text")
-    sides = {side: bytes(data.numpy()) for side, data in checkpoint["tokenizers"].items()}
-    tokenizers = Tokenizers.from_bytes(sides["source"], sides["target"], text_form(checkpoint["config"]))
-    model = build_model(checkpoint["config"], tokenizers)
-    model.load_state_dict(checkpoint["weights"])
-    config, step = checkpoint["config"], checkpoint["global_step"]
-    return Run(model.eval().to(device), tokenizers, config, step, recorded_splits(checkpoint))
+    """The run of a folder or checkpoint: its model has the averaged weights and is in evaluation mode.
 
-
-def recorded_splits(checkpoint: dict[str, Any]) -> dict[str, Fingerprint]:
-    """Fingerprints of the splits that a checkpoint was trained on; none in one of before they were kept."""
-    return {name: Fingerprint(**known) for name, known in checkpoint.get("splits", {}).items()}
-
-
-def refuse_foreign_code(config: dict[str, Any], *parts: str) -> None:
-    """Refuse parts of a config that would build anything but classes of this package.
-
-    A checkpoint may come from anywhere. Raises UserError at the first such node.
+    Raises UserError if what the checkpoint describes is not what it holds, or is nothing that this package builds.
     """
-    for part in parts:
-        for name, node in targets(config[part], part):
-            if not _is_ours(node["_target_"]):
-                raise UserError(f"{name} must be built by seq2seq, but its _target_ is {node['_target_']!r}.")
-
-
-def _is_ours(target: str) -> bool:
-    """Tell whether a path is that of a class where this package defines it, not of what a module of ours imports."""
-    module, _, name = target.rpartition(".")
-    if not module.startswith("seq2seq."):
-        return False
+    checkpoint = read_checkpoint(found := find_checkpoint(path))
+    config = checkpoint["config"]
+    form = text_form(config)
     try:
-        found = getattr(importlib.import_module(module), name, None)
-    except ImportError:
-        return False
-    return isinstance(found, type) and found.__module__ == module
+        sides = {side: bytes(data.numpy()) for side, data in checkpoint["tokenizers"].items()}
+        tokenizers = Tokenizers.from_bytes(sides["source"], sides["target"], form)
+        model = _with_weights(config, tokenizers, checkpoint["weights"])
+    except UserError:
+        raise
+    except Exception as error:  # types are checked, but not every value that a forged config can hold
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{found} cannot be built as it describes itself: {type(error).__name__}: {reason}") from error
+    return Run(model.eval().to(device), tokenizers, config, checkpoint["global_step"], recorded_splits(checkpoint))
+
+
+def _with_weights(config: dict[str, Any], tokenizers: Tokenizers, weights: dict[str, Tensor]) -> Seq2Seq:
+    """The model with its weights. Their shapes are compared first, without memory: a config can ask for any size."""
+    with torch.device("meta"):
+        wanted = {name: weight.shape for name, weight in build_model(config, tokenizers).state_dict().items()}
+    for name in sorted(wanted.keys() | weights.keys()):
+        given = weights[name].shape if name in weights else None
+        if wanted.get(name) != given:
+            raise UserError(
+                f"model describes {name} with shape {_shown(wanted.get(name))}, but the weights have {_shown(given)}."
+            )
+    model = build_model(config, tokenizers)
+    model.load_state_dict(weights)
+    return model
+
+
+def _shown(shape: torch.Size | None) -> str:
+    return "none" if shape is None else str(list(shape))
 
 
 def pick_device(name: str) -> torch.device:

@@ -1,6 +1,6 @@
 """The one adapter between a model and Lightning."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -29,7 +29,7 @@ class Seq2SeqModule(lightning.LightningModule):
         translator: Translator,
         dev_examples: Sequence[Example],
         scores: Mapping[str, Scores],
-        saved_with: dict[str, Any],
+        complete: Callable[[dict[str, Any]], None],
     ) -> None:
         super().__init__()
         self.model = step.model
@@ -38,7 +38,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.translator = translator
         self.dev_examples = dev_examples
         self.scores = nn.ModuleDict(scores)
-        self.saved_with = saved_with
+        self.complete = complete
         self.spent = 0.0
         self._averaged = ExitStack()
 
@@ -102,10 +102,10 @@ class Seq2SeqModule(lightning.LightningModule):
         self._averaged.close()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint |= self.saved_with
         checkpoint["weights"] = self.step.average.state_dict()
         checkpoint["average_updates"] = self.step.average.updates
         checkpoint["seconds"] = self.budget.seconds
+        self.complete(checkpoint)  # last: it seals what is in there
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.step.average.load_state_dict(checkpoint["weights"], checkpoint["average_updates"])

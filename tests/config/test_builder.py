@@ -1,10 +1,10 @@
+from collections import OrderedDict
 from functools import partial
 
 import pytest
 import torch
 
 from seq2seq.config.builder import as_overridden, build, told_at
-from seq2seq.data.batching import TokenBudget
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.local import LocalAttention
 from seq2seq.models.decoder import LuongDecoder
@@ -73,11 +73,39 @@ def test_options_of_other_libraries_are_the_users_too():
 
 
 def test_a_fault_of_ours_keeps_its_own_error():
+    waiting = build({"_target_": "seq2seq.decoding.ranking.GNMTRanking", "_partial_": True}, "ranking")
     with pytest.raises(TypeError):
-        build({"_target_": "seq2seq.data.batching.TokenBudget", "_partial_": True}, "batches")()
-    assert build({"_target_": "seq2seq.data.batching.TokenBudget", "max_tokens": 2, "max_sentences": 1}, "b") == (
-        TokenBudget(2, 1)
+        waiting(1.0, 2.0, 3.0)
+    assert waiting(alpha=0.5).alpha == 0.5
+
+
+def test_an_option_that_is_missing_is_named():
+    assert refusal(lambda: build({"_target_": "seq2seq.data.corpora.tsv.TSVCorpus"}, "data")) == (
+        "data.train must be given, but is missing."
     )
+    model = {"_target_": "seq2seq.models.seq2seq.Seq2Seq", "_partial_": True}
+    assert refusal(lambda: build(model, "model")(source_vocabulary_size=3)).startswith("model.")
+
+
+@pytest.mark.parametrize(
+    "value", [(1,), {1}, b"a", 1j, OrderedDict(), torch.zeros(1), torch.Size([1]), torch.float32, range(2)]
+)
+@pytest.mark.parametrize("place", [lambda value: value, lambda value: [value], lambda value: {"a": {"b": [value]}}])
+def test_only_plain_values_are_built(value, place):
+    node = {"_target_": "seq2seq.decoding.ranking.GNMTRanking", "alpha": place(value)}
+    for built in (node, {"part": [node]}, place(value)):
+        found = refusal(lambda built=built: build(built, "part"))
+        assert "must be a plain value of a config, but is of type " in found or "alpha must be float, but is " in found
+
+
+@pytest.mark.parametrize("value", ["${oc.env:HOME}", "a ${b} c", "${oc.create:'{_target_: os.getcwd}'}"])
+def test_references_are_not_followed(value):
+    for node in (value, [value], {"a": value}, {"_target_": "seq2seq.data.text.TextForm", "form": value}):
+        assert "must be a value that refers to no other" in refusal(lambda node=node: build(node, "part"))
+
+
+def test_keys_are_texts():
+    assert refusal(lambda: build({1: 2}, "part")) == "part must have texts as keys, but has [1]."
 
 
 @pytest.mark.parametrize(

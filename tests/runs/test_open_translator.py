@@ -10,6 +10,7 @@ from seq2seq.config.contract import read_options
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
+from seq2seq.runs.checkpoint import sealed
 from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.translation.line import Line
 
@@ -49,7 +50,7 @@ def checkpoint_with(finished: Path, path: Path, *, noise: float = 0.0, **tokeniz
         weight += noise * torch.randn_like(weight)
     for side, serialized in tokenizers.items():
         contents["tokenizers"][side] = torch.frombuffer(bytearray(serialized), dtype=torch.uint8)
-    torch.save(contents, path)
+    torch.save(sealed(contents), path)
     return path
 
 
@@ -108,7 +109,7 @@ def test_a_member_of_another_source_vocabulary_reads_the_same_text(scored, finis
     name = "encoder.embedding.table.weight"
     contents["weights"][name] = contents["weights"][name][places]
     contents["tokenizers"]["source"] = torch.frombuffer(bytearray(turned.serialized), dtype=torch.uint8)
-    torch.save(contents, tmp_path / "turned.ckpt")
+    torch.save(sealed(contents), tmp_path / "turned.ckpt")
     wanted = scored(f"run={finished}")
     for runs in (f"{finished},{tmp_path}/turned.ckpt", f"{tmp_path}/turned.ckpt,{finished}"):
         found = scored(f"run=[{runs}]")

@@ -18,16 +18,9 @@ from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
+from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, saved_with, sealed
 from seq2seq.runs.evaluation import build_scores, evaluate
-from seq2seq.runs.run import (
-    Run,
-    build_model,
-    find_checkpoint,
-    load_run,
-    pick_device,
-    read_checkpoint,
-    saved_with,
-)
+from seq2seq.runs.run import Run, build_model, load_run, pick_device
 from seq2seq.training.likelihood import likelihood
 from seq2seq.translation.translator import Translator
 
@@ -54,7 +47,7 @@ def test_a_checkpoint_reproduces_outputs_to_the_bit(tiny_config, tmp_path, joint
     tokenizers = trainer.train(splits_of(config).train)
     model = build_model(config, tokenizers).eval()
     state = {"weights": model.state_dict(), "global_step": 11}
-    torch.save(saved_with(config, tokenizers, splits_of(config)) | state, tmp_path / "saved.ckpt")
+    torch.save(sealed(saved_with(config, tokenizers, splits_of(config)) | state), tmp_path / "saved.ckpt")
     run = load_run(tmp_path / "saved.ckpt")
     assert run.step == 11
     assert run.config == config
@@ -109,7 +102,8 @@ def dev_loss(run: Run) -> float:
 
 
 def test_a_checkpoint_of_before_0_2_gives_the_same_model(finished, contents, tmp_path):
-    old = contents | {"config": as_before_0_2(contents["config"])}
+    old = contents | {"config": as_before_0_2(contents["config"]), "format": 2}
+    del old["digests"], old["splits"]
     assert "seq2seq.decoding.greedy.GreedySearch" in json.dumps(old["config"])
     torch.save(old, tmp_path / "old.ckpt")
     found, wanted = load_run(tmp_path / "old.ckpt"), load_run(finished)
@@ -171,13 +165,13 @@ def test_a_checkpoint_of_another_program(tmp_path, contents):
     assert refusal(path) == f"{path} is not a checkpoint of seq2seq: train one with scripts/train.py."
 
 
-@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("number", [1, 4])
 def test_a_checkpoint_of_another_format(tmp_path, number):
     path = tmp_path / "other.ckpt"
     torch.save({"format": number}, path)
     assert refusal(path) == (
-        f"{path} is a checkpoint of format {number}, but this version reads 2: train it again, or use the version that "
-        "wrote it."
+        f"{path} is a checkpoint of format {number}, but this version reads up to 3: train it again, "
+        "or use the version that wrote it."
     )
 
 
@@ -196,36 +190,6 @@ def test_a_checkpoint_cannot_run_code(tmp_path, contents):
     torch.save(contents | {"extra": Payload(witness)}, path)
     assert refusal(path) == f"{path} is not a checkpoint of seq2seq: it cannot be read (UnpicklingError)."
     assert not witness.exists()
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "os.system",
-        "torch.nn.LSTM",
-        "seq2seqx.models.encoder.Encoder",
-        "seq2seq.runs.run_folder.os.system",  # reached through a module of ours
-        "seq2seq.commands.train.json.loads",
-        "seq2seq.runs.run.Path",  # a class, but not one of ours
-        "seq2seq.commands.train.train",  # ours, but nothing that a model is made of
-        "seq2seq.nowhere.Nothing",
-        "seq2seq.${oc.env:HOME}",
-    ],
-)
-def test_the_model_of_a_checkpoint_must_be_ours(tmp_path, contents, target):
-    contents["config"]["model"]["encoder"]["_target_"] = target
-    torch.save(contents, tmp_path / "foreign.ckpt")
-    assert refusal(tmp_path / "foreign.ckpt") == (
-        f"model.encoder must be built by seq2seq, but its _target_ is {target!r}."
-    )
-
-
-def test_what_is_hidden_in_a_list_must_be_ours_too(tmp_path, contents):
-    contents["config"]["model"]["_args_"] = [1, {"deep": {"_target_": "os.getcwd"}}]
-    torch.save(contents, tmp_path / "foreign.ckpt")
-    assert refusal(tmp_path / "foreign.ckpt") == (
-        "model._args_[1].deep must be built by seq2seq, but its _target_ is 'os.getcwd'."
-    )
 
 
 def test_every_checkpoint_loads_without_pickle(finished):

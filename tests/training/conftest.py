@@ -103,7 +103,7 @@ def new_module(build_model: Callable, splits: Splits, tokenizers: Tokenizers) ->
             "translator": Translator(model, tokenizers, GreedySearch(length=LengthLimits(max_ratio=1.0, max_extra=2))),
             "dev_examples": splits.dev,
             "scores": {"exact_match": ExactMatch()},
-            "saved_with": {},
+            "complete": lambda checkpoint: None,
         }
         step = TrainingStep(**of_step | {name: value for name, value in changes.items() if name in of_step})
         return Seq2SeqModule(**{"step": step, **options} | {n: v for n, v in changes.items() if n not in of_step})

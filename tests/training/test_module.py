@@ -27,7 +27,9 @@ def equal(left: dict, right: dict) -> bool:
 
 
 def test_a_checkpoint_holds_the_average_as_weights_and_the_raw_ones_as_state(new_module, fit, recorder, tmp_path):
-    trainer = fit(new_module(saved_with={"format": 7}), recorder)
+    trainer = fit(
+        new_module(complete=lambda checkpoint: checkpoint.update(format=7, seen=sorted(checkpoint))), recorder
+    )
     trainer.save_checkpoint(tmp_path / "any.ckpt")
     checkpoint = torch.load(tmp_path / "any.ckpt", weights_only=True)
     first, second, third = recorder.weights
@@ -38,6 +40,7 @@ def test_a_checkpoint_holds_the_average_as_weights_and_the_raw_ones_as_state(new
         assert torch.equal(checkpoint["state_dict"][f"model.{name}"], third[name])
     assert checkpoint["average_updates"] == 3
     assert checkpoint["format"] == 7
+    assert {"weights", "optimizer_states", "callbacks", "seconds"} <= set(checkpoint["seen"])  # it comes last
     assert checkpoint["seconds"] > 0
 
 

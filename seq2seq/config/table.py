@@ -1,0 +1,149 @@
+"""The closed table of what a config can build: nothing else is looked up, whoever wrote the config."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from hydra.utils import get_object
+
+from seq2seq.errors import UserError
+
+_OURS = """
+data.corpora.cmudict.CMUDictCorpus
+data.corpora.hub.DatasetsCorpus
+data.corpora.parallel.ParallelCorpus
+data.corpora.synthetic.SyntheticCorpus
+data.corpora.tsv.TSVCorpus
+data.datamodule.Seq2SeqDataModule
+data.text.TextForm
+data.tokenizers.TokenizerTrainer
+decoding.filters.Filters
+decoding.length.LengthLimits
+decoding.ranking.AverageRanking
+decoding.ranking.CoveragePenalty
+decoding.ranking.GNMTRanking
+decoding.ranking.SumRanking
+decoding.ranking.WordRewardRanking
+decoding.search.beam.BeamSearch
+decoding.search.diverse_beam.DiverseBeamSearch
+decoding.search.greedy.GreedySearch
+decoding.search.sampling.Sampling
+layers.attention.additive.AdditiveAttention
+layers.attention.coverage.CoverageAttention
+layers.attention.dot.DotAttention
+layers.attention.general.GeneralAttention
+layers.attention.local.LocalAttention
+layers.attention.location.LocationAttention
+layers.attention.monotonic.MonotonicAttention
+layers.attention.multi_head.MultiHeadAttention
+layers.attention.normalized_additive.NormalizedAdditiveAttention
+layers.embedding.NGramEmbedding
+layers.front_end.ConvolutionalFrontEnd
+layers.output.full.FullOutput
+layers.output.tied.TiedOutput
+layers.recurrent.cells.coupled.CoupledLSTMCell
+layers.recurrent.cells.elman.ElmanCell
+layers.recurrent.cells.gru.GRUCell
+layers.recurrent.cells.layer_norm.LayerNormLSTMCell
+layers.recurrent.cells.low_rank.LowRankLSTMCell
+layers.recurrent.cells.lstm.LSTMCell
+layers.recurrent.cells.mogrifier.MogrifierLSTMCell
+layers.recurrent.cells.multi_timescale.MultiTimescaleLSTMCell
+layers.recurrent.cells.no_forget.NoForgetLSTMCell
+layers.recurrent.cells.no_output.NoOutputLSTMCell
+layers.recurrent.cells.peephole.PeepholeLSTMCell
+layers.recurrent.cells.projected.ProjectedLSTMCell
+layers.recurrent.initialization.Chrono
+layers.recurrent.initialization.ForgetBias
+layers.recurrent.initialization.Initialization
+layers.recurrent.regularization.Regularization
+metrics.exact_match.ExactMatch
+metrics.pronunciation.PronunciationScores
+metrics.translation.TranslationScores
+models.bridge.LastOutputBridge
+models.bridge.ZeroBridge
+models.decoder.GNMTDecoder
+models.decoder.LuongDecoder
+models.encoder.Encoder
+models.input_feeding.BahdanauDecoder
+models.seq2seq.Seq2Seq
+training.budget.Budget
+training.callbacks.gate_monitor.GateMonitor
+training.callbacks.progress.BudgetProgress
+training.callbacks.samples.Samples
+training.callbacks.throughput.Throughput
+training.gradients.clip_by_norm.ClipByNorm
+training.gradients.clip_by_value.ClipByValue
+training.objectives.cross_entropy.CrossEntropy
+training.scheduled_sampling.ExponentialSampling
+training.scheduled_sampling.InverseSigmoidSampling
+training.scheduled_sampling.LinearSampling
+training.schedules.ConstantSchedule
+training.schedules.CosineSchedule
+training.schedules.InverseSquareRootSchedule
+translation.pieces.PieceLimits
+translation.reranking.MinimumBayesRisk
+"""
+_THEIRS = """
+pytorch_lightning.Trainer
+pytorch_lightning.callbacks.DeviceStatsMonitor
+pytorch_lightning.callbacks.EarlyStopping
+pytorch_lightning.callbacks.LearningRateMonitor
+pytorch_lightning.loggers.CSVLogger
+pytorch_lightning.loggers.TensorBoardLogger
+pytorch_lightning.strategies.DDPStrategy
+torch.optim.Adadelta
+torch.optim.Adagrad
+torch.optim.Adam
+torch.optim.AdamW
+torch.optim.NAdam
+torch.optim.RAdam
+torch.optim.RMSprop
+torch.optim.SGD
+"""
+TABLE = frozenset([*(f"seq2seq.{name}" for name in _OURS.split()), *_THEIRS.split()])
+
+_trusted: ContextVar[tuple[str, ...]] = ContextVar("_trusted", default=())
+
+
+@contextmanager
+def trusting(packages: Any) -> Iterator[None]:
+    """Build classes of these packages, or of this one, too, for as long as the context is open.
+
+    Whoever runs a command names them; no file can. Raises UserError at a name that is no package of the user's.
+    """
+    names = [packages] if isinstance(packages, str) else list(packages)
+    for name in names:
+        if not isinstance(name, str) or not _can_be_trusted(name):
+            raise UserError(f"trust must hold names of packages with classes of your own, but holds {name!r}.")
+    token = _trusted.set(tuple(names))
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def find(target: Any, path: str) -> Callable[..., Any]:
+    """The class of a name in the table, or in a package that is trusted; `path` is where a config names it.
+
+    Raises UserError at any other name, before anything is imported.
+    """
+    if isinstance(target, str) and target in TABLE:
+        return get_object(target)
+    package = target.partition(".")[0] if isinstance(target, str) else ""
+    if package not in _trusted.get():
+        advice = f": if it is of your own code, add trust=[{package}]." if _can_be_trusted(package) else "."
+        raise UserError(f"{path} must be built by seq2seq, but its _target_ is {target!r}{advice}")
+    try:
+        found = get_object(target)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"{path} cannot be built: {str(error).splitlines()[0]}") from None
+    if not isinstance(found, type) or found.__module__.partition(".")[0] != package:
+        raise UserError(f"{path} must be built by a class of {package} itself, but its _target_ is {target!r}.")
+    return found
+
+
+def _can_be_trusted(package: str) -> bool:
+    return package.isidentifier() and package not in {*sys.stdlib_module_names, "seq2seq"}

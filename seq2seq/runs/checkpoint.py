@@ -1,0 +1,184 @@
+"""Checkpoints: what makes one whole, and how one is read that may be damaged, foreign or forged."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seq2seq.config.contract import check_plain
+from seq2seq.config.moved import up_to_date
+from seq2seq.data.examples import Splits
+from seq2seq.data.splitting import Fingerprint, fingerprints
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.errors import UserError
+
+FORMAT = 3  # raised whenever what is written changes; 2 had no digests and did not know its splits
+_READABLE = (2, FORMAT)
+_SCHEMA = {"config": dict, "tokenizers": dict, "weights": dict, "global_step": int}
+_PARTS = ("model", "data", "metrics", "tokenizer", "decoding", "text")  # of a config, without which nothing can be done
+_USED = ("weights", "tokenizers")  # what a finished run is made of; the rest is for resuming
+
+
+def saved_with(config: dict[str, Any], tokenizers: Tokenizers, splits: Splits) -> dict[str, Any]:
+    """Entries that make a checkpoint self-contained, in types that load with weights_only=True."""
+    models = {side: getattr(tokenizers, side).serialized for side in ("source", "target")}
+    return {
+        "format": FORMAT,
+        "config": config,
+        "splits": fingerprints(splits),
+        "tokenizers": {side: torch.frombuffer(bytearray(data), dtype=torch.uint8) for side, data in models.items()},
+    }
+
+
+def sealed(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """The checkpoint with a digest of every tensor, and of all else that it holds."""
+    contents = {name: value for name, value in checkpoint.items() if name != "digests"}
+    return {**contents, "digests": dict(_digests(contents))}
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """The path of the best checkpoint of a run folder, else of its last; or that of the checkpoint itself.
+
+    Raises UserError if there is none.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"run={path} does not exist: give a run folder or a checkpoint file.")
+    if path.is_file():
+        return path
+    for name in ("best", "last"):
+        if (checkpoint := path / "checkpoints" / f"{name}.ckpt").is_file():
+            return checkpoint
+    raise UserError(f"run={path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it.")
+
+
+def read_checkpoint(path: Path, *, whole: bool = False) -> dict[str, Any]:
+    """The contents of a checkpoint, with its config as this version would have written it.
+
+    What a finished run needs is compared with its digests, with `whole` all of it. Raises UserError if it is not a
+    checkpoint of ours, of another format, lacks a part, or is not what was written.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # of a damaged file, torch's reader raises whatever comes of it
+        raise UserError(f"{path} is not a checkpoint of seq2seq: it cannot be read ({type(error).__name__}).") from None
+    _check_format(path, checkpoint)
+    try:
+        _check_schema(checkpoint)
+        _check_digests(checkpoint, whole=whole)
+        config = up_to_date(checkpoint["config"])
+        _check_parts(config)
+    except UserError as error:
+        raise UserError(
+            f"{path} is damaged, or was changed since it was written: {error}.{_whole_ones(path)}"
+        ) from None
+    return {**checkpoint, "config": config}
+
+
+def recorded_splits(checkpoint: dict[str, Any]) -> dict[str, Fingerprint]:
+    """Fingerprints of the splits that a checkpoint was trained on; none in one of before they were kept."""
+    return {name: Fingerprint(**known) for name, known in checkpoint.get("splits", {}).items()}
+
+
+def _check_format(path: Path, checkpoint: Any) -> None:
+    if not isinstance(checkpoint, dict) or type(checkpoint.get("format")) is not int:
+        raise UserError(f"{path} is not a checkpoint of seq2seq: train one with scripts/train.py.")
+    if checkpoint["format"] not in _READABLE:
+        raise UserError(
+            f"{path} is a checkpoint of format {checkpoint['format']}, but this version reads up to {FORMAT}: train it "
+            "again, or use the version that wrote it."
+        )
+
+
+def _check_schema(checkpoint: dict[str, Any]) -> None:
+    for name, kind in _SCHEMA.items():
+        if not isinstance(checkpoint.get(name), kind):
+            raise UserError(f"{name} must be a {kind.__name__}, but is {_kind(checkpoint.get(name))}")
+    _check_tree("config", checkpoint["config"])
+    for name, value in checkpoint["weights"].items():
+        if not isinstance(value, Tensor) or not isinstance(name, str):
+            raise UserError(f"weights.{name} must be a tensor, but is {_kind(value)}")
+    for side in ("source", "target"):
+        data = checkpoint["tokenizers"].get(side)
+        if not isinstance(data, Tensor) or data.dtype is not torch.uint8 or data.dim() != 1:
+            raise UserError(f"tokenizers.{side} must be a row of bytes, but is {_kind(data)}")
+    if checkpoint["format"] == FORMAT:
+        _check_splits(checkpoint.get("splits"))
+
+
+def _check_parts(config: dict[str, Any]) -> None:
+    for part in _PARTS:
+        if type(config.get(part)) is not dict:
+            raise UserError(f"config.{part} must be a mapping, but is {_kind(config.get(part))}")
+
+
+def _check_splits(splits: Any) -> None:
+    form = {"examples": int, "digest": str}
+    known = splits if isinstance(splits, dict) else {}
+    for name in ("train", "dev", "test"):
+        found = known.get(name)
+        if not isinstance(found, dict) or {key: type(value) for key, value in found.items()} != form:
+            raise UserError(f"splits.{name} must be a fingerprint, but is {_kind(found)}")
+
+
+def _check_tree(name: str, value: Any) -> None:
+    check_plain(name, value)
+    children = value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
+    for key, child in children:
+        _check_tree(f"{name}.{key}", child)
+
+
+def _check_digests(checkpoint: dict[str, Any], *, whole: bool) -> None:
+    if checkpoint["format"] < FORMAT:
+        return
+    contents = {name: value for name, value in checkpoint.items() if name != "digests"}
+    known = checkpoint.get("digests")
+    if not isinstance(known, dict):
+        raise UserError(f"digests must be a dict, but is {_kind(known)}")
+    for name, digest in _digests(contents, None if whole else _USED):
+        if known.get(name) != digest:
+            raise UserError(f"{name or 'what is beside its tensors'} is not what was written")
+
+
+def _digests(contents: dict[str, Any], parts: tuple[str, ...] | None = None) -> Iterator[tuple[str, str]]:
+    """Digests by the dotted names of tensors, of those parts alone if they are given; that of all else has no name."""
+    others = hashlib.blake2b(digest_size=16)
+    for name, value in _leaves("", contents):
+        others.update(f"{name}={_kind(value) if isinstance(value, Tensor) else repr(value)}\n".encode())
+        if isinstance(value, Tensor) and (parts is None or name.startswith(parts)):
+            data = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+            yield name, hashlib.blake2b(data.data, digest_size=16).hexdigest()
+    yield "", others.hexdigest()
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Values that hold no others, behind their dotted names; an empty container is one."""
+    if isinstance(value, dict | list | tuple) and value:
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(f"{name}.{key}" if name else str(key), child)
+    else:
+        yield name, value
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of {value.dtype} {list(value.shape)}"
+    return "missing" if value is None else f"of type {type(value).__name__}"
+
+
+def _whole_ones(path: Path) -> str:
+    """Advice on which other checkpoint of the same folder can be used instead; nothing where none can."""
+    others = sorted(other for other in path.parent.glob("*.ckpt") if other != path) if path.parent.is_dir() else []
+    for other in others:
+        try:
+            checkpoint = torch.load(other, map_location="cpu", weights_only=True, mmap=True)
+            _check_format(other, checkpoint)
+            _check_schema(checkpoint)
+            _check_digests(checkpoint, whole=False)
+        except Exception:
+            continue
+        return f" {other}, of step {checkpoint['global_step']}, is whole: use that."
+    return ""

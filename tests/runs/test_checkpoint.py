@@ -1,0 +1,266 @@
+"""A checkpoint is what was written, or one line that says what is wrong; whatever it holds, nothing of it is run."""
+
+import random
+import shutil
+from collections import OrderedDict
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from seq2seq.commands.evaluate import evaluate_run
+from seq2seq.commands.interpret import interpret
+from seq2seq.commands.score import score_lines
+from seq2seq.commands.selfcheck import selfcheck
+from seq2seq.commands.train import train
+from seq2seq.commands.translate import build_stream
+from seq2seq.errors import UserError
+from seq2seq.runs.checkpoint import read_checkpoint, sealed
+from seq2seq.runs.run import load_run
+
+
+@pytest.fixture(scope="module")
+def contents(finished) -> dict[str, Any]:
+    """The last checkpoint of the finished run, after which there is nothing to resume. Alter copies of it only."""
+    return torch.load(finished / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UserError) as error:
+        load_run(path)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+# What is damaged
+
+
+def test_what_is_whole_is_read_and_sealing_it_again_changes_nothing(finished, contents):
+    for name in ("best", "last"):
+        found = read_checkpoint(finished / "checkpoints" / f"{name}.ckpt", whole=True)
+        assert sealed(found)["digests"] == found["digests"]
+    assert len(contents["digests"]) > 2 * len(contents["weights"])  # the optimizer's state, too
+
+
+@pytest.mark.parametrize("part", ["weights", "tokenizers"])
+def test_one_bit_of_what_is_used_is_noticed(contents, tmp_path, part):
+    for name in contents[part]:
+        altered = deepcopy(contents)
+        altered[part][name].view(-1).view(torch.uint8)[0] ^= 1
+        torch.save(altered, tmp_path / "altered.ckpt")
+        assert refusal(tmp_path / "altered.ckpt") == (
+            f"{tmp_path}/altered.ckpt is damaged, or was changed since it was written: "
+            f"{part}.{name} is not what was written."
+        )
+
+
+def test_what_only_resuming_needs_is_checked_then(contents, tmp_path):
+    altered = deepcopy(contents)
+    altered["optimizer_states"][0]["state"][0]["exp_avg"].view(-1)[0] += 1
+    torch.save(altered, tmp_path / "altered.ckpt")
+    load_run(tmp_path / "altered.ckpt")
+    with pytest.raises(UserError, match=r"optimizer_states\.0\.state\.0\.exp_avg is not what was written"):
+        read_checkpoint(tmp_path / "altered.ckpt", whole=True)
+
+
+@pytest.mark.parametrize("key", ["global_step", "seconds", "average_updates", "epoch"])
+def test_numbers_beside_the_tensors_are_sealed_too(contents, tmp_path, key):
+    torch.save(contents | {key: contents[key] + 1}, tmp_path / "altered.ckpt")
+    assert "what is beside its tensors is not what was written" in refusal(tmp_path / "altered.ckpt")
+
+
+def test_a_file_with_any_byte_changed_is_read_as_it_was_or_refused_in_one_line(finished, tmp_path):
+    whole = (finished / "checkpoints" / "best.ckpt").read_bytes()
+    wanted = load_run(finished)
+    draw, path = random.Random(1), tmp_path / "flipped.ckpt"
+    told: list[str] = []
+    for _ in range(60):
+        damaged = bytearray(whole)
+        damaged[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            found = load_run(path)
+        except UserError as error:
+            told.append(str(error))
+            continue
+        assert all(torch.equal(found.model.state_dict()[name], one) for name, one in wanted.model.state_dict().items())
+        assert (found.config, found.step, found.splits) == (wanted.config, wanted.step, wanted.splits)
+    assert len(told) > 20
+    assert all(line.startswith(str(path)) and "\n" not in line for line in told)
+
+
+def test_of_a_folder_with_a_damaged_best_the_other_whole_one_is_named(finished, tmp_path):
+    shutil.copytree(finished / "checkpoints", tmp_path / "checkpoints")
+    best, last = (tmp_path / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
+    altered = torch.load(best, weights_only=True)
+    altered["weights"].popitem()
+    torch.save(altered, best)
+    step = torch.load(last, weights_only=True)["global_step"]
+    assert refusal(tmp_path).endswith(f" {last}, of step {step}, is whole: use that.")
+    last.write_bytes(last.read_bytes()[:9000])
+    assert "is whole" not in refusal(tmp_path)
+
+
+# What was forged: sealed as ours are
+
+
+def forged(contents: dict[str, Any], path: Path, **changes: Any) -> Path:
+    torch.save(sealed({name: value for name, value in (contents | changes).items() if value is not None}), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "message"),
+    [
+        ("config", None, "config must be a dict, but is missing"),
+        ("config", [], "config must be a dict, but is of type list"),
+        ("config", {}, "config.model must be a mapping, but is missing"),
+        ("weights", None, "weights must be a dict, but is missing"),
+        ("weights", {"a": 1}, "weights.a must be a tensor, but is of type int"),
+        ("tokenizers", {}, "tokenizers.source must be a row of bytes, but is missing"),
+        ("global_step", 1.5, "global_step must be a int, but is of type float"),
+        ("splits", None, "splits.train must be a fingerprint, but is missing"),
+        ("splits", {"train": {"examples": 1}}, "splits.train must be a fingerprint, but is of type dict"),
+    ],
+)
+def test_a_part_that_is_missing_or_of_another_kind_is_named(contents, tmp_path, part, value, message):
+    path = forged(contents, tmp_path / "forged.ckpt", **{part: value})
+    assert refusal(path) == f"{path} is damaged, or was changed since it was written: {message}."
+
+
+def test_weights_of_another_model_are_named_before_memory_is_taken_for_it(contents, tmp_path):
+    config = deepcopy(contents["config"])
+    config["model"]["embedding_size"] = 1 << 40  # terabytes
+    assert "but the weights have" in refusal(forged(contents, tmp_path / "forged.ckpt", config=config))
+    fewer = dict(list(contents["weights"].items())[1:])
+    missing = next(iter(contents["weights"]))
+    shape = list(contents["weights"][missing].shape)
+    assert refusal(forged(contents, tmp_path / "forged.ckpt", weights=fewer)) == (
+        f"model describes {missing} with shape {shape}, but the weights have none."
+    )
+
+
+def test_tokenizers_that_are_none_are_one_line(contents, tmp_path):
+    sides = {side: torch.arange(9, dtype=torch.uint8) for side in ("source", "target")}
+    assert "cannot be built as it describes itself" in refusal(
+        forged(contents, tmp_path / "forged.ckpt", tokenizers=sides)
+    )
+
+
+@pytest.mark.parametrize(("key", "value"), [("hidden_size", -4), ("num_layers", 0), ("dropout", 7.0), ("cell", None)])
+def test_values_that_no_model_has_are_one_line(contents, tmp_path, key, value):
+    config = deepcopy(contents["config"])
+    config["model"]["decoder"][key] = value
+    refusal(forged(contents, tmp_path / "forged.ckpt", config=config))
+
+
+# What is hostile. Everything that weights_only admits, around everything that would do something, in every part.
+
+TARGETS = [
+    "os.system",
+    "builtins.open",
+    "pathlib.Path.touch",
+    "torch.hub.load",
+    "torch.load",
+    "numpy.savetxt",
+    "shutil.copy",
+]
+TARGETS += [
+    "seq2seq.runs.checkpoint.Path.touch",
+    "seq2seq.commands.train.train",
+    "hydra.utils.instantiate",
+    "witness.fire",
+]
+KEYS = ["path", "name", "command", "file", "f", "a", "_args_", "_partial_", "_recursive_", "_convert_"]
+PARTS = ["model", "data", "metrics", "decoding", "tokenizer", "text", "callbacks", "trainer", "logger", "optimizer"]
+
+
+def hostile(draw: random.Random, witness: str, depth: int = 0) -> Any:
+    """A value that would leave a witness if it were built by anything that takes it."""
+    choice = draw.randrange(8 if depth < 3 else 2)
+    if choice == 0:
+        value = draw.choice([witness, [witness], f"touch {witness}", True])
+        return {"_target_": draw.choice(TARGETS), draw.choice(KEYS): value}
+    if choice == 1:
+        quoted = repr(hostile(draw, witness, 9) if depth < 9 else {"_target_": draw.choice(TARGETS)}).replace("'", '"')
+        return draw.choice([f"${{oc.create:'{quoted}'}}", "${oc.env:HOME}", "${model}", "${..data}"])
+    inner = hostile(draw, witness, depth + 1)
+    return [
+        (inner,),
+        [inner],
+        {"x": inner},
+        OrderedDict(x=inner),
+        {"_target_": inner},
+        {"_target_": "list", "a": inner},
+    ][choice - 2]
+
+
+def places(node: Any, path: tuple = ()) -> list[tuple]:
+    """Ways to every value in a config."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
+
+
+def planted(config: dict[str, Any], place: tuple, value: Any) -> dict[str, Any]:
+    config = deepcopy(config)
+    *way, last = place
+    node = config
+    for key in way:
+        node = node[key]
+    node[last] = value
+    return config
+
+
+def resumed(path: Path) -> None:
+    """Resume as train.py does, from the config that the checkpoint holds."""
+    train(read_checkpoint(path, whole=True)["config"], path.parents[1], resume=True)
+
+
+@pytest.fixture(scope="module")
+def commands(config_of) -> dict[str, Callable[[Path], Any]]:
+    """Everything that reads a checkpoint."""
+
+    def config(name: str, path: Path, *overrides: str) -> DictConfig:
+        return config_of(name, f"run='{path}'", "device=cpu", *overrides)
+
+    return {
+        "translate": lambda path: list(build_stream(config("translate", path, "threads=1"))([b"a b\n"])),
+        "score": lambda path: list(score_lines(config("score", path, "threads=1"), [b"a b\tb a\n"])),
+        "evaluate": lambda path: evaluate_run(config("evaluate", path, "threads=1", "split=dev")),
+        "selfcheck": lambda path: selfcheck(config("selfcheck", path, "threads=1", "sentences=1")),
+        "interpret": lambda path: interpret(config("interpret", path, "text=a", "steps=1")),
+        "resume": resumed,
+    }
+
+
+def try_hostile(contents, command: Callable[[Path], Any], folder: Path, draw: random.Random) -> bool:
+    """Forge a checkpoint that holds something hostile, give it to a command, and tell whether it was refused."""
+    witness = folder / "witness"
+    value = hostile(draw, str(witness))
+    part = draw.choice([part for part in PARTS if part in contents["config"]])
+    place = draw.choice(places(contents["config"][part], (part,)))
+    path = folder / "checkpoints" / "last.ckpt"
+    forged(contents, path, config=planted(contents["config"], place, value))
+    before = {*folder.rglob("*")}
+    try:
+        command(path)
+    except UserError as error:
+        return "\n" not in str(error)
+    finally:
+        assert not witness.exists()
+        assert {one for one in folder.rglob("*") if "interpretation" not in one.parts} <= before
+    return False
+
+
+@pytest.mark.parametrize("trials", [20, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["translate", "score", "evaluate", "selfcheck", "interpret", "resume"])
+def test_nothing_that_a_checkpoint_holds_is_called(contents, commands, finished, tmp_path, monkeypatch, name, trials):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    draw = random.Random(name)
+    refused = sum(try_hostile(contents, commands[name], tmp_path, draw) for _ in range(trials))
+    assert refused > trials // 4  # the others hide it in a part that the command does not look at
