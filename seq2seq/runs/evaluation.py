@@ -80,12 +80,14 @@ def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:
 
 def evaluate(translator: Translator, examples: Sequence[Example], metrics: Mapping[str, Scores]) -> Evaluation:
     """Translate every example's source and return the scores, with the texts that came out and the seconds taken."""
+    sources, references = [example.source for example in examples], [example.targets for example in examples]
     started = time.monotonic()
-    hypotheses = translator([example.source for example in examples])
+    hypotheses = translator(sources)
     seconds = time.monotonic() - started
     scores: dict[str, float] = {}
     for metric in metrics.values():
-        metric.update(hypotheses, [example.targets for example in examples])
+        metric.prepare(references)
+        metric.update(hypotheses, references, sources)
         scores |= {name: float(value) for name, value in metric.compute().items()}
         metric.reset()
     signatures = {name: metric.signature for name, metric in metrics.items()}
