@@ -4,9 +4,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seq2seq.config.contract import read_options
+from seq2seq.config.changes import changed
+from seq2seq.config.contract import check, read_options
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
-from seq2seq.runs.run import refuse_foreign_code
+from seq2seq.runs.run import Run, refuse_foreign_code
 from seq2seq.runs.translator import load_runs, open_translator
 
 
@@ -15,7 +16,19 @@ def evaluate_run(config: DictConfig) -> dict[str, Any]:
     options = read_options(config)
     runs = load_runs(options)
     run = runs[0]
-    refuse_foreign_code(run.config, "metrics")
+    metrics = _metrics(run, options)
     name, examples = load_examples(run, options["file"], options["split"])
     translator = open_translator(options, runs=runs)
-    return {"data": name, **evaluate(translator, examples, build_scores(run.config)).report(), "step": run.step}
+    return {
+        "data": name,
+        **evaluate(translator, examples, build_scores({"metrics": metrics})).report(),
+        "step": run.step,
+    }
+
+
+def _metrics(run: Run, options: dict[str, Any]) -> dict[str, Any]:
+    """The metrics of a run, with the changes of the options."""
+    refuse_foreign_code(run.config, "metrics")
+    metrics = changed("metrics", run.config["metrics"], options["metrics"])
+    check({"metrics": metrics})
+    return metrics

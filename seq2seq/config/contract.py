@@ -62,7 +62,9 @@ def check(config: Mapping[str, Any], path: str = "") -> None:
             if parameter is None:
                 if open_ended:
                     continue
-                raise UserError(f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known)}.")
+                raise UserError(
+                    f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known) or 'none'}."
+                )
             check_type(f"{name}.{key}", value, parameter.annotation)
 
 

@@ -65,7 +65,8 @@ class TranslationScores(Scores):
             self.scorers["bleu"] = _bleu(_TOKENIZE[writing], lowercase=self._lowercase)
         if self._asian_support is None:
             self.scorers["ter"] = _ter(writing in _ASIAN)
-        if self._tokenize == _AUTO and writing is not Writing.SPACED:
+        first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+        if self._tokenize == _AUTO and writing is not Writing.SPACED and first:
             _say(writing, _TOKENIZE[writing])
 
     def counts(

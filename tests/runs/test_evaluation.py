@@ -140,3 +140,40 @@ def test_data_and_metrics_of_a_checkpoint_must_be_ours(config_of, finished, tmp_
 def test_without_a_test_split_dev_is_scored(config_of, without_test):
     found = evaluate_run(config_of("evaluate", f"run={without_test}"))
     assert (found["data"], found["sentences"]) == ("dev", 8)
+
+
+# Metrics other than the run's
+
+
+@pytest.fixture
+def translating(finished, tmp_path) -> Path:
+    """A checkpoint that was trained with metrics=translation before these had options."""
+    contents: dict[str, Any] = torch.load(finished / "checkpoints" / "best.ckpt", weights_only=True)
+    contents["config"]["metrics"] = {
+        "translation": {"_target_": "seq2seq.metrics.translation.TranslationScores"},
+        "exact_match": {"_target_": "seq2seq.metrics.exact_match.ExactMatch"},
+    }
+    torch.save(contents, tmp_path / "translating.ckpt")
+    return tmp_path / "translating.ckpt"
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_an_option_of_the_runs_metric_is_changed_and_shows_in_the_signature(config_of, translating, plus):
+    own = evaluate_run(config_of("evaluate", f"run={translating}"))
+    changed = evaluate_run(config_of("evaluate", f"run={translating}", f"{plus}metrics.translation.word_order=2"))
+    assert "nw:0" in own["signatures"]["translation"]
+    assert "nw:2" in changed["signatures"]["translation"]
+    assert changed["scores"]["chrf"] != own["scores"]["chrf"]
+    assert changed["scores"] | {"chrf": 0} == own["scores"] | {"chrf": 0}
+
+
+def test_a_metric_of_the_run_is_left_out(config_of, translating):
+    found = evaluate_run(config_of("evaluate", f"run={translating}", "metrics.translation=null"))
+    assert list(found["scores"]) == ["exact_match"]
+
+
+def test_metrics_that_the_run_was_not_trained_with(report):
+    assert list(report("metrics=pronunciation")["scores"]) == ["wer", "per"]
+    found = report("metrics=translation", "metrics.translation.word_order=2")
+    assert list(found["scores"]) == ["bleu", "chrf", "ter", "exact_match"]
+    assert "nw:2" in found["signatures"]["translation"]
