@@ -12,6 +12,7 @@ from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.metrics.pronunciation import PronunciationScores
+from seq2seq.metrics.significance import Draws
 from seq2seq.runs.evaluation import build_scores, evaluate
 from seq2seq.runs.run import load_run
 
@@ -59,6 +60,27 @@ def test_the_report(echo):
     assert 0 < found.seconds < 60
 
 
+def test_intervals_come_from_draws_of_the_sentences(echo):
+    examples = [*repeated("a", "b", "c"), Example("d", ("e",))] * 10
+    found = evaluate(echo, examples, METRICS, Draws(bootstrap=300))
+    for name in ("exact_match", "wer", "per"):
+        low, high = found.report()["intervals"][name]
+        assert low < found.scores[name] < high
+    assert (low, high) == (round(low, 4), round(high, 4))
+
+
+def test_scores_by_counts_are_those_of_a_torchmetric(echo):
+    examples = [*repeated("a b", "c"), Example("d e", ("d f",))]
+    found = evaluate(echo, examples, METRICS)
+    for metric in METRICS.values():
+        metric.prepare([example.targets for example in examples])
+        metric.update(found.hypotheses, [example.targets for example in examples])
+        assert {score: float(value) for score, value in metric.compute().items()} == pytest.approx(
+            {score: found.scores[score] for score in metric.compute()}
+        )
+        metric.reset()
+
+
 def test_the_metrics_of_a_config_have_its_names(tiny_config):
     scores = build_scores(tiny_config())
     assert {name: type(metric) for name, metric in scores.items()} == {"exact_match": ExactMatch}
@@ -75,7 +97,7 @@ def report(config_of, finished):
 
 def test_a_run_is_scored_on_test(report):
     found = report()
-    assert list(found) == ["data", "scores", "signatures", "sentences", "seconds", "step"]
+    assert list(found) == ["data", "scores", "intervals", "signatures", "sentences", "seconds", "step"]
     assert (found["data"], found["sentences"]) == ("test", 7)
     assert found == report("split=test") | {"seconds": found["seconds"]}
 
@@ -101,6 +123,22 @@ def test_a_file_and_its_split_score_alike(report, tmp_path, finished):
     path.write_text("".join(f"{e.source}\t{e.targets[0]}\n" for e in train), encoding="utf-8")
     from_file, from_split = report(f"file={path}"), report("split=train")
     assert from_file["scores"] == from_split["scores"]
+
+
+def test_without_bootstrap_there_are_no_intervals(report):
+    assert "intervals" not in report("bootstrap=0")
+    assert set(report("bootstrap=10")["intervals"]) == {"exact_match"}
+
+
+def test_intervals_depend_on_the_seed_alone(report):
+    first, again, other = (report("split=train", "bootstrap=5", f"seed={seed}")["intervals"] for seed in (1, 1, 2))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("name", ["bootstrap", "randomization", "seed"])
+def test_numbers_of_draws_below_zero(report, name):
+    with pytest.raises(UserError, match=f"^{name} must be a whole number of at least 0, but is -1.$"):
+        report(f"{name}=-1")
 
 
 def test_an_unknown_split(report):
