@@ -1,5 +1,6 @@
 """Tensor types by name: the one place where a recurring shape is named. The batch is axis 0 everywhere."""
 
+import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -27,3 +28,7 @@ BeamFeatures = Float[Tensor, "batch beam feature"]
 Logits = Float[Tensor, "batch beam vocabulary"]
 BeamWeights = Float[Tensor, "batch beam source"]
 BeamScores = Float[Tensor, "batch beam"]
+
+SentenceCounts = Float[np.ndarray, "sentence count"]
+TrialTotals = Float[np.ndarray, "trial count"]
+TrialScores = Float[np.ndarray, " trial"]

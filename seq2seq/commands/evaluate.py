@@ -1,19 +1,56 @@
-"""Score a run on examples."""
+"""Score a run on examples, or compare several."""
 
 from typing import Any
 
 from omegaconf import DictConfig
 
-from seq2seq.config.contract import read_options
+from seq2seq.config.changes import changed
+from seq2seq.config.contract import check, check_counts, check_type, read_options
+from seq2seq.metrics.scores import Scores
+from seq2seq.metrics.significance import Draws
+from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
+from seq2seq.runs.run import Run
+from seq2seq.runs.summary import print_comparison
 from seq2seq.runs.translator import load_runs, open_translator
 
 
 def evaluate_run(config: DictConfig) -> dict[str, Any]:
-    """Score the `run` of a config on its `file` or `split` and return the report."""
+    """Score the `run` of a config on its `file` or `split` and return the report.
+
+    Where it says `compare`, runs are scored one by one, and a table of them is printed on stderr.
+    """
     options = read_options(config)
+    check_counts(options, bootstrap=0, randomization=0, seed=0)
+    check_type("compare", options["compare"], bool)
+    draws = Draws(options["bootstrap"], options["randomization"], options["seed"])
+    return _compare_runs(options, draws) if options["compare"] else _score_run(options, draws)
+
+
+def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     runs = load_runs(options)
-    run = runs[0]
-    name, examples = load_examples(run, options["file"], options["split"])
+    metrics = _build_metrics(runs[0], options)
+    name, examples = load_examples(runs[0], options["file"], options["split"])
     translator = open_translator(options, runs=runs)
-    return {"data": name, **evaluate(translator, examples, build_scores(run.config)).report(), "step": run.step}
+    return {"data": name, **evaluate(translator, examples, metrics, draws).report(), "step": runs[0].step}
+
+
+def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
+    paths = find_runs(options["run"])
+    runs = [load_runs(options | {"run": path})[0] for path in paths]
+    metrics = _build_metrics(runs[0], options)
+    name, examples = load_examples(runs[0], options["file"], options["split"])
+    if options["file"] is None:
+        refuse_other_examples(paths, runs, name, examples)
+    evaluations = [evaluate(open_translator(options, runs=[run]), examples, metrics, draws) for run in runs]
+    comparison = compare(paths, [run.step for run in runs], evaluations, metrics, draws)
+    report = {"data": name, **comparison.report()}
+    print_comparison(report)
+    return report
+
+
+def _build_metrics(run: Run, options: dict[str, Any]) -> dict[str, Scores]:
+    """The metrics of a run, with the changes of the options."""
+    metrics = changed("metrics", run.config["metrics"], options["metrics"])
+    check({"metrics": metrics})
+    return build_scores({"metrics": metrics})

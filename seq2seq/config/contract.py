@@ -71,7 +71,9 @@ def check_node(name: str, node: Mapping[str, Any]) -> Callable[..., Any]:
         if key in known:
             check_type(f"{name}.{key}", value, known[key].annotation)
         elif not open_ended:
-            raise UserError(f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known)}.")
+            raise UserError(
+                f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known) or 'none'}."
+            )
     return target
 
 

@@ -73,6 +73,7 @@ training.budget.Budget
 training.callbacks.gate_monitor.GateMonitor
 training.callbacks.progress.BudgetProgress
 training.callbacks.samples.Samples
+training.callbacks.score_watch.ScoreWatch
 training.callbacks.throughput.Throughput
 training.gradients.clip_by_norm.ClipByNorm
 training.gradients.clip_by_value.ClipByValue

@@ -2,30 +2,27 @@
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from seq2seq.metrics.scores import Scores
+from seq2seq.metrics.scores import Scores, rates
+from seq2seq.shapes import SentenceCounts, TrialScores, TrialTotals
 
 
 class ExactMatch(Scores):
     """The share of sentences whose hypothesis equals one of its references."""
 
-    right: Tensor
-    sentences: Tensor
-
     def __init__(self) -> None:
-        super().__init__()
-        for name in ("right", "sentences"):
-            self.add_state(name, torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        super().__init__(2)
 
-    def update(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-        for hypothesis, known in zip(hypotheses, references, strict=True):
-            self.right += hypothesis in known
-            self.sentences += 1
+    def counts(
+        self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], sources: Sequence[str]
+    ) -> SentenceCounts:
+        rows = [(hypothesis in known, 1) for hypothesis, known in zip(hypotheses, references, strict=True)]
+        return np.array(rows, dtype=float).reshape(-1, 2)
 
-    def compute(self) -> dict[str, Tensor]:
-        return {"exact_match": 100 * self.right / self.sentences}
+    def scores(self, totals: TrialTotals) -> dict[str, TrialScores]:
+        right, sentences = totals.T
+        return {"exact_match": rates(right, sentences)}
 
     @property
     def signature(self) -> str:

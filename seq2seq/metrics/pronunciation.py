@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 from rapidfuzz.distance import Levenshtein
-from torch import Tensor
 
-from seq2seq.metrics.scores import Scores
+from seq2seq.metrics.scores import Scores, rates
+from seq2seq.shapes import SentenceCounts, TrialScores, TrialTotals
 
 
 class PronunciationScores(Scores):
@@ -16,27 +16,22 @@ class PronunciationScores(Scores):
     closest references, and divides by the summed lengths of these.
     """
 
-    edits: Tensor
-    phones: Tensor
-    wrong: Tensor
-    words: Tensor
-
     def __init__(self) -> None:
-        super().__init__()
-        for name in ("edits", "phones", "wrong", "words"):
-            self.add_state(name, torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        super().__init__(4)
 
-    def update(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    def counts(
+        self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], sources: Sequence[str]
+    ) -> SentenceCounts:
+        rows = []
         for hypothesis, known in zip(hypotheses, references, strict=True):
             phones = hypothesis.split()
             edits, length = min((Levenshtein.distance(phones, r.split()), len(r.split())) for r in known)
-            self.edits += edits
-            self.phones += length
-            self.wrong += edits > 0
-            self.words += 1
+            rows.append((edits, length, edits > 0, 1))
+        return np.array(rows, dtype=float).reshape(-1, 4)
 
-    def compute(self) -> dict[str, Tensor]:
-        return {"wer": 100 * self.wrong / self.words, "per": 100 * self.edits / self.phones}
+    def scores(self, totals: TrialTotals) -> dict[str, TrialScores]:
+        edits, phones, wrong, words = totals.T
+        return {"wer": rates(wrong, words), "per": rates(edits, phones)}
 
     @property
     def signature(self) -> str:

@@ -1,49 +1,116 @@
 """BLEU, chrF and TER, as sacreBLEU computes them."""
 
+import logging
 from collections.abc import Sequence
-from itertools import zip_longest
+from functools import lru_cache
+from itertools import accumulate, chain, pairwise, zip_longest
 
+import numpy as np
 import torch
 from sacrebleu.metrics import BLEU, CHRF, TER
-from torch import Tensor
 
+from seq2seq.errors import UserError
 from seq2seq.metrics.scores import Scores
+from seq2seq.metrics.writing import Writing, writing_of
+from seq2seq.shapes import SentenceCounts, TrialScores, TrialTotals
 
-# sacreBLEU's statistics per sentence: n-gram counts for BLEU and chrF, edits and reference length for TER.
-_KINDS = {"bleu": BLEU, "chrf": CHRF, "ter": TER}
+logger = logging.getLogger(__name__)
+
+_AUTO = "auto"
+_TOKENIZE = {Writing.SPACED: "13a", Writing.CHINESE: "zh", Writing.JAPANESE: "char", Writing.UNSPACED: "char"}
+_ASIAN = {Writing.CHINESE, Writing.JAPANESE}
+# sacreBLEU's counts per sentence: n-grams for BLEU and chrF, edits and reference length for TER.
+Scorers = dict[str, BLEU | CHRF | TER]
 
 
 class TranslationScores(Scores):
-    """Corpus BLEU (Papineni et al. 2002), chrF (Popovic 2015) and TER (Snover et al. 2006), raw case, detokenised.
+    """Corpus BLEU (Papineni et al. 2002), chrF (Popovic 2015) and TER (Snover et al. 2006), detokenised.
 
-    torchmetrics has its own of these, but its chrF and its unsmoothed BLEU differ from sacreBLEU's.
+    BLEU splits texts by `tokenize`, one of sacreBLEU's names; `auto` goes by the script of most letters of all
+    references: `zh` for Han, `char` for Japanese, Thai, Lao, Khmer, Myanmar and Tibetan, else `13a`. `lowercase` is
+    for BLEU and chrF, as TER never looks at case. `word_order=2` makes chrF++. `asian_support` has TER split Han
+    characters, where None does so for references in Chinese or Japanese; TER knows no words of other scripts without
+    spaces. torchmetrics has its own of these, but its chrF and its unsmoothed BLEU differ from sacreBLEU's.
+    Raises UserError at a `tokenize` that is unknown or not installed and a `word_order` below 0.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        *,
+        tokenize: str = _AUTO,
+        lowercase: bool = False,
+        word_order: int = 0,
+        asian_support: bool | None = None,
+    ) -> None:
+        if word_order < 0:
+            raise UserError(f"word_order must be at least 0, but is {word_order}: 2 makes chrF++.")
         # Effective order would change corpus BLEU; sacreBLEU's warning about it concerns single sentences.
-        self.scorers = {name: kind() for name, kind in _KINDS.items()}
-        for name, scorer in self.scorers.items():
-            size = len(_statistics(scorer, ["a"], [["a"]])[0])
-            self.add_state(name, torch.zeros(size, dtype=torch.double), dist_reduce_fx="sum")
+        scorers: Scorers = {
+            "bleu": _bleu(tokenize, lowercase=lowercase),
+            "chrf": CHRF(word_order=word_order, lowercase=lowercase),
+            "ter": _ter(bool(asian_support)),
+        }
+        sizes = [len(_statistics(scorer, ["a"], [["a"]])[0]) for scorer in scorers.values()]
+        super().__init__(sum(sizes), dtype=torch.double)
+        self.scorers = scorers
+        self._parts = [slice(*ends) for ends in pairwise(accumulate(sizes, initial=0))]
+        self._tokenize, self._lowercase, self._asian_support = tokenize, lowercase, asian_support
+        self._settled = False
 
-    def update(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    def settle(self, references: Sequence[Sequence[str]]) -> None:
+        """Choose by the script of the references what was left open; without this, the first sentences' decide."""
+        self._settled = True
+        writing = writing_of(chain.from_iterable(references))
+        if self._tokenize == _AUTO:
+            self.scorers["bleu"] = _bleu(_TOKENIZE[writing], lowercase=self._lowercase)
+        if self._asian_support is None:
+            self.scorers["ter"] = _ter(writing in _ASIAN)
+        first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+        if self._tokenize == _AUTO and writing is not Writing.SPACED and first:
+            _say(writing, _TOKENIZE[writing])
+
+    def counts(
+        self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], sources: Sequence[str]
+    ) -> SentenceCounts:
         if not hypotheses:
-            return
-        for name, scorer in self.scorers.items():
-            rows = _statistics(scorer, hypotheses, references)
-            total = getattr(self, name) + torch.tensor(rows, dtype=torch.double, device=self.device).sum(0)
-            setattr(self, name, total)
+            return np.zeros((0, len(self.totals)))
+        if not self._settled:
+            self.settle(references)
+        rows = [_statistics(scorer, hypotheses, references) for scorer in self.scorers.values()]
+        return np.concatenate([np.array(part, dtype=float) for part in rows], axis=1)
 
-    def compute(self) -> dict[str, Tensor]:
+    def scores(self, totals: TrialTotals) -> dict[str, TrialScores]:
         return {
-            name: torch.tensor(scorer._compute_score_from_stats(_numbers(getattr(self, name))).score)
-            for name, scorer in self.scorers.items()
+            name: np.array([scorer._compute_score_from_stats(row).score for row in totals[:, part].tolist()])
+            for (name, scorer), part in zip(self.scorers.items(), self._parts, strict=True)
         }
 
     @property
     def signature(self) -> str:
         return "; ".join(f"{name} {scorer.get_signature()}" for name, scorer in self.scorers.items())
+
+
+def _bleu(tokenize: str, *, lowercase: bool) -> BLEU:
+    if tokenize == _AUTO:
+        tokenize = _TOKENIZE[Writing.SPACED]  # until the references are known
+    if tokenize not in BLEU.TOKENIZERS:
+        raise UserError(f"tokenize must be one of auto, {', '.join(BLEU.TOKENIZERS)}, but is {tokenize!r}.")
+    try:
+        return BLEU(tokenize=tokenize, lowercase=lowercase)
+    except (ImportError, RuntimeError, OSError) as error:
+        raise UserError(
+            f"tokenize={tokenize} needs what is not installed here ({' '.join(str(error).split())}): install it, or "
+            "choose char."
+        ) from None
+
+
+def _ter(asian: bool) -> TER:
+    return TER(normalized=asian, asian_support=asian)  # sacreBLEU splits Asian characters only where it normalizes
+
+
+@lru_cache
+def _say(writing: Writing, tokenize: str) -> None:
+    logger.info("references are written %s: BLEU splits texts by tokenize=%s", writing.value, tokenize)
 
 
 def _statistics(
@@ -55,8 +122,3 @@ def _statistics(
     """
     streams = [list(stream) for stream in zip_longest(*references)]
     return scorer._extract_corpus_statistics(list(hypotheses), streams)
-
-
-def _numbers(total: Tensor) -> list[int | float]:
-    """Counts as integers, which sacreBLEU prints and compares; TER's averaged lengths stay as they are."""
-    return [int(value) if value == int(value) else value for value in total.tolist()]

@@ -15,10 +15,13 @@ from seq2seq.data.text import formed, formed_splits
 from seq2seq.data.text_files import read_lines
 from seq2seq.errors import UserError
 from seq2seq.metrics.scores import Scores
+from seq2seq.metrics.significance import Draws, Interval, intervals
 from seq2seq.runs.run import Run, text_form
+from seq2seq.shapes import SentenceCounts
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
+_NO_DRAWS = Draws()
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,15 @@ class Evaluation:
     signatures: dict[str, str]
     hypotheses: list[str]
     seconds: float
+    intervals: dict[str, Interval]  # of 95 %; none where no sentences were drawn
+    counts: dict[str, SentenceCounts]  # by metric
 
     def report(self) -> dict[str, Any]:
         """The record that evaluate prints and training keeps, in types of JSON."""
+        rounded = {name: [round(end, 4) for end in ends] for name, ends in self.intervals.items()}
         return {
             "scores": {name: round(value, 4) for name, value in self.scores.items()},
+            **({"intervals": rounded} if rounded else {}),
             "signatures": self.signatures,
             "sentences": len(self.hypotheses),
             "seconds": round(self.seconds, 3),
@@ -112,15 +119,22 @@ def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:
     return scores
 
 
-def evaluate(translator: Translator, examples: Sequence[Example], metrics: Mapping[str, Scores]) -> Evaluation:
+def evaluate(
+    translator: Translator, examples: Sequence[Example], metrics: Mapping[str, Scores], draws: Draws = _NO_DRAWS
+) -> Evaluation:
     """Translate every example's source and return the scores, with the texts that came out and the seconds taken."""
+    sources, references = [example.source for example in examples], [example.targets for example in examples]
     started = time.monotonic()
-    hypotheses = translator([example.source for example in examples])
+    hypotheses = translator(sources)
     seconds = time.monotonic() - started
     scores: dict[str, float] = {}
-    for metric in metrics.values():
-        metric.update(hypotheses, [example.targets for example in examples])
-        scores |= {name: float(value) for name, value in metric.compute().items()}
-        metric.reset()
+    ends: dict[str, Interval] = {}
+    counts: dict[str, SentenceCounts] = {}
+    for kind, metric in metrics.items():
+        metric.prepare(references)
+        counts[kind] = metric.counts(hypotheses, references, sources)
+        scores |= {name: float(value) for name, (value,) in metric.scores(counts[kind].sum(0)[None]).items()}
+        if draws.bootstrap:
+            ends |= intervals(counts[kind], metric.scores, draws)
     signatures = {name: metric.signature for name, metric in metrics.items()}
-    return Evaluation(scores, signatures, hypotheses, seconds)
+    return Evaluation(scores, signatures, hypotheses, seconds, ends, counts)

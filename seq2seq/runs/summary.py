@@ -50,3 +50,33 @@ def print_rates(rows: Sequence[dict[str, Any]]) -> None:
         speed, share = f"{row['target_tokens_per_second']:,}", f"{row['share_of_first']:.0%}"
         table.add_row(row["name"], speed, share, f"{row['parameters']:,}")
     Console(highlight=False, stderr=True).print(table)
+
+
+def print_comparison(record: dict[str, Any]) -> None:
+    """Print the scores of compared runs, their mean and deviation, and the differences, as tables on stderr."""
+    names = list(record["mean"])
+    scores = Table(title=Text(f"scores on {record['data']} ({record['sentences']} examples, %)"))
+    scores.add_column("", overflow="fold")
+    for name in names:
+        scores.add_column(name, justify="right")
+    for run in record["runs"]:
+        scores.add_row(
+            Text(run["run"]), *(_with_interval(run["scores"][n], run.get("intervals", {}).get(n)) for n in names)
+        )
+    scores.add_section()
+    for row in ("mean", "deviation"):
+        scores.add_row(row, *(f"{record[row][name]:.2f}" for name in names))
+    tests = Table(title=Text(f"differences from {record['runs'][0]['run']}"))
+    for name in ("", "score", "difference", "p, bootstrap", "p, randomization"):
+        tests.add_column(name, justify="left" if name in ("", "score") else "right", overflow="fold")
+    for other in record["differences"]:
+        for name, found in other["scores"].items():
+            p_values = [f"{found[p]:.4f}" if p in found else "" for p in ("bootstrap_p", "randomization_p")]
+            difference = _with_interval(found["difference"], found.get("interval"), sign="+")
+            tests.add_row(Text(other["run"]), name, difference, *p_values)
+    Console(highlight=False, stderr=True).print(scores, tests)
+
+
+def _with_interval(value: float, interval: Sequence[float] | None, sign: str = "") -> str:
+    ends = f" ({interval[0]:{sign}.2f} to {interval[1]:{sign}.2f})" if interval else ""
+    return f"{value:{sign}.2f}{ends}"

@@ -48,6 +48,9 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_fit_start(self) -> None:
         self.translator.device = self.device
         self.step.average.to(self.device)
+        for scores in self.scores.values():
+            assert isinstance(scores, Scores)
+            scores.prepare([example.targets for example in self.dev_examples])  # all of them, in every process
         self.budget.start()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -92,11 +95,11 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log scores of free-running translations. The average leaves here, before any callback saves the weights."""
         mine = self.dev_examples[self.global_rank :: self.trainer.world_size]
-        hypotheses = self.translator([example.source for example in mine])
-        references = [example.targets for example in mine]
+        sources, references = [example.source for example in mine], [example.targets for example in mine]
+        hypotheses = self.translator(sources)
         for scores in self.scores.values():
             assert isinstance(scores, Scores)
-            scores.update(hypotheses, references)
+            scores.update(hypotheses, references, sources)
             self.log_dict({f"dev/{name}": value for name, value in scores.compute().items()})
             scores.reset()
         self._averaged.close()

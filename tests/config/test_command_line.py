@@ -235,6 +235,25 @@ def test_a_run_that_is_not_there(mistake, finished):
     assert mistake("translate", f"run=[{finished},nowhere]") == message
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "metrics.exact_match.tokenize=zh",
+            "metrics.exact_match.tokenize is not an option of seq2seq.metrics.exact_match.ExactMatch: it takes none.",
+        ),
+        (
+            "metrics.translation.tokenize=zh",
+            "metrics.translation must be one of the run's, exact_match: choose others by metrics=OPTION.",
+        ),
+        ("metrics.exact_match=zh", "metrics.exact_match must hold options or be null, but is 'zh': give "),
+    ],
+)
+def test_a_change_of_metrics_that_the_run_does_not_have(mistake, finished, override, message):
+    for plus in ("", "+"):
+        assert mistake("evaluate", f"run={finished}", f"{plus}{override}").startswith(message)
+
+
 # Decoding
 
 

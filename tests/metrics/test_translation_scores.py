@@ -1,9 +1,14 @@
+import sys
+from typing import Any
+
 import pytest
 import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sacrebleu.metrics import BLEU, CHRF, TER
 
-from seq2seq.metrics.translation import TranslationScores
+from seq2seq.errors import UserError
+from seq2seq.metrics.translation import TranslationScores, _say
 
 LAW = settings(deadline=None, max_examples=25)
 # sacreBLEU computes in double; the scores come back as float32.
@@ -36,8 +41,8 @@ text = st.lists(word, max_size=9).map(" ".join)
 corpora = st.lists(st.tuples(text, st.lists(text.filter(bool), min_size=1, max_size=3)), min_size=1, max_size=5)
 
 
-def ours(*updates: tuple[list[str], list[list[str]]]) -> dict[str, float]:
-    metric = TranslationScores()
+def ours(*updates: tuple[list[str], list[list[str]]], **options: Any) -> dict[str, float]:
+    metric = TranslationScores(**options)
     for hypotheses, references in updates:
         metric.update(hypotheses, references)
     return {name: float(value) for name, value in metric.compute().items()}
@@ -64,7 +69,8 @@ def test_scores_of_sentences_are_sacrebleus(references):
 @given(corpora)
 def test_scores_of_any_corpus_are_sacrebleus(corpus):
     hypotheses, references = map(list, zip(*corpus, strict=True))
-    assert ours((hypotheses, references)) == pytest.approx(sacrebleus(hypotheses, references), **TOLERANCE)
+    scores = ours((hypotheses, references), tokenize="13a", asian_support=False)
+    assert scores == pytest.approx(sacrebleus(hypotheses, references), **TOLERANCE)
 
 
 @pytest.mark.parametrize("hypothesis", ["xyz qqq", "", "Ξ"])
@@ -114,3 +120,158 @@ def test_the_signature_is_sacrebleus():
         f"chrf nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|{version}; "
         f"ter nrefs:1|case:lc|tok:tercom|norm:no|punct:yes|asian:no|{version}"
     )
+
+
+# Other scripts, and options
+
+# A text of each way of writing, and what BLEU splits it by.
+WRITTEN = {
+    "Das ist ein Haus.": "13a",
+    "Ο σκύλος κοιμάται στο σπίτι": "13a",
+    "나는 오늘 학교에 갔다": "13a",
+    "हिन्दी में लिखा है": "13a",
+    "天地玄黄,宇宙洪荒。": "zh",
+    "我在看《の》这个字的用法,很有意思。": "zh",
+    "吾輩は猫である。": "char",
+    "カタカナ": "char",
+    "ผมชอบกินข้าว": "char",
+    "ຂ້ອຍມັກກິນເຂົ້າ": "char",
+    "ខ្ញុំចូលចិត្តបាយ": "char",
+    "ကျွန်တော် ထမင်းကြိုက်တယ်": "char",
+    "བོད་ཡིག": "char",
+    "Die Zeichen 天地 bedeuten Himmel und Erde": "13a",
+    "12 + 3 = 15": "13a",
+    "": "13a",
+}
+CHINESE = ["天地玄黄。", "日月盈昃辰宿列张。"]
+# What sacreBLEU itself says to the same texts, where one character is wrong.
+WRONG = ["天地玄黄。", "日月盈昃辰宿列章。"]
+
+
+def prepared(*references: str, **options: Any) -> TranslationScores:
+    metric = TranslationScores(**options)
+    metric.prepare([[reference] for reference in references])
+    return metric
+
+
+def scored(hypotheses: list[str], references: list[str], **options: Any) -> dict[str, float]:
+    metric = prepared(*references, **options)
+    metric.update(hypotheses, [[reference] for reference in references])
+    return {name: float(value) for name, value in metric.compute().items()}
+
+
+@pytest.mark.parametrize(("text", "tokenize"), WRITTEN.items())
+def test_auto_goes_by_the_script_of_the_references(text, tokenize):
+    metric = prepared(text)
+    metric.update(["a"], [[text]])
+    assert f"|tok:{tokenize}|" in metric.signature
+
+
+@pytest.mark.parametrize("text", [text for text in WRITTEN if text])
+def test_the_right_text_is_right_in_every_script(text):
+    sentences = [text] * 3
+    found = scored(sentences, sentences)
+    assert found == pytest.approx({"bleu": 100, "chrf": 100, "ter": 0})
+
+
+def test_chinese_is_scored_as_sacrebleu_does_with_its_options_for_chinese():
+    found = scored(WRONG, CHINESE)
+    assert found == pytest.approx(
+        {
+            "bleu": sacrebleu.corpus_bleu(WRONG, [CHINESE], tokenize="zh").score,
+            "chrf": sacrebleu.corpus_chrf(WRONG, [CHINESE]).score,
+            "ter": sacrebleu.corpus_ter(WRONG, [CHINESE], normalized=True, asian_support=True).score,
+        },
+        **TOLERANCE,
+    )
+    assert found["ter"] == pytest.approx(100 / 14)  # one of fourteen characters
+    assert found["bleu"] > 80
+
+
+def test_most_letters_of_all_references_decide():
+    mixed = ["a house", *CHINESE]
+    metric = prepared(*mixed)
+    metric.update(["a house"], [["a house"]])  # one process sees only this one
+    assert "tok:zh" in metric.signature
+
+
+def test_processes_that_see_other_references_agree():
+    references = ["a house by the sea", "天", *CHINESE]
+    hypotheses = ["a house by the lake", "天", *WRONG]
+    whole = scored(hypotheses, references)
+    first, second = prepared(*references), prepared(*references)
+    first.update(hypotheses[:1], [[reference] for reference in references[:1]])
+    second.update(hypotheses[1:], [[reference] for reference in references[1:]])
+    first.merge_state(second)
+    assert {name: float(value) for name, value in first.compute().items()} == pytest.approx(whole)
+
+
+def test_to_prepare_is_to_begin_anew():
+    metric = prepared("ein Haus")
+    metric.update(["ein Haus"], [["kein Baum"]])
+    metric.prepare([[text] for text in CHINESE])
+    metric.update(CHINESE, [[text] for text in CHINESE])
+    assert float(metric.compute()["bleu"]) == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("options", "score", "sacrebleus"),
+    [
+        ({"tokenize": "char"}, "bleu", BLEU(tokenize="char")),
+        ({"tokenize": "none"}, "bleu", BLEU(tokenize="none")),
+        ({"lowercase": True}, "bleu", BLEU(lowercase=True)),
+        ({"lowercase": True}, "chrf", CHRF(lowercase=True)),
+        ({"word_order": 2}, "chrf", CHRF(word_order=2)),
+        ({"asian_support": True}, "ter", TER(normalized=True, asian_support=True)),
+    ],
+    ids=lambda given: str(given) if isinstance(given, dict | str) else "as sacrebleu",
+)
+def test_an_option_changes_the_score_to_sacrebleus_and_shows_in_the_signature(options, score, sacrebleus):
+    hypotheses = [text.swapcase() for text in HYPOTHESES]
+    references = [known[0] for known in REFERENCES]
+    plain, changed = prepared(*references), prepared(*references, **options)
+    for metric in (plain, changed):
+        metric.update(hypotheses, FIRST_ONLY)
+    expected = sacrebleus.corpus_score(hypotheses, [references]).score
+    assert float(changed.compute()[score]) == pytest.approx(expected, **TOLERANCE)
+    assert float(plain.compute()[score]) != pytest.approx(expected, rel=1e-3)
+    assert f"{score} {sacrebleus.get_signature()}" in changed.signature
+    assert f"{score} {sacrebleus.get_signature()}" not in plain.signature
+
+
+def test_asian_support_can_be_turned_off_where_it_would_be_chosen():
+    assert scored(WRONG, CHINESE, asian_support=False)["ter"] == pytest.approx(50)  # one of two "words"
+
+
+def test_what_auto_has_chosen_is_said_once_where_it_is_not_13a(caplog):
+    _say.cache_clear()
+    caplog.set_level("INFO", "seq2seq")
+    prepared("a house")
+    prepared("Haus", tokenize="13a")
+    prepared(*CHINESE, tokenize="13a")
+    assert caplog.messages == []
+    for _ in range(2):
+        prepared(*CHINESE)
+    assert caplog.messages == [
+        "references are written in Han characters without spaces: BLEU splits texts by tokenize=zh"
+    ]
+
+
+def test_a_tokenizer_that_sacrebleu_lacks():
+    with pytest.raises(UserError) as error:
+        TranslationScores(tokenize="zhh")
+    names = "none, zh, 13a, intl, char, ja-mecab, ko-mecab, spm, flores101, flores200"
+    assert str(error.value).startswith(f"tokenize must be one of auto, {names}")
+    assert str(error.value).endswith(", but is 'zhh'.")
+
+
+def test_a_tokenizer_whose_package_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "MeCab", None)
+    with pytest.raises(UserError, match=r"^tokenize=ja-mecab needs what is not installed here \(.*\): install it, or"):
+        TranslationScores(tokenize="ja-mecab")
+
+
+def test_a_word_order_below_zero():
+    with pytest.raises(UserError) as error:
+        TranslationScores(word_order=-1)
+    assert str(error.value) == "word_order must be at least 0, but is -1: 2 makes chrF++."

@@ -12,6 +12,7 @@ from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.metrics.pronunciation import PronunciationScores
+from seq2seq.metrics.significance import Draws
 from seq2seq.runs.checkpoint import sealed
 from seq2seq.runs.evaluation import build_scores, evaluate
 from seq2seq.runs.run import load_run
@@ -60,6 +61,27 @@ def test_the_report(echo):
     assert 0 < found.seconds < 60
 
 
+def test_intervals_come_from_draws_of_the_sentences(echo):
+    examples = [*repeated("a", "b", "c"), Example("d", ("e",))] * 10
+    found = evaluate(echo, examples, METRICS, Draws(bootstrap=300))
+    for name in ("exact_match", "wer", "per"):
+        low, high = found.report()["intervals"][name]
+        assert low < found.scores[name] < high
+    assert (low, high) == (round(low, 4), round(high, 4))
+
+
+def test_scores_by_counts_are_those_of_a_torchmetric(echo):
+    examples = [*repeated("a b", "c"), Example("d e", ("d f",))]
+    found = evaluate(echo, examples, METRICS)
+    for metric in METRICS.values():
+        metric.prepare([example.targets for example in examples])
+        metric.update(found.hypotheses, [example.targets for example in examples])
+        assert {score: float(value) for score, value in metric.compute().items()} == pytest.approx(
+            {score: found.scores[score] for score in metric.compute()}
+        )
+        metric.reset()
+
+
 def test_the_metrics_of_a_config_have_its_names(tiny_config):
     scores = build_scores(tiny_config())
     assert {name: type(metric) for name, metric in scores.items()} == {"exact_match": ExactMatch}
@@ -76,7 +98,7 @@ def report(config_of, finished):
 
 def test_a_run_is_scored_on_test(report):
     found = report()
-    assert list(found) == ["data", "scores", "signatures", "sentences", "seconds", "step"]
+    assert list(found) == ["data", "scores", "intervals", "signatures", "sentences", "seconds", "step"]
     assert (found["data"], found["sentences"]) == ("test", 7)
     assert found == report("split=test") | {"seconds": found["seconds"]}
 
@@ -104,6 +126,22 @@ def test_a_file_and_its_split_score_alike(report, tmp_path, finished):
     assert from_file["scores"] == from_split["scores"]
 
 
+def test_without_bootstrap_there_are_no_intervals(report):
+    assert "intervals" not in report("bootstrap=0")
+    assert set(report("bootstrap=10")["intervals"]) == {"exact_match"}
+
+
+def test_intervals_depend_on_the_seed_alone(report):
+    first, again, other = (report("split=train", "bootstrap=5", f"seed={seed}")["intervals"] for seed in (1, 1, 2))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("name", ["bootstrap", "randomization", "seed"])
+def test_numbers_of_draws_below_zero(report, name):
+    with pytest.raises(UserError, match=f"^{name} must be a whole number of at least 0, but is -1.$"):
+        report(f"{name}=-1")
+
+
 def test_an_unknown_split(report):
     with pytest.raises(UserError) as error:
         report("split=tset")
@@ -128,3 +166,40 @@ def test_an_empty_split(config_of, without_test):
 def test_without_a_test_split_dev_is_scored(config_of, without_test):
     found = evaluate_run(config_of("evaluate", f"run={without_test}"))
     assert (found["data"], found["sentences"]) == ("dev", 8)
+
+
+# Metrics other than the run's
+
+
+@pytest.fixture
+def translating(finished, tmp_path) -> Path:
+    """A checkpoint that was trained with metrics=translation before these had options."""
+    contents: dict[str, Any] = torch.load(finished / "checkpoints" / "best.ckpt", weights_only=True)
+    contents["config"]["metrics"] = {
+        "translation": {"_target_": "seq2seq.metrics.translation.TranslationScores"},
+        "exact_match": {"_target_": "seq2seq.metrics.exact_match.ExactMatch"},
+    }
+    torch.save(sealed(contents), tmp_path / "translating.ckpt")
+    return tmp_path / "translating.ckpt"
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_an_option_of_the_runs_metric_is_changed_and_shows_in_the_signature(config_of, translating, plus):
+    own = evaluate_run(config_of("evaluate", f"run={translating}"))
+    changed = evaluate_run(config_of("evaluate", f"run={translating}", f"{plus}metrics.translation.word_order=2"))
+    assert "nw:0" in own["signatures"]["translation"]
+    assert "nw:2" in changed["signatures"]["translation"]
+    assert changed["scores"]["chrf"] != own["scores"]["chrf"]
+    assert changed["scores"] | {"chrf": 0} == own["scores"] | {"chrf": 0}
+
+
+def test_a_metric_of_the_run_is_left_out(config_of, translating):
+    found = evaluate_run(config_of("evaluate", f"run={translating}", "metrics.translation=null"))
+    assert list(found["scores"]) == ["exact_match"]
+
+
+def test_metrics_that_the_run_was_not_trained_with(report):
+    assert list(report("metrics=pronunciation")["scores"]) == ["wer", "per"]
+    found = report("metrics=translation", "metrics.translation.word_order=2")
+    assert list(found["scores"]) == ["bleu", "chrf", "ter", "exact_match"]
+    assert "nw:2" in found["signatures"]["translation"]

@@ -10,8 +10,10 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from seq2seq.data.corpora.synthetic import SyntheticCorpus
 from seq2seq.data.examples import Example
+from seq2seq.errors import UserError
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.samples import Samples
+from seq2seq.training.callbacks.score_watch import ScoreWatch
 from seq2seq.training.callbacks.throughput import Throughput, padding_efficiency
 
 STEPS = 6
@@ -84,6 +86,85 @@ def test_padding_efficiency_by_hand(new_batch):
     # With EOS: sources 4 and 2 in a width of 4, targets 2 and 4 in a width of 4.
     assert padding_efficiency(batch) == (4 + 2 + 2 + 4) / 16
     assert padding_efficiency(new_batch([[4, 5]], [[6]])) == 1
+
+
+# The watch on the score
+
+
+class Validated:
+    """A trainer that has just validated."""
+
+    is_global_zero, global_step = True, 0
+
+    def __init__(self) -> None:
+        self.callback_metrics: dict[str, float] = {}
+
+    def validate(self, watch: ScoreWatch, score: float, loss: float) -> None:
+        self.global_step += 10
+        self.callback_metrics |= {"dev/bleu": score, "dev/loss": loss}
+        watch.on_validation_end(self, None)
+
+
+def watched(scores: list[float], losses: list[float], mode: str = "max", **options) -> ScoreWatch:
+    watch, trainer = ScoreWatch(monitor="dev/bleu", mode=mode, **options), Validated()
+    for score, loss in zip(scores, losses, strict=True):
+        trainer.validate(watch, score, loss)
+    return watch
+
+
+FALLING = [4.0, 3.0, 2.5, 2.0, 1.0, 0.5, 0.4]
+
+
+def test_a_score_that_stays_while_the_loss_falls_is_warned_of_once(caplog):
+    watched([0.0] * 7, FALLING)
+    assert caplog.messages == [
+        "step 30: dev/bleu was 0.00 at all of the first 3 validations, while dev/loss went from 4.00 to 2.50: it "
+        "cannot tell which checkpoint is best. Look at what comes out; another monitor.metric, or other options of "
+        "the metric, may suit these texts"
+    ]
+
+
+def test_the_number_of_validations_is_an_option(caplog):
+    watched([100.0] * 5, FALLING[:5], mode="min", validations=6)
+    assert caplog.messages == []
+    watched([100.0] * 5, FALLING[:5], mode="min", validations=5)
+    assert caplog.messages[0].startswith("step 50: dev/bleu was 100.00 at all of the first 5 validations")
+
+
+@pytest.mark.parametrize(
+    ("scores", "losses", "mode"),
+    [
+        ([0.0, 0.1, 0.0, 0.0, 0.0], FALLING[:5], "max"),  # it did move
+        ([0.0, 0.0], FALLING[:2], "max"),
+        ([0.0, 0.0, 0.0], [2.0, 2.0, 2.0], "max"),  # nothing was learnt
+        ([100.0, 100.0, 100.0], FALLING[:3], "max"),  # as good as can be
+        ([0.0, 0.0, 0.0], FALLING[:3], "min"),
+    ],
+)
+def test_a_score_that_moves_or_cannot_is_not_warned_of(scores, losses, mode, caplog):
+    watched(scores, losses, mode)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"validations": 1}, "validations must be at least 2, but is 1: a single one has nothing to equal."),
+        ({"mode": "most"}, "mode must be max or min, but is 'most'."),
+    ],
+)
+def test_options_of_the_watch_out_of_range(options, message):
+    with pytest.raises(UserError) as error:
+        ScoreWatch(**{"monitor": "dev/bleu", "mode": "max"} | options)
+    assert str(error.value) == message
+
+
+def test_a_run_watches_the_score_that_it_monitors(train_tiny, tmp_path, caplog):
+    overrides = ["metrics=translation", "budget.max_steps=4", "trainer.val_check_interval=1", "optimizer.lr=1e-6"]
+    train_tiny(tmp_path, *overrides)
+    said = [message for message in caplog.messages if "validations" in message]
+    assert len(said) == 1
+    assert said[0].startswith("step 3: dev/bleu was ")
 
 
 # TensorBoard

@@ -10,6 +10,7 @@ from pytorch_lightning.callbacks import EarlyStopping
 from torch.testing import assert_close
 
 from seq2seq.data.examples import Splits
+from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.training.budget import Budget
 from seq2seq.training.gradients.clip_by_norm import ClipByNorm
 from seq2seq.training.gradients.clip_by_value import ClipByValue
@@ -250,3 +251,34 @@ def test_it_learns_eight_examples_by_heart(new_module, new_data, fit, splits):
     assert metrics["train/loss"] < 0.02
     assert metrics["dev/loss"] < 0.02
     assert metrics["dev/exact_match"] == 100
+
+
+# Scores
+
+
+class ShownTexts(ExactMatch):
+    """What a metric is given, in turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared, self.updates = [], []
+
+    def settle(self, references) -> None:
+        self.prepared.append(list(references))
+
+    def update(self, hypotheses, references, sources=()) -> None:
+        self.updates.append((list(references), list(sources)))
+        super().update(hypotheses, references, sources)
+
+
+def test_a_metric_is_told_all_references_once_and_then_its_share_with_the_sources(new_module, fit, splits, monkeypatch):
+    scores = ShownTexts()
+    module = new_module(scores={"shown": scores}, dev_examples=splits.dev)
+    monkeypatch.setattr(type(module), "global_rank", 1)
+    monkeypatch.setattr(lightning.Trainer, "world_size", property(lambda trainer: 2 if scores.prepared else 1))
+    monkeypatch.setattr(module, "_agreed", lambda spent: spent)
+    fit(module)
+    everything = [example.targets for example in splits.dev]
+    mine = splits.dev[1::2]
+    assert scores.prepared == [everything]
+    assert scores.updates == [([example.targets for example in mine], [example.source for example in mine])]
