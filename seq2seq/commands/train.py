@@ -16,6 +16,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
+from seq2seq.config.overrides import command, override
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
@@ -80,7 +81,8 @@ def _fit(
         if not trainer.interrupted:
             raise
         # Lightning turned Ctrl-C into an exit of its own, without a word on what is kept.
-        kept = f"continue with run_dir={last.parents[1]} resume=true" if last.exists() else "no checkpoint was due yet"
+        words = [override("run_dir", str(last.parents[1])), "resume=true"]
+        kept = f"continue with {command(sys.argv[0], words)}" if last.exists() else "no checkpoint was due yet"
         logger.warning("interrupted at step %d; %s", trainer.global_step, kept)
         raise KeyboardInterrupt from None
 

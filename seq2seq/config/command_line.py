@@ -1,6 +1,7 @@
 """Run a script: a user's mistake becomes one line on stderr and exit code 2."""
 
 import difflib
+import io
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seq2seq.config.moved import new_name
+from seq2seq.config.overrides import one_value, readable
 from seq2seq.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -25,8 +27,26 @@ def run(main: Callable[[], None]) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
+    _write_utf8()
     with mistakes_in_one_line():
+        sys.argv[1:] = _readable(sys.argv[1:])
         main()
+
+
+def _write_utf8() -> None:
+    """Write UTF-8 whatever the locale is; a name that is no text comes out of stdout as the bytes that it is."""
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
+
+
+def _readable(arguments: list[str]) -> list[str]:
+    """Arguments in the form that Hydra reads. Raises UserError at one with several values in a plain run."""
+    multirun = bool({"-m", "--multirun"} & set(arguments))
+    found = [readable(argument, multirun=multirun) for argument in arguments]
+    if multirun or not any("," in argument for argument in found):
+        return found
+    return [one_value(argument, _defaults()) if "," in argument else argument for argument in found]
 
 
 @contextmanager
@@ -116,6 +136,12 @@ def _did_you_mean(name: str, known: list[str]) -> str:
 
 def _known_keys() -> list[str]:
     """The dotted keys of the script's config, with the options that were chosen, and all groups of conf/."""
+    groups = [str(folder.relative_to(CONF)) for folder in CONF.rglob("*") if folder.is_dir()]
+    return [*_defaults(), *groups]
+
+
+def _defaults() -> dict[str, Any]:
+    """Values of the script's config by dotted key, with the options that were chosen and nothing else changed."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
@@ -126,15 +152,13 @@ def _known_keys() -> list[str]:
             config = compose(Path(sys.argv[0]).stem, chosen)
         except HydraException:  # one of them is another mistake
             config = compose(Path(sys.argv[0]).stem)
-    groups = [str(folder.relative_to(CONF)) for folder in CONF.rglob("*") if folder.is_dir()]
-    keys = _keys(cast(dict[Any, Any], OmegaConf.to_container(config)))
-    return [*keys, *groups]
+    return _flat(cast(dict[Any, Any], OmegaConf.to_container(config)))
 
 
-def _keys(config: dict[Any, Any], prefix: str = "") -> list[str]:
-    found = []
+def _flat(config: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
+    found = {}
     for key, value in config.items():
-        found.append(f"{prefix}{key}")
+        found[f"{prefix}{key}"] = value
         if isinstance(value, dict):
-            found += _keys(value, f"{prefix}{key}.")
+            found |= _flat(value, f"{prefix}{key}.")
     return found

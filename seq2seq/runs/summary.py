@@ -1,5 +1,6 @@
 """Tables of results, for whoever watches."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seq2seq.config.overrides import command, override
 from seq2seq.data.examples import Example
 
 _SAMPLES = 10
@@ -36,9 +38,10 @@ def print_report(
     minutes = record["training_seconds"] / 60
     print(f"best checkpoint: step {record['step']}; trained {minutes:.1f} minutes; run folder: {folder}\n")
     print("next:")
-    print(f"  python {scripts}/translate.py run={folder} < input.txt")
-    print(f"  tensorboard --logdir {folder}")
-    print(f"  python {scripts}/evaluate.py run={folder}")
+    run = override("run", str(folder))
+    print(f"  {command(f'{scripts}/translate.py', [run])} < input.txt")
+    print(f"  tensorboard --logdir {shlex.quote(str(folder))}")
+    print(f"  {command(f'{scripts}/evaluate.py', [run])}")
 
 
 def print_rates(rows: Sequence[dict[str, Any]]) -> None:

@@ -182,8 +182,20 @@ def test_missing_data_are_told_before_anything_is_written(mistake, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_value_that_cannot_be_parsed_is_one_line(mistake):
-    assert mistake("train", "seed=[1").startswith("The override 'seed=[1' cannot be read: ")
+def test_an_argument_that_cannot_be_read_is_one_line(mistake):
+    assert mistake("train", "~seed=[1").startswith("The override '~seed=[1' cannot be read: ")
+    assert mistake("train", "seed=[1", "experiment=reverse") == "batches.seed must be int, but is '[1'."
+
+
+@pytest.mark.parametrize("override", ["seed=1,2", "model=luong,gnmt", "task=a,b"])
+def test_several_values_name_multirun(mistake, override):
+    assert mistake("train", override).startswith(f"{override} holds several values to try: add --multirun to run ")
+
+
+@pytest.mark.parametrize("text", ["ευρώπη", "naïve", "it's", "Hello, world", "a=b", "a#b", "run (1)"])
+def test_any_text_reaches_a_script(mistake, text):
+    assert mistake("interpret", f"run={text}", "text=x").startswith(f"run={text} does not exist")
+    assert mistake("interpret", "run=nowhere", f"text={text}").startswith("run=nowhere does not exist")
 
 
 # Run folders

@@ -1,0 +1,82 @@
+"""Overrides as users type them, made readable for Hydra; and as they have to be typed to mean a certain value."""
+
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+
+from seq2seq.errors import UserError
+
+_FORM = re.compile(r"(\+{0,2}[^\W\d][\w./@:\-]*)=(.*)", re.DOTALL | re.ASCII)
+_UNSET = (None, "???")
+
+
+def readable(argument: str, *, multirun: bool = False) -> str:
+    """The argument in a form that Hydra reads: a value that its grammar does not take is quoted, `~/` is made whole.
+
+    With multirun, each of the values between commas for itself.
+    """
+    form = _FORM.fullmatch(argument)
+    return f"{form[1]}={_readable_value(form[2], multirun=multirun)}" if form else argument
+
+
+def one_value(argument: str, defaults: Mapping[str, Any]) -> str:
+    """The argument of a plain run, in which a text with commas is one text where the option is a free text.
+
+    Raises UserError where it looks like values to try, which takes --multirun.
+    """
+    form = _FORM.fullmatch(argument)
+    read = parsed(argument)
+    if form is None or read is None or not read.is_sweep_override():
+        return argument
+    key, value = form[1], form[2]
+    parts = list(read.sweep_string_iterator()) if read.is_choice_sweep() else []
+    words = any(isinstance(own.value(), str) for part in parts if (own := parsed(f"key={part}")))
+    if words and key.lstrip("+") in defaults and defaults[key.lstrip("+")] in _UNSET:
+        return f"{key}={quoted(value)}"
+    raise UserError(
+        f"{argument} holds several values to try: add --multirun to run with each of them, or give one value; "
+        f"a comma inside of a text needs quotes: {shlex.quote(f'{key}={quoted(value)}')}."
+    )
+
+
+def parsed(argument: str) -> Override | None:
+    """The override that Hydra reads in an argument; None if it cannot be read."""
+    try:
+        return OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return None
+
+
+def override(key: str, value: str) -> str:
+    """The word to type in a shell for an option to be a text, whatever is in it."""
+    plain = parsed(f"{key}={value}")
+    same = plain is not None and not plain.is_sweep_override() and plain.value() == value and "~" not in value
+    return shlex.quote(f"{key}={value if same else quoted(value)}")
+
+
+def command(script: str, overrides: Sequence[str]) -> str:
+    """The line to type in a shell that runs a script with overrides, which are words of a shell already."""
+    return " ".join(["python", shlex.quote(script), *overrides])
+
+
+def quoted(text: str) -> str:
+    """The text in quotes of Hydra's grammar."""
+    return QuotedString(text=text, quote=Quote.single).with_quotes()
+
+
+def _readable_value(value: str, *, multirun: bool) -> str:
+    if value.startswith("~/"):
+        value = os.path.expanduser(value)  # the shell does so at the beginning of a word alone
+    if parsed(f"key={value}") is not None:
+        return value
+    if multirun and "," in value:
+        return ",".join(_readable_value(part, multirun=False) for part in value.split(","))
+    if value.startswith("[") and value.endswith("]"):
+        return f"[{','.join(_readable_value(part.strip(), multirun=False) for part in value[1:-1].split(','))}]"
+    return quoted(value)
