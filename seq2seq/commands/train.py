@@ -198,6 +198,7 @@ def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float
 def quieten() -> None:
     """Turn off Lightning's advertisements and list of devices; warnings stay, but for one that users cannot mend."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # the report that trainer.profiler asks for
     warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")
 
 

@@ -38,6 +38,8 @@ def build(node: Any, path: str) -> Any:
 
 def _made(path: str, target: Callable[..., Any], options: Mapping[str, Any], /, *given: Any, **more: Any) -> Any:
     with told_at(path, target):
+        if both := sorted(options.keys() & more.keys()):
+            raise _PlacedError(f"{as_overridden(path)}.{both[0]} is set by the script: leave it out.")
         return call(target, *given, **{**options, **more})
 
 

@@ -16,10 +16,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seq2seq.config.moved import new_name
-from seq2seq.config.overrides import one_value, readable
+from seq2seq.config.overrides import added_key, one_value, readable
+from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf"
+_OPEN = ("callbacks", "metrics", "kinds", "model")  # tables of parts that may get more of them
 
 
 def run(main: Callable[[], None]) -> None:
@@ -44,9 +46,23 @@ def _readable(arguments: list[str]) -> list[str]:
     """Arguments in the form that Hydra reads. Raises UserError at one with several values in a plain run."""
     multirun = bool({"-m", "--multirun"} & set(arguments))
     found = [readable(argument, multirun=multirun) for argument in arguments]
+    _refuse_unknown([key for argument in found if (key := added_key(argument))])
     if multirun or not any("," in argument for argument in found):
         return found
     return [one_value(argument, _defaults()) if "," in argument else argument for argument in found]
+
+
+def _refuse_unknown(added: list[str]) -> None:
+    """Raise UserError at a key that is added where nothing reads it: at the top of the config, or in a table of it."""
+    if not added or "resume=true" in sys.argv:
+        return
+    known = _defaults()
+    for key in added:
+        top, _, name = key.partition(".")
+        table = known.get(top)
+        closed = isinstance(table, dict) and name and "_target_" not in table and top not in _OPEN
+        if (top not in known and not (CONF / top).is_dir()) or (closed and key not in known and "." not in name):
+            raise UserError(_unknown(key))
 
 
 @contextmanager
@@ -103,6 +119,8 @@ def _find(error: BaseException | None, kind: type[BaseException]) -> BaseExcepti
 
 def _unknown(name: str) -> str:
     """The line that tells of an option or group that the config lacks, and what to do about it."""
+    if refused := refusal(name):
+        return refused
     if renamed := new_name(name):
         return f"The option {name!r} does not exist: did you mean {renamed!r}?"
     if owners := _owners(name):

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.config.command_line import CONF
 from seq2seq.config.moved import new_name
+from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 
 CONTROL = ("_target_", "_partial_")  # keys that say what to do with a node, and are no options of its target
@@ -58,6 +59,8 @@ def check(config: Mapping[str, Any], path: str = "") -> None:
                 continue
             if renamed := new_name(f"{name}.{key}"):
                 raise UserError(f"{name}.{key} is not an option any more: did you mean {renamed}?")
+            if refused := refusal(f"{name}.{key}"):
+                raise UserError(refused)
             parameter = known.get(key)
             if parameter is None:
                 if open_ended:

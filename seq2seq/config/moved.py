@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from seq2seq.config.reserved import without_reserved
+
 # Classes by the paths that they had before version 0.2.
 _TARGETS = {
     "seq2seq.decoding.beam.BeamSearch": "seq2seq.decoding.search.beam.BeamSearch",
@@ -39,6 +41,8 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
         group, name = old.split(".")
         if new.startswith(f"{group}.") and name in (found.get(group) or {}):
             found[group][new.removeprefix(f"{group}.")] = found[group].pop(name)
+    if "trainer" in found:
+        found["trainer"] = without_reserved(found["trainer"])
     trainer = found.get("trainer")
     if trainer is not None and "gradients" not in found:
         trainer.pop("gradient_clip_algorithm", None)  # it did nothing: the norm was clipped

@@ -53,6 +53,12 @@ def parsed(argument: str) -> Override | None:
         return None
 
 
+def added_key(argument: str) -> str | None:
+    """The key that an argument adds to the config with a plus; None if it adds none."""
+    form = _FORM.fullmatch(argument)
+    return form[1].lstrip("+").partition("@")[0] if form and form[1].startswith("+") else None
+
+
 def override(key: str, value: str) -> str:
     """The word to type in a shell for an option to be a text, whatever is in it."""
     plain = parsed(f"{key}={value}")

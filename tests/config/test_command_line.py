@@ -81,6 +81,30 @@ def test_a_part_of_before_is_answered_with_its_name_of_now(mistake):
     )
 
 
+@pytest.mark.parametrize("plus", ["", "+", "++"])
+def test_an_option_that_the_script_sets_is_answered_with_what_to_use(mistake, plus):
+    said = mistake("train", f"{plus}trainer.max_epochs=5")
+    assert said == "trainer.max_epochs is set by the script: use budget.max_steps instead."
+
+
+@pytest.mark.parametrize("script", ["train", "translate", "evaluate", "score", "selfcheck", "interpret", "compare"])
+@pytest.mark.parametrize("plus", ["+", "++"])
+def test_a_key_that_a_script_does_not_read_cannot_be_added(mistake, script, plus):
+    assert mistake(script, f"{plus}xyzzy=1") == "The option 'xyzzy' does not exist: --help shows what there is."
+
+
+@pytest.mark.parametrize(
+    ("script", "argument", "said"),
+    [
+        ("evaluate", "+fil.x=1", "The option 'fil.x' does not exist: did you mean 'file'?"),
+        ("train", "+monitor.metrik=x", "The option 'monitor.metrik' does not exist: did you mean 'monitor.metric'?"),
+        ("train", "+averaging.deca=x", "The option 'averaging.deca' does not exist: did you mean 'averaging.decay'?"),
+    ],
+)
+def test_a_key_that_is_added_where_nothing_reads_it_is_refused(mistake, script, argument, said):
+    assert mistake(script, argument) == said
+
+
 def test_a_key_like_no_other_is_answered_with_where_to_look(mistake):
     assert mistake("train", "xyzzy=3") == "The option 'xyzzy' does not exist: --help shows what there is."
 

@@ -76,7 +76,9 @@ def session(tmp_path_factory) -> Session:
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         jobs: dict[str, Future] = {"train": pool.submit(run, script("train", *TINY, "run_dir=run"))}
-        jobs["sweep"] = forked("train", "--multirun", *TINY, "seed=1,2", "hydra.sweep.dir=sweep")
+        jobs["sweep"] = forked(
+            "train", "--multirun", *TINY, "seed=1,2", "+trainer.profiler=simple", "hydra.sweep.dir=sweep"
+        )
         jobs["help"] = forked("train", "--help")
         jobs["benchmark"] = forked("benchmark", *TINY, "steps=3", "warmup=1")
         for name, command in next_commands(jobs["train"].result().stdout).items():
@@ -288,3 +290,7 @@ def test_a_sweep_gives_every_job_a_run_folder(session):
     assert [run.name for run in runs] == ["0", "1"]
     assert [yaml.safe_load((run / "config.yaml").read_text())["seed"] for run in runs] == [1, 2]
     assert all((run / "metrics.json").is_file() and (run / "checkpoints" / "best.ckpt").is_file() for run in runs)
+
+
+def test_a_profiler_that_is_asked_for_reports(session):
+    assert session.succeeded("sweep").stderr.count("FIT Profiler Report") == 2
