@@ -17,6 +17,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
 from seq2seq.config.overrides import command, override
+from seq2seq.config.stored import record_changes
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
@@ -53,7 +54,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     trainer = build_trainer(config, folder)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
-        _refuse_if_done(module, last)
+        _take_up(module, last, config)
     elif first_process():  # nothing is written before all mistakes that can be found have been
         tokenizers.save(folder / "tokenizers")
         (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
@@ -167,7 +168,8 @@ def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume:
     return Tokenizers.load(folder / "tokenizers")
 
 
-def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:
+def _take_up(module: Seq2SeqModule, last: Path, config: dict[str, Any]) -> None:
+    """Refuse a run that is done or cannot go on, and record what is changed of one that can."""
     if not last.is_file():
         raise UserError(f"resume=true needs {last}, but there is none: the run stopped before its first validation.")
     checkpoint = read_checkpoint(last)
@@ -177,6 +179,8 @@ def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:
             f"The run has used up its budget ({module.budget}) at step {checkpoint['global_step']}: "
             "raise budget.max_steps or budget.max_minutes to go on."
         )
+    if first_process():
+        record_changes(last.parents[1], config)
 
 
 def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seq2seq.config.moved import new_name
-from seq2seq.config.overrides import added_key, one_value, readable
+from seq2seq.config.overrides import added_key, one_value, readable, resuming, switched_on
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 
@@ -46,6 +46,10 @@ def _readable(arguments: list[str]) -> list[str]:
     """Arguments in the form that Hydra reads. Raises UserError at one with several values in a plain run."""
     multirun = bool({"-m", "--multirun"} & set(arguments))
     found = [readable(argument, multirun=multirun) for argument in arguments]
+    if Path(sys.argv[0]).stem == "train" and "resume" in map(switched_on, found):
+        if multirun:
+            raise UserError("resume=true continues one run: leave out --multirun.")
+        return resuming(found)
     _refuse_unknown([key for argument in found if (key := added_key(argument))])
     if multirun or not any("," in argument for argument in found):
         return found
@@ -54,7 +58,7 @@ def _readable(arguments: list[str]) -> list[str]:
 
 def _refuse_unknown(added: list[str]) -> None:
     """Raise UserError at a key that is added where nothing reads it: at the top of the config, or in a table of it."""
-    if not added or "resume=true" in sys.argv:
+    if not added:
         return
     known = _defaults()
     for key in added:
@@ -125,7 +129,7 @@ def _unknown(name: str) -> str:
         return f"The option {name!r} does not exist: did you mean {renamed!r}?"
     if owners := _owners(name):
         return f"The option {name!r} needs {' or '.join(owners)}."
-    return f"The option {name!r} does not exist{_did_you_mean(name, _known_keys())}"
+    return f"The option {name!r} does not exist{did_you_mean(name, _known_keys())}"
 
 
 def _owners(name: str) -> list[str]:
@@ -136,7 +140,7 @@ def _owners(name: str) -> list[str]:
     return [f"{group}={path.stem}" for path in files if part.search(path.read_text(encoding="utf-8"))]
 
 
-def _did_you_mean(name: str, known: list[str]) -> str:
+def did_you_mean(name: str, known: list[str]) -> str:
     """The end of a sentence: `: did you mean ...?`, or where to look.
 
     Dotted names are compared whole, then by their last and first part.
@@ -170,13 +174,14 @@ def _defaults() -> dict[str, Any]:
             config = compose(Path(sys.argv[0]).stem, chosen)
         except HydraException:  # one of them is another mistake
             config = compose(Path(sys.argv[0]).stem)
-    return _flat(cast(dict[Any, Any], OmegaConf.to_container(config)))
+    return flat(cast(dict[Any, Any], OmegaConf.to_container(config)))
 
 
-def _flat(config: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
+def flat(config: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Values of a config by dotted key, tables among them."""
     found = {}
     for key, value in config.items():
         found[f"{prefix}{key}"] = value
         if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
     return found

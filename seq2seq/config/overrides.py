@@ -59,6 +59,20 @@ def added_key(argument: str) -> str | None:
     return form[1].lstrip("+").partition("@")[0] if form and form[1].startswith("+") else None
 
 
+def switched_on(argument: str) -> str | None:
+    """The key that an argument sets to true; None if it does anything else."""
+    read = parsed(argument) if "=" in argument else None
+    return read.key_or_group if read is not None and read._value is True else None
+
+
+def resuming(arguments: Sequence[str]) -> list[str]:
+    """Arguments that name the run to continue, and the others in a list `changes`: they are not of conf/, but of it."""
+    keys = ("run_dir", "resume", "changes", "hydra")
+    own = [text for text in arguments if re.split(r"[.=/]", text.lstrip("+"))[0] in keys or text.startswith("-")]
+    others = [quoted(text) for text in arguments if text not in own]
+    return [*own, f"+changes=[{','.join(others)}]"] if others else own
+
+
 def override(key: str, value: str) -> str:
     """The word to type in a shell for an option to be a text, whatever is in it."""
     plain = parsed(f"{key}={value}")

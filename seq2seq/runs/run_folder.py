@@ -1,13 +1,14 @@
 """Run folders: never written over another run, and found again to resume."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
 from seq2seq.config.contract import resolve
-from seq2seq.config.job import given_overrides, sweep_folder
+from seq2seq.config.job import sweep_folder
 from seq2seq.config.stored import continued
 from seq2seq.errors import UserError
 
@@ -21,7 +22,8 @@ def open_run_folder(config: DictConfig) -> tuple[dict[str, Any], Path]:
     Raises UserError if the folder already holds a run, or holds none to resume.
     """
     if config.resume:
-        return _stored(Path(config.run_dir)), Path(config.run_dir)
+        folder = Path(config.run_dir)
+        return _stored(folder, config.get("changes", [])), folder
     resolved = resolve(config)
     if not first_process():
         return resolved, Path(os.environ.get(_SHARED, config.run_dir))
@@ -39,9 +41,9 @@ def first_process() -> bool:
     return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", os.environ.get("LOCAL_RANK", "0")))) == 0
 
 
-def _stored(folder: Path) -> dict[str, Any]:
+def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
     """The config that a run was started with, and the user's overrides on top."""
     record = folder / "config.yaml"
     if not record.is_file():
         raise UserError(f"resume=true needs a run to continue, but run_dir={folder} holds none.")
-    return continued(record, given_overrides())
+    return continued(record, changes)

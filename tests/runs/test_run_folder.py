@@ -1,6 +1,7 @@
 """Runs are never written over, and found again."""
 
 import os
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from tiny_run import as_before_0_2
 
+from seq2seq.config.command_line import flat
+from seq2seq.config.overrides import resuming
+from seq2seq.config.stored import CHANGEABLE, continued, record_changes
 from seq2seq.errors import UserError
 from seq2seq.runs.run_folder import first_process, open_run_folder
 
@@ -31,7 +35,8 @@ def opened(config_of, tiny_run):
     """open_run_folder of a config that Hydra composed from these overrides."""
 
     def run(*overrides: str, sweep_into: Path | None = None):
-        config = config_of("train", *overrides, return_hydra_config=True)
+        given = resuming(overrides) if "resume=true" in overrides else overrides
+        config = config_of("train", *given, return_hydra_config=True)
         with open_dict(config):
             config.hydra.mode = RunMode.MULTIRUN if sweep_into else RunMode.RUN
             config.hydra.runtime.output_dir = str(sweep_into or ".")
@@ -142,6 +147,7 @@ def test_single_values_may_change(opened, finished):
         "callbacks=early_stopping",
         "experiment=reverse",
         "~callbacks.samples",
+        "callbacks.samples=1",
     ],
 )
 def test_whole_parts_may_not(opened, finished, override):
@@ -150,6 +156,90 @@ def test_whole_parts_may_not(opened, finished, override):
     assert str(error.value) == (
         f"resume=true continues the run as it was: {override} would replace a whole part of it."
     )
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "model.embedding_size=8",
+        "tokenizer.normalization=identity",
+        "data.train_size=3",
+        "seed=2",
+        "batches.seed=2",
+        "task=x",
+        "monitor.mode=max",
+        "+model.encoder.num_layers=3",
+    ],
+)
+def test_what_the_checkpoint_holds_may_not_change(opened, finished, override):
+    with pytest.raises(UserError) as error:
+        opened(f"run_dir={finished}", "resume=true", override)
+    name = override.lstrip("+").partition("=")[0]
+    assert str(error.value).startswith(
+        f"{name} cannot change in a run that is continued with resume=true: leave it out, or start a new run; "
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("budget.max_step=90", "The option 'budget.max_step' does not exist: did you mean 'budget.max_steps'?"),
+        ("+optimizer.lrr=1", "The option 'optimizer.lrr' does not exist: did you mean 'optimizer.lr'?"),
+        ("objective.coverage=1", "The option 'objective.coverage' does not exist: did you mean 'objective.coverage_"),
+        ("trainer.max_epochs=1", "trainer.max_epochs is set by the script: use budget.max_steps instead."),
+    ],
+)
+def test_an_unknown_option_is_compared_with_those_of_the_run(opened, finished, override, said):
+    with pytest.raises(UserError) as error:
+        opened(f"run_dir={finished}", "resume=true", override)
+    assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_a_run_of_other_data_than_the_default_goes_on_where_they_have_moved(opened, finished, tmp_path, plus):
+    config = OmegaConf.load(finished / "config.yaml")
+    config.data = {"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": "a.tsv", "dev": None, "test": None}
+    OmegaConf.save(config, tmp_path / "config.yaml")
+    found, _ = opened(f"run_dir={tmp_path}", "resume=true", f"{plus}data.train='new, place/ζεύγη.tsv'")
+    assert found["data"]["train"] == "new, place/ζεύγη.tsv"
+
+
+def test_what_was_copied_to_both_sides_of_the_model_changes_on_both(opened, finished):
+    overrides = ("model.dropout=0.5", "model.cell.regularization.zoneout_hidden=0.25")
+    model = opened(f"run_dir={finished}", "resume=true", *overrides)[0]["model"]
+    sides = [model["encoder"], model["decoder"]]
+    assert [side["dropout"] for side in (model, *sides)] == [0.5, 0.5, 0.5]
+    assert [side["cell"]["regularization"]["zoneout_hidden"] for side in sides] == [0.25, 0.25]
+    model = opened(f"run_dir={finished}", "resume=true", "model.encoder.dropout=0.5")[0]["model"]
+    assert [side["dropout"] for side in (model, model["encoder"], model["decoder"])] == [0.1, 0.5, 0.1]
+
+
+def test_a_callback_can_be_switched_off(opened, finished):
+    assert opened(f"run_dir={finished}", "resume=true", "callbacks.samples=null")[0]["callbacks"]["samples"] is None
+
+
+def test_every_pattern_of_what_can_change_meets_an_option_of_some_run(config_of):
+    configs = [flat(OmegaConf.to_container(config_of("train", *choice))) for choice in ([], ["data=tsv"])]
+    configs.append(flat(OmegaConf.to_container(config_of("train", "scheduled_sampling=linear"))))
+    known = {key for config in configs for key in config}
+    assert [pattern for pattern in CHANGEABLE if not any(fnmatch(key, pattern) for key in known)] == []
+
+
+def test_what_changed_is_kept_for_the_next_time(opened, finished, tmp_path):
+    (tmp_path / "config.yaml").write_bytes((finished / "config.yaml").read_bytes())
+    before = (tmp_path / "config.yaml").read_text()
+    same, _ = opened(f"run_dir={tmp_path}", "resume=true")
+    record_changes(tmp_path, same)
+    assert (tmp_path / "config.yaml").read_text() == before
+    assert not (tmp_path / "changes.yaml").exists()
+    for steps in (60, 90):
+        record_changes(tmp_path, continued(tmp_path / "config.yaml", [f"budget.max_steps={steps}"]))
+    assert opened(f"run_dir={tmp_path}", "resume=true")[0]["budget"]["max_steps"] == 90
+    changes = OmegaConf.to_container(OmegaConf.load(tmp_path / "changes.yaml"))
+    assert [entry["changed"] for entry in changes] == [
+        {"budget.max_steps": {"from": 30, "to": 60}},
+        {"budget.max_steps": {"from": 60, "to": 90}},
+    ]
 
 
 def test_there_must_be_a_run_to_resume(opened, tmp_path):
