@@ -1,11 +1,9 @@
 """Score target lines. python scripts/score.py run=DIR|CKPT < pairs.tsv > scores.tsv"""
 
-import sys
-
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
+from seq2seq.config.command_line import lines_of_stdin, mistakes_in_one_line, run, write_lines
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="score")
@@ -13,7 +11,7 @@ def main(config: DictConfig) -> None:
     with mistakes_in_one_line():
         from seq2seq.commands.score import score_lines
 
-        write_lines(score_lines(config, sys.stdin.buffer))
+        write_lines(score_lines(config, lines_of_stdin()))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """Translate stdin to stdout, line i to line i. python scripts/translate.py run=DIR|CKPT < in > out"""
 
-import sys
-
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
+from seq2seq.config.command_line import lines_of_stdin, mistakes_in_one_line, run, write_lines
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="translate")
@@ -13,7 +11,7 @@ def main(config: DictConfig) -> None:
     with mistakes_in_one_line():
         from seq2seq.commands.translate import build_stream
 
-        write_lines(build_stream(config)(sys.stdin.buffer))
+        write_lines(build_stream(config)(lines_of_stdin()))
 
 
 if __name__ == "__main__":

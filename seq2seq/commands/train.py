@@ -25,7 +25,7 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits
 from seq2seq.runs.run import build_model, load_run, read_checkpoint, saved_with, train_tokenizers
-from seq2seq.runs.run_folder import first_process
+from seq2seq.runs.run_folder import discard, first_process
 from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.module import Seq2SeqModule
@@ -46,12 +46,12 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
     lightning.seed_everything(config["seed"], verbose=False)
     quieten()
+    _check_monitor(config)
+    trainer = build_trainer(config, folder)
     splits = load_splits(config)
     tokenizers = _tokenizers(config, splits, folder, resume=resume)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
-    _check_monitor(config)
-    trainer = build_trainer(config, folder)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
         _take_up(module, last, config)
@@ -82,8 +82,12 @@ def _fit(
         if not trainer.interrupted:
             raise
         # Lightning turned Ctrl-C into an exit of its own, without a word on what is kept.
-        words = [override("run_dir", str(last.parents[1])), "resume=true"]
-        kept = f"continue with {command(sys.argv[0], words)}" if last.exists() else "no checkpoint was due yet"
+        folder = last.parents[1]
+        kept = f"continue with {command(sys.argv[0], [override('run_dir', str(folder)), 'resume=true'])}"
+        if not last.exists():
+            kept = f"no checkpoint was due yet, and {folder} is removed"
+            if trainer.is_global_zero:
+                discard(folder)
         logger.warning("interrupted at step %d; %s", trainer.global_step, kept)
         raise KeyboardInterrupt from None
 

@@ -1,26 +1,30 @@
 """Run a script: a user's mistake becomes one line on stderr and exit code 2."""
 
 import difflib
+import errno
 import io
 import logging
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seq2seq.config.moved import new_name
-from seq2seq.config.overrides import added_key, one_value, readable, resuming, switched_on
+from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf"
+_failed_jobs: list[str] = []  # of a sweep
 _OPEN = ("callbacks", "metrics", "kinds", "model")  # tables of parts that may get more of them
 
 
@@ -30,9 +34,23 @@ def run(main: Callable[[], None]) -> None:
     logging.getLogger("seq2seq").setLevel(logging.INFO)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
     _write_utf8()
-    with mistakes_in_one_line():
+    _failed_jobs.clear()
+    with mistakes_in_one_line(), _flushed():
         sys.argv[1:] = _readable(sys.argv[1:])
         main()
+    if _failed_jobs:
+        sys.exit(2)
+
+
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """Write out what stdout holds at the end, where a disk that is full or a reader that is gone can be told."""
+    if sys.stdout is None:
+        raise UserError("stdout is closed: leave it open, or write it to a file with > FILE.")
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
 
 
 def _write_utf8() -> None:
@@ -50,6 +68,8 @@ def _readable(arguments: list[str]) -> list[str]:
         if multirun:
             raise UserError("resume=true continues one run: leave out --multirun.")
         return resuming(found)
+    if multirun:
+        found = [sweep_into(argument) for argument in found]
     _refuse_unknown([key for argument in found if (key := added_key(argument))])
     if multirun or not any("," in argument for argument in found):
         return found
@@ -71,14 +91,44 @@ def _refuse_unknown(added: list[str]) -> None:
 
 @contextmanager
 def mistakes_in_one_line() -> Iterator[None]:
-    """Exit with code 2 and one line at a user's mistake. Used inside a job too, lest Hydra adds a line of its own."""
+    """Exit with code 2 and one line at a user's mistake. Used inside a job too, lest Hydra adds a line of its own.
+
+    A job of a sweep that fails is told by number and overrides, and the next one runs.
+    """
     try:
         yield
-    except (UserError, HydraException, OmegaConfBaseException) as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
-        sys.exit(2)
+    except BrokenPipeError:
+        _discard_output()
+        sys.exit(0)
+    except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
+        if _of_system(error):
+            if error.filename is None and error.errno != errno.ENOSPC:
+                raise  # of no path or stream that a user can name
+            if error.filename is None:
+                _discard_output()
+        job = _job_of_sweep()
+        print(f"error: {job}{_one_line(error)}", file=sys.stderr)
+        if not job:
+            sys.exit(2)
+        _failed_jobs.append(job)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _job_of_sweep() -> str:
+    """The number and the own overrides of the job that runs in a sweep; nothing outside of one."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return ""
+    hydra = HydraConfig.get()
+    own = [text for text in hydra.overrides.task if text not in sys.argv]
+    return f"job {hydra.job.num} ({', '.join(own)}): "
+
+
+def lines_of_stdin() -> Iterable[bytes]:
+    """The lines of stdin, as bytes. Raises UserError if it is closed."""
+    if sys.stdin is None:
+        raise UserError("stdin is closed: give lines with < FILE, or by a pipe.")
+    return sys.stdin.buffer
 
 
 def write_lines(lines: Iterable[str]) -> None:
@@ -91,7 +141,13 @@ def write_lines(lines: Iterable[str]) -> None:
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # lest Python complains when it closes stdout
+        _discard_output()
+
+
+def _discard_output() -> None:
+    """Send all that stdout still holds nowhere, lest Python complains when it closes it."""
+    with suppress(io.UnsupportedOperation):  # a stream of Python alone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _one_line(error: BaseException) -> str:
@@ -99,6 +155,9 @@ def _one_line(error: BaseException) -> str:
     if mistake is not None:
         return str(mistake)
     text = str(error)
+    if _of_system(error):
+        place = "The output" if error.filename is None else str(error.filename)
+        return f"{place} cannot be read or written: {error.strerror}: check path, permissions and space."
     if isinstance(error, OverrideParseException):
         return f"The override {error.override!r} cannot be read: {' '.join(text.split())}"
     if key := re.search(r"Could not override '([^']+)'", text):
@@ -112,6 +171,11 @@ def _one_line(error: BaseException) -> str:
     if group_name := re.search(r"Could not override '?([\w/]+)'?\.\s*No match in the defaults list", text):
         return _unknown(group_name[1])
     return " ".join(text.split("\n")[0].split())
+
+
+def _of_system(error: BaseException) -> TypeGuard[OSError]:
+    """Tell whether the operating system refused something; some of Hydra's errors are an OSError, too."""
+    return isinstance(error, OSError) and not isinstance(error, HydraException)
 
 
 def _find(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:

@@ -73,6 +73,23 @@ def resuming(arguments: Sequence[str]) -> list[str]:
     return [*own, f"+changes=[{','.join(others)}]"] if others else own
 
 
+def sweep_into(argument: str) -> str:
+    """The argument of a sweep, in which run_dir is the folder that every job has a subfolder of.
+
+    Raises UserError if it is not one folder.
+    """
+    key, _, value = argument.partition("=")
+    if key != "run_dir":
+        return argument
+    read = parsed(argument)
+    if read is None or read.is_sweep_override() or "${" in value:
+        raise UserError(
+            f"{argument} must be one folder with --multirun, in which every job has its own: give one, "
+            "and hydra.sweep.subdir for names of your own."
+        )
+    return f"hydra.sweep.dir={value}"
+
+
 def override(key: str, value: str) -> str:
     """The word to type in a shell for an option to be a text, whatever is in it."""
     plain = parsed(f"{key}={value}")

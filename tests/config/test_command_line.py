@@ -340,6 +340,21 @@ def test_our_own_mistakes_keep_their_traceback():
         1 / 0  # noqa: B018
 
 
+def test_what_the_system_refuses_is_told_by_path(capsys, tmp_path):
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        (tmp_path / "no" / "file").write_text("x")
+    assert end.value.code == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}/no/file cannot be read or written: No such file or directory: "
+        "check path, permissions and space.\n"
+    )
+
+
+def test_an_error_of_the_system_that_names_nothing_keeps_its_traceback():
+    with pytest.raises(OSError, match="odd"), mistakes_in_one_line():
+        raise OSError("odd")
+
+
 def test_an_interrupt_exits_as_the_shell_expects(capsys):
     with pytest.raises(SystemExit) as end, mistakes_in_one_line():
         raise KeyboardInterrupt

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.config.overrides import command, one_value, override, parsed, readable
+from seq2seq.config.overrides import command, one_value, override, parsed, readable, sweep_into
 from seq2seq.errors import UserError
 
 TEXTS = ["ευρώπη", "naïve", "it's", "josé.tsv", "a=b", "run (1)", "a#b", "größe", 'a"b', "a;b", "[", "a\\'"]
@@ -80,6 +80,21 @@ def test_several_values_name_multirun_and_how_to_quote(argument, defaults):
 @pytest.mark.parametrize("argument", ["seed=1", "probe=[0,1]", "text='a,b'"])
 def test_one_value_stays_as_it_is(argument):
     assert one_value(argument, {"text": None}) == argument
+
+
+@pytest.mark.parametrize("argument", ["run_dir=a,b", "run_dir=runs/${seed}"])
+def test_the_folder_of_a_sweep_is_one(argument):
+    with pytest.raises(UserError) as error:
+        sweep_into(argument)
+    assert str(error.value) == (
+        f"{argument} must be one folder with --multirun, in which every job has its own: give one, "
+        "and hydra.sweep.subdir for names of your own."
+    )
+
+
+def test_the_folder_of_a_sweep_is_that_of_its_jobs():
+    assert sweep_into("run_dir='a b'") == "hydra.sweep.dir='a b'"
+    assert sweep_into("seed=1,2") == "seed=1,2"
 
 
 @settings(deadline=None, max_examples=150)

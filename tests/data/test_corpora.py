@@ -252,6 +252,12 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
 
+def test_without_the_library_it_is_told_before_anything_is_read(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    message = error_of(lambda: call(DatasetsCorpus, name="json", source="a", target="b", train="missing.jsonl"))
+    assert message == "name=json needs the library datasets: pip install -e '.[datasets]'."
+
+
 ROWS = [{"id": n, "text": f"s{n}", "translation": {"de": f"d{n}", "en": f"e{n}"}} for n in range(4)]
 
 

@@ -1,6 +1,7 @@
 """Runs are never written over, and found again."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from seq2seq.config.command_line import flat
 from seq2seq.config.overrides import resuming
 from seq2seq.config.stored import CHANGEABLE, continued, record_changes
 from seq2seq.errors import UserError
-from seq2seq.runs.run_folder import first_process, open_run_folder
+from seq2seq.runs.run_folder import _taken, first_process, open_run_folder, released_at_failure
 
 SHARED = "SEQ2SEQ_RUN_DIR"
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
@@ -76,7 +77,54 @@ def test_a_folder_with_anything_in_it_is_refused(opened, tiny_run, tmp_path, nam
     assert SHARED not in os.environ
 
 
-def test_the_default_folder_is_named_after_task_and_time(opened, tiny_run):
+def test_a_folder_is_taken_once(opened, tiny_run, tmp_path):
+    opened(*tiny_run, f"run_dir={tmp_path}/x")
+    with pytest.raises(UserError) as error:
+        opened(*tiny_run, f"run_dir={tmp_path}/x")
+    assert str(error.value) == (
+        f"run_dir={tmp_path}/x holds a run without a checkpoint yet: choose another folder, or remove it if that run "
+        "has stopped."
+    )
+
+
+def test_of_many_that_want_a_folder_at_once_one_gets_it(tmp_path):
+    def attempt(_: int) -> bool:
+        try:
+            return _taken(tmp_path / "one", numbered=False) == tmp_path / "one"
+        except UserError:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(40))) == 1
+        numbered = set(pool.map(lambda _: _taken(tmp_path / "two", numbered=True), range(8)))
+    assert {path.name for path in numbered} == {"two", *(f"two_{number}" for number in range(2, 9))}
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"), [("file", "must be a folder, but is a file"), ("file/x", "cannot be made: ")]
+)
+def test_a_folder_that_cannot_be_made_is_told(opened, tiny_run, tmp_path, place, reason):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError) as error:
+        opened(*tiny_run, f"run_dir={tmp_path}/{place}")
+    assert str(error.value).startswith(f"run_dir={tmp_path}/{place} {reason}")
+    assert str(error.value).endswith(": choose another folder.")
+
+
+def test_a_folder_is_given_back_where_a_start_fails(opened, tiny_run, tmp_path):
+    _, folder = opened(*tiny_run, f"run_dir={tmp_path}/x")
+    with pytest.raises(UserError), released_at_failure(folder):
+        raise UserError("no data")
+    assert not folder.exists()
+    _, folder = opened(*tiny_run, f"run_dir={tmp_path}/x")
+    (folder / "config.yaml").touch()
+    with pytest.raises(UserError), released_at_failure(folder):
+        raise UserError("no disk")
+    assert (folder / "config.yaml").exists()
+
+
+def test_the_default_folder_is_named_after_task_and_time(opened, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     _, folder = opened(*tiny_run)
     assert folder.parent == Path("runs/reverse")
     assert folder.name[:2] == "20"
