@@ -9,8 +9,8 @@ from typing import Any
 
 from hydra.utils import get_object
 
-from seq2seq.config.command_line import CONF
 from seq2seq.config.contract import CONTROL, parameters
+from seq2seq.config.options import CONF
 from seq2seq.errors import UserError
 
 

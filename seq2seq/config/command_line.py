@@ -7,25 +7,23 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeGuard, cast
+from typing import TypeGuard
 
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from seq2seq.config.moved import new_name
+import seq2seq
+from seq2seq.config.options import defaults, did_you_mean, example, refuse_unknown, unknown
 from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
-from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 
-CONF = Path(__file__).parents[2] / "conf"
 _failed_jobs: list[str] = []  # of a sweep
-_OPEN = ("callbacks", "metrics", "kinds", "model")  # tables of parts that may get more of them
 
 
 def run(main: Callable[[], None]) -> None:
@@ -36,6 +34,10 @@ def run(main: Callable[[], None]) -> None:
     _write_utf8()
     _failed_jobs.clear()
     with mistakes_in_one_line(), _flushed():
+        if "--version" in sys.argv:
+            print(f"seq2seq {seq2seq.__version__}")
+            return
+        _refuse_words(sys.argv[1:])
         sys.argv[1:] = _readable(sys.argv[1:])
         main()
     if _failed_jobs:
@@ -60,6 +62,20 @@ def _write_utf8() -> None:
             stream.reconfigure(encoding="utf-8", errors=errors)
 
 
+def _refuse_words(arguments: Sequence[str]) -> None:
+    """Raise UserError at an argument that is neither key=value nor a flag of Hydra."""
+    with suppress(SystemExit):  # what argparse refuses, it will refuse to Hydra too
+        known, flags = get_args_parser().parse_known_intermixed_args(list(arguments))
+        for text in [*flags, *known.overrides]:
+            key = text.partition("=")[0].lstrip("-")
+            if text in flags and text.startswith("-"):
+                raise UserError(f"{text} is no option: options are key=value without dashes{did_you_mean(key)}")
+            if "=" not in text.lstrip("~") and not text.startswith("~") or text.startswith("="):
+                raise UserError(
+                    f"{text} is no option: options are key=value without spaces, as in seed=2; --help shows them."
+                )
+
+
 def _readable(arguments: list[str]) -> list[str]:
     """Arguments in the form that Hydra reads. Raises UserError at one with several values in a plain run."""
     multirun = bool({"-m", "--multirun"} & set(arguments))
@@ -70,23 +86,10 @@ def _readable(arguments: list[str]) -> list[str]:
         return resuming(found)
     if multirun:
         found = [sweep_into(argument) for argument in found]
-    _refuse_unknown([key for argument in found if (key := added_key(argument))])
+    refuse_unknown([key for argument in found if (key := added_key(argument))])
     if multirun or not any("," in argument for argument in found):
         return found
-    return [one_value(argument, _defaults()) if "," in argument else argument for argument in found]
-
-
-def _refuse_unknown(added: list[str]) -> None:
-    """Raise UserError at a key that is added where nothing reads it: at the top of the config, or in a table of it."""
-    if not added:
-        return
-    known = _defaults()
-    for key in added:
-        top, _, name = key.partition(".")
-        table = known.get(top)
-        closed = isinstance(table, dict) and name and "_target_" not in table and top not in _OPEN
-        if (top not in known and not (CONF / top).is_dir()) or (closed and key not in known and "." not in name):
-            raise UserError(_unknown(key))
+    return [one_value(argument, defaults()) if "," in argument else argument for argument in found]
 
 
 @contextmanager
@@ -158,10 +161,12 @@ def _one_line(error: BaseException) -> str:
     if _of_system(error):
         place = "The output" if error.filename is None else str(error.filename)
         return f"{place} cannot be read or written: {error.strerror}: check path, permissions and space."
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} must be given, for example {example(str(error.full_key))}"
     if isinstance(error, OverrideParseException):
         return f"The override {error.override!r} cannot be read: {' '.join(text.split())}"
     if key := re.search(r"Could not override '([^']+)'", text):
-        return _unknown(key[1])
+        return unknown(key[1])
     if choice := re.search(r"Could not find '([^']+)'", text):
         options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
         group, _, name = choice[1].rpartition("/")
@@ -169,7 +174,7 @@ def _one_line(error: BaseException) -> str:
         hint = f": did you mean {group}={close[0]}?" if close else "."
         return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
     if group_name := re.search(r"Could not override '?([\w/]+)'?\.\s*No match in the defaults list", text):
-        return _unknown(group_name[1])
+        return unknown(group_name[1])
     return " ".join(text.split("\n")[0].split())
 
 
@@ -183,69 +188,3 @@ def _find(error: BaseException | None, kind: type[BaseException]) -> BaseExcepti
     while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
     return error
-
-
-def _unknown(name: str) -> str:
-    """The line that tells of an option or group that the config lacks, and what to do about it."""
-    if refused := refusal(name):
-        return refused
-    if renamed := new_name(name):
-        return f"The option {name!r} does not exist: did you mean {renamed!r}?"
-    if owners := _owners(name):
-        return f"The option {name!r} needs {' or '.join(owners)}."
-    return f"The option {name!r} does not exist{did_you_mean(name, _known_keys())}"
-
-
-def _owners(name: str) -> list[str]:
-    """Options of a key's group, written as a user chooses them, that have such a key or part."""
-    group, _, key = name.replace(".", "/").rpartition("/")
-    part = re.compile(rf"^{re.escape(key)}:|^defaults:.*[\[ ]{re.escape(key)}:", re.MULTILINE)
-    files = sorted((CONF / group).glob("*.yaml")) if group else []
-    return [f"{group}={path.stem}" for path in files if part.search(path.read_text(encoding="utf-8"))]
-
-
-def did_you_mean(name: str, known: list[str]) -> str:
-    """The end of a sentence: `: did you mean ...?`, or where to look.
-
-    Dotted names are compared whole, then by their last and first part.
-    """
-    last = {key.rpartition(".")[2]: key for key in known}
-    for part, keys in (
-        (name, {key: key for key in known}),
-        (name.rpartition(".")[2], last),
-        (name.partition(".")[0], {key: key for key in known if "." not in key}),
-    ):
-        if close := difflib.get_close_matches(part, list(keys), n=1, cutoff=0.75):
-            return f": did you mean {keys[close[0]]!r}?"
-    return ": --help shows what there is."
-
-
-def _known_keys() -> list[str]:
-    """The dotted keys of the script's config, with the options that were chosen, and all groups of conf/."""
-    groups = [str(folder.relative_to(CONF)) for folder in CONF.rglob("*") if folder.is_dir()]
-    return [*_defaults(), *groups]
-
-
-def _defaults() -> dict[str, Any]:
-    """Values of the script's config by dotted key, with the options that were chosen and nothing else changed."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    chosen = [text for text in sys.argv[1:] if (CONF / text.partition("=")[0]).is_dir()]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        try:
-            config = compose(Path(sys.argv[0]).stem, chosen)
-        except HydraException:  # one of them is another mistake
-            config = compose(Path(sys.argv[0]).stem)
-    return flat(cast(dict[Any, Any], OmegaConf.to_container(config)))
-
-
-def flat(config: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Values of a config by dotted key, tables among them."""
-    found = {}
-    for key, value in config.items():
-        found[f"{prefix}{key}"] = value
-        if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{key}.")
-    return found

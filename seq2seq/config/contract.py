@@ -9,8 +9,8 @@ from beartype.door import is_bearable
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.config.command_line import CONF
 from seq2seq.config.moved import new_name
+from seq2seq.config.options import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 

@@ -10,9 +10,9 @@ from hydra.core.override_parser.types import Override
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from seq2seq.config.command_line import CONF, did_you_mean, flat
 from seq2seq.config.contract import parameters, plain
 from seq2seq.config.moved import new_name, up_to_date
+from seq2seq.config.options import CONF, did_you_mean, flat
 from seq2seq.config.overrides import parsed
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError

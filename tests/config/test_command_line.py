@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 from omegaconf.errors import OmegaConfBaseException
 
-from seq2seq.config.command_line import mistakes_in_one_line, write_lines
+import seq2seq
+from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
 from seq2seq.errors import UserError
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -54,6 +55,7 @@ def mistake(monkeypatch, capsys, tmp_path) -> Callable[..., str]:
         ("max_steps=3", "max_steps", "budget.max_steps"),
         ("sed=3", "sed", "seed"),
         ("modell=luong", "modell", "model"),
+        ("modle=luong", "modle", "model"),
         ("model/atention=dot", "model/atention", "model/attention"),
     ],
 )
@@ -168,9 +170,42 @@ def test_an_option_of_another_choice_is_answered_with_the_choice(mistake, script
 
 
 def test_a_script_without_its_run_is_told_what_is_missing(mistake):
-    for script in ("translate", "evaluate", "score", "selfcheck"):
-        assert mistake(script) == "Missing mandatory value: run"
-    assert mistake("benchmark", "mode=decode") == "Missing mandatory value: run"
+    for script in ("translate", "evaluate", "score", "selfcheck", "interpret"):
+        assert mistake(script) == "run must be given, for example run=DIR|CKPT"
+    assert mistake("benchmark", "mode=decode") == "run must be given, for example run=DIR"
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("interpret", ["run=x"], 'text must be given, for example text="..."'),
+        ("train", ["data=tsv"], "data.train must be given, for example data.train=pairs.tsv"),
+        ("train", ["data=json"], "data.train must be given, for example data.train=pairs.jsonl"),
+        ("train", ["data=hub"], "data.name must be given, for example data.name=bentrevett/multi30k"),
+    ],
+)
+def test_a_value_that_has_to_be_given_is_named_with_an_example(mistake, script, arguments, message):
+    assert mistake(script, *arguments) == message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["help"], "help is no option: options are key=value without spaces, as in seed=2; --help shows them."),
+        (["seed", "=", "2"], "seed is no option: options are key=value without spaces, as in seed=2; --help shows "),
+        (["--seed", "2"], "--seed is no option: options are key=value without dashes: did you mean 'seed'?"),
+        (["--lr=0.1"], "--lr=0.1 is no option: options are key=value without dashes: did you mean 'optimizer.lr'?"),
+        (["--epochs", "10"], "--epochs is no option: options are key=value without dashes"),
+    ],
+)
+def test_what_is_not_key_and_value_is_answered_with_how_to_write_it(mistake, arguments, message):
+    assert mistake("train", *arguments).startswith(message)
+
+
+def test_the_version_is_ours(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["train.py", "--version"])
+    run(lambda: 1 / 0)
+    assert capsys.readouterr() == (f"seq2seq {seq2seq.__version__}\n", "")
 
 
 # Values

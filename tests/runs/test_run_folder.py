@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from tiny_run import as_before_0_2
 
-from seq2seq.config.command_line import flat
+from seq2seq.config.options import flat
 from seq2seq.config.overrides import resuming
 from seq2seq.config.stored import CHANGEABLE, continued, record_changes
 from seq2seq.errors import UserError
