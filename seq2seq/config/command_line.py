@@ -21,7 +21,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 import seq2seq
 from seq2seq.config.options import defaults, did_you_mean, example, refuse_unknown, unknown
 from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, printable
 
 _failed_jobs: list[str] = []  # of a sweep
 
@@ -110,7 +110,7 @@ def mistakes_in_one_line() -> Iterator[None]:
             if error.filename is None:
                 _discard_output()
         job = _job_of_sweep()
-        print(f"error: {job}{_one_line(error)}", file=sys.stderr)
+        print(printable(f"error: {job}{_one_line(error)}"), file=sys.stderr)
         if not job:
             sys.exit(2)
         _failed_jobs.append(job)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from seq2seq.config.overrides import command, override
 from seq2seq.data.examples import Example
+from seq2seq.errors import printable
 
 _SAMPLES = 10
 
@@ -33,7 +34,9 @@ def print_report(
     stride = max(1, len(examples) // _SAMPLES)
     for example, hypothesis in list(zip(examples, hypotheses, strict=True))[::stride][:_SAMPLES]:
         right = "ok" if hypothesis in example.targets else ""
-        samples.add_row(*(Text(text) for text in (example.source, hypothesis, " / ".join(example.targets))), right)
+        samples.add_row(
+            *(Text(printable(text)) for text in (example.source, hypothesis, " / ".join(example.targets))), right
+        )
     console.print(samples, scores)
     minutes = record["training_seconds"] / 60
     print(f"best checkpoint: step {record['step']}; trained {minutes:.1f} minutes; run folder: {folder}\n")
