@@ -1,11 +1,9 @@
 """Score target lines. python scripts/score.py run=DIR|CKPT < pairs.tsv > scores.tsv"""
 
-import sys
-
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
+from seq2seq.config.command_line import lines_of_stdin, mistakes_in_one_line, run, write_lines
 from seq2seq.config.table import trusting
 
 
@@ -14,7 +12,7 @@ def main(config: DictConfig) -> None:
     with mistakes_in_one_line(), trusting(config.trust):
         from seq2seq.commands.score import score_lines
 
-        write_lines(score_lines(config, sys.stdin.buffer))
+        write_lines(score_lines(config, lines_of_stdin()))
 
 
 if __name__ == "__main__":

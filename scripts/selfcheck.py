@@ -14,9 +14,8 @@ def main(config: DictConfig) -> None:
     with mistakes_in_one_line(), trusting(config.trust):
         from seq2seq.commands.selfcheck import selfcheck
 
-        kept = selfcheck(config)
-    if not kept:
-        sys.exit(1)
+        if not selfcheck(config):
+            sys.exit(1)
 
 
 if __name__ == "__main__":

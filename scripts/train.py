@@ -10,13 +10,15 @@ from seq2seq.config.table import trusting
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def main(config: DictConfig) -> float:
     with mistakes_in_one_line(), trusting(config.trust):
-        from seq2seq.runs.run_folder import open_run_folder
+        from seq2seq.runs.run_folder import open_run_folder, released_at_failure
 
         resolved, folder = open_run_folder(config)
-        from seq2seq.commands.train import train  # seconds of imports, after the cheap mistakes are found
+        with released_at_failure(folder, taken=not config.resume):
+            from seq2seq.commands.train import train  # seconds of imports, after the cheap mistakes are found
 
-        scores = train(resolved, folder, resume=config.resume)
+            scores = train(resolved, folder, resume=config.resume)
         return scores.get(resolved["monitor"]["metric"].removeprefix("dev/"), float("nan"))
+    return float("nan")  # of a job in a sweep that failed
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """Translate stdin to stdout, line i to line i. python scripts/translate.py run=DIR|CKPT < in > out"""
 
-import sys
-
 import hydra
 from omegaconf import DictConfig
 
-from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
+from seq2seq.config.command_line import lines_of_stdin, mistakes_in_one_line, run, write_lines
 from seq2seq.config.table import trusting
 
 
@@ -14,7 +12,7 @@ def main(config: DictConfig) -> None:
     with mistakes_in_one_line(), trusting(config.trust):
         from seq2seq.commands.translate import build_stream
 
-        write_lines(build_stream(config)(sys.stdin.buffer))
+        write_lines(build_stream(config)(lines_of_stdin()))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,22 @@
-"""The one exception that means: the user can mend this, here is how."""
+"""The one exception that means: the user can mend this, here is how; and texts made fit to be shown in it."""
+
+import unicodedata
+
+_DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # turn the order of what follows
 
 
 class UserError(ValueError):
     """A mistake in input or config, told in one line: name, rule, value, what to do."""
+
+
+def printable(text: str) -> str:
+    """The text with what steers a terminal, or the order that it writes in, shown as an escape sequence."""
+    return "".join(_escaped(character) if _steers(character) else character for character in text)
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _DIRECTIONS
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -13,9 +13,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from seq2seq.commands.train import train
-from seq2seq.config.command_line import CONF
 from seq2seq.config.contract import resolve
 from seq2seq.config.moved import _TARGETS
+from seq2seq.config.options import CONF
 
 TINY_DATA = [
     "experiment=reverse",

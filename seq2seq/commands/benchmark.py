@@ -79,7 +79,7 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
     options = read_options(config)
     check_counts(options, sentences=1, lines=1, repeats=1)
     runs = load_runs(options)
-    name, texts = load_sources(runs[0], options["file"], options["split"] or "dev")
+    name, texts = load_sources(runs[0], options["file"], options["split"])
     if not texts:
         raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")
     texts = list(islice(cycle(texts), options["sentences"]))

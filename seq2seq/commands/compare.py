@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from seq2seq.config.command_line import CONF
 from seq2seq.config.job import chosen_option, composed, given_overrides
+from seq2seq.config.options import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.sizes import fitted_size

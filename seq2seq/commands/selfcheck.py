@@ -27,7 +27,7 @@ def selfcheck(config: DictConfig) -> bool:
     check_type("seed", options["seed"], int)
     tolerance = _tolerance(options["tolerance"], options["precision"])
     runs = load_runs(options)
-    name, sources = load_sources(runs[0], options["file"], options["split"] or "dev")
+    name, sources = load_sources(runs[0], options["file"], options["split"])
     sources = _spread(sources, options["sentences"])
     if not sources:
         raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")

@@ -17,15 +17,18 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
+from seq2seq.config.options import flat
+from seq2seq.config.overrides import command, override
+from seq2seq.config.stored import record_changes, with_changes
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits, saved_with, sealed
+from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits, saved_with, sealed
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits, warn_of_other_data, warn_of_shared_sources
-from seq2seq.runs.run import build_model, load_run, text_form, train_tokenizers
-from seq2seq.runs.run_folder import first_process
+from seq2seq.runs.run import build_model, load_run, text_form, tokenizers_of, train_tokenizers
+from seq2seq.runs.run_folder import discard, first_process
 from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.module import Seq2SeqModule
@@ -47,16 +50,16 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
     lightning.seed_everything(config["seed"], verbose=False)
     quieten()
+    _check_monitor(config)
+    trainer = build_trainer(config, folder)
     config, splits = _data(config)
     tokenizers = _tokenizers(config, splits, folder, resume=resume)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
-    _check_monitor(config)
     _warn_of_data(module, splits)
-    trainer = build_trainer(config, folder)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
-        _refuse_if_done(module, last, splits)
+        _take_up(module, last, config, splits)
     elif first_process():  # nothing is written before all mistakes that can be found have been
         tokenizers.save(folder / "tokenizers")
         (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
@@ -84,7 +87,12 @@ def _fit(
         if not trainer.interrupted:
             raise
         # Lightning turned Ctrl-C into an exit of its own, without a word on what is kept.
-        kept = f"continue with run_dir={last.parents[1]} resume=true" if last.exists() else "no checkpoint was due yet"
+        folder = last.parents[1]
+        kept = f"continue with {command(sys.argv[0], [override('run_dir', str(folder)), 'resume=true'])}"
+        if not last.exists():
+            kept = f"no checkpoint was due yet, and {folder} is removed"
+            if trainer.is_global_zero:
+                discard(folder)
         logger.warning("interrupted at step %d; %s", trainer.global_step, kept)
         raise KeyboardInterrupt from None
 
@@ -178,8 +186,10 @@ def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
 
 
 def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool) -> Tokenizers:
-    """Tokenizers, learnt by the first process; the others, and resumed runs, read what it wrote."""
-    if first_process() and not resume:
+    """Tokenizers, learnt by the first process; the others read what it wrote, and resumed runs what was saved."""
+    if resume:
+        return tokenizers_of(read_checkpoint(last_checkpoint(folder)))
+    if first_process():
         return train_tokenizers(config, splits)
     deadline = time.monotonic() + _WAIT_SECONDS
     while not (folder / "config.yaml").exists():  # written last
@@ -197,9 +207,8 @@ def _data(config: dict[str, Any]) -> tuple[dict[str, Any], Splits]:
     return config, splits
 
 
-def _refuse_if_done(module: Seq2SeqModule, last: Path, splits: Splits) -> None:
-    if not last.is_file():
-        raise UserError(f"resume=true needs {last}, but there is none: the run stopped before its first validation.")
+def _take_up(module: Seq2SeqModule, last: Path, config: dict[str, Any], splits: Splits) -> None:
+    """Refuse a run that is done or cannot go on, and record what is changed of one that can."""
     checkpoint = read_checkpoint(last, whole=True)
     module.budget.restore(checkpoint["seconds"])
     if module.budget.spent(checkpoint["global_step"]) >= 1:
@@ -209,6 +218,7 @@ def _refuse_if_done(module: Seq2SeqModule, last: Path, splits: Splits) -> None:
         )
     if first_process():
         warn_of_other_data(recorded_splits(checkpoint), splits, "train", "dev", "test")
+        record_changes(last.parents[1], with_changes(checkpoint["config"], last.parents[1]), config)
 
 
 def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float) -> dict[str, Any]:
@@ -230,6 +240,7 @@ def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float
 def quieten() -> None:
     """Turn off Lightning's advertisements and list of devices; warnings stay, but for one that users cannot mend."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # the report that trainer.profiler asks for
     warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")
 
 
@@ -237,12 +248,10 @@ def _named(record: dict[str, Any]) -> dict[str, float]:
     return {f"{record['split']}/{name}": value for name, value in record["scores"].items()}
 
 
-def _hyperparameters(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
     """Values of a config, in plain types, by dotted key, for TensorBoard's table of runs."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            flat |= _hyperparameters(value, f"{prefix}{key}.")
-        elif not key.startswith("_"):
-            flat[f"{prefix}{key}"] = value
-    return flat
+    return {
+        key: value
+        for key, value in flat(config).items()
+        if not isinstance(value, dict) and not key.rpartition(".")[2].startswith("_")
+    }

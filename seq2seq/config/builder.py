@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from seq2seq.config.command_line import CONF
 from seq2seq.config.contract import CONTROL, check_node, check_plain, parameters
+from seq2seq.config.options import CONF
 from seq2seq.errors import UserError
 
 
@@ -39,6 +39,8 @@ def build(node: Any, path: str) -> Any:
 
 def _made(path: str, target: Callable[..., Any], options: Mapping[str, Any], /, *given: Any, **more: Any) -> Any:
     with told_at(path, target):
+        if both := sorted(options.keys() & more.keys()):
+            raise _PlacedError(f"{as_overridden(path)}.{both[0]} is set by the script: leave it out.")
         if not given:
             _refuse_missing(path, target, {**options, **more})
         return call(target, *given, **{**options, **more})

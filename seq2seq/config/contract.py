@@ -8,8 +8,9 @@ from beartype import BeartypeConf
 from beartype.door import is_bearable
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.config.command_line import CONF
 from seq2seq.config.moved import new_name
+from seq2seq.config.options import CONF
+from seq2seq.config.reserved import refusal
 from seq2seq.config.table import find
 from seq2seq.errors import UserError
 
@@ -68,6 +69,8 @@ def check_node(name: str, node: Mapping[str, Any]) -> Callable[..., Any]:
             continue
         if renamed := new_name(f"{name}.{key}"):
             raise UserError(f"{name}.{key} is not an option any more: did you mean {renamed}?")
+        if refused := refusal(f"{name}.{key}"):
+            raise UserError(refused)
         if key in known:
             check_type(f"{name}.{key}", value, known[key].annotation)
         elif not open_ended:

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from seq2seq.config.reserved import without_reserved
+
 # Classes by the paths that they had before version 0.2.
 _TARGETS = {
+    "pytorch_lightning.callbacks.EarlyStopping": "seq2seq.training.callbacks.early_stopping.EarlyStopping",
     "seq2seq.decoding.beam.BeamSearch": "seq2seq.decoding.search.beam.BeamSearch",
     "seq2seq.decoding.diverse_beam.DiverseBeamSearch": "seq2seq.decoding.search.diverse_beam.DiverseBeamSearch",
     "seq2seq.decoding.greedy.GreedySearch": "seq2seq.decoding.search.greedy.GreedySearch",
@@ -41,6 +44,8 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
             found[group][new.removeprefix(f"{group}.")] = found[group].pop(name)
     if "data" in found:  # text was taken as it came, but for the ends; that makes no difference to its tokenizers
         found.setdefault("text", {"_target_": "seq2seq.data.text.TextForm", "form": "nfc"})
+    if "trainer" in found:
+        found["trainer"] = without_reserved(found["trainer"])
     trainer = found.get("trainer")
     if trainer is not None and "gradients" not in found:
         trainer.pop("gradient_clip_algorithm", None)  # it did nothing: the norm was clipped

@@ -1,30 +1,138 @@
-"""The config of a run that is continued."""
+"""The config of a run that is continued, with what may be changed of it."""
 
+import datetime
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
-from seq2seq.config.command_line import CONF
-from seq2seq.config.contract import plain
-from seq2seq.config.moved import up_to_date
+from seq2seq.config.contract import check_plain, parameters, plain
+from seq2seq.config.moved import new_name, up_to_date
+from seq2seq.config.options import CONF, did_you_mean, flat
+from seq2seq.config.overrides import parsed
+from seq2seq.config.reserved import refusal
+from seq2seq.config.table import find
 from seq2seq.errors import UserError
 
+# Options that take effect when a run is continued with other values.
+CHANGEABLE = (
+    "budget.*",
+    "precision",
+    *(f"data.{name}" for name in ("train", "dev", "test", "require_test")),
+    *(f"batches.{name}" for name in ("max_tokens", "max_sentences", "max_length", "pool_batches")),
+    *(f"{part}.*" for part in ("optimizer", "schedule", "objective", "gradients", "scheduled_sampling", "averaging")),
+    *(f"{part}.*" for part in ("decoding", "callbacks", "trainer")),
+    "model*.dropout",
+    "model.*.regularization.*",
+)
+_SHOWN = (
+    "budget, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, scheduled_sampling, "
+    "averaging, sizes of batches, dropout, decoding, callbacks, trainer and precision"
+)
 
-def continued(record: Path, overrides: Sequence[str]) -> dict[str, Any]:
-    """The plain config that was written when a run started, with overrides of single values on top.
 
-    Raises UserError at an override that would replace a whole part.
+def continued(stored: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The plain config of a run with overrides of single values on top.
+
+    Raises UserError at an override of what cannot change, or that the stored config does not know.
     """
-    stored: Any = OmegaConf.create(up_to_date(plain(OmegaConf.load(record))))
-    OmegaConf.set_struct(stored, True)
-    for override in overrides:
-        key, _, value = override.partition("=")
-        if key in ("run_dir", "resume"):
-            continue
-        name = key.lstrip("+~")
-        if (CONF / name).is_dir() or OmegaConf.is_dict(OmegaConf.select(stored, name)):
-            raise UserError(f"resume=true continues the run as it was: {override} would replace a whole part of it.")
-        stored = OmegaConf.merge(stored, OmegaConf.from_dotlist([f"{key}={value}"]))
-    return plain(stored)
+    config: Any = OmegaConf.create(stored)
+    for text in overrides:
+        found = parsed(text)
+        if found is None:
+            raise UserError(f"The override {text!r} cannot be read: give key=value.")
+        for key in _places(found, flat(stored), text):
+            OmegaConf.update(config, key, found.value(), force_add=True)
+    return plain(config)
+
+
+def with_changes(stored: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The config of a checkpoint with the changes that its folder has recorded since.
+
+    A folder may come from anywhere, so they are held to what may change, as plain values. Raises UserError at others.
+    """
+    record = folder / "changes.yaml"
+    if not record.is_file():
+        return stored
+    config: Any = OmegaConf.create(stored)
+    try:
+        entries: Any = OmegaConf.to_container(OmegaConf.load(record), resolve=False)
+        values = [(key, change["to"]) for entry in entries for key, change in entry["changed"].items()]
+    except Exception as error:  # whatever a damaged file makes of YAML's reader
+        raise UserError(f"{record} cannot be read ({type(error).__name__}): mend it, or remove it.") from None
+    for key, value in values:
+        if not isinstance(key, str) or not _can_change(key):
+            raise UserError(f"{record} must hold what can change in a run, but {key!r} cannot: remove it there.")
+        check_plain(f"{record}: {key}", value)
+        OmegaConf.update(config, key, value, force_add=True)
+    return plain(config)
+
+
+def record_changes(folder: Path, before: dict[str, Any], config: dict[str, Any]) -> None:
+    """Write the config that a run goes on with into its folder, and add what is changed to changes.yaml there."""
+    known = flat(before)
+    changed = {
+        key: {"from": known.get(key), "to": value}
+        for key, value in flat(config).items()
+        if not isinstance(value, dict) and known.get(key) != value
+    }
+    if changed:
+        entry = {"date": f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S}", "changed": changed}
+        with (folder / "changes.yaml").open("a", encoding="utf-8") as file:
+            file.write(OmegaConf.to_yaml([entry]))
+        (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+
+
+def edited(folder: Path, config: dict[str, Any]) -> list[str]:
+    """Keys at which a folder's config.yaml is not the config that its run goes on with."""
+    try:
+        shown: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=False)
+        there, here = flat(up_to_date(shown)), flat(config)
+    except Exception as error:  # whatever a damaged file makes of YAML's reader
+        return [f"all of it ({type(error).__name__})"]
+    differing = [key for key in sorted(there.keys() | here.keys()) if there.get(key) != here.get(key)]
+    return [key for key in differing if not any(other.startswith(f"{key}.") for other in differing)]
+
+
+def _places(override: Override, stored: dict[str, Any], text: str) -> list[str]:
+    """The keys of the stored config that an override changes."""
+    key = override.key_or_group
+    if refused := refusal(key):
+        raise UserError(refused)
+    if renamed := new_name(key):
+        raise UserError(f"The option {key!r} does not exist: did you mean {renamed!r}?")
+    part = isinstance(stored.get(key), dict) and not (key.startswith("callbacks.") and override._value is None)
+    if override.is_delete() or override.is_sweep_override() or part or (CONF / key).is_dir():
+        raise UserError(f"resume=true continues the run as it was: {text} would replace a whole part of it.")
+    places = _copies(key, stored) or ([key] if _is_option(key, stored) else [])
+    if not places:
+        raise UserError(f"The option {key!r} does not exist{did_you_mean(key, list(stored))}")
+    if not _can_change(key):
+        raise UserError(
+            f"{key} cannot change in a run that is continued with resume=true: leave it out, or start a new run; "
+            f"what can change is {_SHOWN}."
+        )
+    return places
+
+
+def _can_change(key: str) -> bool:
+    return any(fnmatch(key, pattern) for pattern in CHANGEABLE)
+
+
+def _copies(key: str, stored: dict[str, Any]) -> list[str]:
+    """The keys that an option of the model is stored at: both sides have copies of what is chosen for the model."""
+    model, _, name = key.partition(".")
+    sides = [f"model.{side}.{name}" for side in ("encoder", "decoder")] if model == "model" else []
+    own = [key] if key in stored else []
+    return own + [side for side in sides if side in stored and (not own or stored[side] == stored[key])]
+
+
+def _is_option(key: str, stored: dict[str, Any]) -> bool:
+    """Tell whether a key is in the stored config, or is one of those that its part takes and leaves at the default."""
+    part, _, name = key.rpartition(".")
+    node = stored.get(part)
+    target = node.get("_target_") if isinstance(node, dict) else None
+    return key in stored or (target is not None and name in parameters(find(target, part)))

@@ -70,6 +70,7 @@ models.encoder.Encoder
 models.input_feeding.BahdanauDecoder
 models.seq2seq.Seq2Seq
 training.budget.Budget
+training.callbacks.early_stopping.EarlyStopping
 training.callbacks.gate_monitor.GateMonitor
 training.callbacks.progress.BudgetProgress
 training.callbacks.samples.Samples
@@ -90,7 +91,6 @@ translation.reranking.MinimumBayesRisk
 _THEIRS = """
 pytorch_lightning.Trainer
 pytorch_lightning.callbacks.DeviceStatsMonitor
-pytorch_lightning.callbacks.EarlyStopping
 pytorch_lightning.callbacks.LearningRateMonitor
 pytorch_lightning.loggers.CSVLogger
 pytorch_lightning.loggers.TensorBoardLogger

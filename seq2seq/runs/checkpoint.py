@@ -55,6 +55,14 @@ def find_checkpoint(path: str | Path) -> Path:
     raise UserError(f"run={path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it.")
 
 
+def last_checkpoint(folder: Path) -> Path:
+    """The path of the checkpoint that a run folder goes on from. Raises UserError if there is none."""
+    last = folder / "checkpoints" / "last.ckpt"
+    if not last.is_file():
+        raise UserError(f"resume=true needs {last}, but there is none: the run stopped before its first validation.")
+    return last
+
+
 def read_checkpoint(path: Path, *, whole: bool = False) -> dict[str, Any]:
     """The contents of a checkpoint, with its config as this version would have written it.
 

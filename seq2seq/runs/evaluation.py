@@ -88,6 +88,7 @@ def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, l
     Raises UserError at a split that does not exist or is empty.
     """
     if file is not None:
+        _refuse_both(file, split)
         return file, formed(text_form(run.config), read_tsv(file))
     config = run.config
     splits = load_splits(config)
@@ -102,12 +103,21 @@ def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, l
 
 
 def load_sources(run: Run, file: str | None, split: str | None) -> tuple[str, list[str]]:
-    """A name and the sources of it that are not empty: a file has one a line, or as the first of its columns."""
+    """A name and the sources of it that are not empty: a file has one a line, or as the first of its columns.
+
+    Without file and split, those of dev.
+    """
     if file is None:
-        name, examples = load_examples(run, None, split)
+        name, examples = load_examples(run, None, split or "dev")
         return name, [example.source for example in examples if example.source.strip()]
+    _refuse_both(file, split)
     sources = (line.partition("\t")[0] for line in read_lines(Path(file)))
     return file, [source for source in sources if source.strip()]
+
+
+def _refuse_both(file: str, split: str | None) -> None:
+    if split is not None:
+        raise UserError(f"split must be null where there is a file, but is {split!r} beside file={file}: give one.")
 
 
 def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:

@@ -54,10 +54,8 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
     """
     checkpoint = read_checkpoint(found := find_checkpoint(path))
     config = checkpoint["config"]
-    form = text_form(config)
     try:
-        sides = {side: bytes(data.numpy()) for side, data in checkpoint["tokenizers"].items()}
-        tokenizers = Tokenizers.from_bytes(sides["source"], sides["target"], form)
+        tokenizers = tokenizers_of(checkpoint)
         model = _with_weights(config, tokenizers, checkpoint["weights"])
     except UserError:
         raise
@@ -65,6 +63,12 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{found} cannot be built as it describes itself: {type(error).__name__}: {reason}") from error
     return Run(model.eval().to(device), tokenizers, config, checkpoint["global_step"], recorded_splits(checkpoint))
+
+
+def tokenizers_of(checkpoint: dict[str, Any]) -> Tokenizers:
+    """The tokenizers that a checkpoint holds."""
+    source, target = (bytes(checkpoint["tokenizers"][side].numpy()) for side in ("source", "target"))
+    return Tokenizers.from_bytes(source, target, text_form(checkpoint["config"]))
 
 
 def _with_weights(config: dict[str, Any], tokenizers: Tokenizers, weights: dict[str, Tensor]) -> Seq2Seq:

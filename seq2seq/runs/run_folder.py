@@ -1,6 +1,11 @@
 """Run folders: never written over another run, and found again to resume."""
 
+import logging
 import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -8,30 +13,86 @@ from omegaconf import DictConfig
 
 from seq2seq.config.contract import resolve
 from seq2seq.config.job import given_overrides, sweep_folder
-from seq2seq.config.stored import continued
+from seq2seq.config.stored import continued, edited, with_changes
 from seq2seq.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 # Processes that Lightning starts for one run share its folder through this variable; their clocks may differ.
 _SHARED = "SEQ2SEQ_RUN_DIR"
+_CHECKPOINTS = "checkpoints"
 
 
 def open_run_folder(config: DictConfig) -> tuple[dict[str, Any], Path]:
     """The plain config to train with, and the folder that the run is written to.
 
-    Raises UserError if the folder already holds a run, or holds none to resume.
+    The folder is made here, so that no other run takes it, and a refusal comes before any work.
+    Raises UserError if it cannot be made, already holds a run, or holds none to resume.
     """
     if config.resume:
-        return _stored(Path(config.run_dir)), Path(config.run_dir)
+        folder = Path(config.run_dir)
+        return _stored(folder, config.get("changes", [])), folder
     resolved = resolve(config)
     if not first_process():
         return resolved, Path(os.environ.get(_SHARED, config.run_dir))
-    folder = sweep_folder() or Path(config.run_dir)
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(
-            f"run_dir={folder} already holds a run: choose another folder, or add resume=true to continue it."
-        )
+    folder = _taken(sweep_folder() or Path(config.run_dir), numbered=not _named())
     os.environ[_SHARED] = str(folder.absolute())
     return resolved, folder
+
+
+@contextmanager
+def released_at_failure(folder: Path, *, taken: bool = True) -> Iterator[None]:
+    """Give back a folder that was taken for a run, where the context ends by an error with nothing in it."""
+    try:
+        yield
+    except BaseException:
+        if taken and first_process():
+            with suppress(OSError):  # where there is something in it
+                (folder / _CHECKPOINTS).rmdir()
+                folder.rmdir()
+        raise
+
+
+def discard(folder: Path) -> None:
+    """Remove the folder of a run that has left no checkpoint."""
+    shutil.rmtree(folder)
+
+
+def _taken(folder: Path, *, numbered: bool) -> Path:
+    """The folder, made now, or where it is taken and need not have this name, the next with a number.
+
+    Of several processes that come at once, one makes its place for checkpoints.
+    """
+    names = (folder if number == 1 else folder.with_name(f"{folder.name}_{number}") for number in count(1))
+    for own in names:
+        try:
+            own.mkdir(parents=True, exist_ok=True)
+            if not any(own.iterdir()):
+                (own / _CHECKPOINTS).mkdir()
+                return own
+        except FileExistsError:
+            if not own.is_dir():
+                raise UserError(f"run_dir={own} must be a folder, but is a file: choose another folder.") from None
+        except OSError as error:
+            raise UserError(f"run_dir={own} cannot be made: {error.strerror}: choose another folder.") from None
+        if not numbered:
+            raise UserError(_refusal(own))
+    raise AssertionError  # numbers do not end
+
+
+def _refusal(folder: Path) -> str:
+    checkpoints = folder / _CHECKPOINTS
+    if checkpoints.is_dir() and not any(checkpoints.iterdir()):
+        return (
+            f"run_dir={folder} holds a run without a checkpoint yet: choose another folder, or remove it if that run "
+            "has stopped."
+        )
+    return f"run_dir={folder} already holds a run: choose another folder, or add resume=true to continue it."
+
+
+def _named() -> bool:
+    """Tell whether the user has chosen the folder."""
+    return sweep_folder() is not None or any(text.startswith("run_dir=") for text in given_overrides())
 
 
 def first_process() -> bool:
@@ -39,9 +100,19 @@ def first_process() -> bool:
     return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", os.environ.get("LOCAL_RANK", "0")))) == 0
 
 
-def _stored(folder: Path) -> dict[str, Any]:
-    """The config that a run was started with, and the user's overrides on top."""
-    record = folder / "config.yaml"
-    if not record.is_file():
+def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
+    """The config that a run's last checkpoint holds, with the user's overrides on top."""
+    if not (folder / "config.yaml").is_file():
         raise UserError(f"resume=true needs a run to continue, but run_dir={folder} holds none.")
-    return continued(record, given_overrides())
+    from seq2seq.runs.checkpoint import (  # seconds of imports that a start can do without
+        last_checkpoint,
+        read_checkpoint,
+    )
+
+    config = with_changes(read_checkpoint(last_checkpoint(folder))["config"], folder)
+    if keys := edited(folder, config):
+        shown = ", ".join(keys[:3]) + (", ..." if len(keys) > 3 else "")
+        logger.warning(
+            "%s/config.yaml was edited and is not read: what the run was trained with holds (%s)", folder, shown
+        )
+    return continued(config, changes)

@@ -1,5 +1,6 @@
 """Tables of results, for whoever watches."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seq2seq.config.overrides import command, override
 from seq2seq.data.examples import Example
+from seq2seq.errors import printable
 
 _SAMPLES = 10
 
@@ -31,14 +34,17 @@ def print_report(
     stride = max(1, len(examples) // _SAMPLES)
     for example, hypothesis in list(zip(examples, hypotheses, strict=True))[::stride][:_SAMPLES]:
         right = "ok" if hypothesis in example.targets else ""
-        samples.add_row(*(Text(text) for text in (example.source, hypothesis, " / ".join(example.targets))), right)
+        samples.add_row(
+            *(Text(printable(text)) for text in (example.source, hypothesis, " / ".join(example.targets))), right
+        )
     console.print(samples, scores)
     minutes = record["training_seconds"] / 60
     print(f"best checkpoint: step {record['step']}; trained {minutes:.1f} minutes; run folder: {folder}\n")
     print("next:")
-    print(f"  python {scripts}/translate.py run={folder} < input.txt")
-    print(f"  tensorboard --logdir {folder}")
-    print(f"  python {scripts}/evaluate.py run={folder}")
+    run = override("run", str(folder))
+    print(f"  {command(f'{scripts}/translate.py', [run])} < input.txt")
+    print(f"  tensorboard --logdir {shlex.quote(str(folder))}")
+    print(f"  {command(f'{scripts}/evaluate.py', [run])}")
 
 
 def print_rates(rows: Sequence[dict[str, Any]]) -> None:

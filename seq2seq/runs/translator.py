@@ -98,7 +98,8 @@ def build_stepper(options: Mapping[str, Any], runs: Sequence[Run]) -> Stepper:
 
 
 def _build_pieces(node: Mapping[str, Any]) -> PieceLimits:
-    limits = build({**node, "function": None, "_partial_": True}, "pieces")
+    others = {name: value for name, value in node.items() if name != "function"}
+    limits = build({**others, "_partial_": True}, "pieces")
     return limits(function=_user_function(node["function"]))
 
 

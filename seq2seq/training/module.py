@@ -53,6 +53,9 @@ class Seq2SeqModule(lightning.LightningModule):
             scores.prepare([example.targets for example in self.dev_examples])  # all of them, in every process
         self.budget.start()
 
+    def on_train_start(self) -> None:
+        self.step.set_options(self.trainer.optimizers[0])  # a checkpoint has restored those of before
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         self.spent = self._agreed(self.budget.spent(self.global_step))
         optimizer = self.trainer.optimizers[0]

@@ -53,6 +53,11 @@ class TrainingStep:
             group["initial_lr"] = group["lr"]
         return optimizer
 
+    def set_options(self, optimizer: Optimizer) -> None:
+        """Give an optimizer the options of a new one, and leave what it has gathered."""
+        for group, new in zip(optimizer.param_groups, self.new_optimizer().param_groups, strict=True):
+            group.update({name: value for name, value in new.items() if name != "params"})
+
     def begin(self, optimizer: Optimizer, *, step: int, spent: float, rank: int = 0) -> None:
         """Set the learning rate of the step, and its random numbers: apart from those of other processes."""
         # Seeding every step makes a resumed run draw the dropout masks that the uninterrupted one would have.

@@ -1,6 +1,5 @@
 """A stream of lines in and lines out, without limit and in constant memory."""
 
-import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -9,15 +8,13 @@ from seq2seq.errors import UserError
 from seq2seq.translation.formats import FORMATS, INPUTS
 from seq2seq.translation.line import Line
 from seq2seq.translation.translator import Translator
-
-logger = logging.getLogger(__name__)
-_SHOWN, _PIECES = 60, 8  # characters of a text, and pieces, that a warning quotes
+from seq2seq.translation.unseen import Unseen
 
 
 class LineStream:
     """Answers lines `buffer` at a time: 1 answers each as it comes, more are sorted by length and faster.
 
-    What the source vocabulary lacks is warned of once.
+    What the source vocabulary lacks is warned of once, and summed up at the end.
     """
 
     def __init__(
@@ -46,10 +43,10 @@ class LineStream:
 
         Raises UserError at a line that cannot be read, after all before it are answered.
         """
-        stream, number, warned = iter(lines), 1, False
+        stream, number, unseen = iter(lines), 1, Unseen(self.translator.tokenizers.source)
         while chunk := list(islice(stream, self.buffer)):
             wanted, mistake = self._read(chunk, number)
-            warned = warned or self._warn_of_unknown(wanted)
+            unseen.add([line.source for line in wanted])
             found = self.translator.translations(
                 wanted, n_best=self.n_best, attention=self.attention, first_number=number
             )
@@ -58,6 +55,7 @@ class LineStream:
             if mistake is not None:
                 raise mistake
             number += len(chunk)
+        unseen.sum_up()
 
     def _read(self, chunk: list[bytes], number: int) -> tuple[list[Line], UserError | None]:
         """The lines up to the first that holds a mistake, and the mistake, None if there is none."""
@@ -70,14 +68,3 @@ class LineStream:
                 return wanted, mistake
             wanted.append(read)
         return wanted, None
-
-    def _warn_of_unknown(self, lines: list[Line]) -> bool:
-        for line in lines:
-            if unknown := self.translator.tokenizers.source.unknown(line.source):
-                pieces = [piece.replace("\u2581", " ").strip()[:_SHOWN] for piece in dict.fromkeys(unknown)]
-                shown = ", ".join(map(repr, pieces[:_PIECES])) + (", ..." if len(pieces) > _PIECES else "")
-                logger.warning(
-                    "never seen in training, translated as unknown: %s (in %r; said once)", shown, line.source[:_SHOWN]
-                )
-                return True
-        return False

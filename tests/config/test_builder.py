@@ -18,6 +18,13 @@ def refusal(action) -> str:
     return str(error.value)
 
 
+def test_an_option_that_the_script_gives_too_is_refused():
+    made = build({"_target_": "seq2seq.training.budget.Budget", "_partial_": True, "max_steps": 1}, "budget")
+    with pytest.raises(UserError) as error:
+        made(max_steps=2)
+    assert str(error.value) == "budget.max_steps is set by the script: leave it out."
+
+
 def test_a_constructor_names_its_parameter_and_the_edge_the_option():
     assert refusal(lambda: LocalAttention(query_size=2, memory_size=2, window=0)) == (
         "window must be at least 1, but is 0."

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 from omegaconf.errors import OmegaConfBaseException
 
-from seq2seq.config.command_line import mistakes_in_one_line, write_lines
+import seq2seq
+from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
 from seq2seq.errors import UserError
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -54,6 +55,7 @@ def mistake(monkeypatch, capsys, tmp_path) -> Callable[..., str]:
         ("max_steps=3", "max_steps", "budget.max_steps"),
         ("sed=3", "sed", "seed"),
         ("modell=luong", "modell", "model"),
+        ("modle=luong", "modle", "model"),
         ("model/atention=dot", "model/atention", "model/attention"),
     ],
 )
@@ -79,6 +81,30 @@ def test_a_part_of_before_is_answered_with_its_name_of_now(mistake):
     assert said == (
         "The option 'decoding.coverage.beta' does not exist: did you mean 'decoding.coverage_penalty.beta'?"
     )
+
+
+@pytest.mark.parametrize("plus", ["", "+", "++"])
+def test_an_option_that_the_script_sets_is_answered_with_what_to_use(mistake, plus):
+    said = mistake("train", f"{plus}trainer.max_epochs=5")
+    assert said == "trainer.max_epochs is set by the script: use budget.max_steps instead."
+
+
+@pytest.mark.parametrize("script", ["train", "translate", "evaluate", "score", "selfcheck", "interpret", "compare"])
+@pytest.mark.parametrize("plus", ["+", "++"])
+def test_a_key_that_a_script_does_not_read_cannot_be_added(mistake, script, plus):
+    assert mistake(script, f"{plus}xyzzy=1") == "The option 'xyzzy' does not exist: --help shows what there is."
+
+
+@pytest.mark.parametrize(
+    ("script", "argument", "said"),
+    [
+        ("evaluate", "+fil.x=1", "The option 'fil.x' does not exist: did you mean 'file'?"),
+        ("train", "+monitor.metrik=x", "The option 'monitor.metrik' does not exist: did you mean 'monitor.metric'?"),
+        ("train", "+averaging.deca=x", "The option 'averaging.deca' does not exist: did you mean 'averaging.decay'?"),
+    ],
+)
+def test_a_key_that_is_added_where_nothing_reads_it_is_refused(mistake, script, argument, said):
+    assert mistake(script, argument) == said
 
 
 def test_a_key_like_no_other_is_answered_with_where_to_look(mistake):
@@ -144,9 +170,42 @@ def test_an_option_of_another_choice_is_answered_with_the_choice(mistake, script
 
 
 def test_a_script_without_its_run_is_told_what_is_missing(mistake):
-    for script in ("translate", "evaluate", "score", "selfcheck"):
-        assert mistake(script) == "Missing mandatory value: run"
-    assert mistake("benchmark", "mode=decode") == "Missing mandatory value: run"
+    for script in ("translate", "evaluate", "score", "selfcheck", "interpret"):
+        assert mistake(script) == "run must be given, for example run=DIR|CKPT"
+    assert mistake("benchmark", "mode=decode") == "run must be given, for example run=DIR"
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("interpret", ["run=x"], 'text must be given, for example text="..."'),
+        ("train", ["data=tsv"], "data.train must be given, for example data.train=pairs.tsv"),
+        ("train", ["data=json"], "data.train must be given, for example data.train=pairs.jsonl"),
+        ("train", ["data=hub"], "data.name must be given, for example data.name=bentrevett/multi30k"),
+    ],
+)
+def test_a_value_that_has_to_be_given_is_named_with_an_example(mistake, script, arguments, message):
+    assert mistake(script, *arguments) == message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["help"], "help is no option: options are key=value without spaces, as in seed=2; --help shows them."),
+        (["seed", "=", "2"], "seed is no option: options are key=value without spaces, as in seed=2; --help shows "),
+        (["--seed", "2"], "--seed is no option: options are key=value without dashes: did you mean 'seed'?"),
+        (["--lr=0.1"], "--lr=0.1 is no option: options are key=value without dashes: did you mean 'optimizer.lr'?"),
+        (["--epochs", "10"], "--epochs is no option: options are key=value without dashes"),
+    ],
+)
+def test_what_is_not_key_and_value_is_answered_with_how_to_write_it(mistake, arguments, message):
+    assert mistake("train", *arguments).startswith(message)
+
+
+def test_the_version_is_ours(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["train.py", "--version"])
+    run(lambda: 1 / 0)
+    assert capsys.readouterr() == (f"seq2seq {seq2seq.__version__}\n", "")
 
 
 # Values
@@ -182,8 +241,20 @@ def test_missing_data_are_told_before_anything_is_written(mistake, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_value_that_cannot_be_parsed_is_one_line(mistake):
-    assert mistake("train", "seed=[1").startswith("The override 'seed=[1' cannot be read: ")
+def test_an_argument_that_cannot_be_read_is_one_line(mistake):
+    assert mistake("train", "~seed=[1").startswith("The override '~seed=[1' cannot be read: ")
+    assert mistake("train", "seed=[1", "experiment=reverse") == "batches.seed must be int, but is '[1'."
+
+
+@pytest.mark.parametrize("override", ["seed=1,2", "model=luong,gnmt", "task=a,b"])
+def test_several_values_name_multirun(mistake, override):
+    assert mistake("train", override).startswith(f"{override} holds several values to try: add --multirun to run ")
+
+
+@pytest.mark.parametrize("text", ["ευρώπη", "naïve", "it's", "Hello, world", "a=b", "a#b", "run (1)"])
+def test_any_text_reaches_a_script(mistake, text):
+    assert mistake("interpret", f"run={text}", "text=x").startswith(f"run={text} does not exist")
+    assert mistake("interpret", "run=nowhere", f"text={text}").startswith("run=nowhere does not exist")
 
 
 # Run folders
@@ -321,6 +392,21 @@ def test_a_mistake_inside_another_error_is_still_told(capsys):
 def test_our_own_mistakes_keep_their_traceback():
     with pytest.raises(ZeroDivisionError), mistakes_in_one_line():
         1 / 0  # noqa: B018
+
+
+def test_what_the_system_refuses_is_told_by_path(capsys, tmp_path):
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        (tmp_path / "no" / "file").write_text("x")
+    assert end.value.code == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}/no/file cannot be read or written: No such file or directory: "
+        "check path, permissions and space.\n"
+    )
+
+
+def test_an_error_of_the_system_that_names_nothing_keeps_its_traceback():
+    with pytest.raises(OSError, match="odd"), mistakes_in_one_line():
+        raise OSError("odd")
 
 
 def test_an_interrupt_exits_as_the_shell_expects(capsys):

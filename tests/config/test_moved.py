@@ -22,6 +22,8 @@ def test_targets_of_before_are_found_and_all_else_stays():
 @pytest.mark.parametrize(("old", "new"), _TARGETS.items())
 def test_what_moved_is_no_longer_there_and_stands_elsewhere(old, new):
     get_object(new)
+    if not old.startswith("seq2seq."):
+        return  # another library's, which is still there
     with pytest.raises(ImportError):
         get_object(old)
 

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from seq2seq.config.builder import build
-from seq2seq.config.command_line import CONF
 from seq2seq.config.contract import check
+from seq2seq.config.options import CONF
 from seq2seq.config.table import TABLE, find, trusting
 from seq2seq.errors import UserError
 

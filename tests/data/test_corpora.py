@@ -168,7 +168,8 @@ def test_tsv_lines_with_the_same_source_are_references_of_one_example(tmp_path, 
 def test_a_tsv_line_without_exactly_one_tab_is_named(tmp_path, line, tabs):
     path = write(tmp_path / "pairs.tsv", "a\t1", line, "b\t2")
     assert error_of(lambda: read_tsv(path)) == (
-        f"{path}, line 2 must be `source<TAB>target` with exactly one tab, but has {tabs}: {line[:60]!r}."
+        f"{path}, line 2 must be `source<TAB>target` with exactly one tab, but has {tabs}: {line[:60]!r}. "
+        "For other tables give delimiter, source or target."
     )
 
 
@@ -272,6 +273,12 @@ def cache(tmp_path, monkeypatch):
     """`datasets` keeps its copies under the test's own folder."""
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+
+
+def test_without_the_library_it_is_told_before_anything_is_read(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    message = error_of(lambda: call(DatasetsCorpus, name="json", source="a", target="b", train="missing.jsonl"))
+    assert message == "name=json needs the library datasets: pip install -e '.[datasets]'."
 
 
 ROWS = [{"id": n, "text": f"s{n}", "translation": {"de": f"d{n}", "en": f"e{n}"}} for n in range(4)]

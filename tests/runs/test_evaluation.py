@@ -14,7 +14,7 @@ from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.metrics.pronunciation import PronunciationScores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.checkpoint import sealed
-from seq2seq.runs.evaluation import build_scores, evaluate
+from seq2seq.runs.evaluation import build_scores, evaluate, load_sources
 from seq2seq.runs.run import load_run
 
 METRICS = {"exact_match": ExactMatch(), "pronunciation": PronunciationScores()}
@@ -146,6 +146,19 @@ def test_an_unknown_split(report):
     with pytest.raises(UserError) as error:
         report("split=tset")
     assert str(error.value) == "split must be train, dev or test, but is 'tset'."
+
+
+@pytest.mark.parametrize("split", ["dev", "train"])
+def test_a_file_and_a_split_together_are_refused(report, tmp_path, finished, split):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("a\ta\n")
+    message = f"split must be null where there is a file, but is {split!r} beside file={path}: give one."
+    with pytest.raises(UserError) as error:
+        report(f"file={path}", f"split={split}")
+    assert str(error.value) == message
+    with pytest.raises(UserError) as error:
+        load_sources(load_run(finished), str(path), split)
+    assert str(error.value) == message
 
 
 @pytest.fixture

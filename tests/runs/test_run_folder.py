@@ -1,16 +1,26 @@
 """Runs are never written over, and found again."""
 
 import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from tiny_run import as_before_0_2
 
+from seq2seq.config.options import flat
+from seq2seq.config.overrides import resuming
+from seq2seq.config.stored import CHANGEABLE, continued, record_changes
 from seq2seq.errors import UserError
-from seq2seq.runs.run_folder import first_process, open_run_folder
+from seq2seq.runs.checkpoint import sealed
+from seq2seq.runs.run_folder import _taken, first_process, open_run_folder, released_at_failure
 
 SHARED = "SEQ2SEQ_RUN_DIR"
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
@@ -31,7 +41,8 @@ def opened(config_of, tiny_run):
     """open_run_folder of a config that Hydra composed from these overrides."""
 
     def run(*overrides: str, sweep_into: Path | None = None):
-        config = config_of("train", *overrides, return_hydra_config=True)
+        given = resuming(overrides) if "resume=true" in overrides else overrides
+        config = config_of("train", *given, return_hydra_config=True)
         with open_dict(config):
             config.hydra.mode = RunMode.MULTIRUN if sweep_into else RunMode.RUN
             config.hydra.runtime.output_dir = str(sweep_into or ".")
@@ -71,7 +82,54 @@ def test_a_folder_with_anything_in_it_is_refused(opened, tiny_run, tmp_path, nam
     assert SHARED not in os.environ
 
 
-def test_the_default_folder_is_named_after_task_and_time(opened, tiny_run):
+def test_a_folder_is_taken_once(opened, tiny_run, tmp_path):
+    opened(*tiny_run, f"run_dir={tmp_path}/x")
+    with pytest.raises(UserError) as error:
+        opened(*tiny_run, f"run_dir={tmp_path}/x")
+    assert str(error.value) == (
+        f"run_dir={tmp_path}/x holds a run without a checkpoint yet: choose another folder, or remove it if that run "
+        "has stopped."
+    )
+
+
+def test_of_many_that_want_a_folder_at_once_one_gets_it(tmp_path):
+    def attempt(_: int) -> bool:
+        try:
+            return _taken(tmp_path / "one", numbered=False) == tmp_path / "one"
+        except UserError:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(40))) == 1
+        numbered = set(pool.map(lambda _: _taken(tmp_path / "two", numbered=True), range(8)))
+    assert {path.name for path in numbered} == {"two", *(f"two_{number}" for number in range(2, 9))}
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"), [("file", "must be a folder, but is a file"), ("file/x", "cannot be made: ")]
+)
+def test_a_folder_that_cannot_be_made_is_told(opened, tiny_run, tmp_path, place, reason):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError) as error:
+        opened(*tiny_run, f"run_dir={tmp_path}/{place}")
+    assert str(error.value).startswith(f"run_dir={tmp_path}/{place} {reason}")
+    assert str(error.value).endswith(": choose another folder.")
+
+
+def test_a_folder_is_given_back_where_a_start_fails(opened, tiny_run, tmp_path):
+    _, folder = opened(*tiny_run, f"run_dir={tmp_path}/x")
+    with pytest.raises(UserError), released_at_failure(folder):
+        raise UserError("no data")
+    assert not folder.exists()
+    _, folder = opened(*tiny_run, f"run_dir={tmp_path}/x")
+    (folder / "config.yaml").touch()
+    with pytest.raises(UserError), released_at_failure(folder):
+        raise UserError("no disk")
+    assert (folder / "config.yaml").exists()
+
+
+def test_the_default_folder_is_named_after_task_and_time(opened, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     _, folder = opened(*tiny_run)
     assert folder.parent == Path("runs/reverse")
     assert folder.name[:2] == "20"
@@ -114,11 +172,26 @@ def test_a_resumed_run_has_its_own_config_whatever_the_defaults_are(opened, fini
     assert config == OmegaConf.to_container(OmegaConf.load(finished / "config.yaml"))
 
 
-def test_a_run_of_before_0_2_resumes_with_the_options_of_now(opened, tiny_run, finished, tmp_path):
-    now = OmegaConf.to_container(OmegaConf.load(finished / "config.yaml"))
-    OmegaConf.save(as_before_0_2(now), tmp_path / "config.yaml")
-    assert opened(f"run_dir={tmp_path}", "resume=true")[0] == now
-    changed, _ = opened(f"run_dir={tmp_path}", "resume=true", "gradients.max_norm=2.0")
+@pytest.fixture
+def copied(finished, tmp_path) -> Path:
+    """A copy of the finished run."""
+    return Path(shutil.copytree(finished, tmp_path / "copy"))
+
+
+def with_config(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]], **entries: Any) -> None:
+    """Write a run's config anew, changed, into its folder and last checkpoint."""
+    last = folder / "checkpoints" / "last.ckpt"
+    contents = torch.load(last, weights_only=True)
+    contents["config"] = change(contents["config"])
+    torch.save(sealed(contents | entries), last)
+    OmegaConf.save(contents["config"], folder / "config.yaml")
+
+
+def test_a_run_of_before_0_2_resumes_with_the_options_of_now(opened, copied):
+    now = OmegaConf.to_container(OmegaConf.load(copied / "config.yaml"))
+    with_config(copied, as_before_0_2, format=2)
+    assert opened(f"run_dir={copied}", "resume=true")[0] == now
+    changed, _ = opened(f"run_dir={copied}", "resume=true", "gradients.max_norm=2.0")
     assert changed["gradients"]["max_norm"] == 2
 
 
@@ -142,6 +215,7 @@ def test_single_values_may_change(opened, finished):
         "callbacks=early_stopping",
         "experiment=reverse",
         "~callbacks.samples",
+        "callbacks.samples=1",
     ],
 )
 def test_whole_parts_may_not(opened, finished, override):
@@ -150,6 +224,132 @@ def test_whole_parts_may_not(opened, finished, override):
     assert str(error.value) == (
         f"resume=true continues the run as it was: {override} would replace a whole part of it."
     )
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "model.embedding_size=8",
+        "tokenizer.normalization=identity",
+        "data.train_size=3",
+        "seed=2",
+        "batches.seed=2",
+        "task=x",
+        "monitor.mode=max",
+        "+model.encoder.num_layers=3",
+    ],
+)
+def test_what_the_checkpoint_holds_may_not_change(opened, finished, override):
+    with pytest.raises(UserError) as error:
+        opened(f"run_dir={finished}", "resume=true", override)
+    name = override.lstrip("+").partition("=")[0]
+    assert str(error.value).startswith(
+        f"{name} cannot change in a run that is continued with resume=true: leave it out, or start a new run; "
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("budget.max_step=90", "The option 'budget.max_step' does not exist: did you mean 'budget.max_steps'?"),
+        ("+optimizer.lrr=1", "The option 'optimizer.lrr' does not exist: did you mean 'optimizer.lr'?"),
+        ("objective.coverage=1", "The option 'objective.coverage' does not exist: did you mean 'objective.coverage_"),
+        ("trainer.max_epochs=1", "trainer.max_epochs is set by the script: use budget.max_steps instead."),
+    ],
+)
+def test_an_unknown_option_is_compared_with_those_of_the_run(opened, finished, override, said):
+    with pytest.raises(UserError) as error:
+        opened(f"run_dir={finished}", "resume=true", override)
+    assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_a_run_of_other_data_than_the_default_goes_on_where_they_have_moved(opened, copied, plus):
+    data = {"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": "a.tsv", "dev": None, "test": None}
+    with_config(copied, lambda config: config | {"data": data})
+    found, _ = opened(f"run_dir={copied}", "resume=true", f"{plus}data.train='new, place/ζεύγη.tsv'")
+    assert found["data"]["train"] == "new, place/ζεύγη.tsv"
+
+
+def test_what_was_copied_to_both_sides_of_the_model_changes_on_both(opened, finished):
+    overrides = ("model.dropout=0.5", "model.cell.regularization.zoneout_hidden=0.25")
+    model = opened(f"run_dir={finished}", "resume=true", *overrides)[0]["model"]
+    sides = [model["encoder"], model["decoder"]]
+    assert [side["dropout"] for side in (model, *sides)] == [0.5, 0.5, 0.5]
+    assert [side["cell"]["regularization"]["zoneout_hidden"] for side in sides] == [0.25, 0.25]
+    model = opened(f"run_dir={finished}", "resume=true", "model.encoder.dropout=0.5")[0]["model"]
+    assert [side["dropout"] for side in (model, model["encoder"], model["decoder"])] == [0.1, 0.5, 0.1]
+
+
+def test_a_callback_can_be_switched_off(opened, finished):
+    assert opened(f"run_dir={finished}", "resume=true", "callbacks.samples=null")[0]["callbacks"]["samples"] is None
+
+
+def test_every_pattern_of_what_can_change_meets_an_option_of_some_run(config_of):
+    configs = [flat(OmegaConf.to_container(config_of("train", *choice))) for choice in ([], ["data=tsv"])]
+    configs.append(flat(OmegaConf.to_container(config_of("train", "scheduled_sampling=linear"))))
+    known = {key for config in configs for key in config}
+    assert [pattern for pattern in CHANGEABLE if not any(fnmatch(key, pattern) for key in known)] == []
+
+
+def test_what_changed_is_kept_for_the_next_time(opened, copied):
+    stored = opened(f"run_dir={copied}", "resume=true")[0]
+    before = (copied / "config.yaml").read_text()
+    record_changes(copied, stored, stored)
+    assert (copied / "config.yaml").read_text() == before
+    assert not (copied / "changes.yaml").exists()
+    for steps in (60, 90):
+        now = continued(stored, [f"budget.max_steps={steps}"])
+        record_changes(copied, stored, now)
+        stored = now
+    assert opened(f"run_dir={copied}", "resume=true")[0]["budget"]["max_steps"] == 90
+    changes = OmegaConf.to_container(OmegaConf.load(copied / "changes.yaml"))
+    assert [entry["changed"] for entry in changes] == [
+        {"budget.max_steps": {"from": 30, "to": 60}},
+        {"budget.max_steps": {"from": 60, "to": 90}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edit", "keys"),
+    [
+        (lambda text: text.replace("max_steps: 30", "max_steps: 99"), "budget.max_steps"),
+        (lambda text: text.replace("seq2seq.training.budget.Budget", "os.system"), "budget._target_"),
+        (lambda text: text + "more: ${oc.env:HOME}\n", "more"),
+        (lambda text: text + "a: [\n", "all of it (ParserError)"),
+        (lambda text: "", "averaging.decay, batches._partial_, batches._target_, ..."),
+    ],
+)
+def test_an_edited_config_is_named_and_not_read(opened, copied, caplog, edit, keys):
+    path = copied / "config.yaml"
+    wanted = opened(f"run_dir={copied}", "resume=true")[0]
+    assert not caplog.records
+    path.write_text(edit(path.read_text()))
+    assert opened(f"run_dir={copied}", "resume=true")[0] == wanted
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path} was edited and is not read: what the run was trained with holds ({keys})"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ("[", "cannot be read (ParserError): mend it, or remove it."),
+        ("- a\n", "cannot be read (TypeError): mend it, or remove it."),
+        ("- {changed: {model.dropout: 0.2}}\n", "cannot be read (TypeError): mend it, or remove it."),
+        ("- {changed: {data._target_: {to: a}}}\n", "must hold what can change in a run, but 'data._target_' cannot"),
+        (
+            "- {changed: {model.dropout: {to: '${oc.env:HOME}'}}}\n",
+            ": model.dropout must be a value that refers to no other",
+        ),
+    ],
+)
+def test_recorded_changes_are_held_to_what_can_change(opened, copied, changes, message):
+    (copied / "changes.yaml").write_text(changes)
+    with pytest.raises(UserError) as error:
+        opened(f"run_dir={copied}", "resume=true")
+    assert str(error.value).startswith(f"{copied}/changes.yaml")
+    assert message in str(error.value)
 
 
 def test_there_must_be_a_run_to_resume(opened, tmp_path):

@@ -76,6 +76,13 @@ def test_texts_are_printed_as_they_are(printed, text):
     assert row(lines, text) == [text, text, text, "ok"]
 
 
+@pytest.mark.parametrize(("text", "shown"), [("a\x1b[31mb", "a\\x1b[31mb"), ("a\rb", "a\\rb"), ("\x07", "\\x07")])
+def test_control_characters_of_the_data_are_shown_escaped(printed, text, shown):
+    lines = printed([Example(text, (text,))], [text])
+    assert row(lines, shown) == [shown, shown, shown, "ok"]
+    assert not set("\x1b\r\x07") & set("".join(lines))
+
+
 @pytest.mark.parametrize(("count", "shown"), [(1, 1), (10, 10), (11, 10), (35, 10), (1000, 10)])
 def test_ten_samples_from_all_over_the_data(printed, count, shown):
     examples = [Example(f"s{number}", (f"t{number}",)) for number in range(count)]

@@ -15,8 +15,8 @@ _COMMANDS = sorted(path.stem for path in (Path(__file__).parents[2] / "seq2seq" 
 _SECONDS = 300
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What became of `python SCRIPT ARGUMENTS [< FILE]` in a folder."""
+def run(command: str, folder: Path, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
+    """What became of `python SCRIPT ARGUMENTS [< FILE]` in a folder, where streams have the encoding of a locale."""
     words, _, source = command.partition(" < ")
     _, script, *arguments = shlex.split(words)
     context = multiprocessing.get_context("forkserver")
@@ -24,7 +24,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory() as kept:
         said, complained = Path(kept, "stdout"), Path(kept, "stderr")
         paths = [str(folder / source) if source else os.devnull, str(said), str(complained)]
-        process = context.Process(target=_become, args=(script, arguments, str(folder), paths))
+        process = context.Process(target=_become, args=(script, arguments, str(folder), paths, encoding))
         process.start()
         process.join(_SECONDS)
         if process.exitcode is None:
@@ -34,11 +34,13 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, process.exitcode, out, err)
 
 
-def _become(script: str, arguments: list[str], folder: str, paths: list[str]) -> None:
+def _become(script: str, arguments: list[str], folder: str, paths: list[str], encoding: str) -> None:
     os.chdir(folder)
     for number, path in enumerate(paths):
         os.dup2(os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT), number)
     sys.stdin = open(0, encoding="utf-8")  # multiprocessing has closed it  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding=encoding)
     torch.set_num_threads(1)
     sys.argv = [script, *arguments]
     sys.path.insert(0, str(Path(script).parent))

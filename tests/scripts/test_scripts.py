@@ -76,7 +76,7 @@ def session(tmp_path_factory) -> Session:
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         jobs: dict[str, Future] = {"train": pool.submit(run, script("train", *TINY, "run_dir=run"))}
-        jobs["sweep"] = forked("train", "--multirun", *TINY, "seed=1,2", "hydra.sweep.dir=sweep")
+        jobs["sweep"] = forked("train", "--multirun", *TINY, "seed=1,x,2", "+trainer.profiler=simple", "run_dir=sweep")
         jobs["help"] = forked("train", "--help")
         jobs["benchmark"] = forked("benchmark", *TINY, "steps=3", "warmup=1")
         for name, command in next_commands(jobs["train"].result().stdout).items():
@@ -89,6 +89,9 @@ def session(tmp_path_factory) -> Session:
             run, f"yes 'a b' | head -n 3000 | {answers} | head -n 1; exit ${{PIPESTATUS[2]}}"
         )
         jobs["conversation"] = pool.submit(converse, [*shlex.split(answers), "threads=1"], options)
+        jobs["closed stdin"] = pool.submit(run, f"{answers} <&-")
+        jobs["full disk"] = pool.submit(run, f"{script('evaluate', 'run=run')} > /dev/full")
+        jobs["cut help"] = pool.submit(run, f"{script('train', '--help')} | head -n 1; exit ${{PIPESTATUS[0]}}")
         jobs["score"] = forked("score", "run=run", source="pairs.tsv")
         jobs["selfcheck"] = forked("selfcheck", "run=run")
         jobs["decode"] = forked("benchmark", "mode=decode", "run=run", "sentences=20", "lines=3", "repeats=1")
@@ -282,9 +285,30 @@ def test_help_lists_groups_and_options(session, line):
 
 
 def test_a_sweep_gives_every_job_a_run_folder(session):
-    session.succeeded("sweep")
+    assert session.done["sweep"].returncode == 2
     sweep = session.folder / "sweep"
     runs = sorted(path for path in sweep.iterdir() if path.is_dir())
-    assert [run.name for run in runs] == ["0", "1"]
+    assert [run.name for run in runs] == ["0", "2"]
     assert [yaml.safe_load((run / "config.yaml").read_text())["seed"] for run in runs] == [1, 2]
     assert all((run / "metrics.json").is_file() and (run / "checkpoints" / "best.ckpt").is_file() for run in runs)
+
+
+def test_a_job_of_a_sweep_that_fails_is_told_in_one_line_and_the_others_run(session):
+    errors = [line for line in session.done["sweep"].stderr.splitlines() if line.startswith("error")]
+    assert errors == ["error: job 1 (seed=x): batches.seed must be int, but is 'x'."]
+    assert "Traceback" not in session.done["sweep"].stderr
+
+
+def test_a_stream_that_is_closed_or_full_is_told_in_one_line(session):
+    assert session.done["closed stdin"].stderr == "error: stdin is closed: give lines with < FILE, or by a pipe.\n"
+    full = "error: The output cannot be read or written: No space left on device: check path, permissions and space.\n"
+    assert session.done["full disk"].stderr == full
+    assert [session.done[name].returncode for name in ("closed stdin", "full disk")] == [2, 2]
+
+
+def test_help_whose_reader_goes_away_ends_quietly(session):
+    assert session.succeeded("cut help").stderr == ""
+
+
+def test_a_profiler_that_is_asked_for_reports(session):
+    assert session.done["sweep"].stderr.count("FIT Profiler Report") == 2

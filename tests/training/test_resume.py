@@ -1,5 +1,6 @@
 """An interrupted run that is resumed is the uninterrupted run, bit for bit."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import torch
 from torch import Tensor
 
 from seq2seq.config.builder import build
+from seq2seq.config.overrides import parsed
 from seq2seq.data.batching import BatchPlan
 from seq2seq.errors import UserError
+from seq2seq.training.module import Seq2SeqModule
 
 # Resuming writes where the run already is.
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
@@ -110,3 +113,106 @@ def test_a_run_that_never_validated_cannot_be_resumed(train_tiny, tmp_path):
         f"resume=true needs {tmp_path}/checkpoints/last.ckpt, but there is none: "
         "the run stopped before its first validation."
     )
+
+
+def test_other_options_of_the_optimizer_take_effect(train_tiny, tmp_path):
+    adamw = ["optimizer=adamw", "schedule=constant", "schedule.warmup_steps=0", "trainer.val_check_interval=2"]
+    train_tiny(tmp_path, *adamw, "budget.max_steps=2")
+    changed = ["optimizer.lr=0.125", "optimizer.betas=[0.5,0.75]", "optimizer.eps=0.25", "optimizer.weight_decay=0.5"]
+    train_tiny(tmp_path, *adamw, *changed, "budget.max_steps=4", resume=True)
+    ((group,),) = (state["param_groups"] for state in last(tmp_path)["optimizer_states"])
+    assert {name: group[name] for name in ("lr", "eps", "weight_decay")} == {
+        "lr": 0.125,
+        "eps": 0.25,
+        "weight_decay": 0.5,
+    }
+    assert tuple(group["betas"]) == (0.5, 0.75)
+
+
+def test_another_patience_takes_effect(train_tiny, tmp_path):
+    """After one validation that brought nothing, a patience of one more ends training at the next."""
+    stopping = [
+        "callbacks=early_stopping",
+        "monitor.metric=dev/loss",
+        "monitor.mode=min",
+        "callbacks.early_stopping.patience=9",
+        "+callbacks.early_stopping.min_delta=1000.0",
+        "trainer.val_check_interval=1",
+    ]
+    train_tiny(tmp_path, *stopping, "budget.max_steps=2")
+    train_tiny(tmp_path, *stopping, "callbacks.early_stopping.patience=2", "budget.max_steps=6", resume=True)
+    assert last(tmp_path)["global_step"] == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "schedule.warmup_steps=50",
+        "model.dropout=0.9",
+        "objective.label_smoothing=0.9",
+        "gradients.max_norm=0.001",
+        "averaging.decay=0.5",
+        "batches.max_tokens=32",
+    ],
+)
+def test_what_is_changed_changes_what_is_learnt(train_tiny, uninterrupted, epoch, tmp_path, change):
+    train_tiny(tmp_path, *RUN, "budget.max_steps=4")
+    train_tiny(tmp_path, *RUN, f"budget.max_steps={epoch + AFTER}", change, resume=True)
+    found = last(tmp_path)
+    with pytest.raises(AssertionError):
+        assert_identical(found, uninterrupted)
+
+
+def test_another_interval_of_validations_takes_effect(train_tiny, tmp_path, capsys):
+    train_tiny(tmp_path, *RUN, "budget.max_steps=3")
+    capsys.readouterr()
+    train_tiny(tmp_path, *RUN, "budget.max_steps=6", "trainer.val_check_interval=1", resume=True)
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["4", "5", "6"]
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Press Ctrl-C at a step of training, once."""
+
+    def arrange(step: int) -> None:
+        training_step, pressed = Seq2SeqModule.training_step, []
+
+        def pressing(self, *arguments):
+            if self.global_step == step and not pressed:
+                pressed.append(step)
+                raise KeyboardInterrupt
+            return training_step(self, *arguments)
+
+        monkeypatch.setattr(Seq2SeqModule, "training_step", pressing)
+
+    return arrange
+
+
+def test_a_run_that_is_interrupted_before_its_first_checkpoint_can_be_started_again(
+    train_tiny, tmp_path, interrupt_at, caplog
+):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    interrupt_at(1)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(folder, *RUN, "budget.max_steps=3")
+    assert caplog.messages[-1] == f"interrupted at step 1; no checkpoint was due yet, and {folder} is removed"
+    assert not folder.exists()
+    folder.mkdir()
+    train_tiny(folder, *RUN, "budget.max_steps=3")
+    assert last(folder)["global_step"] == 3
+
+
+def test_a_run_that_is_interrupted_says_how_to_go_on(train_tiny, tmp_path, interrupt_at, caplog, monkeypatch):
+    folder = tmp_path / "my run, ü"
+    folder.mkdir()
+    monkeypatch.setattr("sys.argv", ["scripts/train.py"])
+    interrupt_at(4)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(folder, *RUN, "budget.max_steps=6")
+    said = caplog.messages[-1]
+    assert said.startswith("interrupted at step 4; continue with python scripts/train.py ")
+    assert said.endswith(" resume=true")
+    assert parsed(shlex.split(said)[-2]).value() == str(folder)
+    train_tiny(folder, *RUN, "budget.max_steps=6", resume=True)
+    assert last(folder)["global_step"] == 6

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from seq2seq.data.examples import Example
+from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.translation.line_stream import LineStream
 
@@ -165,7 +167,8 @@ def test_unknown_characters_are_warned_of_once(echo, caplog):
     lines = lines_of("known", "a★b", "★ and ☆", "☆")
     assert UNKNOWN in translated(echo, lines, buffer=1)[1]
     assert [record.getMessage() for record in caplog.records] == [
-        "never seen in training, translated as unknown: '★' (in 'a★b'; said once)"
+        "never seen in training, translated as unknown: '★' (in 'a★b'; said once)",
+        "3 lines held what was never seen in training, 4 times in all: '★' 2, '☆' 2",
     ]
 
 
@@ -174,6 +177,33 @@ def test_a_warning_of_unknown_characters_is_short(echo, caplog):
     (record,) = caplog.records
     assert len(record.getMessage()) < 250
     assert ", ... (in " in record.getMessage()
+
+
+def test_one_line_of_unknown_characters_is_told_of_once(echo, caplog):
+    translated(echo, lines_of("a★b", "known"))
+    assert len(caplog.records) == 1
+
+
+def test_the_most_frequent_ten_are_summed_up_over_all_chunks(echo, caplog):
+    texts = [chr(0x4E00 + place) * (20 - place) for place in range(13)]
+    translated(echo, lines_of(*texts), buffer=4)
+    total = sum(len(text) for text in texts)
+    shown = ", ".join(f"'{text[0]}' {len(text)}" for text in texts[:10])
+    assert caplog.records[-1].getMessage() == (
+        f"13 lines held what was never seen in training, {total} times in all: {shown}, and 3 more"
+    )
+
+
+def test_an_unknown_word_of_known_characters_is_counted_as_a_word(echo_of, caplog):
+    words = TokenizerTrainer(source="word", target="word", joint=True).train([Example("ab ba", ("a b",))])
+    translated(echo_of(words), lines_of("aab ab", "aab", "ab"))
+    assert caplog.records[-1].getMessage() == ("2 lines held what was never seen in training, 2 times in all: 'aab' 2")
+
+
+def test_control_characters_are_warned_of_escaped(echo, caplog):
+    translated(echo, lines_of("a\x1b[31m", "b\x07"))
+    assert not any(set("\x1b\x07") & set(record.getMessage()) for record in caplog.records)
+    assert "\\x1b" in caplog.records[0].getMessage()
 
 
 def test_known_characters_are_not_warned_of(echo, caplog):

@@ -1,5 +1,6 @@
 """JSON lines, Parquet and hub data sets, through the `datasets` library."""
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ class DatasetsCorpus:
     """A corpus that `datasets.load_dataset` reads: `json` or `parquet` with files, or a data set on the hub by name.
 
     `source` and `target` are columns, given by path (`translation.de`). Splits are files, or names on the hub.
+    Raises UserError if `datasets` is not installed.
     """
 
     def __init__(
@@ -23,6 +25,8 @@ class DatasetsCorpus:
         options: SplitOptions,
         configuration: str | None = None,
     ) -> None:
+        if importlib.util.find_spec("datasets") is None:
+            raise UserError(f"name={name} needs the library datasets: pip install -e '.[datasets]'.")
         self.name, self.configuration = name, configuration
         self.source, self.target = source, target
         self.options = options

@@ -1,33 +1,37 @@
-"""A corpus of tab-separated pairs: one a line, no quoting."""
+"""A corpus of pairs in a table: tab-separated without quoting, or CSV."""
 
+from functools import partial
 from pathlib import Path
 
 from seq2seq.data.corpora.split_options import FileOptions
+from seq2seq.data.corpora.table import Columns, read_pairs
 from seq2seq.data.examples import Example, Splits, group
-from seq2seq.data.text_files import read_lines
-from seq2seq.errors import UserError
 
 
 class TSVCorpus:
-    """A corpus of `source<TAB>target` lines; those with the same source are several references of one example."""
+    """A corpus of rows with a source and a target; those with the same source are several references of one example.
 
-    def __init__(self, *, options: FileOptions) -> None:
+    Raises UserError at options of a table that do not exist.
+    """
+
+    def __init__(
+        self,
+        *,
+        options: FileOptions,
+        source: int | str = 1,
+        target: int | str = 2,
+        delimiter: str = "auto",
+        header: bool | str = "auto",
+    ) -> None:
         self.options = options
+        self.columns = Columns(source, target, delimiter, header)
 
     def load(self) -> Splits:
         """The splits, one example per distinct source. Raises UserError at a line that is no pair."""
-        return self.options.without_missing(lambda path: Path(path).exists()).load(read_tsv)
+        options = self.options.without_missing(lambda path: Path(path).exists())
+        return options.load(partial(read_tsv, columns=self.columns))
 
 
-def read_tsv(path: str | Path) -> list[Example]:
-    """Examples of a file of pairs. Raises UserError at a line that does not have exactly one tab."""
-    pairs = []
-    for number, line in enumerate(read_lines(path), 1):
-        fields = line.split("\t")
-        if len(fields) != 2:
-            raise UserError(
-                f"{path}, line {number} must be `source<TAB>target` with exactly one tab, but has {len(fields) - 1}: "
-                f"{line[:60]!r}."
-            )
-        pairs.append((fields[0], fields[1]))
-    return group(pairs)
+def read_tsv(path: str | Path, columns: Columns | None = None) -> list[Example]:
+    """Examples of a file of pairs. Raises UserError at a line that is no pair."""
+    return group(read_pairs(path, columns or Columns()))

@@ -1,0 +1,123 @@
+"""The options that a script has, and what is said of those that it has not."""
+
+import difflib
+import re
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from seq2seq.config.moved import new_name
+from seq2seq.config.reserved import refusal
+from seq2seq.errors import UserError
+
+CONF = Path(__file__).parents[2] / "conf"
+_OPEN = ("callbacks", "metrics", "kinds", "model")  # tables of parts that may get more of them
+
+
+def refuse_unknown(added: Sequence[str]) -> None:
+    """Raise UserError at a key that is added where nothing reads it: at the top of the config, or in a table of it."""
+    if not added:
+        return
+    known = defaults()
+    for key in added:
+        top, _, name = key.partition(".")
+        table = known.get(top)
+        closed = isinstance(table, dict) and name and "_target_" not in table and top not in _OPEN
+        if (top not in known and not (CONF / top).is_dir()) or (closed and key not in known and "." not in name):
+            raise UserError(unknown(key))
+
+
+def unknown(name: str) -> str:
+    """The line that tells of an option or group that the config lacks, and what to do about it."""
+    if refused := refusal(name):
+        return refused
+    if renamed := new_name(name):
+        return f"The option {name!r} does not exist: did you mean {renamed!r}?"
+    if owners := _owners(name):
+        return f"The option {name!r} needs {' or '.join(owners)}."
+    return f"The option {name!r} does not exist{did_you_mean(name)}"
+
+
+def _owners(name: str) -> list[str]:
+    """Options of a key's group, written as a user chooses them, that have such a key or part."""
+    group, _, key = name.replace(".", "/").rpartition("/")
+    part = re.compile(rf"^{re.escape(key)}:|^defaults:.*[\[ ]{re.escape(key)}:", re.MULTILINE)
+    files = sorted((CONF / group).glob("*.yaml")) if group else []
+    return [f"{group}={path.stem}" for path in files if part.search(path.read_text(encoding="utf-8"))]
+
+
+def did_you_mean(name: str, known: Sequence[str] | None = None) -> str:
+    """The end of a sentence: `: did you mean ...?`, or where to look.
+
+    Dotted names are compared whole, then by their last and first part.
+    """
+    known = _known_keys() if known is None else known
+    last = {key.rpartition(".")[2]: key for key in known}
+    for part, keys in (
+        (name, {key: key for key in known}),
+        (name.rpartition(".")[2], last),
+        (name.partition(".")[0], {key: key for key in known if "." not in key}),
+    ):
+        if close := difflib.get_close_matches(part, list(keys), n=1, cutoff=0.75):
+            return f": did you mean {keys[close[0]]!r}?"
+    return ": --help shows what there is."
+
+
+def _known_keys() -> list[str]:
+    """The dotted keys of the script's config, with the options that were chosen, and its groups."""
+    return [*defaults(), *choices()]
+
+
+def defaults() -> dict[str, Any]:
+    """Values of the script's config by dotted key, with the options that were chosen and nothing else changed."""
+    return flat({key: value for key, value in _composed(*sys.argv).items() if key != "hydra"})
+
+
+def choices() -> dict[str, str]:
+    """The groups of the script's config, each with the option that it is at."""
+    chosen = _composed(*sys.argv)["hydra"]["runtime"]["choices"]
+    return {
+        group: option
+        for group, option in chosen.items()
+        if option and not group.startswith("hydra") and "@" not in group
+    }
+
+
+@cache
+def _composed(script: str, *arguments: str) -> dict[Any, Any]:
+    chosen = [text for text in arguments if (CONF / text.partition("=")[0]).is_dir()]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            config = compose(Path(script).stem, chosen, return_hydra_config=True)
+        except HydraException:  # one of them is another mistake
+            config = compose(Path(script).stem, return_hydra_config=True)
+    return cast(dict[Any, Any], OmegaConf.to_container(config))
+
+
+def flat(config: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Values of a config by dotted key, tables among them."""
+    found = {}
+    for key, value in config.items():
+        found[f"{prefix}{key}"] = value
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+    return found
+
+
+def example(key: str) -> str:
+    """The example of a value that the comments of conf/ give for a key, those of the chosen options before others."""
+    group = key.rpartition(".")[0].replace(".", "/")
+    chosen = CONF / group / f"{choices().get(group)}.yaml"
+    for path in (CONF / f"{Path(sys.argv[0]).stem}.yaml", chosen, *sorted((CONF / group).glob("*.yaml"))):
+        comments = re.findall(r"^# .*", path.read_text(encoding="utf-8"), re.MULTILINE) if path.is_file() else []
+        if found := re.search(rf"(?<![\w.]){re.escape(key)}=(?:\"[^\"]*\"|[^\s\"]+)", "\n".join(comments)):
+            return found[0]
+    return f"{key}=..."

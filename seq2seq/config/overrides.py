@@ -1,0 +1,119 @@
+"""Overrides as users type them, made readable for Hydra; and as they have to be typed to mean a certain value."""
+
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+
+from seq2seq.errors import UserError
+
+_FORM = re.compile(r"(\+{0,2}[^\W\d][\w./@:\-]*)=(.*)", re.DOTALL | re.ASCII)
+_UNSET = (None, "???")
+
+
+def readable(argument: str, *, multirun: bool = False) -> str:
+    """The argument in a form that Hydra reads: a value that its grammar does not take is quoted, `~/` is made whole.
+
+    With multirun, each of the values between commas for itself.
+    """
+    form = _FORM.fullmatch(argument)
+    return f"{form[1]}={_readable_value(form[2], multirun=multirun)}" if form else argument
+
+
+def one_value(argument: str, defaults: Mapping[str, Any]) -> str:
+    """The argument of a plain run, in which a text with commas is one text where the option is a free text.
+
+    Raises UserError where it looks like values to try, which takes --multirun.
+    """
+    form = _FORM.fullmatch(argument)
+    read = parsed(argument)
+    if form is None or read is None or not read.is_sweep_override():
+        return argument
+    key, value = form[1], form[2]
+    parts = list(read.sweep_string_iterator()) if read.is_choice_sweep() else []
+    words = any(isinstance(own.value(), str) for part in parts if (own := parsed(f"key={part}")))
+    if words and key.lstrip("+") in defaults and defaults[key.lstrip("+")] in _UNSET:
+        return f"{key}={quoted(value)}"
+    raise UserError(
+        f"{argument} holds several values to try: add --multirun to run with each of them, or give one value; "
+        f"a comma inside of a text needs quotes: {shlex.quote(f'{key}={quoted(value)}')}."
+    )
+
+
+def parsed(argument: str) -> Override | None:
+    """The override that Hydra reads in an argument; None if it cannot be read."""
+    try:
+        return OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return None
+
+
+def added_key(argument: str) -> str | None:
+    """The key that an argument adds to the config with a plus; None if it adds none."""
+    form = _FORM.fullmatch(argument)
+    return form[1].lstrip("+").partition("@")[0] if form and form[1].startswith("+") else None
+
+
+def switched_on(argument: str) -> str | None:
+    """The key that an argument sets to true; None if it does anything else."""
+    read = parsed(argument) if "=" in argument else None
+    return read.key_or_group if read is not None and read._value is True else None
+
+
+def resuming(arguments: Sequence[str]) -> list[str]:
+    """Arguments that name the run to continue, and the others in a list `changes`: they are not of conf/, but of it."""
+    keys = ("run_dir", "resume", "changes", "hydra")
+    own = [text for text in arguments if re.split(r"[.=/]", text.lstrip("+"))[0] in keys or text.startswith("-")]
+    others = [quoted(text) for text in arguments if text not in own]
+    return [*own, f"+changes=[{','.join(others)}]"] if others else own
+
+
+def sweep_into(argument: str) -> str:
+    """The argument of a sweep, in which run_dir is the folder that every job has a subfolder of.
+
+    Raises UserError if it is not one folder.
+    """
+    key, _, value = argument.partition("=")
+    if key != "run_dir":
+        return argument
+    read = parsed(argument)
+    if read is None or read.is_sweep_override() or "${" in value:
+        raise UserError(
+            f"{argument} must be one folder with --multirun, in which every job has its own: give one, "
+            "and hydra.sweep.subdir for names of your own."
+        )
+    return f"hydra.sweep.dir={value}"
+
+
+def override(key: str, value: str) -> str:
+    """The word to type in a shell for an option to be a text, whatever is in it."""
+    plain = parsed(f"{key}={value}")
+    same = plain is not None and not plain.is_sweep_override() and plain.value() == value and "~" not in value
+    return shlex.quote(f"{key}={value if same else quoted(value)}")
+
+
+def command(script: str, overrides: Sequence[str]) -> str:
+    """The line to type in a shell that runs a script with overrides, which are words of a shell already."""
+    return " ".join(["python", shlex.quote(script), *overrides])
+
+
+def quoted(text: str) -> str:
+    """The text in quotes of Hydra's grammar."""
+    return QuotedString(text=text, quote=Quote.single).with_quotes()
+
+
+def _readable_value(value: str, *, multirun: bool) -> str:
+    if value.startswith("~/"):
+        value = os.path.expanduser(value)  # the shell does so at the beginning of a word alone
+    if parsed(f"key={value}") is not None:
+        return value
+    if multirun and "," in value:
+        return ",".join(_readable_value(part, multirun=False) for part in value.split(","))
+    if value.startswith("[") and value.endswith("]"):
+        return f"[{','.join(_readable_value(part.strip(), multirun=False) for part in value[1:-1].split(','))}]"
+    return quoted(value)

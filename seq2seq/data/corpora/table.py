@@ -1,0 +1,141 @@
+"""Tables in text files: rows of cells between tabs, or between commas or semicolons with quotes as in CSV."""
+
+import csv
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seq2seq.data.text_files import read_lines
+from seq2seq.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+# Words that a first line is made of where it names columns.
+_TITLES = frozenset(
+    """
+    answer corrected correction english form french german grapheme graphemes hypothesis inflection input ipa lemma
+    normalised normalized original orthography output phone phoneme phonemes phones pron pronunciation pronunciations
+    question reference sentence source spanish spelling src target text tgt transcription translation transliteration
+    trg word words
+    """.split()  # noqa: SIM905
+)
+_DELIMITERS = (",", ";", "\t")
+Row = tuple[int, list[str]]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Options of a table: which columns hold sources and targets, by number from 1 or by name, and how cells are cut.
+
+    Delimiter and header are found out by `auto`: a tab but in .csv files, and a first line of words like `source`.
+    Raises UserError at any other word.
+    """
+
+    source: int | str = 1
+    target: int | str = 2
+    delimiter: str = "auto"
+    header: bool | str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.delimiter != "auto" and len(self.delimiter) != 1:
+            raise UserError(f"delimiter must be auto or one character, but is {self.delimiter!r}.")
+        if not isinstance(self.header, bool) and self.header != "auto":
+            raise UserError(f"header must be auto, true or false, but is {self.header!r}.")
+        for name, column in (("source", self.source), ("target", self.target)):
+            if isinstance(column, int) and column < 1:
+                raise UserError(f"{name} must be at least 1, or the name of a column, but is {column}.")
+            if isinstance(column, str) and self.header is False:
+                raise UserError(f"{name} must be a number where header is false, but is {column!r}.")
+
+    @property
+    def named(self) -> bool:
+        """Tell whether a column is given by name."""
+        return isinstance(self.source, str) or isinstance(self.target, str)
+
+
+def read_pairs(path: str | Path, columns: Columns) -> list[tuple[str, str]]:
+    """The source and target of every row. Raises UserError at a row that has not as many cells as it must."""
+    lines = read_lines(path)
+    delimiter = _delimiter(Path(path), lines) if columns.delimiter == "auto" else columns.delimiter
+    quoted = delimiter != "\t" or _is_csv(Path(path))
+    rows = list(_parse(path, lines, delimiter) if quoted else _split(lines))
+    header = rows[0][1] if _has_header(path, rows[0][1], columns) else None
+    places = [_place(path, name, getattr(columns, name), header) for name in ("source", "target")]
+    wanted = 2 if header is None and max(places) < 2 else len(rows[0][1])
+    if wanted <= max(places):
+        raise _irregular(path, rows[0], max(places) + 1, delimiter)
+    pairs = []
+    for row in rows[header is not None :]:
+        if len(row[1]) != wanted:
+            raise _irregular(path, row, wanted, delimiter)
+        pairs.append((row[1][places[0]], row[1][places[1]]))
+    if not pairs:
+        raise UserError(f"{path} must hold at least one row below its header.")
+    return pairs
+
+
+def _split(lines: Sequence[str]) -> Iterator[Row]:
+    return ((number, line.split("\t")) for number, line in enumerate(lines, 1))
+
+
+def _parse(path: str | Path, lines: Sequence[str], delimiter: str) -> Iterator[Row]:
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            if any("\n" in cell for cell in cells):
+                raise UserError(
+                    f"{path}, line {reader.line_num}: a cell must be on one line, but this one is on several."
+                )
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num} cannot be read as CSV: {error}.") from None
+
+
+def _delimiter(path: Path, lines: Sequence[str]) -> str:
+    """A tab, but in a .csv file what cuts most lines into as many cells as the first."""
+    if not _is_csv(path):
+        return "\t"
+
+    def regular(delimiter: str) -> int:
+        first, *others = (len(cells) for cells in csv.reader(lines[:100], delimiter=delimiter))
+        return 1 + others.count(first) if first > 1 else 0
+
+    return max(_DELIMITERS, key=regular)
+
+
+def _is_csv(path: Path) -> bool:
+    return ".csv" in path.suffixes[-2:]
+
+
+def _has_header(path: str | Path, first: Sequence[str], columns: Columns) -> bool:
+    """Tell whether the first line names columns; what is found out is logged."""
+    if columns.header != "auto" or columns.named:
+        return columns.header is not False
+    words = [re.findall(r"\w+", cell.casefold()) for cell in first]
+    found = len({tuple(own) for own in words}) > 1 and all(own and _TITLES.issuperset(own) for own in words)
+    if found:
+        names = ", ".join(map(repr, first))
+        logger.warning("%s: the first line, %s, is left out as a header (header=false reads it as a pair)", path, names)
+    return found
+
+
+def _place(path: str | Path, name: str, column: int | str, header: Sequence[str] | None) -> int:
+    """The index of a column. Raises UserError at a name that the header lacks."""
+    if isinstance(column, int):
+        return column - 1
+    if header is None or column not in header:
+        raise UserError(f"{name} must be a column of {path}, {', '.join(header or ())}, but is {column!r}.")
+    return list(header).index(column)
+
+
+def _irregular(path: str | Path, row: Row, wanted: int, delimiter: str) -> UserError:
+    number, cells = row
+    shown = f"{delimiter.join(cells)[:60]!r}"
+    if delimiter == "\t" and wanted == 2:
+        return UserError(
+            f"{path}, line {number} must be `source<TAB>target` with exactly one tab, but has {len(cells) - 1}: "
+            f"{shown}. For other tables give delimiter, source or target."
+        )
+    return UserError(f"{path}, line {number} must have {wanted} columns, but has {len(cells)}: {shown}.")

@@ -1,0 +1,31 @@
+"""An end of training where scores do not get better any more."""
+
+from typing import Any
+
+import pytorch_lightning as lightning
+
+
+class EarlyStopping(lightning.callbacks.EarlyStopping):
+    """Ends training when `patience` validations in a row brought no score that is better by over `min_delta`."""
+
+    def __init__(
+        self,
+        *,
+        monitor: str,
+        mode: str = "min",
+        patience: int = 10,
+        min_delta: float = 0.0,
+        stopping_threshold: float | None = None,
+        divergence_threshold: float | None = None,
+    ) -> None:
+        super().__init__(
+            monitor,
+            mode=mode,
+            patience=patience,
+            min_delta=min_delta,
+            stopping_threshold=stopping_threshold,
+            divergence_threshold=divergence_threshold,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict | {"patience": self.patience})  # the config's, which may have changed

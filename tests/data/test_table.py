@@ -1,0 +1,126 @@
+"""Tables are read as they are meant: a header is never a pair, quotes are CSV's alone, and lines stay exact."""
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.config.builder import call
+from seq2seq.data.corpora.table import Columns, read_pairs
+from seq2seq.data.corpora.tsv import TSVCorpus, read_tsv
+from seq2seq.errors import UserError
+
+cell = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\t\0\ufeff"), min_size=1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tables")
+
+
+def write(path: Path, *lines: str) -> Path:
+    raw = "".join(f"{line}\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(raw) if path.suffix == ".gz" else raw)
+    return path
+
+
+def error_of(action) -> str:
+    with pytest.raises(UserError) as error:
+        action()
+    return str(error.value)
+
+
+@settings(deadline=None, max_examples=60)
+@given(pairs=st.lists(st.tuples(cell, cell), min_size=1), delimiter=st.sampled_from(",;"))
+def test_what_is_written_as_csv_is_read(folder, pairs, delimiter):
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(pairs)
+    path = folder / "pairs.csv"
+    path.write_text(text.getvalue(), encoding="utf-8", newline="")
+    if any(cell.strip() for pair in pairs for cell in pair):
+        assert read_pairs(path, Columns(delimiter=delimiter, header=False)) == pairs
+
+
+@settings(deadline=None, max_examples=60)
+@given(pairs=st.lists(st.tuples(cell, cell), min_size=1))
+def test_cells_between_tabs_are_exact(folder, pairs):
+    path = write(folder / "pairs.tsv", *("\t".join(pair) for pair in pairs))
+    if any(cell.strip() for pair in pairs for cell in pair):
+        assert read_pairs(path, Columns(header=False)) == pairs
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.csv.gz"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_of_a_csv_file_is_found(tmp_path, name, delimiter):
+    rows = [f'"a{delimiter} b"{delimiter}1', f'c{delimiter}"2 ""x"""', f"d{delimiter}NA"]
+    pairs = read_pairs(write(tmp_path / name, *rows), Columns())
+    assert pairs == [(f"a{delimiter} b", "1"), ("c", '2 "x"'), ("d", "NA")]
+
+
+@pytest.mark.parametrize("line", ["Word\tPronunciation", "source\ttarget", "SRC\tTGT", "source text\ttarget text"])
+@pytest.mark.parametrize("header", ["auto", True])
+def test_a_header_is_no_pair_and_is_said(tmp_path, caplog, line, header):
+    path = write(tmp_path / "pairs.tsv", line, "a\tb")
+    assert read_pairs(path, Columns(header=header)) == [("a", "b")]
+    first, second = line.split("\t")
+    said = f"{path}: the first line, {first!r}, {second!r}, is left out as a header (header=false reads it as a pair)"
+    assert caplog.messages == ([said] if header == "auto" else [])
+
+
+@pytest.mark.parametrize("line", ["word\tW ER D", "hello\ttarget", "word\tword", "\tx", "target\tt ɑ ɹ ɡ ə t"])
+def test_a_first_pair_is_no_header(tmp_path, caplog, line):
+    path = write(tmp_path / "pairs.tsv", line, "a\tb")
+    assert read_pairs(path, Columns())[0] == tuple(line.split("\t"))
+    assert not caplog.messages
+
+
+def test_a_header_can_be_read_as_a_pair(tmp_path):
+    path = write(tmp_path / "pairs.tsv", "source\ttarget", "a\tb")
+    assert read_pairs(path, Columns(header=False)) == [("source", "target"), ("a", "b")]
+
+
+@pytest.mark.parametrize("columns", [{"source": "Word", "target": "Pron"}, {"source": 3, "target": 1, "header": True}])
+def test_columns_are_chosen_by_name_or_number(tmp_path, columns):
+    path = write(tmp_path / "pairs.csv", "Pron;Notes;Word", "b;x;a", 'd;"y;z";c')
+    corpus = call(TSVCorpus, train=str(path), dev_size=1, **columns)
+    splits = corpus.load()
+    assert sorted((own.source, *own.targets) for own in splits.train + splits.dev) == [("a", "b"), ("c", "d")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"delimiter": "::"}, "delimiter must be auto or one character, but is '::'."),
+        ({"header": "yes"}, "header must be auto, true or false, but is 'yes'."),
+        ({"source": 0}, "source must be at least 1, or the name of a column, but is 0."),
+        ({"target": "x", "header": False}, "target must be a number where header is false, but is 'x'."),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, message):
+    assert error_of(lambda: Columns(**options)) == message
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "message"),
+    [
+        (["a,b", "c"], {}, "{}, line 2 must have 2 columns, but has 1: 'c'."),
+        (["a,b,c"], {}, "{}, line 1 must have 2 columns, but has 3: 'a,b,c'."),
+        (["a,b"], {"target": 3}, "{}, line 1 must have 3 columns, but has 2: 'a,b'."),
+        (["a,b"], {"source": "x"}, "source must be a column of {}, a, b, but is 'x'."),
+        (["source,target"], {}, "{} must hold at least one row below its header."),
+        (['a,"b', 'c"'], {}, "{}, line 2: a cell must be on one line, but this one is on several."),
+        (['a,"b" c'], {}, "{}, line 1 cannot be read as CSV: ',' expected after '\"'."),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_told(tmp_path, lines, options, message):
+    path = write(tmp_path / "pairs.csv", *lines)
+    assert error_of(lambda: read_pairs(path, Columns(**options))) == message.format(path)
+
+
+def test_the_pairs_of_an_evaluation_are_read_alike(tmp_path):
+    path = write(tmp_path / "pairs.csv", "Word,Pronunciation", '"a, b",1')
+    assert [(own.source, own.targets) for own in read_tsv(path)] == [("a, b", ("1",))]

@@ -1,0 +1,32 @@
+"""What data hold never steers a terminal."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.errors import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31mb", "a\\x1b[31mb"),
+        ("a\rb\x07", "a\\rb\\x07"),
+        ("a\tb\nc", "a\\tb\\nc"),
+        ("\x9b31m\x7f", "\\x9b31m\\x7f"),
+        ("\u202ea\u2028", "\\u202ea\\u2028"),
+        ("\udcff", "\\udcff"),
+    ],
+)
+def test_what_steers_a_terminal_is_shown_escaped(text, shown):
+    assert printable(text) == shown
+
+
+@pytest.mark.parametrize("text", ["naïve ευρώπη", "می\u200cخواهم", "tʰ e\u0301", "天地 a\u00a0b", "\\n [b] 😀"])
+def test_all_else_stays_as_it_is(text):
+    assert printable(text) == text
+
+
+@given(st.text())
+def test_what_is_shown_holds_no_control_character(text):
+    assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in printable(text))
