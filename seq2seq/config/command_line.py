@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 import seq2seq
+from seq2seq.config.help import help_text
 from seq2seq.config.options import defaults, did_you_mean, example, refuse_unknown, unknown
 from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
 from seq2seq.errors import UserError, printable
@@ -36,6 +37,9 @@ def run(main: Callable[[], None]) -> None:
     with mistakes_in_one_line(), _flushed():
         if "--version" in sys.argv:
             print(f"seq2seq {seq2seq.__version__}")
+            return
+        if {"-h", "--help"} & set(sys.argv):
+            print(help_text(Path(sys.argv[0]).stem))
             return
         _refuse_words(sys.argv[1:])
         sys.argv[1:] = _readable(sys.argv[1:])

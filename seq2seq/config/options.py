@@ -116,7 +116,7 @@ def example(key: str) -> str:
     """The example of a value that the comments of conf/ give for a key, those of the chosen options before others."""
     group = key.rpartition(".")[0].replace(".", "/")
     chosen = CONF / group / f"{choices().get(group)}.yaml"
-    for path in (CONF / f"{Path(sys.argv[0]).stem}.yaml", chosen, *sorted((CONF / group).glob("*.yaml"))):
+    for path in (chosen, CONF / f"{Path(sys.argv[0]).stem}.yaml", *sorted((CONF / group).glob("*.yaml"))):
         comments = re.findall(r"^# .*", path.read_text(encoding="utf-8"), re.MULTILINE) if path.is_file() else []
         if found := re.search(rf"(?<![\w.]){re.escape(key)}=(?:\"[^\"]*\"|[^\s\"]+)", "\n".join(comments)):
             return found[0]

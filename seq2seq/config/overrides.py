@@ -41,7 +41,7 @@ def one_value(argument: str, defaults: Mapping[str, Any]) -> str:
         return f"{key}={quoted(value)}"
     raise UserError(
         f"{argument} holds several values to try: add --multirun to run with each of them, or give one value; "
-        f"a comma inside of a text needs quotes: {shlex.quote(f'{key}={quoted(value)}')}."
+        f"a comma inside of a text needs quotes: {_word(f'{key}={quoted(value)}')}."
     )
 
 
@@ -94,7 +94,7 @@ def override(key: str, value: str) -> str:
     """The word to type in a shell for an option to be a text, whatever is in it."""
     plain = parsed(f"{key}={value}")
     same = plain is not None and not plain.is_sweep_override() and plain.value() == value and "~" not in value
-    return shlex.quote(f"{key}={value if same else quoted(value)}")
+    return _word(f"{key}={value if same else quoted(value)}")
 
 
 def command(script: str, overrides: Sequence[str]) -> str:
@@ -105,6 +105,12 @@ def command(script: str, overrides: Sequence[str]) -> str:
 def quoted(text: str) -> str:
     """The text in quotes of Hydra's grammar."""
     return QuotedString(text=text, quote=Quote.single).with_quotes()
+
+
+def _word(text: str) -> str:
+    """The word of a shell that is the text; with the outer quotes that read best."""
+    plain = re.search(r'["$`!\\]', text) is None
+    return f'"{text}"' if "'" in text and plain else shlex.quote(text)
 
 
 def _readable_value(value: str, *, multirun: bool) -> str:

@@ -1,0 +1,70 @@
+"""The help of a script: what its conf/ file says of it, its groups, and every option with its comment."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from seq2seq.config.options import CONF, choices, defaults
+
+_COLUMN = 44  # where comments begin
+
+
+def help_text(script: str) -> str:
+    """The help of a script: what it does, with examples; its groups; its options as they are."""
+    header = (CONF / f"{script}.yaml").read_text(encoding="utf-8").splitlines()
+    said = [line.removeprefix("#").removeprefix(" ") for line in takewhile(lambda line: line.startswith("#"), header)]
+    usage = f"python scripts/{script}.py [key=value or group=option ...]"
+    flags = "--multirun tries lists: seed=1,2; --cfg job prints the options as YAML; --version"
+    groups = ["groups and options  [the one that is chosen]", *_groups()]
+    options = ["options, as they are, and what they are for", *_options(script)]
+    return "\n".join([*said, "", usage, flags, "", *groups, "", *options])
+
+
+def comments(path: Path) -> dict[str, str]:
+    """The comments behind the keys of a file of conf/, by dotted key."""
+    found: dict[str, str] = {}
+    parents: list[tuple[int, str]] = []
+    last = ""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if entry := re.match(r"( *)(\w+):(?:\s[^#]*)?(?:# (.*))?$", line):
+            indent, key, comment = len(entry[1]), entry[2], entry[3]
+            parents = [parent for parent in parents if parent[0] < indent] + [(indent, key)]
+            last = ".".join(name for _, name in parents)
+            if comment:
+                found[last] = comment
+        elif (more := re.match(r" {20,}# (.*)$", line)) and last in found:
+            found[last] += f" {more[1]}"
+    return found
+
+
+def _groups() -> Iterator[str]:
+    for group, chosen in choices().items():
+        options = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+        yield f"  {group}: {options}  [{chosen}]"
+
+
+def _options(script: str) -> Iterator[str]:
+    said = _comments_of(script)
+    for key, value in defaults().items():
+        if isinstance(value, dict) or key.rpartition(".")[2].startswith("_"):
+            continue
+        shown = value if isinstance(value, str) else json.dumps(value)
+        comment = said.get(key, "")
+        yield f"  {f'{key}={shown}':<{_COLUMN}} {'# ' if comment else ''}{comment}".rstrip()
+
+
+def _comments_of(script: str) -> dict[str, Any]:
+    """Comments by key: those of the script's own file and of the chosen options come before all others."""
+    said: dict[str, str] = {}
+    for name in ("train", script) if "experiment" in choices() else (script,):
+        said |= comments(CONF / f"{name}.yaml")
+    for group, chosen in choices().items():
+        paths = sorted((CONF / group).glob("*.yaml"), key=lambda path: path.stem == chosen)
+        for path in paths:
+            everywhere = "@package _global_" in path.read_text(encoding="utf-8")
+            prefix = "" if everywhere else group.replace("/", ".") + "."
+            said |= {f"{prefix}{key}": comment for key, comment in comments(path).items()}
+    return said
