@@ -1,7 +1,5 @@
 """Score a run on stdout, as one JSON object. python scripts/evaluate.py run=DIR|CKPT [file=pairs.tsv]"""
 
-import json
-
 import hydra
 from omegaconf import DictConfig
 
@@ -12,8 +10,9 @@ from seq2seq.config.command_line import mistakes_in_one_line, run
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line():
         from seq2seq.commands.evaluate import evaluate_run
+        from seq2seq.finite import strict_json
 
-        print(json.dumps(evaluate_run(config), ensure_ascii=False))
+        print(strict_json(evaluate_run(config), ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Train a model as a config says, into a run folder."""
 
-import json
 import logging
 import sys
 import time
@@ -20,12 +19,14 @@ from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits
 from seq2seq.runs.run import build_model, load_run, read_checkpoint, saved_with, train_tokenizers
 from seq2seq.runs.run_folder import first_process
 from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.checkpoints import BestCheckpoint
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.step import TrainingStep
@@ -148,7 +149,7 @@ def _check_monitor(config: dict[str, Any]) -> None:
 def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
     common: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
     return [
-        ModelCheckpoint(filename="best", monitor=monitor["metric"], mode=monitor["mode"], **common),
+        BestCheckpoint(filename="best", monitor=monitor["metric"], mode=monitor["mode"], **common),
         ModelCheckpoint(filename="last", **common),
     ]
 
@@ -188,7 +189,7 @@ def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float
         Translator(run.model, run.tokenizers, build(config["decoding"], "decoding")), examples, build_scores(config)
     )
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)}
-    (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
     print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
     return record
 

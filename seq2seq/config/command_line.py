@@ -21,7 +21,7 @@ CONF = Path(__file__).parents[2] / "conf"
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a script's Hydra main; a user's mistake ends it with one line and exit code 2."""
+    """Call a script's Hydra main; a user's mistake ends it with one line and exit code 2, diverged training with 3."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
@@ -36,7 +36,7 @@ def mistakes_in_one_line() -> Iterator[None]:
         yield
     except (UserError, HydraException, OmegaConfBaseException) as error:
         print(f"error: {_one_line(error)}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(getattr(_find(error, UserError), "exit_code", UserError.exit_code))
     except KeyboardInterrupt:
         sys.exit(130)
 

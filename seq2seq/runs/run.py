@@ -16,6 +16,7 @@ from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.finite import refuse_not_finite
 
 FORMAT = 2  # raised whenever a checkpoint of before can no longer be read as it is
 
@@ -91,11 +92,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
     """The run of a folder or checkpoint: its model has the averaged weights and is in evaluation mode."""
-    checkpoint = read_checkpoint(find_checkpoint(path))
+    found = find_checkpoint(path)
+    checkpoint = read_checkpoint(found)
     refuse_foreign_code(checkpoint["config"], "model")
     sides = {side: bytes(data.numpy()) for side, data in checkpoint["tokenizers"].items()}
     tokenizers = Tokenizers.from_bytes(sides["source"], sides["target"])
     model = build_model(checkpoint["config"], tokenizers)
+    refuse_not_finite(checkpoint["weights"], found)
     model.load_state_dict(checkpoint["weights"])
     return Run(model.eval().to(device), tokenizers, checkpoint["config"], checkpoint["global_step"])
 

@@ -22,19 +22,30 @@ class WeightAverage:
             raise UserError(f"decay must be at least 0 and below 1, but is {decay}.")
         self.model = model
         self.decay = decay
-        self.updates = 0
         self.weights: dict[str, Tensor] = {}
+        self._updates = torch.zeros((), dtype=torch.long)
+
+    @property
+    def updates(self) -> int:
+        """The number of updates so far."""
+        return int(self._updates)
 
     @torch.no_grad()
-    def update(self) -> None:
-        """Take in the model's present weights."""
-        present = dict(self.model.named_parameters())
+    def update(self, finite: Tensor | None = None) -> None:
+        """Take in the model's present weights; where `finite` is false they are those of before, and nothing changes.
+
+        All of it on the device: nobody waits for what `finite` is.
+        """
+        present = {name: weight.detach() for name, weight in self.model.named_parameters()}
         if not self.weights:
-            self.weights = {name: weight.detach().clone() for name, weight in present.items()}
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates)) if self.decay else 0.0
-        self.updates += 1
-        mine = [self.weights[name] for name in present]
-        torch._foreach_lerp_(mine, [weight.detach() for weight in present.values()], 1 - decay)
+            self.weights = {name: weight.clone() for name, weight in present.items()}
+        if finite is None:
+            finite = torch.ones_like(self._updates, dtype=torch.bool)
+        decay = ((1 + self._updates) / (10 + self._updates)).clamp(max=self.decay)
+        share = (1 - decay * (self._updates > 0)) * finite  # the first average is the weights, whatever it began as
+        for name, weight in present.items():
+            self.weights[name].lerp_(weight, share.to(weight.dtype))
+        self._updates += finite
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -56,6 +67,7 @@ class WeightAverage:
     def to(self, device: torch.device) -> None:
         """Move the average to the model's device, which may change after a checkpoint was loaded."""
         self.weights = {name: weight.to(device) for name, weight in self.weights.items()}
+        self._updates = self._updates.to(device)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The weights to use the model with, as the model's own state dict."""
@@ -64,5 +76,5 @@ class WeightAverage:
 
     def load_state_dict(self, state: dict[str, Tensor], updates: int) -> None:
         """Take up the average, and the number of its updates, that a checkpoint holds."""
-        self.updates = updates
+        self._updates = torch.tensor(updates)
         self.weights = {name: state[name].clone() for name, _ in self.model.named_parameters()}

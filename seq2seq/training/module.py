@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -11,9 +12,13 @@ from torch.optim import Optimizer
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.examples import Example
+from seq2seq.errors import DivergedError
+from seq2seq.finite import listed, not_finite
 from seq2seq.metrics.scores import Scores
 from seq2seq.training.budget import Budget
+from seq2seq.training.diagnosis import where_not_finite
 from seq2seq.training.likelihood import likelihood
+from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
 from seq2seq.translation.translator import Translator
 
@@ -40,6 +45,8 @@ class Seq2SeqModule(lightning.LightningModule):
         self.scores = nn.ModuleDict(scores)
         self.saved_with = saved_with
         self.spent = 0.0
+        self.skipped = SkippedSteps()
+        self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
         self._averaged = ExitStack()
 
     def configure_optimizers(self) -> Optimizer:
@@ -47,6 +54,8 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         self.translator.device = self.device
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            self.skipped.forgiven = SCALE_HALVINGS
         self.step.average.to(self.device)
         self.budget.start()
 
@@ -70,16 +79,49 @@ class Seq2SeqModule(lightning.LightningModule):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
             scaler.unscale_(optimizer)  # a fused optimizer would do so itself, after this
-        self.log("train/gradient_norm", self.step.transform(step=self.global_step))
+        norm = self.step.transform(step=self.global_step)
+        self._finite = norm.isfinite()
+        if scaler is None:  # which leaves such steps out itself
+            leave_out_unless(self._finite, optimizer)
+        self.log("train/gradient_norm", norm)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
-        if self.global_step > self.step.average.updates:  # not while gradients accumulate
-            self.step.average.update()
+        if self._finite is not None:  # not while gradients accumulate
+            self._end_step(batch, self._finite)
         if self._agreed(self.budget.spent(self.global_step)) >= 1:
             self.trainer.should_stop = True
 
+    def _end_step(self, batch: Batch, finite: Tensor) -> None:
+        self.step.average.update(finite)
+        self.skipped.note(self.global_step, [batch], finite)
+        self._finite = None
+        off = self.global_step % self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if not off or self.device.type == "cpu":  # elsewhere, asking would wait for the device
+            self._look()
+        self.log("train/skipped_steps", float(self.skipped.total))
+
+    def _look(self) -> None:
+        """Count the steps that were left out. Raises DivergedError after too many in a row."""
+        folder = Path(self.trainer.default_root_dir) / "skipped"
+        if not self.skipped.look(folder, self.global_rank):
+            return
+        assert self.skipped.last is not None
+        step, batches = self.skipped.last
+        found = where_not_finite(
+            self.model,
+            batches,
+            lambda batch: self.step.loss(batch, step=step, spent=self.spent),
+            self.trainer.precision_plugin.train_step_context,
+        )
+        raise DivergedError(
+            f"training has diverged at step {step}: {self.skipped.limit} steps in a row were left out, as their "
+            f"gradients were not finite ({found}): lower the learning rate, clip gradients to less, or look at the "
+            f"batches in {folder}."
+        )
+
     def on_validation_epoch_start(self) -> None:
+        self._look()
         self._averaged.enter_context(self.step.average.applied())
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -102,14 +144,24 @@ class Seq2SeqModule(lightning.LightningModule):
         self._averaged.close()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what a run needs beside Lightning's entries. Raises DivergedError if weights are not finite."""
         checkpoint |= self.saved_with
         checkpoint["weights"] = self.step.average.state_dict()
+        for kind in ("state_dict", "weights"):
+            if names := not_finite(checkpoint[kind]):
+                raise DivergedError(
+                    f"training has diverged at step {self.global_step}: weights are not finite and so not saved "
+                    f"({listed(names)}): lower the learning rate."
+                )
+        checkpoint["skipped_steps"] = self.skipped.state_dict()
         checkpoint["average_updates"] = self.step.average.updates
         checkpoint["seconds"] = self.budget.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.step.average.load_state_dict(checkpoint["weights"], checkpoint["average_updates"])
         self.budget.restore(checkpoint["seconds"])
+        if "skipped_steps" in checkpoint:  # earlier checkpoints lack it
+            self.skipped.load_state_dict(checkpoint["skipped_steps"])
 
     def _agreed(self, spent: float) -> float:
         """The share of the first process, so that clocks that differ cannot part learning rates."""

@@ -15,14 +15,15 @@ from seq2seq.training.gradients.transformation import GradientTransformation, gl
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.scheduled_sampling import ScheduledSampling
 from seq2seq.training.schedules import Schedule
+from seq2seq.training.skipping import leave_out_unless
 
 
 class TrainingStep:
     """A step of training a model: from a batch to scaled, transformed and applied gradients, and the new average.
 
     Lightning's loop calls `begin`, `loss`, `transform` and `average.update` around its own backward pass and optimizer;
-    a loop of one's own calls `take`, which does it all. `step` counts optimizer steps from 0, `spent` is the share of
-    the budget.
+    a loop of one's own calls `take`, which does it all. A step whose gradient is not finite changes nothing. `step`
+    counts optimizer steps from 0, `spent` is the share of the budget.
     """
 
     def __init__(
@@ -98,9 +99,11 @@ class TrainingStep:
             scaler.scale(loss).backward()
         with timed("optimizer"):
             scaler.unscale_(optimizer)
-            self.transform(step=step)
+            finite = self.transform(step=step).isfinite()
+            if not scaler.is_enabled():  # a scaler leaves such steps out itself
+                leave_out_unless(finite, optimizer)
             scaler.step(optimizer)
             scaler.update()
             optimizer.zero_grad()
-            self.average.update()
+            self.average.update(finite)
         return loss.detach()
