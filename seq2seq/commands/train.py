@@ -30,6 +30,7 @@ from seq2seq.training.checkpoints import BestCheckpoint
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.step import TrainingStep
+from seq2seq.training.windows import check_accumulation
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -112,7 +113,10 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
     board = build(config["logger"], "logger")(save_dir=str(folder)) if config["logger"] else False
     callbacks = [build(node, f"callbacks.{name}") for name, node in config["callbacks"].items() if node]
-    precision = resolve_precision(config["precision"], config["trainer"]["accelerator"])
+    given = config["trainer"]
+    precision = resolve_precision(config["precision"], given["accelerator"])
+    with told_at("trainer", lightning.Trainer):
+        check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
     return build(config["trainer"], "trainer")(
         precision=precision,
         default_root_dir=str(folder),

@@ -20,6 +20,7 @@ from seq2seq.training.diagnosis import where_not_finite
 from seq2seq.training.likelihood import likelihood
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
+from seq2seq.training.windows import begins_window, ends_window, schedule_validation
 from seq2seq.translation.translator import Translator
 
 
@@ -46,6 +47,8 @@ class Seq2SeqModule(lightning.LightningModule):
         self.saved_with = saved_with
         self.spent = 0.0
         self.skipped = SkippedSteps()
+        self._window: list[Batch] = []  # batches of the step under way
+        self._loss = torch.zeros(())  # of the step under way
         self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
         self._averaged = ExitStack()
 
@@ -59,18 +62,26 @@ class Seq2SeqModule(lightning.LightningModule):
         self.step.average.to(self.device)
         self.budget.start()
 
+    def on_train_epoch_start(self) -> None:
+        schedule_validation(self.trainer, after_step=True)  # where a run goes on, there is none on the way to a step
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        self.spent = self._agreed(self.budget.spent(self.global_step))
-        optimizer = self.trainer.optimizers[0]
-        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank)
+        if begins_window(self.trainer, batch_idx):
+            self.spent = self._agreed(self.budget.spent(self.global_step))
+            self._window, self._loss = [], torch.zeros((), device=self.device)
+        self._window.append(batch)
+        optimizer, part = self.trainer.optimizers[0], len(self._window) - 1
+        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank, part=part)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if self.step.scheduled_sampling is not None:
             self.log("train/true_tokens", self.step.true_tokens(step=self.global_step, spent=self.spent))
         # Gradients are averaged over processes, but the loss is per token of all of them: undo the average.
         loss = self.step.loss(batch, step=self.global_step, spent=self.spent) * self.trainer.world_size
-        self.log("train/loss", loss.detach())
-        return loss
+        self._loss = self._loss + loss.detach()
+        if ends_window(self.trainer, batch_idx):
+            self.log("train/loss", self._loss)
+        return loss * self.trainer.accumulate_grad_batches  # by which Lightning divides
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
@@ -87,14 +98,16 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
-        if self._finite is not None:  # not while gradients accumulate
-            self._end_step(batch, self._finite)
-        if self._agreed(self.budget.spent(self.global_step)) >= 1:
-            self.trainer.should_stop = True
+        stepped = self._finite is not None  # not while gradients accumulate
+        if self._finite is not None:
+            self._end_step(self._finite)
+            if self._agreed(self.budget.spent(self.global_step)) >= 1:
+                self.trainer.should_stop = True
+        schedule_validation(self.trainer, after_step=stepped)
 
-    def _end_step(self, batch: Batch, finite: Tensor) -> None:
+    def _end_step(self, finite: Tensor) -> None:
         self.step.average.update(finite)
-        self.skipped.note(self.global_step, [batch], finite)
+        self.skipped.note(self.global_step, self._window, finite)
         self._finite = None
         off = self.global_step % self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if not off or self.device.type == "cpu":  # elsewhere, asking would wait for the device

@@ -54,10 +54,14 @@ class TrainingStep:
             group["initial_lr"] = group["lr"]
         return optimizer
 
-    def begin(self, optimizer: Optimizer, *, step: int, spent: float, rank: int = 0) -> None:
-        """Set the learning rate of the step, and its random numbers: apart from those of other processes."""
+    def begin(self, optimizer: Optimizer, *, step: int, spent: float, rank: int = 0, part: int = 0) -> None:
+        """Set the learning rate of the step, and its random numbers: apart from those of other processes and parts.
+
+        Parts are the batches of a step whose gradients are summed.
+        """
         # Seeding every step makes a resumed run draw the dropout masks that the uninterrupted one would have.
-        torch.manual_seed(hash((self.seed, step, rank)) % 2**63)
+        key = (self.seed, step, rank, part) if part else (self.seed, step, rank)
+        torch.manual_seed(hash(key) % 2**63)
         factor = self.schedule.factor(step, spent)
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
