@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
+from seq2seq.precise import precise
 
 
 class WeightAverage:
@@ -39,7 +40,7 @@ class WeightAverage:
         """
         present = {name: weight.detach() for name, weight in self.model.named_parameters()}
         if not self.weights:
-            self.weights = {name: _precise(weight) for name, weight in present.items()}
+            self.weights = {name: _kept(weight) for name, weight in present.items()}
         if finite is None:
             finite = torch.ones_like(self._updates, dtype=torch.bool)
         decay = ((1 + self._updates) / (10 + self._updates)).clamp(max=self.decay)
@@ -78,17 +79,16 @@ class WeightAverage:
         """The weights to use the model with, as the model's own state dict, but none in less than float32."""
         own = {id(weight): name for name, weight in self.model.named_parameters()}
         return {
-            name: _precise(self.weights.get(own.get(id(tensor), name), tensor.detach()))
+            name: _kept(self.weights.get(own.get(id(tensor), name), tensor.detach()))
             for name, tensor in self.model.state_dict(keep_vars=True).items()
         }
 
     def load_state_dict(self, state: dict[str, Tensor], updates: int) -> None:
         """Take up the average, and the number of its updates, that a checkpoint holds."""
         self._updates = torch.tensor(updates)
-        self.weights = {name: _precise(state[name]) for name, _ in self.model.named_parameters()}
+        self.weights = {name: _kept(state[name]) for name, _ in self.model.named_parameters()}
 
 
-def _precise(tensor: Tensor) -> Tensor:
+def _kept(tensor: Tensor) -> Tensor:
     """A copy, in float32 where the type is a shorter one: there an average would stand still."""
-    short = tensor.is_floating_point() and tensor.dtype.itemsize < 4
-    return tensor.to(torch.float32 if short else tensor.dtype, copy=True)
+    return precise(tensor).clone() if tensor.is_floating_point() else tensor.clone()

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
+
+from seq2seq.precise import precise
 
 Rows = Float[Tensor, "rows feature"]
 RowScores = Float[Tensor, "rows vocabulary"]
@@ -20,12 +21,8 @@ class Output(nn.Module, ABC):
 
     def log_probabilities(self, features: Rows) -> RowScores:
         """Natural logarithms of probabilities, `rows vocabulary`, in float32 (or better)."""
-        return _precise(self.logits(features)).log_softmax(-1)
+        return precise(self.logits(features)).log_softmax(-1)
 
     def loss(self, features: Rows, targets: Int[Tensor, " rows"]) -> Float[Tensor, " rows"]:
         """The negative log-likelihood of every row's target in nats, in float32 (or better)."""
-        return functional.cross_entropy(_precise(self.logits(features)), targets, reduction="none")
-
-
-def _precise(logits: RowScores) -> RowScores:
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return functional.cross_entropy(precise(self.logits(features)), targets, reduction="none")
