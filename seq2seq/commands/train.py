@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
 from seq2seq.data.datamodule import Seq2SeqDataModule
@@ -66,7 +67,8 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
         torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
     if not trainer.is_global_zero:
         return {}
-    record = _finish(config, splits, folder, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    record = _finish(config, splits, folder, seconds, trainer.strategy.root_device)
     for board in _boards(trainer):
         board.log_hyperparams(_hyperparameters(config), _named(record))
         board.finalize("success")
@@ -182,16 +184,18 @@ def _refuse_if_done(module: Seq2SeqModule, last: Path) -> None:
         )
 
 
-def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float) -> dict[str, Any]:
-    """Score the best checkpoint as scripts/evaluate.py would and return the record.
+def _finish(
+    config: dict[str, Any], splits: Splits, folder: Path, seconds: float, device: torch.device
+) -> dict[str, Any]:
+    """Score the best checkpoint as scripts/evaluate.py would, where it was trained, and return the record.
 
     It is written to metrics.json, and the report is printed.
     """
-    run = load_run(folder)
+    run = load_run(folder, device)
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
-    evaluation = evaluate(
-        Translator(run.model, run.tokenizers, build(config["decoding"], "decoding")), examples, build_scores(config)
-    )
+    search = build(config["decoding"], "decoding")
+    translator = Translator(pack(run.model), run.tokenizers, search, device=device)
+    evaluation = evaluate(translator, examples, build_scores(config))
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)}
     (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
     print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
