@@ -1,7 +1,5 @@
 """Speed on stdout, as one JSON object. python scripts/benchmark.py [mode=train|decode|cells] [overrides]"""
 
-import json
-
 import hydra
 from omegaconf import DictConfig
 
@@ -13,8 +11,9 @@ from seq2seq.config.table import trusting
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line(), trusting(config.trust):
         from seq2seq.commands.benchmark import benchmark_config
+        from seq2seq.finite import strict_json
 
-        print(json.dumps(benchmark_config(config)))
+        print(strict_json(benchmark_config(config)))
 
 
 if __name__ == "__main__":

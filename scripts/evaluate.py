@@ -1,7 +1,5 @@
 """Score a run on stdout, as one JSON object. python scripts/evaluate.py run=DIR|CKPT [file=pairs.tsv]"""
 
-import json
-
 import hydra
 from omegaconf import DictConfig
 
@@ -13,8 +11,9 @@ from seq2seq.config.table import trusting
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line(), trusting(config.trust):
         from seq2seq.commands.evaluate import evaluate_run
+        from seq2seq.finite import strict_json
 
-        print(json.dumps(evaluate_run(config), ensure_ascii=False))
+        print(strict_json(evaluate_run(config), ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this, here is how; and texts made fit to be shown in it."""
+"""Exceptions that mean: the user can mend this, here is how; and texts made fit to be shown in them."""
 
 import unicodedata
 
@@ -7,6 +7,14 @@ _DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # turn t
 
 class UserError(ValueError):
     """A mistake in input or config, told in one line: name, rule, value, what to do."""
+
+    exit_code = 2  # of a script that ends with it
+
+
+class DivergedError(UserError):
+    """Training whose numbers are no longer finite, told in one line: where, and what to do."""
+
+    exit_code = 3
 
 
 def printable(text: str) -> str:

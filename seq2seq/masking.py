@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from seq2seq.precise import precise
 from seq2seq.shapes import Lengths, TimeMask, TimeVectors, Vectors
 
 
@@ -28,8 +29,7 @@ def masked_softmax(
     scores: Float[Tensor, "batch target source"], mask: Bool[Tensor, "batch source"]
 ) -> Float[Tensor, "batch target source"]:
     """Softmax of `batch target source` scores over the source, in float32 (or better), exactly 0 on padding."""
-    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-    return scores.masked_fill(~mask.unsqueeze(1), float("-inf")).softmax(-1)
+    return precise(scores).masked_fill(~mask.unsqueeze(1), float("-inf")).softmax(-1)
 
 
 def last_within(values: TimeVectors, lengths: Lengths) -> Vectors:

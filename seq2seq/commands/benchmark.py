@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from seq2seq.commands.train import build_module, quieten
+from seq2seq.commands.train import build_module
+from seq2seq.commands.trainer import quieten
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, check_counts, read_options, resolve
 from seq2seq.data.datamodule import Seq2SeqDataModule

@@ -1,6 +1,5 @@
 """Score pairs of lines: what a run gives to the second line after the first."""
 
-import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -11,6 +10,7 @@ from seq2seq.data.text import decoded
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
 from seq2seq.runs.translator import open_translator
 from seq2seq.symbols import EOS
 
@@ -54,6 +54,6 @@ def _written(hypothesis: Hypothesis, tokenizer: Tokenizer, form: str) -> str:
     if form == "tsv":
         return "\t".join([f"{hypothesis.score:.6f}", str(len(scores)), " ".join(map(str, scores))])
     pieces = tokenizer.pieces([*hypothesis.ids, EOS])
-    return json.dumps(
+    return strict_json(
         {"score": round(hypothesis.score, 6), "pieces": pieces, "token_scores": scores}, ensure_ascii=False
     )

@@ -1,10 +1,8 @@
 """Train a model as a config says, into a run folder."""
 
-import json
 import logging
 import sys
 import time
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,10 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from seq2seq.commands.trainer import build_trainer, quieten
+from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
 from seq2seq.config.options import flat
@@ -24,6 +23,7 @@ from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits, saved_with, sealed
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits, warn_of_other_data, warn_of_shared_sources
@@ -32,7 +32,6 @@ from seq2seq.runs.run_folder import discard, first_process
 from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.module import Seq2SeqModule
-from seq2seq.training.precision import resolve_precision
 from seq2seq.training.step import TrainingStep
 from seq2seq.translation.reachability import unreachable
 from seq2seq.translation.translator import Translator
@@ -71,7 +70,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
         torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
     if not trainer.is_global_zero:
         return {}
-    record = _finish(config, splits, folder, time.monotonic() - started)
+    record = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device)
     for board in _boards(trainer):
         board.log_hyperparams(_hyperparameters(config), _named(record))
         board.finalize("success")
@@ -123,27 +122,6 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
         return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
 
 
-def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
-    """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
-    board = build(config["logger"], "logger")(save_dir=str(folder)) if config["logger"] else False
-    callbacks = [build(node, f"callbacks.{name}") for name, node in config["callbacks"].items() if node]
-    precision = resolve_precision(config["precision"], config["trainer"]["accelerator"])
-    return build(config["trainer"], "trainer")(
-        precision=precision,
-        default_root_dir=str(folder),
-        logger=board,
-        callbacks=[*callbacks, *_checkpoints(config["monitor"], folder)],
-        max_epochs=-1,  # the budget ends training
-        check_val_every_n_epoch=None,
-        reload_dataloaders_every_n_epochs=1,  # epochs differ in their number of batches
-        num_sanity_val_steps=0,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        inference_mode=False,  # validation exchanges weights that training goes on with
-    )
-
-
 def _warn_of_data(module: Seq2SeqModule, splits: Splits) -> None:
     """Warn, in the first process, of dev references that no output can equal and of sources that are in train, too."""
     if not first_process():
@@ -175,14 +153,6 @@ def _check_monitor(config: dict[str, Any]) -> None:
         known += [f"dev/{name}" for name in scores.compute()]
     if metric not in known:
         raise UserError(f"monitor.metric must be one of {', '.join(known)}, but is {metric!r}.")
-
-
-def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
-    common: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
-    return [
-        ModelCheckpoint(filename="best", monitor=monitor["metric"], mode=monitor["mode"], **common),
-        ModelCheckpoint(filename="last", **common),
-    ]
 
 
 def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool) -> Tokenizers:
@@ -221,27 +191,22 @@ def _take_up(module: Seq2SeqModule, last: Path, config: dict[str, Any], splits: 
         record_changes(last.parents[1], with_changes(checkpoint["config"], last.parents[1]), config)
 
 
-def _finish(config: dict[str, Any], splits: Splits, folder: Path, seconds: float) -> dict[str, Any]:
-    """Score the best checkpoint as scripts/evaluate.py would and return the record.
+def _finish(
+    config: dict[str, Any], splits: Splits, folder: Path, seconds: float, device: torch.device
+) -> dict[str, Any]:
+    """Score the best checkpoint as scripts/evaluate.py would, where it was trained, and return the record.
 
     It is written to metrics.json, and the report is printed.
     """
-    run = load_run(folder)
+    run = load_run(folder, device)
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
-    evaluation = evaluate(
-        Translator(run.model, run.tokenizers, build(config["decoding"], "decoding")), examples, build_scores(config)
-    )
+    search = build(config["decoding"], "decoding")
+    translator = Translator(pack(run.model), run.tokenizers, search, device=device)
+    evaluation = evaluate(translator, examples, build_scores(config))
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)}
-    (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
     print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
     return record
-
-
-def quieten() -> None:
-    """Turn off Lightning's advertisements and list of devices; warnings stay, but for one that users cannot mend."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # the report that trainer.profiler asks for
-    warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")
 
 
 def _named(record: dict[str, Any]) -> dict[str, float]:

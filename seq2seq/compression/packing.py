@@ -77,7 +77,7 @@ class PackedTiedOutput(TiedOutput):
         _take_over(self, output)
         self.product = make(self.weight, self.bias)
 
-    def logits(self, features: Rows) -> Results:
+    def scores(self, features: Rows) -> Results:
         return self.product(self.projection(features))
 
 

@@ -2,10 +2,11 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from functools import cache
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2seq.errors import UserError
@@ -113,18 +114,31 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise UserError("precision=int8 needs an x86 processor, and this is none: use precision=bfloat16 or float32.")
 
 
+@cache
 def computes_bfloat16() -> bool:
-    """Tell whether oneDNN multiplies bfloat16 here: asked, then tried, since settings can switch instructions off."""
-    if not OneDNNLinear.available():
-        return True  # torch's own product takes every type
+    """Tell whether this processor runs products and LSTMs in bfloat16, in training too.
+
+    Asked, then tried once, since settings can switch instructions off.
+    """
     supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     if supported is not None and not supported():
         return False
     try:
-        OneDNNLinear(torch.ones(32, 32, dtype=torch.bfloat16), None)(torch.ones(1, 32))
+        if OneDNNLinear.available():
+            OneDNNLinear(torch.ones(32, 32, dtype=torch.bfloat16), None)(torch.ones(1, 32))
+        _try_lstm()
     except RuntimeError:
         return False
     return True
+
+
+def _try_lstm() -> None:
+    """Run a small LSTM and its gradients under autocast. Raises RuntimeError where there is no kernel for it."""
+    with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        lstm = nn.LSTM(16, 16, batch_first=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            outputs, _ = lstm(torch.ones(2, 3, 16))
+        outputs.sum().backward()
 
 
 def sums_8_bits() -> bool:

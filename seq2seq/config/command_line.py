@@ -28,7 +28,7 @@ _failed_jobs: list[str] = []  # of a sweep
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a script's Hydra main; a user's mistake ends it with one line and exit code 2."""
+    """Call a script's Hydra main; a user's mistake ends it with one line and exit code 2, diverged training with 3."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
@@ -116,7 +116,7 @@ def mistakes_in_one_line() -> Iterator[None]:
         job = _job_of_sweep()
         print(printable(f"error: {job}{_one_line(error)}"), file=sys.stderr)
         if not job:
-            sys.exit(2)
+            sys.exit(getattr(_find(error, UserError), "exit_code", UserError.exit_code))
         _failed_jobs.append(job)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -51,7 +51,7 @@ def _options(script: str) -> Iterator[str]:
     for key, value in defaults().items():
         if isinstance(value, dict) or key.rpartition(".")[2].startswith("_"):
             continue
-        shown = value if isinstance(value, str) else json.dumps(value)
+        shown = value if isinstance(value, str) else json.dumps(value, allow_nan=False)
         comment = said.get(key, "")
         yield f"  {f'{key}={shown}':<{_COLUMN}} {'# ' if comment else ''}{comment}".rstrip()
 

@@ -24,6 +24,9 @@ _RENAMED = {
     "trainer.gradient_clip_algorithm": "gradients",
 }
 
+# Options that are new, by class, with the values by which earlier configs keep their meaning.
+_BEFORE: dict[Any, dict[str, Any]] = {"seq2seq.layers.embedding.NGramEmbedding": {"mixed": False}}
+
 _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
 
 
@@ -56,10 +59,12 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
 
 def _with_moved_targets(config: Any) -> Any:
     if isinstance(config, dict):
-        return {
+        found = {
             key: _TARGETS.get(value, value)
             if key == "_target_" and isinstance(value, str)
             else _with_moved_targets(value)
             for key, value in config.items()
         }
+        missing = _BEFORE.get(str(found.get("_target_")), {})
+        return found | {key: value for key, value in missing.items() if key not in found}
     return [_with_moved_targets(value) for value in config] if isinstance(config, list) else config

@@ -24,7 +24,7 @@ class Batch:
     source_lengths: Lengths
     target_inputs: TargetIds
     target_outputs: TargetIds
-    # Target tokens (EOS counted) that the loss is divided by: those of the whole step, over all processes.
+    # Target tokens (EOS counted) that the loss is divided by: those of the whole step, all its batches and processes.
     step_tokens: float
 
     @property

@@ -117,8 +117,14 @@ class BatchLoader:
     def __iter__(self) -> Iterator[Batch]:
         batches = self._batches(self._epoch)
         start = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready if self.training else 0
-        for rows in batches[start:]:
-            yield self._share(rows)
+        for number, rows in enumerate(batches[start:], start):
+            yield self._share(rows, self._tokens_of_step(batches, number))
+
+    def _tokens_of_step(self, batches: list[Tensor], number: int) -> float:
+        """The target tokens of all batches whose gradients are summed with those of this one."""
+        window = self.trainer.accumulate_grad_batches if self.training else 1
+        start = number - number % window
+        return float(sum(int((self.pairs.target.lengths[rows] + 1).sum()) for rows in batches[start : start + window]))
 
     def state_dict(self) -> dict[str, int]:
         """An empty state: the position is the trainer's. Having it tells Lightning that resuming is exact."""
@@ -131,9 +137,8 @@ class BatchLoader:
     def _epoch(self) -> int:
         return self.trainer.current_epoch if self.training else 0
 
-    def _share(self, rows: Tensor) -> Batch:
+    def _share(self, rows: Tensor, tokens: float) -> Batch:
         rank, processes = self.trainer.global_rank, self.trainer.world_size
         mine = rows[rank::processes]
-        tokens = float((self.pairs.target.lengths[rows] + 1).sum())
         silent = len(mine) == 0  # fewer rows than processes: this one still has to take part
         return self.pairs.batch(rows[:1] if silent else mine, step_tokens=tokens, silent=silent)

@@ -40,10 +40,9 @@ def integrated_gradients(
 ) -> Attribution:
     """The attribution by gradients summed from a baseline to the source's vectors (Sundararajan et al. 2017).
 
-    The path is a straight line from the zero vector for every token, which is PAD's embedding: as many tokens, and
-    nothing about them. Rows sum to score(source) - score(baseline) up to `delta`, which more steps make smaller.
-    Ids are `1 source` and `1 target`, with BOS. Raises UserError at several sentences, below one step, and where captum
-    is missing.
+    The path is a straight line from the zero vector for every token: as many tokens, and nothing about them. Rows sum
+    to score(source) - score(baseline) up to `delta`, which more steps make smaller. Ids are `1 source` and `1 target`,
+    with BOS. Raises UserError at several sentences, below one step, and where captum is missing.
     """
     if steps < 1:
         raise UserError(f"steps of integrated gradients must be at least 1, but is {steps}.")

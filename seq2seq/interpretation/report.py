@@ -182,7 +182,7 @@ def _packed(values: Tensor) -> dict[str, Any]:
 def _rounded(values: Tensor) -> Any:
     """Lists of numbers with four digits behind the point; NaN becomes 0 and infinity 1e6, which JSON lacks."""
     finite = torch.nan_to_num(values.detach().double().cpu(), nan=0.0, posinf=1e6, neginf=-1e6)
-    return json.loads(json.dumps(finite.tolist()), parse_float=lambda text: round(float(text), 4))
+    return json.loads(json.dumps(finite.tolist(), allow_nan=False), parse_float=lambda text: round(float(text), 4))
 
 
 def _inlined(data: dict[str, Any]) -> str:

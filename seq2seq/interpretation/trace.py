@@ -91,8 +91,8 @@ def trace(model: Seq2Seq, source: SourceIds, lengths: Lengths, target: TargetIds
         ends,
         features,
         weights * mask.unsqueeze(-1),
-        _scores_of(logits, tokens) * mask,
-        _scores_of(log_probabilities, tokens) * mask,
+        _scores_of(logits, tokens).where(mask, 0.0),
+        _scores_of(log_probabilities, tokens).where(mask, 0.0),
     )
 
 

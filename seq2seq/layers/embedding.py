@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
+from seq2seq.mixing import mixed
 from seq2seq.shapes import Ids, TimeVectors
 from seq2seq.symbols import PAD
 
@@ -48,16 +49,24 @@ class NGramEmbedding(nn.Module):
 
     A window (before, after) is the n-gram of that many tokens before and after each one, and has a table of its
     own: one row per n-gram where `buckets` rows suffice for all, else rows shared by hashing (Weinberger et al.
-    2009). What lies outside the sentence counts as padding.
+    2009). What lies outside the sentence counts as padding. Hashes are `mixed`; those of models before version 0.2 were
+    not, and missed tokens where vocabulary_size and buckets share factors.
     """
 
     def __init__(
-        self, vocabulary_size: int, size: int, *, windows: Sequence[Sequence[int]], buckets: int = 50_000
+        self,
+        vocabulary_size: int,
+        size: int,
+        *,
+        windows: Sequence[Sequence[int]],
+        buckets: int = 50_000,
+        mixed: bool = True,
     ) -> None:
         super().__init__()
         if buckets < 1:
             raise UserError(f"buckets must be at least 1, but is {buckets}.")
         self.vocabulary_size = vocabulary_size
+        self.mixed = mixed
         self.windows = [_window(window) for window in windows]
         self.sizes = [min(buckets, vocabulary_size ** (sum(window) + 1)) for window in self.windows]
         self.tables = nn.ModuleList(nn.Embedding(rows, size) for rows in self.sizes)
@@ -72,12 +81,14 @@ class NGramEmbedding(nn.Module):
         return torch.stack(vectors).sum(0)
 
     def _rows(self, ids: Ids, before: int, after: int, rows: int) -> Tensor:
-        """Row of the n-gram at each token: a number in base vocabulary_size, modulo the table's rows."""
+        """Row of the n-gram at each token: a number in base vocabulary_size, or where rows are too few a hash of it."""
+        size = before + after + 1
         padded = functional.pad(ids, (before, after), value=PAD)
-        number = torch.zeros_like(ids)
-        for offset in range(before + after + 1):
-            number = (number * self.vocabulary_size + padded[:, offset : offset + ids.shape[1]]) % rows
-        return number
+        number, hashed = torch.zeros_like(ids), self.mixed and rows < self.vocabulary_size**size
+        for offset in range(size):
+            token = padded[:, offset : offset + ids.shape[1]]
+            number = mixed(number + token) if hashed else (number * self.vocabulary_size + token) % rows
+        return number % rows
 
 
 def _window(window: Sequence[int]) -> tuple[int, int]:

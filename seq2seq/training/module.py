@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -11,10 +12,15 @@ from torch.optim import Optimizer
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.examples import Example
+from seq2seq.errors import DivergedError
+from seq2seq.finite import listed, not_finite
 from seq2seq.metrics.scores import Scores
 from seq2seq.training.budget import Budget
+from seq2seq.training.diagnosis import where_not_finite
 from seq2seq.training.likelihood import likelihood
+from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
+from seq2seq.training.windows import begins_window, ends_window, schedule_validation
 from seq2seq.translation.translator import Translator
 
 
@@ -40,6 +46,10 @@ class Seq2SeqModule(lightning.LightningModule):
         self.scores = nn.ModuleDict(scores)
         self.complete = complete
         self.spent = 0.0
+        self.skipped = SkippedSteps()
+        self._window: list[Batch] = []  # batches of the step under way
+        self._loss = torch.zeros(())  # of the step under way
+        self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
         self._averaged = ExitStack()
 
     def configure_optimizers(self) -> Optimizer:
@@ -47,6 +57,8 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         self.translator.device = self.device
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            self.skipped.forgiven = SCALE_HALVINGS
         self.step.average.to(self.device)
         for scores in self.scores.values():
             assert isinstance(scores, Scores)
@@ -56,18 +68,26 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_train_start(self) -> None:
         self.step.set_options(self.trainer.optimizers[0])  # a checkpoint has restored those of before
 
+    def on_train_epoch_start(self) -> None:
+        schedule_validation(self.trainer, after_step=True)  # where a run goes on, there is none on the way to a step
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        self.spent = self._agreed(self.budget.spent(self.global_step))
-        optimizer = self.trainer.optimizers[0]
-        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank)
+        if begins_window(self.trainer, batch_idx):
+            self.spent = self._agreed(self.budget.spent(self.global_step))
+            self._window, self._loss = [], torch.zeros((), device=self.device)
+        self._window.append(batch)
+        optimizer, part = self.trainer.optimizers[0], len(self._window) - 1
+        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank, part=part)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if self.step.scheduled_sampling is not None:
             self.log("train/true_tokens", self.step.true_tokens(step=self.global_step, spent=self.spent))
         # Gradients are averaged over processes, but the loss is per token of all of them: undo the average.
         loss = self.step.loss(batch, step=self.global_step, spent=self.spent) * self.trainer.world_size
-        self.log("train/loss", loss.detach())
-        return loss
+        self._loss = self._loss + loss.detach()
+        if ends_window(self.trainer, batch_idx):
+            self.log("train/loss", self._loss)
+        return loss * self.trainer.accumulate_grad_batches  # by which Lightning divides
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
@@ -76,16 +96,51 @@ class Seq2SeqModule(lightning.LightningModule):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
             scaler.unscale_(optimizer)  # a fused optimizer would do so itself, after this
-        self.log("train/gradient_norm", self.step.transform(step=self.global_step))
+        norm = self.step.transform(step=self.global_step)
+        self._finite = norm.isfinite()
+        if scaler is None:  # which leaves such steps out itself
+            leave_out_unless(self._finite, optimizer)
+        self.log("train/gradient_norm", norm)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
-        if self.global_step > self.step.average.updates:  # not while gradients accumulate
-            self.step.average.update()
-        if self._agreed(self.budget.spent(self.global_step)) >= 1:
-            self.trainer.should_stop = True
+        stepped = self._finite is not None  # not while gradients accumulate
+        if self._finite is not None:
+            self._end_step(self._finite)
+            if self._agreed(self.budget.spent(self.global_step)) >= 1:
+                self.trainer.should_stop = True
+        schedule_validation(self.trainer, after_step=stepped)
+
+    def _end_step(self, finite: Tensor) -> None:
+        self.step.average.update(finite)
+        self.skipped.note(self.global_step, self._window, finite)
+        self._finite = None
+        off = self.global_step % self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if not off or self.device.type == "cpu":  # elsewhere, asking would wait for the device
+            self._look()
+        self.log("train/skipped_steps", float(self.skipped.total))
+
+    def _look(self) -> None:
+        """Count the steps that were left out. Raises DivergedError after too many in a row."""
+        folder = Path(self.trainer.default_root_dir) / "skipped"
+        if not self.skipped.look(folder, self.global_rank):
+            return
+        assert self.skipped.last is not None
+        step, batches = self.skipped.last
+        found = where_not_finite(
+            self.model,
+            batches,
+            lambda batch: self.step.loss(batch, step=step, spent=self.spent),
+            self.trainer.precision_plugin.train_step_context,
+        )
+        raise DivergedError(
+            f"training has diverged at step {step}: {self.skipped.limit} steps in a row were left out, as their "
+            f"gradients were not finite ({found}): lower the learning rate, clip gradients to less, or look at the "
+            f"batches in {folder}."
+        )
 
     def on_validation_epoch_start(self) -> None:
+        self._look()
         self._averaged.enter_context(self.step.average.applied())
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -108,7 +163,15 @@ class Seq2SeqModule(lightning.LightningModule):
         self._averaged.close()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what a run needs beside Lightning's entries. Raises DivergedError if weights are not finite."""
         checkpoint["weights"] = self.step.average.state_dict()
+        for kind in ("state_dict", "weights"):
+            if names := not_finite(checkpoint[kind]):
+                raise DivergedError(
+                    f"training has diverged at step {self.global_step}: weights are not finite and so not saved "
+                    f"({listed(names)}): lower the learning rate."
+                )
+        checkpoint["skipped_steps"] = self.skipped.state_dict()
         checkpoint["average_updates"] = self.step.average.updates
         checkpoint["seconds"] = self.budget.seconds
         self.complete(checkpoint)  # last: it seals what is in there
@@ -116,6 +179,8 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.step.average.load_state_dict(checkpoint["weights"], checkpoint["average_updates"])
         self.budget.restore(checkpoint["seconds"])
+        if "skipped_steps" in checkpoint:  # earlier checkpoints lack it
+            self.skipped.load_state_dict(checkpoint["skipped_steps"])
 
     def _agreed(self, spent: float) -> float:
         """The share of the first process, so that clocks that differ cannot part learning rates."""

@@ -7,9 +7,11 @@ import torch
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
+from seq2seq.interpretation.trace import evaluating
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.precise import precise
 from seq2seq.shapes import TargetIds
-from seq2seq.symbols import BOS, PAD
+from seq2seq.symbols import BOS, EOS, PAD
 
 
 class ScheduledSampling(ABC):
@@ -18,7 +20,8 @@ class ScheduledSampling(ABC):
     `floor` is the least share of true tokens; `sample` draws the model's token from its distribution
     rather than taking the likeliest. Decoders that run a whole target at once predict all tokens in one extra pass
     without gradients, from the true prefix (Duckworth et al. 2019); with input feeding the pass goes
-    token by token and each prediction continues the mixed prefix.
+    token by token and each prediction continues the mixed prefix. The model predicts as it translates, in evaluation
+    mode: without dropout, and never PAD, BOS or EOS, which no search feeds it.
     """
 
     def __init__(self, *, floor: float = 0.7, sample: bool = False) -> None:
@@ -43,8 +46,11 @@ class ScheduledSampling(ABC):
         replace &= (inputs != PAD) & (inputs != BOS)
         if not replace.any():
             return inputs
-        if not model.decoder.whole_target:
-            return self._step_by_step(model, batch, replace)
+        with evaluating(model):
+            return (self._at_once if model.decoder.whole_target else self._step_by_step)(model, batch, replace)
+
+    def _at_once(self, model: Seq2Seq, batch: Batch, replace: torch.Tensor) -> TargetIds:
+        inputs = batch.target_inputs
         outputs = model(batch.source, batch.source_lengths, inputs)
         # (batch, target, feature) -> (batch target, feature) -> (batch target,) -> (batch, target)
         predicted = self._choose(model, outputs.features.flatten(0, 1)).view(inputs.shape)
@@ -61,9 +67,8 @@ class ScheduledSampling(ABC):
         return torch.stack(mixed, 1)
 
     def _choose(self, model: Seq2Seq, rows: torch.Tensor) -> torch.Tensor:
-        logits = model.output.logits(rows).float()
-        never = torch.tensor([PAD, BOS], device=logits.device)  # no search would feed them
-        logits = logits.index_fill(-1, never, float("-inf"))
+        logits = precise(model.output.logits(rows))
+        logits[:, EOS] = float("-inf")  # as it is of PAD and BOS already
         if not self.sample:
             return logits.argmax(-1)
         return torch.multinomial(logits.softmax(-1), 1).squeeze(1)

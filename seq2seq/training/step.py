@@ -15,14 +15,15 @@ from seq2seq.training.gradients.transformation import GradientTransformation, gl
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.scheduled_sampling import ScheduledSampling
 from seq2seq.training.schedules import Schedule
+from seq2seq.training.skipping import leave_out_unless
 
 
 class TrainingStep:
     """A step of training a model: from a batch to scaled, transformed and applied gradients, and the new average.
 
     Lightning's loop calls `begin`, `loss`, `transform` and `average.update` around its own backward pass and optimizer;
-    a loop of one's own calls `take`, which does it all. `step` counts optimizer steps from 0, `spent` is the share of
-    the budget.
+    a loop of one's own calls `take`, which does it all. A step whose gradient is not finite changes nothing. `step`
+    counts optimizer steps from 0, `spent` is the share of the budget.
     """
 
     def __init__(
@@ -58,10 +59,14 @@ class TrainingStep:
         for group, new in zip(optimizer.param_groups, self.new_optimizer().param_groups, strict=True):
             group.update({name: value for name, value in new.items() if name != "params"})
 
-    def begin(self, optimizer: Optimizer, *, step: int, spent: float, rank: int = 0) -> None:
-        """Set the learning rate of the step, and its random numbers: apart from those of other processes."""
+    def begin(self, optimizer: Optimizer, *, step: int, spent: float, rank: int = 0, part: int = 0) -> None:
+        """Set the learning rate of the step, and its random numbers: apart from those of other processes and parts.
+
+        Parts are the batches of a step whose gradients are summed.
+        """
         # Seeding every step makes a resumed run draw the dropout masks that the uninterrupted one would have.
-        torch.manual_seed(hash((self.seed, step, rank)) % 2**63)
+        key = (self.seed, step, rank, part) if part else (self.seed, step, rank)
+        torch.manual_seed(hash(key) % 2**63)
         factor = self.schedule.factor(step, spent)
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
@@ -103,9 +108,11 @@ class TrainingStep:
             scaler.scale(loss).backward()
         with timed("optimizer"):
             scaler.unscale_(optimizer)
-            self.transform(step=step)
+            finite = self.transform(step=step).isfinite()
+            if not scaler.is_enabled():  # a scaler leaves such steps out itself
+                leave_out_unless(finite, optimizer)
             scaler.step(optimizer)
             scaler.update()
             optimizer.zero_grad()
-            self.average.update()
+            self.average.update(finite)
         return loss.detach()

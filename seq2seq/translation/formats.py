@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
 from seq2seq.translation.line import Line, Translation
 
 Read = Callable[[str, int], Line]
@@ -65,7 +66,7 @@ def write_json(number: int, line: Line, translations: Sequence[Translation]) -> 
     """A JSON object for a line, with everything that is known of its translations."""
     pieces = translations[0].source_pieces
     found = [_as_object(rank, translation) for rank, translation in enumerate(translations, 1)]
-    return json.dumps(
+    return strict_json(
         {"line": number, "source": line.source, "source_pieces": pieces, "translations": found}, ensure_ascii=False
     )
 

@@ -6,7 +6,8 @@ import logging
 import pytest
 import torch
 
-from seq2seq.commands.score import score_lines
+from seq2seq.commands.score import _written, score_lines
+from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
 from seq2seq.runs.run import load_run
 from seq2seq.symbols import BOS, EOS
@@ -63,6 +64,13 @@ def assert_alike(found, wanted) -> None:
         assert [float(number) for number in line.split()] == pytest.approx(
             [float(number) for number in other.split()], abs=1e-5
         )
+
+
+def test_a_score_that_is_not_finite_is_null_in_json(letters):
+    hypothesis = Hypothesis([5], float("-inf"), True, 0.0, [float("-inf"), float("nan")], None)
+    read = json.loads(_written(hypothesis, letters.target, "json"))
+    assert read["score"] is None
+    assert read["token_scores"] == [None, None]
 
 
 def test_the_first_line_can_be_the_bad_one(scores_of):

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import seq2seq
 from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
-from seq2seq.errors import UserError
+from seq2seq.errors import DivergedError, UserError
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -387,6 +387,13 @@ def test_a_mistake_inside_another_error_is_still_told(capsys):
         raise outer
     assert end.value.code == 2
     assert capsys.readouterr().err == "error: inner\n"
+
+
+def test_diverged_training_has_an_exit_code_of_its_own(capsys):
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        raise DivergedError("training has diverged.")
+    assert end.value.code == 3
+    assert capsys.readouterr().err == "error: training has diverged.\n"
 
 
 def test_our_own_mistakes_keep_their_traceback():

@@ -28,6 +28,14 @@ def test_what_moved_is_no_longer_there_and_stands_elsewhere(old, new):
         get_object(old)
 
 
+def test_hashes_of_before_stay_unmixed():
+    ngrams = {"_target_": "seq2seq.layers.embedding.NGramEmbedding", "_partial_": True, "windows": [[1, 0]]}
+    found = up_to_date({"model": {"encoder": {"ngrams": ngrams}}})
+    assert found["model"]["encoder"]["ngrams"] == ngrams | {"mixed": False}
+    of_now = {"model": {"encoder": {"ngrams": ngrams | {"mixed": True}}}}
+    assert up_to_date(of_now)["model"] == of_now["model"]
+
+
 def test_options_of_before_have_their_names_of_now():
     old = {"objective": {"coverage": 1.0}, "decoding": {"coverage": {"beta": 0.2}}, "scheduled_sampling": None}
     assert up_to_date(old) == {

@@ -6,7 +6,7 @@ import pytest
 import pytorch_lightning
 from omegaconf import OmegaConf
 
-from seq2seq.commands.train import build_trainer
+from seq2seq.commands.trainer import build_trainer
 from seq2seq.config.contract import check
 from seq2seq.config.moved import up_to_date
 from seq2seq.config.reserved import _INSTEAD, refusal

@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import pytest
 import torch
@@ -89,6 +90,48 @@ def test_hashing_stays_within_its_buckets_and_uses_them():
 def test_hashing_long_windows_does_not_overflow():
     embedding = NGramEmbedding(50_000, 2, windows=[(4, 4)], buckets=1000)  # 50,000 ^ 9 is beyond 64 bits
     assert embedding(torch.randint(4, 50_000, (3, 12))).shape == (3, 12, 2)
+
+
+@pytest.mark.parametrize("vocabulary", [500, 2000, 5000, 8000, 8003, 10_000])
+def test_no_token_of_a_hashed_ngram_is_lost(vocabulary):
+    """8000^2 and 50,000 share factors; without mixing the row of a trigram forgets its first token."""
+    embedding = NGramEmbedding(vocabulary, 1, windows=[(1, 1)], buckets=50_000)
+    for place in range(3):
+        trigrams = torch.randint(4, vocabulary, (5000, 3))
+        others = trigrams.clone()
+        others[:, place] = (trigrams[:, place] - 3) % (vocabulary - 4) + 4  # another token
+        rows = [embedding._rows(ids, 1, 1, 50_000)[:, 1] for ids in (trigrams, others)]
+        assert all((row >= 0).all() and (row < 50_000).all() for row in rows)
+        # By chance one of 50,000 stays.
+        assert int((rows[0] == rows[1]).sum()) <= 3
+
+
+@pytest.mark.parametrize("vocabulary", [500, 2000, 5000, 8000, 8003, 10_000])
+@pytest.mark.parametrize("place", [0, 1])
+def test_ngrams_collide_no_more_than_by_chance(vocabulary, place):
+    buckets, tokens = 50_000, torch.arange(4, vocabulary)
+    embedding = NGramEmbedding(vocabulary, 1, windows=[(1, 0)], buckets=buckets)
+    bigrams = torch.full((len(tokens), 2), 77)
+    bigrams[:, place] = tokens
+    reached = len(embedding._rows(bigrams, 1, 0, buckets)[:, 1].unique())
+    expected = buckets * (1 - (1 - 1 / buckets) ** len(tokens))
+    assert reached > expected - 4 * math.sqrt(len(tokens) - expected + 1)
+
+
+def test_models_of_before_have_the_rows_of_before():
+    embedding = NGramEmbedding(8000, 1, windows=[(1, 1)], buckets=50_000, mixed=False)
+    rows = embedding._rows(torch.tensor([[7000, 6000, 5001]]), 1, 1, 50_000)
+    assert rows.tolist() == [
+        [
+            (7000 * 8000 + 6000) % 50_000,
+            (7000 * 8000**2 + 6000 * 8000 + 5001) % 50_000,
+            (6000 * 8000**2 + 5001 * 8000) % 50_000,
+        ]
+    ]
+    assert torch.equal(
+        embedding._rows(torch.tensor([[4, 5, 6]]), 1, 1, 8000**3),
+        NGramEmbedding(8000, 1, windows=[(1, 1)])._rows(torch.tensor([[4, 5, 6]]), 1, 1, 8000**3),
+    )
 
 
 @pytest.mark.parametrize("window", [[0, 0], [-1, 2], [2, -1], [1], [1, 0, 1]])

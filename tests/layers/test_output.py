@@ -5,6 +5,7 @@ from torch.nn import functional
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.tied import TiedOutput
+from seq2seq.symbols import BOS, EOS, PAD, UNK
 
 OUTPUTS = {
     "tied": lambda: TiedOutput(feature_size=6, embedding=Embedding(9, 6)),
@@ -17,6 +18,26 @@ def rows(output) -> torch.Tensor:
     """Features of ten tokens, as wide as the output wants them."""
     wide = output.projection.in_features if hasattr(output.projection, "in_features") else 6
     return torch.randn(10, wide)
+
+
+def barred(scores: torch.Tensor) -> torch.Tensor:
+    """The scores without PAD and BOS."""
+    return scores.index_fill(-1, torch.tensor([PAD, BOS]), float("-inf"))
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_what_is_never_said_has_no_probability_and_no_gradient(kind):
+    output = OUTPUTS[kind]()
+    features = rows(output).requires_grad_()
+    probabilities = output.log_probabilities(features).exp()
+    assert (probabilities[:, [PAD, BOS]] == 0).all()
+    torch.testing.assert_close(probabilities[:, UNK] + probabilities[:, EOS:].sum(1), torch.ones(10))
+    output.loss(features, torch.randint(EOS, 9, (10,))).sum().backward()
+    assert features.grad.isfinite().all()
+    for name, weight in output.named_parameters():
+        assert weight.grad.isfinite().all()
+        if len(weight) == 9:
+            assert not weight.grad[[PAD, BOS]].any(), name
 
 
 def test_tied_weight_is_the_embedding_and_still_is_after_an_optimizer_step():
@@ -39,7 +60,7 @@ def test_tied_gradient_is_that_of_both_uses():
     embedded, projected = (embedding.table.weight.detach().clone().requires_grad_() for _ in range(2))
     ids, targets = torch.tensor([3, 4, 5]), torch.tensor([4, 5, 3])
     output.loss(embedding(ids.unsqueeze(0))[0], targets).sum().backward()
-    functional.cross_entropy(embedded[ids] @ projected.T, targets, reduction="sum").backward()
+    functional.cross_entropy(barred(embedded[ids] @ projected.T), targets, reduction="sum").backward()
     torch.testing.assert_close(output.weight.grad, embedded.grad + projected.grad)
 
 
@@ -47,7 +68,7 @@ def test_tied_logits_are_products_with_the_embedding():
     output = OUTPUTS["tied"]()
     torch.nn.init.normal_(output.bias)
     features = rows(output)
-    torch.testing.assert_close(output.logits(features), features @ output.weight.T + output.bias)
+    torch.testing.assert_close(output.logits(features), barred(features @ output.weight.T + output.bias))
 
 
 def test_projection_joins_sizes_that_differ():
@@ -55,7 +76,7 @@ def test_projection_joins_sizes_that_differ():
     features = rows(output)
     assert output.projection.weight.shape == (6, 4)
     torch.testing.assert_close(
-        output.logits(features), features @ output.projection.weight.T @ output.weight.T + output.bias
+        output.logits(features), barred(features @ output.projection.weight.T @ output.weight.T + output.bias)
     )
 
 
@@ -66,14 +87,14 @@ def test_full_output_has_a_matrix_of_its_own():
     before = output.logits(features)
     torch.nn.init.zeros_(embedding.table.weight)
     assert torch.equal(output.logits(features), before)
-    torch.testing.assert_close(before, features @ output.projection.weight.T + output.projection.bias)
+    torch.testing.assert_close(before, barred(features @ output.projection.weight.T + output.projection.bias))
     assert sum(weight.numel() for weight in output.parameters()) == 9 * 6 + 9
 
 
 @pytest.mark.parametrize("kind", OUTPUTS)
 def test_loss_is_cross_entropy_of_the_logits(kind):
     output = OUTPUTS[kind]()
-    features, targets = rows(output), torch.randint(9, (10,))
+    features, targets = rows(output), torch.randint(EOS, 9, (10,))
     expected = functional.cross_entropy(output.logits(features), targets, reduction="none")
     torch.testing.assert_close(output.loss(features, targets), expected)
 
@@ -81,7 +102,7 @@ def test_loss_is_cross_entropy_of_the_logits(kind):
 @pytest.mark.parametrize("kind", OUTPUTS)
 def test_log_probabilities_are_those_of_the_loss(kind):
     output = OUTPUTS[kind]()
-    features, targets = rows(output), torch.randint(9, (10,))
+    features, targets = rows(output), torch.randint(EOS, 9, (10,))
     found = output.log_probabilities(features)
     torch.testing.assert_close(found.exp().sum(-1), torch.ones(10))
     torch.testing.assert_close(-found.gather(1, targets.unsqueeze(1)).squeeze(1), output.loss(features, targets))
@@ -92,5 +113,5 @@ def test_log_probabilities_are_those_of_the_loss(kind):
 )
 def test_loss_is_computed_in_float32_or_better(given, computed):
     output = OUTPUTS["tied"]().to(given)
-    loss = output.loss(torch.randn(3, 6, dtype=given), torch.tensor([1, 2, 3]))
+    loss = output.loss(torch.randn(3, 6, dtype=given), torch.tensor([1, 4, 3]))
     assert loss.dtype == computed

@@ -27,6 +27,20 @@ def test_sentences_do_not_see_each_other(kind):
         torch.testing.assert_close(list(alone), [part[2:3] for part in state])
 
 
+@pytest.mark.parametrize("kind", [LastOutputBridge, ZeroBridge])
+def test_a_memory_starts_in_float32_whatever_the_encoder_computed_in(kind):
+    bridge = kind(input_size=6, layouts=LAYOUTS)
+    with torch.autocast("cpu", torch.bfloat16):
+        states = bridge(torch.randn(5, 6).bfloat16())
+    assert [part.dtype for state in states for part in state] == [
+        torch.bfloat16,
+        torch.float32,
+        torch.bfloat16,
+        torch.float32,
+        torch.bfloat16,
+    ]
+
+
 def test_zero_bridge_starts_every_layer_from_zero():
     last = torch.randn(5, 6, dtype=torch.float64)
     states = ZeroBridge(input_size=6, layouts=LAYOUTS)(last)

@@ -363,3 +363,15 @@ def test_multiply_accumulates_count_looked_up_tables_for_nothing(build_model):
     counts = [multiply_accumulates(model, SOURCE_LENGTHS, TARGET_LENGTHS) for model in (plain, ngrams, shared)]
     assert torch.equal(counts[0], counts[1])
     assert torch.equal(counts[0], counts[2])
+
+
+@pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
+def test_all_that_can_be_said_next_has_probability_one(build_model, padded, decoder):
+    model = build_model(decoder=decoder).eval()
+    with torch.no_grad():
+        model.output.bias[[PAD, BOS]] = 9.0
+        memory, states = model.start(*padded([[4, 5, 6], [7]]))
+        logits, *_ = model.step(torch.full((2, 1), BOS), memory, states)
+    chances = logits.softmax(-1)
+    assert (chances[..., [PAD, BOS]] == 0).all()
+    torch.testing.assert_close(chances.sum(-1), torch.ones(2, 1))

@@ -141,7 +141,7 @@ def test_runs_are_tried_on_one_split_of_the_same_data(compared, sweep, tmp_path)
         "give file=pairs.tsv, which none has learnt from."
     )
     (tmp_path / "pairs.tsv").write_text("a b\tb a\nc\tc\n", encoding="utf-8")
-    report, _ = compared(f"file={tmp_path}/pairs.tsv", runs=f"[{sweep}/0,{tmp_path}/other.ckpt]")
+    report, _ = compared(f"file={tmp_path}/pairs.tsv", "split=null", runs=f"[{sweep}/0,{tmp_path}/other.ckpt]")
     assert report["sentences"] == 2
 
 

@@ -17,7 +17,7 @@ from seq2seq.data.examples import Splits
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.decoding.search.greedy import GreedySearch
-from seq2seq.errors import UserError
+from seq2seq.errors import DivergedError, UserError
 from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, saved_with, sealed
 from seq2seq.runs.evaluation import build_scores, evaluate
 from seq2seq.runs.run import Run, build_model, load_run, pick_device
@@ -81,6 +81,23 @@ def test_the_weights_of_a_run_are_the_averaged_ones(finished, contents):
     for name, weight in weights.items():
         assert torch.equal(weight, contents["weights"][name])
     assert any(not torch.equal(w, contents["state_dict"][f"model.{name}"]) for name, w in weights.items())
+
+
+def test_weights_that_are_not_finite_are_refused(contents, tmp_path):
+    contents["weights"]["output.bias"][3] = float("nan")
+    torch.save(sealed(contents), tmp_path / "nan.ckpt")
+    assert refusal(tmp_path / "nan.ckpt") == (
+        f"run={tmp_path}/nan.ckpt must hold weights that are finite, but some are not (output.bias): use another "
+        "checkpoint of the run, or train again with a lower learning rate."
+    )
+
+
+def test_a_run_that_diverges_leaves_no_checkpoint_that_is_not_finite(tiny_config, tmp_path):
+    overrides = ["optimizer.lr=1e38", "schedule=constant", "schedule.warmup_steps=0", "trainer.val_check_interval=1"]
+    with pytest.raises(DivergedError):
+        train(tiny_config(*overrides), tmp_path, resume=False)
+    assert not list((tmp_path / "checkpoints").glob("*.ckpt"))
+    assert not (tmp_path / "metrics.json").exists()
 
 
 def test_best_has_the_lowest_dev_loss_of_those_kept(tiny_config, tmp_path):

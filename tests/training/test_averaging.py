@@ -53,7 +53,7 @@ def test_updating_leaves_the_model_alone(model):
     assert model.weight.item() == 19.0
 
 
-def test_applied_swaps_and_swaps_back(model):
+def test_applied_copies_and_copies_back(model):
     average, parameter = averaged(model, 0.9, 8.0, 19.0), model.weight
     with average.applied():
         assert model.weight.item() == pytest.approx(17.0)
@@ -130,6 +130,42 @@ def test_tied_weights_are_averaged_once_and_stay_tied(build_model):
     model.load_state_dict(state)
     assert model.output.weight is model.encoder.embedding.table.weight
     assert set(state) == set(model.state_dict())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_an_average_does_not_stand_still_in_half_precision(model, dtype):
+    """In bfloat16 itself it would stay at 1.0, and in float16 too."""
+    set_weight(model, 1.0)
+    average = WeightAverage(model.to(dtype), 0.999)
+    average.load_state_dict(model.state_dict(), 10_000)
+    set_weight(model, 1.25)
+    for _ in range(5000):
+        average.update()
+    expected = torch.tensor([[1.25 - 0.25 * 0.999**5000]])
+    assert_close(average.weights["weight"].float(), expected, rtol=0, atol=1e-4)
+    assert average.weights["weight"].dtype == (dtype if dtype == torch.float64 else torch.float32)
+    with average.applied():
+        assert model.weight.dtype == dtype
+        assert_close(model.weight.float(), expected, rtol=0, atol=1e-2)
+    assert model.weight.item() == 1.25
+
+
+def test_a_restored_average_of_half_precision_goes_on_as_the_first_would_have(model):
+    model.bfloat16()
+    first = averaged(model, 0.9, 8.0, 19.0, 3.0, 4.0)
+    second = WeightAverage(model, 0.9)
+    second.load_state_dict(first.state_dict(), first.updates)
+    assert torch.equal(second.weights["weight"], first.weights["weight"])
+    assert first.weights["weight"] != first.weights["weight"].bfloat16()
+
+
+def test_weights_stay_where_they_are_in_memory(model):
+    """So that what a device has laid out for them stays true."""
+    average = averaged(model, 0.9, 8.0, 19.0)
+    place = model.weight.data_ptr()
+    with average.applied():
+        assert model.weight.data_ptr() == place
+    assert model.weight.data_ptr() == place
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0])

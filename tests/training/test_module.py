@@ -84,12 +84,6 @@ def test_training_goes_on_as_if_there_had_been_no_validation(new_module, fit, co
     assert equal(modules[0].step.average.weights, modules[1].step.average.weights)
 
 
-def test_the_average_takes_one_update_a_step_while_gradients_accumulate(new_module, fit):
-    module = new_module()
-    trainer = fit(module, accumulate_grad_batches=2)
-    assert trainer.global_step == module.step.average.updates == 3
-
-
 # Learning rate and length
 
 

@@ -1,11 +1,17 @@
 """What the machine computes in."""
 
+import os
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+from seq2seq.compression.prepared import computes_bfloat16
 from seq2seq.errors import UserError
+from seq2seq.training.gradients.clip_by_norm import ClipByNorm
 from seq2seq.training.precision import resolve_precision
 
 CPU_INFO = Path("/proc/cpuinfo")
@@ -17,13 +23,69 @@ without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="auto would b
 @pytest.mark.parametrize("accelerator", ["cpu", "auto"])
 def test_auto_is_bf16_where_this_processor_multiplies_it(accelerator):
     flags = set(CPU_INFO.read_text().split())
-    fast = bool(flags & {"avx512_bf16", "amx_tile"})
+    fast = bool(flags & {"avx512_bf16", "amx_tile"}) and computes_bfloat16()
     assert resolve_precision("auto", accelerator) == ("bf16-mixed" if fast else "32-true")
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "bf16-true", "64-true"])
+BFLOAT16 = [pytest.param(name, marks=pytest.mark.needs_bfloat16) for name in ("bf16-mixed", "bf16-true")]
+OFFERED = ["32-true", *BFLOAT16, "64-true"]
+
+
+@pytest.mark.parametrize("precision", OFFERED)
 def test_a_precision_that_is_named_is_kept(precision):
     assert resolve_precision(precision, "cpu") == precision
+
+
+@pytest.mark.parametrize("precision", OFFERED)
+def test_a_precision_that_is_not_refused_trains_validates_and_saves(new_module, fit, copied, tmp_path, precision):
+    module = new_module(optimizer=partial(torch.optim.Adam, lr=0.01, fused=True), gradients=ClipByNorm())
+    before = copied(module.model)
+    trainer = fit(module, precision=precision, val_check_interval=1)
+    assert trainer.global_step == 3
+    for name, weight in copied(module.model).items():
+        assert weight.isfinite().all()
+        assert name == "encoder.embedding.table.weight" or not torch.equal(weight, before[name].to(weight.dtype))
+    assert trainer.callback_metrics["dev/loss"].isfinite()
+    trainer.save_checkpoint(tmp_path / "any.ckpt")
+    assert torch.load(tmp_path / "any.ckpt", weights_only=True)["average_updates"] == 3
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+def test_bfloat16_is_refused_where_there_are_no_kernels_for_it(monkeypatch, precision):
+    monkeypatch.setattr("seq2seq.training.precision.computes_bfloat16", lambda: False)
+    with pytest.raises(UserError) as error:
+        resolve_precision(precision, "cpu")
+    message = f"precision={precision} needs a processor that computes bfloat16, and this does not: use auto."
+    assert str(error.value) == message
+    assert resolve_precision("auto", "cpu") == "32-true"
+
+
+@pytest.mark.processor
+def test_instructions_that_are_switched_off_count_as_missing():
+    """The processor's flags still show them."""
+    code = """
+import torch
+from seq2seq.compression.prepared import computes_bfloat16
+before = torch.get_rng_state()
+print(computes_bfloat16(), bool((torch.get_rng_state() == before).all()))
+"""
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False", "True"]
+
+
+def test_asking_for_bfloat16_draws_no_random_numbers():
+    before = torch.get_rng_state()
+    with torch.inference_mode():
+        computes_bfloat16.__wrapped__()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_gpu_that_only_emulates_bf16_is_not_given_it(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: asked.update(options) or False)
+    assert resolve_precision("auto", "gpu") == "32-true"
+    assert asked == {"including_emulation": False}
 
 
 @pytest.mark.parametrize("precision", ["16-mixed", "16-true"])

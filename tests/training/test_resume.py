@@ -93,6 +93,30 @@ def test_resumed_is_uninterrupted(train_tiny, uninterrupted, epoch, tmp_path, pl
     assert not torch.equal(interrupted["state_dict"]["model.output.bias"], uninterrupted["weights"]["output.bias"])
 
 
+@pytest.fixture(scope="module", params=[(3, 2), (4, 1)], ids=lambda pair: f"{pair[0]} batches a step")
+def accumulated(request, train_tiny, tmp_path_factory) -> tuple[list[str], dict[str, Any]]:
+    """The overrides of a run whose steps are of several batches, and its end after two epochs."""
+    folder, (batches, interval) = tmp_path_factory.mktemp("accumulated"), request.param
+    overrides = [*RUN[:-1], f"trainer.accumulate_grad_batches={batches}", f"trainer.val_check_interval={interval}"]
+    train_tiny(folder, *overrides, "budget.max_steps=7")
+    return overrides, last(folder)
+
+
+@pytest.mark.parametrize("steps", [3, 4])
+def test_resumed_is_uninterrupted_while_gradients_accumulate(train_tiny, accumulated, tmp_path, steps):
+    overrides, expected = accumulated
+    train_tiny(tmp_path, *overrides, f"budget.max_steps={steps}")
+    assert last(tmp_path)["global_step"] == steps
+    train_tiny(tmp_path, *overrides, "budget.max_steps=7", resume=True)
+    assert_identical(last(tmp_path), expected)
+
+
+@pytest.mark.parametrize("batches", [3, 4])
+def test_epochs_end_in_shorter_windows(epoch, batches):
+    """So no number of batches is a number of steps."""
+    assert epoch % batches
+
+
 def test_a_finished_run_refuses_to_go_on(train_tiny, tmp_path):
     train_tiny(tmp_path, "budget.max_steps=2")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

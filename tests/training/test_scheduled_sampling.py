@@ -1,6 +1,7 @@
 """Which tokens are replaced, how often, and by what."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -9,8 +10,11 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
 from seq2seq.layers.output.full import FullOutput
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.options import GatedCellOptions
+from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.symbols import BOS, PAD, UNK
+from seq2seq.symbols import BOS, EOS, PAD, UNK
 from seq2seq.training.scheduled_sampling import ExponentialSampling, InverseSigmoidSampling, LinearSampling
 
 DECODERS = ["luong", "gnmt", "bahdanau"]
@@ -120,15 +124,16 @@ def test_with_input_feeding_each_prediction_continues_the_mixed_prefix(build_mod
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_sampling_draws_from_the_models_distribution(build_model, new_batch, decoder):
-    chances = torch.tensor([0.0, 0.0, 0.0, 0.1, 0.2, 0.3, 0.4])
+    chances = torch.tensor([0.0, 0.1, 0.0, 0.0, 0.2, 0.3, 0.4])
     model = build_model(decoder=decoder, target_vocabulary_size=len(chances), output=FullOutput)
     with torch.no_grad():
         model.output.projection.weight.zero_()
         model.output.projection.bias.copy_(chances.log())
+        model.output.projection.bias[EOS] = 9.0
     batch = new_batch([[4]] * 600, [[5, 6, 5, 6, 5]] * 600)
     counts = LinearSampling(sample=True).mix(model, batch, 0.0)[:, 1:].flatten().bincount(minlength=len(chances))
     expected = 3000 * chances
-    assert (counts[:3] == 0).all()
+    assert not counts[[PAD, BOS, EOS]].any()
     assert ((counts - expected).abs() <= 4 * (expected * (1 - chances)).sqrt()).all()
 
 
@@ -159,9 +164,9 @@ def saying(build_model, decoder: str, token: int) -> Seq2Seq:
     return model
 
 
-def talkative(build_model, decoder: str) -> Seq2Seq:
+def talkative(build_model, decoder: str, **options) -> Seq2Seq:
     """A model whose likeliest token hangs on all that it has read, and is never PAD."""
-    model = build_model(decoder=decoder, output=FullOutput)
+    model = build_model(decoder=decoder, output=FullOutput, **options)
     with torch.no_grad():
         for embedding in (model.encoder.embedding, model.decoder.embedding):
             embedding.table.weight.mul_(6)
@@ -171,7 +176,7 @@ def talkative(build_model, decoder: str) -> Seq2Seq:
 
 
 def assert_continues(model: Seq2Seq, batch: Batch, mixed: Tensor, *, prefixes: Tensor, all_of_them: bool) -> None:
-    """Every token of `mixed` that is not the true one is the likeliest after its prefix, PAD and BOS left out."""
+    """Every token of `mixed` that is not the true one is the likeliest after its prefix, PAD, BOS and EOS left out."""
     changed = 0
     for row in range(len(mixed)):
         source = batch.source[row : row + 1, : batch.source_lengths[row]]
@@ -180,7 +185,7 @@ def assert_continues(model: Seq2Seq, batch: Batch, mixed: Tensor, *, prefixes: T
             with torch.no_grad():
                 features, *_ = model(source, batch.source_lengths[row : row + 1], prefix)
                 logits = model.output.logits(features[:, -1])
-                likeliest = logits.index_fill(-1, torch.tensor([PAD, BOS]), float("-inf")).argmax(-1)
+                likeliest = logits.index_fill(-1, torch.tensor([PAD, BOS, EOS]), float("-inf")).argmax(-1)
             if all_of_them or mixed[row, place] != batch.target_inputs[row, place]:
                 assert mixed[row, place] == likeliest
                 changed += int(likeliest != batch.target_inputs[row, place])
@@ -189,11 +194,33 @@ def assert_continues(model: Seq2Seq, batch: Batch, mixed: Tensor, *, prefixes: T
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("sample", [False, True])
-def test_padding_and_bos_are_never_fed_back(build_model, new_batch, decoder, sample):
+def test_what_no_search_feeds_is_never_fed_back(build_model, new_batch, decoder, sample):
     model = build_model(decoder=decoder, output=FullOutput)
     with torch.no_grad():
-        model.output.projection.bias[[PAD, BOS]] = 50.0
+        model.output.projection.bias[[PAD, BOS, EOS]] = 50.0
     batch = new_batch(SOURCES, TARGETS)
     mixed = LinearSampling(sample=sample).mix(model, batch, 0.0)
     assert torch.equal(mixed == PAD, batch.target_inputs == PAD)
     assert torch.equal(mixed == BOS, batch.target_inputs == BOS)
+    assert not (mixed == EOS).any()
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_the_model_predicts_as_it_translates(build_model, new_batch, decoder):
+    """Without dropout, zoneout or dropped weights, which differ from draw to draw."""
+    noise = GatedCellOptions(regularization=Regularization(zoneout_hidden=0.5, weight_drop=0.5))
+    model = talkative(
+        build_model,
+        decoder,
+        dropout=0.5,
+        decoder_dropout=0.5,
+        encoder_dropout=0.5,
+        cell=partial(LSTMCell, options=noise),
+    )
+    batch = new_batch(SOURCES, TARGETS)
+    mixed = LinearSampling().mix(model, batch, 0.0)
+    assert torch.equal(LinearSampling().mix(model, batch, 0.0), mixed)
+    assert all(module.training for module in model.modules())
+    assert_continues(
+        model.eval(), batch, mixed, prefixes=mixed if decoder == "bahdanau" else batch.target_inputs, all_of_them=True
+    )

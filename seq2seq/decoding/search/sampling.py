@@ -13,6 +13,7 @@ from seq2seq.decoding.search.frontier import Choice, Frontier, NextTokens
 from seq2seq.decoding.search.greedy import continue_with
 from seq2seq.decoding.search.search import Search
 from seq2seq.errors import UserError
+from seq2seq.mixing import mixed
 from seq2seq.shapes import BeamIds, Lengths, Logits, SourceIds
 
 Numbers = Int[Tensor, "batch samples"]
@@ -66,10 +67,10 @@ class Sampling(Search[Numbers]):
     def prepare(self, source: SourceIds, lengths: Lengths, request: Request) -> Numbers:
         """A number for every sentence and sample, from which its random numbers are made."""
         super().prepare(source, lengths, request)
-        key = _mix(torch.full_like(lengths, self.seed))
+        key = mixed(torch.full_like(lengths, self.seed))
         for position, ids in enumerate(source.unbind(1)):
-            key = torch.where(position < lengths, _mix(key + ids), key)
-        return _mix(key.unsqueeze(1) + torch.arange(self.width, device=source.device))
+            key = torch.where(position < lengths, mixed(key + ids), key)
+        return mixed(key.unsqueeze(1) + torch.arange(self.width, device=source.device))
 
     def choose(self, following: NextTokens, frontier: Frontier, context: Numbers) -> Choice:
         first = following.scores.shape[1] < self.width
@@ -81,7 +82,7 @@ class Sampling(Search[Numbers]):
                 normalizer=following.normalizer.expand(-1, self.width),
                 position=following.position,
             )
-        chance = _uniform(_mix(context[frontier.sentences] + following.position))
+        chance = _uniform(mixed(context[frontier.sentences] + following.position))
         choice = continue_with(self._draw(following.scores, chance), following)
         if not first:
             return choice
@@ -101,22 +102,6 @@ class Sampling(Search[Numbers]):
         goal = torch.minimum(chance * total, total.nextafter(torch.zeros_like(total)))
         drawn = torch.searchsorted(passed, goal.unsqueeze(-1), right=True).clamp(max=passed.shape[-1] - 1)
         return (drawn if ids is None else ids.gather(-1, drawn)).squeeze(-1)
-
-
-def _shifted(numbers: Tensor, by: int) -> Tensor:
-    return (numbers >> by) & ((1 << (64 - by)) - 1)  # torch shifts the sign in
-
-
-def _mix(numbers: Tensor) -> Tensor:
-    """The int64 numbers, turned into others that look random (the finaliser of SplitMix64, Steele et al. 2014)."""
-    numbers = numbers + _signed(0x9E3779B97F4A7C15)
-    numbers = (numbers ^ _shifted(numbers, 30)) * _signed(0xBF58476D1CE4E5B9)
-    numbers = (numbers ^ _shifted(numbers, 27)) * _signed(0x94D049BB133111EB)
-    return numbers ^ _shifted(numbers, 31)
-
-
-def _signed(number: int) -> int:
-    return number - (1 << 64) if number >> 63 else number
 
 
 def _uniform(numbers: Tensor) -> Float[Tensor, "batch samples"]:

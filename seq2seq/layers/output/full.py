@@ -12,5 +12,5 @@ class FullOutput(Output):
         super().__init__()
         self.projection = linear(feature_size, embedding.vocabulary_size)
 
-    def logits(self, features: Rows) -> RowScores:
+    def scores(self, features: Rows) -> RowScores:
         return self.projection(features)

@@ -21,5 +21,5 @@ class TiedOutput(Output):
         self.weight = embedding.table.weight
         self.bias = nn.Parameter(self.weight.new_zeros(embedding.vocabulary_size))
 
-    def logits(self, features: Rows) -> RowScores:
+    def scores(self, features: Rows) -> RowScores:
         return functional.linear(self.projection(features), self.weight, self.bias)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from seq2seq.precise import precise
 from seq2seq.shapes import Vectors
 
 
@@ -38,9 +39,12 @@ class StateLayout:
     sizes: tuple[int, ...]
 
     def zeros(self, like: Tensor) -> State:
-        """The zero state for a batch as long as `like`, on its device and of its type."""
-        return self.kind(*(like.new_zeros(len(like), size) for size in self.sizes))
+        """The zero state for a batch as long as `like`, of its type and on its device; memory in float32 at least."""
+        return self._state(*(like.new_zeros(len(like), size) for size in self.sizes))
 
     def split(self, values: Vectors) -> State:
-        """The state whose parts lie side by side in `values`, `batch size`."""
-        return self.kind(*values.split(self.sizes, -1))
+        """The state whose parts lie side by side in `values`, `batch size`; memory is in float32 at least."""
+        return self._state(*values.split(self.sizes, -1))
+
+    def _state(self, hidden: Tensor, *memory: Tensor) -> State:
+        return self.kind(hidden, *map(precise, memory))

@@ -6,6 +6,7 @@ from typing import Any
 import pytorch_lightning as lightning
 
 from seq2seq.data.batch import Batch
+from seq2seq.training.windows import ends_window
 
 
 class Throughput(lightning.Callback):
@@ -16,10 +17,10 @@ class Throughput(lightning.Callback):
 
     def __init__(self) -> None:
         self.tokens, self.seconds = 0.0, 0.0
-        self._since = 0.0
+        self._since: float | None = None  # no window of time is open
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Batch, batch_idx: int) -> None:
-        if not self.tokens:
+        if self._since is None:
             self._since = time.monotonic()
 
     def on_train_batch_end(
@@ -30,16 +31,21 @@ class Throughput(lightning.Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
+        if not ends_window(trainer, batch_idx):
+            return
         self.tokens += batch.step_tokens
-        if trainer.global_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]
+        if trainer.global_step % trainer.log_every_n_steps or self._since is None:  # type: ignore[attr-defined]
             return
         self.seconds = time.monotonic() - self._since
         pl_module.log("train/target_tokens_per_second", self.tokens / self.seconds)
         pl_module.log("train/padding_efficiency", padding_efficiency(batch))
-        self.tokens = 0.0
+        self._open_anew()
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self.tokens = 0.0
+        self._open_anew()
+
+    def _open_anew(self) -> None:
+        self.tokens, self._since = 0.0, None
 
 
 def padding_efficiency(batch: Batch) -> float:

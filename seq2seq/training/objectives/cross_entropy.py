@@ -9,6 +9,7 @@ from seq2seq.layers.attention.statistics import entropies, of_groups, repetition
 from seq2seq.layers.output.output import Output
 from seq2seq.masking import shortened
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
+from seq2seq.symbols import EOS, UNK
 from seq2seq.training.objectives.objective import Objective
 
 
@@ -59,13 +60,14 @@ class CrossEntropy(Objective):
         return total
 
     def _of_tokens(self, output: Output, features: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each row: (1 - smoothing) of its target's, and for the rest the mean over the vocabulary."""
+        """The loss of each row: (1 - smoothing) of its target's, and for the rest the mean over what can be said."""
         if self.label_smoothing == 0:
             return output.loss(features, targets)
         log_probabilities = output.log_probabilities(features)  # (rows, vocabulary)
         of_targets = functional.nll_loss(log_probabilities, targets, reduction="none")  # (rows,)
-        share = self.label_smoothing / log_probabilities.shape[-1]
-        return (1 - self.label_smoothing) * of_targets - share * log_probabilities.sum(-1)
+        share = self.label_smoothing / (log_probabilities.shape[-1] - 2)  # all but PAD and BOS
+        of_all = log_probabilities[:, UNK] + log_probabilities[:, EOS:].sum(-1)
+        return (1 - self.label_smoothing) * of_targets - share * of_all
 
     def _lacking_entropy(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
         """The entropy that each step's weights lack of the floor, in nats, `batch target`."""

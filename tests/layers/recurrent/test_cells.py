@@ -1,10 +1,14 @@
 """Laws of every cell."""
 
+import math
+
 import pytest
 import torch
 
+from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
 from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
 from seq2seq.layers.recurrent.scan import scan
+from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.masking import length_mask
 
 INPUT_SIZE, HIDDEN_SIZE, BATCH, TIME = 3, 5, 4, 6
@@ -168,6 +172,42 @@ def test_half_precision_keeps_the_memory_in_full(cell, sequence):
     torch.testing.assert_close(outputs.float(), expected, atol=0.1, rtol=0.1)
     if len(last) == 2:
         assert last.cell.dtype == torch.float32
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["autocast", "weights too"])
+def test_gates_and_memory_are_float32_whatever_products_are_computed_in(cell, sequence, whole):
+    """And the hidden state keeps the type that it began with."""
+    inputs = sequence.bfloat16()
+    start = cell.start(inputs[:, 0])
+    assert [part.dtype for part in start] == [torch.bfloat16, torch.float32][: len(start)]
+    with torch.autocast("cpu", torch.bfloat16, enabled=not whole):
+        cell = cell.bfloat16() if whole else cell
+        state, gates = cell(cell.project(inputs[:, 0]), start)
+        outputs, last, _ = scan(cell, cell.project(inputs), start)
+    assert {part.dtype for part in gates} == {torch.float32}
+    assert outputs.dtype == torch.bfloat16
+    for reached in (state, last):
+        assert [part.dtype for part in reached] == [part.dtype for part in start]
+
+
+def test_under_float64_all_is_float64(cell, sequence):
+    cell, inputs = cell.double(), sequence.double()
+    state, gates = cell(cell.project(inputs[:, 0]), cell.start(inputs[:, 0]))
+    assert {part.dtype for part in (*state, *gates)} == {torch.float64}
+
+
+def test_a_long_memory_fades_in_half_precision_as_in_full():
+    """In bfloat16 a gate above 0.998 is either 1 or 0.996: there is nothing between 256 steps and for ever."""
+    cell, inputs = CoupledLSTMCell(INPUT_SIZE, HIDDEN_SIZE), torch.zeros(1, 400, INPUT_SIZE)
+    with torch.no_grad():
+        cell.recurrent_weight.zero_()
+        cell.gates["forget"].set_bias(math.log(399))  # a time constant of 400 steps
+        cell.gates["candidate"].set_bias(0.0)
+    start = LSTMState(torch.zeros(1, HIDDEN_SIZE).bfloat16(), torch.ones(1, HIDDEN_SIZE))
+    with torch.autocast("cpu", torch.bfloat16):
+        faded = cell.unroll(inputs, start)[1].cell
+    # The bias alone is rounded, from 5.9890 to 6.
+    torch.testing.assert_close(faded, torch.full((1, HIDDEN_SIZE), math.exp(-1)), rtol=0.02, atol=0)
 
 
 def test_a_carried_state_makes_two_halves_one(cell, sequence, first):

@@ -68,11 +68,15 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def advance(self, projected: Projected, state: Any) -> tuple[State, Any]:
-        """The next state by the cell's equations, and the gates that made it."""
+        """The next state by the cell's equations, and the gates that made it, which `precise` sums go into."""
 
     def forward(self, projected: Projected, state: State) -> tuple[State, Any]:
-        """The next state by the equations and zoneout, and the gates that made it."""
+        """The next state by the equations and zoneout, and the gates that made it.
+
+        Gates and memory are in float32, or better, whatever products are computed in; the hidden state keeps its type.
+        """
         stepped, gates = self.advance(projected, state)
+        stepped = stepped._replace(hidden=stepped.hidden.to(state.hidden.dtype))
         if self.regularization.zoneout:
             stepped = self.regularization.zone_out(stepped, state, training=self.training)
         return stepped, gates

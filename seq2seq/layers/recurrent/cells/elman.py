@@ -8,6 +8,7 @@ from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.fused import FusedCell
 from seq2seq.layers.recurrent.cells.options import DEFAULTS, CellOptions
 from seq2seq.layers.recurrent.state import HiddenState, StateLayout
+from seq2seq.precise import precise
 
 
 class ElmanGates(NamedTuple):
@@ -41,5 +42,5 @@ class ElmanCell(FusedCell):
         super().__init__(kernel, layout, options, standard=standard)
 
     def advance(self, projected: Projected, state: HiddenState) -> tuple[HiddenState, ElmanGates]:
-        hidden = self.activation(projected + self.recur(state.hidden))
+        hidden = self.activation(precise(projected) + self.recur(state.hidden))
         return HiddenState(hidden), ElmanGates(hidden)

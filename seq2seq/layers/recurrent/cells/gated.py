@@ -13,6 +13,7 @@ from seq2seq.layers.recurrent.cells.lstm import LSTMGates
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.gate_view import GateView, gate_views
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
+from seq2seq.precise import precise
 
 
 class GatedCell(Cell):
@@ -64,8 +65,8 @@ class GatedCell(Cell):
         return functional.linear(hidden, self.recurrent_weight)
 
     def sums(self, projected: Projected, state: LSTMState) -> tuple[Tensor, ...]:
-        """Sums that go into the gates, `*batch gate` of each in their order."""
-        return (projected + self.recur(state.hidden)).split(tuple(self.gate_sizes.values()), -1)
+        """Sums that go into the gates, `*batch gate` of each in their order, in float32 or better."""
+        return (precise(projected) + self.recur(state.hidden)).split(tuple(self.gate_sizes.values()), -1)
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, Any]:
         gates = LSTMGates.from_sums(self.sums(projected, state), self.gate_activation, self.activation)

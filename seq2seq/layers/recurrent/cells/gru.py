@@ -9,6 +9,7 @@ from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.fused import FusedCell
 from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import HiddenState, StateLayout
+from seq2seq.precise import precise
 
 
 class GRUGates(NamedTuple):
@@ -45,7 +46,7 @@ class GRUCell(FusedCell):
         self.gate_activation = gate_function(options.gate_activation)
 
     def advance(self, projected: Projected, state: HiddenState) -> tuple[HiddenState, GRUGates]:
-        (r, z, g), (u_r, u_z, u_g) = projected.chunk(3, -1), self.recur(state.hidden).chunk(3, -1)
+        (r, z, g), (u_r, u_z, u_g) = (precise(part).chunk(3, -1) for part in (projected, self.recur(state.hidden)))
         reset, update = self.gate_activation(r + u_r), self.gate_activation(z + u_z)
         candidate = self.activation(g + reset * u_g)
         hidden = update * state.hidden + (1 - update) * candidate

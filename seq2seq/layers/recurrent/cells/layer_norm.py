@@ -7,6 +7,7 @@ from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
 from seq2seq.layers.recurrent.cells.lstm_variant import LSTMVariant
 from seq2seq.layers.recurrent.state import LSTMState
+from seq2seq.precise import precise
 
 
 class LayerNormLSTMCell(LSTMVariant):
@@ -29,11 +30,18 @@ class LayerNormLSTMCell(LSTMVariant):
         self.cell_norm = nn.LayerNorm(self.hidden_size)
 
     def project(self, inputs: CellInputs) -> Projected:
-        return self.input_norm(functional.linear(inputs, self.input_weight)) + self.bias
+        return _normalized(functional.linear(inputs, self.input_weight), self.input_norm) + self.bias
 
     def recur(self, hidden: Tensor) -> Projected:
-        return self.recurrent_norm(super().recur(hidden))
+        return _normalized(super().recur(hidden), self.recurrent_norm)
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         gates = LSTMGates.from_sums(self.sums(projected, state), self.gate_activation, self.activation)
-        return gates.state(state.cell, lambda cell: self.activation(self.cell_norm(cell))), gates
+        return gates.state(state.cell, lambda cell: self.activation(_normalized(cell, self.cell_norm))), gates
+
+
+def _normalized(values: Tensor, norm: nn.LayerNorm) -> Tensor:
+    """The values after a norm in float32, or better."""
+    values = precise(values)
+    bias = None if norm.bias is None else norm.bias.to(values.dtype)
+    return functional.layer_norm(values, norm.normalized_shape, norm.weight.to(values.dtype), bias, norm.eps)

@@ -10,6 +10,7 @@ from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.fused import FusedCell
 from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
+from seq2seq.precise import precise
 
 
 class LSTMGates(NamedTuple):
@@ -58,6 +59,6 @@ class LSTMCell(FusedCell):
         self.gate_activation = gate_function(options.gate_activation)
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
-        sums = (projected + self.recur(state.hidden)).chunk(4, -1)
+        sums = (precise(projected) + self.recur(state.hidden)).chunk(4, -1)
         gates = LSTMGates.from_sums(sums, self.gate_activation, self.activation)
         return gates.state(state.cell, self.activation), gates

@@ -10,6 +10,7 @@ from seq2seq.layers.recurrent.cells.gated import GatedCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
 from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
+from seq2seq.precise import precise
 
 
 class MogrifierLSTMCell(GatedCell):
@@ -64,7 +65,7 @@ class MogrifierLSTMCell(GatedCell):
         inputs, hidden = projected, state.hidden
         for number, scale in enumerate(self.mutual):
             if number % 2:
-                hidden = 2 * scale(inputs).sigmoid() * hidden
+                hidden = (2 * precise(scale(inputs)).sigmoid() * hidden).to(hidden.dtype)
             else:
-                inputs = 2 * scale(hidden).sigmoid() * inputs
+                inputs = (2 * precise(scale(hidden)).sigmoid() * inputs).to(inputs.dtype)
         return super().advance(super().project(inputs), LSTMState(hidden, state.cell))

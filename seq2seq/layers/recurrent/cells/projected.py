@@ -44,4 +44,4 @@ class ProjectedLSTMCell(GatedCell):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         wide, gates = super().advance(projected, state)
-        return LSTMState(self.projection(wide.hidden), wide.cell), gates
+        return LSTMState(self.projection(wide.hidden.to(state.hidden.dtype)), wide.cell), gates

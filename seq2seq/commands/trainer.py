@@ -1,0 +1,53 @@
+"""Lightning's trainer, as a config describes it."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+
+from seq2seq.config.builder import build, told_at
+from seq2seq.training.checkpoints import BestCheckpoint
+from seq2seq.training.precision import resolve_precision
+from seq2seq.training.windows import check_accumulation
+
+
+def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
+    """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
+    board = build(config["logger"], "logger")(save_dir=str(folder)) if config["logger"] else False
+    callbacks = [build(node, f"callbacks.{name}") for name, node in config["callbacks"].items() if node]
+    given = config["trainer"]
+    precision = resolve_precision(config["precision"], given["accelerator"])
+    with told_at("trainer", lightning.Trainer):
+        check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
+    return build(config["trainer"], "trainer")(
+        precision=precision,
+        default_root_dir=str(folder),
+        logger=board,
+        callbacks=[*callbacks, *_checkpoints(config["monitor"], folder)],
+        max_epochs=-1,  # the budget ends training
+        check_val_every_n_epoch=None,
+        reload_dataloaders_every_n_epochs=1,  # epochs differ in their number of batches
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        inference_mode=False,  # validation exchanges weights that training goes on with
+    )
+
+
+def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
+    common: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
+    return [
+        BestCheckpoint(filename="best", monitor=monitor["metric"], mode=monitor["mode"], **common),
+        ModelCheckpoint(filename="last", **common),
+    ]
+
+
+def quieten() -> None:
+    """Turn off Lightning's advertisements and list of devices; warnings stay, but for one that users cannot mend."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # the report that trainer.profiler asks for
+    warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")

@@ -1,0 +1,39 @@
+"""Windows of batches whose gradients make up one step: accumulate_grad_batches, fewer at the end of an epoch.
+
+Lightning counts batches until a validation. As windows at the ends of epochs can be short, no number of batches always
+falls at the end of one, and gradients that wait for their step are in no checkpoint. So validations are due by steps.
+"""
+
+import pytorch_lightning as lightning
+
+from seq2seq.errors import UserError
+
+_NEVER = 1 << 62  # batches
+
+
+def begins_window(trainer: lightning.Trainer, batch_idx: int) -> bool:
+    """Tell whether a batch of the epoch is the first of its window."""
+    return batch_idx % trainer.accumulate_grad_batches == 0
+
+
+def ends_window(trainer: lightning.Trainer, batch_idx: int) -> bool:
+    """Tell whether the step follows this batch of the epoch."""
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
+
+
+def schedule_validation(trainer: lightning.Trainer, *, after_step: bool) -> None:
+    """Let Lightning validate behind the present batch if a step was taken and as many as it should take are done."""
+    if trainer.accumulate_grad_batches > 1:
+        due = after_step and trainer.global_step > 0 and trainer.global_step % trainer.val_check_interval == 0
+        trainer.val_check_batch = 1 if due else _NEVER
+
+
+def check_accumulation(accumulate_grad_batches: int, val_check_interval: object) -> None:
+    """Check that windows have a size, and that validations can be counted in steps. Raises UserError if not."""
+    if accumulate_grad_batches < 1:
+        raise UserError(f"accumulate_grad_batches must be at least 1, but is {accumulate_grad_batches}.")
+    if accumulate_grad_batches > 1 and not isinstance(val_check_interval, int):
+        raise UserError(
+            "val_check_interval must be a number of steps where accumulate_grad_batches is above 1, but is "
+            f"{val_check_interval!r}: validation may not fall between the batches of a step."
+        )

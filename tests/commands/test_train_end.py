@@ -1,0 +1,36 @@
+"""What comes after training."""
+
+import json
+
+import pytest
+import torch
+
+from seq2seq.commands import train as command
+from seq2seq.compression.packing import PackedLSTMCell
+from seq2seq.runs.evaluation import load_splits
+from seq2seq.runs.run import load_run
+
+
+def test_the_best_checkpoint_is_scored_by_a_packed_model(finished, tiny_config, tmp_path, monkeypatch):
+    config, translators = tiny_config(), []
+
+    def spy(translator, *given):
+        translators.append(translator)
+        return evaluate(translator, *given)
+
+    evaluate = command.evaluate
+    monkeypatch.setattr(command, "evaluate", spy)
+    monkeypatch.setattr(command, "load_run", lambda folder, device: load_run(finished, device))
+    record = command._finish(config, load_splits(config), tmp_path, 1.0, torch.device("cpu"))
+    (translator,) = translators
+    assert any(isinstance(cell, PackedLSTMCell) for cell in translator.stepper.modules())
+    assert record["scores"] == json.loads((finished / "metrics.json").read_text())["scores"]
+
+
+def test_the_best_checkpoint_is_scored_where_it_was_trained(tiny_config, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "load_run", lambda folder, device: asked.append(device) or 1 / 0)
+    config = tiny_config()
+    with pytest.raises(ZeroDivisionError):
+        command._finish(config, load_splits(config), tmp_path, 1.0, torch.device("cuda", 1))
+    assert asked == [torch.device("cuda", 1)]
