@@ -58,6 +58,14 @@ def test_rows_come_in_the_order_asked_for():
 
 
 @LAW
+@given(some_pairs, st.booleans())
+def test_places_are_those_of_tokens_to_predict(pairs, silent):
+    batch = batch_of(pairs, silent=silent)
+    assert torch.equal(batch.of_tokens(batch.target_outputs), batch.target_outputs[batch.target_mask])
+    assert len(batch.target_places) == (0 if silent else sum(len(target) + 1 for _, target in pairs))
+
+
+@LAW
 @given(some_pairs)
 def test_a_silent_batch_differs_only_in_having_nothing_to_predict(pairs):
     spoken, silent = batch_of(pairs), batch_of(pairs, silent=True)
