@@ -63,11 +63,11 @@ class Waits(TorchDispatchMode):
             return torch.empty_like(func(*args, **kwargs), device=CUDA)
         if func is aten.index.Tensor or func is aten.index_put_.default:
             places = [place for place in args[1] if place is not None]
-            assert all(place.device == args[0].device for place in places), f"{_place()}: places are elsewhere"
+            assert all(place.device == args[0].device for place in places), f"{place()}: places are elsewhere"
         return func(*args, **kwargs)
 
     def _note(self) -> None:
-        self.places.add(_place())
+        self.places.add(place())
 
 
 class Indexing(TorchFunctionMode):
@@ -124,7 +124,7 @@ def _empty_like(tensor: Tensor) -> Tensor:
     return nn.Parameter(there, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else there
 
 
-def _place() -> str:
+def place() -> str:
     """The innermost function of the package that is running, as file:function."""
     frame = sys._getframe()
     while frame is not None:

@@ -27,13 +27,11 @@ class PronunciationScores(Scores):
             self.add_state(name, torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-        for hypothesis, known in zip(hypotheses, references, strict=True):
-            phones = hypothesis.split()
-            edits, length = min((Levenshtein.distance(phones, r.split()), len(r.split())) for r in known)
-            self.edits += edits
-            self.phones += length
-            self.wrong += edits > 0
-            self.words += 1
+        closest = [_closest(*pair) for pair in zip(hypotheses, references, strict=True)]
+        self.edits += sum(edits for edits, _ in closest)  # once, not for each word: the sums are where the model is
+        self.phones += sum(length for _, length in closest)
+        self.wrong += sum(edits > 0 for edits, _ in closest)
+        self.words += len(closest)
 
     def compute(self) -> dict[str, Tensor]:
         return {"wer": 100 * self.wrong / self.words, "per": 100 * self.edits / self.phones}
@@ -41,3 +39,9 @@ class PronunciationScores(Scores):
     @property
     def signature(self) -> str:
         return "closest of several references"
+
+
+def _closest(hypothesis: str, references: Sequence[str]) -> tuple[int, int]:
+    """The edits to the closest reference, and its length."""
+    phones = hypothesis.split()
+    return min((Levenshtein.distance(phones, known), len(known)) for known in map(str.split, references))

@@ -56,7 +56,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        if self.step.scheduled_sampling is not None:
+        if self.step.scheduled_sampling is not None and self._logs(self.global_step + 1):
             self.log("train/true_tokens", self.step.true_tokens(step=self.global_step, spent=self.spent))
         # Gradients are averaged over processes, but the loss is per token of all of them: undo the average.
         loss = self.step.loss(batch, step=self.global_step, spent=self.spent) * self.trainer.world_size
@@ -73,7 +73,8 @@ class Seq2SeqModule(lightning.LightningModule):
         self.log("train/gradient_norm", self.step.transform(step=self.global_step))
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
+        if self._logs(self.global_step):
+            self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
         if self.global_step > self.step.average.updates:  # not while gradients accumulate
             self.step.average.update()
         if self._agreed(self.budget.spent(self.global_step)) >= 1:
@@ -110,6 +111,10 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.step.average.load_state_dict(checkpoint["weights"], checkpoint["average_updates"])
         self.budget.restore(checkpoint["seconds"])
+
+    def _logs(self, step: int) -> bool:
+        """Tell whether the step is logged; a number's way to the device, where Lightning keeps it, takes a wait."""
+        return step % self.trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
 
     def _agreed(self, spent: float) -> float:
         """The share of the first process, so that clocks that differ cannot part learning rates."""
