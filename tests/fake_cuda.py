@@ -82,6 +82,8 @@ class Indexing(TorchFunctionMode):
             return _set(tensor, place, value)
         if func in (Tensor.nonzero, torch.nonzero):
             return aten.nonzero.default(*args)
+        if func is Tensor.pin_memory:
+            return args[0]
         if func is Tensor.__invert__:
             return aten.bitwise_not.default(*args)
         if func in _READERS:

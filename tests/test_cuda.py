@@ -70,7 +70,7 @@ def test_no_model_waits_in_training_or_in_a_step(config_of, options):
     objective = CrossEntropy(label_smoothing=0.1, coverage_loss=1.0, entropy_floor=0.5)
     with fake_cuda() as waits:
         on_cuda(model)
-        given = given.to(CUDA, non_blocking=True)
+        given = given.to(CUDA)
         loss = objective(model, given, given.target_inputs)
         memory, states = model.eval().start(given.source, given.source_lengths)
         logits, weights, _ = model.step(given.target_inputs[:, :1], memory, states)
@@ -78,11 +78,21 @@ def test_no_model_waits_in_training_or_in_a_step(config_of, options):
     assert waits.places == set()
 
 
+def test_no_copy_of_a_batch_waits():
+    given = batch()
+    with fake_cuda() as waits:
+        there = given.to(CUDA)
+        again = there.to(CUDA)
+    for name in ("source", "source_lengths", "target_inputs", "target_outputs", "target_places"):
+        assert getattr(there, name).device == getattr(again, name).device == CUDA
+    assert waits.places == set()
+
+
 def test_no_measure_waits(config_of):
     model, given = new_model(config_of), batch()
     with fake_cuda() as waits:
         on_cuda(model)
-        given = given.to(CUDA, non_blocking=True)
+        given = given.to(CUDA)
         found = likelihood(model, given)
         memory, states = model.start(given.source, given.source_lengths)
         scores = model.token_scores(given.target_outputs, memory, states)
@@ -98,7 +108,7 @@ def searched(config_of, option: str, ask: Callable[[], Request], *overrides: str
     search = build(resolve(config_of("train", f"decoding={option}", *overrides))["decoding"], "decoding")
     with fake_cuda() as waits:
         on_cuda(model)
-        given = given.to(CUDA, non_blocking=True)
+        given = given.to(CUDA)
         search(model, given.source, given.source_lengths, ask())
     return waits.places
 

@@ -42,12 +42,17 @@ class Batch:
         """The values, `batch target ...`, of tokens to predict, `tokens ...`."""
         return values.flatten(0, 1).index_select(0, self.target_places)
 
-    def to(self, device: torch.device, **options: Any) -> "Batch":
-        """Move the tensors to a device and return them as a new batch; Lightning calls this."""
+    def to(self, device: torch.device | str, **options: Any) -> "Batch":
+        """Move the tensors to a device and return them as a new batch; Lightning calls this.
+
+        The host does not wait for a copy to CUDA, which comes out of memory that cannot be swapped out meanwhile.
+        """
+        to_cuda = torch.device(device).type == "cuda"
         moved = copy(self)
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
-                setattr(moved, name, value.to(device, **options))
+                pinned = value.pin_memory() if to_cuda and value.device.type == "cpu" else value
+                setattr(moved, name, pinned.to(device, **{"non_blocking": to_cuda} | options))
         return moved
 
 
