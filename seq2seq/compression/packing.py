@@ -19,11 +19,12 @@ from seq2seq.compression.prepared import (
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.scan import scan
 from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded
 from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.models.input_feeding import BahdanauDecoder, Feed
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import BeamFeatures, Context, Inputs, Lengths
+from seq2seq.shapes import BeamFeatures, Context, Inputs, Lengths, Outputs
 
 # Random sentences that show the range of an int8 product's inputs, and their greatest length.
 _SENTENCES, _LENGTH = 256, 32
@@ -123,6 +124,13 @@ class PackedLSTMCell(LSTMCell):
 
     def step(self, inputs: Float[Tensor, "*batch input"], state: Any) -> LSTMState:
         return self.packed(inputs, state=state)
+
+    def unroll(self, inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        outputs, last, _ = scan(self._packed_step, inputs, state)  # not torch's kernel: to round as a search does
+        return outputs, last
+
+    def _packed_step(self, inputs: Float[Tensor, "*batch input"], state: Any) -> tuple[LSTMState, None]:
+        return self.step(inputs, state), None
 
 
 class PackedFeed(Feed):

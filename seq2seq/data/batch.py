@@ -1,10 +1,11 @@
 """Batches of pairs: all that one training step sees."""
 
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,18 +27,33 @@ class Batch:
     target_outputs: TargetIds
     # Target tokens (EOS counted) that the loss is divided by: those of the whole step, all its batches and processes.
     step_tokens: float
+    # Where there is a token to predict, among `batch target` as one axis: found here, before a device has to be asked.
+    target_places: Int[Tensor, " tokens"] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.target_places = self.target_mask.flatten().nonzero().squeeze(1)
 
     @property
     def target_mask(self) -> Bool[Tensor, "batch target"]:
         """The mask, `batch target`, that is True where there is a token to predict."""
         return self.target_outputs != PAD
 
-    def to(self, device: torch.device, **options: Any) -> "Batch":
-        """Move the tensors to a device and return them as a new batch; Lightning calls this."""
-        moved: dict[str, Any] = {
-            name: value.to(device, **options) for name, value in vars(self).items() if isinstance(value, Tensor)
-        }
-        return replace(self, **moved)
+    def of_tokens(self, values: Tensor) -> Tensor:
+        """The values, `batch target ...`, of tokens to predict, `tokens ...`."""
+        return values.flatten(0, 1).index_select(0, self.target_places)
+
+    def to(self, device: torch.device | str, **options: Any) -> "Batch":
+        """Move the tensors to a device and return them as a new batch; Lightning calls this.
+
+        The host does not wait for a copy to CUDA, which comes out of memory that cannot be swapped out meanwhile.
+        """
+        to_cuda = torch.device(device).type == "cuda"
+        moved = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                pinned = value.pin_memory() if to_cuda and value.device.type == "cpu" else value
+                setattr(moved, name, pinned.to(device, **{"non_blocking": to_cuda} | options))
+        return moved
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds, TargetIds
 
 Memory = TypeVar("Memory")
 States = TypeVar("States")
@@ -28,6 +28,16 @@ class Stepper(Protocol[Memory, States]):
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
         """Logits after `ids`, `batch beam vocabulary`, attention to the source, `batch beam source`, and new states."""
+
+
+@runtime_checkable
+class WholeTargetStepper(Stepper[Memory, States], Protocol[Memory, States]):
+    """A Stepper that also scores all tokens of given targets at once, to the same result but for rounding."""
+
+    whole_target: bool  # whether that is faster than step by step
+
+    def token_scores(self, target: TargetIds, memory: Memory, states: States) -> Float[Tensor, "batch target"]:
+        """Log-probabilities of the tokens of each sentence's target, from the memory and states that it starts with."""
 
 
 def select(nest: Nest, rows: Int[Tensor, " rows"]) -> Nest:

@@ -42,6 +42,11 @@ class States(NamedTuple):
         layers = tuple(map_state(lambda part: part.unsqueeze(1), state) for state in self.layers)
         return States(layers, tuple(part.unsqueeze(1) for part in self.attention))
 
+    def of_sentences(self) -> "States":
+        """States of sentences, `batch ...`, from those of the one hypothesis of each, `batch 1 ...`."""
+        layers = tuple(map_state(lambda part: part.squeeze(1), state) for state in self.layers)
+        return States(layers, tuple(part.squeeze(1) for part in self.attention))
+
 
 class Unrolled(NamedTuple):
     """Features, weights and outputs of whole targets, `batch target ...`: at each token, of the one after it."""

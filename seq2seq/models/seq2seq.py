@@ -31,6 +31,9 @@ from seq2seq.shapes import (
     TargetIds,
     Values,
 )
+from seq2seq.symbols import BOS
+
+_ROWS = 2048  # of scores of the whole vocabulary in memory at once, when targets are scored
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,18 @@ class Seq2Seq(nn.Module):
         features, weights, states = self.decoder.step(ids, memory, states)
         logits = self.output.logits(features.flatten(0, 1))
         return logits.unflatten(0, ids.shape), self._of_tokens(weights, memory), states
+
+    @property
+    def whole_target(self) -> bool:
+        """Tell whether the decoder runs over whole targets rather than step by step."""
+        return self.decoder.whole_target
+
+    def token_scores(self, target: TargetIds, memory: Memory, states: States) -> Float[Tensor, "batch target"]:
+        """Log-probabilities of the tokens of whole targets, from the memory and states that `start` gave."""
+        inputs = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], 1)
+        features = self.decoder.unroll(inputs, memory, states.of_sentences()).features
+        rows = zip(features.flatten(0, 1).split(_ROWS), target.flatten().split(_ROWS), strict=True)
+        return -torch.cat([self.output.loss(*each) for each in rows]).unflatten(0, target.shape)
 
     def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds) -> ModelOutputs:
         """Features, weights and outputs of what follows each target token, whole targets at once."""

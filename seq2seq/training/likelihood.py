@@ -14,7 +14,7 @@ class Likelihood:
     """Negative log-likelihood of a batch, and how attention looked at it, as sums over tokens."""
 
     total: Tensor  # negative log-likelihood, in nats
-    tokens: Tensor  # how many target tokens, EOS counted
+    tokens: int  # how many target tokens, EOS counted
     entropy: Tensor  # of the weights, in nats
     sharpness: Tensor  # the largest weight
 
@@ -22,7 +22,6 @@ class Likelihood:
 def likelihood(model: Seq2Seq, batch: Batch) -> Likelihood:
     """The teacher-forced likelihood of a batch, and nothing that an objective adds: comparable between runs."""
     outputs = model(batch.source, batch.source_lengths, batch.target_inputs)
-    mask = batch.target_mask
-    losses = model.output.loss(outputs.features[mask], batch.target_outputs[mask])
-    spread, peaks = (statistic(outputs.weights)[mask].sum() for statistic in (entropies, sharpness))
-    return Likelihood(losses.sum(), mask.sum(), spread, peaks)
+    losses = model.output.loss(batch.of_tokens(outputs.features), batch.of_tokens(batch.target_outputs))
+    spread, peaks = (batch.of_tokens(statistic(outputs.weights)).sum() for statistic in (entropies, sharpness))
+    return Likelihood(losses.sum(), len(batch.target_places), spread, peaks)

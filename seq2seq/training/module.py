@@ -80,7 +80,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank, part=part)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        if self.step.scheduled_sampling is not None:
+        if self.step.scheduled_sampling is not None and self._logs(self.global_step + 1):
             self.log("train/true_tokens", self.step.true_tokens(step=self.global_step, spent=self.spent))
         # Gradients are averaged over processes, but the loss is per token of all of them: undo the average.
         loss = self.step.loss(batch, step=self.global_step, spent=self.spent) * self.trainer.world_size
@@ -103,7 +103,8 @@ class Seq2SeqModule(lightning.LightningModule):
         self.log("train/gradient_norm", norm)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
+        if self._logs(self.global_step):
+            self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
         stepped = self._finite is not None  # not while gradients accumulate
         if self._finite is not None:
             self._end_step(self._finite)
@@ -115,10 +116,11 @@ class Seq2SeqModule(lightning.LightningModule):
         self.step.average.update(finite)
         self.skipped.note(self.global_step, self._window, finite)
         self._finite = None
-        off = self.global_step % self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if not off or self.device.type == "cpu":  # elsewhere, asking would wait for the device
+        logged = self._logs(self.global_step)
+        if logged or self.device.type == "cpu":  # elsewhere, asking would wait for the device
             self._look()
-        self.log("train/skipped_steps", float(self.skipped.total))
+        if logged:
+            self.log("train/skipped_steps", float(self.skipped.total))
 
     def _look(self) -> None:
         """Count the steps that were left out. Raises DivergedError after too many in a row."""
@@ -181,6 +183,10 @@ class Seq2SeqModule(lightning.LightningModule):
         self.budget.restore(checkpoint["seconds"])
         if "skipped_steps" in checkpoint:  # earlier checkpoints lack it
             self.skipped.load_state_dict(checkpoint["skipped_steps"])
+
+    def _logs(self, step: int) -> bool:
+        """Tell whether the step is logged; a number's way to the device, where Lightning keeps it, takes a wait."""
+        return step % self.trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
 
     def _agreed(self, spent: float) -> float:
         """The share of the first process, so that clocks that differ cannot part learning rates."""

@@ -1,6 +1,7 @@
 """Steps whose gradient is not finite: left out, counted, and their batches kept."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,10 @@ def _save(folder: Path, step: int, rank: int, batches: Sequence[Batch]) -> None:
     record: dict[str, Any] = {
         "step": step,
         "rank": rank,
-        "batches": [vars(batch.to(torch.device("cpu"))) for batch in batches],
+        "batches": [_keywords(batch.to("cpu")) for batch in batches],
     }
     torch.save(record, folder / (f"step_{step}_of_process_{rank}.pt" if rank else f"step_{step}.pt"))
+
+
+def _keywords(batch: Batch) -> dict[str, Any]:
+    return {field.name: getattr(batch, field.name) for field in fields(batch) if field.init}

@@ -1,12 +1,18 @@
 """Orders of hypotheses other than that of their scores."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import mul
 
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
 
-Utility = Callable[[str, str], float]
+# Of every text as the hypothesis, `texts texts`, with each as the reference.
+Utility = Callable[[Sequence[str]], list[list[float]]]
+
+_CHRF_ORDERS = range(1, 7)
+_CHRF_BETA = 2  # how many times as much recall weighs as precision
 
 
 class MinimumBayesRisk:
@@ -26,22 +32,41 @@ class MinimumBayesRisk:
         """The numbers of the hypotheses in their new order."""
         highest = max(hypothesis.score for hypothesis in hypotheses)
         weights = [math.exp(hypothesis.score - highest) if self.weighted else 1.0 for hypothesis in hypotheses]
-        compare = _UTILITIES[self.utility]()
-        expected = [sum(w * compare(own, other) for w, other in zip(weights, texts, strict=True)) for own in texts]
-        return sorted(range(len(texts)), key=lambda number: -expected[number])
+        shares = dict.fromkeys(texts, 0.0)  # samples are often equal
+        for weight, text in zip(weights, texts, strict=True):
+            shares[text] += weight
+        utilities = _UTILITIES[self.utility](list(shares))
+        rows = zip(shares, utilities, strict=True)
+        expected = {own: math.fsum(map(mul, shares.values(), row)) for own, row in rows}
+        return sorted(range(len(texts)), key=lambda number: -expected[texts[number]])
 
 
-def _chrf() -> Utility:
-    from sacrebleu.metrics.chrf import CHRF  # a second of imports that only this needs
-
-    score = CHRF().sentence_score
-    return lambda hypothesis, reference: score(hypothesis, [reference]).score / 100
+def _chrf(texts: Sequence[str]) -> list[list[float]]:
+    counts = [_ngrams("".join(text.split())) for text in texts]  # once for each text, not for each pair
+    return [[_chrf_score(own, other) for other in counts] for own in counts]
 
 
-def _edit() -> Utility:
+def _ngrams(text: str) -> list[Counter[str]]:
+    return [Counter(text[start : start + size] for start in range(len(text) - size + 1)) for size in _CHRF_ORDERS]
+
+
+def _chrf_score(hypothesis: list[Counter[str]], reference: list[Counter[str]]) -> float:
+    """F of mean precision and mean recall over the orders that both texts are long enough for."""
+    shared = [(own, other) for own, other in zip(hypothesis, reference, strict=True) if own and other]
+    if not shared:
+        return 0.0
+    matches = [sum(min(count, other[part]) for part, count in own.items() if part in other) for own, other in shared]
+    precision = sum(match / own.total() for match, (own, _) in zip(matches, shared, strict=True)) / len(shared)
+    recall = sum(match / other.total() for match, (_, other) in zip(matches, shared, strict=True)) / len(shared)
+    if not precision + recall:
+        return 0.0
+    return (1 + _CHRF_BETA**2) * precision * recall / (_CHRF_BETA**2 * precision + recall)
+
+
+def _edit(texts: Sequence[str]) -> list[list[float]]:
     from rapidfuzz.distance import Levenshtein
 
-    return lambda hypothesis, reference: Levenshtein.normalized_similarity(hypothesis, reference)
+    return [[Levenshtein.normalized_similarity(own, other) for other in texts] for own in texts]
 
 
-_UTILITIES: dict[str, Callable[[], Utility]] = {"chrf": _chrf, "edit": _edit}
+_UTILITIES: dict[str, Utility] = {"chrf": _chrf, "edit": _edit}

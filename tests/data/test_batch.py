@@ -1,5 +1,6 @@
 from dataclasses import fields
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,6 +59,14 @@ def test_rows_come_in_the_order_asked_for():
 
 
 @LAW
+@given(some_pairs, st.booleans())
+def test_places_are_those_of_tokens_to_predict(pairs, silent):
+    batch = batch_of(pairs, silent=silent)
+    assert torch.equal(batch.of_tokens(batch.target_outputs), batch.target_outputs[batch.target_mask])
+    assert len(batch.target_places) == (0 if silent else sum(len(target) + 1 for _, target in pairs))
+
+
+@LAW
 @given(some_pairs)
 def test_a_silent_batch_differs_only_in_having_nothing_to_predict(pairs):
     spoken, silent = batch_of(pairs), batch_of(pairs, silent=True)
@@ -77,6 +86,28 @@ def test_moving_takes_every_tensor_along_and_leaves_the_original():
             assert (value.device.type, original.device.type) == ("meta", "cpu")
             assert value.shape == original.shape
     assert moved.step_tokens == 7.0
+
+
+@pytest.mark.parametrize(
+    ("device", "options", "wanted"), [("cuda", {}, True), ("cuda", {"non_blocking": False}, False)]
+)
+def test_copies_to_cuda_come_from_pinned_memory(monkeypatch, device, options, wanted):
+    pinned, copied = [], []
+    monkeypatch.setattr(Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor.clone())
+    monkeypatch.setattr(Tensor, "to", lambda tensor, *given, **options: copied.append((tensor, given, options)))
+    batch = batch_of([([4, 5], [6])])
+    batch.to(torch.device(device), **options)
+    tensors = [value for value in vars(batch).values() if isinstance(value, Tensor)]
+    assert len(pinned) == len(copied) == len(tensors) == 5
+    assert all(own is one for own, one in zip(tensors, pinned, strict=True))
+    for own, (source, places, how) in zip(tensors, copied, strict=True):
+        assert source is not own
+        assert (places, how) == ((torch.device(device),), {"non_blocking": wanted})
+
+
+def test_copies_elsewhere_do_not(monkeypatch):
+    monkeypatch.setattr(Tensor, "pin_memory", None)
+    assert batch_of([([4, 5], [6])]).to("meta").source.device.type == "meta"
 
 
 def test_moving_to_the_same_device_changes_no_value():

@@ -1,20 +1,30 @@
 """What runs beside training, and what it leaves in TensorBoard."""
 
+import io
+import re
+
 import pytest
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.loggers import TensorBoardLogger
+from fake_cuda import place
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from seq2seq.data.corpora.synthetic import SyntheticCorpus
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.training.budget import Budget
+from seq2seq.training.callbacks.gate_monitor import GateMonitor
+from seq2seq.training.callbacks.progress import BudgetProgress
 from seq2seq.training.callbacks.samples import Samples
 from seq2seq.training.callbacks.score_watch import ScoreWatch
 from seq2seq.training.callbacks.throughput import Throughput, padding_efficiency
+from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.scheduled_sampling import LinearSampling
 
 STEPS = 6
 
@@ -165,6 +175,80 @@ def test_a_run_watches_the_score_that_it_monitors(train_tiny, tmp_path, caplog):
     said = [message for message in caplog.messages if "validations" in message]
     assert len(said) == 1
     assert said[0].startswith("step 3: dev/bleu was ")
+
+
+# Waits for the device
+
+
+class Reads(TorchDispatchMode):
+    """The functions of ours that read a number from a tensor, by the step in which they did; data stay on the host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step, self.found = 0, []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten._local_scalar_dense.default and not (where := place()).startswith(
+            ("a test", "data/")
+        ):
+            self.found.append((self.step, where))
+        return func(*args, **(kwargs or {}))
+
+
+class Watch(lightning.Callback):
+    """Tells the reads in which step they come."""
+
+    def __init__(self, reads: Reads) -> None:
+        self.reads = reads
+
+    def on_train_batch_start(self, trainer, *_) -> None:
+        self.reads.step = trainer.global_step + 1
+
+    def on_validation_start(self, *_) -> None:
+        self.reads.step = 0
+
+
+@pytest.fixture
+def numbers(monkeypatch) -> list[tuple[int, str]]:
+    """The steps, and names, in which a number that is no tensor was logged."""
+    found, log = [], Seq2SeqModule.log
+
+    def noting(module, name, value, **options) -> None:
+        if not torch.is_tensor(value):
+            found.append((module.trainer.fit_loop.epoch_loop.total_batch_idx + 1, name))
+        log(module, name, value, **options)
+
+    monkeypatch.setattr(Seq2SeqModule, "log", noting)
+    return found
+
+
+def test_no_step_that_is_not_logged_reads(new_module, fit, tmp_path):
+    reads = Reads()
+    progress = BudgetProgress(refresh_every=1)
+    progress.console = Console(force_terminal=True, file=io.StringIO())
+    logger = CSVLogger(str(tmp_path))
+    with reads:
+        callbacks = Watch(reads), Throughput(), progress, GateMonitor()
+        fit(new_module(budget=Budget(max_steps=7)), *callbacks, log_every_n_steps=3, logger=logger)
+    # Whether a step was left out is asked at once on a CPU alone, where nothing has to be waited for.
+    found = [(step, where) for step, where in reads.found if step and "skipping" not in where]
+    assert {step for step, _ in found} == {3, 6}
+    assert not [where for step, where in reads.found if step and "gate_monitor" in where]  # a list is one read
+
+
+def test_no_number_is_logged_in_other_steps(new_module, fit, numbers):
+    """Lightning copies a number to the device, which waits as reading one does."""
+    module = new_module(budget=Budget(max_steps=7), scheduled_sampling=LinearSampling())
+    fit(module, Throughput(), log_every_n_steps=3)
+    assert {step for step, _ in numbers} == {3, 6}
+    assert {"train/learning_rate", "train/true_tokens"} < {name for _, name in numbers}
+
+
+def test_the_bar_shows_the_rate_that_was_logged_last(new_module, fit):
+    progress = BudgetProgress(refresh_every=1)
+    progress.console = Console(force_terminal=True, file=io.StringIO(), width=200)
+    fit(new_module(budget=Budget(max_steps=5)), Throughput(), progress, log_every_n_steps=2)
+    assert re.search(r"step 5 \| epoch \d+ \| [\d,]+ tokens/s", progress.console.file.getvalue())
 
 
 # TensorBoard

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.models.seq2seq import Seq2Seq
@@ -50,7 +51,25 @@ def test_label_smoothing_mixes_in_the_mean_over_all_that_can_be_said(knowing, ne
 def test_the_likelihood_is_the_sum_without_smoothing(knowing, new_batch):
     loss = likelihood(knowing, new_batch(SOURCES, TARGETS))
     assert_close(loss.total, torch.tensor(BITS * math.log(2)))
-    assert int(loss.tokens) == TOKENS
+    assert loss.tokens == TOKENS
+
+
+@pytest.mark.parametrize("options", [{}, {"coverage_loss": 0.7}, {"entropy_floor": 2.0}, {"label_smoothing": 0.2}])
+def test_places_of_tokens_give_what_a_mask_gives_to_the_bit(build_model, new_batch, monkeypatch, options):
+    model, batch = build_model(), new_batch(SOURCES, TARGETS, extra=2)
+    objective = CrossEntropy(**{"label_smoothing": 0.0, **options})
+
+    def found() -> list:
+        model.zero_grad()
+        loss = objective(model, batch, batch.target_inputs)
+        loss.backward()
+        seen = likelihood(model, batch)
+        return [loss, seen.total, seen.entropy, seen.sharpness, *(weight.grad for weight in model.parameters())]
+
+    by_places = found()
+    monkeypatch.setattr(Batch, "of_tokens", lambda batch, values: values[batch.target_mask])
+    for one, other in zip(by_places, found(), strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
@@ -85,7 +104,7 @@ def test_a_silent_batch_has_zero_loss_and_zero_but_no_missing_gradients(build_mo
     loss = CrossEntropy(**{"label_smoothing": 0.0, **options})(model, batch, batch.target_inputs)
     loss.backward()
     assert loss.item() == 0
-    assert likelihood(model, batch).tokens.item() == 0
+    assert likelihood(model, batch).tokens == 0
     for name, weight in model.named_parameters():
         assert weight.grad is not None, name
         assert not weight.grad.any(), name

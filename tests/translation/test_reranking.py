@@ -1,12 +1,14 @@
 """Minimum Bayes risk against a computation in plain Python."""
 
 import math
+import random
 
 import pytest
 from sacrebleu import sentence_chrf
 
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
+from seq2seq.translation import reranking
 from seq2seq.translation.reranking import MinimumBayesRisk
 
 TEXTS = ["the cat sat", "a cat sat", "the cat sat down", "dogs", "the cat"]
@@ -68,6 +70,18 @@ def test_a_utility_need_not_be_symmetric():
     assert UTILITIES["chrf"](own, other) != pytest.approx(UTILITIES["chrf"](other, own))
     texts, scores = [own, other, "cat"], [-1.0, -1.1, -1.2]
     assert MinimumBayesRisk()(texts, hypotheses(scores)) == naive(texts, scores, "chrf", weighted=True)
+
+
+@pytest.mark.parametrize("utility", UTILITIES)
+def test_values_are_those_of_every_pair(utility):
+    """N-grams are counted once for each text, which changes no value, whatever the length and the spaces."""
+    generator = random.Random(1)
+    texts = ["", "a", " ", "ab ab ab", "\u3000ab\u00a0c"]
+    texts += ["".join(generator.choices("abc \u0905", k=size)) for size in range(1, 20)]
+    scale = {"chrf": 100, "edit": 1}[utility]
+    for own, row in zip(texts, reranking._UTILITIES[utility](texts), strict=True):
+        for other, value in zip(texts, row, strict=True):
+            assert value == pytest.approx(UTILITIES[utility](own, other) / scale, abs=1e-12)
 
 
 def test_equal_hypotheses_stay_in_order_and_vote_together():

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from seq2seq.decoding.filters import Filters
 from seq2seq.decoding.length import LengthLimits
@@ -14,9 +15,12 @@ from seq2seq.decoding.search.greedy import continue_with
 from seq2seq.decoding.search.search import Search
 from seq2seq.errors import UserError
 from seq2seq.mixing import mixed
-from seq2seq.shapes import BeamIds, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamIds, BeamScores, Lengths, Logits, SourceIds
 
 Numbers = Int[Tensor, "batch samples"]
+
+_BLOCK = 64  # tokens whose weights are summed in single precision
+_FEW = 256  # tokens that hold `top_p` at most steps
 
 
 class Sampling(Search[Numbers]):
@@ -91,17 +95,71 @@ class Sampling(Search[Numbers]):
 
     def _draw(self, scores: Logits, chance: Float[Tensor, "batch samples"]) -> BeamIds:
         """The token at which the distribution function passes `chance`."""
-        # From the best one down, so that no temperature makes the scores overflow.
-        scores, ids = (scores - scores.amax(-1, keepdim=True)).double() / self.temperature, None
-        if self.top_k or self.top_p < 1:
-            scores, ids = scores.topk(min(self.top_k or scores.shape[-1], scores.shape[-1]), -1)
-        share = scores.softmax(-1, dtype=torch.float64).nan_to_num(0.0)  # NaN where filters left nothing
-        share = share.masked_fill(share.cumsum(-1) - share >= self.top_p, 0.0) if self.top_p < 1 else share
-        passed = share.cumsum(-1)
-        total = passed[..., -1]
-        goal = torch.minimum(chance * total, total.nextafter(torch.zeros_like(total)))
-        drawn = torch.searchsorted(passed, goal.unsqueeze(-1), right=True).clamp(max=passed.shape[-1] - 1)
-        return (drawn if ids is None else ids.gather(-1, drawn)).squeeze(-1)
+        if not self.top_k and self.top_p == 1:
+            return _place_by_blocks(self._tempered(scores, scores.amax(-1)), chance)
+        size = scores.shape[-1]
+        # Whether the few best suffice is known to the processor at once; another device would be waited for.
+        few = self.top_k or (_FEW if scores.device.type == "cpu" else size)
+        drawn, reached = self._draw_from_best(scores, chance, few)
+        if few < size and not self.top_k and not reached.all():
+            short = ~reached
+            rest = scores[short].unsqueeze(0), chance[short].unsqueeze(0)  # (rows, ...) as samples of one sentence
+            drawn[short] = self._draw_from_best(*rest, size)[0].squeeze(0)
+        return drawn
+
+    def _draw_from_best(
+        self, scores: Logits, chance: Float[Tensor, "batch samples"], few: int
+    ) -> tuple[BeamIds, Bool[Tensor, "batch samples"]]:
+        """The tokens drawn from the `few` best, and whether `top_p` is reached among these."""
+        few = min(few, scores.shape[-1])
+        best, ids = scores.sort(-1, descending=True) if few == scores.shape[-1] else scores.topk(few, -1)
+        top = best[..., 0]
+        weights = self._tempered(best, top, torch.float64).exp()
+        every = weights if self.top_k or few == scores.shape[-1] else _block_sums(_blocks(self._tempered(scores, top)))
+        enough = self.top_p * every.sum(-1, keepdim=True)  # (batch, samples, 1)
+        passed = weights.cumsum(-1)
+        kept = weights.masked_fill(passed - weights >= enough, 0.0) if self.top_p < 1 else weights
+        drawn = ids.gather(-1, _place(kept, chance)[0].unsqueeze(-1)).squeeze(-1)
+        return drawn, passed[..., -1] >= enough.squeeze(-1)
+
+    def _tempered(self, scores: Logits, top: BeamScores, dtype: torch.dtype | None = None) -> Logits:
+        """The scores from the best one down, so that no temperature makes them overflow."""
+        finite = top.clamp(min=torch.finfo(top.dtype).min)  # filters may have left nothing
+        return (scores - finite.unsqueeze(-1)).to(dtype or scores.dtype).div_(self.temperature)
+
+
+def _place(
+    weights: Float[Tensor, "batch samples places"], chance: Float[Tensor, "batch samples"]
+) -> tuple[BeamIds, Float[Tensor, "batch samples"]]:
+    """The place at which the distribution function passes `chance`, and the part of its own weight that is passed."""
+    passed = weights.cumsum(-1)
+    total = passed[..., -1]
+    goal = torch.minimum(chance * total, total.nextafter(torch.zeros_like(total))).unsqueeze(-1)
+    place = torch.searchsorted(passed, goal, right=True).clamp(max=passed.shape[-1] - 1)
+    own = weights.gather(-1, place)
+    part = (goal - passed.gather(-1, place) + own) / own
+    return place.squeeze(-1), part.squeeze(-1).clamp(min=0.0)
+
+
+def _place_by_blocks(scores: Logits, chance: Float[Tensor, "batch samples"]) -> BeamIds:
+    """The token at which the distribution function of softmax(scores) passes `chance`: first its block, then itself."""
+    blocks = _blocks(scores)
+    block, part = _place(_block_sums(blocks), chance)
+    own = blocks.gather(-2, block[..., None, None].expand(*block.shape, 1, blocks.shape[-1])).squeeze(-2)
+    drawn = block * blocks.shape[-1] + _place(own.double().exp(), part)[0]
+    return drawn.clamp(max=scores.shape[-1] - 1)  # where nothing has a weight, the last place may be behind the tokens
+
+
+def _blocks(scores: Logits) -> Float[Tensor, "batch samples blocks block"]:
+    """The scores in parts of one size, -inf behind the last."""
+    if lacking := -scores.shape[-1] % _BLOCK:
+        scores = functional.pad(scores, (0, lacking), value=float("-inf"))
+    return scores.unflatten(-1, (-1, _BLOCK))
+
+
+def _block_sums(blocks: Float[Tensor, "batch samples blocks block"]) -> Float[Tensor, "batch samples blocks"]:
+    """The weights of blocks: so few terms lose nothing in single precision, which their sum over blocks would."""
+    return blocks.exp().sum(-1).double()
 
 
 def _uniform(numbers: Tensor) -> Float[Tensor, "batch samples"]:

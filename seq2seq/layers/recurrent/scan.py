@@ -14,16 +14,25 @@ Step = Callable[[Tensor, State], tuple[State, Any]]
 
 
 def scan(
-    step: Step, projected: Float[Tensor, "batch time gates"], state: State, mask: TimeMask | None = None
+    step: Step,
+    projected: Float[Tensor, "batch time gates"],
+    state: State,
+    mask: TimeMask | None = None,
+    *,
+    keep_gates: bool = False,
 ) -> tuple[Outputs, State, list[Any]]:
-    """Hidden states `batch time hidden`, final state and gates of each step; a state stays where its mask is False."""
+    """Hidden states `batch time hidden`, final state and, if kept, gates of each step.
+
+    A state stays where its mask is False.
+    """
     outputs, history = [], []
     for time, inputs in enumerate(projected.unbind(1)):  # (batch, gates) each
         stepped, gates = step(inputs, state)
         # A mask of (batch, 1) chooses between states of (batch, hidden) and of (batch, cell).
         state = stepped if mask is None else _keep(mask[:, time : time + 1], stepped, state)
         outputs.append(state.hidden)
-        history.append(gates)
+        if keep_gates:  # several times as large as what goes on
+            history.append(gates)
     return torch.stack(outputs, 1), state, history
 
 

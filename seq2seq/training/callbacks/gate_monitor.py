@@ -57,8 +57,9 @@ class GateMonitor(lightning.Callback):
             for name, cell in named_cells(pl_module.model).items()
             for gate, view in cell.gates.items()
         }
+        read = dict(zip(norms, torch.stack(list(norms.values())).tolist(), strict=True))  # all in one wait
         for board in trainer.loggers:
-            board.log_metrics({name: float(norm) for name, norm in norms.items()}, trainer.global_step)
+            board.log_metrics(read, trainer.global_step)
 
     def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         if not trainer.is_global_zero or (traced := self._trace(pl_module)) is None:

@@ -15,6 +15,7 @@ class BudgetProgress(lightning.Callback):
         self.refresh_every = refresh_every
         self.console = Console(file=sys.stderr)
         self.bar: Progress | None = None
+        self._speed, self._next_read = "", 0
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if not trainer.is_global_zero:
@@ -35,12 +36,18 @@ class BudgetProgress(lightning.Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self.bar and trainer.global_step % self.refresh_every == 0:
-            metrics = trainer.callback_metrics
-            rate = metrics.get("train/target_tokens_per_second")
-            speed = f" | {float(rate):,.0f} tokens/s" if rate is not None else ""
-            description = f"step {trainer.global_step} | epoch {trainer.current_epoch}{speed}"
+        if self.bar and not self.bar.disable and trainer.global_step % self.refresh_every == 0:
+            self._read_speed(trainer)
+            description = f"step {trainer.global_step} | epoch {trainer.current_epoch}{self._speed}"
             self.bar.update(self.bar.task_ids[0], completed=pl_module.spent, description=description)
+
+    def _read_speed(self, trainer: lightning.Trainer) -> None:
+        if trainer.global_step < self._next_read:
+            return  # to read metrics is to wait for the device, and there is a new one only where they are logged
+        rate = trainer.callback_metrics.get("train/target_tokens_per_second")
+        if rate is not None:
+            self._speed = f" | {float(rate):,.0f} tokens/s"
+            self._next_read = trainer.global_step + trainer.log_every_n_steps  # type: ignore[attr-defined]
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         if not trainer.is_global_zero:

@@ -50,5 +50,5 @@ class Throughput(lightning.Callback):
 
 def padding_efficiency(batch: Batch) -> float:
     """The share of positions that hold a token, both sides together."""
-    tokens = int(batch.source_lengths.sum()) + int(batch.target_mask.sum())
+    tokens = int(batch.source_lengths.sum()) + len(batch.target_places)
     return tokens / (batch.source.numel() + batch.target_outputs.numel())

@@ -51,12 +51,12 @@ class CrossEntropy(Objective):
         self.entropy_weight = entropy_weight
 
     def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
-        mask = batch.target_mask
-        total = self._of_tokens(model.output, outputs.features[mask], batch.target_outputs[mask]).sum()
+        of = batch.of_tokens
+        total = self._of_tokens(model.output, of(outputs.features), of(batch.target_outputs)).sum()
         if self.coverage_loss > 0:
-            total = total + self.coverage_loss * repetitions(outputs.weights)[mask].sum()
+            total = total + self.coverage_loss * of(repetitions(outputs.weights)).sum()
         if self.entropy_floor > 0:
-            total = total + self.entropy_weight * self._lacking_entropy(model, batch, outputs)[mask].sum()
+            total = total + self.entropy_weight * of(self._lacking_entropy(model, batch, outputs)).sum()
         return total
 
     def _of_tokens(self, output: Output, features: Tensor, targets: Tensor) -> Tensor:

@@ -150,6 +150,60 @@ def test_the_extremes_of_chance_draw_nothing_impossible():
         assert [token.item() for token in drawn] == [1, 4]
 
 
+def drawn_by_definition(scores, chance, *, temperature=1.0, top_k=0, top_p=1.0):
+    """Tokens drawn from the whole vocabulary in float64, and how far the chance is from where another would be."""
+    scores, ids = (scores.double() / temperature).sort(dim=-1, descending=True, stable=True)
+    if not top_k and top_p == 1:  # in the order of the vocabulary
+        scores, ids = scores.gather(-1, ids.argsort(-1)), torch.arange(scores.shape[-1]).expand_as(ids)
+    share = scores[..., : top_k or None].softmax(-1)
+    reached = share.cumsum(-1)
+    kept = share.masked_fill(reached - share >= top_p, 0.0)
+    edges = kept.cumsum(-1) / kept.sum(-1, keepdim=True)
+    place = torch.searchsorted(edges, chance.unsqueeze(-1), right=True)
+    near = (edges - chance.unsqueeze(-1)).abs().amin(-1)
+    if top_p < 1:
+        near = near.minimum((reached - top_p).abs().amin(-1))
+    return ids.gather(-1, place).squeeze(-1), near
+
+
+@pytest.mark.parametrize("vocabulary", [50, 64, 1000, 3000])
+@pytest.mark.parametrize("spread", [1.0, 6.0])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"temperature": 0.3},
+        {"top_k": 7},
+        {"top_k": 20, "top_p": 0.8, "temperature": 2.0},
+        {"top_p": 0.3},
+        {"top_p": 0.9},
+        {"top_p": 0.999, "temperature": 3.0},
+    ],
+    ids=str,
+)
+def test_draws_are_those_of_the_plain_definition(vocabulary, spread, options):
+    """Single precision and looking at the best alone change no draw but those that fall on an edge."""
+    generator = torch.Generator().manual_seed(1)
+    scores = torch.randn(3, 20, vocabulary, generator=generator) * spread
+    scores[0, 0, : vocabulary // 2] = -math.inf
+    chance = torch.rand(3, 20, generator=generator, dtype=torch.float64)
+    wanted, near = drawn_by_definition(scores, chance, **options)
+    clear = near > 1e-6
+    assert clear.sum() > 30
+    assert torch.equal(Sampling(**options)._draw(scores, chance)[clear], wanted[clear])
+
+
+def test_draws_hang_on_their_own_scores_alone():
+    """Where the few best of one hypothesis do not reach `top_p`, more are sorted for it, and the others stay."""
+    flat, peaked = torch.zeros(1, 3, 3000), torch.arange(3000.0).expand(1, 3, -1)
+    flat = flat + torch.linspace(0, 0.1, 3000)
+    chance = torch.tensor([[0.1, 0.5, 0.9]]).double()
+    search = Sampling(top_p=0.9)
+    both = search._draw(torch.cat([flat, peaked], 1), chance.repeat(1, 2))
+    assert torch.equal(both, torch.cat([search._draw(flat, chance), search._draw(peaked, chance)], 1))
+    assert both[0, 2] < 3000 - 8 * 256
+
+
 def test_two_samples_can_be_the_same(ending_after, sources):
     ((*found,),) = Sampling(samples=4, temperature=0.1)(ending_after([2]), *sources([0]), Request(n_best=4))
     assert [hypothesis.ids for hypothesis in found] == [[4, 5]] * 4

@@ -1,6 +1,7 @@
 """Laws of every cell."""
 
 import math
+import weakref
 
 import pytest
 import torch
@@ -108,12 +109,32 @@ def test_projecting_a_sequence_is_projecting_every_step(cell, sequence):
 
 
 def test_scan_shows_the_gates_of_every_step(cell, sequence, first):
-    _, _, history = scan(cell, cell.project(sequence), first)
+    _, _, history = scan(cell, cell.project(sequence), first, keep_gates=True)
     assert len(history) == TIME
     state = first
     for inputs, gates in zip(sequence.unbind(1), history, strict=True):
         state, expected = cell(cell.project(inputs), state)
         torch.testing.assert_close(gates, expected)
+
+
+@torch.no_grad()
+def test_gates_that_nobody_asked_for_are_gone_after_their_step(cell, sequence, first):
+    """An observed run equals an unobserved one; only the first has the gates of all steps in memory at its end."""
+    seen = []
+
+    def watched(projected, state):
+        stepped, gates = cell(projected, state)
+        seen.append([weakref.ref(gate) for gate in gates if all(gate is not part for part in stepped)])
+        return stepped, gates
+
+    outputs, last, history = scan(watched, cell.project(sequence), first)
+    assert history == []
+    assert len(seen) == TIME
+    assert all(gate() is None for gates in seen for gate in gates)
+    seen.clear()
+    observed = scan(watched, cell.project(sequence), first, keep_gates=True)
+    assert all(gate() is not None for gates in seen for gate in gates)
+    torch.testing.assert_close((outputs, last), observed[:2], rtol=0, atol=0)
 
 
 def test_gates_open_between_zero_and_one(cell, sequence, first):

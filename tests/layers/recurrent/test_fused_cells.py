@@ -48,3 +48,12 @@ def test_the_kernel_runs_where_its_equations_are_asked_for(fused_kind):
 @pytest.mark.parametrize("options", [{"gate_activation": "hard_sigmoid"}, {"activation": "relu"}])
 def test_other_activations_do_without_the_kernel(options):
     assert not runs_the_kernel(LSTMCell(INPUT_SIZE, HIDDEN_SIZE, options=GatedCellOptions(**options)))
+
+
+def test_a_step_lists_no_weights(fused_kind, monkeypatch):
+    """torch makes the list anew at every look."""
+    cell = fused_kind(INPUT_SIZE, HIDDEN_SIZE)
+    looked = []
+    monkeypatch.setattr(nn.RNNBase, "all_weights", property(looked.append))
+    cell.step(torch.randn(2, 1, INPUT_SIZE), cell.start(torch.zeros(2, 1)))
+    assert not looked

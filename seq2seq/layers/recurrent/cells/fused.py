@@ -39,13 +39,13 @@ class FusedCell(Cell):
         return self.standard and not self.regularization.zoneout
 
     def project(self, inputs: CellInputs) -> Projected:
-        weight, _, bias, _ = self.kernel.all_weights[0]
-        return functional.linear(inputs, weight, bias)
+        kernel: Any = self.kernel  # whose `all_weights` would take longer than a small product
+        return functional.linear(inputs, kernel.weight_ih_l0, kernel.bias_ih_l0)
 
     def recur(self, hidden: Tensor) -> Projected:
         """The hidden state's part of all gates, `*batch gates`."""
-        _, weight, _, bias = self.kernel.all_weights[0]
-        return functional.linear(hidden, weight, bias)
+        kernel: Any = self.kernel
+        return functional.linear(hidden, kernel.weight_hh_l0, kernel.bias_hh_l0)
 
     def unroll(self, inputs: Inputs, state: State) -> tuple[Outputs, State]:
         if not (self.fused and self.plain):

@@ -1,0 +1,194 @@
+"""Laws of a device that is not there: nothing is on another one, and nothing waits for it but where it has to.
+
+Every model reads a batch, finds its loss and takes a decoding step on a `cuda` of shapes without values, and every
+search runs to its end. Two things do not run there: fused kernels, so that every cell takes its visible path, and the
+backward pass. Whether values are right is not asked here: other laws ask it on the processor.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from functools import lru_cache, partial
+from typing import Any
+
+import pytest
+import torch
+from fake_cuda import CUDA, fake_cuda, on_cuda
+
+from seq2seq.config.builder import build
+from seq2seq.config.contract import resolve
+from seq2seq.config.options import CONF
+from seq2seq.data.batch import PairSequences
+from seq2seq.data.examples import Example
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
+from seq2seq.decoding.filters import ForcedPrefix, Permitted
+from seq2seq.decoding.request import Request
+from seq2seq.decoding.scoring import score_targets
+from seq2seq.runs.run import build_model
+from seq2seq.training.likelihood import likelihood
+from seq2seq.training.objectives.cross_entropy import CrossEntropy
+
+PAIRS = [[[4, 5], [5]], [[6], [7, 4]], [[5], [4]], [[4, 5], [4]]]
+KINDS = [path for path in (CONF / "model", *sorted(CONF.glob("model/*"))) if path.is_dir()]
+OPTIONS = {str(kind.relative_to(CONF)): sorted(path.stem for path in kind.glob("*.yaml")) for kind in KINDS}
+# The first option of every kind together, then the second, until each has had its turn.
+ROUNDS = [
+    [f"{kind}={names[turn % len(names)]}" for kind, names in OPTIONS.items()]
+    for turn in range(max(map(len, OPTIONS.values())))
+]
+SEARCHES = sorted(path.stem for path in CONF.glob("decoding/*.yaml"))
+
+# Where a search waits: for how many steps it may take, at every fourth step for which sentences are done, and for
+# what it has found. Whoever adds a place says why no number that the host knows would do.
+LIMITS_AND_LOOKS = {
+    "decoding/search/search.py:Search.__call__",
+    "decoding/stepper.py:select",
+}
+RESULTS = {"decoding/search/search.py:Search._hypotheses"}
+
+
+@lru_cache
+def tokenizers() -> Tokenizers:
+    return TokenizerTrainer(source="char", target="char", joint=True).train([Example("abcd", ("efgh",))])
+
+
+def batch() -> Any:
+    sides = (TokenSequences.from_ids([pair[side] for pair in PAIRS]) for side in (0, 1))
+    return PairSequences(*sides).batch(torch.arange(len(PAIRS)), step_tokens=9.0)
+
+
+def new_model(config_of, *options: str) -> Any:
+    """The model of a config at its full size, without memory."""
+    config = deepcopy(resolve(config_of("train", *options)))
+    with torch.device("meta"):
+        return build_model(config, tokenizers())
+
+
+@pytest.mark.parametrize("options", ROUNDS, ids=" ".join)
+def test_no_model_waits_in_training_or_in_a_step(config_of, options):
+    model, given = new_model(config_of, *options).train(), batch()
+    objective = CrossEntropy(label_smoothing=0.1, coverage_loss=1.0, entropy_floor=0.5)
+    with fake_cuda() as waits:
+        on_cuda(model)
+        given = given.to(CUDA)
+        loss = objective(model, given, given.target_inputs)
+        memory, states = model.eval().start(given.source, given.source_lengths)
+        logits, weights, _ = model.step(given.target_inputs[:, :1], memory, states)
+    assert loss.device == logits.device == weights.device == CUDA
+    assert waits.places == set()
+
+
+def test_no_copy_of_a_batch_waits():
+    given = batch()
+    with fake_cuda() as waits:
+        there = given.to(CUDA)
+        again = there.to(CUDA)
+    for name in ("source", "source_lengths", "target_inputs", "target_outputs", "target_places"):
+        assert getattr(there, name).device == getattr(again, name).device == CUDA
+    assert waits.places == set()
+
+
+def test_no_measure_waits(config_of):
+    model, given = new_model(config_of), batch()
+    with fake_cuda() as waits:
+        on_cuda(model)
+        given = given.to(CUDA)
+        found = likelihood(model, given)
+        memory, states = model.start(given.source, given.source_lengths)
+        scores = model.token_scores(given.target_outputs, memory, states)
+        assert found.total.device == found.entropy.device == found.sharpness.device == scores.device == CUDA
+        assert waits.places == set()
+        score_targets(model, given.source, given.source_lengths, given.target_outputs, given.source_lengths)
+    assert waits.places == {"decoding/scoring.py:score_targets"}
+
+
+def searched(config_of, option: str, ask: Callable[[], Request], *overrides: str) -> set[str]:
+    """Where a search waits, the whole way to its result."""
+    model, given = new_model(config_of).eval(), batch()
+    search = build(resolve(config_of("train", f"decoding={option}", *overrides))["decoding"], "decoding")
+    with fake_cuda() as waits:
+        on_cuda(model)
+        given = given.to(CUDA)
+        search(model, given.source, given.source_lengths, ask())
+    return waits.places
+
+
+@pytest.mark.parametrize("option", SEARCHES)
+def test_searches_wait_for_their_limits_looks_and_results_alone(config_of, option):
+    assert searched(config_of, option, lambda: Request(attention=True)) == LIMITS_AND_LOOKS | RESULTS
+
+
+FILTERED = [f"decoding.filters.{option}" for option in ("no_repeat_ngram=2", "repetition_penalty=1.2", "end_bias=0.5")]
+
+
+@pytest.mark.parametrize(
+    ("option", "overrides"),
+    [
+        ("beam", [*FILTERED, "decoding.coverage_penalty.beta=0.3"]),
+        ("diverse_beam", FILTERED),
+        ("sampling", [*FILTERED, "decoding.top_p=0.9", "decoding.samples=3"]),
+        ("sampling", ["decoding.top_k=3", "decoding.top_p=0.9"]),
+    ],
+)
+def test_options_of_searches_add_no_wait(config_of, option, overrides):
+    assert searched(config_of, option, Request, *overrides) == LIMITS_AND_LOOKS | RESULTS
+
+
+def test_what_a_line_may_say_comes_with_the_line(config_of):
+    """It is copied to the device once, before the first step."""
+
+    def ask() -> Request:
+        return Request(filters=[ForcedPrefix([[4], [], [5, 6], []], CUDA), Permitted([4, 5], tokenizers().target.size)])
+
+    copied = {"decoding/filters.py:ForcedPrefix.__init__", "decoding/filters.py:Permitted.__call__"}
+    assert searched(config_of, "greedy", ask) == LIMITS_AND_LOOKS | RESULTS | copied
+    phrases = partial(Request, phrases=[[[4, 5]], [], [[6], [7]], []])
+    copied = {"decoding/constraints.py:Phrases.__init__"}
+    assert searched(config_of, "beam", phrases) == LIMITS_AND_LOOKS | RESULTS | copied
+
+
+def waits_of(run: Any) -> set[str]:
+    with fake_cuda() as waits:
+        run(torch.zeros(2, 3, device=CUDA))
+    return waits.places
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda there: there.sum().item(),
+        lambda there: bool((there > 0).any()),
+        lambda there: int(there[0, 0]),
+        lambda there: there.tolist(),
+        lambda there: there[there > 0],
+        lambda there: (there > 0).nonzero(),
+        lambda there: there[:, : there[0, 0].long()],
+        lambda there: torch.equal(there, there),
+        lambda there: there.cpu(),
+        lambda there: there.to("cpu"),
+        lambda there: torch.zeros(3).to(there.device),
+        lambda there: torch.tensor([1, 2], device=there.device),
+    ],
+)
+def test_every_kind_of_wait_is_noticed(run):
+    assert waits_of(run) == {"a test"}
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda there: (there[:, 0] + there[0, 1:2]).exp(),
+        lambda there: there[torch.zeros(2, dtype=torch.long, device=there.device)],
+        lambda there: torch.zeros(3).to(there.device, non_blocking=True),
+        lambda there: there.masked_fill(there > 0, 1.0),
+        lambda there: torch.full((2,), 3, device=there.device),
+    ],
+)
+def test_what_the_device_does_alone_is_no_wait(run):
+    assert waits_of(run) == set()
+
+
+@pytest.mark.parametrize("wrong", [lambda there: there + torch.zeros(3), lambda there: there[torch.tensor([0])]])
+def test_a_tensor_elsewhere_is_noticed(wrong):
+    with pytest.raises((RuntimeError, AssertionError), match="device|elsewhere"):
+        waits_of(wrong)
