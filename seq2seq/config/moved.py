@@ -43,14 +43,14 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     found = _with_moved_targets(config)
     for old, new in _RENAMED.items():
         group, name = old.split(".")
-        if new.startswith(f"{group}.") and name in (found.get(group) or {}):
+        if new.startswith(f"{group}.") and isinstance(found.get(group), dict) and name in found[group]:
             found[group][new.removeprefix(f"{group}.")] = found[group].pop(name)
     if "data" in found:  # text was taken as it came, but for the ends; that makes no difference to its tokenizers
         found.setdefault("text", {"_target_": "seq2seq.data.text.TextForm", "form": "nfc"})
-    if "trainer" in found:
-        found["trainer"] = without_reserved(found["trainer"])
     trainer = found.get("trainer")
-    if trainer is not None and "gradients" not in found:
+    if isinstance(trainer, dict):
+        trainer = found["trainer"] = without_reserved(trainer)
+    if isinstance(trainer, dict) and "gradients" not in found:
         trainer.pop("gradient_clip_algorithm", None)  # it did nothing: the norm was clipped
         limit = trainer.pop("gradient_clip_val", None)
         found["gradients"] = None if limit is None else {"_target_": _CLIP_BY_NORM, "max_norm": float(limit)}
