@@ -1,5 +1,6 @@
 """The closed table of what a config can build: nothing else is looked up, whoever wrote the config."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -113,12 +114,15 @@ _trusted: ContextVar[tuple[str, ...]] = ContextVar("_trusted", default=())
 def trusting(packages: Any) -> Iterator[None]:
     """Build classes of these packages, or of this one, too, for as long as the context is open.
 
-    Whoever runs a command names them; no file can. Raises UserError at a name that is no package of the user's.
+    Whoever runs a command names them, from the working folder or installed; no file can. Raises UserError at a name
+    that is no package of the user's.
     """
     names = [packages] if isinstance(packages, str) else list(packages)
     for name in names:
         if not isinstance(name, str) or not _can_be_trusted(name):
             raise UserError(f"trust must hold names of packages with classes of your own, but holds {name!r}.")
+    if names and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # a script's own folder stands there instead
     token = _trusted.set(tuple(names))
     try:
         yield
