@@ -44,6 +44,9 @@ class Change(NamedTuple):
     texts: int
     first: str = ""
 
+    def __add__(self, other: "Change") -> "Change":  # type: ignore[override]
+        return Change(self.texts + other.texts, self.first or other.first)
+
     def __str__(self) -> str:
         return f"{self.texts} text{'s' * (self.texts > 1)}, such as {self.first!r}"
 

@@ -1,20 +1,23 @@
 """A stream of lines in and lines out, without limit and in constant memory."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from seq2seq.data.text import decoded
+from seq2seq.data.text import Change, changed, decoded
 from seq2seq.errors import UserError
 from seq2seq.translation.formats import FORMATS, INPUTS
 from seq2seq.translation.line import Line
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.unseen import Unseen
 
+logger = logging.getLogger(__name__)
+
 
 class LineStream:
     """Answers lines `buffer` at a time: 1 answers each as it comes, more are sorted by length and faster.
 
-    What the source vocabulary lacks is warned of once, and summed up at the end.
+    What the source vocabulary lacks is warned of once, and summed up at the end, as is what the form of text changed.
     """
 
     def __init__(
@@ -43,10 +46,13 @@ class LineStream:
 
         Raises UserError at a line that cannot be read, after all before it are answered.
         """
-        stream, number, unseen = iter(lines), 1, Unseen(self.translator.tokenizers.source)
+        tokenizer = self.translator.tokenizers.source
+        stream, number, unseen, change = iter(lines), 1, Unseen(tokenizer), Change(0)
         while chunk := list(islice(stream, self.buffer)):
             wanted, mistake = self._read(chunk, number)
-            unseen.add([line.source for line in wanted])
+            sources = [line.source for line in wanted]
+            unseen.add(sources)
+            change += changed(tokenizer.form, sources)
             found = self.translator.translations(
                 wanted, n_best=self.n_best, attention=self.attention, first_number=number
             )
@@ -56,6 +62,8 @@ class LineStream:
                 raise mistake
             number += len(chunk)
         unseen.sum_up()
+        if change.texts:
+            logger.info("text.form=%s changed %s", tokenizer.form.form, change)
 
     def _read(self, chunk: list[bytes], number: int) -> tuple[list[Line], UserError | None]:
         """The lines up to the first that holds a mistake, and the mistake, None if there is none."""

@@ -24,7 +24,7 @@ class Unseen:
         for text, ids in zip(texts, self.tokenizer.encode(texts), strict=True):
             if UNK not in ids:
                 continue
-            pieces = [piece.replace("\u2581", " ").strip() for piece in self.tokenizer.unknown(text)]
+            pieces = [piece.replace("\u2581", " ").strip() or " " for piece in self.tokenizer.unknown(text)]
             if not self.lines:
                 _warn(list(dict.fromkeys(pieces)), text)
             self.lines += 1

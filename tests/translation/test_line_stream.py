@@ -250,3 +250,19 @@ def test_no_translations_are_refused(echo, n_best):
     with pytest.raises(UserError) as error:
         LineStream(echo, format="json", n_best=n_best)
     assert str(error.value) == f"n_best must be at least 1, but is {n_best}."
+
+
+# The form of text
+
+
+def test_marks_and_spaces_at_the_ends_are_no_part_of_a_line_and_changes_are_counted(echo, caplog):
+    caplog.set_level(logging.INFO, logger="seq2seq")
+    lines = ["\ufeffab".encode(), b" a b \r", "\ufeff c\u00a0".encode(), b"d"]
+    assert translated(echo, lines, buffer=2) == ["ab", "a b", "c", "d"]
+    assert [record.getMessage() for record in caplog.records] == ["text.form=nfc changed 2 texts, such as ' a b '"]
+
+
+def test_a_space_that_was_never_seen_is_shown(echo_of, caplog):
+    tight = TokenizerTrainer(source="char", target="char", joint=True).train([Example("ab", ("ba",))])
+    translated(echo_of(tight), lines_of("a b"))
+    assert caplog.records[0].getMessage().startswith("never seen in training, translated as unknown: ' ' (in 'a b'")
