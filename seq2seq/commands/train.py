@@ -22,6 +22,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits
+from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import build_model, load_run, read_checkpoint, saved_with, train_tokenizers
 from seq2seq.runs.run_folder import first_process
 from seq2seq.runs.summary import print_report
@@ -41,6 +42,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     Processes other than the first return no scores.
     """
     check(config)
+    set_matmul_precision(config["matmul_precision"])
     torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
     lightning.seed_everything(config["seed"], verbose=False)
     quieten()

@@ -39,6 +39,8 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
         group, name = old.split(".")
         if new.startswith(f"{group}.") and name in (found.get(group) or {}):
             found[group][new.removeprefix(f"{group}.")] = found[group].pop(name)
+    if "budget" in found:
+        found.setdefault("matmul_precision", "highest")
     trainer = found.get("trainer")
     if trainer is not None and "gradients" not in found:
         trainer.pop("gradient_clip_algorithm", None)  # it did nothing: the norm was clipped
