@@ -14,6 +14,7 @@ from seq2seq.config.contract import check, check_counts, read_options, resolve
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_sources, load_splits
+from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import train_tokenizers
 from seq2seq.runs.summary import print_rates
 from seq2seq.runs.translator import load_runs, open_translator
@@ -59,6 +60,7 @@ def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
 
 
 def _load_data(plain: dict[str, Any]) -> Seq2SeqDataModule:
+    set_matmul_precision(plain["matmul_precision"])
     torch.set_flush_denormal(True)
     torch.manual_seed(plain["seed"])
     splits = load_splits(plain)

@@ -1,7 +1,7 @@
 """The promises of decoding, tested on a user's own checkpoint and sources."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig
@@ -25,7 +25,7 @@ def selfcheck(config: DictConfig) -> bool:
     options = read_options(config)
     check_counts(options, sentences=1)
     check_type("seed", options["seed"], int)
-    tolerance = _tolerance(options["tolerance"], options["precision"])
+    tolerance = _tolerance(options["tolerance"], options)
     runs = load_runs(options)
     name, sources = load_sources(runs[0], options["file"], options["split"])
     sources = _spread(sources, options["sentences"])
@@ -37,10 +37,11 @@ def selfcheck(config: DictConfig) -> bool:
     return all(finding.kept(tolerance) for finding in findings)
 
 
-def _tolerance(nats: Any, precision: str) -> Tolerance:
+def _tolerance(nats: Any, options: Mapping[str, Any]) -> Tolerance:
     """The tolerance of a precision, with the nats that are asked for. Raises UserError below 0."""
     check_type("tolerance", nats, float | None)
-    own = _EXACT if precision == "float32" else _ROUNDED
+    exact = options["precision"] == "float32" and options["matmul_precision"] == "highest"
+    own = _EXACT if exact else _ROUNDED
     if nats is None:
         return own
     if not nats >= 0:

@@ -27,6 +27,7 @@ from seq2seq.finite import strict_json
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits, saved_with, sealed
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits, warn_of_other_data, warn_of_shared_sources
+from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import build_model, load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard, first_process
 from seq2seq.runs.summary import print_report
@@ -46,7 +47,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     Processes other than the first return no scores.
     """
     check(config)
-    torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
+    _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
     quieten()
     _check_monitor(config)
@@ -167,6 +168,11 @@ def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume:
             raise UserError(f"The first process has not written {folder}/config.yaml in {_WAIT_SECONDS} seconds.")
         time.sleep(0.2)
     return Tokenizers.load(folder / "tokenizers", text_form(config))
+
+
+def _set_arithmetic(matmul_precision: Any) -> None:
+    set_matmul_precision(matmul_precision)
+    torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
 
 
 def _data(config: dict[str, Any]) -> tuple[dict[str, Any], Splits]:

@@ -47,6 +47,8 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
             found[group][new.removeprefix(f"{group}.")] = found[group].pop(name)
     if "data" in found:  # text was taken as it came, but for the ends; that makes no difference to its tokenizers
         found.setdefault("text", {"_target_": "seq2seq.data.text.TextForm", "form": "nfc"})
+    if "budget" in found:
+        found.setdefault("matmul_precision", "highest")
     trainer = found.get("trainer")
     if isinstance(trainer, dict):
         trainer = found["trainer"] = without_reserved(trainer)

@@ -16,6 +16,7 @@ from seq2seq.decoding.ensemble import AVERAGES, Ensemble
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
+from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import Run, load_run, pick_device
 from seq2seq.translation.pieces import NextPieces, PieceLimits
 from seq2seq.translation.recoded import Recoded
@@ -26,12 +27,14 @@ from seq2seq.translation.translator import Translator
 def load_runs(options: Mapping[str, Any]) -> list[Run]:
     """Runs that the options name, on their device: one, or the members of an ensemble.
 
-    Raises UserError if there is none, the device is not there, or the target vocabularies differ.
+    Products are as precise as the options say. Raises UserError if there is no run, no such device or precision, or if
+    the target vocabularies differ.
     """
     given = options["run"] if isinstance(options["run"], list) else [options["run"]]
     paths = [str(path) for path in given]  # a folder's name can be a number
     if not paths:
         raise UserError("run must name at least one run folder or checkpoint, but is empty.")
+    set_matmul_precision(options.get("matmul_precision", "highest"))
     device = pick_device(str(options["device"]))
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(

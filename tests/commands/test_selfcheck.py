@@ -13,6 +13,7 @@ from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.errors import UserError
+from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.translation.promises import Finding, Tolerance, find
 
 SOURCES = ["ab", "c d e", "fghij", "z", "a"]
@@ -134,6 +135,12 @@ def test_reduced_precision_keeps_its_own_tolerance(check_of, precision):
     assert kept
     assert "tolerance 0.05 nats a token, 1% other tokens" in lines[0]
     assert "tolerance 1e-07 nats a token, 1% other tokens" in check_of(f"precision={precision}", "tolerance=1e-7")[1][0]
+
+
+def test_so_do_products_in_tf32(check_of):
+    lines = check_of("matmul_precision=high")[1]
+    assert "tolerance 0.05 nats a token, 1% other tokens" in lines[0]
+    set_matmul_precision("highest")
 
 
 @pytest.mark.parametrize(("different", "worst", "exact", "rounded"), [(0, 1e-6, True, True), (2, 1e-6, False, True)])

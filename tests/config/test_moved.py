@@ -66,3 +66,8 @@ def test_a_run_of_before_takes_text_in_the_default_form():
 )
 def test_clipping_was_the_trainer_s(trainer, gradients):
     assert up_to_date({"trainer": {"devices": 1, **trainer}}) == {"trainer": {"devices": 1}, "gradients": gradients}
+
+
+def test_runs_of_before_multiply_in_float32():
+    assert up_to_date({"budget": {"max_steps": 1}})["matmul_precision"] == "highest"
+    assert up_to_date({"budget": {"max_steps": 1}, "matmul_precision": "high"})["matmul_precision"] == "high"
