@@ -80,9 +80,8 @@ def read_checkpoint(path: Path, *, whole: bool = False) -> dict[str, Any]:
         config = up_to_date(checkpoint["config"])
         _check_parts(config)
     except UserError as error:
-        raise UserError(
-            f"{path} is damaged, or was changed since it was written: {error}.{_whole_ones(path)}"
-        ) from None
+        reason = str(error).removesuffix(".")
+        raise UserError(f"{path} is damaged, or was changed since it was written: {reason}.{_other(path)}") from None
     return {**checkpoint, "config": config}
 
 
@@ -177,16 +176,17 @@ def _kind(value: Any) -> str:
     return "missing" if value is None else f"of type {type(value).__name__}"
 
 
-def _whole_ones(path: Path) -> str:
-    """Advice on which other checkpoint of the same folder can be used instead; nothing where none can."""
-    others = sorted(other for other in path.parent.glob("*.ckpt") if other != path) if path.parent.is_dir() else []
-    for other in others:
-        try:
-            checkpoint = torch.load(other, map_location="cpu", weights_only=True, mmap=True)
-            _check_format(other, checkpoint)
-            _check_schema(checkpoint)
-            _check_digests(checkpoint, whole=False)
-        except Exception:
-            continue
-        return f" {other}, of step {checkpoint['global_step']}, is whole: use that."
-    return ""
+def _other(path: Path) -> str:
+    """Advice to use the other checkpoint of the same run instead; nothing where it is not whole."""
+    names = {"best.ckpt": "last.ckpt", "last.ckpt": "best.ckpt"}
+    if path.name not in names:
+        return ""
+    other = path.with_name(names[path.name])
+    try:
+        checkpoint = torch.load(other, map_location="cpu", weights_only=True, mmap=True)
+        _check_format(other, checkpoint)
+        _check_schema(checkpoint)
+        _check_digests(checkpoint, whole=True)
+    except Exception:  # whatever a damaged file makes of torch's reader
+        return ""
+    return f" {other}, of step {checkpoint['global_step']}, is whole: use that."
