@@ -123,7 +123,7 @@ def on_cuda(module: nn.Module) -> nn.Module:
 
 def _empty_like(tensor: Tensor) -> Tensor:
     there = torch.empty(tensor.shape, dtype=tensor.dtype, device=CUDA)
-    return nn.Parameter(there, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else there
+    return nn.Parameter(there, requires_grad=False) if isinstance(tensor, nn.Parameter) else there
 
 
 def place() -> str:

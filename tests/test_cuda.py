@@ -14,6 +14,7 @@ import pytest
 import torch
 from fake_cuda import CUDA, fake_cuda, on_cuda
 
+from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
 from seq2seq.config.contract import resolve
 from seq2seq.config.options import CONF
@@ -24,6 +25,7 @@ from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.decoding.filters import ForcedPrefix, Permitted
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.scoring import score_targets
+from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.runs.run import build_model
 from seq2seq.training.likelihood import likelihood
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
@@ -100,6 +102,29 @@ def test_no_measure_waits(config_of):
         assert waits.places == set()
         score_targets(model, given.source, given.source_lengths, given.target_outputs, given.source_lengths)
     assert waits.places == {"decoding/scoring.py:score_targets"}
+
+
+@pytest.mark.parametrize("model", OPTIONS["model"])
+def test_bfloat16_decodes_under_autocast(config_of, monkeypatch, model):
+    """Products give bfloat16; attention, sums of probabilities, states and parameters stay in float32."""
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **options: True)
+    monkeypatch.setattr("torch.cuda.amp.common.amp_definitely_not_available", bool)
+    plain, given = new_model(config_of, f"model={model}").eval(), batch()
+    with fake_cuda() as waits:
+        on_cuda(plain)
+        given = given.to(CUDA)
+        packed = pack(plain, "bfloat16")
+        for stepper, dtype in ((plain, torch.float32), (packed, torch.bfloat16)):
+            memory, states = stepper.start(given.source, given.source_lengths)
+            logits, weights, states = stepper.step(given.target_inputs[:, :1], memory, states)
+            assert logits.dtype == dtype
+            assert {weights.dtype, *(state.cell.dtype for state in states.layers)} == {torch.float32}
+            start = stepper.start(given.source, given.source_lengths)
+            assert stepper.token_scores(given.target_outputs, *start).dtype == torch.float32
+        assert all(weight.dtype == torch.float32 for weight in packed.parameters())
+        assert waits.places == set()
+        BeamSearch(beam_size=2)(packed, given.source, given.source_lengths, Request(attention=True))
+    assert waits.places == LIMITS_AND_LOOKS | RESULTS
 
 
 def searched(config_of, option: str, ask: Callable[[], Request], *overrides: str) -> set[str]:

@@ -3,13 +3,14 @@
 import logging
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from seq2seq.config.builder import build
@@ -17,7 +18,13 @@ from seq2seq.config.contract import check_counts, read_options
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import SCORES, gradient_times_input, integrated_gradients, occlusion
 from seq2seq.interpretation.gates import time_constants
-from seq2seq.interpretation.plots import attention_figure, attribution_figure, gates_figure, time_constants_figure
+from seq2seq.interpretation.plots import (
+    FORMATS,
+    attention_figure,
+    attribution_figure,
+    gates_figure,
+    time_constants_figure,
+)
 from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.runs.checkpoint import find_checkpoint
@@ -43,7 +50,7 @@ def interpret(config: DictConfig) -> list[Path]:
     page = report(reading, units=options["units"])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.html").write_text(page, encoding="utf-8")
-    return [folder / "report.html", *_draw(reading, folder)]
+    return [folder / "report.html", *_draw(reading, folder, options["formats"])]
 
 
 def read(run: Run, options: Mapping[str, Any]) -> Reading:
@@ -79,6 +86,9 @@ def _check(options: Mapping[str, Any]) -> None:
         given = options[name]  # 0 is a text, too
         if isinstance(given, list | dict) or given is None or not str(given).strip():
             raise UserError(f"{name} must be one {'run' if name == 'run' else 'line'}, but is {given!r}.")
+    formats = options["formats"]
+    if not isinstance(formats, list) or not formats or not set(map(str, formats)) <= set(FORMATS):
+        raise UserError(f"formats must be a list of some of {', '.join(FORMATS)}, but is {formats!r}.")
     if options["score"] not in SCORES:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {options['score']!r}.")
 
@@ -140,19 +150,26 @@ def _folder(options: Mapping[str, Any]) -> Path:
     return next(folder for folder in (home / "interpretation" / name for name in names) if not folder.exists())
 
 
-def _draw(reading: Reading, folder: Path) -> Iterator[Path]:
+def _draw(reading: Reading, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     """Paths of the pictures, each as it has been written."""
+    for name, figure in _figures(reading).items():
+        for kind in formats:
+            path = folder / f"{name.replace(' ', '_')}.{kind}"
+            figure.savefig(path, dpi=100)
+            yield path
+
+
+def _figures(reading: Reading) -> dict[str, Figure]:
     cells = reading.trace.cells.values()
     source, target = reading.source, reading.target
-    figures = {"attention": attention_figure(reading.trace.weights[0], source, target)}
+    pair = f"{reading.text} \u2192 {reading.output}"
+    figures = {"attention": attention_figure(reading.trace.weights[0], source, target, title=f"Attention: {pair}")}
     for own in reading.attributions:
-        figures[own.method] = attribution_figure(own.shares, source, target)
+        figures[own.method] = attribution_figure(own.shares, source, target, title=f"{own.method.capitalize()}: {pair}")
     for cell in cells:
-        figures[f"gates of {cell.name}"] = gates_figure(cell, reading.pieces(cell))
+        name = f"gates of {cell.name}"
+        figures[name] = gates_figure(cell, reading.pieces(cell), title=f"{name.capitalize()}: {pair}")
     constants = {cell.name: steps for cell in cells if (steps := time_constants(cell)) is not None}
     if constants:
-        figures["time constants"] = time_constants_figure(constants)
-    for name, figure in figures.items():
-        path = folder / f"{name.replace(' ', '_')}.png"
-        figure.savefig(path)
-        yield path
+        figures["time constants"] = time_constants_figure(constants, title=f"Time constants: {pair}")
+    return figures

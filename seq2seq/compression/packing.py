@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from seq2seq.compression.prepared import (
     Int8Linear,
@@ -16,15 +17,28 @@ from seq2seq.compression.prepared import (
     computes_bfloat16,
     prepare,
 )
+from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.scan import scan
 from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded
 from seq2seq.layers.recurrent.state import LSTMState
+from seq2seq.models.decoder import States
 from seq2seq.models.input_feeding import BahdanauDecoder, Feed
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import BeamFeatures, Context, Inputs, Lengths, Outputs
+from seq2seq.shapes import (
+    BeamFeatures,
+    BeamIds,
+    BeamWeights,
+    Context,
+    Inputs,
+    Lengths,
+    Logits,
+    Outputs,
+    SourceIds,
+    TargetIds,
+)
 
 # Random sentences that show the range of an int8 product's inputs, and their greatest length.
 _SENTENCES, _LENGTH = 256, 32
@@ -40,13 +54,13 @@ def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
     to 8 bits in a range per row, inputs in a range per product that is fixed here: one found at every step would be
     the whole batch's, and a sentence's result would depend on its neighbours. With both the encoder runs in
     bfloat16 where the processor multiplies it, and matrices that are too small to matter stay in float32. On CUDA,
-    float32 is the given model as it is. Raises UserError at any other precision, and where bfloat16 or int8 cannot
-    be had.
+    float32 is the given model as it is, and bfloat16 runs it under autocast. Raises UserError at any other precision,
+    and where bfloat16 or int8 cannot be had.
     """
     device = next(model.parameters()).device
     check_precision(precision, device)
     if device.type != "cpu":
-        return model
+        return model if precision == "float32" else AutocastSeq2Seq(model)
     packer = _Packer(precision)
     if isinstance(model.decoder, BahdanauDecoder):
         packer.pack_feed(model.decoder)
@@ -142,6 +156,26 @@ class PackedFeed(Feed):
 
     def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: Any) -> LSTMState:
         return self.packed(inputs, context, state=state)
+
+
+class AutocastSeq2Seq(Seq2Seq):
+    """A model whose products take and give bfloat16 when it decodes on CUDA; parameters and states are float32."""
+
+    def __init__(self, model: Seq2Seq) -> None:
+        _take_over(self, model)
+
+    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+        with torch.autocast("cuda", torch.bfloat16):
+            memory, states = super().start(source, lengths)
+        return memory, pytree.tree_map(Tensor.float, states)  # so that a cell's memory is summed in full
+
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
+        with torch.autocast("cuda", torch.bfloat16):
+            return super().step(ids, memory, states)
+
+    def token_scores(self, target: TargetIds, memory: Memory, states: States) -> Float[Tensor, "batch target"]:
+        with torch.autocast("cuda", torch.bfloat16):
+            return super().token_scores(target, memory, states)
 
 
 class BFloat16Stack(BidirectionalStack):

@@ -106,6 +106,10 @@ def check_precision(precision: str, device: torch.device) -> None:
     """Check that there is such a product. Raises UserError if not."""
     if precision not in PRECISIONS:
         raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, but is {precision!r}.")
+    if precision == "bfloat16" and device.type == "cuda":
+        if not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise UserError("precision=bfloat16 needs a GPU that multiplies it, and this does not: use float32.")
+        return
     if precision != "float32" and device.type != "cpu":
         raise UserError(f"precision={precision} needs device=cpu, but the model is on {device}: use precision=float32.")
     if precision == "bfloat16" and not computes_bfloat16():

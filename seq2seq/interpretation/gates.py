@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2seq.errors import UserError
@@ -54,6 +54,16 @@ def time_constants(cell: CellTrace) -> Units | None:
         return None
     kept = cell.gates[cell.keep_gate][cell.mask].mean(0)
     return 1 / kept.clamp(0, 1).reciprocal().log()  # infinity at 1, where -1 / ln f would be its negative
+
+
+def order_by_peak(cell: CellTrace) -> Int[Tensor, " units"]:
+    """Units of the first sentence in the order of the steps at which they peak, those of one step by their mean.
+
+    What peaks is the gate that keeps the memory, or else the first.
+    """
+    name = cell.keep_gate if cell.keep_gate in cell.gates else next(iter(cell.gates))
+    values = cell.gates[name][0, : int(cell.lengths[0])]  # (steps, units)
+    return (values.argmax(0) - values.float().mean(0) / 1e3).argsort(stable=True)
 
 
 def positions(cell: CellTrace) -> Signal:

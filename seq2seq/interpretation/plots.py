@@ -1,79 +1,118 @@
-"""Figures of arrays; the only place that draws."""
+"""Figures of arrays; the only place that draws. At most 900 pixels wide, in the colours of the report's page."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from seq2seq.interpretation.fonts import font_families, writable
+from seq2seq.interpretation.gates import order_by_peak
 from seq2seq.interpretation.trace import CellTrace
 
+FORMATS = ("png", "svg", "pdf")
+# Low, middle and high; negative, neutral and positive.
+SHARES = LinearSegmentedColormap.from_list("shares", ["#f2f4f8", "#6f9fd8", "#0b2a63"], N=257)
+SIGNED = LinearSegmentedColormap.from_list("signed", ["#b5382a", "#f4f2ee", "#1f5fa8"], N=257)
+ACCENT = "#2057a7"
+_WIDTH, _NARROW = 9.0, 4.5  # inches of 100 pixels
+_LABELS_PER_INCH = 6
 
-def attention_figure(weights: Float[Tensor, "target source"], source: Sequence[str], target: Sequence[str]) -> Figure:
+
+def attention_figure(
+    weights: Float[Tensor, "target source"], source: Sequence[str], target: Sequence[str], *, title: str = ""
+) -> Figure:
     """A heat map of `target source` weights: a row per target piece, a column per source piece."""
-    figure, axes = _pairs_figure(source, target)
-    image = axes.imshow(weights.float().cpu().numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    figure, axes = _pairs_figure(source, target, title or "Attention")
+    image = axes.imshow(weights.float().cpu().numpy(), cmap=SHARES, vmin=0, vmax=1, aspect="auto")
     figure.colorbar(image, label="attention weight")
     return figure
 
 
-def attribution_figure(shares: Float[Tensor, "target source"], source: Sequence[str], target: Sequence[str]) -> Figure:
+def attribution_figure(
+    shares: Float[Tensor, "target source"], source: Sequence[str], target: Sequence[str], *, title: str = ""
+) -> Figure:
     """A heat map of `target source` shares, blue where a source piece helped a target piece and red where it hurt."""
-    figure, axes = _pairs_figure(source, target)
+    figure, axes = _pairs_figure(source, target, title or "Attribution")
     most = float(shares.abs().max()) or 1.0
-    image = axes.imshow(shares.float().cpu().numpy(), cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
+    image = axes.imshow(shares.float().cpu().numpy(), cmap=SIGNED, vmin=-most, vmax=most, aspect="auto")
     figure.colorbar(image, label="share of the score")
     return figure
 
 
-def gates_figure(cell: CellTrace, pieces: Sequence[str]) -> Figure:
-    """A figure of the first sentence, a panel per gate: a row per unit, a column per piece that was read or written."""
+def gates_figure(cell: CellTrace, pieces: Sequence[str], *, title: str = "") -> Figure:
+    """A figure of the first sentence, a panel per gate: a row per unit, a column per piece that was read or written.
+
+    Units are in the order of the page: by the time at which the gate that keeps their memory is at its peak.
+    """
     steps = int(cell.lengths[0])
-    width = 1.5 + len(cell.gates) * max(2.0, 0.25 * steps)
-    figure = Figure(figsize=(width, 6), layout="constrained")
-    figure.suptitle(cell.name)
-    panels = figure.subplots(1, len(cell.gates), squeeze=False)[0]
-    for axes, (name, values) in zip(panels, cell.gates.items(), strict=True):
+    columns = min(len(cell.gates), max(1, int(_WIDTH * _LABELS_PER_INCH / max(steps, 1))), 4)
+    lines = ceil(len(cell.gates) / columns)
+    figure = Figure(figsize=(_WIDTH, 0.6 + 4.0 * lines), layout="constrained")
+    _title(figure, title or cell.name)
+    panels = figure.subplots(lines, columns, squeeze=False)
+    units = order_by_peak(cell).cpu().numpy()
+    for axes, (name, values) in zip(panels.flat, cell.gates.items(), strict=False):
         rows = values[0, :steps].T.float().cpu().numpy()
         high = max(1.0, float(abs(rows).max()))  # a candidate through relu or identity has no bound
-        low, colours = (-high, "RdBu") if name == "candidate" else (0, "viridis")
-        image = axes.imshow(rows, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
+        low, colours = (-high, SIGNED) if name == "candidate" else (0, SHARES)
+        ordered = rows[units] if len(rows) == len(units) else rows  # gates of one unit for many have no such order
+        image = axes.imshow(ordered, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
         axes.set_title(name)
-        _ticks(axes, pieces)
-        axes.set_ylabel("unit")
+        _ticks(axes, pieces, _WIDTH / columns)
+        axes.set_ylabel("unit, by time of its peak")
         figure.colorbar(image, ax=axes, location="bottom")
+    for axes in panels.flat[len(cell.gates) :]:
+        axes.remove()
     return figure
 
 
-def time_constants_figure(constants: Mapping[str, Float[Tensor, " _"]]) -> Figure:
+def time_constants_figure(constants: Mapping[str, Float[Tensor, " _"]], *, title: str = "") -> Figure:
     """Histograms, one per cell, of how many units remember for how many steps.
 
     What is beyond either end counts to the last bar.
     """
-    figure = Figure(figsize=(7, 1.0 + 1.2 * len(constants)), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, 1.2 + 1.4 * len(constants)), layout="constrained")
+    _title(figure, title or "Time constants")
     edges = np.geomspace(0.25, 256, 41)
     panels = figure.subplots(max(len(constants), 1), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, steps) in zip(panels, constants.items(), strict=False):
-        axes.hist(steps.float().cpu().numpy().clip(edges[0], edges[-1]), bins=edges, color="tab:blue")
+        axes.hist(steps.float().cpu().numpy().clip(edges[0], edges[-1]), bins=edges, color=ACCENT)
         axes.set_xscale("log", base=2)
-        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        axes.set_title(name, loc="left", fontsize="medium")
+        axes.set_ylabel("units")
+        axes.yaxis.get_major_locator().set_params(integer=True)
     panels[-1].set_xlabel("time constant of a unit's memory, in steps")
     return figure
 
 
-def _pairs_figure(source: Sequence[str], target: Sequence[str]) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(1.5 + 0.35 * len(source), 1.2 + 0.3 * len(target)), layout="constrained")
+def _pairs_figure(source: Sequence[str], target: Sequence[str], title: str) -> tuple[Figure, Axes]:
+    width = min(_WIDTH, max(_NARROW, 1.8 + 0.35 * len(source)))
+    figure = Figure(figsize=(width, min(16.0, 1.8 + 0.3 * len(target))), layout="constrained")
+    _title(figure, title)
     axes = figure.add_subplot()
-    _ticks(axes, source)
-    axes.set_yticks(range(len(target)), target, parse_math=False)
+    _ticks(axes, source, width - 1.8)
+    shown = [writable(piece) for piece in target]
+    axes.set_yticks(range(len(target)), shown, parse_math=False, fontfamily=font_families(shown))
     axes.set_xlabel("source")
     axes.set_ylabel("target")
     return figure, axes
 
 
-def _ticks(axes: Axes, pieces: Sequence[str]) -> None:
-    """Write every piece below its column, as it is; long ones are turned."""
-    turned = 90 if max(map(len, pieces)) > 2 else 0
-    axes.set_xticks(range(len(pieces)), pieces, rotation=turned, parse_math=False)
+def _title(figure: Figure, text: str) -> None:
+    shown = writable(text if len(text) <= 90 else f"{text[:88]} \u2026")
+    figure.suptitle(shown, parse_math=False, fontfamily=font_families([shown]), wrap=True)
+
+
+def _ticks(axes: Axes, pieces: Sequence[str], width: float) -> None:
+    """Write pieces below their columns, as they are; long ones are turned, of too many some are left out."""
+    every = ceil(len(pieces) / (width * _LABELS_PER_INCH))
+    shown = [writable(piece) for piece in pieces[::every]]
+    turned = 90 if max(map(len, pieces)) > 2 or len(pieces) > 3 * width else 0
+    style: dict[str, Any] = {"parse_math": False, "fontfamily": font_families(shown), "fontsize": "small"}
+    axes.set_xticks(range(0, len(pieces), every), shown, rotation=turned, **style)

@@ -17,22 +17,23 @@ from seq2seq.errors import UserError
 from seq2seq.runs.run import load_run
 from seq2seq.translation.translator import Translator
 
-PICTURES = [
-    "attention.png",
-    "integrated_gradients.png",
-    "occlusion.png",
-    "gradient_x_input.png",
-    "gates_of_encoder_1_forward.png",
-    "gates_of_encoder_1_backward.png",
-    "gates_of_decoder_1.png",
-    "time_constants.png",
+NAMES = [
+    "attention",
+    "integrated_gradients",
+    "occlusion",
+    "gradient_x_input",
+    "gates_of_encoder_1_forward",
+    "gates_of_encoder_1_backward",
+    "gates_of_decoder_1",
+    "time_constants",
 ]
+PICTURES = [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
 
 
 @pytest.fixture
 def without_pictures(monkeypatch):
     """They take most of the time."""
-    monkeypatch.setattr(command, "_draw", lambda reading, folder: ())
+    monkeypatch.setattr(command, "_draw", lambda *_: ())
 
 
 @pytest.fixture
@@ -57,7 +58,32 @@ def test_a_report_and_pictures_are_written_into_a_new_folder(config_of, finished
     files = interpret(config)
     assert [file.name for file in files] == ["report.html", *PICTURES]
     assert sorted(files) == sorted((tmp_path / "deep" / "out").iterdir())
-    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files[1:])
+    starts = {".png": b"\x89PNG", ".svg": b"<?xml"}
+    assert all(file.read_bytes().startswith(starts[file.suffix]) for file in files[1:])
+
+
+@pytest.mark.parametrize(("formats", "kinds"), [("[svg]", {".svg"}), ("[pdf,png]", {".pdf", ".png"})])
+def test_pictures_come_in_the_formats_that_are_asked_for(config_of, finished, tmp_path, formats, kinds):
+    given = [f"run={finished}", "text=a", f"out={tmp_path / 'out'}", "device=cpu", "steps=2", f"formats={formats}"]
+    assert {file.suffix for file in interpret(config_of("interpret", *given))[1:]} == kinds
+
+
+@pytest.mark.parametrize(
+    ("formats", "given"), [("[]", "[]"), ("[png,gif]", "['png', 'gif']"), ("png", "'png'"), ("null", "None")]
+)
+def test_other_formats_are_refused(interpreted, formats, given):
+    with pytest.raises(UserError) as error:
+        interpreted("text=a", f"formats={formats}")
+    assert str(error.value) == f"formats must be a list of some of png, svg, pdf, but is {given}."
+
+
+def test_every_picture_has_the_text_and_the_output_in_its_title(config_of, finished, tmp_path, monkeypatch):
+    titles = []
+    monkeypatch.setattr(command, "_draw", lambda reading, *_: titles.extend(command._figures(reading).values()) or [])
+    given = [f"run={finished}", "text='a b'", "target='b a'", f"out={tmp_path / 'out'}", "device=cpu", "steps=2"]
+    interpret(config_of("interpret", *given))
+    assert len(titles) == len(NAMES)
+    assert all(figure.get_suptitle().endswith(": a b \u2192 b a") for figure in titles)
 
 
 def test_by_default_each_has_a_folder_of_its_own_in_the_run(config_of, finished, tmp_path, without_pictures):

@@ -288,6 +288,18 @@ def test_another_precision_is_refused(build, precision):
         pack(build(), precision)
 
 
+def test_a_gpu_that_does_not_multiply_bfloat16_is_refused(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: asked.append(options) or len(asked) > 1)
+    with pytest.raises(UserError) as error:
+        check_precision("bfloat16", torch.device("cuda"))
+    assert str(error.value) == "precision=bfloat16 needs a GPU that multiplies it, and this does not: use float32."
+    check_precision("bfloat16", torch.device("cuda"))
+    assert asked == 2 * [{"including_emulation": False}]  # which is slower than float32
+    with pytest.raises(UserError, match="^precision=int8 needs device=cpu, but the model is on cuda: use precision=f"):
+        check_precision("int8", torch.device("cuda"))
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
 def test_elsewhere_than_on_a_cpu_only_float32_is_had(build, precision):
     model = build().to("meta")

@@ -48,6 +48,7 @@ class Samples(lightning.Callback):
             outputs.weights[0],
             [*tokenizers.source.pieces(encoded[0]), "</s>"],
             [*tokenizers.target.pieces(ids), "</s>"],
+            title=f"{text} \u2192 {tokenizers.target.decode([ids])[0]}",
         )
 
 
