@@ -3,8 +3,8 @@
 import hydra
 from omegaconf import DictConfig
 
+from seq2seq.config.closed_table import trusting
 from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
-from seq2seq.config.table import trusting
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="interpret")

@@ -5,8 +5,8 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
+from seq2seq.config.closed_table import trusting
 from seq2seq.config.command_line import mistakes_in_one_line, run
-from seq2seq.config.table import trusting
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="selfcheck")

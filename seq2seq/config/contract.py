@@ -8,10 +8,10 @@ from beartype import BeartypeConf
 from beartype.door import is_bearable
 from omegaconf import DictConfig, OmegaConf
 
+from seq2seq.config.closed_table import find
 from seq2seq.config.moved import new_name
 from seq2seq.config.options import CONF
 from seq2seq.config.reserved import refusal
-from seq2seq.config.table import find
 from seq2seq.errors import UserError
 
 CONTROL = ("_target_", "_partial_")  # keys that say what to do with a node, and are no options of its target

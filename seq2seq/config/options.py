@@ -119,5 +119,5 @@ def example(key: str) -> str:
     for path in (chosen, CONF / f"{Path(sys.argv[0]).stem}.yaml", *sorted((CONF / group).glob("*.yaml"))):
         comments = re.findall(r"^# .*", path.read_text(encoding="utf-8"), re.MULTILINE) if path.is_file() else []
         if found := re.search(rf"(?<![\w.]){re.escape(key)}=(?:\"[^\"]*\"|[^\s\"]+)", "\n".join(comments)):
-            return found[0]
+            return found[0].partition("|")[0]  # the first of alternatives: a shell would take the bar for a pipe
     return f"{key}=..."

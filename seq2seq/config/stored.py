@@ -9,12 +9,12 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
+from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_plain, parameters, plain
 from seq2seq.config.moved import new_name, up_to_date
 from seq2seq.config.options import CONF, did_you_mean, flat
 from seq2seq.config.overrides import parsed
 from seq2seq.config.reserved import refusal
-from seq2seq.config.table import find
 from seq2seq.errors import UserError
 
 # Options that take effect when a run is continued with other values.

@@ -32,23 +32,25 @@ def hold_out(examples: Sequence[Example], dev_size: int, seed: int, below: float
     """Splits with the examples whose place is below a bound in dev, and the others in train.
 
     Without a bound it is the one that leaves `dev_size` in dev, or a few more where sources repeat. Raises UserError if
-    that leaves dev or train without any.
+    there is none that leaves some in both.
     """
-    if not 0 < dev_size < len(examples):
-        raise UserError(
-            f"dev_size must be between 1 and {len(examples) - 1} (one less than the examples at hand), "
-            f"but is {dev_size}."
-        )
     order = ranked(examples, seed)
     if below is None:
-        last = order[dev_size - 1][0]
-        below = next((place for place, _ in order if place > last), None)
-    if below is None:
-        raise UserError(
-            f"dev_size must leave a source to train on, but {dev_size} of these examples takes all of them."
-        )
+        below = _bound([place for place, _ in order], dev_size)
     dev = [example for place, example in order if place < below]
     return Splits([example for place, example in order if place >= below], dev, held_out_below=below)
+
+
+def _bound(places: Sequence[float], dev_size: int) -> float:
+    """The first of the sorted places that is above those of `dev_size` examples."""
+    if not 0 < dev_size < len(places):
+        raise UserError(
+            f"dev_size must be between 1 and {len(places) - 1} (one less than the examples at hand), but is {dev_size}."
+        )
+    for place in places[dev_size:]:
+        if place > places[dev_size - 1]:
+            return place
+    raise UserError(f"dev_size must leave a source to train on, but {dev_size} of these examples takes all of them.")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import UserError
@@ -38,13 +37,14 @@ class TextForm:
         return _ENDS.sub("", _FORMS[self.form](text))
 
 
-class Change(NamedTuple):
+@dataclass(frozen=True)
+class Change:
     """Number of texts that a form has changed, and the first of them."""
 
     texts: int
     first: str = ""
 
-    def __add__(self, other: "Change") -> "Change":  # type: ignore[override]
+    def __add__(self, other: "Change") -> "Change":
         return Change(self.texts + other.texts, self.first or other.first)
 
     def __str__(self) -> str:

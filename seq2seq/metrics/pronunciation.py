@@ -36,9 +36,3 @@ class PronunciationScores(Scores):
     @property
     def signature(self) -> str:
         return "closest of several references"
-
-
-def _closest(hypothesis: str, references: Sequence[str]) -> tuple[int, int]:
-    """The edits to the closest reference, and its length."""
-    phones = hypothesis.split()
-    return min((Levenshtein.distance(phones, known), len(known)) for known in map(str.split, references))

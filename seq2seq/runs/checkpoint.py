@@ -14,6 +14,7 @@ from seq2seq.data.examples import Splits
 from seq2seq.data.splitting import Fingerprint, fingerprints
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.finite import listed, not_finite
 
 FORMAT = 3  # raised whenever what is written changes; 2 had no digests and did not know its splits
 _READABLE = (2, FORMAT)
@@ -67,27 +68,54 @@ def read_checkpoint(path: Path, *, whole: bool = False) -> dict[str, Any]:
     """The contents of a checkpoint, with its config as this version would have written it.
 
     What a finished run needs is compared with its digests, with `whole` all of it. Raises UserError if it is not a
-    checkpoint of ours, of another format, lacks a part, or is not what was written.
+    checkpoint of ours, of another format, lacks a part, is not what was written, or is not finite.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # of a damaged file, torch's reader raises whatever comes of it
-        raise UserError(f"{path} is not a checkpoint of seq2seq: it cannot be read ({type(error).__name__}).") from None
-    _check_format(path, checkpoint)
+        checkpoint = _read(path)
+    except UserError as error:
+        raise UserError(f"{error}{_other(path)}") from None
     try:
-        _check_schema(checkpoint)
-        _check_digests(checkpoint, whole=whole)
-        config = up_to_date(checkpoint["config"])
-        _check_parts(config)
+        checkpoint = _checked(checkpoint, whole=whole)
     except UserError as error:
         reason = str(error).removesuffix(".")
         raise UserError(f"{path} is damaged, or was changed since it was written: {reason}.{_other(path)}") from None
-    return {**checkpoint, "config": config}
+    _refuse_not_finite(checkpoint, path, whole=whole)
+    return checkpoint
 
 
 def recorded_splits(checkpoint: dict[str, Any]) -> dict[str, Fingerprint]:
     """Fingerprints of the splits that a checkpoint was trained on; none in one of before they were kept."""
     return {name: Fingerprint(**known) for name, known in checkpoint.get("splits", {}).items()}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The contents of a file that is a checkpoint of ours and of a format that is read; nothing else is known of it."""
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # of a damaged file, torch's reader raises whatever comes of it
+        raise UserError(f"{path} is not a checkpoint of seq2seq: it cannot be read ({type(error).__name__}).") from None
+    _check_format(path, checkpoint)
+    return checkpoint
+
+
+def _checked(checkpoint: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+    """The checkpoint with its config as this version would have written it."""
+    _check_schema(checkpoint)
+    _check_digests(checkpoint, whole=whole)
+    config = up_to_date(checkpoint["config"])
+    _check_parts(config)
+    return {**checkpoint, "config": config}
+
+
+def _refuse_not_finite(checkpoint: dict[str, Any], path: Path, *, whole: bool) -> None:
+    """Raise UserError at weights that are not finite, with `whole` at those in training, too: nothing comes of them."""
+    parts = ("weights", "state_dict") if whole else ("weights",)
+    leaves = (leaf for part in parts for leaf in _leaves("", checkpoint.get(part)))
+    if names := not_finite({name: value for name, value in leaves if isinstance(value, Tensor)}):
+        raise UserError(
+            f"run={path} must hold weights that are finite, but some are not ({listed(names)}): use another checkpoint "
+            "of the run, or train again with a lower learning rate."
+        )
 
 
 def _check_format(path: Path, checkpoint: Any) -> None:
@@ -156,6 +184,8 @@ def _digests(contents: dict[str, Any], parts: tuple[str, ...] | None = None) -> 
     for name, value in _leaves("", contents):
         others.update(f"{name}={_kind(value) if isinstance(value, Tensor) else repr(value)}\n".encode())
         if isinstance(value, Tensor) and (parts is None or name.startswith(parts)):
+            if value.layout is not torch.strided or value.is_quantized:
+                raise UserError(f"{name} must be a dense tensor, but is not")
             data = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
             yield name, hashlib.blake2b(data.data, digest_size=16).hexdigest()
     yield "", others.hexdigest()
@@ -183,10 +213,8 @@ def _other(path: Path) -> str:
         return ""
     other = path.with_name(names[path.name])
     try:
-        checkpoint = torch.load(other, map_location="cpu", weights_only=True, mmap=True)
-        _check_format(other, checkpoint)
-        _check_schema(checkpoint)
-        _check_digests(checkpoint, whole=True)
-    except Exception:  # whatever a damaged file makes of torch's reader
+        checkpoint = _checked(_read(other), whole=True)
+        _refuse_not_finite(checkpoint, other, whole=True)
+    except UserError:
         return ""
     return f" {other}, of step {checkpoint['global_step']}, is whole: use that."

@@ -15,7 +15,6 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, recorded_splits
-from seq2seq.runs.finite import refuse_not_finite
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,6 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
     """
     checkpoint = read_checkpoint(found := find_checkpoint(path))
     config = checkpoint["config"]
-    refuse_not_finite(checkpoint["weights"], found)
     try:
         tokenizers = tokenizers_of(checkpoint)
         model = _with_weights(config, tokenizers, checkpoint["weights"])

@@ -171,7 +171,7 @@ def test_an_option_of_another_choice_is_answered_with_the_choice(mistake, script
 
 def test_a_script_without_its_run_is_told_what_is_missing(mistake):
     for script in ("translate", "evaluate", "score", "selfcheck", "interpret"):
-        assert mistake(script) == "run must be given, for example run=DIR|CKPT"
+        assert mistake(script) == "run must be given, for example run=DIR"
     assert mistake("benchmark", "mode=decode") == "run must be given, for example run=DIR"
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.config.builder import call
-from seq2seq.data.corpora.table import Columns, read_pairs
+from seq2seq.data.corpora.pair_table import Columns, read_pairs
 from seq2seq.data.corpora.tsv import TSVCorpus, read_tsv
 from seq2seq.errors import UserError
 

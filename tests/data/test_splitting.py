@@ -70,6 +70,12 @@ def test_holding_out_nothing_or_everything_is_refused(dev_size):
         hold_out(examples, dev_size, seed=1)
 
 
+def test_where_the_bound_is_known_the_size_asks_for_nothing():
+    examples = [Example(letter, ("x",)) for letter in "abcd"]
+    splits = hold_out(examples, 1000, seed=1, below=rank("b", 1))
+    assert {example.source for example in splits.dev} == {x for x in "abcd" if rank(x, 1) < rank("b", 1)}
+
+
 def test_a_single_source_cannot_be_split():
     with pytest.raises(UserError, match="^dev_size must leave a source to train on, but 1 of these examples takes all"):
         hold_out([Example("a", ("b",)), Example("a ", ("c",))], 1, seed=1)

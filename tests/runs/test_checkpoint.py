@@ -101,8 +101,25 @@ def test_of_a_folder_with_a_damaged_best_the_other_whole_one_is_named(finished, 
     torch.save(altered, best)
     step = torch.load(last, weights_only=True)["global_step"]
     assert refusal(tmp_path).endswith(f" {last}, of step {step}, is whole: use that.")
+    best.write_bytes(best.read_bytes()[:9000])  # which cannot even be read
+    assert refusal(tmp_path).endswith(f" {last}, of step {step}, is whole: use that.")
     last.write_bytes(last.read_bytes()[:9000])
     assert "is whole" not in refusal(tmp_path)
+
+
+def test_of_a_damaged_best_no_other_run_s_checkpoint_and_none_that_is_not_finite_is_named(finished, contents, tmp_path):
+    shutil.copytree(finished / "checkpoints", tmp_path / "checkpoints")
+    best, last = (tmp_path / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
+    best.write_bytes(best.read_bytes()[:-1000] + bytes(1000))
+    shutil.move(last, last.with_name("another.ckpt"))
+    assert "is whole" not in refusal(tmp_path)
+    altered = deepcopy(contents)
+    next(iter(altered["state_dict"].values())).view(-1)[0] = float("nan")
+    torch.save(sealed(altered), last)
+    assert "is whole" not in refusal(tmp_path)
+    load_run(last)  # its weights in use are finite
+    with pytest.raises(UserError, match="must hold weights that are finite, but some are not"):
+        read_checkpoint(last, whole=True)
 
 
 # What was forged: sealed as ours are

@@ -3,8 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+from seq2seq.data.corpora.pair_table import Columns, read_pairs
 from seq2seq.data.corpora.split_options import FileOptions
-from seq2seq.data.corpora.table import Columns, read_pairs
 from seq2seq.data.examples import Example, Splits, group
 
 

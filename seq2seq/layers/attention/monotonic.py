@@ -8,6 +8,7 @@ from torch.nn import functional
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import AttentionState, Memory, nothing_seen, read
 from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveScore
+from seq2seq.precise import precise
 from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context, Query
 
 Chances = Float[Tensor, "batch target source"]
@@ -60,7 +61,7 @@ class MonotonicAttention(NormalizedAdditiveScore):
     def chances(self, query: Query, memory: Memory) -> tuple[Chances, Chances]:
         """Probabilities to stop at each token and to walk on from it, `batch target source` both."""
         energies = self.score(query, memory)
-        energies = energies.to(torch.promote_types(energies.dtype, torch.float32)) + self.offset
+        energies = precise(energies) + self.offset
         if self.training and self.noise > 0:
             energies = energies + self.noise * torch.randn_like(energies)
         # Both by sigmoid: where p is near 1, 1 - p would round to 0 and have no gradient.

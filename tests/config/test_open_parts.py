@@ -2,7 +2,7 @@
 
 import pytest
 
-from seq2seq.config.changes import changed
+from seq2seq.config.open_parts import changed
 from seq2seq.errors import UserError
 
 OWN = {"first": {"_target_": "a.First", "size": 1, "kind": "x"}, "second": {"_target_": "a.Second"}}
