@@ -250,7 +250,7 @@ def test_the_encoder_is_reduced_only_where_the_processor_multiplies_it(build, pr
     assert weight.dtype == (torch.bfloat16 if reduced else torch.float32)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", BFLOAT16])
 @pytest.mark.parametrize("missing", ["_reorder_linear_weight", "_linear_pointwise"])
 def test_a_torch_without_the_operators_does_without(build, padded, monkeypatch, precision, missing):
     names = {"_reorder_linear_weight", "_linear_pointwise"} - {missing}
