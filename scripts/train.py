@@ -16,8 +16,7 @@ def main(config: DictConfig) -> float:
         with released_at_failure(folder, taken=not config.resume):
             from seq2seq.commands.train import train  # seconds of imports, after the cheap mistakes are found
 
-            scores = train(resolved, folder, resume=config.resume)
-        return scores.get(resolved["monitor"]["metric"].removeprefix("dev/"), float("nan"))
+            return train(resolved, folder, resume=config.resume).objective
     return float("nan")  # of a job in a sweep that failed
 
 

@@ -18,6 +18,7 @@ from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.automatic import nominal
 from seq2seq.runs.run import build_model
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -65,7 +66,11 @@ def composed(script: str, *overrides: str) -> DictConfig:
 @lru_cache
 def plain(script: str, *overrides: str) -> dict[str, Any]:
     config = composed(script, *overrides)
-    return resolve(config) if "model" in config else OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return (
+        nominal(resolve(config))
+        if "model" in config
+        else OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    )
 
 
 def chosen(group: str, option: str) -> dict[str, Any]:
@@ -94,7 +99,8 @@ def raw(path: Path) -> dict[str, Any]:
             return {key: open_ended(item) for key, item in value.items() if key != "defaults"}
         if isinstance(value, list):
             return [open_ended(item) for item in value]
-        return {} if isinstance(value, str) and (value == "???" or "${" in value) else value
+        unknown = isinstance(value, str) and (value in ("???", "auto") or "${" in value)
+        return {} if unknown else value
 
     return open_ended(OmegaConf.to_container(OmegaConf.load(path), resolve=False))
 
@@ -172,8 +178,6 @@ def test_every_file_opens_with_what_it_is(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONF)))
 def test_what_the_user_has_to_give_is_shown_in_the_command_at_the_top(path):
     missing = [key for key, value in OmegaConf.to_container(OmegaConf.load(path)).items() if value == "???"]
-    if path == CONF / "train.yaml":
-        missing.remove("task")  # every experiment gives it
     everywhere = path.parent == CONF or "# @package _global_" in path.read_text(encoding="utf-8")
     group = "" if everywhere else f"{path.parent.name}."
     assert [key for key in missing if f"{group}{key}=" not in "\n".join(header(path))] == []

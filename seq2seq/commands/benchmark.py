@@ -13,6 +13,7 @@ from seq2seq.config.builder import build
 from seq2seq.config.contract import check, check_counts, read_options, resolve
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
+from seq2seq.runs.automatic import nominal, settle
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import train_tokenizers
@@ -32,9 +33,9 @@ def benchmark_config(config: DictConfig) -> dict[str, Any]:
 def _benchmark_training(config: DictConfig) -> dict[str, Any]:
     """Learn tokenizers, build the model, train it for a few timed steps and return the report."""
     plain = resolve(config)
-    check(plain)
+    check(nominal(plain))
     check_counts(plain, steps=1, warmup=0)
-    data = _load_data(plain)
+    plain, data = _load_data(plain)
     return benchmark(build_module(plain, data), data, _conditions(plain), steps=plain["steps"], warmup=plain["warmup"])
 
 
@@ -44,10 +45,10 @@ def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
     if not plains:
         raise UserError("kinds must hold at least one cell, but is empty: keep one of those in conf/mode/cells.yaml.")
     for plain in plains.values():
-        check(plain)
+        check(nominal(plain))
     check_counts(plain, rounds=1, warmup=0)
-    data = _load_data(plain)
-    modules = {name: build_module(own, data) for name, own in plains.items()}
+    plain, data = _load_data(plain)
+    modules = {name: build_module(_settled(own, data), data) for name, own in plains.items()}
     rows = compare(modules, data, _conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
     print_rates(rows)
     return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
@@ -59,13 +60,19 @@ def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
     return resolve(own)
 
 
-def _load_data(plain: dict[str, Any]) -> Seq2SeqDataModule:
+def _load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]:
+    """The config with what follows from the data, and these."""
     set_matmul_precision(plain["matmul_precision"])
     torch.set_flush_denormal(True)
     torch.manual_seed(plain["seed"])
     splits = load_splits(plain)
-    tokenizers = train_tokenizers(plain, splits)
-    return build(plain["batches"], "batches")(splits=splits, tokenizers=tokenizers)
+    plain, tokenizers = settle(plain, splits, train_tokenizers)
+    return plain, build(plain["batches"], "batches")(splits=splits, tokenizers=tokenizers)
+
+
+def _settled(plain: dict[str, Any], data: Seq2SeqDataModule) -> dict[str, Any]:
+    """The config with what follows from data that are loaded."""
+    return settle(plain, data.splits, lambda *_: data.tokenizers, says=False)[0]
 
 
 def _conditions(plain: dict[str, Any]) -> Conditions:

@@ -1,4 +1,4 @@
-"""Train choices of a config one after the other, at equal parameters and equal minutes, and make a table of them."""
+"""Train choices of a config one after the other, at equal parameters and an equal budget, and make a table of them."""
 
 import csv
 import logging
@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from seq2seq.config.contract import check
 from seq2seq.config.job import chosen_option, composed, given_overrides
 from seq2seq.config.options import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.sizes import fitted_size
+from seq2seq.runs.automatic import nominal, settle
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import build_model, train_tokenizers
 
@@ -48,8 +50,11 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     shared = _shared_overrides()
     configured = composed("train", shared)
     plains = {name: composed("train", [*shared, name]) for name in _names(config["groups"], config["options"])}
+    for plain in (configured, *plains.values()):
+        check(nominal(plain))
+    configured, tokenizers = settle(configured, splits := load_splits(configured), train_tokenizers)
+    plains = {name: settle(plain, splits, lambda *_: tokenizers, says=False)[0] for name, plain in plains.items()}
     metric, mode = configured["monitor"]["metric"], configured["monitor"]["mode"]
-    tokenizers = train_tokenizers(configured, load_splits(configured))
     wanted = count_parameters(configured, tokenizers)
     yield f"| choice | hidden sizes | parameters | target tokens/s | steps | {metric} |"
     yield "|---|---|---|---|---|---|"

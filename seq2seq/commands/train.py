@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,16 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.automatic import nominal, settle
 from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits, saved_with, sealed
-from seq2seq.runs.evaluation import build_scores, evaluate, load_splits, warn_of_other_data, warn_of_shared_sources
+from seq2seq.runs.evaluation import (
+    build_scores,
+    evaluate,
+    load_splits,
+    warn_of_one_target,
+    warn_of_other_data,
+    warn_of_shared_sources,
+)
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import build_model, load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard, first_process
@@ -41,19 +50,32 @@ logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 600  # for the first process to prepare the run folder
 
 
-def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, float]:
-    """Fit, keep best and last, score the best on test (else dev), report and return these scores.
+@dataclass(frozen=True)
+class Outcome:
+    """Scores of a run on test, else dev, and the name of the one that its best checkpoint was chosen by.
 
-    Processes other than the first return no scores.
+    Processes other than the first have no scores.
     """
-    check(config)
+
+    scores: dict[str, float]
+    monitored: str
+
+    @property
+    def objective(self) -> float:
+        """The score to search other settings by; not a number where there is none."""
+        return self.scores.get(self.monitored, float("nan"))
+
+
+def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
+    """Fit, keep best and last, score the best on test (else dev), report and return what came out."""
+    _refuse_mistakes(config, folder)
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
-    quieten()
-    _check_monitor(config)
-    trainer = build_trainer(config, folder)
     config, splits = _data(config)
-    tokenizers = _tokenizers(config, splits, folder, resume=resume)
+    learn = partial(_tokenizers, folder=folder, resume=resume)
+    config, tokenizers = settle(config, splits, learn, says=first_process())
+    check(config)
+    trainer = build_trainer(config, folder)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
     _warn_of_data(module, splits)
@@ -70,12 +92,20 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
     if not trainer.is_global_zero:
-        return {}
+        return Outcome({}, "")
     record = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device)
     for board in _boards(trainer):
         board.log_hyperparams(_hyperparameters(config), _named(record))
         board.finalize("success")
-    return record["scores"]
+    return Outcome(record["scores"], config["monitor"]["metric"].removeprefix("dev/"))
+
+
+def _refuse_mistakes(config: dict[str, Any], folder: Path) -> None:
+    """Raise UserError at what can be known to be wrong before data take their time, whatever follows from these."""
+    quieten()
+    check(possible := nominal(config))
+    _check_monitor(possible)
+    build_trainer(possible, folder)
 
 
 def _fit(
@@ -104,7 +134,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
         step=_build_step(config, model),
         budget=build(config["budget"], "budget"),
         translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
-        dev_examples=data.splits.dev,
+        dev_examples=data.dev_examples,
         scores=build_scores(config),
         complete=partial(_complete, saved_with(config, data.tokenizers, data.splits)),
     )
@@ -128,6 +158,7 @@ def _warn_of_data(module: Seq2SeqModule, splits: Splits) -> None:
     if not first_process():
         return
     warn_of_shared_sources(splits)
+    warn_of_one_target(splits)
     translator = module.translator
     found = unreachable(
         module.dev_examples,

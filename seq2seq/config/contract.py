@@ -8,6 +8,7 @@ from beartype import BeartypeConf
 from beartype.door import is_bearable
 from omegaconf import DictConfig, OmegaConf
 
+from seq2seq.config import task_name  # noqa: F401  (for references in conf/)
 from seq2seq.config.closed_table import find
 from seq2seq.config.moved import new_name
 from seq2seq.config.options import CONF

@@ -7,7 +7,7 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from seq2seq.config.contract import check, resolve
+from seq2seq.config.contract import resolve
 
 
 def given_overrides() -> list[str]:
@@ -27,7 +27,5 @@ def sweep_folder() -> Path | None:
 
 
 def composed(script: str, overrides: list[str]) -> dict[str, Any]:
-    """The plain config, checked, that a script would run with under other overrides, from within a Hydra job."""
-    plain = resolve(compose(script, overrides))
-    check(plain)
-    return plain
+    """The plain config that a script would run with under other overrides, from within a Hydra job."""
+    return resolve(compose(script, overrides))

@@ -11,6 +11,7 @@ from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.splitting import sample
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 class Seq2SeqDataModule(lightning.LightningDataModule):
     """A data module that batches all pairs by token budget; an example with several targets is several pairs.
 
+    Dev is a sample of `max_dev_examples`, always the same one, or all of it at None.
     Every process sees the same plan and takes each batch's rows `rank, rank + world_size, ...`, so that a step of
     several processes is a step of one on the same batch.
     """
@@ -32,6 +34,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         max_tokens: int = 4096,
         max_sentences: int = 512,
         max_length: int = 256,
+        max_dev_examples: int | None = None,
         pool_batches: int = 100,
         seed: int = 1,
     ) -> None:
@@ -39,8 +42,9 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.splits, self.tokenizers = splits, tokenizers
         self.max_length = max_length
         budget = TokenBudget(max_tokens, max_sentences)
+        self.dev_examples = splits.dev if max_dev_examples is None else sample(splits.dev, max_dev_examples, seed)
         self.train_pairs = self.pairs(splits.train, "train")
-        self.dev_pairs = self.pairs(splits.dev, "dev")
+        self.dev_pairs = self.pairs(self.dev_examples, "dev")
         for name, pairs in (("train", self.train_pairs), ("dev", self.dev_pairs)):
             if not len(pairs):
                 raise UserError(f"The {name} split has no usable pair left: see the counts above.")

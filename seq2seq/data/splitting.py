@@ -10,6 +10,7 @@ from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import UserError
 
 _RANKS = 1 << 64
+_MOST_HELD_OUT = 1000  # examples, where no number is asked for
 
 
 def rank(source: str, seed: int) -> float:
@@ -28,21 +29,38 @@ def ranked(examples: Sequence[Example], seed: int) -> list[tuple[float, Example]
     return sorted(places, key=lambda placed: (placed[0], placed[1].source, placed[1].targets))
 
 
-def hold_out(examples: Sequence[Example], dev_size: int, seed: int, below: float | None = None) -> Splits:
+def hold_out(examples: Sequence[Example], dev_size: int | None, seed: int, below: float | None = None) -> Splits:
     """Splits with the examples whose place is below a bound in dev, and the others in train.
 
-    Without a bound it is the one that leaves `dev_size` in dev, or a few more where sources repeat. Raises UserError if
+    Without a bound it is the one that leaves `dev_size` in dev, or a few more where sources repeat; at None that is
+    a tenth of the examples, at least 1 and at most 1000. Raises UserError if
     there is none that leaves some in both.
     """
     order = ranked(examples, seed)
     if below is None:
-        below = _bound([place for place, _ in order], dev_size)
+        tenth = min(max(len(examples) // 10, 1), _MOST_HELD_OUT)
+        below = _bound([place for place, _ in order], tenth if dev_size is None else dev_size)
     dev = [example for place, example in order if place < below]
     return Splits([example for place, example in order if place >= below], dev, held_out_below=below)
 
 
+def sample(examples: Sequence[Example], max_dev_examples: int, seed: int) -> Sequence[Example]:
+    """The examples of the lowest places, in their own order; all of them where they are no more than that.
+
+    Raises UserError if there would be none.
+    """
+    if max_dev_examples < 1:
+        raise UserError(f"max_dev_examples must be at least 1, or null for all, but is {max_dev_examples}.")
+    if len(examples) <= max_dev_examples:
+        return examples
+    chosen = {id(example) for _, example in ranked(examples, seed)[:max_dev_examples]}
+    return [example for example in examples if id(example) in chosen]
+
+
 def _bound(places: Sequence[float], dev_size: int) -> float:
     """The first of the sorted places that is above those of `dev_size` examples."""
+    if len(places) < 2:
+        raise UserError(f"train must hold at least 2 sources where dev is held out of it, but holds {len(places)}.")
     if not 0 < dev_size < len(places):
         raise UserError(
             f"dev_size must be between 1 and {len(places) - 1} (one less than the examples at hand), but is {dev_size}."

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import sentencepiece
 
@@ -130,7 +129,8 @@ class TokenizerTrainer:
     """Learns both tokenizers from training examples.
 
     `source` and `target` name a kind: unigram (Kudo 2018), bpe (Sennrich et al. 2016), char or word. A vocabulary
-    size of None takes every character or word there is. Joint tokenizers are learnt from both sides at once.
+    size of None takes every character or word there is; one that the data cannot fill is refused, or with
+    `exact_size=False` lowered to what they can. Joint tokenizers are learnt from both sides at once.
     """
 
     def __init__(
@@ -141,6 +141,7 @@ class TokenizerTrainer:
         source_size: int | None = None,
         target_size: int | None = None,
         joint: bool = False,
+        exact_size: bool = True,
         options: PieceOptions = _EXACT,
     ) -> None:
         if joint and (source, source_size) != (target, target_size):
@@ -148,6 +149,7 @@ class TokenizerTrainer:
                 "joint=true needs the same kind and size on both sides, but they are "
                 f"{source}/{source_size} and {target}/{target_size}."
             )
+        self.exact_size = exact_size
         self.sides = (source, source_size), (target, target_size)
         self.joint = joint
         self.options = options
@@ -180,10 +182,6 @@ class TokenizerTrainer:
             raise UserError(f"{name} must be one of {', '.join(KINDS)}, but is {kind!r}.")
         if size is None and kind in ("unigram", "bpe"):
             raise UserError(f"{name}_size must be a number for kind {kind}, but is null.")
-        # Not use_all_vocab where there is no size: character_coverage would do nothing.
-        sized: dict[str, Any] = (
-            {"vocab_size": _UNLIMITED, "hard_vocab_limit": False} if size is None else {"vocab_size": size}
-        )
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
@@ -203,7 +201,9 @@ class TokenizerTrainer:
                 bos_id=BOS,
                 eos_id=EOS,
                 minloglevel=2,
-                **sized,
+                # Not use_all_vocab where there is no size: character_coverage would do nothing.
+                vocab_size=size or _UNLIMITED,
+                hard_vocab_limit=self.exact_size and size is not None,
             )
         except (RuntimeError, OSError) as error:
             raise UserError(_explain(str(error), kind, size, name)) from None

@@ -13,7 +13,7 @@ from seq2seq.data.examples import Example, Splits
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import formed, formed_splits
 from seq2seq.data.text_files import read_lines
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, printable
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws, Interval, intervals
 from seq2seq.runs.run import Run, text_form
@@ -67,7 +67,21 @@ def warn_of_shared_sources(splits: Splits) -> None:
     known = {example.source for example in splits.train}
     for name, examples in (("dev", splits.dev), ("test", splits.test)):
         if shared := sum(example.source in known for example in examples):
-            logger.warning("%s: %d of %d sources are in train, too", name, shared, len(examples))
+            logger.warning(
+                "%s: %d of %d sources are in train, too: scores on them say what was learnt by heart; take them out of "
+                "one of the two",
+                *(name, shared, len(examples)),
+            )
+
+
+def warn_of_one_target(splits: Splits) -> None:
+    """Warn where all of train has one and the same target: a model will say nothing else."""
+    first = splits.train[0].targets
+    if len(splits.train) > 1 and all(example.targets == first for example in splits.train):
+        logger.warning(
+            "train: all %d targets are %s: the model will learn to say nothing else; look at data.target and the file",
+            *(len(splits.train), printable(repr(first[0]))),
+        )
 
 
 def warn_of_other_data(recorded: Mapping[str, Fingerprint], splits: Splits, *names: str) -> None:

@@ -6,7 +6,7 @@ from seq2seq.errors import UserError
 
 
 class Budget:
-    """A limit of steps or minutes, counted over interruptions too.
+    """A limit of steps or minutes of training, counted over interruptions too. Validation takes none of the minutes.
 
     Raises UserError if neither is set, or one is not above 0.
     """
@@ -18,12 +18,16 @@ class Budget:
             if limit is not None and limit <= 0:
                 raise UserError(f"{name} must be above 0, but is {limit}.")
         self.max_steps, self.max_minutes = max_steps, max_minutes
-        self._earlier = 0.0  # seconds trained before the last interruption
+        self._earlier = 0.0  # seconds trained before the clock was started last
         self._started: float | None = None
 
     def start(self) -> None:
         """Start the clock."""
         self._started = time.monotonic()
+
+    def stop(self) -> None:
+        """Stop the clock, until it is started again."""
+        self._earlier, self._started = self.seconds, None
 
     @property
     def seconds(self) -> float:

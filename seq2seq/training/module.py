@@ -1,5 +1,6 @@
 """The one adapter between a model and Lightning."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from seq2seq.compression.packing import pack
 from seq2seq.data.batch import Batch
 from seq2seq.data.examples import Example
 from seq2seq.errors import DivergedError
@@ -141,6 +143,12 @@ class Seq2SeqModule(lightning.LightningModule):
             f"batches in {folder}."
         )
 
+    def on_validation_start(self) -> None:
+        self.budget.stop()
+
+    def on_validation_end(self) -> None:
+        self.budget.start()  # after the callbacks, which save
+
     def on_validation_epoch_start(self) -> None:
         self._look()
         self._averaged.enter_context(self.step.average.applied())
@@ -156,13 +164,19 @@ class Seq2SeqModule(lightning.LightningModule):
         """Log scores of free-running translations. The average leaves here, before any callback saves the weights."""
         mine = self.dev_examples[self.global_rank :: self.trainer.world_size]
         sources, references = [example.source for example in mine], [example.targets for example in mine]
-        hypotheses = self.translator(sources)
+        hypotheses = self._fast_translator()(sources)
         for scores in self.scores.values():
             assert isinstance(scores, Scores)
             scores.update(hypotheses, references, sources)
             self.log_dict({f"dev/{name}": value for name, value in scores.compute().items()})
             scores.reset()
         self._averaged.close()
+
+    def _fast_translator(self) -> Translator:
+        """The translator with a packed copy of the model, which must go on to be trained."""
+        translator = copy.copy(self.translator)
+        translator.stepper = pack(copy.deepcopy(self.model).eval())
+        return translator
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what a run needs beside Lightning's entries. Raises DivergedError if weights are not finite."""

@@ -236,7 +236,7 @@ def test_a_wrong_value_is_named_before_anything_is_written(mistake, tiny_run, tm
 
 
 def test_missing_data_are_told_before_anything_is_written(mistake, tmp_path):
-    said = mistake("train", "data=tsv", "data.train=missing.tsv", "experiment=cmudict", "run_dir=run")
+    said = mistake("train", "data=tsv", "data.train=missing.tsv", "run_dir=run")
     assert said.startswith("The data file missing.tsv does not exist: check the path")
     assert not (tmp_path / "run").exists()
 

@@ -214,6 +214,6 @@ def train_tiny(tiny_config: Callable) -> Callable[..., dict[str, float]]:
     """Run what scripts/train.py runs, in this process: train_tiny(folder, "budget.max_steps=3", resume=True)."""
 
     def run(folder: Path, *overrides: str, resume: bool = False) -> dict[str, float]:
-        return train(tiny_config(*overrides), folder, resume=resume)
+        return train(tiny_config(*overrides), folder, resume=resume).scores
 
     return run

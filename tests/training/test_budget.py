@@ -92,3 +92,15 @@ def test_a_budget_without_end_or_room_is_refused(limits, message):
     with pytest.raises(UserError) as error:
         Budget(**limits)
     assert str(error.value) == message
+
+
+def test_a_stopped_clock_stands_until_it_is_started_again(clock):
+    budget = Budget(max_minutes=2.0)
+    budget.start()
+    clock.now += 30
+    budget.stop()
+    clock.now += 1000
+    assert budget.seconds == 30
+    budget.start()
+    clock.now += 30
+    assert budget.spent(0) == 0.5

@@ -11,7 +11,9 @@ Read = Callable[[str], list[Example]]
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """Names of the splits. Without dev, `dev_size` examples are held out of train; `test` may be left out.
+    """Names of the splits. Without dev, `dev_size` examples are held out of train, at None a tenth, at most 1000.
+
+    `test` may be left out.
 
     Which they are is a matter of the hash of their sources with the seed. A run records the bound of these hashes as
     `held_out_below`, which then takes the place of `dev_size`: as a file grows, nothing that was learnt becomes dev.
@@ -20,7 +22,7 @@ class SplitOptions:
     train: str
     dev: str | None = None
     test: str | None = None
-    dev_size: int = 1000
+    dev_size: int | None = None
     seed: int = 1
     held_out_below: float | None = None
 

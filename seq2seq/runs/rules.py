@@ -1,0 +1,169 @@
+"""The rule by which settings follow from the data; docs/settings.md explains it."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from seq2seq.config.options import CONF
+from seq2seq.data.text_kind import TextKind
+from seq2seq.runs.data_facts import DataKind, DataSize
+
+Config = dict[str, Any]
+# Rules by the pattern of the key that they settle, from facts and the config as far as it is settled, in their order.
+KindRules = Mapping[str, Callable[[DataKind, Config], Any]]
+SizeRules = Mapping[str, Callable[[DataSize, Config], Any]]
+
+_LEAST_STEPS = 2200
+_LOWER_IS_BETTER = ("loss", "wer", "per", "ter")
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a group of conf/, chosen by a rule."""
+
+    group: str
+    name: str
+
+    def read(self) -> Config:
+        """The config of its file, in plain types."""
+        found: Any = OmegaConf.to_container(OmegaConf.load(CONF / self.group / f"{self.name}.yaml"))
+        return {str(key): value for key, value in found.items()}
+
+    def node(self) -> Any:
+        """The value at the place of its group."""
+        found = self.read()
+        return found.get(self.group.rpartition("/")[2], found)
+
+
+# ---- Tokenizer and metrics
+
+
+def _piece_kind(side: str) -> Callable[[DataKind, Config], str]:
+    def rule(kind: DataKind, config: Config) -> str:
+        if kind.has_sentences:
+            return "unigram"
+        return "word" if getattr(kind, side) is TextKind.SYMBOLS else "char"
+
+    return rule
+
+
+def _vocabulary_size(side: str) -> Callable[[DataKind, Config], int | None]:
+    def rule(kind: DataKind, config: Config) -> int | None:
+        if config["tokenizer"][side] not in ("unigram", "bpe"):
+            return None
+        by_pairs = min(max(2 ** round(math.log2(12 * math.sqrt(kind.pairs))), 500), 16_000)
+        return int(max(by_pairs, 2 * kind.characters))
+
+    return rule
+
+
+def _joint(kind: DataKind, config: Config) -> bool:
+    chosen = config["tokenizer"]
+    sides = [(chosen[side], chosen[f"{side}_size"]) for side in ("source", "target")]
+    return sides[0] == sides[1] and sides[0][0] in ("unigram", "bpe")
+
+
+def _metrics(kind: DataKind, config: Config) -> Option:
+    if kind.has_sentences:
+        return Option("metrics", "translation")
+    says_words = kind.target is TextKind.SYMBOLS and kind.source is not TextKind.SYMBOLS
+    return Option("metrics", "pronunciation" if says_words else "exact_match")
+
+
+def _ngrams(kind: DataKind, config: Config) -> Option:
+    """Vectors of pairs of letters, which tell most of how a word is said; pieces of sentences are longer already."""
+    return Option("model/ngrams", "none" if kind.source is TextKind.SENTENCES else "bigrams")
+
+
+def _mode(kind: DataKind, config: Config) -> str:
+    name = config["monitor"]["metric"].removeprefix("dev/")
+    return "min" if name in _LOWER_IS_BETTER else "max"
+
+
+KIND_RULES: KindRules = {
+    "tokenizer.source": _piece_kind("source"),
+    "tokenizer.target": _piece_kind("target"),
+    "tokenizer.source_size": _vocabulary_size("source"),
+    "tokenizer.target_size": _vocabulary_size("target"),
+    "tokenizer.joint": _joint,
+    "model.encoder.ngrams": _ngrams,
+    "metrics": _metrics,
+    "monitor.metric": lambda kind, config: _metrics(kind, config).read()["monitor"]["metric"],
+    "monitor.mode": _mode,
+    "callbacks.*.monitor": lambda kind, config: config["monitor"]["metric"],
+    "callbacks.*.mode": lambda kind, config: config["monitor"]["mode"],
+}
+
+
+# ---- Sizes
+
+
+def _batch_pairs(size: DataSize) -> float:
+    return min(max(0.6 * math.sqrt(size.pairs), 16.0), 256.0)
+
+
+def _max_tokens(size: DataSize, config: Config) -> int:
+    longest = 2 * (config["batches"]["max_length"] + 1)  # a pair must fit
+    return max(64 * round(_batch_pairs(size) * size.tokens / 64), longest)
+
+
+def _steps(size: DataSize, config: Config) -> int:
+    """Steps that make small data come often, and large data four times."""
+    per_epoch = size.pairs * size.tokens / _step_tokens(config)
+    return 100 * math.ceil(max(_LEAST_STEPS, 4 * per_epoch) / 100)
+
+
+def _step_tokens(config: Config) -> int:
+    """The most tokens that a step is made of."""
+    return int(config["batches"]["max_tokens"] * config["trainer"].get("accumulate_grad_batches", 1))
+
+
+def _max_steps(size: DataSize, config: Config) -> int | None:
+    return _steps(size, config) if config["budget"]["max_minutes"] is None else None
+
+
+def _expected_steps(size: DataSize, config: Config) -> int:
+    return config["budget"]["max_steps"] or _steps(size, config)
+
+
+def _interval(size: DataSize, config: Config) -> int:
+    return max(1, _expected_steps(size, config) // 10)
+
+
+def epochs(size: DataSize, config: Config) -> float:
+    """The number of times that every pair comes."""
+    return _expected_steps(size, config) * _step_tokens(config) / (size.pairs * size.tokens)
+
+
+def _dropout(size: DataSize, config: Config) -> float:
+    """Dropout that grows with the times that a pair comes."""
+    return round(min(max(0.1 + 0.1 * math.log2(epochs(size, config) / 5), 0.1), 0.5), 1)
+
+
+def _decay(size: DataSize, config: Config) -> float:
+    return round(min(max(1 - 5 / _expected_steps(size, config), 0.9), 0.9995), 4)
+
+
+def _sample(size: DataSize, config: Config) -> int:
+    """Examples that take about a tenth of the time between two validations."""
+    pairs = config["trainer"]["val_check_interval"] * _step_tokens(config) / size.tokens
+    return max(200, 100 * round(0.2 * pairs / 100))
+
+
+SIZE_RULES: SizeRules = {
+    "batches.max_tokens": _max_tokens,
+    "budget.max_steps": _max_steps,
+    "schedule.warmup_steps": lambda size, config: max(1, _expected_steps(size, config) // 15),
+    "averaging.decay": _decay,
+    "trainer.val_check_interval": _interval,
+    "batches.max_dev_examples": _sample,
+    "model*.dropout": _dropout,
+    "model.embedding_size": lambda size, config: 128,
+    "model.encoder.hidden_size": lambda size, config: 128,
+    "model.decoder.hidden_size": lambda size, config: 2 * config["model"]["encoder"]["hidden_size"],
+    "model.decoder.feature_size": lambda size, config: config["model"]["encoder"]["hidden_size"],
+    "optimizer.lr": lambda size, config: 2e-3,
+}

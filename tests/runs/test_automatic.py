@@ -1,0 +1,173 @@
+"""Settings that follow from the data."""
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from seq2seq.config.contract import check, resolve
+from seq2seq.config.options import flat
+from seq2seq.data.examples import Example, Splits
+from seq2seq.data.text_kind import TextKind
+from seq2seq.runs.automatic import AUTO, nominal, settle, with_size
+from seq2seq.runs.data_facts import DataKind, DataSize
+from seq2seq.runs.rules import epochs
+from seq2seq.runs.run import train_tokenizers
+
+SETTLED_BY_THE_DATA = [
+    "batches.max_tokens",
+    "batches.max_dev_examples",
+    "budget.max_steps",
+    "schedule.warmup_steps",
+    "averaging.decay",
+    "optimizer.lr",
+    "trainer.val_check_interval",
+    "model.dropout",
+    "model.embedding_size",
+    "model.encoder.hidden_size",
+    "model.decoder.hidden_size",
+    "model.decoder.feature_size",
+]
+PAIRS = [3, 30, 100, 800, 8_000, 100_000, 1_000_000, 30_000_000]
+WORDS = [Example(f"w{number}rd", (f"W {number % 10} R D",)) for number in range(60)]
+SENTENCES = [Example(f"the house {n} stands on hill {n % 7}", (f"das haus {n} steht auf {n % 7}",)) for n in range(60)]
+SYMBOLS = [Example(f"a b c {n % 9}", (f"{n % 9} c b a",)) for n in range(60)]
+
+
+@pytest.fixture(scope="module")
+def config(config_of: Callable) -> Callable[..., dict[str, Any]]:
+    """The plain config of scripts/train.py, not settled yet."""
+    return lambda *overrides: resolve(config_of("train", *overrides))
+
+
+def sized(config: dict[str, Any], pairs: int, tokens: float = 20.0) -> dict[str, Any]:
+    """The config with what follows from a size."""
+    return nominal(with_size(config, DataSize(pairs, tokens)))
+
+
+def settled(config: dict[str, Any], examples: list[Example]) -> dict[str, Any]:
+    return settle(config, Splits(examples, examples[:3]), train_tokenizers)[0]
+
+
+def left_open(config: dict[str, Any]) -> set[str]:
+    """What is still at auto, without the options that find out for themselves."""
+    own = {"precision", "trainer.accelerator", "trainer.devices", "metrics.translation.tokenize"}
+    return {key for key, value in flat(config).items() if value == AUTO and not key.startswith("data.")} - own
+
+
+def test_everything_that_follows_is_settled_and_keeps_the_contract(config):
+    plain = config()
+    assert set(SETTLED_BY_THE_DATA) <= left_open(plain)
+    check(found := nominal(plain))
+    assert left_open(found) == set()
+
+
+@pytest.mark.parametrize("pairs", PAIRS)
+@pytest.mark.parametrize("tokens", [4.0, 30.0, 400.0])
+def test_every_size_has_values_that_can_be_trained_with(config, pairs, tokens):
+    found = sized(config(), pairs, tokens)
+    check(found)
+    longest = 2 * (found["batches"]["max_length"] + 1)
+    assert found["batches"]["max_tokens"] >= longest
+    steps = found["budget"]["max_steps"]
+    assert 0 < found["trainer"]["val_check_interval"] < steps
+    assert 0 < found["schedule"]["warmup_steps"] < steps / 5
+    assert 0 <= found["averaging"]["decay"] < 1
+    assert 0 <= found["model"]["dropout"] <= 0.5
+
+
+def test_more_pairs_make_larger_batches_that_come_back_less_often_with_less_dropout(config):
+    found = [sized(config(), pairs) for pairs in PAIRS]
+    sizes = [config["batches"]["max_tokens"] for config in found]
+    rounds = [epochs(DataSize(pairs, 20.0), config) for pairs, config in zip(PAIRS, found, strict=True)]
+    dropouts = [config["model"]["dropout"] for config in found]
+    assert sizes == sorted(sizes)
+    assert rounds == sorted(rounds, reverse=True)
+    assert dropouts == sorted(dropouts, reverse=True)
+    assert min(rounds) >= 4 - 0.1
+    assert len({*sizes}) > 3
+    assert len({*dropouts}) > 2
+
+
+@pytest.mark.parametrize("key", SETTLED_BY_THE_DATA)
+def test_what_the_user_sets_stays_and_the_rest_is_settled(config, key):
+    value = flat(nominal(config()))[key]
+    given = value / 2 if isinstance(value, float) else value + 2
+    found = flat(nominal(config(f"{key}={given}")))
+    assert found[key] == given
+    assert left_open(found) == set()
+
+
+def test_what_follows_from_steps_follows_from_those_of_the_user(config):
+    few, many = (nominal(config(f"budget.max_steps={steps}")) for steps in (500, 50_000))
+    assert few["schedule"]["warmup_steps"] < many["schedule"]["warmup_steps"]
+    assert few["trainer"]["val_check_interval"] < many["trainer"]["val_check_interval"]
+    assert few["averaging"]["decay"] < many["averaging"]["decay"]
+    assert few["model"]["dropout"] < many["model"]["dropout"]
+
+
+def test_minutes_take_the_place_of_steps(config):
+    found = nominal(config("budget.max_minutes=3"))
+    assert found["budget"]["max_steps"] is None
+    assert found["trainer"]["val_check_interval"] > 1
+
+
+def test_accumulated_batches_make_fewer_steps_of_large_data(config):
+    one, four = (sized(config(f"trainer.accumulate_grad_batches={n}"), 10**6) for n in (1, 4))
+    assert math.isclose(one["budget"]["max_steps"], 4 * four["budget"]["max_steps"], rel_tol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("examples", "source", "target", "metric", "monitored"),
+    [
+        (WORDS, "char", "word", "pronunciation", "dev/wer"),
+        (SENTENCES, "unigram", "unigram", "translation", "dev/bleu"),
+        (SYMBOLS, "word", "word", "exact_match", "dev/exact_match"),
+        ([Example(f"{n}x", (f"x{n}",)) for n in range(30)], "char", "char", "exact_match", "dev/exact_match"),
+    ],
+)
+def test_tokenizers_and_metrics_suit_the_kind_of_text(config, examples, source, target, metric, monitored):
+    found = settled(config(), examples)
+    assert (found["tokenizer"]["source"], found["tokenizer"]["target"]) == (source, target)
+    assert next(iter(found["metrics"])) == metric
+    assert found["monitor"]["metric"] == monitored == found["callbacks"]["score_watch"]["monitor"]
+    assert (found["model"]["encoder"]["ngrams"] is None) == (source == "unigram")
+    check(found)
+
+
+def test_the_mode_suits_the_metric_that_the_user_monitors(config):
+    assert nominal(config("monitor.metric=dev/loss"))["monitor"]["mode"] == "min"
+    assert nominal(config("monitor.metric=dev/exact_match"))["monitor"]["mode"] == "max"
+
+
+def test_what_was_chosen_is_said_in_one_line_of_overrides_that_choose_the_same(config, caplog):
+    with caplog.at_level(logging.INFO):
+        found = settled(config(), WORDS)
+    [line] = [record.getMessage() for record in caplog.records if record.name == "seq2seq.runs.automatic"]
+    said, _, overrides = line.partition(": ")
+    assert said.startswith("60 pairs, words to space-separated symbols, 11 tokens each, come ")
+    assert "\n" not in line
+    assert settled(config(*overrides.split()), WORDS) == found
+
+
+def test_a_config_without_anything_to_settle_says_nothing(config, caplog):
+    plain = settled(config(), WORDS)
+    with caplog.at_level(logging.INFO):
+        assert settled(plain, WORDS) == plain
+    assert not caplog.records
+
+
+def test_a_side_that_is_too_long_counts_as_long_as_may_be():
+    examples = [Example("ab", ("c d",)), Example("ab" * 5000, ("c d",))]
+    tokenizers = train_tokenizers({"tokenizer": TOKENIZER, "text": TEXT}, Splits(examples, []))
+    assert DataSize.of(Splits(examples, []), tokenizers, max_length=10).tokens == (3 + 3 + 11 + 3) / 2
+
+
+def test_kinds_are_those_of_most_examples():
+    assert DataKind.of(Splits(WORDS, [])) == DataKind(TextKind.WORDS, TextKind.SYMBOLS, 60, 17)
+
+
+TOKENIZER = {"_target_": "seq2seq.data.tokenizers.TokenizerTrainer", "source": "char", "target": "word"}
+TEXT = {"_target_": "seq2seq.data.text.TextForm", "form": "nfc"}
