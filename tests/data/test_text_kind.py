@@ -6,8 +6,8 @@ import pytest
 
 from seq2seq.data.text_kind import TextKind, kind_of
 
-PHONES = ["a", "b", "d", "e", "ɡ", "i", "k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "v", "z", "t͡ʃ"]
-WORDS = [
+PHONES = [*"abdeɡiklmnoprstuvz", "t͡ʃ"]
+WORDS = ["the", "house", "stands", "green", "hill", "river", "runs", "mill", "where", "children", "play", "trees"]
     "the",
     "a",
     "house",
