@@ -8,25 +8,6 @@ from seq2seq.data.text_kind import TextKind, kind_of
 
 PHONES = [*"abdeɡiklmnoprstuvz", "t͡ʃ"]
 WORDS = ["the", "house", "stands", "green", "hill", "river", "runs", "mill", "where", "children", "play", "trees"]
-    "the",
-    "a",
-    "house",
-    "stands",
-    "on",
-    "green",
-    "hill",
-    "and",
-    "river",
-    "runs",
-    "past",
-    "old",
-    "mill",
-    "where",
-    "children",
-    "play",
-    "under",
-    "trees",
-]
 
 
 def texts(symbols: list[str], count: int, length: int, space: str) -> list[str]:
