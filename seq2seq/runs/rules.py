@@ -16,7 +16,8 @@ Config = dict[str, Any]
 KindRules = Mapping[str, Callable[[DataKind, Config], Any]]
 SizeRules = Mapping[str, Callable[[DataSize, Config], Any]]
 
-_LEAST_STEPS = 2200
+# Found on 100 to 120,000 pairs of pronunciation and on 100,000 of translation; docs/settings.md has the scores.
+_LEAST_STEPS, _EPOCHS, _FEWEST_PAIRS = 2200, 3.5, 24.0
 _LOWER_IS_BETTER = ("loss", "wer", "per", "ter")
 
 
@@ -102,7 +103,7 @@ KIND_RULES: KindRules = {
 
 
 def _batch_pairs(size: DataSize) -> float:
-    return min(max(0.6 * math.sqrt(size.pairs), 16.0), 256.0)
+    return min(max(0.55 * math.sqrt(size.pairs), _FEWEST_PAIRS), 256.0)
 
 
 def _max_tokens(size: DataSize, config: Config) -> int:
@@ -111,9 +112,9 @@ def _max_tokens(size: DataSize, config: Config) -> int:
 
 
 def _steps(size: DataSize, config: Config) -> int:
-    """Steps that make small data come often, and large data four times."""
+    """Steps that make small data come often, and large data a few times."""
     per_epoch = size.pairs * size.tokens / _step_tokens(config)
-    return 100 * math.ceil(max(_LEAST_STEPS, 4 * per_epoch) / 100)
+    return 100 * math.ceil(max(_LEAST_STEPS, _EPOCHS * per_epoch) / 100)
 
 
 def _step_tokens(config: Config) -> int:
@@ -140,7 +141,13 @@ def epochs(size: DataSize, config: Config) -> float:
 
 def _dropout(size: DataSize, config: Config) -> float:
     """Dropout that grows with the times that a pair comes."""
-    return round(min(max(0.1 + 0.1 * math.log2(epochs(size, config) / 5), 0.1), 0.5), 1)
+    return round(min(max(0.1 + 0.05 * math.log2(epochs(size, config) / 5), 0.1), 0.5), 1)
+
+
+def _learning_rate(size: DataSize, config: Config) -> float:
+    """The rate of Adam, higher for larger batches, whose gradients are surer."""
+    pairs = _step_tokens(config) / size.tokens
+    return float(f"{2e-3 * (max(pairs, _FEWEST_PAIRS) / _FEWEST_PAIRS) ** (1 / 3):.2g}")
 
 
 def _decay(size: DataSize, config: Config) -> float:
@@ -165,5 +172,5 @@ SIZE_RULES: SizeRules = {
     "model.encoder.hidden_size": lambda size, config: 128,
     "model.decoder.hidden_size": lambda size, config: 2 * config["model"]["encoder"]["hidden_size"],
     "model.decoder.feature_size": lambda size, config: config["model"]["encoder"]["hidden_size"],
-    "optimizer.lr": lambda size, config: 2e-3,
+    "optimizer.lr": _learning_rate,
 }

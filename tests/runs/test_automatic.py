@@ -83,10 +83,12 @@ def test_more_pairs_make_larger_batches_that_come_back_less_often_with_less_drop
     sizes = [config["batches"]["max_tokens"] for config in found]
     rounds = [epochs(DataSize(pairs, 20.0), config) for pairs, config in zip(PAIRS, found, strict=True)]
     dropouts = [config["model"]["dropout"] for config in found]
+    rates = [config["optimizer"]["lr"] for config in found]
     assert sizes == sorted(sizes)
     assert rounds == sorted(rounds, reverse=True)
     assert dropouts == sorted(dropouts, reverse=True)
-    assert min(rounds) >= 4 - 0.1
+    assert rates == sorted(rates)
+    assert min(rounds) >= 3.5 - 0.1
     assert len({*sizes}) > 3
     assert len({*dropouts}) > 2
 
