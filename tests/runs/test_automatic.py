@@ -118,7 +118,7 @@ def test_minutes_take_the_place_of_steps(config):
 
 def test_accumulated_batches_make_fewer_steps_of_large_data(config):
     one, four = (sized(config(f"trainer.accumulate_grad_batches={n}"), 10**6) for n in (1, 4))
-    assert math.isclose(one["budget"]["max_steps"], 4 * four["budget"]["max_steps"], rel_tol=0.02)
+    assert math.isclose(one["budget"]["max_steps"], 4 * four["budget"]["max_steps"], rel_tol=0.05)
 
 
 @pytest.mark.parametrize(
