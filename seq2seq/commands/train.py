@@ -32,6 +32,7 @@ from seq2seq.runs.run import build_model, load_run, text_form, tokenizers_of, tr
 from seq2seq.runs.run_folder import discard, first_process
 from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.csv_logger import CSVLogger
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.step import TrainingStep
 from seq2seq.translation.reachability import unreachable
@@ -59,7 +60,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     _warn_of_data(module, splits)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
-        _take_up(module, last, config, splits)
+        _take_up(trainer, module, last, splits, config)
     elif first_process():  # nothing is written before all mistakes that can be found have been
         tokenizers.save(folder / "tokenizers")
         (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
@@ -183,7 +184,9 @@ def _data(config: dict[str, Any]) -> tuple[dict[str, Any], Splits]:
     return config, splits
 
 
-def _take_up(module: Seq2SeqModule, last: Path, config: dict[str, Any], splits: Splits) -> None:
+def _take_up(
+    trainer: lightning.Trainer, module: Seq2SeqModule, last: Path, splits: Splits, config: dict[str, Any]
+) -> None:
     """Refuse a run that is done or cannot go on, and record what is changed of one that can."""
     checkpoint = read_checkpoint(last, whole=True)
     module.budget.restore(checkpoint["seconds"])
@@ -194,6 +197,8 @@ def _take_up(module: Seq2SeqModule, last: Path, config: dict[str, Any], splits: 
         )
     if first_process():
         warn_of_other_data(recorded_splits(checkpoint), splits, "train", "dev", "test")
+        for table in (log for log in trainer.loggers if isinstance(log, CSVLogger)):
+            table.go_on_from(checkpoint["global_step"])
         record_changes(last.parents[1], with_changes(checkpoint["config"], last.parents[1]), config)
 
 

@@ -77,6 +77,7 @@ training.callbacks.progress.BudgetProgress
 training.callbacks.samples.Samples
 training.callbacks.score_watch.ScoreWatch
 training.callbacks.throughput.Throughput
+training.csv_logger.CSVLogger
 training.gradients.clip_by_norm.ClipByNorm
 training.gradients.clip_by_value.ClipByValue
 training.objectives.cross_entropy.CrossEntropy
@@ -93,7 +94,6 @@ _THEIRS = """
 pytorch_lightning.Trainer
 pytorch_lightning.callbacks.DeviceStatsMonitor
 pytorch_lightning.callbacks.LearningRateMonitor
-pytorch_lightning.loggers.CSVLogger
 pytorch_lightning.loggers.TensorBoardLogger
 pytorch_lightning.strategies.DDPStrategy
 torch.optim.Adadelta

@@ -28,6 +28,11 @@ def schedule_validation(trainer: lightning.Trainer, *, after_step: bool) -> None
         trainer.val_check_batch = 1 if due else _NEVER
 
 
+def count_logged_steps(trainer: lightning.Trainer) -> None:
+    """Let Lightning log the step under way by its number; resumed at an epoch's end, it is one behind."""
+    trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+
+
 def check_accumulation(accumulate_grad_batches: int, val_check_interval: object) -> None:
     """Check that windows have a size, and that validations can be counted in steps. Raises UserError if not."""
     if accumulate_grad_batches < 1:

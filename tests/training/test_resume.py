@@ -14,9 +14,6 @@ from seq2seq.data.batching import BatchPlan
 from seq2seq.errors import UserError
 from seq2seq.training.module import Seq2SeqModule
 
-# Resuming writes where the run already is.
-pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
-
 # All that draws random numbers is on; nothing depends on how long the run will be.
 RUN = [
     "model.dropout=0.3",
