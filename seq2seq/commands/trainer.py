@@ -33,9 +33,9 @@ _ADVICE = (
 def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
     board = build(config["logger"], "logger")(save_dir=str(folder)) if config["logger"] else False
-    callbacks = [build(node, f"callbacks.{name}") for name, node in config["callbacks"].items() if node]
+    callbacks = [build(node, f"callbacks.{name}") for name, node in (config["callbacks"] or {}).items() if node]
     given = config["trainer"]
-    precision = resolve_precision(config["precision"], given["accelerator"])
+    precision = resolve_precision(config["precision"], given.get("accelerator", "auto"))
     with told_at("trainer", lightning.Trainer):
         check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
     return build(config["trainer"], "trainer")(

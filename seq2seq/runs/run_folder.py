@@ -103,7 +103,10 @@ def first_process() -> bool:
 def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
     """The config that a run's last checkpoint holds, with the user's overrides on top."""
     if not (folder / "config.yaml").is_file():
-        raise UserError(f"resume=true needs a run to continue, but run_dir={folder} holds none.")
+        raise UserError(
+            f"resume=true needs a run to continue, but run_dir={folder} holds none: leave resume=true out to start "
+            "one, or give another run_dir."
+        )
     from seq2seq.runs.checkpoint import (  # seconds of imports that a start can do without
         last_checkpoint,
         read_checkpoint,

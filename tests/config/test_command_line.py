@@ -277,7 +277,8 @@ def test_a_folder_that_holds_a_run_is_refused_and_left_alone(mistake, finished, 
 
 def test_resuming_nothing(mistake, tmp_path):
     assert mistake("train", "resume=true", "run_dir=nowhere") == (
-        "resume=true needs a run to continue, but run_dir=nowhere holds none."
+        "resume=true needs a run to continue, but run_dir=nowhere holds none: leave resume=true out to start one, or "
+        "give another run_dir."
     )
     assert not (tmp_path / "nowhere").exists()
 

@@ -375,4 +375,7 @@ def test_recorded_changes_are_held_to_what_can_change(opened, copied, changes, m
 def test_there_must_be_a_run_to_resume(opened, tmp_path):
     with pytest.raises(UserError) as error:
         opened(f"run_dir={tmp_path}", "resume=true")
-    assert str(error.value) == f"resume=true needs a run to continue, but run_dir={tmp_path} holds none."
+    assert str(error.value) == (
+        f"resume=true needs a run to continue, but run_dir={tmp_path} holds none: leave resume=true out to start one, "
+        "or give another run_dir."
+    )

@@ -131,8 +131,8 @@ def test_a_run_that_never_validated_cannot_be_resumed(train_tiny, tmp_path):
     with pytest.raises(UserError) as error:
         train_tiny(tmp_path, "budget.max_steps=4", resume=True)
     assert str(error.value) == (
-        f"resume=true needs {tmp_path}/checkpoints/last.ckpt, but there is none: "
-        "the run stopped before its first validation."
+        f"resume=true needs {tmp_path}/checkpoints/last.ckpt, but there is none, as the run stopped before its first "
+        f"validation: remove {tmp_path} and start again without resume=true, or give another run_dir."
     )
 
 
