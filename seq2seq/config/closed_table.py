@@ -73,6 +73,7 @@ models.seq2seq.Seq2Seq
 training.budget.Budget
 training.callbacks.early_stopping.EarlyStopping
 training.callbacks.gate_monitor.GateMonitor
+training.callbacks.loss_watch.LossWatch
 training.callbacks.progress.BudgetProgress
 training.callbacks.samples.Samples
 training.callbacks.score_watch.ScoreWatch
