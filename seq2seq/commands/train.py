@@ -39,6 +39,7 @@ from seq2seq.translation.reachability import unreachable
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
+_LARGEST_SEED = (1 << 32) - 1
 _WAIT_SECONDS = 600  # for the first process to prepare the run folder
 
 
@@ -49,7 +50,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     """
     check(config)
     _set_arithmetic(config["matmul_precision"])
-    lightning.seed_everything(config["seed"], verbose=False)
+    _seed(config["seed"])
     quieten()
     _check_monitor(config)
     trainer = build_trainer(config, folder)
@@ -169,6 +170,13 @@ def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume:
             raise UserError(f"The first process has not written {folder}/config.yaml in {_WAIT_SECONDS} seconds.")
         time.sleep(0.2)
     return Tokenizers.load(folder / "tokenizers", text_form(config))
+
+
+def _seed(seed: Any) -> None:
+    """Seed all that draws random numbers. Raises UserError outside of what NumPy takes."""
+    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
+        raise UserError(f"seed must be a whole number from 0 to {_LARGEST_SEED}, but is {seed!r}.")
+    lightning.seed_everything(seed, verbose=False)
 
 
 def _set_arithmetic(matmul_precision: Any) -> None:

@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from seq2seq.config.builder import build, told_at
 from seq2seq.training.checkpoints import BestCheckpoint
 from seq2seq.training.precision import resolve_precision
-from seq2seq.training.windows import check_accumulation
+from seq2seq.training.windows import check_accumulation, check_intervals
 
 # Beginnings of warnings, as patterns: advice to those who write a trainer, or what is meant to be as it is.
 _ADVICE = (
@@ -37,6 +37,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     given = config["trainer"]
     precision = resolve_precision(config["precision"], given.get("accelerator", "auto"))
     with told_at("trainer", lightning.Trainer):
+        check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
         check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
     return build(config["trainer"], "trainer")(
         precision=precision,

@@ -29,6 +29,8 @@ def open_run_folder(config: DictConfig) -> tuple[dict[str, Any], Path]:
     The folder is made here, so that no other run takes it, and a refusal comes before any work.
     Raises UserError if it cannot be made, already holds a run, or holds none to resume.
     """
+    if not config.run_dir:
+        raise UserError(f"run_dir must be a folder, but is {config.run_dir!r}: give one, or leave run_dir out.")
     if config.resume:
         folder = Path(config.run_dir)
         return _stored(folder, config.get("changes", [])), folder

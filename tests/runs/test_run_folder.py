@@ -379,3 +379,10 @@ def test_there_must_be_a_run_to_resume(opened, tmp_path):
         f"resume=true needs a run to continue, but run_dir={tmp_path} holds none: leave resume=true out to start one, "
         "or give another run_dir."
     )
+
+
+@pytest.mark.parametrize(("value", "shown"), [("null", "None"), ("''", "''")])
+def test_a_run_needs_a_folder(opened, value, shown):
+    with pytest.raises(UserError) as error:
+        opened(f"run_dir={value}")
+    assert str(error.value) == f"run_dir must be a folder, but is {shown}: give one, or leave run_dir out."
