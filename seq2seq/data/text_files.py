@@ -32,6 +32,8 @@ def check_readable(path: Path) -> None:
 
 def read_lines(path: str | Path) -> list[str]:
     """The lines of a file or pipe, split at newlines only. Raises UserError if it is missing, empty or not UTF-8."""
+    if not str(path):
+        raise NoFileError("'' is no path: give the path of a file.")
     path = Path(path)
     check_readable(path)
     raw = _unpack(path) if path.suffix == ".gz" else path.read_bytes()

@@ -65,6 +65,10 @@ def test_a_missing_file_is_named_with_where_relative_paths_start(tmp_path, monke
     assert error_of(Path("no.txt")) == "no.txt is a folder: give the path of a file in it."
 
 
+def test_an_empty_path_is_none():
+    assert error_of("") == "'' is no path: give the path of a file."
+
+
 def test_a_pipe_is_read_like_a_file():
     reading, writing = os.pipe()
     os.write(writing, "é\ta\n".encode())

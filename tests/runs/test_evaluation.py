@@ -299,3 +299,11 @@ def test_a_file_can_be_a_pipe(finished, config_of):
 def test_a_file_that_cannot_be_read_is_told_by_its_option(finished, config_of, file, said):
     with pytest.raises(UserError, match=f"^file={re.escape(file)} {said}"):
         evaluate_run(config_of("evaluate", f"run={finished}", f"file={file}"))
+
+
+@pytest.mark.parametrize("run", ["null", "''", "[null]"])
+def test_a_run_has_to_be_named(config_of, run):
+    with pytest.raises(
+        UserError, match=r"^run must be a run folder or a checkpoint file, but is empty: give run=DIR\.$"
+    ):
+        evaluate_run(config_of("evaluate", f"run={run}"))
