@@ -49,6 +49,7 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     """Lines of a Markdown table, a row as each run ends; runs that are done are read, not trained again."""
     shared = _shared_overrides()
     configured = composed("train", shared)
+    _refuse_pipes(configured["data"])
     plains = {name: composed("train", [*shared, name]) for name in _names(config["groups"], config["options"])}
     for plain in (configured, *plains.values()):
         check(nominal(plain))
@@ -84,6 +85,15 @@ def fit_sizes(
 
     size = fitted_size(parameters, wanted)
     return Contender(name, list(overrides), size, round(ratio * size), parameters(size))
+
+
+def _refuse_pipes(data: dict[str, Any]) -> None:
+    """Raise UserError at a split that can be read only once, as every run reads it anew."""
+    for name in ("train", "dev", "test"):
+        if isinstance(path := data.get(name), str) and Path(path).is_fifo():
+            raise UserError(
+                f"data.{name} must be a file, as every run reads it, but {path} is a pipe: write it to one."
+            )
 
 
 def _names(groups: Sequence[str], only: Sequence[str] | None) -> list[str]:

@@ -1,11 +1,12 @@
 """Score a run on examples, or compare several."""
 
+from dataclasses import replace
 from typing import Any
 
 from omegaconf import DictConfig
 
 from seq2seq.config.contract import check_counts, check_type, read_options
-from seq2seq.config.open_parts import changed
+from seq2seq.config.open_parts import changed, with_own_data
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
@@ -28,7 +29,7 @@ def evaluate_run(config: DictConfig) -> dict[str, Any]:
 
 
 def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
-    runs = load_runs(options)
+    runs = [_with_data(run, options) for run in load_runs(options)]
     metrics = _build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"])
     translator = open_translator(options, runs=runs)
@@ -37,7 +38,7 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
 
 def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     paths = find_runs(options["run"])
-    runs = [load_runs(options | {"run": path})[0] for path in paths]
+    runs = [_with_data(load_runs(options | {"run": path})[0], options) for path in paths]
     metrics = _build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"])
     if options["file"] is None:
@@ -47,6 +48,11 @@ def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     report = {"data": name, **comparison.report()}
     print_comparison(report)
     return report
+
+
+def _with_data(run: Run, options: dict[str, Any]) -> Run:
+    """The run with its data where the options say that they are."""
+    return replace(run, config=with_own_data(run.config, options["data"], options["file"]))
 
 
 def _build_metrics(run: Run, options: dict[str, Any]) -> dict[str, Scores]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from omegaconf import DictConfig
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.config.open_parts import with_own_data
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_sources
 from seq2seq.runs.translator import load_runs, open_translator
@@ -27,7 +29,8 @@ def selfcheck(config: DictConfig) -> bool:
     check_type("seed", options["seed"], int)
     tolerance = _tolerance(options["tolerance"], options)
     runs = load_runs(options)
-    name, sources = load_sources(runs[0], options["file"], options["split"])
+    run = replace(runs[0], config=with_own_data(runs[0].config, options["data"], options["file"]))
+    name, sources = load_sources(run, options["file"], options["split"])
     sources = _spread(sources, options["sentences"])
     if not sources:
         raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")

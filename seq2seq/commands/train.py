@@ -41,12 +41,14 @@ from seq2seq.runs.run import build_model, load_run, text_form, tokenizers_of, tr
 from seq2seq.runs.run_folder import discard, first_process
 from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.csv_logger import CSVLogger
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.step import TrainingStep
 from seq2seq.translation.reachability import unreachable
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
+_LARGEST_SEED = (1 << 32) - 1
 _WAIT_SECONDS = 600  # for the first process to prepare the run folder
 
 
@@ -70,7 +72,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     """Fit, keep best and last, score the best on test (else dev), report and return what came out."""
     _refuse_mistakes(config, folder)
     _set_arithmetic(config["matmul_precision"])
-    lightning.seed_everything(config["seed"], verbose=False)
+    _seed(config["seed"])
     config, splits = _data(config)
     learn = partial(_tokenizers, folder=folder, resume=resume)
     config, tokenizers = settle(config, splits, learn, says=first_process())
@@ -81,7 +83,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     _warn_of_data(module, splits)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
-        _take_up(module, last, config, splits)
+        _take_up(trainer, module, last, splits, config)
     elif first_process():  # nothing is written before all mistakes that can be found have been
         tokenizers.save(folder / "tokenizers")
         (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
@@ -201,6 +203,13 @@ def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume:
     return Tokenizers.load(folder / "tokenizers", text_form(config))
 
 
+def _seed(seed: Any) -> None:
+    """Seed all that draws random numbers. Raises UserError outside of what NumPy takes."""
+    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
+        raise UserError(f"seed must be a whole number from 0 to {_LARGEST_SEED}, but is {seed!r}.")
+    lightning.seed_everything(seed, verbose=False)
+
+
 def _set_arithmetic(matmul_precision: Any) -> None:
     set_matmul_precision(matmul_precision)
     torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
@@ -214,7 +223,9 @@ def _data(config: dict[str, Any]) -> tuple[dict[str, Any], Splits]:
     return config, splits
 
 
-def _take_up(module: Seq2SeqModule, last: Path, config: dict[str, Any], splits: Splits) -> None:
+def _take_up(
+    trainer: lightning.Trainer, module: Seq2SeqModule, last: Path, splits: Splits, config: dict[str, Any]
+) -> None:
     """Refuse a run that is done or cannot go on, and record what is changed of one that can."""
     checkpoint = read_checkpoint(last, whole=True)
     module.budget.restore(checkpoint["seconds"])
@@ -225,6 +236,8 @@ def _take_up(module: Seq2SeqModule, last: Path, config: dict[str, Any], splits: 
         )
     if first_process():
         warn_of_other_data(recorded_splits(checkpoint), splits, "train", "dev", "test")
+        for table in (log for log in trainer.loggers if isinstance(log, CSVLogger)):
+            table.go_on_from(checkpoint["global_step"])
         record_changes(last.parents[1], with_changes(checkpoint["config"], last.parents[1]), config)
 
 

@@ -11,16 +11,33 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from seq2seq.config.builder import build, told_at
 from seq2seq.training.checkpoints import BestCheckpoint
 from seq2seq.training.precision import resolve_precision
-from seq2seq.training.windows import check_accumulation
+from seq2seq.training.windows import check_accumulation, check_intervals
+
+# Beginnings of warnings, as patterns: advice to those who write a trainer, or what is meant to be as it is.
+_ADVICE = (
+    r".isinstance.treespec, LeafSpec.. is deprecated",
+    r"Checkpoint directory .* exists and is not empty",  # where a run is resumed
+    r"Be aware that when using .ckpt_path., callbacks used to create",  # where it is resumed without one of them
+    r"You're resuming from a checkpoint that ended before the epoch ended",  # the batches know their place
+    r"The number of training batches \(\d+\) is smaller than the logging interval",  # steps count through epochs
+    r"The '\w+' does not have many workers",  # batches are in memory
+    r"Consider setting .persistent_workers=True.",
+    r"[GT]PU available but not used",
+    r"LSTM with projections is not supported with oneDNN",
+    r"Found \d+ module\(s\) in eval mode at the start of training",
+    r"It is recommended to use .self\.log\(.*, sync_dist=True\).",
+    r"No device id is provided via .init_process_group.",
+)
 
 
 def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
     board = build(config["logger"], "logger")(save_dir=str(folder)) if config["logger"] else False
-    callbacks = [build(node, f"callbacks.{name}") for name, node in config["callbacks"].items() if node]
+    callbacks = [build(node, f"callbacks.{name}") for name, node in (config["callbacks"] or {}).items() if node]
     given = config["trainer"]
-    precision = resolve_precision(config["precision"], given["accelerator"])
+    precision = resolve_precision(config["precision"], given.get("accelerator", "auto"))
     with told_at("trainer", lightning.Trainer):
+        check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
         check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
     return build(config["trainer"], "trainer")(
         precision=precision,
@@ -47,7 +64,8 @@ def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
 
 
 def quieten() -> None:
-    """Turn off Lightning's advertisements and list of devices; warnings stay, but for one that users cannot mend."""
+    """Turn off what Lightning and torch say that users of a script cannot act on; their other warnings stay."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # the report that trainer.profiler asks for
-    warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")
+    for message in _ADVICE:
+        warnings.filterwarnings("ignore", message=message)

@@ -3,3 +3,4 @@
 from seq2seq.config.open_parts import leave_open
 
 leave_open("metrics")
+leave_open("data")

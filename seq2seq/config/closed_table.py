@@ -73,10 +73,12 @@ models.seq2seq.Seq2Seq
 training.budget.Budget
 training.callbacks.early_stopping.EarlyStopping
 training.callbacks.gate_monitor.GateMonitor
+training.callbacks.loss_watch.LossWatch
 training.callbacks.progress.BudgetProgress
 training.callbacks.samples.Samples
 training.callbacks.score_watch.ScoreWatch
 training.callbacks.throughput.Throughput
+training.csv_logger.CSVLogger
 training.gradients.clip_by_norm.ClipByNorm
 training.gradients.clip_by_value.ClipByValue
 training.objectives.cross_entropy.CrossEntropy
@@ -93,7 +95,6 @@ _THEIRS = """
 pytorch_lightning.Trainer
 pytorch_lightning.callbacks.DeviceStatsMonitor
 pytorch_lightning.callbacks.LearningRateMonitor
-pytorch_lightning.loggers.CSVLogger
 pytorch_lightning.loggers.TensorBoardLogger
 pytorch_lightning.strategies.DDPStrategy
 torch.optim.Adadelta

@@ -22,6 +22,7 @@ import seq2seq
 from seq2seq.config.help import help_text
 from seq2seq.config.options import defaults, did_you_mean, example, refuse_unknown, unknown
 from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
+from seq2seq.config.signs import needs_plus, refuse_signs, with_null_groups
 from seq2seq.errors import UserError, printable
 
 _failed_jobs: list[str] = []  # of a sweep
@@ -88,6 +89,8 @@ def _readable(arguments: list[str]) -> list[str]:
         if multirun:
             raise UserError("resume=true continues one run: leave out --multirun.")
         return resuming(found)
+    found = with_null_groups(found)
+    refuse_signs(found)
     if multirun:
         found = [sweep_into(argument) for argument in found]
     refuse_unknown([key for argument in found if (key := added_key(argument))])
@@ -170,7 +173,7 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, OverrideParseException):
         return f"The override {error.override!r} cannot be read: {' '.join(text.split())}"
     if key := re.search(r"Could not override '([^']+)'", text):
-        return unknown(key[1])
+        return needs_plus(key[1]) or unknown(key[1])
     if choice := re.search(r"Could not find '([^']+)'", text):
         options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
         group, _, name = choice[1].rpartition("/")

@@ -6,6 +6,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from seq2seq.config.closed_table import find
+from seq2seq.config.contract import parameters
 from seq2seq.errors import UserError
 
 
@@ -17,6 +19,26 @@ def leave_open(part: str) -> None:
     ConfigStore.instance().store(
         f"open_{part}", OmegaConf.create({part: OmegaConf.create({}, flags={"struct": False})})
     )
+
+
+def with_own_data(config: Mapping[str, Any], given: Mapping[str, Any], file: str | None) -> dict[str, Any]:
+    """The config of a run with its data as a script's config has them, for data that have moved.
+
+    Values given are put into the run's own node; one given with a `_target_` takes its place. Raises UserError at
+    values beside a file, which would have no effect, and at a name that the run's data do not take.
+    """
+    if given and file is not None:
+        raise UserError(
+            f"data.{next(iter(given))} has no effect where there is a file, but is given beside file={file}: give one."
+        )
+    if "_target_" in given:
+        return {**config, "data": dict(given)}
+    own = config["data"]
+    known = [name for name in parameters(find(own.get("_target_"), "data")) if name != "held_out_below"]
+    for name in given:
+        if name not in known:
+            raise UserError(f"data.{name} must be one of the run's, {', '.join(known)}: choose others by data=OPTION.")
+    return {**config, "data": {**own, **given}}
 
 
 def changed(part: str, own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

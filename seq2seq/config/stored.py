@@ -14,6 +14,7 @@ from seq2seq.config.contract import check_plain, parameters, plain
 from seq2seq.config.moved import new_name, up_to_date
 from seq2seq.config.options import CONF, did_you_mean, flat
 from seq2seq.config.overrides import parsed
+from seq2seq.config.own_choices import own_choices, stored_places
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 
@@ -104,13 +105,19 @@ def _places(override: Override, stored: dict[str, Any], text: str) -> list[str]:
         raise UserError(refused)
     if renamed := new_name(key):
         raise UserError(f"The option {key!r} does not exist: did you mean {renamed!r}?")
+    if (CONF / key).is_dir() and not override.is_delete():
+        _refuse_another(key, override.value(), stored, text)
+        return []
     part = isinstance(stored.get(key), dict) and not (key.startswith("callbacks.") and override._value is None)
-    if override.is_delete() or override.is_sweep_override() or part or (CONF / key).is_dir():
-        raise UserError(f"resume=true continues the run as it was: {text} would replace a whole part of it.")
-    places = _copies(key, stored) or ([key] if _is_option(key, stored) else [])
+    if override.is_delete() or override.is_sweep_override() or part:
+        raise UserError(
+            f"resume=true continues the run as it was: {text} would replace a whole part of it: leave it out, or start "
+            "a new run."
+        )
+    places = stored_places(key, stored) or ([key] if _is_option(key, stored) else [])
     if not places:
         raise UserError(f"The option {key!r} does not exist{did_you_mean(key, list(stored))}")
-    if not _can_change(key):
+    if not _can_change(key) and any(stored.get(place) != override.value() for place in places):
         raise UserError(
             f"{key} cannot change in a run that is continued with resume=true: leave it out, or start a new run; "
             f"what can change is {_SHOWN}."
@@ -118,16 +125,19 @@ def _places(override: Override, stored: dict[str, Any], text: str) -> list[str]:
     return places
 
 
+def _refuse_another(group: str, option: Any, stored: dict[str, Any], text: str) -> None:
+    """Raise UserError at an option of a group that is not the one which the run was trained with."""
+    own = own_choices(group, stored)
+    if option not in own:
+        trained = f"it was trained with {group}={own[0]}; " if len(own) == 1 else ""
+        raise UserError(
+            f"{text} cannot change in a run that is continued with resume=true: {trained}leave it out, or start a new "
+            "run."
+        )
+
+
 def _can_change(key: str) -> bool:
     return any(fnmatch(key, pattern) for pattern in CHANGEABLE)
-
-
-def _copies(key: str, stored: dict[str, Any]) -> list[str]:
-    """The keys that an option of the model is stored at: both sides have copies of what is chosen for the model."""
-    model, _, name = key.partition(".")
-    sides = [f"model.{side}.{name}" for side in ("encoder", "decoder")] if model == "model" else []
-    own = [key] if key in stored else []
-    return own + [side for side in sides if side in stored and (not own or stored[side] == stored[key])]
 
 
 def _is_option(key: str, stored: dict[str, Any]) -> bool:

@@ -68,7 +68,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
             logger.warning("%s: left out %d pairs with an empty side (fill or delete them in the data)", split, empty)
         if long:
             logger.warning(
-                "%s: left out %d pairs of over %d tokens (raise max_length of the batches to keep them)",
+                "%s: left out %d pairs of over %d tokens (raise batches.max_length to keep them)",
                 split,
                 long,
                 self.max_length,

@@ -2,16 +2,40 @@
 
 import gzip
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from seq2seq.errors import UserError
 
 
+class NoFileError(UserError):
+    """A path at which there is nothing to read."""
+
+
+@contextmanager
+def told_as(option: str) -> Iterator[None]:
+    """Tell a path at which there is nothing to read as the value of an option, for as long as the context is open."""
+    try:
+        yield
+    except NoFileError as error:
+        raise UserError(f"{option}={error}") from None
+
+
+def check_readable(path: Path) -> None:
+    """Check that there is something to read, which may be a pipe. Raises NoFileError if not."""
+    if path.is_dir():
+        raise NoFileError(f"{path} is a folder: give the path of a file in it.")
+    if not path.exists():
+        raise NoFileError(f"{path} does not exist: give the path of a file (relative ones start at {Path.cwd()}).")
+
+
 def read_lines(path: str | Path) -> list[str]:
-    """The lines of a file, split at newlines only. Raises UserError if it is missing, empty or not UTF-8."""
+    """The lines of a file or pipe, split at newlines only. Raises UserError if it is missing, empty or not UTF-8."""
+    if not str(path):
+        raise NoFileError("'' is no path: give the path of a file.")
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"The data file {path} does not exist: check the path (relative ones start at {Path.cwd()}).")
+    check_readable(path)
     raw = _unpack(path) if path.suffix == ".gz" else path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")

@@ -146,8 +146,8 @@ class TokenizerTrainer:
     ) -> None:
         if joint and (source, source_size) != (target, target_size):
             raise UserError(
-                "joint=true needs the same kind and size on both sides, but they are "
-                f"{source}/{source_size} and {target}/{target_size}."
+                f"joint must be false where the sides differ, but is true with source {source} of size {source_size} "
+                f"and target {target} of size {target_size}: set it to false, or give both the same kind and size."
             )
         self.exact_size = exact_size
         self.sides = (source, source_size), (target, target_size)

@@ -110,7 +110,9 @@ def _ter(asian: bool) -> TER:
 
 @lru_cache
 def _say(writing: Writing, tokenize: str) -> None:
-    logger.info("references are written %s: BLEU splits texts by tokenize=%s", writing.value, tokenize)
+    logger.info(
+        "references are written %s: BLEU splits texts by metrics.translation.tokenize=%s", writing.value, tokenize
+    )
 
 
 def _statistics(

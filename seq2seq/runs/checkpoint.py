@@ -60,7 +60,10 @@ def last_checkpoint(folder: Path) -> Path:
     """The path of the checkpoint that a run folder goes on from. Raises UserError if there is none."""
     last = folder / "checkpoints" / "last.ckpt"
     if not last.is_file():
-        raise UserError(f"resume=true needs {last}, but there is none: the run stopped before its first validation.")
+        raise UserError(
+            f"resume=true needs {last}, but there is none, as the run stopped before its first validation: remove "
+            f"{folder} and start again without resume=true, or give another run_dir."
+        )
     return last
 
 

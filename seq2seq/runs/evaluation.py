@@ -12,7 +12,7 @@ from seq2seq.data.corpora.tsv import read_tsv
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import formed, formed_splits
-from seq2seq.data.text_files import read_lines
+from seq2seq.data.text_files import read_lines, told_as
 from seq2seq.errors import UserError, printable
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws, Interval, intervals
@@ -103,7 +103,8 @@ def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, l
     """
     if file is not None:
         _refuse_both(file, split)
-        return file, formed(text_form(run.config), read_tsv(file))
+        with told_as("file"):
+            return file, formed(text_form(run.config), read_tsv(file))
     config = run.config
     splits = load_splits(config)
     split = split or ("test" if splits.test else "dev")
@@ -125,7 +126,8 @@ def load_sources(run: Run, file: str | None, split: str | None) -> tuple[str, li
         name, examples = load_examples(run, None, split or "dev")
         return name, [example.source for example in examples if example.source.strip()]
     _refuse_both(file, split)
-    sources = (line.partition("\t")[0] for line in read_lines(Path(file)))
+    with told_as("file"):
+        sources = [line.partition("\t")[0] for line in read_lines(Path(file))]
     return file, [source for source in sources if source.strip()]
 
 

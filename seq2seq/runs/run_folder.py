@@ -29,6 +29,8 @@ def open_run_folder(config: DictConfig) -> tuple[dict[str, Any], Path]:
     The folder is made here, so that no other run takes it, and a refusal comes before any work.
     Raises UserError if it cannot be made, already holds a run, or holds none to resume.
     """
+    if not config.run_dir:
+        raise UserError(f"run_dir must be a folder, but is {config.run_dir!r}: give one, or leave run_dir out.")
     if config.resume:
         folder = Path(config.run_dir)
         return _stored(folder, config.get("changes", [])), folder
@@ -103,7 +105,10 @@ def first_process() -> bool:
 def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
     """The config that a run's last checkpoint holds, with the user's overrides on top."""
     if not (folder / "config.yaml").is_file():
-        raise UserError(f"resume=true needs a run to continue, but run_dir={folder} holds none.")
+        raise UserError(
+            f"resume=true needs a run to continue, but run_dir={folder} holds none: leave resume=true out to start "
+            "one, or give another run_dir."
+        )
     from seq2seq.runs.checkpoint import (  # seconds of imports that a start can do without
         last_checkpoint,
         read_checkpoint,

@@ -43,7 +43,8 @@ def print_report(
     print("next:")
     run = override("run", str(folder))
     print(f"  {command(f'{scripts}/translate.py', [run])} < input.txt")
-    print(f"  tensorboard --logdir {shlex.quote(str(folder))}")
+    if any(folder.glob("tensorboard/**/events.out.tfevents.*")):
+        print(f"  tensorboard --logdir {shlex.quote(str(folder))}")
     print(f"  {command(f'{scripts}/evaluate.py', [run])}")
 
 

@@ -31,6 +31,8 @@ def load_runs(options: Mapping[str, Any]) -> list[Run]:
     the target vocabularies differ.
     """
     given = options["run"] if isinstance(options["run"], list) else [options["run"]]
+    if any(path in (None, "") for path in given):
+        raise UserError("run must be a run folder or a checkpoint file, but is empty: give run=DIR.")
     paths = [str(path) for path in given]  # a folder's name can be a number
     if not paths:
         raise UserError("run must name at least one run folder or checkpoint, but is empty.")

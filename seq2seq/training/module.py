@@ -22,7 +22,7 @@ from seq2seq.training.diagnosis import where_not_finite
 from seq2seq.training.likelihood import likelihood
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
-from seq2seq.training.windows import begins_window, ends_window, schedule_validation
+from seq2seq.training.windows import begins_window, count_logged_steps, ends_window, schedule_validation
 from seq2seq.translation.translator import Translator
 
 
@@ -75,6 +75,7 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         if begins_window(self.trainer, batch_idx):
+            count_logged_steps(self.trainer)
             self.spent = self._agreed(self.budget.spent(self.global_step))
             self._window, self._loss = [], torch.zeros((), device=self.device)
         self._window.append(batch)

@@ -28,6 +28,18 @@ def schedule_validation(trainer: lightning.Trainer, *, after_step: bool) -> None
         trainer.val_check_batch = 1 if due else _NEVER
 
 
+def count_logged_steps(trainer: lightning.Trainer) -> None:
+    """Let Lightning log the step under way by its number; resumed at an epoch's end, it is one behind."""
+    trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+
+
+def check_intervals(val_check_interval: object, log_every_n_steps: object) -> None:
+    """Check that intervals have a length. Raises UserError if not."""
+    for name, value in (("val_check_interval", val_check_interval), ("log_every_n_steps", log_every_n_steps)):
+        if isinstance(value, int | float) and value <= 0:
+            raise UserError(f"{name} must be above 0, but is {value}: give a number of steps.")
+
+
 def check_accumulation(accumulate_grad_batches: int, val_check_interval: object) -> None:
     """Check that windows have a size, and that validations can be counted in steps. Raises UserError if not."""
     if accumulate_grad_batches < 1:

@@ -101,7 +101,6 @@ def test_dev_stays_dev_as_the_file_grows_and_that_it_grew_is_said(grown, caplog,
     ]
 
 
-@pytest.mark.filterwarnings("ignore:Checkpoint directory")
 def test_resuming_says_that_the_data_have_changed(grown, caplog, capsys):
     folder, _ = grown
     config = plain(OmegaConf.load(folder / "config.yaml"))

@@ -88,3 +88,11 @@ def test_a_resolved_config_is_plain_and_says_nothing_of_the_invocation(config_of
 def test_a_value_that_must_be_given_is_missed(config_of):
     with pytest.raises(MissingMandatoryValue):
         resolve(config_of("train", "data=tsv"))
+
+
+@pytest.mark.parametrize("key", ["embedding_size", "encoder.hidden_size", "decoder.feature_size", "encoder.num_layers"])
+@pytest.mark.parametrize("size", [0, -4])
+def test_sizes_are_at_least_one(config_of, key, size):
+    with pytest.raises(UserError) as error:
+        check(resolve(config_of("train", f"model.{key}={size}")))
+    assert str(error.value) == f"model.{key} must be at least 1, but is {size}."

@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import random
 import re
 import sys
@@ -216,7 +217,7 @@ def test_a_missing_test_file_is_an_error_unless_it_may_be_missing(tmp_path, kind
         paths = {name: str(tmp_path / f"{name}.{{side}}") for name in ("train", "test")}
         missing = str(tmp_path / "test.de")
         corpus = lambda **options: call(ParallelCorpus, source="de", target="en", **paths, dev_size=1, **options)  # noqa: E731
-    assert error_of(corpus().load).startswith(f"The data file {missing} does not exist: ")
+    assert error_of(corpus().load).startswith(f"test={missing} does not exist: give the path of a file ")
     assert corpus(require_test=False).load().test == []
     write(Path(missing), "c\t3")
     write(Path(missing).with_suffix(".en"), "3")
@@ -343,10 +344,17 @@ def test_a_column_that_holds_no_text_is_named(tmp_path, column, message):
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_a_data_set_file_that_is_missing_or_broken_is_named_in_one_line(tmp_path, suffix):
     path = tmp_path / f"train.{suffix}"
-    assert error_of(corpus_of(str(path)).load) == f"The data file {path} does not exist: check the path."
+    assert error_of(corpus_of(str(path)).load) == (
+        f"train={path} does not exist: give the path of a file (relative ones start at {Path.cwd()})."
+    )
+    assert error_of(corpus_of(str(tmp_path)).load) == f"train={tmp_path} is a folder: give the path of a file in it."
+    os.mkfifo(pipe := tmp_path / f"pipe.{suffix}")
+    name = {"jsonl": "json"}.get(suffix, suffix)
+    assert error_of(corpus_of(str(pipe)).load) == (
+        f"{pipe} is a pipe, which cannot be read as {name}: write it to a file first."
+    )
     path.write_text('{"text": "a"}\n{"text": \n')
     message = error_of(corpus_of(str(path)).load)
-    name = {"jsonl": "json"}.get(suffix, suffix)
     assert re.fullmatch(f"{re.escape(str(path))} could not be read as {name}: .+", message)
 
 

@@ -94,7 +94,7 @@ def test_pairs_that_cannot_be_learnt_are_left_out_and_counted(caplog):
     dev = [*DEV, Example("a" * 9, ("b",))]
     with caplog.at_level(logging.WARNING):
         data = data_of(train, dev, max_length=8)
-    advice = " (raise max_length of the batches to keep them)"
+    advice = " (raise batches.max_length to keep them)"
     assert caplog.messages == [
         "train: left out 3 pairs with an empty side (fill or delete them in the data)",
         f"train: left out {2 + longer_than(8, TRAIN)} pairs of over 8 tokens{advice}",

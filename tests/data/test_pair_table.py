@@ -67,8 +67,15 @@ def test_a_header_is_no_pair_and_is_said(tmp_path, caplog, line, header):
     path = write(tmp_path / "pairs.tsv", line, "a\tb")
     assert read_pairs(path, Columns(header=header)) == [("a", "b")]
     first, second = line.split("\t")
-    said = f"{path}: the first line, {first!r}, {second!r}, is left out as a header (header=false reads it as a pair)"
+    said = (
+        f"{path}: the first line, {first!r}, {second!r}, is left out as a header (data.header=false reads it as a pair)"
+    )
     assert caplog.messages == ([said] if header == "auto" else [])
+    read_pairs(path, Columns(header=header))
+    assert len(caplog.messages) == (header == "auto")  # once, however often it is read
+    if header == "auto":
+        read_pairs(path)
+        assert caplog.messages[1] == said.partition(" (")[0]  # where no option says otherwise
 
 
 @pytest.mark.parametrize("line", ["word\tW ER D", "hello\ttarget", "word\tword", "\tx", "target\tt ɑ ɹ ɡ ə t"])

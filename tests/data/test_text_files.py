@@ -1,4 +1,5 @@
 import gzip
+import os
 import re
 from pathlib import Path
 
@@ -58,10 +59,22 @@ def test_empty_lines_stay_so_that_parallel_files_stay_aligned(tmp_path):
 
 def test_a_missing_file_is_named_with_where_relative_paths_start(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    expected = f"The data file no.txt does not exist: check the path (relative ones start at {tmp_path})."
+    expected = f"no.txt does not exist: give the path of a file (relative ones start at {tmp_path})."
     assert error_of(Path("no.txt")) == expected
     (tmp_path / "no.txt").mkdir()
-    assert error_of(Path("no.txt")) == expected
+    assert error_of(Path("no.txt")) == "no.txt is a folder: give the path of a file in it."
+
+
+def test_an_empty_path_is_none():
+    assert error_of("") == "'' is no path: give the path of a file."
+
+
+def test_a_pipe_is_read_like_a_file():
+    reading, writing = os.pipe()
+    os.write(writing, "é\ta\n".encode())
+    os.close(writing)
+    assert read_lines(f"/dev/fd/{reading}") == ["é\ta"]
+    os.close(reading)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n", b" \r\n\t\n", b"\xef\xbb\xbf"])

@@ -196,10 +196,16 @@ def test_joint_tokenizers_are_one_object_that_knows_both_sides(kind):
 
 @pytest.mark.parametrize(
     ("source", "target", "sizes", "shown"),
-    [("bpe", "bpe", (100, 90), "bpe/100 and bpe/90"), ("char", "word", (None, None), "char/None and word/None")],
+    [
+        ("bpe", "bpe", (100, 90), "source bpe of size 100 and target bpe of size 90"),
+        ("char", "word", (None, None), "source char of size None and target word of size None"),
+    ],
 )
 def test_joint_tokenizers_must_be_of_one_kind_and_size(source, target, sizes, shown):
-    message = f"joint=true needs the same kind and size on both sides, but they are {shown}."
+    message = (
+        f"joint must be false where the sides differ, but is true with {shown}: set it to false, or give both the same "
+        "kind and size."
+    )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         TokenizerTrainer(source=source, target=target, source_size=sizes[0], target_size=sizes[1], joint=True)
 

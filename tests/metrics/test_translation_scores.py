@@ -253,7 +253,7 @@ def test_what_auto_has_chosen_is_said_once_where_it_is_not_13a(caplog):
     for _ in range(2):
         prepared(*CHINESE)
     assert caplog.messages == [
-        "references are written in Han characters without spaces: BLEU splits texts by tokenize=zh"
+        "references are written in Han characters without spaces: BLEU splits texts by metrics.translation.tokenize=zh"
     ]
 
 

@@ -1,5 +1,7 @@
 """Scores of a translator, and of a run on its own data or a file."""
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +9,15 @@ import pytest
 import torch
 
 from seq2seq.commands.evaluate import evaluate_run
+from seq2seq.commands.selfcheck import selfcheck
+from seq2seq.commands.train import train
 from seq2seq.config.builder import build
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.metrics.pronunciation import PronunciationScores
 from seq2seq.metrics.significance import Draws
-from seq2seq.runs.checkpoint import sealed
+from seq2seq.runs.checkpoint import read_checkpoint, sealed
 from seq2seq.runs.evaluation import build_scores, evaluate, load_sources
 from seq2seq.runs.run import load_run
 
@@ -216,3 +220,90 @@ def test_metrics_that_the_run_was_not_trained_with(report):
     found = report("metrics=translation", "metrics.translation.word_order=2")
     assert list(found["scores"]) == ["bleu", "chrf", "ter", "exact_match"]
     assert "nw:2" in found["signatures"]["translation"]
+
+
+# Data that have moved
+
+
+@pytest.fixture
+def moved(tmp_path, tiny_config, monkeypatch):
+    """The folder of a run whose training file, of 30 words of which 6 were held out, has moved."""
+    monkeypatch.chdir(tmp_path)
+    words = [f"{first}{second}\t{second}{first}\n" for first in "abcdef" for second in "vwxyz"]
+    Path("words.tsv").write_text("".join(words), encoding="utf-8")
+    config = tiny_config("budget.max_steps=1", "trainer.val_check_interval=1", "tokenizer=char")
+    config["data"] = {"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": "words.tsv", "dev_size": 6}
+    Path("run").mkdir()
+    train(config, Path("run"), resume=False)
+    Path("words.tsv").rename("moved words.tsv")
+    return Path("run")
+
+
+def test_moved_data_are_asked_for_by_the_option_that_names_them(moved, config_of, tmp_path, capsys, caplog):
+    expected = f"data.train=words.tsv does not exist: give the path of a file (relative ones start at {tmp_path})."
+    with pytest.raises(UserError) as error:
+        evaluate_run(config_of("evaluate", f"run={moved}"))
+    assert str(error.value) == expected
+    config = read_checkpoint(moved / "checkpoints" / "last.ckpt")["config"]
+    config["budget"]["max_steps"] = 2
+    with pytest.raises(UserError) as error:
+        train(config, moved, resume=True)
+    assert str(error.value) == expected
+    caplog.clear()
+    found = evaluate_run(config_of("evaluate", f"run={moved}", "data.train='moved words.tsv'"))
+    assert (found["data"], found["sentences"]) == ("dev", 6)
+    assert caplog.messages == []  # the same examples are held out
+    selfcheck(config_of("selfcheck", f"run={moved}", "data.train='moved words.tsv'", "sentences=2"))
+    assert "promises on dev, 2 sentences" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.trian=x", "data.trian must be one of the run's, train, dev, test, dev_size, "),
+        ("data.held_out_below=0.5", "data.held_out_below must be one of the run's, "),
+        ("data.delimiter=tab", "data.delimiter must be auto or one character, but is 'tab'."),
+        ("data.dev_size=x", "data.dev_size must be int, but is 'x'."),
+    ],
+)
+def test_other_data_options_than_the_runs_are_refused(moved, config_of, override, message):
+    with pytest.raises(UserError) as error:
+        evaluate_run(config_of("evaluate", f"run={moved}", "data.train='moved words.tsv'", override))
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("script", [("evaluate", evaluate_run), ("selfcheck", selfcheck)])
+def test_data_beside_a_file_are_refused(finished, config_of, script):
+    name, command = script
+    with pytest.raises(UserError) as error:
+        command(config_of(name, f"run={finished}", "file=x.tsv", "data.train=y.tsv"))
+    assert str(error.value) == (
+        "data.train has no effect where there is a file, but is given beside file=x.tsv: give one."
+    )
+
+
+def test_other_data_take_the_place_of_the_runs(moved, config_of):
+    found = evaluate_run(config_of("evaluate", f"run={moved}", "data=reverse", "data.test_size=3"))
+    assert (found["data"], found["sentences"]) == ("test", 3)
+
+
+def test_a_file_can_be_a_pipe(finished, config_of):
+    reading, writing = os.pipe()
+    os.write(writing, b"a b\tb a\n")
+    os.close(writing)
+    assert evaluate_run(config_of("evaluate", f"run={finished}", f"file=/dev/fd/{reading}"))["sentences"] == 1
+    os.close(reading)
+
+
+@pytest.mark.parametrize(("file", "said"), [("no.tsv", "does not exist: give "), (".", "is a folder: give the path")])
+def test_a_file_that_cannot_be_read_is_told_by_its_option(finished, config_of, file, said):
+    with pytest.raises(UserError, match=f"^file={re.escape(file)} {said}"):
+        evaluate_run(config_of("evaluate", f"run={finished}", f"file={file}"))
+
+
+@pytest.mark.parametrize("run", ["null", "''", "[null]"])
+def test_a_run_has_to_be_named(config_of, run):
+    with pytest.raises(
+        UserError, match=r"^run must be a run folder or a checkpoint file, but is empty: give run=DIR\.$"
+    ):
+        evaluate_run(config_of("evaluate", f"run={run}"))

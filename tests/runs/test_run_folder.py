@@ -205,24 +205,44 @@ def test_single_values_may_change(opened, finished):
     assert all(config[name] == stored[name] for name in stored if name not in changed)
 
 
-@pytest.mark.parametrize(
-    "override",
-    [
-        "model=gnmt",
-        "model/attention=additive",
-        "scheduled_sampling=linear",
-        "logger=csv",
-        "callbacks=early_stopping",
-        "experiment=reverse",
-        "~callbacks.samples",
-        "callbacks.samples=1",
-    ],
-)
+@pytest.mark.parametrize("override", ["~callbacks.samples", "callbacks.samples=1"])
 def test_whole_parts_may_not(opened, finished, override):
     with pytest.raises(UserError) as error:
         opened(f"run_dir={finished}", "resume=true", override)
     assert str(error.value) == (
-        f"resume=true continues the run as it was: {override} would replace a whole part of it."
+        f"resume=true continues the run as it was: {override} would replace a whole part of it: leave it out, or start "
+        "a new run."
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "own"),
+    [
+        ("model=gnmt", "model=luong"),
+        ("model/attention=additive", "model/attention=dot"),
+        ("scheduled_sampling=linear", "scheduled_sampling=none"),
+        ("logger=csv", "logger=none"),
+        ("callbacks=early_stopping", "callbacks=default"),
+        ("experiment=cmudict", "experiment=reverse"),
+        ("data=tsv", "data=reverse"),
+        ("data=null", "data=reverse"),
+    ],
+)
+def test_another_option_of_a_group_is_refused_by_name(opened, finished, override, own):
+    with pytest.raises(UserError) as error:
+        opened(f"run_dir={finished}", "resume=true", override)
+    assert str(error.value) == (
+        f"{override} cannot change in a run that is continued with resume=true: it was trained with {own}; leave it "
+        "out, or start a new run."
+    )
+
+
+def test_what_the_run_was_trained_with_may_be_said_again(opened, finished, tiny_run):
+    stored, _ = opened(f"run_dir={finished}", "resume=true")
+    again = [*tiny_run, "model=luong", "data=reverse", "callbacks=default", "seed=1"]
+    assert opened(f"run_dir={finished}", "resume=true", *again)[0] == stored
+    assert opened(f"run_dir={finished}", "resume=true", "data=reverse", "budget.max_steps=90")[0]["budget"] == (
+        stored["budget"] | {"max_steps": 90}
     )
 
 
@@ -230,12 +250,12 @@ def test_whole_parts_may_not(opened, finished, override):
     "override",
     [
         "model.embedding_size=8",
-        "tokenizer.normalization=identity",
+        "tokenizer.normalization=nfkc",
         "data.train_size=3",
         "seed=2",
         "batches.seed=2",
         "task=x",
-        "monitor.mode=max",
+        "monitor.mode=min",
         "+model.encoder.num_layers=3",
     ],
 )
@@ -355,4 +375,14 @@ def test_recorded_changes_are_held_to_what_can_change(opened, copied, changes, m
 def test_there_must_be_a_run_to_resume(opened, tmp_path):
     with pytest.raises(UserError) as error:
         opened(f"run_dir={tmp_path}", "resume=true")
-    assert str(error.value) == f"resume=true needs a run to continue, but run_dir={tmp_path} holds none."
+    assert str(error.value) == (
+        f"resume=true needs a run to continue, but run_dir={tmp_path} holds none: leave resume=true out to start one, "
+        "or give another run_dir."
+    )
+
+
+@pytest.mark.parametrize(("value", "shown"), [("null", "None"), ("''", "''")])
+def test_a_run_needs_a_folder(opened, value, shown):
+    with pytest.raises(UserError) as error:
+        opened(f"run_dir={value}")
+    assert str(error.value) == f"run_dir must be a folder, but is {shown}: give one, or leave run_dir out."

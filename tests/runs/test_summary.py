@@ -57,15 +57,19 @@ def test_samples_say_what_is_right(printed):
     assert row(lines, "e") == ["e", "E", "E", "ok"]
 
 
-def test_the_end_says_where_the_run_is_and_what_comes_next(printed):
-    assert printed()[-6:] == [
+def test_the_end_says_where_the_run_is_and_what_comes_next(printed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    expected = [
         "best checkpoint: step 40; trained 1.5 minutes; run folder: runs/x",
         "",
         "next:",
         "  python scripts/translate.py run=runs/x < input.txt",
-        "  tensorboard --logdir runs/x",
         "  python scripts/evaluate.py run=runs/x",
     ]
+    assert printed()[-5:] == expected
+    (tmp_path / "runs/x/tensorboard").mkdir(parents=True)
+    (tmp_path / "runs/x/tensorboard/events.out.tfevents.1").touch()
+    assert printed()[-6:] == [*expected[:-1], "  tensorboard --logdir runs/x", expected[-1]]
 
 
 @pytest.mark.parametrize(

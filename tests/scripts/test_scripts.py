@@ -135,10 +135,7 @@ def test_training_reports_on_stdout(session):
     assert re.search(r"^best checkpoint: step [24]; trained \d+\.\d minutes; run folder: run$", report, re.MULTILINE)
     scripts = ROOT / "scripts"
     assert report.endswith(
-        "\nnext:\n"
-        f"  python {scripts}/translate.py run=run < input.txt\n"
-        "  tensorboard --logdir run\n"
-        f"  python {scripts}/evaluate.py run=run\n"
+        f"\nnext:\n  python {scripts}/translate.py run=run < input.txt\n  python {scripts}/evaluate.py run=run\n"
     )
 
 

@@ -101,8 +101,8 @@ def test_a_saturated_gate_is_told_once(new_module, fit, caplog):
     with caplog.at_level(logging.WARNING):
         fit(module, GateMonitor(), val_check_interval=2)
     assert warnings(caplog) == [
-        "step 2: 100 % of the output gate of decoder 1 is saturated, where it hardly learns: lower the learning rate, "
-        "or raise the threshold if it should be so"
+        "step 2: 100 % of the output gate of decoder 1 is saturated, where it hardly learns: lower optimizer.lr, "
+        "or raise callbacks.gate_monitor.threshold if it should be so"
     ]
 
 
@@ -113,9 +113,7 @@ def test_activations_that_are_not_finite_are_told_once(new_module, fit, caplog):
     with caplog.at_level(logging.WARNING):
         fit(module, GateMonitor(), val_check_interval=2)
     told = warnings(caplog)
-    message = (
-        "step 2: activations of encoder 2 forward are not finite: lower the learning rate, or clip gradients to less"
-    )
+    message = "step 2: activations of encoder 2 forward are not finite: lower optimizer.lr, or gradients.max_norm"
     assert told.count(message) == 1
     assert len(told) == len(set(told))
 

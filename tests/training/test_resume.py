@@ -14,9 +14,6 @@ from seq2seq.data.batching import BatchPlan
 from seq2seq.errors import UserError
 from seq2seq.training.module import Seq2SeqModule
 
-# Resuming writes where the run already is.
-pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
-
 # All that draws random numbers is on; nothing depends on how long the run will be.
 RUN = [
     "model.dropout=0.3",
@@ -134,8 +131,8 @@ def test_a_run_that_never_validated_cannot_be_resumed(train_tiny, tmp_path):
     with pytest.raises(UserError) as error:
         train_tiny(tmp_path, "budget.max_steps=4", resume=True)
     assert str(error.value) == (
-        f"resume=true needs {tmp_path}/checkpoints/last.ckpt, but there is none: "
-        "the run stopped before its first validation."
+        f"resume=true needs {tmp_path}/checkpoints/last.ckpt, but there is none, as the run stopped before its first "
+        f"validation: remove {tmp_path} and start again without resume=true, or give another run_dir."
     )
 
 

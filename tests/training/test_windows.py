@@ -142,3 +142,17 @@ def test_validation_by_time_would_fall_between_the_batches_of_a_step():
         "val_check_interval must be a number of steps where accumulate_grad_batches is above 1, but is '00:10:00:00': "
         "validation may not fall between the batches of a step."
     )
+
+
+@pytest.mark.parametrize("name", ["val_check_interval", "log_every_n_steps"])
+@pytest.mark.parametrize("value", [0, -2])
+def test_intervals_have_a_length(train_tiny, tmp_path, name, value):
+    with pytest.raises(UserError) as error:
+        train_tiny(tmp_path, f"trainer.{name}={value}")
+    assert str(error.value) == f"trainer.{name} must be above 0, but is {value}: give a number of steps."
+
+
+@pytest.mark.parametrize("seed", [-1, 1 << 32])
+def test_a_seed_is_one_that_all_take(train_tiny, tmp_path, seed):
+    with pytest.raises(UserError, match=f"^seed must be a whole number from 0 to 4294967295, but is {seed}\\.$"):
+        train_tiny(tmp_path, f"seed={seed}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from seq2seq.data.corpora.split_options import SplitOptions
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.text_files import check_readable
 from seq2seq.errors import UserError
 
 
@@ -53,8 +54,9 @@ class DatasetsCorpus:
             except (ConnectionError, FileNotFoundError, ValueError) as error:
                 reason = str(error).splitlines()[0]
                 raise UserError(f"name={self.name}, split {split} could not be loaded: {reason}") from None
+        check_readable(Path(split))
         if not Path(split).is_file():
-            raise UserError(f"The data file {split} does not exist: check the path.")
+            raise UserError(f"{split} is a pipe, which cannot be read as {self.name}: write it to a file first.")
         if not Path(split).stat().st_size:
             raise UserError(f"The data file {split} is empty: it must hold at least one row.")
         try:

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from seq2seq.data.text_files import read_lines
@@ -55,13 +56,17 @@ class Columns:
         return isinstance(self.source, str) or isinstance(self.target, str)
 
 
-def read_pairs(path: str | Path, columns: Columns) -> list[tuple[str, str]]:
-    """The source and target of every row. Raises UserError at a row that has not as many cells as it must."""
+def read_pairs(path: str | Path, columns: Columns | None = None) -> list[tuple[str, str]]:
+    """The source and target of every row, in columns that are found out unless they are given.
+
+    Raises UserError at a row that has not as many cells as it must.
+    """
+    option, columns = ("" if columns is None else "data.header"), columns or Columns()
     lines = read_lines(path)
     delimiter = _delimiter(Path(path), lines) if columns.delimiter == "auto" else columns.delimiter
     quoted = delimiter != "\t" or _is_csv(Path(path))
     rows = list(_parse(path, lines, delimiter) if quoted else _split(lines))
-    header = rows[0][1] if _has_header(path, rows[0][1], columns) else None
+    header = rows[0][1] if _has_header(path, rows[0][1], columns, option) else None
     places = [_place(path, name, getattr(columns, name), header) for name in ("source", "target")]
     wanted = 2 if header is None and max(places) < 2 else len(rows[0][1])
     if wanted <= max(places):
@@ -109,16 +114,22 @@ def _is_csv(path: Path) -> bool:
     return ".csv" in path.suffixes[-2:]
 
 
-def _has_header(path: str | Path, first: Sequence[str], columns: Columns) -> bool:
-    """Tell whether the first line names columns; what is found out is logged."""
+def _has_header(path: str | Path, first: Sequence[str], columns: Columns, option: str) -> bool:
+    """Tell whether the first line names columns; what is found out is logged, with the option that says otherwise."""
     if columns.header != "auto" or columns.named:
         return columns.header is not False
     words = [re.findall(r"\w+", cell.casefold()) for cell in first]
     found = len({tuple(own) for own in words}) > 1 and all(own and _TITLES.issuperset(own) for own in words)
     if found:
         names = ", ".join(map(repr, first))
-        logger.warning("%s: the first line, %s, is left out as a header (header=false reads it as a pair)", path, names)
+        _say(f"{path}: the first line, {names}, is left out as a header", option)
     return found
+
+
+@cache
+def _say(found: str, option: str) -> None:
+    """Log what was found out, once: train and dev can be one file, and scores read it anew."""
+    logger.warning("%s%s", found, f" ({option}=false reads it as a pair)" if option else "")
 
 
 def _place(path: str | Path, name: str, column: int | str, header: Sequence[str] | None) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.splitting import hold_out
+from seq2seq.data.text_files import told_as
 
 Read = Callable[[str], list[Example]]
 
@@ -27,12 +28,16 @@ class SplitOptions:
     held_out_below: float | None = None
 
     def load(self, read: Read) -> Splits:
-        """The splits, each read by its name."""
-        train = read(self.train)
-        test = read(self.test) if self.test else []
+        """The splits, each read by its name. Raises UserError by that name where there is no file."""
+        train, dev, test = (self._read(name, read) for name in ("train", "dev", "test"))
         if self.dev:
-            return Splits(train, read(self.dev), test)
+            return Splits(train, dev, test)
         return replace(hold_out(train, self.dev_size, self.seed, self.held_out_below), test=test)
+
+    def _read(self, name: str, read: Read) -> list[Example]:
+        split = getattr(self, name)
+        with told_as(name):
+            return read(split) if split or name == "train" else []
 
 
 @dataclass(frozen=True)

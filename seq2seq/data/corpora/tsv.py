@@ -34,4 +34,4 @@ class TSVCorpus:
 
 def read_tsv(path: str | Path, columns: Columns | None = None) -> list[Example]:
     """Examples of a file of pairs. Raises UserError at a line that is no pair."""
-    return group(read_pairs(path, columns or Columns()))
+    return group(read_pairs(path, columns))

@@ -116,8 +116,8 @@ class GateMonitor(lightning.Callback):
         elif gate not in self._warned:
             self._warned.add(gate)
             logger.warning(
-                "step %d: %.0f %% of %s is saturated, where it hardly learns: lower the learning rate, or raise "
-                "the threshold if it should be so",
+                "step %d: %.0f %% of %s is saturated, where it hardly learns: lower optimizer.lr, or raise "
+                "callbacks.gate_monitor.threshold if it should be so",
                 *(step, 100 * share, gate),
             )
 
@@ -126,7 +126,7 @@ class GateMonitor(lightning.Callback):
         if not finite and cell.name not in self._warned:
             self._warned.add(cell.name)
             logger.warning(
-                "step %d: activations of %s are not finite: lower the learning rate, or clip gradients to less",
+                "step %d: activations of %s are not finite: lower optimizer.lr, or gradients.max_norm",
                 *(step, cell.name),
             )
         return finite

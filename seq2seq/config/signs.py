@@ -1,0 +1,92 @@
+"""Overrides that leave a part out or add one: `GROUP=null`, and keys with `~`, `+`, or without a `+` they need."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from seq2seq.config.closed_table import find
+from seq2seq.config.contract import parameters
+from seq2seq.config.options import CONF, choices, defaults, unknown
+from seq2seq.config.overrides import parsed
+from seq2seq.errors import UserError
+
+_PARTS = ("callbacks", "metrics", "kinds")  # tables, of which a part can be left out
+
+
+def with_null_groups(arguments: Sequence[str]) -> list[str]:
+    """The arguments, in which null for a group is its option `none`, or nothing where a script has none by default.
+
+    Raises UserError at a group of which the script needs an option.
+    """
+    nulls = {text for text in arguments if _is_null_group(text)}
+    found = []
+    for text in arguments:
+        group = text.partition("=")[0]
+        if text not in nulls:
+            found.append(text)
+        elif (CONF / group / "none.yaml").is_file():
+            found.append(f"{group}=none")
+        elif group not in _null_by_default():
+            sys.argv[1:] = [other for other in arguments if other not in nulls]  # with which the options are composed
+            raise UserError(_needed(group, text))
+    return found
+
+
+def refuse_signs(arguments: Sequence[str]) -> None:
+    """Raise UserError at a `+` before what is there, and at a `~` before what is not there or is needed."""
+    for text in arguments:
+        if text.startswith("~"):
+            _refuse_deletion(text)
+        elif text.startswith("+") and not text.startswith("++"):
+            key = text.lstrip("+").partition("=")[0]
+            if key in choices() or (key in defaults() and "@" not in key):
+                raise UserError(f"{text} adds an option that is there: drop the +, as in {text.lstrip('+')}")
+
+
+def needs_plus(key: str) -> str | None:
+    """The sentence on an option that a part takes but the config leaves at its default; None for any other key."""
+    part, _, name = key.rpartition(".")
+    node = defaults().get(part)
+    if not isinstance(node, Mapping) or "_target_" not in node or name not in parameters(find(node["_target_"], part)):
+        return None
+    return f"{key} is an option of {node['_target_']} that the config leaves at its default: write +{key}=..."
+
+
+def _refuse_deletion(text: str) -> None:
+    read = parsed(text)
+    key = text.lstrip("~").partition("=")[0] if read is None else str(read.key_or_group)
+    if key in choices():
+        raise UserError(_needed(key, text))
+    known = defaults()
+    if key not in known:
+        raise UserError(unknown(key))
+    part: Any = known.get(key.rpartition(".")[0])
+    if key.rpartition(".")[0] in _PARTS or (isinstance(part, Mapping) and "_target_" in part):
+        return
+    raise UserError(
+        f"{text} leaves out an option that is needed: give {key}=VALUE, or leave {text} out for its default."
+    )
+
+
+def _needed(group: str, text: str) -> str:
+    if group not in choices():
+        return unknown(group)
+    options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    if "none" in options:
+        return f"{text} leaves out a whole group: write {group}=none."
+    return f"{text} leaves out what the script needs: choose one of {group}={', '.join(options)}."
+
+
+def _is_null_group(text: str) -> bool:
+    group, _, value = text.partition("=")
+    return value.strip().lower() in ("null", "") and bool(group) and (CONF / group).is_dir()
+
+
+def _null_by_default() -> set[str]:
+    """Groups that the script has no option of unless one is chosen."""
+    script: Any = OmegaConf.load(CONF / f"{Path(sys.argv[0]).stem}.yaml")
+    entries = script.get("defaults", [])
+    return {str(key) for entry in entries if not isinstance(entry, str) for key, own in entry.items() if own is None}

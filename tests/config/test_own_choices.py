@@ -1,0 +1,41 @@
+"""The options that a stored config was made with are found in it again."""
+
+import pytest
+
+from seq2seq.config.contract import resolve
+from seq2seq.config.options import CONF, flat
+from seq2seq.config.own_choices import own_choices
+
+GROUPS = ["data", "tokenizer", "model", "model/front_end", "callbacks", "trainer", "logger", "metrics"]
+MISSING = {"json": ("train", "source", "target"), "hub": ("name", "source", "target"), "tsv": ("train",)}
+MISSING |= {"parquet": MISSING["json"], "parallel": MISSING["json"]}
+
+
+@pytest.fixture
+def stored(config_of):
+    """A config as a run stores it, by dotted key."""
+    return lambda *overrides: flat(resolve(config_of("train", *overrides)))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_option_is_found_in_what_it_made(stored, group):
+    for path in sorted((CONF / group).glob("*.yaml")):
+        given = [f"{group}.{key}=x" for key in MISSING.get(path.stem, ())]
+        assert own_choices(group, stored(f"{group}={path.stem}", *given)) == [path.stem]
+
+
+@pytest.mark.parametrize(
+    ("group", "option", "changes"),
+    [
+        ("tokenizer", "bpe", ["tokenizer.source_size=77", "tokenizer.target_size=77"]),
+        ("data", "reverse", ["data.train_size=9", "data.dev_size=9", "data.alphabet_size=4"]),
+        ("callbacks", "early_stopping", ["callbacks.early_stopping.patience=2", "callbacks.samples=null"]),
+        ("model/cell", "elman_relu", ["model.cell.regularization.zoneout_hidden=0.5"]),
+    ],
+)
+def test_single_values_may_be_others(stored, group, option, changes):
+    assert own_choices(group, stored(f"{group}={option}", *changes)) == [option]
+
+
+def test_an_own_class_is_of_no_option(stored):
+    assert own_choices("optimizer", stored() | {"optimizer._target_": "mine.Optimizer"}) == []

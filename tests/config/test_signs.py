@@ -1,0 +1,92 @@
+"""Signs before a key, and null for a group, mean what they say, or are refused with what to write."""
+
+import pytest
+
+from seq2seq.commands.train import train
+from seq2seq.config.signs import needs_plus, refuse_signs, with_null_groups
+from seq2seq.errors import UserError
+
+
+@pytest.fixture
+def given(monkeypatch):
+    """Arguments as a script is given them."""
+
+    def give(script: str, *arguments: str) -> list[str]:
+        monkeypatch.setattr("sys.argv", [f"scripts/{script}.py", *arguments])
+        return list(arguments)
+
+    return give
+
+
+@pytest.mark.parametrize(
+    ("script", "argument", "expected"),
+    [
+        ("train", "logger=null", ["logger=none"]),
+        ("train", "callbacks=null", ["callbacks=none"]),
+        ("train", "gradients=", ["gradients=none"]),
+        ("translate", "rerank=null", ["rerank=none"]),
+        ("evaluate", "metrics=null", []),
+        ("evaluate", "data=null", []),
+        ("train", "callbacks.samples=null", ["callbacks.samples=null"]),
+        ("train", "model=gnmt", ["model=gnmt"]),
+    ],
+)
+def test_null_for_a_group_is_its_option_none(given, script, argument, expected):
+    assert with_null_groups(given(script, argument)) == expected
+
+
+@pytest.mark.parametrize(
+    ("script", "argument", "said"),
+    [
+        ("train", "metrics=null", "the script needs: choose one of metrics=exact_match, pronunciation, translation."),
+        ("train", "model=null", "what the script needs: choose one of model=bahdanau, gnmt, luong."),
+        ("train", "model=", "what the script needs: choose one of model=bahdanau, gnmt, luong."),
+        ("compare", "optimizer=null", "what the script needs: choose one of optimizer=adam, adamw."),
+        ("score", "decoding=null", "The option 'decoding' does not exist"),
+        ("interpret", "decoding=null", "choose one of decoding=beam, diverse_beam, greedy, sampling."),
+    ],
+)
+def test_null_for_a_group_that_is_needed_is_refused(given, script, argument, said):
+    with pytest.raises(UserError) as error:
+        with_null_groups(given(script, argument))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("+seed=3", "+seed=3 adds an option that is there: drop the +, as in seed=3"),
+        ("+model=gnmt", "+model=gnmt adds an option that is there: drop the +, as in model=gnmt"),
+        ("+trainer.devices=3", "+trainer.devices=3 adds an option that is there: drop the +, as in trainer.devices=3"),
+        ("~seed", "~seed leaves out an option that is needed: give seed=VALUE, or leave ~seed out for its default."),
+        ("~averaging.decay", "~averaging.decay leaves out an option that is needed: give averaging.decay=VALUE, or "),
+        ("~logger", "~logger leaves out a whole group: write logger=none."),
+        ("~optimizer", "~optimizer leaves out what the script needs: choose one of optimizer=adam, adamw."),
+        ("~optimizer.lrr", "The option 'optimizer.lrr' does not exist: did you mean 'optimizer.lr'?"),
+    ],
+)
+def test_signs_that_cannot_be_meant_are_refused(given, argument, message):
+    with pytest.raises(UserError) as error:
+        refuse_signs(given("train", argument))
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("argument", ["++seed=3", "+trainer.profiler=simple", "~callbacks.samples", "~optimizer.lr"])
+def test_signs_that_mean_something_stay(given, argument):
+    refuse_signs(given("train", argument))
+
+
+def test_an_option_that_has_to_be_added_says_so(given):
+    given("train")
+    assert needs_plus("trainer.profiler") == (
+        "trainer.profiler is an option of pytorch_lightning.Trainer that the config leaves at its default: write "
+        "+trainer.profiler=..."
+    )
+    assert needs_plus("trainer.profler") is None
+    assert needs_plus("sed") is None
+
+
+def test_training_without_callbacks(tiny_config, tmp_path, capsys):
+    train(tiny_config("callbacks=none", "budget.max_steps=1"), tmp_path, resume=False)
+    assert (tmp_path / "metrics.json").exists()
+    assert capsys.readouterr().err == ""
