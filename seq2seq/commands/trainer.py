@@ -47,7 +47,8 @@ def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
 
 
 def quieten() -> None:
-    """Turn off Lightning's advertisements and list of devices; warnings stay, but for one that users cannot mend."""
+    """Turn off Lightning's advertisements and list of devices; warnings stay, but for two that users need not mend."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # the report that trainer.profiler asks for
+    warnings.filterwarnings("ignore", message="The number of training batches")  # small data; what is logged goes on
     warnings.filterwarnings("ignore", message=".isinstance.treespec, LeafSpec.. is deprecated")

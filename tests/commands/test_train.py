@@ -121,3 +121,8 @@ def test_a_run_of_before_splits_were_recorded_is_warned_of(grown, caplog, capsys
 def test_sources_that_are_also_in_train_are_counted(phones, tmp_path, caplog, capsys):
     said(caplog, phones("pat\tpʰ a tʲ\nxyz\tn\n"), tmp_path / "run")
     assert "dev: 1 of 2 sources are in train, too" in warnings_of(caplog)
+
+
+def test_small_data_are_not_warned_of(tiny_config, tmp_path, capsys):
+    """Lightning does, for every epoch that has fewer steps than lie between two that are logged."""
+    train(tiny_config("budget.max_steps=2", "trainer.log_every_n_steps=1000"), tmp_path, resume=False)
