@@ -25,6 +25,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits, saved_with, sealed
 from seq2seq.runs.evaluation import build_scores, evaluate, load_splits, warn_of_other_data, warn_of_shared_sources
 from seq2seq.runs.matmul_precision import set_matmul_precision
@@ -56,7 +57,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     tokenizers = _tokenizers(config, splits, folder, resume=resume)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
-    _warn_of_data(module, splits)
+    _tell(module, splits)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
         _take_up(module, last, config, splits)
@@ -123,10 +124,11 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
         return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
 
 
-def _warn_of_data(module: Seq2SeqModule, splits: Splits) -> None:
-    """Warn, in the first process, of dev references that no output can equal and of sources that are in train, too."""
+def _tell(module: Seq2SeqModule, splits: Splits) -> None:
+    """Tell, in the first process, the model's size, dev references that no output can equal, and sources in train."""
     if not first_process():
         return
+    logger.info("model: %s parameters", shortened(parameter_count(module.model)))
     warn_of_shared_sources(splits)
     translator = module.translator
     found = unreachable(

@@ -73,10 +73,14 @@ models.seq2seq.Seq2Seq
 training.budget.Budget
 training.callbacks.early_stopping.EarlyStopping
 training.callbacks.gate_monitor.GateMonitor
+training.callbacks.length_scores.LengthScores
+training.callbacks.memory.Memory
+training.callbacks.perplexity.Perplexity
 training.callbacks.progress.BudgetProgress
 training.callbacks.samples.Samples
 training.callbacks.score_watch.ScoreWatch
 training.callbacks.throughput.Throughput
+training.callbacks.update_ratio.UpdateRatio
 training.gradients.clip_by_norm.ClipByNorm
 training.gradients.clip_by_value.ClipByValue
 training.objectives.cross_entropy.CrossEntropy

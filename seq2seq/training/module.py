@@ -49,6 +49,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.skipped = SkippedSteps()
         self._window: list[Batch] = []  # batches of the step under way
         self.step_loss = torch.zeros(())  # of the step under way, as far as its batches are done
+        self.step_likelihood: Tensor | None = None  # the part of it that is a negative log-likelihood
         self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
         self._averaged = ExitStack()
 
@@ -74,7 +75,7 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         if begins_window(self.trainer, batch_idx):
             self.spent = self._agreed(self.budget.spent(self.global_step))
-            self._window, self.step_loss = [], torch.zeros((), device=self.device)
+            self._window, self.step_loss, self.step_likelihood = [], torch.zeros((), device=self.device), None
         self._window.append(batch)
         optimizer, part = self.trainer.optimizers[0], len(self._window) - 1
         self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank, part=part)
@@ -85,6 +86,9 @@ class Seq2SeqModule(lightning.LightningModule):
         # Gradients are averaged over processes, but the loss is per token of all of them: undo the average.
         loss = self.step.loss(batch, step=self.global_step, spent=self.spent) * self.trainer.world_size
         self.step_loss = self.step_loss + loss.detach()
+        if (likelihood := self.step.objective.likelihood) is not None:
+            share = likelihood * (self.trainer.world_size / batch.step_tokens)
+            self.step_likelihood = share if self.step_likelihood is None else self.step_likelihood + share
         if ends_window(self.trainer, batch_idx):
             self.log("train/loss", self.step_loss)
         return loss * self.trainer.accumulate_grad_batches  # by which Lightning divides

@@ -17,6 +17,7 @@ from torch import nn
 from seq2seq.data.batch import Batch
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.models.seq2seq import multiply_accumulates
+from seq2seq.models.sizes import parameter_count
 from seq2seq.training.callbacks.throughput import padding_efficiency
 from seq2seq.training.module import Seq2SeqModule
 
@@ -122,7 +123,7 @@ def compare(
             "name": name,
             "target_tokens_per_second": round(median(found)),
             "share_of_first": round(median(own / other for own, other in zip(found, first, strict=True)), 3),
-            "parameters": sum(parameter.numel() for parameter in modules[name].model.parameters()),
+            "parameters": parameter_count(modules[name].model),
         }
         for name, found in rates.items()
     ]
@@ -168,7 +169,7 @@ def _report(
         "model_gflop_per_second": round(rate / 1e9, 1),
         "gemm_gflop_per_second": round(gemm / 1e9, 1),
         "share_of_gemm_rate": round(rate / gemm, 4),
-        "parameters": sum(parameter.numel() for parameter in module.model.parameters()),
+        "parameters": parameter_count(module.model),
         "precision": precision,
         "threads": torch.get_num_threads(),
         "steps": len(batches),
