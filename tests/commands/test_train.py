@@ -134,3 +134,9 @@ def test_the_size_of_the_model_is_said_once(tiny_config, tmp_path, caplog, capsy
     train(tiny_config("budget.max_steps=1"), tmp_path, resume=False)
     said = [message for message in caplog.messages if message.startswith("model: ")]
     assert said == [f"model: {shortened(parameter_count(load_run(tmp_path).model))} parameters"]
+
+
+@pytest.mark.parametrize("override", ["trainer.profiler=simple", "+trainer.profiler=simple"])
+def test_the_profiler_is_an_option_as_others_are(tiny_config, override):
+    assert tiny_config()["trainer"]["profiler"] is None
+    assert tiny_config(override)["trainer"]["profiler"] == "simple"

@@ -76,7 +76,7 @@ def session(tmp_path_factory) -> Session:
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         jobs: dict[str, Future] = {"train": pool.submit(run, script("train", *TINY, "run_dir=run"))}
-        jobs["sweep"] = forked("train", "--multirun", *TINY, "seed=1,x,2", "+trainer.profiler=simple", "run_dir=sweep")
+        jobs["sweep"] = forked("train", "--multirun", *TINY, "seed=1,x,2", "trainer.profiler=simple", "run_dir=sweep")
         jobs["help"] = forked("train", "--help")
         jobs["benchmark"] = forked("benchmark", *TINY, "steps=3", "warmup=1")
         for name, command in next_commands(jobs["train"].result().stdout).items():
