@@ -10,13 +10,12 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
-from pytorch_lightning.loggers import TensorBoardLogger
 
+from seq2seq.commands.loggers import log_config, log_result
 from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
-from seq2seq.config.options import flat
 from seq2seq.config.overrides import command, override
 from seq2seq.config.stored import record_changes, with_changes
 from seq2seq.data.datamodule import Seq2SeqDataModule
@@ -64,8 +63,8 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     elif first_process():  # nothing is written before all mistakes that can be found have been
         tokenizers.save(folder / "tokenizers")
         (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
-    for board in _boards(trainer):
-        board.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(config)}```")
+    size = {"parameters": parameter_count(module.model)}
+    log_config(trainer.loggers, config, **size)
     started = time.monotonic()
     _fit(trainer, module, data, last, resume=resume)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -73,9 +72,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     if not trainer.is_global_zero:
         return {}
     record = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device)
-    for board in _boards(trainer):
-        board.log_hyperparams(_hyperparameters(config), _named(record))
-        board.finalize("success")
+    log_result(trainer.loggers, config, record, **size)
     return record["scores"]
 
 
@@ -139,10 +136,6 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> None:
     )
     if found.count:
         logger.warning("dev: %s", found)
-
-
-def _boards(trainer: lightning.Trainer) -> list[TensorBoardLogger]:
-    return [board for board in trainer.loggers if isinstance(board, TensorBoardLogger)]
 
 
 def _check_monitor(config: dict[str, Any]) -> None:
@@ -215,16 +208,3 @@ def _finish(
     (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
     print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
     return record
-
-
-def _named(record: dict[str, Any]) -> dict[str, float]:
-    return {f"{record['split']}/{name}": value for name, value in record["scores"].items()}
-
-
-def _hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
-    """Values of a config, in plain types, by dotted key, for TensorBoard's table of runs."""
-    return {
-        key: value
-        for key, value in flat(config).items()
-        if not isinstance(value, dict) and not key.rpartition(".")[2].startswith("_")
-    }

@@ -98,7 +98,9 @@ pytorch_lightning.Trainer
 pytorch_lightning.callbacks.DeviceStatsMonitor
 pytorch_lightning.callbacks.LearningRateMonitor
 pytorch_lightning.loggers.CSVLogger
+pytorch_lightning.loggers.MLFlowLogger
 pytorch_lightning.loggers.TensorBoardLogger
+pytorch_lightning.loggers.WandbLogger
 pytorch_lightning.strategies.DDPStrategy
 torch.optim.Adadelta
 torch.optim.Adagrad

@@ -1,4 +1,4 @@
-"""How far a step moves the weights."""
+"""The distance that a step moves the weights."""
 
 from typing import Any
 
