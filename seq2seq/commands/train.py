@@ -11,6 +11,7 @@ import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
 
+from seq2seq.commands.hindsight import cost_of, remarks_of
 from seq2seq.commands.loggers import log_config, log_result
 from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.compression.packing import pack
@@ -34,7 +35,7 @@ from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.step import TrainingStep
-from seq2seq.translation.reachability import unreachable
+from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
     tokenizers = _tokenizers(config, splits, folder, resume=resume)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
-    _tell(module, splits)
+    out_of_reach = _tell(module, splits)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
         _take_up(module, last, config, splits)
@@ -71,7 +72,8 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> dict[str, fl
         torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
     if not trainer.is_global_zero:
         return {}
-    record = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device)
+    hindsight = {**cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
+    record = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device, **hindsight)
     log_result(trainer.loggers, config, record, **size)
     return record["scores"]
 
@@ -121,10 +123,10 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
         return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
 
 
-def _tell(module: Seq2SeqModule, splits: Splits) -> None:
-    """Tell, in the first process, the model's size, dev references that no output can equal, and sources in train."""
+def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
+    """Tell, in the first process, the model's size and sources of dev in train; and the references out of reach."""
     if not first_process():
-        return
+        return Unreachable(0, 0)
     logger.info("model: %s parameters", shortened(parameter_count(module.model)))
     warn_of_shared_sources(splits)
     translator = module.translator
@@ -136,6 +138,7 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> None:
     )
     if found.count:
         logger.warning("dev: %s", found)
+    return found
 
 
 def _check_monitor(config: dict[str, Any]) -> None:
@@ -193,18 +196,18 @@ def _take_up(module: Seq2SeqModule, last: Path, config: dict[str, Any], splits: 
 
 
 def _finish(
-    config: dict[str, Any], splits: Splits, folder: Path, seconds: float, device: torch.device
+    config: dict[str, Any], splits: Splits, folder: Path, seconds: float, device: torch.device, **hindsight: Any
 ) -> dict[str, Any]:
     """Score the best checkpoint as scripts/evaluate.py would, where it was trained, and return the record.
 
-    It is written to metrics.json, and the report is printed.
+    It is written to metrics.json, and the report is printed. Both have the hindsight.
     """
     run = load_run(folder, device)
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
     search = build(config["decoding"], "decoding")
     translator = Translator(pack(run.model), run.tokenizers, search, device=device)
     evaluation = evaluate(translator, examples, build_scores(config))
-    record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)}
+    record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)} | hindsight
     (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
     print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
     return record

@@ -71,8 +71,10 @@ models.encoder.Encoder
 models.input_feeding.BahdanauDecoder
 models.seq2seq.Seq2Seq
 training.budget.Budget
+training.callbacks.cost.Cost
 training.callbacks.early_stopping.EarlyStopping
 training.callbacks.gate_monitor.GateMonitor
+training.callbacks.history.History
 training.callbacks.length_scores.LengthScores
 training.callbacks.memory.Memory
 training.callbacks.perplexity.Perplexity
