@@ -34,8 +34,8 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
     plain = resolve(config)
     check(plain)
     check_counts(plain, steps=1, warmup=0)
-    data = _load_data(plain)
-    return benchmark(build_module(plain, data), data, _conditions(plain), steps=plain["steps"], warmup=plain["warmup"])
+    data = load_data(plain)
+    return benchmark(build_module(plain, data), data, conditions(plain), steps=plain["steps"], warmup=plain["warmup"])
 
 
 def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
@@ -46,9 +46,9 @@ def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
     for plain in plains.values():
         check(plain)
     check_counts(plain, rounds=1, warmup=0)
-    data = _load_data(plain)
+    data = load_data(plain)
     modules = {name: build_module(own, data) for name, own in plains.items()}
-    rows = compare(modules, data, _conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
+    rows = compare(modules, data, conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
     print_rates(rows)
     return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
 
@@ -59,7 +59,8 @@ def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
     return resolve(own)
 
 
-def _load_data(plain: dict[str, Any]) -> Seq2SeqDataModule:
+def load_data(plain: dict[str, Any]) -> Seq2SeqDataModule:
+    """The batches of a plain config, with tokenizers that are learnt and not kept."""
     set_matmul_precision(plain["matmul_precision"])
     torch.set_flush_denormal(True)
     torch.manual_seed(plain["seed"])
@@ -68,7 +69,8 @@ def _load_data(plain: dict[str, Any]) -> Seq2SeqDataModule:
     return build(plain["batches"], "batches")(splits=splits, tokenizers=tokenizers)
 
 
-def _conditions(plain: dict[str, Any]) -> Conditions:
+def conditions(plain: dict[str, Any]) -> Conditions:
+    """The device and the precision of a plain config."""
     quieten()
     accelerator = plain["trainer"]["accelerator"]
     return Conditions(resolve_precision(plain["precision"], accelerator), accelerator)

@@ -85,6 +85,7 @@ training.callbacks.throughput.Throughput
 training.callbacks.update_ratio.UpdateRatio
 training.gradients.clip_by_norm.ClipByNorm
 training.gradients.clip_by_value.ClipByValue
+training.lr_finder.RateRange
 training.objectives.cross_entropy.CrossEntropy
 training.scheduled_sampling.ExponentialSampling
 training.scheduled_sampling.InverseSigmoidSampling
