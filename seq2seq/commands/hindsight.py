@@ -1,4 +1,4 @@
-"""What callbacks of a run have gathered by its end: its cost, and whether something looks wrong."""
+"""The cost of a run and what looks wrong in it, as callbacks have gathered them by its end."""
 
 from typing import Any
 

@@ -7,7 +7,7 @@ _IDEAL = {"max": 100.0, "min": 0.0}
 _SENTENCES = 2
 _OUT_OF_REACH = 0.05  # of the references
 _FEW_NATS = 0.1  # losses that are nearer to each other are alike
-_STILL = 0.05  # of all that a score gained, in the last validation alone
+_STILL, _LATE = 0.1, 0.75  # of all that a score gained; after this share of the budget
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Goal:
 
 
 def verdict(validations: Sequence[Validation], goal: Goal, *, out_of_reach: float = 0.0) -> list[str]:
-    """At most two sentences on what looks wrong, the gravest first; none where nothing does.
+    """Sentences on what looks wrong, two at most and the gravest first; none where nothing does.
 
     `out_of_reach` is the share of dev references that no output can equal.
     """
@@ -42,7 +42,7 @@ def verdict(validations: Sequence[Validation], goal: Goal, *, out_of_reach: floa
         _no_movement(validations, goal),
         _overfitting(validations),
         _early_best(validations, goal),
-        _still_better(validations, goal),
+        "" if _overfitting(validations) else _still_better(validations, goal),
     )
     return [sentence for sentence in found if sentence][:_SENTENCES]
 
@@ -89,11 +89,12 @@ def _early_best(validations: Sequence[Validation], goal: Goal) -> str:
 def _still_better(validations: Sequence[Validation], goal: Goal) -> str:
     if len(validations) < 3 or _best(validations, goal) is not validations[-1]:
         return ""
-    first, before, last = validations[0].score, validations[-2].score, validations[-1].score
-    if abs(last - before) < _STILL * abs(last - first) or last == before:
+    first, last = validations[0].score, validations[-1].score
+    before = [one.score for one in validations[:-1] if one.spent <= _LATE][-1:] or [first]
+    if last == before[0] or abs(last - before[0]) < _STILL * abs(last - first):
         return ""
     return (
-        f"{goal.monitor} was still getting better at the end, from {before:.2f} to {last:.2f} at the last validation: "
+        f"{goal.monitor} was still getting better at the end, from {before[0]:.2f} to {last:.2f} in the last quarter: "
         f"a higher {goal.limit} may help."
     )
 

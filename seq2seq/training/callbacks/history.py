@@ -11,7 +11,7 @@ from seq2seq.training.windows import ends_window
 
 
 class History(lightning.Callback):
-    """Every validation of a run, over interruptions too: losses of dev and of the steps before it, and the score."""
+    """The validations of a run, over interruptions too: losses of dev and of the steps before it, and the score."""
 
     def __init__(self, *, monitor: str) -> None:
         self.monitor = monitor
