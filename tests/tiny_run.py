@@ -50,6 +50,8 @@ def as_before_0_2(config: dict[str, Any]) -> dict[str, Any]:
     old = json.loads(text)
     old["objective"]["coverage"] = old["objective"].pop("coverage_loss")
     old["trainer"]["gradient_clip_val"] = old.pop("gradients")["max_norm"]
+    if old["logger"]:
+        (old["logger"],) = old["logger"].values()
     return old
 
 

@@ -35,8 +35,8 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
     plain = resolve(config)
     check(nominal(plain))
     check_counts(plain, steps=1, warmup=0)
-    plain, data = _load_data(plain)
-    return benchmark(build_module(plain, data), data, _conditions(plain), steps=plain["steps"], warmup=plain["warmup"])
+    plain, data = load_data(plain)
+    return benchmark(build_module(plain, data), data, conditions(plain), steps=plain["steps"], warmup=plain["warmup"])
 
 
 def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
@@ -47,9 +47,9 @@ def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
     for plain in plains.values():
         check(nominal(plain))
     check_counts(plain, rounds=1, warmup=0)
-    plain, data = _load_data(plain)
+    plain, data = load_data(plain)
     modules = {name: build_module(_settled(own, data), data) for name, own in plains.items()}
-    rows = compare(modules, data, _conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
+    rows = compare(modules, data, conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
     print_rates(rows)
     return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
 
@@ -60,7 +60,7 @@ def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
     return resolve(own)
 
 
-def _load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]:
+def load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]:
     """The config with what follows from the data, and these."""
     set_matmul_precision(plain["matmul_precision"])
     torch.set_flush_denormal(True)
@@ -75,7 +75,8 @@ def _settled(plain: dict[str, Any], data: Seq2SeqDataModule) -> dict[str, Any]:
     return settle(plain, data.splits, lambda *_: data.tokenizers, says=False)[0]
 
 
-def _conditions(plain: dict[str, Any]) -> Conditions:
+def conditions(plain: dict[str, Any]) -> Conditions:
+    """The device and the precision of a plain config."""
     quieten()
     accelerator = plain["trainer"]["accelerator"]
     return Conditions(resolve_precision(plain["precision"], accelerator), accelerator)

@@ -18,7 +18,7 @@ from seq2seq.config.job import chosen_option, composed, given_overrides
 from seq2seq.config.options import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
-from seq2seq.models.sizes import fitted_size
+from seq2seq.models.sizes import fitted_size, parameter_count
 from seq2seq.runs.automatic import nominal, settle
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import build_model, train_tokenizers
@@ -69,7 +69,7 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
 def count_parameters(plain: dict[str, Any], tokenizers: Tokenizers) -> int:
     """The number of parameters of the model that a config describes, which is not built for real."""
     with torch.device("meta"):
-        return sum(parameter.numel() for parameter in build_model(plain, tokenizers).parameters())
+        return parameter_count(build_model(plain, tokenizers))
 
 
 def fit_sizes(

@@ -11,13 +11,13 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
-from pytorch_lightning.loggers import TensorBoardLogger
 
+from seq2seq.commands.hindsight import cost_of, remarks_of
+from seq2seq.commands.loggers import log_config, log_result
 from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
-from seq2seq.config.options import flat
 from seq2seq.config.overrides import command, override
 from seq2seq.config.stored import record_changes, with_changes
 from seq2seq.data.datamodule import Seq2SeqDataModule
@@ -26,6 +26,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.automatic import nominal, settle
 from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits, saved_with, sealed
 from seq2seq.runs.evaluation import (
@@ -44,7 +45,7 @@ from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.csv_logger import CSVLogger
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.step import TrainingStep
-from seq2seq.translation.reachability import unreachable
+from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -80,25 +81,24 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     trainer = build_trainer(config, folder)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
-    _warn_of_data(module, splits)
+    out_of_reach = _tell(module, splits)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:
         _take_up(trainer, module, last, splits, config)
     elif first_process():  # nothing is written before all mistakes that can be found have been
         tokenizers.save(folder / "tokenizers")
         (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
-    for board in _boards(trainer):
-        board.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(config)}```")
+    size = {"parameters": parameter_count(module.model)}
+    log_config(trainer.loggers, config, **size)
     started = time.monotonic()
     _fit(trainer, module, data, last, resume=resume)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
     if not trainer.is_global_zero:
         return Outcome({}, "")
-    record = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device)
-    for board in _boards(trainer):
-        board.log_hyperparams(_hyperparameters(config), _named(record))
-        board.finalize("success")
+    hindsight = {**cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
+    record = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device, **hindsight)
+    log_result(trainer.loggers, config, record, **size)
     return Outcome(record["scores"], config["monitor"]["metric"].removeprefix("dev/"))
 
 
@@ -155,10 +155,11 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
         return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
 
 
-def _warn_of_data(module: Seq2SeqModule, splits: Splits) -> None:
-    """Warn, in the first process, of dev references that no output can equal and of sources that are in train, too."""
+def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
+    """Tell, in the first process, the model's size and sources of dev in train; and the references out of reach."""
     if not first_process():
-        return
+        return Unreachable(0, 0)
+    logger.info("model: %s parameters", shortened(parameter_count(module.model)))
     warn_of_shared_sources(splits)
     warn_of_one_target(splits)
     translator = module.translator
@@ -170,10 +171,7 @@ def _warn_of_data(module: Seq2SeqModule, splits: Splits) -> None:
     )
     if found.count:
         logger.warning("dev: %s", found)
-
-
-def _boards(trainer: lightning.Trainer) -> list[TensorBoardLogger]:
-    return [board for board in trainer.loggers if isinstance(board, TensorBoardLogger)]
+    return found
 
 
 def _check_monitor(config: dict[str, Any]) -> None:
@@ -242,31 +240,18 @@ def _take_up(
 
 
 def _finish(
-    config: dict[str, Any], splits: Splits, folder: Path, seconds: float, device: torch.device
+    config: dict[str, Any], splits: Splits, folder: Path, seconds: float, device: torch.device, **hindsight: Any
 ) -> dict[str, Any]:
     """Score the best checkpoint as scripts/evaluate.py would, where it was trained, and return the record.
 
-    It is written to metrics.json, and the report is printed.
+    It is written to metrics.json, and the report is printed. Both have the hindsight.
     """
     run = load_run(folder, device)
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
     search = build(config["decoding"], "decoding")
     translator = Translator(pack(run.model), run.tokenizers, search, device=device)
     evaluation = evaluate(translator, examples, build_scores(config))
-    record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)}
+    record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)} | hindsight
     (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
     print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
     return record
-
-
-def _named(record: dict[str, Any]) -> dict[str, float]:
-    return {f"{record['split']}/{name}": value for name, value in record["scores"].items()}
-
-
-def _hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
-    """Values of a config, in plain types, by dotted key, for TensorBoard's table of runs."""
-    return {
-        key: value
-        for key, value in flat(config).items()
-        if not isinstance(value, dict) and not key.rpartition(".")[2].startswith("_")
-    }

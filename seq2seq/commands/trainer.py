@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as lightning
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
+from seq2seq.commands.loggers import build_loggers
 from seq2seq.config.builder import build, told_at
 from seq2seq.training.checkpoints import BestCheckpoint
 from seq2seq.training.precision import resolve_precision
@@ -32,7 +33,6 @@ _ADVICE = (
 
 def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
-    board = build(config["logger"], "logger")(save_dir=str(folder)) if config["logger"] else False
     callbacks = [build(node, f"callbacks.{name}") for name, node in (config["callbacks"] or {}).items() if node]
     given = config["trainer"]
     precision = resolve_precision(config["precision"], given.get("accelerator", "auto"))
@@ -42,7 +42,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     return build(config["trainer"], "trainer")(
         precision=precision,
         default_root_dir=str(folder),
-        logger=board,
+        logger=build_loggers(config, folder) or False,
         callbacks=[*callbacks, *_checkpoints(config["monitor"], folder)],
         max_epochs=-1,  # the budget ends training
         check_val_every_n_epoch=None,

@@ -28,6 +28,12 @@ _RENAMED = {
 # Options that are new, by class, with the values by which earlier configs keep their meaning.
 _BEFORE: dict[Any, dict[str, Any]] = {"seq2seq.layers.embedding.NGramEmbedding": {"mixed": False}}
 
+# Names of loggers, of which there was one.
+_LOGGERS = {
+    "pytorch_lightning.loggers.TensorBoardLogger": "tensorboard",
+    "seq2seq.training.csv_logger.CSVLogger": "csv",
+}
+
 _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
 
 
@@ -50,6 +56,9 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
         found.setdefault("text", {"_target_": "seq2seq.data.text.TextForm", "form": "nfc"})
     if "budget" in found:
         found.setdefault("matmul_precision", "highest")
+    board = found.get("logger")
+    if isinstance(board, dict) and "_target_" in board:
+        found["logger"] = {_LOGGERS.get(board["_target_"], "own"): board}
     trainer = found.get("trainer")
     if isinstance(trainer, dict):
         trainer = found["trainer"] = without_reserved(trainer)

@@ -91,6 +91,23 @@ def time_constants_figure(constants: Mapping[str, Float[Tensor, " _"]], *, title
     return figure
 
 
+def learning_rate_figure(
+    rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], suggestion: float
+) -> Figure:
+    """A curve of losses over learning rates, as they were and smoothed, with a line at the rate that is suggested."""
+    figure = Figure(figsize=(_WIDTH, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(rates, losses, color="#b8bfca", linewidth=0.8, label="loss of each step")
+    axes.plot(rates, smoothed, color=ACCENT, label="smoothed")
+    axes.axvline(suggestion, color="#b5382a", linestyle="--", label=f"suggested: {suggestion:.2g}")
+    axes.set_xscale("log")
+    axes.set_ylim(min(smoothed) - 0.1 * abs(min(smoothed)), 1.2 * max(smoothed[0], min(smoothed)))
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("loss per target token")
+    axes.legend()
+    return figure
+
+
 def _pairs_figure(source: Sequence[str], target: Sequence[str], title: str) -> tuple[Figure, Axes]:
     width = min(_WIDTH, max(_NARROW, 1.8 + 0.35 * len(source)))
     figure = Figure(figsize=(width, min(16.0, 1.8 + 0.3 * len(target))), layout="constrained")

@@ -20,6 +20,7 @@ class Scores(Metric, ABC):
 
     full_state_update = False
     totals: Tensor
+    latest: SentenceCounts  # of the sentences that were added last
 
     def __init__(self, counts: int, *, dtype: torch.dtype = torch.long) -> None:
         super().__init__()
@@ -52,8 +53,8 @@ class Scores(Metric, ABC):
         self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], sources: Sequence[str] = ()
     ) -> None:
         """Add sentences, each with one or more references; sources may be left out where the metric reads none."""
-        rows = self.counts(hypotheses, references, sources)
-        self.totals += torch.from_numpy(rows.sum(0)).to(self.totals)
+        self.latest = self.counts(hypotheses, references, sources)
+        self.totals += torch.from_numpy(self.latest.sum(0)).to(self.totals)
 
     def compute(self) -> dict[str, Tensor]:
         """Scores in percent, by name."""

@@ -1,6 +1,8 @@
-"""The size at which a model has a given number of parameters."""
+"""Numbers of parameters, and the size at which a model has a given one."""
 
 from collections.abc import Callable
+
+from torch import nn
 
 from seq2seq.errors import UserError
 
@@ -20,6 +22,19 @@ def fitted_size(parameters: Callable[[int], int], wanted: int) -> int:
     counts = {steps * _STEP: _count(parameters, steps * _STEP) for steps in (low, low - 1) if steps > 0}
     possible = {size: count for size, count in counts.items() if count is not None}
     return min(possible, key=lambda size: abs(possible[size] - wanted), default=low * _STEP)
+
+
+def parameter_count(model: nn.Module) -> int:
+    """The number of parameters of a model; what two parts share counts once."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def shortened(count: int) -> str:
+    """A number as it is said: 950, 12.3k, 1.9M, 1.2B."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.1f}{letter}"
+    return str(count)
 
 
 def _count(parameters: Callable[[int], int], size: int) -> int | None:

@@ -1,7 +1,8 @@
 """Tables of results, for whoever watches."""
 
+import importlib.util
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from seq2seq.config.overrides import command, override
 from seq2seq.data.examples import Example
 from seq2seq.errors import printable
+from seq2seq.training.time_left import duration
 
 _SAMPLES = 10
 
@@ -19,7 +21,7 @@ _SAMPLES = 10
 def print_report(
     record: dict[str, Any], examples: Sequence[Example], hypotheses: Sequence[str], folder: Path, scripts: Path
 ) -> None:
-    """Print a table of scores, ten samples, where the run is, and what to do next.
+    """Print a table of scores, ten samples, what the run cost, what looks wrong, where it is, and what to do next.
 
     All of it goes to stdout, as the run's result.
     """
@@ -38,14 +40,34 @@ def print_report(
             *(Text(printable(text)) for text in (example.source, hypothesis, " / ".join(example.targets))), right
         )
     console.print(samples, scores)
+    if "cost" in record:
+        print(cost_line(**record["cost"]))
+    for remark in record.get("remarks", []):
+        print(remark)
     minutes = record["training_seconds"] / 60
     print(f"best checkpoint: step {record['step']}; trained {minutes:.1f} minutes; run folder: {folder}\n")
     print("next:")
+    for line in _next_commands(examples, folder, scripts):
+        print(f"  {line}")
+
+
+def cost_line(steps: int, seconds: Mapping[str, float]) -> str:
+    """The steps of a run, the time, and the share of each part of it in percent."""
+    total = sum(seconds.values())
+    shares = ", ".join(f"{name} {100 * own / max(total, 1e-9):.0f} %" for name, own in seconds.items())
+    return f"cost: {steps:,} steps in {duration(total)}: {shares}"
+
+
+def _next_commands(examples: Sequence[Example], folder: Path, scripts: Path) -> Iterator[str]:
+    """The commands that look at a run, each to be pasted as it is."""
     run = override("run", str(folder))
-    print(f"  {command(f'{scripts}/translate.py', [run])} < input.txt")
+    text = next((one.source for one in examples if one.source.strip() and one.source.isprintable()), "text")
+    yield f"echo {shlex.quote(text)} | {command(f'{scripts}/translate.py', [run])}"
+    yield command(f"{scripts}/evaluate.py", [run])
     if any(folder.glob("tensorboard/**/events.out.tfevents.*")):
-        print(f"  tensorboard --logdir {shlex.quote(str(folder))}")
-    print(f"  {command(f'{scripts}/evaluate.py', [run])}")
+        yield f"tensorboard --logdir {shlex.quote(str(folder))}"
+    elif importlib.util.find_spec("captum"):
+        yield command(f"{scripts}/interpret.py", [run, override("text", text)])
 
 
 def print_rates(rows: Sequence[dict[str, Any]]) -> None:

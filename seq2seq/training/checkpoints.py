@@ -1,5 +1,7 @@
 """The checkpoint that is kept as the best."""
 
+from typing import Any
+
 import pytorch_lightning as lightning
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
@@ -17,5 +19,18 @@ class BestCheckpoint(ModelCheckpoint):
 
     def check_monitor_top_k(self, trainer: lightning.Trainer, current: Tensor | None = None) -> bool:
         """Tell whether this validation is the best so far."""
-        of_dev = {name: value for name, value in trainer.callback_metrics.items() if name.startswith("dev/")}
-        return not not_finite(of_dev) and super().check_monitor_top_k(trainer, current)
+        return not not_finite(_of_dev(trainer)) and super().check_monitor_top_k(trainer, current)
+
+
+def improves(trainer: Any) -> bool:
+    """Tell whether a validation that is not saved yet is better than all that were; never where no best is kept."""
+    for kept in trainer.checkpoint_callbacks:
+        if isinstance(kept, BestCheckpoint):
+            before, now = kept.best_model_score, trainer.callback_metrics[kept.monitor]
+            better = before is None or bool(now > before if kept.mode == "max" else now < before)
+            return better and not not_finite(_of_dev(trainer))
+    return False
+
+
+def _of_dev(trainer: Any) -> dict[str, Tensor]:
+    return {name: value for name, value in trainer.callback_metrics.items() if name.startswith("dev/")}

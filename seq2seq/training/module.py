@@ -50,7 +50,8 @@ class Seq2SeqModule(lightning.LightningModule):
         self.spent = 0.0
         self.skipped = SkippedSteps()
         self._window: list[Batch] = []  # batches of the step under way
-        self._loss = torch.zeros(())  # of the step under way
+        self.step_loss = torch.zeros(())  # of the step under way, as far as its batches are done
+        self.step_likelihood: Tensor | None = None  # the part of it that is a negative log-likelihood
         self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
         self._averaged = ExitStack()
 
@@ -77,7 +78,7 @@ class Seq2SeqModule(lightning.LightningModule):
         if begins_window(self.trainer, batch_idx):
             count_logged_steps(self.trainer)
             self.spent = self._agreed(self.budget.spent(self.global_step))
-            self._window, self._loss = [], torch.zeros((), device=self.device)
+            self._window, self.step_loss, self.step_likelihood = [], torch.zeros((), device=self.device), None
         self._window.append(batch)
         optimizer, part = self.trainer.optimizers[0], len(self._window) - 1
         self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank, part=part)
@@ -87,9 +88,12 @@ class Seq2SeqModule(lightning.LightningModule):
             self.log("train/true_tokens", self.step.true_tokens(step=self.global_step, spent=self.spent))
         # Gradients are averaged over processes, but the loss is per token of all of them: undo the average.
         loss = self.step.loss(batch, step=self.global_step, spent=self.spent) * self.trainer.world_size
-        self._loss = self._loss + loss.detach()
+        self.step_loss = self.step_loss + loss.detach()
+        if (likelihood := self.step.objective.likelihood) is not None:
+            share = likelihood * (self.trainer.world_size / batch.step_tokens)
+            self.step_likelihood = share if self.step_likelihood is None else self.step_likelihood + share
         if ends_window(self.trainer, batch_idx):
-            self.log("train/loss", self._loss)
+            self.log("train/loss", self.step_loss)
         return loss * self.trainer.accumulate_grad_batches  # by which Lightning divides
 
     def configure_gradient_clipping(

@@ -17,8 +17,10 @@ from torch import nn
 from seq2seq.data.batch import Batch
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.models.seq2seq import multiply_accumulates
+from seq2seq.models.sizes import parameter_count
 from seq2seq.training.callbacks.throughput import padding_efficiency
 from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.windows import endless_windows
 
 _DTYPES = {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}
 _GEMM = 512, 2048, 512  # rows, columns and depth of the product whose rate stands for the machine's
@@ -87,7 +89,7 @@ def benchmark(
     """Train for warmup + steps steps and report rates of the latter, the GEMM rate measured in between."""
     dtype, device = conditions.dtype, conditions.device
     trained = Trained(module, conditions)
-    batches, watch = _endless(data, device), Stopwatch(device)
+    batches, watch = (batch for (batch,) in endless_windows(data, 1, device)), Stopwatch(device)
     for _ in range(warmup):
         trained.take_step(next(batches), watch)
     rates = [gemm_rate(dtype, device)]
@@ -108,7 +110,7 @@ def compare(
     """Train several models in turn on the same batches, and report medians, also as shares of the first model's."""
     trained = {name: Trained(module, conditions) for name, module in modules.items()}
     rates: dict[str, list[float]] = {name: [] for name in modules}
-    batches = _endless(data, conditions.device)
+    batches = (batch for (batch,) in endless_windows(data, 1, conditions.device))
     for number in track(range(warmup + rounds), "comparing", console=Console(stderr=True), transient=True):
         batch = next(batches)
         for name, one in trained.items():
@@ -122,19 +124,10 @@ def compare(
             "name": name,
             "target_tokens_per_second": round(median(found)),
             "share_of_first": round(median(own / other for own, other in zip(found, first, strict=True)), 3),
-            "parameters": sum(parameter.numel() for parameter in modules[name].model.parameters()),
+            "parameters": parameter_count(modules[name].model),
         }
         for name, found in rates.items()
     ]
-
-
-def _endless(data: Seq2SeqDataModule, device: torch.device) -> Iterator[Batch]:
-    epoch = 0
-    while True:
-        for rows in data.train_plan.epoch(epoch):
-            tokens = float((data.train_pairs.target.lengths[rows] + 1).sum())
-            yield data.train_pairs.batch(rows, step_tokens=tokens).to(device)
-        epoch += 1
 
 
 def gemm_rate(dtype: torch.dtype, device: torch.device, *, seconds: float = 0.3) -> float:
@@ -168,7 +161,7 @@ def _report(
         "model_gflop_per_second": round(rate / 1e9, 1),
         "gemm_gflop_per_second": round(gemm / 1e9, 1),
         "share_of_gemm_rate": round(rate / gemm, 4),
-        "parameters": sum(parameter.numel() for parameter in module.model.parameters()),
+        "parameters": parameter_count(module.model),
         "precision": precision,
         "threads": torch.get_num_threads(),
         "steps": len(batches),

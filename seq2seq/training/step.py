@@ -1,6 +1,6 @@
 """The step of training, whoever loops over batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -89,7 +89,7 @@ class TrainingStep:
 
     def take(
         self,
-        batch: Batch,
+        batches: Batch | Sequence[Batch],
         optimizer: Optimizer,
         *,
         step: int,
@@ -99,20 +99,31 @@ class TrainingStep:
         scaler: GradScaler | None = None,
         timed: Callable[[str], AbstractContextManager] = nullcontext,
     ) -> Tensor:
-        """Take the step and return its loss; `timed` sees its parts, forward, backward and optimizer."""
-        scaler = scaler or GradScaler(batch.source.device.type, enabled=False)
-        self.begin(optimizer, step=step, spent=spent, rank=rank)
-        with timed("forward"), autocast():
-            loss = self.loss(batch, step=step, spent=spent)
-        with timed("backward"):
-            scaler.scale(loss).backward()
+        """Take the step, on one batch or the sum of several, and return its loss.
+
+        `timed` sees its parts, forward, backward and optimizer.
+        """
+        parts = [batches] if isinstance(batches, Batch) else batches
+        scaler = scaler or GradScaler(parts[0].source.device.type, enabled=False)
+        losses = []
+        for part, batch in enumerate(parts):
+            self.begin(optimizer, step=step, spent=spent, rank=rank, part=part)
+            with timed("forward"), autocast():
+                loss = self.loss(batch, step=step, spent=spent)
+            with timed("backward"):
+                scaler.scale(loss).backward()
+            losses.append(loss.detach())
         with timed("optimizer"):
-            scaler.unscale_(optimizer)
-            finite = self.transform(step=step).isfinite()
-            if not scaler.is_enabled():  # a scaler leaves such steps out itself
-                leave_out_unless(finite, optimizer)
-            scaler.step(optimizer)
-            scaler.update()
-            optimizer.zero_grad()
-            self.average.update(finite)
-        return loss.detach()
+            self._apply(optimizer, scaler, step)
+        return torch.stack(losses).sum()
+
+    def _apply(self, optimizer: Optimizer, scaler: GradScaler, step: int) -> None:
+        """Transform the gradients, let the optimizer move the weights, and take these into the average."""
+        scaler.unscale_(optimizer)
+        finite = self.transform(step=step).isfinite()
+        if not scaler.is_enabled():  # a scaler leaves such steps out itself
+            leave_out_unless(finite, optimizer)
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+        self.average.update(finite)

@@ -4,8 +4,13 @@ Lightning counts batches until a validation. As windows at the ends of epochs ca
 falls at the end of one, and gradients that wait for their step are in no checkpoint. So validations are due by steps.
 """
 
-import pytorch_lightning as lightning
+from collections.abc import Iterator
 
+import pytorch_lightning as lightning
+import torch
+
+from seq2seq.data.batch import Batch
+from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 
 _NEVER = 1 << 62  # batches
@@ -49,3 +54,15 @@ def check_accumulation(accumulate_grad_batches: int, val_check_interval: object)
             "val_check_interval must be a number of steps where accumulate_grad_batches is above 1, but is "
             f"{val_check_interval!r}: validation may not fall between the batches of a step."
         )
+
+
+def endless_windows(data: Seq2SeqDataModule, size: int, device: torch.device) -> Iterator[list[Batch]]:
+    """The windows of up to `size` training batches that Lightning's loop would draw, epoch after epoch."""
+    epoch = 0
+    while True:
+        plan = data.train_plan.epoch(epoch)
+        for start in range(0, len(plan), size):
+            window = plan[start : start + size]
+            tokens = float(sum(int((data.train_pairs.target.lengths[rows] + 1).sum()) for rows in window))
+            yield [data.train_pairs.batch(rows, step_tokens=tokens).to(device) for rows in window]
+        epoch += 1

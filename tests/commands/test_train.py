@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from seq2seq.commands.train import train
 from seq2seq.config.contract import plain
 from seq2seq.data.examples import Example
+from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.run import load_run
 
@@ -120,3 +121,21 @@ def test_a_run_of_before_splits_were_recorded_is_warned_of(grown, caplog, capsys
 def test_sources_that_are_also_in_train_are_counted(phones, tmp_path, caplog, capsys):
     said(caplog, phones("pat\tpʰ a tʲ\nxyz\tn\n"), tmp_path / "run")
     assert "dev: 1 of 2 sources are in train, too" in warnings_of(caplog)
+
+
+def test_small_data_are_not_warned_of(tiny_config, tmp_path, capsys):
+    """Lightning does, for every epoch that has fewer steps than lie between two that are logged."""
+    train(tiny_config("budget.max_steps=2", "trainer.log_every_n_steps=1000", "logger=csv"), tmp_path, resume=False)
+
+
+def test_the_size_of_the_model_is_said_once(tiny_config, tmp_path, caplog, capsys):
+    caplog.set_level(logging.INFO, logger="seq2seq")
+    train(tiny_config("budget.max_steps=1"), tmp_path, resume=False)
+    said = [message for message in caplog.messages if message.startswith("model: ")]
+    assert said == [f"model: {shortened(parameter_count(load_run(tmp_path).model))} parameters"]
+
+
+@pytest.mark.parametrize("override", ["trainer.profiler=simple", "+trainer.profiler=simple"])
+def test_the_profiler_is_an_option_as_others_are(tiny_config, override):
+    assert tiny_config()["trainer"]["profiler"] is None
+    assert tiny_config(override)["trainer"]["profiler"] == "simple"

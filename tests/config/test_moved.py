@@ -71,3 +71,16 @@ def test_clipping_was_the_trainer_s(trainer, gradients):
 def test_runs_of_before_multiply_in_float32():
     assert up_to_date({"budget": {"max_steps": 1}})["matmul_precision"] == "highest"
     assert up_to_date({"budget": {"max_steps": 1}, "matmul_precision": "high"})["matmul_precision"] == "high"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("TensorBoardLogger", "tensorboard"), ("CSVLogger", "csv")])
+def test_there_was_one_logger(kind, name):
+    board = {"_target_": f"pytorch_lightning.loggers.{kind}", "_partial_": True, "name": "x"}
+    assert up_to_date({"logger": board}) == {"logger": {name: board}}
+    assert up_to_date({"logger": {name: board}}) == {"logger": {name: board}}
+    assert up_to_date({"logger": None}) == {"logger": None}
+
+
+def test_a_logger_of_one_s_own_keeps_its_options():
+    board = {"_target_": "mine.Logger", "_partial_": True}
+    assert up_to_date({"logger": board}) == {"logger": {"own": board}}

@@ -57,19 +57,44 @@ def test_samples_say_what_is_right(printed):
     assert row(lines, "e") == ["e", "E", "E", "ok"]
 
 
-def test_the_end_says_where_the_run_is_and_what_comes_next(printed, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    expected = [
+def test_the_end_says_where_the_run_is_and_what_comes_next(printed, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert printed()[-5:] == [
         "best checkpoint: step 40; trained 1.5 minutes; run folder: runs/x",
         "",
         "next:",
-        "  python scripts/translate.py run=runs/x < input.txt",
+        "  echo abc | python scripts/translate.py run=runs/x",
         "  python scripts/evaluate.py run=runs/x",
     ]
-    assert printed()[-5:] == expected
-    (tmp_path / "runs/x/tensorboard").mkdir(parents=True)
+
+
+def test_there_is_something_to_look_at(printed, monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert printed()[-1] == "  python scripts/interpret.py run=runs/x text=abc"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "x" / "tensorboard").mkdir(parents=True)
+    assert printed()[-1] == "  python scripts/interpret.py run=runs/x text=abc"
     (tmp_path / "runs/x/tensorboard/events.out.tfevents.1").touch()
-    assert printed()[-6:] == [*expected[:-1], "  tensorboard --logdir runs/x", expected[-1]]
+    assert printed()[-1] == "  tensorboard --logdir runs/x"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [("it's", "'it'\"'\"'s'"), ("a b, c", "'a b, c'"), (" ", "d"), ("a\x1b", "d"), ("$(ls)", "'$(ls)'")],
+)
+def test_what_is_translated_next_can_be_pasted(printed, source, shown):
+    lines = printed([Example(source, ("x",)), Example("d", ("D",))], ["x", "D"])
+    assert f"  echo {shown} | python scripts/translate.py run=runs/x" in lines
+
+
+def test_the_cost_and_what_looks_wrong_come_before(printed):
+    seconds = {"forward": 60.0, "backward and optimizer": 90.0, "validation": 30.0}
+    lines = printed(cost={"steps": 1234, "seconds": seconds}, remarks=["Too short."])
+    place = lines.index("Too short.")
+    assert lines[place - 1] == (
+        "cost: 1,234 steps in 3 min 00 s: forward 33 %, backward and optimizer 50 %, validation 17 %"
+    )
+    assert lines[place + 1].startswith("best checkpoint: ")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def session(tmp_path_factory) -> Session:
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         jobs: dict[str, Future] = {"train": pool.submit(run, script("train", *TINY, "run_dir=run"))}
-        jobs["sweep"] = forked("train", "--multirun", *TINY, "seed=1,x,2", "+trainer.profiler=simple", "run_dir=sweep")
+        jobs["sweep"] = forked("train", "--multirun", *TINY, "seed=1,x,2", "trainer.profiler=simple", "run_dir=sweep")
         jobs["help"] = forked("train", "--help")
         jobs["benchmark"] = forked("benchmark", *TINY, "steps=3", "warmup=1")
         for name, command in next_commands(jobs["train"].result().stdout).items():
@@ -119,10 +119,10 @@ def converse(command: list[str], options: dict[str, Any]) -> subprocess.Complete
 
 
 def next_commands(report: str) -> dict[str, str]:
-    """The commands of the report that end by themselves, by script."""
+    """The commands of the report, by script, but for that of the page, which takes long."""
     _, _, after = report.partition("\nnext:\n")
-    commands = [line.strip() for line in after.splitlines()]
-    return {re.search(r"(\w+)\.py", line)[1]: line for line in commands if line.startswith("python ")}
+    pasted = [re.sub(r"^echo .* \| (.*)$", r"\1 < input.txt", line.strip()) for line in after.splitlines()]
+    return {re.search(r"(\w+)\.py", line)[1]: line for line in pasted if "interpret" not in line}
 
 
 # Training
@@ -133,9 +133,13 @@ def test_training_reports_on_stdout(session):
     assert "scores on test (7 examples, %)" in " ".join(report.split())
     assert "exact_match" in report
     assert re.search(r"^best checkpoint: step [24]; trained \d+\.\d minutes; run folder: run$", report, re.MULTILINE)
-    scripts = ROOT / "scripts"
+    scripts, first = ROOT / "scripts", re.search(r"^│ (.*?) *│", report, re.MULTILINE)[1]
+    source, text = shlex.quote(first), shlex.quote(f"text={first}")
     assert report.endswith(
-        f"\nnext:\n  python {scripts}/translate.py run=run < input.txt\n  python {scripts}/evaluate.py run=run\n"
+        "\nnext:\n"
+        f"  echo {source} | python {scripts}/translate.py run=run\n"
+        f"  python {scripts}/evaluate.py run=run\n"
+        f"  python {scripts}/interpret.py run=run {text}\n"
     )
 
 
@@ -176,9 +180,21 @@ def test_the_config_is_kept_resolved(session):
 
 def test_the_metrics_are_kept(session):
     record = json.loads((session.folder / "run" / "metrics.json").read_text(encoding="utf-8"))
-    assert list(record) == ["split", "scores", "signatures", "sentences", "seconds", "step", "training_seconds"]
+    assert list(record) == [
+        "split",
+        "scores",
+        "signatures",
+        "sentences",
+        "seconds",
+        "step",
+        "training_seconds",
+        "cost",
+        "remarks",
+    ]
     assert (record["split"], record["sentences"]) == ("test", 7)
     assert record["step"] in (2, 4)
+    assert record["cost"]["steps"] == 4
+    assert sum(record["cost"]["seconds"].values()) <= record["training_seconds"] + 0.1
 
 
 def test_a_second_run_into_the_folder_is_refused_in_one_line(session):

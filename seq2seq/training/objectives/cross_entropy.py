@@ -62,9 +62,12 @@ class CrossEntropy(Objective):
     def _of_tokens(self, output: Output, features: Tensor, targets: Tensor) -> Tensor:
         """The loss of each row: (1 - smoothing) of its target's, and for the rest the mean over what can be said."""
         if self.label_smoothing == 0:
-            return output.loss(features, targets)
+            losses = output.loss(features, targets)
+            self.likelihood = losses.detach().sum()
+            return losses
         log_probabilities = output.log_probabilities(features)  # (rows, vocabulary)
         of_targets = functional.nll_loss(log_probabilities, targets, reduction="none")  # (rows,)
+        self.likelihood = of_targets.detach().sum()
         share = self.label_smoothing / (log_probabilities.shape[-1] - 2)  # all but PAD and BOS
         of_all = log_probabilities[:, UNK] + log_probabilities[:, EOS:].sum(-1)
         return (1 - self.label_smoothing) * of_targets - share * of_all

@@ -10,7 +10,13 @@ from seq2seq.shapes import TargetIds
 
 
 class Objective(ABC):
-    """A loss of a model on a batch: one number, the sum over target tokens, in nats where it is a likelihood."""
+    """A loss of a model on a batch: one number, the sum over target tokens, in nats where it is a likelihood.
+
+    `likelihood` is the negative log-likelihood of the last batch alone, as a sum too; None where an objective does not
+    keep it.
+    """
+
+    likelihood: Tensor | None = None
 
     def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds) -> Tensor:
         """The loss of a batch when the decoder reads `inputs`."""
