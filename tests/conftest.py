@@ -33,7 +33,7 @@ from seq2seq.models.seq2seq import EmbeddingOptions, Seq2Seq
 from seq2seq.symbols import EOS, PAD
 from seq2seq.translation.translator import Translator
 
-pytest_plugins = ["tiny_run"]
+pytest_plugins = ["composing", "tiny_run"]
 
 
 def _options_of(group: str, **tiny: dict[str, Any]) -> dict[str, Callable]:
