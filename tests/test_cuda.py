@@ -128,8 +128,8 @@ def test_bfloat16_decodes_under_autocast(config_of, monkeypatch, model):
 
 
 def searched(config_of, option: str, ask: Callable[[], Request], *overrides: str) -> set[str]:
-    """Where a search waits, the whole way to its result."""
-    model, given = new_model(config_of).eval(), batch()
+    """Where a search waits, the whole way to its result, on the model with the fewest parts: others are tried above."""
+    model, given = new_model(config_of, "model=luong", "model.encoder.num_layers=1").eval(), batch()
     search = build(resolve(config_of("train", f"decoding={option}", *overrides))["decoding"], "decoding")
     with fake_cuda() as waits:
         on_cuda(model)
