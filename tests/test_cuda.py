@@ -109,7 +109,7 @@ def test_bfloat16_decodes_under_autocast(config_of, monkeypatch, model):
     """Products give bfloat16; attention, sums of probabilities, states and parameters stay in float32."""
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **options: True)
     monkeypatch.setattr("torch.cuda.amp.common.amp_definitely_not_available", bool)
-    plain, given = new_model(config_of, f"model={model}").eval(), batch()
+    plain, given = new_model(config_of, f"model={model}", "model.encoder.num_layers=1").eval(), batch()
     with fake_cuda() as waits:
         on_cuda(plain)
         given = given.to(CUDA)

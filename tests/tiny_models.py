@@ -88,7 +88,7 @@ def pytest_collection_finish() -> None:
     """Leave what is loaded by now out of every later search for garbage."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
