@@ -109,7 +109,7 @@ def test_bfloat16_decodes_under_autocast(config_of, monkeypatch, model):
     """Products give bfloat16; attention, sums of probabilities, states and parameters stay in float32."""
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **options: True)
     monkeypatch.setattr("torch.cuda.amp.common.amp_definitely_not_available", bool)
-    plain, given = new_model(config_of, f"model={model}").eval(), batch()
+    plain, given = new_model(config_of, f"model={model}", "model.encoder.num_layers=1").eval(), batch()
     with fake_cuda() as waits:
         on_cuda(plain)
         given = given.to(CUDA)
@@ -128,8 +128,8 @@ def test_bfloat16_decodes_under_autocast(config_of, monkeypatch, model):
 
 
 def searched(config_of, option: str, ask: Callable[[], Request], *overrides: str) -> set[str]:
-    """Where a search waits, the whole way to its result."""
-    model, given = new_model(config_of).eval(), batch()
+    """Where a search waits, the whole way to its result, on the model with the fewest parts: others are tried above."""
+    model, given = new_model(config_of, "model=luong", "model.encoder.num_layers=1").eval(), batch()
     search = build(resolve(config_of("train", f"decoding={option}", *overrides))["decoding"], "decoding")
     with fake_cuda() as waits:
         on_cuda(model)

@@ -77,12 +77,12 @@ def _known_keys() -> list[str]:
 
 def defaults() -> dict[str, Any]:
     """Values of the script's config by dotted key, with the options that were chosen and nothing else changed."""
-    return flat({key: value for key, value in _composed(*sys.argv).items() if key != "hydra"})
+    return flat({key: value for key, value in _composed(*_chosen()).items() if key != "hydra"})
 
 
 def choices() -> dict[str, str]:
     """The groups of the script's config, each with the option that it is at."""
-    chosen = _composed(*sys.argv)["hydra"]["runtime"]["choices"]
+    chosen = _composed(*_chosen())["hydra"]["runtime"]["choices"]
     return {
         group: option
         for group, option in chosen.items()
@@ -90,15 +90,20 @@ def choices() -> dict[str, str]:
     }
 
 
+def _chosen() -> list[str]:
+    """The name of the script, and the arguments that choose an option of a group."""
+    script, *arguments = sys.argv
+    return [Path(script).stem, *(text for text in arguments if (CONF / text.partition("=")[0]).is_dir())]
+
+
 @cache
-def _composed(script: str, *arguments: str) -> dict[Any, Any]:
-    chosen = [text for text in arguments if (CONF / text.partition("=")[0]).is_dir()]
+def _composed(script: str, *chosen: str) -> dict[Any, Any]:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
-            config = compose(Path(script).stem, chosen, return_hydra_config=True)
+            config = compose(script, list(chosen), return_hydra_config=True)
         except HydraException:  # one of them is another mistake
-            config = compose(Path(script).stem, return_hydra_config=True)
+            config = compose(script, return_hydra_config=True)
     return cast(dict[Any, Any], OmegaConf.to_container(config))
 
 

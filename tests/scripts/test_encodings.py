@@ -72,7 +72,7 @@ def test_a_command_that_training_printed_runs_as_it_is(trained, folder, name):
         ("cp1252", "translate", ["format=json", "< input.txt"], '"source": "αβ"'),
         ("ascii", "evaluate", ["file=ζεύγη.tsv"], '"data": "ζεύγη.tsv"'),
         ("cp1252", "score", ["format=json", "< ζεύγη.tsv"], '"pieces": ["β"'),
-        ("ascii", "interpret", ["text=αβ", "steps=1"], "/interpretation/αβ"),
+        ("ascii", "interpret", ["text=αβ", "steps=1", "formats=[svg]"], "/interpretation/αβ"),
         ("cp1252", "selfcheck", ["file=ζεύγη.tsv", "sentences=2"], "promises on ζεύγη.tsv"),
         ("ascii", "benchmark", ["mode=decode", "file=ζεύγη.tsv", "sentences=2", "lines=1", "repeats=1"], '"decode"'),
     ],

@@ -1,6 +1,7 @@
 """An interrupted run that is resumed is the uninterrupted run, bit for bit."""
 
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,23 @@ def uninterrupted(train_tiny, epoch, tmp_path_factory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("uninterrupted")
     train_tiny(folder, *RUN, f"budget.max_steps={epoch + AFTER}")
     return last(folder)
+
+
+@pytest.fixture(scope="module")
+def _kept(train_tiny, tmp_path_factory) -> tuple[Path, Path]:
+    """The folder of a run that stopped at step 4, and a copy of it."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    folder.mkdir()
+    train_tiny(folder, *RUN, "budget.max_steps=4")
+    return folder, Path(shutil.copytree(folder, folder.with_name("copy")))
+
+
+@pytest.fixture
+def stopped(_kept) -> Path:
+    """The folder of a run that stopped at step 4, to go on in."""
+    folder, copy = _kept
+    shutil.rmtree(folder)
+    return Path(shutil.copytree(copy, folder))
 
 
 def last(folder: Path) -> dict[str, Any]:
@@ -165,6 +183,13 @@ def test_another_patience_takes_effect(train_tiny, tmp_path):
     assert last(tmp_path)["global_step"] == 3
 
 
+@pytest.fixture(scope="module")
+def unchanged(train_tiny, tmp_path_factory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("unchanged")
+    train_tiny(folder, *RUN, "budget.max_steps=7")
+    return last(folder)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -172,16 +197,16 @@ def test_another_patience_takes_effect(train_tiny, tmp_path):
         "model.dropout=0.9",
         "objective.label_smoothing=0.9",
         "gradients.max_norm=0.001",
-        "averaging.decay=0.5",
+        "averaging.decay=0.1",
         "batches.max_tokens=32",
     ],
 )
-def test_what_is_changed_changes_what_is_learnt(train_tiny, uninterrupted, epoch, tmp_path, change):
-    train_tiny(tmp_path, *RUN, "budget.max_steps=4")
-    train_tiny(tmp_path, *RUN, f"budget.max_steps={epoch + AFTER}", change, resume=True)
-    found = last(tmp_path)
+def test_what_is_changed_changes_what_is_learnt(train_tiny, unchanged, stopped, change):
+    train_tiny(stopped, *RUN, "budget.max_steps=7", change, resume=True)
+    found = last(stopped)
+    assert found["global_step"] == 7
     with pytest.raises(AssertionError):
-        assert_identical(found, uninterrupted)
+        assert_identical(found, unchanged)
 
 
 def test_another_interval_of_validations_takes_effect(train_tiny, tmp_path, capsys):
