@@ -130,6 +130,7 @@ VARIANTS = {
     "model/attention/scaled_dot.yaml": {"scaled"},
     "model/cell/elman_relu.yaml": {"activation"},
     "model/front_end/strided.yaml": {"stride", "highway"},
+    "tokenizer/auto.yaml": {"exact_size"},
     "tokenizer/bpe.yaml": {"source_size", "target_size", "joint"},
     "tokenizer/unigram.yaml": {"source_size", "target_size", "joint"},
 }

@@ -12,9 +12,10 @@ import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
 
+from seq2seq.commands.foresight import check_monitor, refuse_mistakes
 from seq2seq.commands.hindsight import cost_of, remarks_of
 from seq2seq.commands.loggers import log_config, log_result
-from seq2seq.commands.trainer import build_trainer, quieten
+from seq2seq.commands.trainer import build_trainer
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
@@ -27,7 +28,7 @@ from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.sizes import parameter_count, shortened
-from seq2seq.runs.automatic import nominal, settle
+from seq2seq.runs.automatic import settle
 from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits, saved_with, sealed
 from seq2seq.runs.evaluation import (
     build_scores,
@@ -49,7 +50,6 @@ from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
-_LARGEST_SEED = (1 << 32) - 1
 _WAIT_SECONDS = 600  # for the first process to prepare the run folder
 
 
@@ -71,13 +71,14 @@ class Outcome:
 
 def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     """Fit, keep best and last, score the best on test (else dev), report and return what came out."""
-    _refuse_mistakes(config, folder)
+    refuse_mistakes(config, folder)
     _set_arithmetic(config["matmul_precision"])
-    _seed(config["seed"])
+    lightning.seed_everything(config["seed"], verbose=False)
     config, splits = _data(config)
     learn = partial(_tokenizers, folder=folder, resume=resume)
     config, tokenizers = settle(config, splits, learn, says=first_process())
     check(config)
+    check_monitor(config)
     trainer = build_trainer(config, folder)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
@@ -100,14 +101,6 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     record = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device, **hindsight)
     log_result(trainer.loggers, config, record, **size)
     return Outcome(record["scores"], config["monitor"]["metric"].removeprefix("dev/"))
-
-
-def _refuse_mistakes(config: dict[str, Any], folder: Path) -> None:
-    """Raise UserError at what can be known to be wrong before data take their time, whatever follows from these."""
-    quieten()
-    check(possible := nominal(config))
-    _check_monitor(possible)
-    build_trainer(possible, folder)
 
 
 def _fit(
@@ -174,19 +167,6 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     return found
 
 
-def _check_monitor(config: dict[str, Any]) -> None:
-    """Check that the metric to monitor is one that validation computes.
-
-    Lightning would miss it at the first validation only. Raises UserError if it is not.
-    """
-    known, metric = ["dev/loss"], config["monitor"]["metric"]
-    for scores in build_scores(config).values():
-        scores.update(["a"], [["a"]])
-        known += [f"dev/{name}" for name in scores.compute()]
-    if metric not in known:
-        raise UserError(f"monitor.metric must be one of {', '.join(known)}, but is {metric!r}.")
-
-
 def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool) -> Tokenizers:
     """Tokenizers, learnt by the first process; the others read what it wrote, and resumed runs what was saved."""
     if resume:
@@ -199,13 +179,6 @@ def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume:
             raise UserError(f"The first process has not written {folder}/config.yaml in {_WAIT_SECONDS} seconds.")
         time.sleep(0.2)
     return Tokenizers.load(folder / "tokenizers", text_form(config))
-
-
-def _seed(seed: Any) -> None:
-    """Seed all that draws random numbers. Raises UserError outside of what NumPy takes."""
-    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
-        raise UserError(f"seed must be a whole number from 0 to {_LARGEST_SEED}, but is {seed!r}.")
-    lightning.seed_everything(seed, verbose=False)
 
 
 def _set_arithmetic(matmul_precision: Any) -> None:

@@ -6,6 +6,7 @@ from omegaconf.errors import MissingMandatoryValue
 
 from seq2seq.config.contract import check, resolve, targets
 from seq2seq.errors import UserError
+from seq2seq.runs.automatic import nominal
 
 SCHEDULE = "seq2seq.training.schedules.CosineSchedule"
 NGRAMS = "seq2seq.layers.embedding.NGramEmbedding"
@@ -94,5 +95,5 @@ def test_a_value_that_must_be_given_is_missed(config_of):
 @pytest.mark.parametrize("size", [0, -4])
 def test_sizes_are_at_least_one(config_of, key, size):
     with pytest.raises(UserError) as error:
-        check(resolve(config_of("train", f"model.{key}={size}")))
+        check(nominal(resolve(config_of("train", f"model.{key}={size}"))))
     assert str(error.value) == f"model.{key} must be at least 1, but is {size}."

@@ -1,0 +1,40 @@
+"""Mistakes in a config that can be known before data take their time."""
+
+from pathlib import Path
+from typing import Any
+
+from seq2seq.commands.trainer import build_trainer, quieten
+from seq2seq.config.contract import check
+from seq2seq.errors import UserError
+from seq2seq.runs.automatic import AUTO, nominal
+from seq2seq.runs.evaluation import build_scores
+
+_LARGEST_SEED = (1 << 32) - 1  # of NumPy
+
+
+def refuse_mistakes(config: dict[str, Any], folder: Path) -> None:
+    """Raise UserError at what is wrong whatever the data are."""
+    quieten()
+    check(possible := nominal(config))
+    _check_seed(config["seed"])
+    if config["metrics"] != AUTO:
+        check_monitor(possible)
+    build_trainer(possible, folder)
+
+
+def check_monitor(config: dict[str, Any]) -> None:
+    """Check that the metric to monitor is one that validation computes.
+
+    Lightning would miss it at the first validation only. Raises UserError if it is not.
+    """
+    known, metric = ["dev/loss"], config["monitor"]["metric"]
+    for scores in build_scores(config).values():
+        scores.update(["a"], [["a"]])
+        known += [f"dev/{name}" for name in scores.compute()]
+    if metric not in known:
+        raise UserError(f"monitor.metric must be one of {', '.join(known)}, but is {metric!r}.")
+
+
+def _check_seed(seed: Any) -> None:
+    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
+        raise UserError(f"seed must be a whole number from 0 to {_LARGEST_SEED}, but is {seed!r}.")
