@@ -9,8 +9,10 @@ from omegaconf import OmegaConf
 
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import parameters
+from seq2seq.config.moved import new_name
 from seq2seq.config.options import CONF, choices, defaults, unknown
 from seq2seq.config.overrides import parsed
+from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 
 _PARTS = ("callbacks", "metrics", "kinds")  # tables, of which a part can be left out
@@ -48,6 +50,8 @@ def refuse_signs(arguments: Sequence[str]) -> None:
 
 def needs_plus(key: str) -> str | None:
     """The sentence on an option that a part takes but the config leaves at its default; None for any other key."""
+    if refusal(key) or new_name(key):
+        return None
     part, _, name = key.rpartition(".")
     node = defaults().get(part)
     if not isinstance(node, Mapping) or "_target_" not in node or name not in parameters(find(node["_target_"], part)):
@@ -57,7 +61,9 @@ def needs_plus(key: str) -> str | None:
 
 def _refuse_deletion(text: str) -> None:
     read = parsed(text)
-    key = text.lstrip("~").partition("=")[0] if read is None else str(read.key_or_group)
+    if read is None:
+        return  # Hydra will say why
+    key = str(read.key_or_group)
     if key in choices():
         raise UserError(_needed(key, text))
     known = defaults()
