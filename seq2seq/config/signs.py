@@ -61,7 +61,9 @@ def needs_plus(key: str) -> str | None:
 
 def _refuse_deletion(text: str) -> None:
     read = parsed(text)
-    key = text.lstrip("~").partition("=")[0] if read is None else str(read.key_or_group)
+    if read is None:
+        return  # Hydra will say why
+    key = str(read.key_or_group)
     if key in choices():
         raise UserError(_needed(key, text))
     known = defaults()

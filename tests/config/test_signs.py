@@ -84,6 +84,8 @@ def test_an_option_that_has_to_be_added_says_so(given):
     )
     assert needs_plus("trainer.profler") is None
     assert needs_plus("sed") is None
+    assert needs_plus("trainer.max_epochs") is None  # which is never an option
+    assert needs_plus("trainer.gradient_clip_val") is None
 
 
 def test_training_without_callbacks(tiny_config, tmp_path, capsys):
