@@ -44,7 +44,7 @@ def refuse_signs(arguments: Sequence[str]) -> None:
             _refuse_deletion(text)
         elif text.startswith("+") and not text.startswith("++"):
             key = text.lstrip("+").partition("=")[0]
-            if key in choices() or (key in defaults() and "@" not in key):
+            if key in choices() or defaults().get(key) is not None:  # what is null there can be added
                 raise UserError(f"{text} adds an option that is there: drop the +, as in {text.lstrip('+')}")
 
 

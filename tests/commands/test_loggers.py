@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.loggers.logger import DummyLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -14,6 +14,7 @@ from seq2seq.commands import loggers as command
 from seq2seq.commands.loggers import build_loggers, log_config, log_result
 from seq2seq.commands.train import train
 from seq2seq.errors import UserError
+from seq2seq.training.csv_logger import CSVLogger
 
 RECORD = {"split": "test", "scores": {"wer": 12.5, "per": 3.0}, "step": 40}
 

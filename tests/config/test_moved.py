@@ -75,8 +75,10 @@ def test_runs_of_before_multiply_in_float32():
 
 @pytest.mark.parametrize(("kind", "name"), [("TensorBoardLogger", "tensorboard"), ("CSVLogger", "csv")])
 def test_there_was_one_logger(kind, name):
-    board = {"_target_": f"pytorch_lightning.loggers.{kind}", "_partial_": True, "name": "x"}
-    assert up_to_date({"logger": board}) == {"logger": {name: board}}
+    old = {"_target_": f"pytorch_lightning.loggers.{kind}", "_partial_": True, "name": "x"}
+    board = up_to_date({"logger": {name: old}})["logger"][name]
+    assert board["_target_"].endswith(f".{kind}")
+    assert up_to_date({"logger": old}) == {"logger": {name: board}}
     assert up_to_date({"logger": {name: board}}) == {"logger": {name: board}}
     assert up_to_date({"logger": None}) == {"logger": None}
 

@@ -38,7 +38,11 @@ def test_null_for_a_group_is_its_option_none(given, script, argument, expected):
 @pytest.mark.parametrize(
     ("script", "argument", "said"),
     [
-        ("train", "metrics=null", "the script needs: choose one of metrics=exact_match, pronunciation, translation."),
+        (
+            "train",
+            "metrics=null",
+            "the script needs: choose one of metrics=auto, exact_match, pronunciation, translation.",
+        ),
         ("train", "model=null", "what the script needs: choose one of model=bahdanau, gnmt, luong."),
         ("train", "model=", "what the script needs: choose one of model=bahdanau, gnmt, luong."),
         ("compare", "optimizer=null", "what the script needs: choose one of optimizer=adam, adamw."),
