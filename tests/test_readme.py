@@ -1,4 +1,4 @@
-"""The README's commands exist as it says: scripts, overrides, extras."""
+"""The commands of README and docs/ exist as it says: scripts, overrides, extras."""
 
 import re
 import shlex
@@ -10,8 +10,9 @@ from hydra import compose, initialize_config_dir
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
-QUOTED = re.findall(r"`(python scripts/[^`]+)`", README)
+PAGES = "\n".join([README, *(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))])
+BLOCKS = re.findall(r"```bash\n(.*?)```", PAGES, flags=re.DOTALL)
+QUOTED = re.findall(r"`(python scripts/[^`]+)`", PAGES)
 COMMANDS = [
     part.strip()
     for line in [*"\n".join(BLOCKS).splitlines(), *QUOTED]
@@ -63,6 +64,21 @@ def test_constraints_pin_every_dependency():
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
     assert names <= pinned
+
+
+def test_pages_that_are_linked_are_there():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        text = page.read_text(encoding="utf-8")
+        linked = [path.partition("#")[0] for path in re.findall(r"(?<!!)\[[^\]]+\]\(([^)]+)\)", text)]
+        assert [path for path in linked if path and ":" not in path and not (page.parent / path).exists()] == []
+
+
+def test_every_option_of_a_model_s_parts_is_on_the_page():
+    page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    for group in ("model", "model/cell", "model/attention", "model/front_end", "model/ngrams", "decoding", "logger"):
+        names = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
+        row = re.search(rf"^\| `{group}=` \| (.*)$", page, re.MULTILINE)[1]
+        assert names <= set(re.findall(r"`([^`]+)`", row)) | {"auto"}, group
 
 
 def test_what_readme_shows_is_there():

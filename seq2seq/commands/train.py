@@ -225,6 +225,8 @@ def _finish(
     translator = Translator(pack(run.model), run.tokenizers, search, device=device)
     evaluation = evaluate(translator, examples, build_scores(config))
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)} | hindsight
+    if splits.test:  # dev was looked at in samples so far
+        record["dev"] = evaluate(translator, splits.dev, build_scores(config)).report()
     (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
     print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
     return record

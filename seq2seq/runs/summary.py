@@ -26,10 +26,6 @@ def print_report(
     All of it goes to stdout, as the run's result.
     """
     console = Console(highlight=False)
-    scores = Table(title=f"scores on {record['split']} ({record['sentences']} examples, %)")
-    for name in record["scores"]:
-        scores.add_column(name, justify="right")
-    scores.add_row(*(f"{value:.2f}" for value in record["scores"].values()))
     samples = Table(title=f"samples of {record['split']}")
     for name in ("source", "output", "reference", ""):
         samples.add_column(name)
@@ -39,7 +35,7 @@ def print_report(
         samples.add_row(
             *(Text(printable(text)) for text in (example.source, hypothesis, " / ".join(example.targets))), right
         )
-    console.print(samples, scores)
+    console.print(samples, _scores(record))
     if "cost" in record:
         print(cost_line(**record["cost"]))
     for remark in record.get("remarks", []):
@@ -49,6 +45,18 @@ def print_report(
     print("next:")
     for line in _next_commands(examples, folder, scripts):
         print(f"  {line}")
+
+
+def _scores(record: dict[str, Any]) -> Table:
+    """The scores of the split that is reported, and of all of dev beside it."""
+    table = Table()
+    table.add_column("scores, %")
+    for name in record["scores"]:
+        table.add_column(name, justify="right")
+    rows = {record["split"]: record} | ({"dev": record["dev"]} if "dev" in record else {})
+    for split, row in rows.items():
+        table.add_row(f"{split}, {row['sentences']:,} examples", *(f"{value:.2f}" for value in row["scores"].values()))
+    return table
 
 
 def cost_line(steps: int, seconds: Mapping[str, float]) -> str:

@@ -22,9 +22,13 @@ def test_the_best_checkpoint_is_scored_by_a_packed_model(finished, tiny_config, 
     monkeypatch.setattr(command, "evaluate", spy)
     monkeypatch.setattr(command, "load_run", lambda folder, device: load_run(finished, device))
     record = command._finish(config, load_splits(config), tmp_path, 1.0, torch.device("cpu"))
-    (translator,) = translators
-    assert any(isinstance(cell, PackedLSTMCell) for cell in translator.stepper.modules())
-    assert record["scores"] == json.loads((finished / "metrics.json").read_text())["scores"]
+    assert len(translators) == 2  # of test, and of all of dev
+    for translator in translators:
+        assert any(isinstance(cell, PackedLSTMCell) for cell in translator.stepper.modules())
+    kept = json.loads((finished / "metrics.json").read_text())
+    assert record["scores"] == kept["scores"]
+    assert record["dev"]["scores"] == kept["dev"]["scores"]
+    assert record["dev"]["sentences"] == 8
 
 
 def test_the_best_checkpoint_is_scored_where_it_was_trained(tiny_config, tmp_path, monkeypatch):

@@ -45,9 +45,14 @@ def cells(line: str) -> list[str]:
 
 def test_scores_with_their_names(printed):
     lines = printed()
-    assert "scores on dev (3 examples, %)" in " ".join(" ".join(lines).split())
-    assert row(lines, "wer") == ["wer", "per"]
-    assert row(lines, "12.35") == ["12.35", "3.00"]
+    assert row(lines, "scores, %") == ["scores, %", "wer", "per"]
+    assert row(lines, "dev, 3 examples") == ["dev, 3 examples", "12.35", "3.00"]
+
+
+def test_scores_of_all_of_dev_come_beside_those_of_test(printed):
+    lines = printed(split="test", dev={"sentences": 6303, "scores": {"wer": 11.0, "per": 2.0}})
+    assert row(lines, "test, 3 examples") == ["test, 3 examples", "12.35", "3.00"]
+    assert row(lines, "dev, 6,303 examples") == ["dev, 6,303 examples", "11.00", "2.00"]
 
 
 def test_samples_say_what_is_right(printed):

@@ -132,7 +132,8 @@ def next_commands(report: str) -> dict[str, str]:
 
 def test_training_reports_on_stdout(session):
     report = session.succeeded("train").stdout
-    assert "scores on test (7 examples, %)" in " ".join(report.split())
+    assert re.search(r"^│ test, 7 examples +│", report, re.MULTILINE)
+    assert re.search(r"^│ dev, 8 examples +│", report, re.MULTILINE)
     assert "exact_match" in report
     assert re.search(r"^best checkpoint: step [24]; trained \d+\.\d minutes; run folder: run$", report, re.MULTILINE)
     scripts, first = ROOT / "scripts", re.search(r"^│ (.*?) *│", report, re.MULTILINE)[1]
