@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.commands.trainer import build_trainer, quieten
+from seq2seq.config.builder import build
 from seq2seq.config.contract import check
 from seq2seq.errors import UserError
 from seq2seq.runs.automatic import AUTO, nominal
@@ -19,6 +20,7 @@ def refuse_mistakes(config: dict[str, Any], folder: Path) -> None:
     _check_seed(config["seed"])
     if config["metrics"] != AUTO:
         check_monitor(possible)
+    build(possible["budget"], "budget")
     build_trainer(possible, folder)
 
 

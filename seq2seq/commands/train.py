@@ -34,8 +34,8 @@ from seq2seq.runs.evaluation import (
     build_scores,
     evaluate,
     load_splits,
-    warn_of_one_target,
     warn_of_other_data,
+    warn_of_poor_data,
     warn_of_shared_sources,
 )
 from seq2seq.runs.matmul_precision import set_matmul_precision
@@ -154,7 +154,7 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
         return Unreachable(0, 0)
     logger.info("model: %s parameters", shortened(parameter_count(module.model)))
     warn_of_shared_sources(splits)
-    warn_of_one_target(splits)
+    warn_of_poor_data(splits)
     translator = module.translator
     found = unreachable(
         module.dev_examples,

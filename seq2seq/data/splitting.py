@@ -60,7 +60,9 @@ def sample(examples: Sequence[Example], max_dev_examples: int, seed: int) -> Seq
 def _bound(places: Sequence[float], dev_size: int) -> float:
     """The first of the sorted places that is above those of `dev_size` examples."""
     if len(places) < 2:
-        raise UserError(f"train must hold at least 2 sources where dev is held out of it, but holds {len(places)}.")
+        raise UserError(
+            f"train must hold at least 2 sources to hold dev out of, but holds {len(places)}: add pairs, or give dev."
+        )
     if not 0 < dev_size < len(places):
         raise UserError(
             f"dev_size must be between 1 and {len(places) - 1} (one less than the examples at hand), but is {dev_size}."

@@ -22,6 +22,7 @@ from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
 _NO_DRAWS = Draws()
+_FEW = 50  # sources
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,10 @@ def warn_of_shared_sources(splits: Splits) -> None:
             )
 
 
-def warn_of_one_target(splits: Splits) -> None:
-    """Warn where all of train has one and the same target: a model will say nothing else."""
+def warn_of_poor_data(splits: Splits) -> None:
+    """Warn where train is too small to learn from, or has one and the same target: a model will say nothing else."""
+    if len(splits.train) < _FEW:
+        logger.warning("train: %d sources only: a task takes hundreds to be learnt; add pairs", len(splits.train))
     first = splits.train[0].targets
     if len(splits.train) > 1 and all(example.targets == first for example in splits.train):
         logger.warning(

@@ -131,7 +131,8 @@ def _expected_steps(size: DataSize, config: Config) -> int:
 
 
 def _interval(size: DataSize, config: Config) -> int:
-    return max(1, _expected_steps(size, config) // 10)
+    steps = _expected_steps(size, config)
+    return min(steps, max(20, steps // 10))
 
 
 def epochs(size: DataSize, config: Config) -> float:

@@ -8,9 +8,9 @@ from omegaconf import OmegaConf
 
 from seq2seq.commands.train import train
 from seq2seq.config.contract import plain
-from seq2seq.data.examples import Example
+from seq2seq.data.examples import Example, Splits
 from seq2seq.models.sizes import parameter_count, shortened
-from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.evaluation import load_examples, warn_of_poor_data
 from seq2seq.runs.run import load_run
 
 # Phones with modifiers, a decomposed letter, a joiner and a no-break space, with white space at some ends.
@@ -139,3 +139,14 @@ def test_the_size_of_the_model_is_said_once(tiny_config, tmp_path, caplog, capsy
 def test_the_profiler_is_an_option_as_others_are(tiny_config, override):
     assert tiny_config()["trainer"]["profiler"] is None
     assert tiny_config(override)["trainer"]["profiler"] == "simple"
+
+
+def test_data_that_teach_little_are_warned_of(caplog):
+    few, one = [Example("a", ("x",)), Example("b", ("y",))], [Example(str(number), ("x",)) for number in range(60)]
+    warn_of_poor_data(Splits(few, few))
+    assert warnings_of(caplog)[-1] == "train: 2 sources only: a task takes hundreds to be learnt; add pairs"
+    warn_of_poor_data(Splits(one, few))
+    assert warnings_of(caplog)[-1].startswith("train: all 60 targets are 'x': the model will learn to say nothing else")
+    before = len(warnings_of(caplog))
+    warn_of_poor_data(Splits([*one, Example("c", ("y",))], few))
+    assert len(warnings_of(caplog)) == before

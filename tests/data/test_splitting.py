@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.splitting import Fingerprint, fingerprints, hold_out, rank, ranked
+from seq2seq.data.splitting import Fingerprint, fingerprints, hold_out, rank, ranked, sample
 from seq2seq.errors import UserError
 
 LAW = settings(deadline=None, max_examples=50)
@@ -107,3 +107,32 @@ def test_every_split_has_its_fingerprint_in_plain_types():
     found = fingerprints(Splits([Example("a", ("b", "c"))], [Example("a", ("c", "b"))]))
     assert {name: known["examples"] for name, known in found.items()} == {"train": 1, "dev": 1, "test": 0}
     assert found["train"] == found["dev"] == vars(Fingerprint.of([Example("a", ("b", "c"))]))
+
+
+@pytest.mark.parametrize(("count", "held_out"), [(2, 1), (9, 1), (55, 5), (9_999, 999), (20_000, 1000)])
+def test_where_no_number_is_asked_for_a_tenth_is_held_out_and_at_most_a_thousand(count, held_out):
+    splits = hold_out([Example(str(number), ("x",)) for number in range(count)], None, seed=1)
+    assert len(splits.dev) == held_out
+    assert len(splits.train) == count - held_out
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_one_source_is_not_enough_for_two_splits(count):
+    with pytest.raises(UserError, match=f"train must hold at least 2 .* but holds {count}: add pairs, or give dev."):
+        hold_out([Example("a", ("x",))] * count, None, seed=1)
+
+
+def test_a_sample_is_the_same_ever_after_and_in_the_order_of_the_whole():
+    examples = [Example(str(number), ("x",)) for number in range(100)]
+    found = sample(examples, 10, seed=1)
+    assert len(found) == 10
+    assert [example for example in examples if example in found] == found
+    more = sample([*examples, *(Example(f"{number} more", ("x",)) for number in range(10))], 10, seed=1)
+    assert len({*found} & {*more}) >= 5
+    assert sample(examples, 10, seed=2) != found
+    assert sample(examples, 100, seed=1) == examples
+
+
+def test_a_sample_of_none_is_refused():
+    with pytest.raises(UserError, match="max_dev_examples must be at least 1, or null for all, but is 0"):
+        sample([Example("a", ("x",))], 0, seed=1)

@@ -110,6 +110,11 @@ def test_what_follows_from_steps_follows_from_those_of_the_user(config):
     assert few["model"]["dropout"] < many["model"]["dropout"]
 
 
+@pytest.mark.parametrize("steps", [1, 5, 30, 2000])
+def test_there_is_a_validation_within_any_number_of_steps(config, steps):
+    assert 1 <= nominal(config(f"budget.max_steps={steps}"))["trainer"]["val_check_interval"] <= steps
+
+
 def test_minutes_take_the_place_of_steps(config):
     found = nominal(config("budget.max_minutes=3"))
     assert found["budget"]["max_steps"] is None
