@@ -6,7 +6,6 @@ backward pass. Whether values are right is not asked here: other laws ask it on 
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 from functools import lru_cache, partial
 from typing import Any
 
@@ -26,6 +25,7 @@ from seq2seq.decoding.filters import ForcedPrefix, Permitted
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.scoring import score_targets
 from seq2seq.decoding.search.beam import BeamSearch
+from seq2seq.runs.automatic import nominal
 from seq2seq.runs.run import build_model
 from seq2seq.training.likelihood import likelihood
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
@@ -61,7 +61,7 @@ def batch() -> Any:
 
 def new_model(config_of, *options: str) -> Any:
     """The model of a config at its full size, without memory."""
-    config = deepcopy(resolve(config_of("train", *options)))
+    config = nominal(resolve(config_of("train", *options)))
     with torch.device("meta"):
         return build_model(config, tokenizers())
 

@@ -179,8 +179,9 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def _fast_translator(self) -> Translator:
         """The translator with a packed copy of the model, which must go on to be trained."""
-        translator = copy.copy(self.translator)
-        translator.stepper = pack(copy.deepcopy(self.model).eval())
+        translator = copy.copy(self.translator)  # of another type of number there are no packed products
+        if all(weight.dtype == torch.float32 for weight in self.model.parameters()):
+            translator.stepper = pack(copy.deepcopy(self.model).eval())
         return translator
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

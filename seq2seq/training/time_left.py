@@ -1,5 +1,6 @@
 """The time that training still takes."""
 
+import time
 from datetime import datetime, timedelta
 
 from seq2seq.training.budget import Budget
@@ -29,13 +30,13 @@ class TimeLeft:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self.step_seconds, self.validation_seconds = ForgettingMean(_STEPS), ForgettingMean(_VALIDATIONS)
-        self._since: float | None = None  # seconds of the budget when the last step ended
+        self._since: float | None = None  # when the last step ended
         self._validating, self._validated_at = 0.0, 0
 
     @property
     def knows_validations(self) -> bool:
-        """Tell whether the estimate counts validations: there has been one, or the budget is minutes alone."""
-        return self.validation_seconds.count > 0 or not self.budget.max_steps
+        """Tell whether the estimate counts validations: there has been one."""
+        return self.validation_seconds.count > 0
 
     def start(self, step: int) -> None:
         """Begin to count at a step, the first or that of a run that goes on."""
@@ -43,29 +44,30 @@ class TimeLeft:
 
     def end_step(self) -> None:
         """Take in a step that has ended now."""
-        now = self.budget.seconds
+        now = time.monotonic()
         if self._since is not None:
             self.step_seconds.note(now - self._since)
         self._since = now
 
     def start_validation(self) -> None:
         """Take in that a validation starts now."""
-        self._validating = self.budget.seconds
+        self._validating = time.monotonic()
 
     def end_validation(self, step: int) -> None:
         """Take in that it ends now, after so many steps in all."""
-        self._since = self.budget.seconds
+        self._since = time.monotonic()
         self.validation_seconds.note((self._since - self._validating) / max(step - self._validated_at, 1))
         self._validated_at = step
 
     def seconds(self, step: int) -> float | None:
         """The seconds left after so many steps; None where it is too early to tell."""
+        each, validating = self.step_seconds.value, self.validation_seconds.value
         left = []
-        if self.budget.max_minutes:
-            left.append(60 * self.budget.max_minutes - self.budget.seconds)
+        if self.budget.max_minutes:  # of training alone
+            training = 60 * self.budget.max_minutes - self.budget.seconds
+            left.append(training * (1 + (validating / each if each else 0.0)))
         if self.budget.max_steps and self.step_seconds.count:
-            each = self.step_seconds.value + self.validation_seconds.value
-            left.append((self.budget.max_steps - step) * each)
+            left.append((self.budget.max_steps - step) * (each + validating))
         return max(min(left), 0.0) if left else None
 
 

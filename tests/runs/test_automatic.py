@@ -161,6 +161,7 @@ def test_what_was_chosen_is_said_in_one_line_of_overrides_that_choose_the_same(c
 
 def test_a_config_without_anything_to_settle_says_nothing(config, caplog):
     plain = settled(config(), WORDS)
+    caplog.clear()
     with caplog.at_level(logging.INFO):
         assert settled(plain, WORDS) == plain
     assert not caplog.records

@@ -48,6 +48,6 @@ def test_scripts_that_load_a_run_set_it_first(finished):
 def test_training_sets_it_before_anything_else(tiny_config, tmp_path):
     with pytest.raises(UserError, match="^matmul_precision must be one of"):
         train(tiny_config("matmul_precision=low"), tmp_path / "run", resume=False)
-    with pytest.raises(UserError, match="^monitor.metric must be one of"):  # found after it
-        train(tiny_config("matmul_precision=high", "monitor.metric=none"), tmp_path / "run", resume=False)
+    with pytest.raises(UserError, match="^batches.max_tokens must be at least"):  # found after it
+        train(tiny_config("matmul_precision=high", "batches.max_tokens=2"), tmp_path / "run", resume=False)
     assert tf32() == ("high", True, True)

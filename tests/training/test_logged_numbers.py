@@ -17,6 +17,7 @@ from seq2seq.training.callbacks.throughput import Throughput
 from seq2seq.training.callbacks.update_ratio import UpdateRatio, ratios
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.objective import Objective
+from seq2seq.translation.translator import Translator
 
 
 class Board(DummyLogger):
@@ -152,7 +153,7 @@ def lengths(new_module):
     return module
 
 
-class Echo:
+class Echo(Translator):
     def __init__(self, translator) -> None:
         self.tokenizers = translator.tokenizers
 

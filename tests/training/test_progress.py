@@ -31,7 +31,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     clock = Clock()
-    for module in ("budget", "callbacks.progress", "callbacks.progress_line"):
+    for module in ("budget", "callbacks.progress", "callbacks.progress_line", "time_left"):
         monkeypatch.setattr(f"seq2seq.training.{module}.time", clock)
     return clock
 
@@ -127,7 +127,8 @@ def test_validations_count(clock):
 def test_minutes_end_when_they_end_whatever_steps_take(clock):
     left = spent(clock, Budget(max_minutes=2.0), 20, step=1.0)
     assert left.seconds(20) == pytest.approx(120 - 50 - 19)
-    assert left.knows_validations
+    validated = spent(clock, Budget(max_minutes=10.0), 20, step=1.0, validation=10.0)
+    assert validated.seconds(20) == pytest.approx(2 * (600 - validated.budget.seconds))  # which count training alone
     both = spent(clock, Budget(max_minutes=60.0, max_steps=30), 20, step=1.0)
     assert both.seconds(20) == pytest.approx(10)
 
