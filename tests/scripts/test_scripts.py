@@ -193,6 +193,7 @@ def test_the_metrics_are_kept(session):
         "training_seconds",
         "cost",
         "remarks",
+        "dev",
     ]
     assert (record["split"], record["sentences"]) == ("test", 7)
     assert record["step"] in (2, 4)
