@@ -25,7 +25,7 @@ def build_loggers(config: dict[str, Any], folder: Path) -> list[Logger]:
 
 
 def _logger(name: str, node: dict[str, Any], folder: Path) -> Logger:
-    library = _NEEDED.get(node.get("_target_", ""))
+    library = _NEEDED.get(str(node.get("_target_", "")))
     if library is None:
         return build(node, f"logger.{name}")(save_dir=str(folder))
     if importlib.util.find_spec(library) is None:

@@ -58,7 +58,7 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
         found.setdefault("matmul_precision", "highest")
     board = found.get("logger")
     if isinstance(board, dict) and "_target_" in board:
-        found["logger"] = {_LOGGERS.get(board["_target_"], "own"): board}
+        found["logger"] = {_LOGGERS.get(str(board["_target_"]), "own"): board}
     trainer = found.get("trainer")
     if isinstance(trainer, dict):
         trainer = found["trainer"] = without_reserved(trainer)
