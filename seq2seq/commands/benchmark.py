@@ -13,7 +13,7 @@ from seq2seq.config.builder import build
 from seq2seq.config.contract import check, check_counts, read_options, resolve
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
-from seq2seq.runs.automatic import nominal, settle
+from seq2seq.runs.automatic import nominal, settle, settled_like
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import train_tokenizers
@@ -48,7 +48,9 @@ def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
         check(nominal(plain))
     check_counts(plain, rounds=1, warmup=0)
     plain, data = load_data(plain)
-    modules = {name: build_module(_settled(own, data), data) for name, own in plains.items()}
+    modules = {
+        name: build_module(settled_like(own, data.splits, data.tokenizers), data) for name, own in plains.items()
+    }
     rows = compare(modules, data, conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
     print_rates(rows)
     return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
@@ -68,11 +70,6 @@ def load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]
     splits = load_splits(plain)
     plain, tokenizers = settle(plain, splits, train_tokenizers)
     return plain, build(plain["batches"], "batches")(splits=splits, tokenizers=tokenizers)
-
-
-def _settled(plain: dict[str, Any], data: Seq2SeqDataModule) -> dict[str, Any]:
-    """The config with what follows from data that are loaded."""
-    return settle(plain, data.splits, lambda *_: data.tokenizers, says=False)[0]
 
 
 def conditions(plain: dict[str, Any]) -> Conditions:

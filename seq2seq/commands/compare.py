@@ -19,7 +19,7 @@ from seq2seq.config.options import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.sizes import fitted_size, parameter_count
-from seq2seq.runs.automatic import nominal, settle
+from seq2seq.runs.automatic import nominal, settle, settled_like
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import build_model, train_tokenizers
 
@@ -54,7 +54,7 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     for plain in (configured, *plains.values()):
         check(nominal(plain))
     configured, tokenizers = settle(configured, splits := load_splits(configured), train_tokenizers)
-    plains = {name: settle(plain, splits, lambda *_: tokenizers, says=False)[0] for name, plain in plains.items()}
+    plains = {name: settled_like(plain, splits, tokenizers) for name, plain in plains.items()}
     metric, mode = configured["monitor"]["metric"], configured["monitor"]["mode"]
     wanted = count_parameters(configured, tokenizers)
     yield f"| choice | hidden sizes | parameters | target tokens/s | steps | {metric} |"

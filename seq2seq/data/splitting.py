@@ -32,9 +32,8 @@ def ranked(examples: Sequence[Example], seed: int) -> list[tuple[float, Example]
 def hold_out(examples: Sequence[Example], dev_size: int | None, seed: int, below: float | None = None) -> Splits:
     """Splits with the examples whose place is below a bound in dev, and the others in train.
 
-    Without a bound it is the one that leaves `dev_size` in dev, or a few more where sources repeat; at None that is
-    a tenth of the examples, at least 1 and at most 1000. Raises UserError if
-    there is none that leaves some in both.
+    Without a bound it is the one that leaves `dev_size` in dev, or a few more where sources repeat; at None that is a
+    tenth of the examples, at least 1 and at most 1000. Raises UserError if there is none that leaves some in both.
     """
     order = ranked(examples, seed)
     if below is None:

@@ -42,6 +42,11 @@ def settle(
     return config, tokenizers
 
 
+def settled_like(config: Config, splits: Splits, tokenizers: Tokenizers) -> Config:
+    """The config with a value wherever it was at auto, for data with tokenizers that are learnt already."""
+    return settle(config, splits, lambda *_: tokenizers, says=False)[0]
+
+
 def with_size(config: Config, size: DataSize) -> Config:
     """The config with all that follows from the size of the data."""
     return _settled(config, SIZE_RULES, size)[0]

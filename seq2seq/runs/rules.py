@@ -156,7 +156,7 @@ def _decay(size: DataSize, config: Config) -> float:
 
 
 def _sample(size: DataSize, config: Config) -> int:
-    """Examples that take about a tenth of the time between two validations."""
+    """A fifth as many examples as there are pairs trained on between two validations."""
     pairs = config["trainer"]["val_check_interval"] * _step_tokens(config) / size.tokens
     return max(200, 100 * round(0.2 * pairs / 100))
 

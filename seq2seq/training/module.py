@@ -179,7 +179,8 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def _fast_translator(self) -> Translator:
         """The translator with a packed copy of the model, which must go on to be trained."""
-        translator = copy.copy(self.translator)  # of another type of number there are no packed products
+        translator = copy.copy(self.translator)
+        # Products are packed from float32 alone: a model in another format translates as it is.
         if all(weight.dtype == torch.float32 for weight in self.model.parameters()):
             translator.stepper = pack(copy.deepcopy(self.model).eval())
         return translator

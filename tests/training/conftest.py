@@ -159,6 +159,24 @@ class Recorder(lightning.Callback):
         self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 
+class Clock:
+    """A clock that stands still until it is told."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Time that passes in training only when the test says so."""
+    clock = Clock()
+    for module in ("budget", "callbacks.progress", "callbacks.progress_line", "time_left"):
+        monkeypatch.setattr(f"seq2seq.training.{module}.time", clock)
+    return clock
+
+
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder()

@@ -6,21 +6,6 @@ from seq2seq.errors import UserError
 from seq2seq.training.budget import Budget
 
 
-class Clock:
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch) -> Clock:
-    """Time that passes only when the test says so."""
-    clock = Clock()
-    monkeypatch.setattr("seq2seq.training.budget.time", clock)
-    return clock
-
-
 @pytest.mark.parametrize(("step", "spent"), [(0, 0.0), (1, 0.125), (4, 0.5), (8, 1.0), (9, 1.0)])
 def test_steps_alone_never_look_at_the_clock(clock, step, spent):
     budget = Budget(max_steps=8)

@@ -12,12 +12,11 @@ Read = Callable[[str], list[Example]]
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """Names of the splits. Without dev, `dev_size` examples are held out of train, at None a tenth, at most 1000.
+    """Names of the splits, of which dev and test may be left out.
 
-    `test` may be left out.
-
-    Which they are is a matter of the hash of their sources with the seed. A run records the bound of these hashes as
-    `held_out_below`, which then takes the place of `dev_size`: as a file grows, nothing that was learnt becomes dev.
+    Without dev, `dev_size` examples are held out of train, at None a tenth, at most 1000. Which they are is a matter of
+    the hash of their sources with the seed. A run records the bound of these hashes as `held_out_below`, which then
+    takes the place of `dev_size`: as a file grows, nothing that was learnt becomes dev.
     """
 
     train: str
