@@ -2,10 +2,15 @@
 
 import io
 import re
-from collections.abc import Sequence
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import sentencepiece
 
@@ -16,6 +21,7 @@ from seq2seq.symbols import BOS, EOS, PAD, UNK
 
 KINDS = ("unigram", "bpe", "char", "word")
 _SPACE = "\u2581"  # how SentencePiece writes a space
+_REVERSIBLE = ("identity", "nfd")  # normalisations that decoding undoes
 _UNLIMITED = 2**22  # more words than any output layer can take
 
 
@@ -99,7 +105,9 @@ class Tokenizers:
 class PieceOptions:
     """Options of what may become a piece.
 
-    `normalization` is one of SentencePiece's rules; identity changes nothing, so that what was encoded comes back.
+    `normalization` is nfd or one of SentencePiece's rules. Identity changes nothing, so that what was encoded comes
+    back; so it does with nfd, which takes composed characters apart (`각` into three letters, `é` into two characters):
+    decoded text is composed again by its `TextForm`.
     `symbols`, and whatever the regular expression `protect` finds in the training data, are pieces that are never cut.
     Raises UserError if `protect` is no regular expression or a symbol is empty.
     """
@@ -184,30 +192,55 @@ class TokenizerTrainer:
             raise UserError(f"{name}_size must be a number for kind {kind}, but is null.")
         model = io.BytesIO()
         try:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(lines),
-                model_writer=model,
-                model_type=kind,
-                # Pieces of a word model begin at spaces, so every word needs one before it; characters do not.
-                add_dummy_prefix=kind != "char",
-                character_coverage=self.options.character_coverage,
-                normalization_rule_name=self.options.normalization,
-                remove_extra_whitespaces=self.options.normalization != "identity",
-                user_defined_symbols=[] if kind == "word" else symbols,
-                max_sentence_length=1 << 20,
-                num_threads=1,  # the scores depend on it, and equal seeds must give equal runs
-                pad_id=PAD,
-                unk_id=UNK,
-                bos_id=BOS,
-                eos_id=EOS,
-                minloglevel=2,
-                # Not use_all_vocab where there is no size: character_coverage would do nothing.
-                vocab_size=size or _UNLIMITED,
-                hard_vocab_limit=self.exact_size and size is not None,
-            )
+            with _rule(self.options.normalization) as rule:
+                sentencepiece.SentencePieceTrainer.train(
+                    sentence_iterator=iter(lines),
+                    model_writer=model,
+                    model_type=kind,
+                    # Pieces of a word model begin at spaces, so every word needs one before it; characters do not.
+                    add_dummy_prefix=kind != "char",
+                    character_coverage=self.options.character_coverage,
+                    remove_extra_whitespaces=self.options.normalization not in _REVERSIBLE,
+                    user_defined_symbols=[] if kind == "word" else symbols,
+                    max_sentence_length=1 << 20,
+                    num_threads=1,  # the scores depend on it, and equal seeds must give equal runs
+                    pad_id=PAD,
+                    unk_id=UNK,
+                    bos_id=BOS,
+                    eos_id=EOS,
+                    minloglevel=2,
+                    # Not use_all_vocab where there is no size: character_coverage would do nothing.
+                    vocab_size=size or _UNLIMITED,
+                    hard_vocab_limit=self.exact_size and size is not None,
+                    **rule,
+                )
         except (RuntimeError, OSError) as error:
             raise UserError(_explain(str(error), kind, size, name)) from None
         return model.getvalue()
+
+
+@contextmanager
+def _rule(normalization: str) -> Iterator[dict[str, Any]]:
+    """SentencePiece's own options of a normalisation; the trained model holds what they stand for."""
+    if normalization != "nfd":
+        yield {"normalization_rule_name": normalization}
+        return
+    with tempfile.TemporaryDirectory(prefix="seq2seq-") as folder:
+        file = Path(folder, "nfd.tsv")
+        file.write_text(_decompositions(), encoding="ascii")
+        yield {"normalization_rule_tsv": str(file)}
+
+
+@cache
+def _decompositions() -> str:
+    """Lines of Unicode numbers: a composed character that NFC leaves whole, a tab, and what NFD makes of it."""
+    lines = []
+    for number in range(sys.maxunicode + 1):
+        character = chr(number)
+        parts = unicodedata.normalize("NFD", character)
+        if parts != character == unicodedata.normalize("NFC", character):
+            lines.append(f"{number:X}\t{' '.join(f'{ord(part):X}' for part in parts)}\n")
+    return "".join(lines)
 
 
 def _explain(message: str, kind: str, size: int | None, side: str) -> str:

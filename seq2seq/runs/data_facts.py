@@ -1,6 +1,8 @@
 """Facts of data that settings follow from: how much there is, and of which kind."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seq2seq.data.examples import Example, Splits
@@ -8,24 +10,32 @@ from seq2seq.data.text_kind import TextKind, kind_of
 from seq2seq.data.tokenizers import Tokenizers
 
 _LOOKED_AT = 1000  # examples
+_RARE = 10  # times in train, below which little is learnt of a character
+_RARE_SHARE, _RARE_LEFT = 0.01, 0.2  # of a text that is much, and of that what decomposing it may leave
 
 
 @dataclass(frozen=True)
 class DataKind:
-    """The kinds of text that are read and written, and how many pairs and kinds of characters there are."""
+    """The kinds of text that are read and written, and how many pairs and kinds of characters there are.
+
+    Text is `composed` where many of its characters are rare, as syllables of Hangul are, but made of few common ones.
+    """
 
     source: TextKind
     target: TextKind
     pairs: int
     characters: int
+    composed: bool = False
 
     @classmethod
     def of(cls, splits: Splits) -> "DataKind":
         """The kinds of most of train's examples."""
         some = _spread(splits.train)
         sources, targets = [example.source for example in some], [example.targets[0] for example in some]
-        characters = {char for example in splits.train for text in (example.source, *example.targets) for char in text}
-        return cls(kind_of(sources), kind_of(targets), _pairs(splits), len(characters))
+        read = _characters(example.source for example in splits.train)
+        written = _characters(target for example in splits.train for target in example.targets)
+        composed = _is_composed(read) or _is_composed(written)
+        return cls(kind_of(sources), kind_of(targets), _pairs(splits), len(read.keys() | written.keys()), composed)
 
     @property
     def has_sentences(self) -> bool:
@@ -51,6 +61,29 @@ class DataSize:
         targets = tokenizers.target.encode([example.targets[0] for example in some])
         tokens = sum(min(len(side), max_length) + 1 for side in (*sources, *targets))
         return cls(_pairs(splits), tokens / max(len(some), 1))
+
+
+def _characters(texts: Iterable[str]) -> Counter[str]:
+    """The number of each character."""
+    found: Counter[str] = Counter()
+    for text in texts:
+        found.update(text)
+    return found
+
+
+def _is_composed(characters: Counter[str]) -> bool:
+    """Tell whether many characters are rare, and few of what they are made of."""
+    decomposed: Counter[str] = Counter()
+    for character, times in characters.items():
+        for part in unicodedata.normalize("NFD", character):
+            decomposed[part] += times
+    share = _rare_share(characters)
+    return share >= _RARE_SHARE and _rare_share(decomposed) <= _RARE_LEFT * share
+
+
+def _rare_share(characters: Counter[str]) -> float:
+    """The share of a text that its rare characters make up."""
+    return sum(times for times in characters.values() if times < _RARE) / max(characters.total(), 1)
 
 
 def _pairs(splits: Splits) -> int:

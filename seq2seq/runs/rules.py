@@ -67,6 +67,12 @@ def _joint(kind: DataKind, config: Config) -> bool:
     return sides[0] == sides[1] and sides[0][0] in ("unigram", "bpe")
 
 
+def _normalization(kind: DataKind, config: Config) -> str:
+    """Letters instead of syllables where these are too many to learn; pieces of sentences find them themselves."""
+    cut = {config["tokenizer"]["source"], config["tokenizer"]["target"]} & {"unigram", "bpe"}
+    return "nfd" if kind.composed and not cut else "identity"
+
+
 def _metrics(kind: DataKind, config: Config) -> Option:
     if kind.has_sentences:
         return Option("metrics", "translation")
@@ -90,6 +96,7 @@ KIND_RULES: KindRules = {
     "tokenizer.source_size": _vocabulary_size("source"),
     "tokenizer.target_size": _vocabulary_size("target"),
     "tokenizer.joint": _joint,
+    "tokenizer.normalization": _normalization,
     "model.encoder.ngrams": _ngrams,
     "metrics": _metrics,
     "monitor.metric": lambda kind, config: _metrics(kind, config).read()["monitor"]["metric"],

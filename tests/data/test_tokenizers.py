@@ -1,4 +1,5 @@
 import re
+import unicodedata
 from functools import lru_cache
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data.examples import Example
+from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import KINDS, PieceOptions, Tokenizer, Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
@@ -277,6 +279,40 @@ def test_normalisation_decides_what_is_made_equal():
     assert round_trip(learn("nmt_nfkc"), ["Aﬁ"]) == ["Afi"]
     assert round_trip(learn("identity"), ["Aﬁ"]) == ["Aﬁ"]
     assert round_trip(learn("nmt_nfkc_cf"), ["Aﬁ"]) == ["afi"]
+
+
+HANGUL = ("순한국", "고양이가", "값")
+
+
+@lru_cache
+def taken_apart(kind: str, **given: object) -> Tokenizer:
+    texts = (*HANGUL, "Việt Nam", "é", "ΰ ῷ", "𑂚", "ab")
+    options = PieceOptions(normalization="nfd")
+    size = {"unigram": 60, "bpe": 60}.get(kind)
+    trainer = TokenizerTrainer(source=kind, target="char", source_size=size, options=options, **given)
+    return trainer.train([Example(text, ("b",)) for text in texts]).source
+
+
+def test_nfd_makes_a_syllable_of_hangul_its_letters_and_an_unseen_one_is_known():
+    tokenizer = taken_apart("char")
+    assert tokenizer.surface("한") == list(unicodedata.normalize("NFD", "한"))
+    assert tokenizer.unknown("핝") == ["ᆬ"]  # a letter that no text has
+    assert tokenizer.unknown("손") == tokenizer.unknown("하") == []  # syllables that no text has
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("text", ["순한국", "고양이가", "값 순한국", "Việt Nam", "é ab", "ΰ ῷ", "𑂚"])
+def test_what_nfd_took_apart_comes_back_composed(kind, text):
+    assert round_trip(taken_apart(kind, exact_size=False), [text]) == [text]
+
+
+@settings(LAW, max_examples=30)
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1))
+def test_any_text_that_nfd_took_apart_comes_back_composed(text):
+    trainer = TokenizerTrainer(source="char", target="char", options=PieceOptions(normalization="nfd"))
+    form = TextForm()
+    tokenizer = trainer.train([Example(form(text), ("b",))], form).source
+    assert round_trip(tokenizer, [text]) == [form(text)]
 
 
 @pytest.mark.parametrize(("kind", "size"), [("char", None), ("char", 20), ("bpe", 20), ("unigram", 9), ("word", None)])

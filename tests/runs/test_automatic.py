@@ -144,6 +144,20 @@ def test_tokenizers_and_metrics_suit_the_kind_of_text(config, examples, source, 
     check(found)
 
 
+SYLLABLES = [Example(chr(0xAC00 + 37 * n) + chr(0xAC00 + 53 * n), (f"a {n % 9}",)) for n in range(200)]
+CHINESE = [Example(chr(0x4E00 + n) + chr(0x5E00 + n), (f"a {n % 9}",)) for n in range(200)]
+ACCENTS = [Example("aéèbü"[n % 5 :] + "dé", (f"a {n % 9}",)) for n in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("examples", "normalization"),
+    [(SYLLABLES, "nfd"), (CHINESE, "identity"), (ACCENTS, "identity"), (SENTENCES, "identity")],
+    ids=["syllables", "chinese", "accents", "sentences"],
+)
+def test_characters_are_taken_apart_where_they_are_rare_and_their_parts_are_not(config, examples, normalization):
+    assert settled(config(), examples)["tokenizer"]["normalization"] == normalization
+
+
 def test_the_mode_suits_the_metric_that_the_user_monitors(config):
     assert nominal(config("monitor.metric=dev/loss"))["monitor"]["mode"] == "min"
     assert nominal(config("monitor.metric=dev/exact_match"))["monitor"]["mode"] == "max"
