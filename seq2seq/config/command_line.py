@@ -25,6 +25,7 @@ from seq2seq.config.overrides import added_key, one_value, readable, resuming, s
 from seq2seq.config.signs import needs_plus, refuse_signs, with_null_groups
 from seq2seq.errors import UserError, printable
 
+logger = logging.getLogger(__name__)
 _failed_jobs: list[str] = []  # of a sweep
 
 
@@ -90,6 +91,7 @@ def _readable(arguments: list[str]) -> list[str]:
             raise UserError("resume=true continues one run: leave out --multirun.")
         return resuming(found)
     found = with_null_groups(found)
+    _warn_of_repeated(found)
     refuse_signs(found)
     if multirun:
         found = [sweep_into(argument) for argument in found]
@@ -97,6 +99,17 @@ def _readable(arguments: list[str]) -> list[str]:
     if multirun or not any("," in argument for argument in found):
         return found
     return [one_value(argument, defaults()) if "," in argument else argument for argument in found]
+
+
+def _warn_of_repeated(arguments: Sequence[str]) -> None:
+    """Tell of keys that are given several values, of which Hydra takes the last: scripts may add to their defaults."""
+    values: dict[str, list[str]] = {}
+    for key, equals, value in (text.partition("=") for text in arguments):
+        if equals:
+            values.setdefault(key.lstrip("+"), []).append(value)
+    for key, (*others, last) in values.items():
+        if others:
+            logger.warning("%s is given %d times: %s counts, %s not", key, len(others) + 1, last, ", ".join(others))
 
 
 @contextmanager

@@ -124,6 +124,7 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
     forms = [value, _as_tuple(value)]  # YAML has no tuples
     if not any(is_bearable(form, annotation, conf=_TOWER) for form in forms):
         wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+        wanted = wanted.replace(" | torch.Tensor", "")  # which no config can hold
         raise UserError(f"{name} must be {wanted}, but is {value!r}.")
 
 

@@ -18,6 +18,8 @@ from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf"
+_STREAMS = ("file", "output")  # as people call what a filter reads and writes
+_FILTERS = ("translate",)
 _OPEN = ("callbacks", "metrics", "kinds", "model")  # tables of parts that may get more of them
 
 
@@ -42,6 +44,8 @@ def unknown(name: str) -> str:
         return f"The option {name!r} does not exist: did you mean {renamed!r}?"
     if owners := _owners(name):
         return f"The option {name!r} needs {' or '.join(owners)}."
+    if name in _STREAMS and Path(sys.argv[0]).stem in _FILTERS:
+        return f"The option {name!r} does not exist: lines are read from stdin and answered on stdout, by < IN > OUT."
     return f"The option {name!r} does not exist{did_you_mean(name)}"
 
 

@@ -146,6 +146,21 @@ def test_an_unknown_key_of_another_script_is_compared_with_its_own(mistake):
     assert mistake("benchmark", "step=3") == "The option 'step' does not exist: did you mean 'steps'?"
 
 
+@pytest.mark.parametrize("name", ["file", "output"])
+def test_what_reads_stdin_says_so_to_those_who_name_a_file(mistake, name):
+    said = mistake("translate", "run=x", f"{name}=lines.txt")
+    assert said == (
+        f"The option {name!r} does not exist: lines are read from stdin and answered on stdout, by < IN > OUT."
+    )
+
+
+def test_a_key_with_several_values_is_told_with_the_one_that_counts(mistake, caplog):
+    mistake("train", "seed=1", "budget.max_steps=2", "seed=3", "sed=1", "seed=no")
+    assert [record.getMessage() for record in caplog.records if "given" in record.getMessage()] == [
+        "seed is given 3 times: no counts, 1, 3 not"
+    ]
+
+
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
@@ -217,7 +232,7 @@ def test_the_version_is_ours(monkeypatch, capsys):
         ("budget.max_steps=many", "budget.max_steps must be int | None, but is 'many'."),
         ("budget.max_steps=2.5", "budget.max_steps must be int | None, but is 2.5."),
         ("model.dropout=high", "model.dropout must be float, but is 'high'."),
-        ("optimizer.lr=null", "optimizer.lr must be float | torch.Tensor, but is None."),
+        ("optimizer.lr=null", "optimizer.lr must be float, but is None."),
         ("model.share_embeddings=3", "model.share_embeddings must be bool, but is 3."),
         ("data.train_size=[1,2]", "data.train_size must be int, but is [1, 2]."),
         ("averaging.decay=slow", "averaging.decay must be float, but is 'slow'."),
