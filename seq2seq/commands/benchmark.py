@@ -10,14 +10,14 @@ from omegaconf import DictConfig
 from seq2seq.commands.train import build_module
 from seq2seq.commands.trainer import quieten
 from seq2seq.config.builder import build
-from seq2seq.config.contract import check, check_counts, read_options, resolve
+from seq2seq.config.contract import check, check_counts, check_type, read_options, resolve
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 from seq2seq.runs.automatic import nominal, settle, settled_like
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import train_tokenizers
-from seq2seq.runs.summary import print_rates
+from seq2seq.runs.summary import print_profile, print_rates
 from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.speed import Conditions, benchmark, compare
@@ -35,8 +35,16 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
     plain = resolve(config)
     check(nominal(plain))
     check_counts(plain, steps=1, warmup=0)
+    check_type("profile", plain["profile"], bool)
     plain, data = load_data(plain)
-    return benchmark(build_module(plain, data), data, conditions(plain), steps=plain["steps"], warmup=plain["warmup"])
+    where = conditions(plain)
+    if plain["profile"] and where.device.type != "cpu":
+        raise UserError("profile=true times operations of a CPU: add trainer.accelerator=cpu.")
+    counts = {name: plain[name] for name in ("steps", "warmup", "profile")}
+    report = benchmark(build_module(plain, data), data, where, **counts)
+    if plain["profile"]:
+        print_profile(report["profile"])
+    return report
 
 
 def _benchmark_cells(config: DictConfig) -> dict[str, Any]:

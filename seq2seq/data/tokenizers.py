@@ -2,26 +2,21 @@
 
 import io
 import re
-import sys
-import tempfile
-import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import sentencepiece
 
 from seq2seq.data.examples import Example
+from seq2seq.data.normalization import REVERSIBLE, rule_of
 from seq2seq.data.text import TextForm
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 
 KINDS = ("unigram", "bpe", "char", "word")
 _SPACE = "\u2581"  # how SentencePiece writes a space
-_REVERSIBLE = ("identity", "nfd")  # normalisations that decoding undoes
 _UNLIMITED = 2**22  # more words than any output layer can take
 
 
@@ -192,7 +187,7 @@ class TokenizerTrainer:
             raise UserError(f"{name}_size must be a number for kind {kind}, but is null.")
         model = io.BytesIO()
         try:
-            with _rule(self.options.normalization) as rule:
+            with rule_of(self.options.normalization) as rule:
                 sentencepiece.SentencePieceTrainer.train(
                     sentence_iterator=iter(lines),
                     model_writer=model,
@@ -200,7 +195,7 @@ class TokenizerTrainer:
                     # Pieces of a word model begin at spaces, so every word needs one before it; characters do not.
                     add_dummy_prefix=kind != "char",
                     character_coverage=self.options.character_coverage,
-                    remove_extra_whitespaces=self.options.normalization not in _REVERSIBLE,
+                    remove_extra_whitespaces=self.options.normalization not in REVERSIBLE,
                     user_defined_symbols=[] if kind == "word" else symbols,
                     max_sentence_length=1 << 20,
                     num_threads=1,  # the scores depend on it, and equal seeds must give equal runs
@@ -217,30 +212,6 @@ class TokenizerTrainer:
         except (RuntimeError, OSError) as error:
             raise UserError(_explain(str(error), kind, size, name)) from None
         return model.getvalue()
-
-
-@contextmanager
-def _rule(normalization: str) -> Iterator[dict[str, Any]]:
-    """SentencePiece's own options of a normalisation; the trained model holds what they stand for."""
-    if normalization != "nfd":
-        yield {"normalization_rule_name": normalization}
-        return
-    with tempfile.TemporaryDirectory(prefix="seq2seq-") as folder:
-        file = Path(folder, "nfd.tsv")
-        file.write_text(_decompositions(), encoding="ascii")
-        yield {"normalization_rule_tsv": str(file)}
-
-
-@cache
-def _decompositions() -> str:
-    """Lines of Unicode numbers: a composed character that NFC leaves whole, a tab, and what NFD makes of it."""
-    lines = []
-    for number in range(sys.maxunicode + 1):
-        character = chr(number)
-        parts = unicodedata.normalize("NFD", character)
-        if parts != character == unicodedata.normalize("NFC", character):
-            lines.append(f"{number:X}\t{' '.join(f'{ord(part):X}' for part in parts)}\n")
-    return "".join(lines)
 
 
 def _explain(message: str, kind: str, size: int | None, side: str) -> str:

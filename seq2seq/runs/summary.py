@@ -89,6 +89,17 @@ def print_rates(rows: Sequence[dict[str, Any]]) -> None:
     Console(highlight=False, stderr=True).print(table)
 
 
+def print_profile(rows: Sequence[dict[str, Any]]) -> None:
+    """Print what a training step's time goes into, as a table on stderr."""
+    table = Table(title="a training step, by kind of operation")
+    for name in ("", "calls", "ms", "share", "GFLOP/s", "GB/s"):
+        table.add_column(name, justify="right" if name else "left")
+    for row in rows:
+        rates = (f"{row[name]:,.0f}" if row[name] else "" for name in ("gflop_per_second", "gbyte_per_second"))
+        table.add_row(row["kind"], f"{row['calls']:,}", f"{row['milliseconds']:.2f}", f"{row['share']:.1%}", *rates)
+    Console(highlight=False, stderr=True).print(table)
+
+
 def print_comparison(record: dict[str, Any]) -> None:
     """Print the scores of compared runs, their mean and deviation, and the differences, as tables on stderr."""
     names = list(record["mean"])

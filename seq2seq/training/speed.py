@@ -1,8 +1,8 @@
 """The speed of training, in tokens and beside the machine's own speed at matrix products."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -20,6 +20,7 @@ from seq2seq.models.seq2seq import multiply_accumulates
 from seq2seq.models.sizes import parameter_count
 from seq2seq.training.callbacks.throughput import padding_efficiency
 from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.profile import Profile
 from seq2seq.training.windows import endless_windows
 
 _DTYPES = {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}
@@ -69,8 +70,8 @@ class Trained:
         self.steps = 0
         module.budget.start()
 
-    def take_step(self, batch: Batch, watch: Stopwatch) -> None:
-        """Train on a batch, and keep the seconds of each part."""
+    def take_step(self, batch: Batch, timed: Callable[[str], AbstractContextManager]) -> None:
+        """Train on a batch; `timed` sees the parts of the step."""
         self.module.step.take(
             self.handling.convert_input(batch),
             self.optimizer,
@@ -78,30 +79,43 @@ class Trained:
             spent=self.module.budget.spent(self.steps),
             autocast=self.handling.train_step_context,
             scaler=getattr(self.handling, "scaler", None),
-            timed=watch.time,
+            timed=timed,
         )
         self.steps += 1
 
 
 def benchmark(
-    module: Seq2SeqModule, data: Seq2SeqDataModule, conditions: Conditions, *, steps: int, warmup: int
+    module: Seq2SeqModule,
+    data: Seq2SeqDataModule,
+    conditions: Conditions,
+    *,
+    steps: int,
+    warmup: int,
+    profile: bool = False,
 ) -> dict[str, Any]:
-    """Train for warmup + steps steps and report rates of the latter, the GEMM rate measured in between."""
+    """Train for warmup + steps steps and report rates of the latter, the GEMM rate measured in between.
+
+    For a profile each step is taken once more, on the same batch, with every operation timed.
+    """
     dtype, device = conditions.dtype, conditions.device
     trained = Trained(module, conditions)
     batches, watch = (batch for (batch,) in endless_windows(data, 1, device)), Stopwatch(device)
     for _ in range(warmup):
-        trained.take_step(next(batches), watch)
+        trained.take_step(next(batches), watch.time)
     rates = [gemm_rate(dtype, device)]
-    watch, seen = Stopwatch(device), []
+    watch, seen, costs = Stopwatch(device), [], Profile()
     for number in range(1, steps + 1):
         with watch.time("data"):
             batch = next(batches)
-        trained.take_step(batch, watch)
+        trained.take_step(batch, watch.time)
         seen.append(batch)
+        if profile:
+            with costs:
+                trained.take_step(batch, costs.part)
         if number % max(1, steps // 5) == 0:
             rates.append(gemm_rate(dtype, device))
-    return _report(module, seen, watch.seconds, median(rates), conditions.precision)
+    report = _report(module, seen, watch.seconds, median(rates), conditions.precision)
+    return {**report, "profile": costs.report(steps, sum(watch.seconds.values()))} if profile else report
 
 
 def compare(
@@ -115,7 +129,7 @@ def compare(
         batch = next(batches)
         for name, one in trained.items():
             watch = Stopwatch(conditions.device)
-            one.take_step(batch, watch)
+            one.take_step(batch, watch.time)
             if number >= warmup:
                 rates[name].append(batch.step_tokens / sum(watch.seconds.values()))
     first = next(iter(rates.values()))
