@@ -1,8 +1,10 @@
 """A fresh random stream for every test, builders of tiny models, and translators of letters."""
 
 import gc
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from seq2seq import machine
 from seq2seq.compression.prepared import computes_bfloat16, sums_8_bits
 from seq2seq.config.builder import call
 from seq2seq.config.options import CONF
@@ -65,6 +68,7 @@ SCALED = partial(GeneralAttention, scaled=True)  # of scores that stay small wha
 DECODERS = {"luong": LuongDecoder, "gnmt": GNMTDecoder, "bahdanau": BahdanauDecoder}
 
 
+machine.file = lambda: Path(os.devnull, "none")  # nothing is kept of speeds beside other tests
 torch.set_num_threads(1)  # each process that runs tests has a core
 
 

@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig
 
 from seq2seq.commands.train import build_module
-from seq2seq.commands.trainer import quieten
+from seq2seq.commands.trainer import choose_threads, quieten
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, check_counts, check_type, read_options, resolve
 from seq2seq.data.datamodule import Seq2SeqDataModule
@@ -19,6 +19,7 @@ from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import train_tokenizers
 from seq2seq.runs.summary import print_profile, print_rates
 from seq2seq.runs.translator import load_runs, open_translator
+from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.speed import Conditions, benchmark, compare
 from seq2seq.translation.speed import benchmark_bulk, benchmark_lines
@@ -40,8 +41,10 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
     where = conditions(plain)
     if plain["profile"] and where.device.type != "cpu":
         raise UserError("profile=true times operations of a CPU: add trainer.accelerator=cpu.")
+    module = build_module(plain, data)
+    _choose_threads(plain, module, where)
     counts = {name: plain[name] for name in ("steps", "warmup", "profile")}
-    report = benchmark(build_module(plain, data), data, where, **counts)
+    report = benchmark(module, data, where, **counts)
     if plain["profile"]:
         print_profile(report["profile"])
     return report
@@ -59,9 +62,16 @@ def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
     modules = {
         name: build_module(settled_like(own, data.splits, data.tokenizers), data) for name, own in plains.items()
     }
-    rows = compare(modules, data, conditions(plain), rounds=plain["rounds"], warmup=plain["warmup"])
+    where = conditions(plain)
+    _choose_threads(plain, next(iter(modules.values())), where)
+    rows = compare(modules, data, where, rounds=plain["rounds"], warmup=plain["warmup"])
     print_rates(rows)
     return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
+
+
+def _choose_threads(plain: dict[str, Any], module: Seq2SeqModule, where: Conditions) -> None:
+    if where.device.type == "cpu":
+        choose_threads(plain, module.step.model, bf16=where.precision.startswith("bf16"))
 
 
 def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:

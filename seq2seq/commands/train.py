@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from seq2seq.commands.foresight import check_monitor, refuse_mistakes
 from seq2seq.commands.hindsight import cost_of, remarks_of
 from seq2seq.commands.loggers import log_config, log_result
-from seq2seq.commands.trainer import build_trainer
+from seq2seq.commands.trainer import build_trainer, choose_threads
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
@@ -82,6 +82,8 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     trainer = build_trainer(config, folder)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
+    if trainer.strategy.root_device.type == "cpu":
+        choose_threads(config, module.model, bf16=trainer.precision.startswith("bf16"))
     out_of_reach = _tell(module, splits)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:

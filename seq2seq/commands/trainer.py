@@ -1,19 +1,25 @@
 """Lightning's trainer, as a config describes it."""
 
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
+import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
 from seq2seq.commands.loggers import build_loggers
 from seq2seq.config.builder import build, told_at
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.checkpoints import BestCheckpoint
 from seq2seq.training.precision import resolve_precision
+from seq2seq.training.threads import set_training_threads
 from seq2seq.training.windows import check_accumulation, check_intervals
 
+logger = logging.getLogger(__name__)
+_TOKENS_OF_A_PAIR = 16  # about, of words
 # Beginnings of warnings, as patterns: advice to those who write a trainer, or what is meant to be as it is.
 _ADVICE = (
     r".isinstance.treespec, LeafSpec.. is deprecated",
@@ -61,6 +67,21 @@ def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
         BestCheckpoint(filename="best", monitor=monitor["metric"], mode=monitor["mode"], **common),
         ModelCheckpoint(filename="last", **common),
     ]
+
+
+def choose_threads(config: dict[str, Any], model: Seq2Seq, *, bf16: bool) -> None:
+    """Set the threads of a CPU that a config asks for, or that suit its batches and the width of the model's layers.
+
+    Processes that share a machine keep the number that their launcher gave them.
+    """
+    if "WORLD_SIZE" in os.environ or config["trainer"].get("devices", 1) not in (1, "1", "auto"):
+        return
+    batches, [layer, *_] = config["batches"], model.decoder.layers
+    rows = min(batches["max_sentences"], max(1, batches["max_tokens"] // _TOKENS_OF_A_PAIR))
+    available = torch.get_num_threads()
+    chosen = set_training_threads(config["threads"], size=layer.hidden_size, rows=rows, bf16=bf16)
+    if chosen != available:
+        logger.info("threads: %d; %d would be no faster", chosen, available)
 
 
 def quieten() -> None:

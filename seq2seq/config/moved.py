@@ -56,6 +56,7 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
         found.setdefault("text", {"_target_": "seq2seq.data.text.TextForm", "form": "nfc"})
     if "budget" in found:
         found.setdefault("matmul_precision", "highest")
+        found.setdefault("threads", "auto")
     board = found.get("logger")
     if isinstance(board, dict) and "_target_" in board:
         found["logger"] = {_LOGGERS.get(str(board["_target_"]), "own"): board}

@@ -22,6 +22,7 @@ from seq2seq.errors import UserError
 CHANGEABLE = (
     "budget.*",
     "precision",
+    "threads",
     *(f"data.{name}" for name in ("train", "dev", "test", "require_test")),
     *(f"batches.{name}" for name in ("max_tokens", "max_sentences", "max_length", "pool_batches")),
     *(f"{part}.*" for part in ("optimizer", "schedule", "objective", "gradients", "scheduled_sampling", "averaging")),
@@ -31,7 +32,7 @@ CHANGEABLE = (
 )
 _SHOWN = (
     "budget, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, scheduled_sampling, "
-    "averaging, sizes of batches, dropout, decoding, callbacks, trainer and precision"
+    "averaging, sizes of batches, dropout, decoding, callbacks, trainer, precision and threads"
 )
 
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,19 +11,49 @@ import torch
 from seq2seq.compression.prepared import computes_bfloat16
 from seq2seq.errors import UserError
 from seq2seq.training.gradients.clip_by_norm import ClipByNorm
-from seq2seq.training.precision import resolve_precision
+from seq2seq.training.precision import cpu_speedup, resolve_precision
 
-CPU_INFO = Path("/proc/cpuinfo")
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="auto would be the GPU")
 
 
+@pytest.fixture
+def speeds(monkeypatch):
+    """Set the seconds that an LSTM's step takes on a processor that computes bfloat16."""
+
+    def take(**seconds):
+        monkeypatch.setattr("seq2seq.training.precision.computes_bfloat16", lambda: True)
+        named = {name.replace("_", "-").replace("float32", "32-true"): value for name, value in seconds.items()}
+        monkeypatch.setattr("seq2seq.training.precision.measured", lambda question, ways: named)
+
+    return take
+
+
 @without_gpu
-@pytest.mark.skipif(not CPU_INFO.exists(), reason="says what the processor can")
 @pytest.mark.parametrize("accelerator", ["cpu", "auto"])
-def test_auto_is_bf16_where_this_processor_multiplies_it(accelerator):
-    flags = set(CPU_INFO.read_text().split())
-    fast = bool(flags & {"avx512_bf16", "amx_tile"}) and computes_bfloat16()
-    assert resolve_precision("auto", accelerator) == ("bf16-mixed" if fast else "32-true")
+@pytest.mark.parametrize(("bf16_mixed", "chosen"), [(0.5, "bf16-mixed"), (0.95, "32-true"), (3.0, "32-true")])
+def test_auto_is_bf16_where_this_processor_trains_faster_in_it(speeds, accelerator, bf16_mixed, chosen):
+    speeds(float32=1.0, bf16_mixed=bf16_mixed)
+    assert resolve_precision("auto", accelerator) == chosen
+
+
+def test_a_named_precision_that_is_slower_is_taken_and_said(speeds, caplog):
+    speeds(float32=1.0, bf16_mixed=3.0)
+    assert resolve_precision("bf16-mixed", "cpu") == "bf16-mixed"
+    assert [record.getMessage() for record in caplog.records] == [
+        "precision=bf16-mixed takes 3.0 times as long as 32-true here; auto takes the faster"
+    ]
+    caplog.clear()
+    speeds(float32=1.0, bf16_mixed=0.5)
+    assert resolve_precision("bf16-mixed", "cpu") == "bf16-mixed"
+    assert not caplog.records
+
+
+@pytest.mark.needs_bfloat16
+def test_both_precisions_are_measured_and_no_random_number_is_drawn():
+    before = torch.get_rng_state()
+    with torch.inference_mode():
+        assert 0.01 < cpu_speedup() < 100
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 BFLOAT16 = [pytest.param(name, marks=pytest.mark.needs_bfloat16) for name in ("bf16-mixed", "bf16-true")]

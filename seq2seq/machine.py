@@ -1,0 +1,94 @@
+"""The speed of this machine: which of several ways is the fastest here, measured once and kept."""
+
+import contextlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_ROUNDS = 5
+_BUSY = 0.5  # running processes for each core, in the last minute
+_SECONDS = 0.05  # at least, for the rounds of one way
+
+
+def measured(question: str, ways: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Seconds that each way takes: the shortest of several rounds, in turn, after one to warm up.
+
+    They are kept for this processor, number of threads, set of instructions and version of torch, in `file()`, so that
+    a run takes the same way again; where nothing can be kept they are measured once a process.
+    """
+    known, key = _known(), _key(question, ways)
+    if key not in known:
+        known[key] = _timed(ways)
+        _keep(known)
+    return {name: float(known[key][name]) for name in ways}
+
+
+def can_measure(question: str, ways: Iterable[str]) -> bool:
+    """Tell whether `measured` has the answer, or can find one: others who use the processor would spoil it."""
+    if _key(question, ways) in _known() or not hasattr(os, "getloadavg"):
+        return True
+    return os.getloadavg()[0] < _BUSY * (os.cpu_count() or 1)
+
+
+def _key(question: str, ways: Iterable[str]) -> str:
+    return f"{question} | {' '.join(ways)} | {_conditions()}"
+
+
+def file() -> Path:
+    """Path of the file of measured speeds, which can be deleted at any time."""
+    folder = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    return Path(folder, "seq2seq", "speeds.json")
+
+
+def _timed(ways: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    best = dict.fromkeys(ways, float("inf"))
+    for number in range(1 + _ROUNDS):
+        for name, run in ways.items():
+            calls, started = 0, time.perf_counter()
+            while (elapsed := time.perf_counter() - started) < _SECONDS / _ROUNDS or not calls:
+                run()
+                calls += 1
+            if number:
+                best[name] = min(best[name], elapsed / calls)
+    return best
+
+
+def _conditions() -> str:
+    instructions = torch.backends.cpu.get_cpu_capability(), os.environ.get("ONEDNN_MAX_CPU_ISA", "")
+    return " ".join(map(str, (_processor(), torch.get_num_threads(), *instructions, torch.__version__)))
+
+
+@cache
+def _processor() -> str:
+    """The name of the processor; Linux has it in a file alone."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+@cache
+def _known() -> dict[str, Any]:
+    """Speeds that were kept; none where the file is missing or is not what was written."""
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(file().read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return {key: value for key, value in found.items() if isinstance(value, dict)}
+    return {}
+
+
+def _keep(known: Mapping[str, Any]) -> None:
+    path = file()
+    with contextlib.suppress(OSError, RuntimeError):  # a home that cannot be written, or found
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = path.with_suffix(f".{os.getpid()}")  # another process may be writing, too
+        whole.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        whole.replace(path)
