@@ -53,7 +53,7 @@ def settled(config: dict[str, Any], examples: list[Example]) -> dict[str, Any]:
 
 def left_open(config: dict[str, Any]) -> set[str]:
     """What is still at auto, without the options that find out for themselves."""
-    own = {"precision", "trainer.accelerator", "trainer.devices", "metrics.translation.tokenize"}
+    own = {"precision", "threads", "trainer.accelerator", "trainer.devices", "metrics.translation.tokenize"}
     return {key for key, value in flat(config).items() if value == AUTO and not key.startswith("data.")} - own
 
 

@@ -102,7 +102,7 @@ class Search(ABC, Generic[Context]):
             frontier = self._close(frontier, position + 1, request)
             if not choice.stayed:
                 states = reorder(states, choice.parents)
-            if (position + 1) % look_every == 0:
+            if (position + 1) % look_every == 0 and _may_be_any(frontier.done):
                 left = (~frontier.done).nonzero().squeeze(1)
                 if len(left) == 0:
                     break
@@ -137,12 +137,14 @@ class Search(ABC, Generic[Context]):
         attended = frontier
         if self.coverage_penalty.beta:
             attended = frontier._replace(coverage=frontier.coverage + weights)
-        finished = frontier.finished.add_ended(
-            self._rank(attended, choice.ended_scores, choice.ended, position + 1),
-            choice.ended,
-            following.log_probabilities(choice.ended, torch.full_like(choice.ended, EOS)),
-            position,
-        )
+        finished = frontier.finished
+        if _may_be_any(choice.ended_scores > _NONE):
+            finished = finished.add_ended(
+                self._rank(attended, choice.ended_scores, choice.ended, position + 1),
+                choice.ended,
+                following.log_probabilities(choice.ended, torch.full_like(choice.ended, EOS)),
+                position,
+            )
         if request.filters:  # nothing else can leave a hypothesis without any token to choose
             finished = self._keep_stuck(frontier, choice, finished, position)
         remember = bool(request.filters) or request.phrases is not None
@@ -178,6 +180,8 @@ class Search(ABC, Generic[Context]):
 
     def _close(self, frontier: Frontier, length: int, request: Request) -> Frontier:
         """The frontier without hypotheses that can no longer change the result; sentences without any are done."""
+        if not (request.filters or request.phrases or _may_be_any(frontier.finished.ranks > _NONE)):
+            return frontier  # nothing has ended, and nothing can be stuck
         grouped = frontier.scores.unflatten(1, (self.groups, -1))  # (batch, beam) -> (batch, group, beam / groups)
         ranks = frontier.finished.ranks  # (batch, group, place), best first
         places = ranks.shape[2]
@@ -198,16 +202,8 @@ class Search(ABC, Generic[Context]):
         finished = finished.sorted(n_best if self.groups == 1 else self.width)
         ids, scores, attention = pointers.walk(finished.steps, finished.slots)
         found = [[] for _ in lengths]  # type: list[list[Hypothesis]]
-        columns = (
-            ids,
-            scores,
-            finished.steps,
-            finished.complete,
-            finished.end_scores,
-            finished.ranks,
-            finished.rank_scores,
-        )
-        widths = lengths.tolist()
+        ends = (finished.steps, finished.complete, finished.end_scores, finished.ranks, finished.rank_scores)
+        columns, widths = (ids, scores, *ends), lengths.tolist()
         for sentence, rows in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
             for place, (own, gained, steps, complete, end, rank, rank_score) in enumerate(zip(*rows, strict=True)):
                 if rank == _NONE or len(found[sentence]) == n_best:
@@ -230,11 +226,17 @@ def _following(logits: Logits, frontier: Frontier, position: int, filters: list[
         scores, totals = logits, frontier.scores - normalizer
     scores[..., PAD] = _NONE
     scores[..., BOS] = _NONE
-    scores[..., EOS].masked_fill_((position < frontier.min_length).unsqueeze(1), _NONE)  # (batch, beam) by (batch, 1)
+    if _may_be_any(too_short := position < frontier.min_length):
+        scores[..., EOS].masked_fill_(too_short.unsqueeze(1), _NONE)  # (batch, beam) by (batch, 1)
     prefixes = Prefixes(frontier.prefixes, frontier.sentences, frontier.scores > _NONE)
     for edit in filters:
         scores = edit(scores, prefixes)
     return NextTokens(scores, totals, logits, normalizer, position)
+
+
+def _may_be_any(mask: Tensor) -> bool:
+    """Tell whether a mask may be True anywhere; on another device than a CPU, where a look would wait, it may."""
+    return mask.device.type != "cpu" or bool(mask.any())
 
 
 def _should_leave(left: Int[Tensor, " rows"], batch: int) -> bool:
