@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.train import build_module
 from seq2seq.commands.trainer import choose_threads, quieten
+from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, check_counts, check_type, read_options, resolve
 from seq2seq.data.datamodule import Seq2SeqDataModule
@@ -16,7 +17,7 @@ from seq2seq.errors import UserError
 from seq2seq.runs.automatic import nominal, settle, settled_like
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.matmul_precision import set_matmul_precision
-from seq2seq.runs.run import train_tokenizers
+from seq2seq.runs.run import pick_device, train_tokenizers
 from seq2seq.runs.summary import print_profile, print_rates
 from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.training.module import Seq2SeqModule
@@ -109,6 +110,8 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
     if not texts:
         raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")
     texts = list(islice(cycle(texts), options["sentences"]))
+    device = pick_device(str(options["device"]))
+    options = {**options, "precision": resolve_decoding_precision(options["precision"], device)}
     threads = torch.get_num_threads()
     translator = open_translator(options, runs=runs)
     bulk = {**benchmark_bulk(translator, texts, repeats=options["repeats"]), "threads": torch.get_num_threads()}

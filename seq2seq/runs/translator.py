@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from seq2seq.compression.packing import pack
+from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_options
 from seq2seq.decoding.ensemble import AVERAGES, Ensemble
@@ -89,7 +90,8 @@ def _build_translator(options: Mapping[str, Any], runs: Sequence[Run]) -> Transl
 def build_stepper(options: Mapping[str, Any], runs: Sequence[Run]) -> Stepper:
     """The packed model of one run, or the ensemble of several."""
     first = runs[0].tokenizers.source
-    models = [pack(run.model, options["precision"]) for run in runs]
+    precision = resolve_decoding_precision(options["precision"], pick_device(str(options["device"])))
+    models = [pack(run.model, precision) for run in runs]
     if len(models) == 1:
         return models[0]
     looking = [run.tokenizers.source.serialized == first.serialized for run in runs]
