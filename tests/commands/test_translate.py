@@ -69,7 +69,7 @@ def test_every_option_reaches_what_it_is_for(stream_of):
             "pieces.forbidden must leave </s>, with which hypotheses end: for longer ones, raise the minimum length.",
         ),
         (["rerank=mbr", "rerank.utility=ter"], "rerank.utility must be one of chrf, edit, but is 'ter'."),
-        (["precision=half"], "precision must be one of float32, bfloat16, int8, but is 'half'."),
+        (["precision=half"], "precision must be one of auto, float32, bfloat16, int8, but is 'half'."),
     ],
 )
 def test_a_wrong_value_is_named(stream_of, overrides, message):
