@@ -16,7 +16,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.hydra import Hydra
 
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 
 _PLACES = {
     "load_config": ConfigRepository,

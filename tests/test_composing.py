@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import Container, DictConfig, OmegaConf
 
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 
 CASES = [(path.stem, ()) for path in sorted(CONF.glob("*.yaml"))]
 CASES += [

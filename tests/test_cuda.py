@@ -16,7 +16,7 @@ from fake_cuda import CUDA, fake_cuda, on_cuda
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
 from seq2seq.config.contract import resolve
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.examples import Example
 from seq2seq.data.sequences import TokenSequences

@@ -8,7 +8,8 @@ import pytest
 from omegaconf import OmegaConf
 
 import seq2seq
-from seq2seq.config.options import CONF, flat
+from seq2seq.config.options import flat
+from seq2seq.config.places import CONF
 
 FOLDER = Path(seq2seq.__file__).parent
 LOGGED = ("logger.warning", "logger.info", "_say")

@@ -17,7 +17,7 @@ from torch import Tensor
 from seq2seq import machine
 from seq2seq.compression.prepared import computes_bfloat16, sums_8_bits
 from seq2seq.config.builder import call
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.decoding.length import LengthLimits

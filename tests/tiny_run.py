@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from seq2seq.commands.train import train
 from seq2seq.config.contract import resolve
 from seq2seq.config.moved import _TARGETS
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 
 TINY_DATA = [
     "experiment=reverse",

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from seq2seq.config.contract import check
 from seq2seq.config.job import chosen_option, composed, given_overrides
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.sizes import fitted_size, parameter_count

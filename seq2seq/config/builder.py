@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from seq2seq.config.contract import CONTROL, check_node, check_plain, parameters
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 from seq2seq.errors import UserError
 
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from seq2seq.config import task_name  # noqa: F401  (for references in conf/)
 from seq2seq.config.closed_table import find
 from seq2seq.config.moved import new_name
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 

@@ -7,7 +7,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from seq2seq.config.options import CONF, choices, defaults
+from seq2seq.config.options import choices, defaults
+from seq2seq.config.overrides import command
+from seq2seq.config.places import CONF, INSTALLED
 
 _COLUMN = 44  # where comments begin
 
@@ -16,7 +18,9 @@ def help_text(script: str) -> str:
     """The help of a script: what it does, with examples; its groups; its options as they are."""
     header = (CONF / f"{script}.yaml").read_text(encoding="utf-8").splitlines()
     said = [line.removeprefix("#").removeprefix(" ") for line in takewhile(lambda line: line.startswith("#"), header)]
-    usage = f"python scripts/{script}.py [key=value or group=option ...]"
+    if INSTALLED:  # as a command
+        said = [re.sub(r"python scripts/(\w+)\.py", r"seq2seq \1", line) for line in said]
+    usage = f"{command(f'scripts/{script}.py', [])} [key=value or group=option ...]"
     flags = "--multirun tries lists: seed=1,2; --cfg job prints the options as YAML; --version"
     groups = ["groups and options  [the one that is chosen]", *_groups()]
     options = ["options, as they are, and what they are for", *_options(script)]

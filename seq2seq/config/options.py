@@ -14,10 +14,10 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from seq2seq.config.moved import new_name
+from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 
-CONF = Path(__file__).parents[2] / "conf"
 _STREAMS = ("file", "output")  # as people call what a filter reads and writes
 _FILTERS = ("translate",)
 _OPEN = ("callbacks", "metrics", "kinds", "model")  # tables of parts that may get more of them

@@ -4,12 +4,14 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
+from seq2seq.config.places import INSTALLED
 from seq2seq.errors import UserError
 
 _FORM = re.compile(r"(\+{0,2}[^\W\d][\w./@:\-]*)=(.*)", re.DOTALL | re.ASCII)
@@ -99,7 +101,8 @@ def override(key: str, value: str) -> str:
 
 def command(script: str, overrides: Sequence[str]) -> str:
     """The line to type in a shell that runs a script with overrides, which are words of a shell already."""
-    return " ".join(["python", shlex.quote(script), *overrides])
+    runs = ["seq2seq", Path(script).stem] if INSTALLED else ["python", shlex.quote(script)]
+    return " ".join([*runs, *overrides])
 
 
 def quoted(text: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from omegaconf import OmegaConf
 
-from seq2seq.config.options import CONF, flat
+from seq2seq.config.options import flat
+from seq2seq.config.places import CONF
 
 
 def own_choices(group: str, stored: dict[str, Any]) -> list[str]:

@@ -10,8 +10,9 @@ from omegaconf import OmegaConf
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import parameters
 from seq2seq.config.moved import new_name
-from seq2seq.config.options import CONF, choices, defaults, unknown
+from seq2seq.config.options import choices, defaults, unknown
 from seq2seq.config.overrides import parsed
+from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 

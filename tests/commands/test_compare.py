@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from seq2seq.commands import compare as command
 from seq2seq.commands.compare import Contender, count_parameters, fit_sizes
 from seq2seq.config.contract import resolve
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.errors import UserError

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seq2seq.commands.selfcheck import selfcheck
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.sampling import Sampling

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from seq2seq.config.help import comments, help_text
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 
 SCRIPTS = sorted(path.stem for path in CONF.glob("*.yaml"))
 

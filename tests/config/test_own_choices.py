@@ -3,8 +3,9 @@
 import pytest
 
 from seq2seq.config.contract import resolve
-from seq2seq.config.options import CONF, flat
+from seq2seq.config.options import flat
 from seq2seq.config.own_choices import own_choices
+from seq2seq.config.places import CONF
 
 GROUPS = ["data", "tokenizer", "model", "model/front_end", "callbacks", "trainer", "logger", "metrics"]
 MISSING = {"json": ("train", "source", "target"), "hub": ("name", "source", "target"), "tsv": ("train",)}

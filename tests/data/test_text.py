@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from seq2seq.config.builder import build
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.text import Change, TextForm, changed, decoded, formed_splits
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers

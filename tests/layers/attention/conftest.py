@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2seq.config.options import CONF
+from seq2seq.config.places import CONF
 from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.layers.attention.dot import DotAttention
 from seq2seq.masking import length_mask
