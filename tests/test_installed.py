@@ -1,6 +1,7 @@
 """The command `seq2seq`, from a clone and installed elsewhere."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,9 +65,13 @@ def test_what_is_installed_names_the_command_rather_than_a_script(monkeypatch):
 @pytest.mark.slow
 def test_an_installed_package_trains_and_translates_in_an_empty_folder(tmp_path):
     """Built and installed as users do; only what it depends on is that of these tests."""
-    home, work = tmp_path / "installed", tmp_path / "empty"
+    home, work, clone = (tmp_path / name for name in ("installed", "empty", "clone"))
     work.mkdir()
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(home), str(ROOT)]
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in tracked.stdout.splitlines():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, clone / name)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(home), str(clone)]
     subprocess.run(pip, check=True, capture_output=True)
     (work / "pairs.tsv").write_text("".join(f"{w}\t{' '.join(w)}\n" for w in ("ab", "ba", "aab", "bba", "abab", "bb")))
     environment = os.environ | {"PYTHONPATH": str(home)}

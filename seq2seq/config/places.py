@@ -1,4 +1,4 @@
-"""Where conf/ and scripts/ are: in the package where it is installed, beside it in a clone."""
+"""Paths of conf/ and scripts/: in the package where it is installed, beside it in a clone."""
 
 from pathlib import Path
 
