@@ -150,7 +150,7 @@ def epochs(size: DataSize, config: Config) -> float:
 def _dropout(size: DataSize, config: Config) -> float:
     """Dropout that grows with the times that a pair comes, in steps of 0.05."""
     wanted = 0.1 + 0.075 * math.log2(epochs(size, config) / _EPOCHS)
-    return round(0.05 * round(min(max(wanted, 0.1), 0.5) / 0.05), 2)
+    return round(0.05 * round(min(max(wanted, 0.1), 0.3) / 0.05), 2)
 
 
 def _learning_rate(size: DataSize, config: Config) -> float:
