@@ -149,7 +149,7 @@ def epochs(size: DataSize, config: Config) -> float:
 
 def _dropout(size: DataSize, config: Config) -> float:
     """Dropout that grows with the times that a pair comes, in steps of 0.05."""
-    wanted = 0.1 + 0.075 * math.log2(epochs(size, config) / _EPOCHS)
+    wanted = 0.1 + 0.1 * math.log2(epochs(size, config) / _EPOCHS)
     return round(0.05 * round(min(max(wanted, 0.1), 0.3) / 0.05), 2)
 
 
