@@ -90,7 +90,7 @@ def test_more_pairs_make_larger_batches_that_come_back_less_often_with_less_drop
     assert rates == sorted(rates)
     assert min(rounds) >= 3.5 - 0.1
     assert len({*sizes}) > 3
-    assert len({*dropouts}) > 2
+    assert max(dropouts) > min(dropouts)
 
 
 @pytest.mark.parametrize("key", SETTLED_BY_THE_DATA)
@@ -103,7 +103,7 @@ def test_what_the_user_sets_stays_and_the_rest_is_settled(config, key):
 
 
 def test_what_follows_from_steps_follows_from_those_of_the_user(config):
-    few, many = (nominal(config(f"budget.max_steps={steps}")) for steps in (500, 50_000))
+    few, many = (nominal(config(f"budget.max_steps={steps}")) for steps in (100, 50_000))
     assert few["schedule"]["warmup_steps"] < many["schedule"]["warmup_steps"]
     assert few["trainer"]["val_check_interval"] < many["trainer"]["val_check_interval"]
     assert few["averaging"]["decay"] < many["averaging"]["decay"]
