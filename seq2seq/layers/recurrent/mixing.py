@@ -68,13 +68,11 @@ class _Mixing(Function):
 
 def _backwards(carried: Tensor, before: Tensor | None, after: Tensor | None) -> tuple[Tensor, Tensor]:
     """Gradients of the memory after every step and of the start, from those of what was handed out."""
-    total = torch.zeros_like(carried) if after is None else after
-    if before is not None:  # that of step t is the memory after step t - 1
-        total = torch.cat([total[:-1] + before[1:], total[-1:]])
-    found = torch.empty_like(carried)
-    found[-1] = total[-1]
-    rows, ways, own = found.unbind(0), carried.unbind(0), total.unbind(0)
-    for time in range(len(rows) - 2, -1, -1):
-        torch.addcmul(own[time], ways[time + 1], rows[time + 1], out=rows[time])
+    found = torch.zeros_like(carried) if after is None else after.clone()
+    if before is not None:  # a memory before a step is the one after the step that came before
+        found[:-1] += before[1:]
+    rows, ways = found.unbind(0), carried.unbind(0)
+    for time in range(len(rows) - 1, 0, -1):
+        rows[time - 1].addcmul_(ways[time], rows[time])
     of_start = ways[0] * rows[0]
-    return found, of_start if before is None else of_start + before[0]
+    return found, of_start if before is None else of_start.add_(before[0])

@@ -68,8 +68,8 @@ class SRUCell(LightCell):
         return precise(functional.linear(inputs, self.input_weight, self.bias))
 
     def _beside(self, inputs: Tensor) -> Tensor:
-        parts = precise(self.skip(inputs)).chunk(self.parts, -1)
-        return torch.stack(parts).sum(0) * (self.scale / math.sqrt(self.parts))
+        first, *others = precise(self.skip(inputs)).chunk(self.parts, -1)
+        return sum(others, first) * (self.scale / math.sqrt(self.parts))
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, SRUGates]:
         f, g, r, beside = precise(projected).chunk(4, -1)
