@@ -51,6 +51,5 @@ class MinGRUCell(LightCell):
         return LSTMState(cell, cell), gates
 
     def run(self, inputs: Inputs, memory: Tensor) -> tuple[Outputs, Tensor]:
-        z, g = precise(self.project(inputs)).chunk(2, -1)
-        cells = mix(z, self.activation(g), memory).after
+        cells = mix(precise(self.project(inputs)), memory, self.activation).after
         return cells, cells[-1]

@@ -4,12 +4,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.light import LightCell
 from seq2seq.layers.recurrent.cells.options import LINEAR_DEFAULTS, LinearCellOptions
-from seq2seq.layers.recurrent.mixing import mix
+from seq2seq.layers.recurrent.mixing import mix, share
 from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.precise import precise
 from seq2seq.shapes import Inputs, Outputs
@@ -18,9 +17,9 @@ from seq2seq.shapes import Inputs, Outputs
 class MinLSTMGates(NamedTuple):
     """Activations of one step, each as wide as the cell; input and forget gate as their shares of both."""
 
-    input: Tensor
     forget: Tensor
     candidate: Tensor
+    input: Tensor
 
 
 class MinLSTMCell(LightCell):
@@ -45,18 +44,12 @@ class MinLSTMCell(LightCell):
         super().__init__(input_size, hidden_size, options)
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, MinLSTMGates]:
-        i, f, g = precise(projected).chunk(3, -1)
-        forget = _odds(i, f).sigmoid()
-        gates = MinLSTMGates(1 - forget, forget, self.activation(g))
+        f, g, i = precise(projected).chunk(3, -1)
+        forget = share(f, i).sigmoid()
+        gates = MinLSTMGates(forget, self.activation(g), 1 - forget)
         cell = torch.lerp(gates.candidate, state.cell, forget)
         return LSTMState(cell, cell), gates
 
     def run(self, inputs: Inputs, memory: Tensor) -> tuple[Outputs, Tensor]:
-        i, f, g = precise(self.project(inputs)).chunk(3, -1)
-        cells = mix(_odds(i, f), self.activation(g), memory).after
+        cells = mix(precise(self.project(inputs)), memory, self.activation, shares=True).after
         return cells, cells[-1]
-
-
-def _odds(input: Tensor, forget: Tensor) -> Tensor:
-    """The sums whose sigmoid is f / (f + i), finite where both gates are shut."""
-    return functional.logsigmoid(forget) - functional.logsigmoid(input)

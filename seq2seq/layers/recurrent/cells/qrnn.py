@@ -50,6 +50,5 @@ class QRNNCell(LightCell):
         return LSTMState(gates.output * cell, cell), gates
 
     def run(self, inputs: Inputs, memory: Tensor) -> tuple[Outputs, Tensor]:
-        f, g, o = precise(self.project(inputs)).chunk(3, -1)
-        cells = mix(f, self.activation(g), memory).after
+        _, cells, (o,) = mix(precise(self.project(inputs)), memory, self.activation)
         return o.sigmoid() * cells, cells[-1]

@@ -82,8 +82,7 @@ class SRUCell(LightCell):
         return LSTMState(torch.lerp(beside, self.activation(cell), reset), cell), SRUGates(forget, candidate, reset)
 
     def run(self, inputs: Inputs, memory: Tensor) -> tuple[Outputs, Tensor]:
-        f, g, r = self._sums(inputs).chunk(3, -1)
         to_forget, to_reset = precise(self.peepholes)
-        cells = mix(f, self.activation(g), memory, to_forget)
-        reset = torch.addcmul(r, to_reset, cells.before).sigmoid()
-        return torch.lerp(self._beside(inputs), self.activation(cells.after), reset), cells.after[-1]
+        before, cells, (r,) = mix(self._sums(inputs), memory, self.activation, weight=to_forget)
+        reset = torch.addcmul(r, to_reset, before).sigmoid()
+        return torch.lerp(self._beside(inputs), self.activation(cells), reset), cells[-1]
