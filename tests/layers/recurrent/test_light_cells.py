@@ -14,6 +14,7 @@ from seq2seq.layers.recurrent.cells.sru import SRUCell
 from seq2seq.layers.recurrent.initialization import Chrono, Initialization
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.layers.recurrent.scan import scan
+from seq2seq.layers.recurrent.stack import BidirectionalLayer
 
 SIZE, BATCH, TIME = 4, 3, 6
 
@@ -185,6 +186,19 @@ def test_steps_in_chunks_are_the_steps_of_the_whole(light_kind, rough, random_st
         outputs.append(part)
     torch.testing.assert_close(torch.cat(outputs, 1), whole)
     torch.testing.assert_close(state, last)
+
+
+@pytest.mark.parametrize("chunk_size", [1, 4])
+def test_a_layer_in_chunks_is_the_layer_in_values_and_gradients(light_kind, gradients, chunk_size):
+    torch.manual_seed(4)
+    whole = BidirectionalLayer(3, SIZE, cell=light_kind)
+    chunked = BidirectionalLayer(3, SIZE, cell=light_kind, chunk_size=chunk_size)
+    chunked.load_state_dict(whole.state_dict())
+    inputs, lengths = torch.randn(BATCH, TIME, 3), torch.tensor([6, 2, 5])
+    (wanted, _), (found, _) = (layer(inputs, lengths) for layer in (whole, chunked))
+    torch.testing.assert_close(found, wanted)
+    parameters = [list(layer.parameters()) for layer in (chunked, whole)]
+    torch.testing.assert_close(gradients(found, parameters[0]), gradients(wanted, parameters[1]))
 
 
 def test_the_loop_of_its_own_runs_unless_noise_or_a_look_at_gates_forbids(light_kind, monkeypatch):

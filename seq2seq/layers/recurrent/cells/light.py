@@ -3,9 +3,7 @@
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.cell import Cell, CellInputs, Projected
@@ -34,20 +32,20 @@ class LightCell(Cell):
         layout = StateLayout(LSTMState, (hidden_size, hidden_size), reads_hidden=False)
         rows = len(self.gate_names) * hidden_size
         super().__init__(input_size, rows, layout, options)
-        self.input_weight = nn.Parameter(torch.empty(rows, input_size))
-        self.bias = nn.Parameter(torch.empty(rows))
+        self.projection = nn.Linear(input_size, rows)
         self.initialize(options)
 
     @property
     def gates(self) -> dict[str, GateView]:
-        return gate_views(dict.fromkeys(self.gate_names, self.hidden_size), self.input_weight, None, self.bias)
+        weight, bias = self.projection.parameters()
+        return gate_views(dict.fromkeys(self.gate_names, self.hidden_size), weight, None, bias)
 
     @property
     def recurrent_weights(self) -> tuple[str, ...]:
         return ()
 
     def project(self, inputs: CellInputs) -> Projected:
-        return functional.linear(inputs, self.input_weight, self.bias)
+        return self.projection(inputs)
 
     @abstractmethod
     def run(self, inputs: Inputs, memory: Tensor) -> tuple[Outputs, Tensor]:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
@@ -65,7 +64,7 @@ class SRUCell(LightCell):
         return torch.cat([self._sums(inputs), self._beside(inputs)], -1)
 
     def _sums(self, inputs: Tensor) -> Tensor:
-        return precise(functional.linear(inputs, self.input_weight, self.bias))
+        return precise(self.projection(inputs))
 
     def _beside(self, inputs: Tensor) -> Tensor:
         first, *others = precise(self.skip(inputs)).chunk(self.parts, -1)
