@@ -232,3 +232,25 @@ def test_a_rule_for_a_matrix_that_is_not_there_is_told(light_kind):
         "initialization must leave recurrent at orthogonal for a cell without a recurrent matrix, "
         "which there is nothing of to fill."
     )
+
+
+@pytest.mark.parametrize("highway_bias", [1000.0, -50.5, float("nan")])
+def test_a_bias_that_no_training_moves_is_told(highway_bias):
+    with pytest.raises(UserError) as error:
+        SRUCell(SIZE, SIZE, highway_bias=highway_bias)
+    assert str(error.value) == (
+        f"highway_bias must be between -50 and 50, where a gate is shut or open for good, but is {highway_bias}."
+    )
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "identity"])
+def test_the_loop_of_its_own_is_the_visible_one_with_every_activation(
+    light_kind, rough, random_state, gradients, activation
+):
+    cell = rough(light_kind(3, SIZE, activation=activation))
+    sequence, first = torch.randn(BATCH, TIME, 3, requires_grad=True), random_state(cell, BATCH)
+    wanted = [sequence, first.cell, *cell.parameters()]
+    fast, _ = cell.unroll(sequence, first)
+    visible, _, _ = scan(cell, cell.project(sequence), first)
+    torch.testing.assert_close(fast, visible)
+    torch.testing.assert_close(gradients(fast, wanted), gradients(visible, wanted))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seq2seq.errors import UserError
 from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
 from seq2seq.layers.recurrent.cells.light import LightCell
@@ -14,6 +15,8 @@ from seq2seq.layers.recurrent.mixing import mix
 from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.precise import precise
 from seq2seq.shapes import Inputs, Outputs
+
+_SHUT = 50  # the sum that makes a gate 0 or 1 in float32
 
 
 class SRUGates(NamedTuple):
@@ -30,7 +33,7 @@ class SRUCell(LightCell):
     f, r = sigmoid(W x + v c + b),  g = W x + b,  c' = f c + (1 - f) g,  h' = r c' + (1 - r) a x. In the place of an x
     that is k times as wide is the sum of its k parts / sqrt(k), and of one of any other width S x. The reset gate
     starts with `highway_bias`; to `rescale` is to set a = sqrt(1 + 2 exp(highway_bias)), so that variance stays from
-    layer to layer, and else it is 1.
+    layer to layer, and else it is 1. Raises UserError at a bias that no training moves.
 
     >>> import torch
     >>> from seq2seq.layers.recurrent.cells.sru import SRUCell
@@ -51,6 +54,11 @@ class SRUCell(LightCell):
         rescale: bool = True,
         options: LinearCellOptions = LINEAR_DEFAULTS,
     ) -> None:
+        if not -_SHUT <= highway_bias <= _SHUT:
+            raise UserError(
+                f"highway_bias must be between -{_SHUT} and {_SHUT}, where a gate is shut or open for good, "
+                f"but is {highway_bias}."
+            )
         super().__init__(input_size, hidden_size, options)
         self.projected_size += hidden_size  # the highway's values
         self.scale = math.sqrt(1 + 2 * math.exp(highway_bias)) if rescale else 1.0
