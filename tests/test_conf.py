@@ -246,7 +246,7 @@ def test_every_cell_with_a_gate_that_keeps_its_memory_takes_every_initialization
         for side in SIDES:
             given = chosen("model/cell/initialization", name)["model"][side]["cell"]["initialization"]
             config["model"][side]["cell"]["initialization"] = given
-            config["model"][side]["cell"]["regularization"]["weight_drop"] = 0.1
+            config["model"][side]["cell"]["regularization"]["zoneout_hidden"] = 0.1
         check(config)
         if name == "matrices" or not cell.startswith(("elman", "lstm_no_forget")):
             build_on_meta(config)

@@ -64,6 +64,7 @@ CELLS = _options_of(
     lstm_multi_timescale={"timescales": 2},
     mogrifier={"rounds": 3},
 )
+LIGHT = ("sru", "qrnn", "min_gru", "min_lstm")  # cells without a recurrent matrix
 SCALED = partial(GeneralAttention, scaled=True)  # of scores that stay small whatever the weights
 DECODERS = {"luong": LuongDecoder, "gnmt": GNMTDecoder, "bahdanau": BahdanauDecoder}
 
@@ -81,6 +82,18 @@ def cell_kind(request) -> Callable[..., Cell]:
 @pytest.fixture(params=["lstm", "gru", "elman", "elman_relu"])
 def fused_kind(request) -> Callable[..., Cell]:
     """Of every cell that torch has a kernel for."""
+    return CELLS[request.param]
+
+
+@pytest.fixture(params=LIGHT)
+def light_kind(request) -> Callable[..., Cell]:
+    """Of every cell without a recurrent matrix."""
+    return CELLS[request.param]
+
+
+@pytest.fixture(params=sorted(CELLS.keys() - set(LIGHT)))
+def matrix_kind(request) -> Callable[..., Cell]:
+    """Of every cell with a recurrent matrix."""
     return CELLS[request.param]
 
 

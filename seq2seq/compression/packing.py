@@ -20,6 +20,7 @@ from seq2seq.compression.prepared import (
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.cells.light import LightCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.scan import scan
 from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded
@@ -220,7 +221,7 @@ class _Packer:
                 continue
             elif type(child) is LSTMCell and child.plain:
                 setattr(parent, name, PackedLSTMCell(child, self.product))
-            elif not isinstance(child, Cell):
+            elif isinstance(child, LightCell) or not isinstance(child, Cell):
                 self.pack(child)
 
     def calibrate(self, model: Seq2Seq) -> None:

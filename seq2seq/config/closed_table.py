@@ -50,12 +50,16 @@ layers.recurrent.cells.gru.GRUCell
 layers.recurrent.cells.layer_norm.LayerNormLSTMCell
 layers.recurrent.cells.low_rank.LowRankLSTMCell
 layers.recurrent.cells.lstm.LSTMCell
+layers.recurrent.cells.min_gru.MinGRUCell
+layers.recurrent.cells.min_lstm.MinLSTMCell
 layers.recurrent.cells.mogrifier.MogrifierLSTMCell
 layers.recurrent.cells.multi_timescale.MultiTimescaleLSTMCell
 layers.recurrent.cells.no_forget.NoForgetLSTMCell
 layers.recurrent.cells.no_output.NoOutputLSTMCell
 layers.recurrent.cells.peephole.PeepholeLSTMCell
 layers.recurrent.cells.projected.ProjectedLSTMCell
+layers.recurrent.cells.qrnn.QRNNCell
+layers.recurrent.cells.sru.SRUCell
 layers.recurrent.initialization.Chrono
 layers.recurrent.initialization.ForgetBias
 layers.recurrent.initialization.Initialization

@@ -19,12 +19,15 @@ class Bridge(nn.Module, ABC):
 
 
 class LastOutputBridge(Bridge):
-    """A projection for each layer: hidden = tanh(W last), cell = U last if it has one (after Bahdanau et al. 2015)."""
+    """A projection for each layer: hidden = tanh(W last), cell = U last if it has one (after Bahdanau et al. 2015).
+
+    Where only the cell is read by the next step, hidden = tanh(cell).
+    """
 
     def __init__(self, *, input_size: int, layouts: Sequence[StateLayout]) -> None:
         super().__init__()
         self.layouts = layouts
-        self.sizes = [sum(layout.sizes) for layout in layouts]
+        self.sizes = [sum(layout.free_sizes) for layout in layouts]
         self.projection = linear(input_size, sum(self.sizes))
 
     def forward(self, last: Vectors) -> tuple[State, ...]:

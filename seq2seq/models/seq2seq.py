@@ -157,9 +157,10 @@ def _matrices(module: nn.Module, *without: nn.Module) -> int:
 def multiply_accumulates(model: Seq2Seq, source_length: Tensor, target_length: Tensor) -> Tensor:
     """Multiply-accumulates of one forward pass per sentence of the given lengths.
 
-    Every weight matrix is used once per step of its part: 8 H (I + H) for a bidirectional layer, w I C for C filters of
-    width w, 4 H (I + H) for another layer, C F for the readout, V F for the output; attention adds 2 S C per target
-    token. Steps are the target's tokens, or the source's, fewer where time is reduced.
+    Every weight matrix is used once per step of its part: of LSTMs, 8 H (I + H) for a bidirectional layer and
+    4 H (I + H) for another; k H I for one of k gates and no recurrent matrix; w I C for C filters of width w, C F for
+    the readout, V F for the output; attention adds 2 S C per target token. Steps are the target's tokens, or the
+    source's, fewer where time is reduced.
     """
     encoder, decoder = model.encoder, model.decoder
     of_source = sum(_matrices(part) * shortened(source_length, tokens) for part, tokens in encoder.parts)

@@ -137,6 +137,24 @@ def test_every_product_of_a_step_is_packed(build, monkeypatch, padded, decoder, 
     assert called == []
 
 
+@pytest.mark.usefixtures("_every_size")
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("decoder", ["luong", "gnmt"])
+def test_products_of_cells_without_a_recurrent_matrix_are_packed(
+    build, light_kind, monkeypatch, padded, decoder, precision
+):
+    options = {"decoder": decoder, "decoder_layers": 2, "cell": light_kind, "feature_size": 7}
+    plain, packed = build(**options), pack(build(**options), precision)
+    assert_close(
+        run(packed, SENTENCES, padded), run(plain, SENTENCES, padded), 2 * CLOSE.get(precision, 1e-5)
+    )  # states are not bounded
+    memory, states = packed.start(*padded(SENTENCES))
+    called = []
+    monkeypatch.setattr(nn.functional, "linear", lambda *_: called.append(1))
+    packed.step(torch.full((len(SENTENCES), 1), 2), memory, states)
+    assert called == []
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
 def test_a_step_leaves_its_state_and_memory_as_they_are(build, padded, monkeypatch, decoder, precision):

@@ -69,9 +69,9 @@ def remembered(kind: str, gates: dict[str, torch.Tensor], before: torch.Tensor) 
     """The published equation of the memory, from its gates."""
     if kind == "ElmanCell":
         return gates["candidate"]
-    if kind == "GRUCell":
+    if kind in ("GRUCell", "MinGRUCell"):
         return gates["update"] * before + (1 - gates["update"]) * gates["candidate"]
-    if kind == "CoupledLSTMCell":
+    if kind in ("CoupledLSTMCell", "QRNNCell", "SRUCell"):
         return gates["forget"] * before + (1 - gates["forget"]) * gates["candidate"]
     if kind == "NoForgetLSTMCell":
         return before + gates["input"] * gates["candidate"]

@@ -42,6 +42,18 @@ def test_forward_equals_start_and_repeated_step(model, padded):
         torch.testing.assert_close(looked[:, 0], weights[:, step])
 
 
+def test_every_parameter_learns(model, padded):
+    """The bridge's, too, whichever part of its state a cell reads."""
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    outputs = model.train()(*padded(SOURCES), torch.tensor([[BOS, 5, 6, 7], [BOS, 8, 9, 4], [BOS, 5, 4, 10]]))
+    model.output.loss(outputs.features.flatten(0, 1), torch.arange(1, 13)).sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        learning = parameter.grad.view(len(parameter), -1).any(1)  # of every row
+        assert learning.all() if name.startswith("bridge") else learning.any(), name
+
+
 @torch.no_grad()
 def test_padding_and_company_change_nothing(model, padded):
     target = torch.tensor([[BOS, 5, 6, 7]] * len(SOURCES))

@@ -13,6 +13,7 @@ from seq2seq.layers.embedding import NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.min_gru import MinGRUCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.initialization import ForgetBias
 from seq2seq.models.bridge import ZeroBridge
@@ -337,6 +338,16 @@ def test_multiply_accumulates_of_a_luong_model(build_model):
     attention = 2 * C * SOURCE_LENGTHS * TARGET_LENGTHS
     expected = encoder * SOURCE_LENGTHS + (decoder + output) * TARGET_LENGTHS + attention + bridge
     torch.testing.assert_close(multiply_accumulates(model, SOURCE_LENGTHS, TARGET_LENGTHS), expected)
+
+
+def test_multiply_accumulates_of_a_cell_without_a_recurrent_matrix(build_model):
+    options = COUNTED | {"decoder_size": C, "attention": "dot", "decoder_layers": 2}
+    light, plain = (build_model(**options, cell=cell) for cell in (MinGRUCell, LSTMCell))
+    found, lstms = (multiply_accumulates(model, SOURCE_LENGTHS, TARGET_LENGTHS) for model in (light, plain))
+    encoder, decoder = 8 * H * (E + H) + 8 * H * (C + H), 4 * C * (E + C) + 4 * C * (C + C)
+    fewer = (encoder - 4 * H * (E + C)) * SOURCE_LENGTHS + (decoder - 2 * C * (E + C)) * TARGET_LENGTHS
+    bridge = C * 2 * C  # of the memory of two layers, and no hidden state
+    torch.testing.assert_close(lstms - found, fewer + bridge)
 
 
 def test_multiply_accumulates_of_a_reduced_encoder(build_model):

@@ -29,6 +29,14 @@ def cell_function(name: str) -> Activation:
     return _named("activation", name, _CELL)
 
 
+def multiply_by_slope(gradient: Tensor, activation: Activation, values: Tensor) -> None:
+    """Multiply a gradient, in place, by the slope of a cell's activation where it gave these values."""
+    if activation is torch.tanh:
+        torch.ops.aten.tanh_backward.grad_input(gradient, values, grad_input=gradient)
+    elif activation is torch.relu:
+        gradient.mul_(values > 0)
+
+
 def _named(option: str, name: str, known: dict[str, Activation]) -> Activation:
     if name not in known:
         raise UserError(f"{option} must be one of {', '.join(known)}, but is {name!r}.")

@@ -13,7 +13,7 @@ class GateView:
 
     rows: slice
     input_parameter: nn.Parameter
-    recurrent_parameter: nn.Parameter
+    recurrent_parameter: nn.Parameter | None  # none where the gate does not read the hidden state
     bias_parameters: tuple[nn.Parameter, ...]  # their sum is the bias; torch's cells have two
 
     @property
@@ -22,9 +22,9 @@ class GateView:
         return self.input_parameter.data[self.rows]
 
     @property
-    def recurrent(self) -> Tensor:
-        """The gate's weights of the hidden state."""
-        return self.recurrent_parameter.data[self.rows]
+    def recurrent(self) -> Tensor | None:
+        """The gate's weights of the hidden state, if it has any."""
+        return None if self.recurrent_parameter is None else self.recurrent_parameter.data[self.rows]
 
     @property
     def bias(self) -> Tensor:
@@ -41,14 +41,14 @@ class GateView:
     def gradient_norm(self) -> Tensor:
         """Euclidean norm of the gradient of the gate's weights and biases; 0 before the first backward pass."""
         parameters = (self.input_parameter, self.recurrent_parameter, *self.bias_parameters)
-        gradients = [p.grad[self.rows] for p in parameters if p.grad is not None]
+        gradients = [p.grad[self.rows] for p in parameters if p is not None and p.grad is not None]
         if not gradients:
             return self.input_parameter.new_zeros(())
         return torch.stack([gradient.norm() for gradient in gradients]).norm()
 
 
 def gate_views(
-    sizes: Mapping[str, int], input: nn.Parameter, recurrent: nn.Parameter, *biases: nn.Parameter
+    sizes: Mapping[str, int], input: nn.Parameter, recurrent: nn.Parameter | None, *biases: nn.Parameter
 ) -> dict[str, GateView]:
     """Views of all gates by name, which lie below each other in the order of `sizes`."""
     views, start = {}, 0

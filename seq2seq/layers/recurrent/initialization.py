@@ -43,9 +43,18 @@ class Initialization:
         for gate in gates.values():
             self.input(gate.input, hidden_size)
         for gate in gates.values():
-            self.recurrent(gate.recurrent, hidden_size)
+            self._fill_recurrent(gate.recurrent, hidden_size)
         for gate in gates.values():
             gate.set_bias(0.0)
+
+    def _fill_recurrent(self, weight: Tensor | None, hidden_size: int) -> None:
+        if weight is not None:
+            self.recurrent(weight, hidden_size)
+        elif self.recurrent is not _orthogonal:
+            raise UserError(
+                "initialization must leave recurrent at orthogonal for a cell without a recurrent matrix, "
+                "which there is nothing of to fill."
+            )
 
 
 class ForgetBias(Initialization):

@@ -33,18 +33,31 @@ def map_state(function: Callable[..., Tensor], state: State, *others: State) -> 
 
 @dataclass(frozen=True)
 class StateLayout:
-    """The kind of a state and the width of each of its parts, hidden first."""
+    """The kind of a state and the width of each of its parts, hidden first.
+
+    Where steps do not read the hidden state, it is only what the last one put out.
+    """
 
     kind: type[State]
     sizes: tuple[int, ...]
+    reads_hidden: bool = True
+
+    @property
+    def free_sizes(self) -> tuple[int, ...]:
+        """Widths of the parts that a first state is made of."""
+        return self.sizes if self.reads_hidden else self.sizes[1:]
 
     def zeros(self, like: Tensor) -> State:
         """The zero state for a batch as long as `like`, of its type and on its device; memory in float32 at least."""
         return self._state(*(like.new_zeros(len(like), size) for size in self.sizes))
 
     def split(self, values: Vectors) -> State:
-        """The state whose parts lie side by side in `values`, `batch size`; memory is in float32 at least."""
-        return self._state(*values.split(self.sizes, -1))
+        """The state whose free parts lie side by side in `values`, `batch size`; memory is in float32 at least.
+
+        A hidden state that no step reads is as the memory, for whatever looks at it before the first step.
+        """
+        parts = values.split(self.free_sizes, -1)
+        return self._state(*parts) if self.reads_hidden else self._state(parts[0], *parts)
 
     def _state(self, hidden: Tensor, *memory: Tensor) -> State:
         return self.kind(hidden, *map(precise, memory))

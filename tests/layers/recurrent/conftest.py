@@ -21,11 +21,11 @@ def rough() -> Callable[[Cell], Cell]:
 
 @pytest.fixture
 def gradients() -> Callable[..., tuple[torch.Tensor, ...]]:
-    """Of a loss that weighs every output differently."""
+    """Of a loss that weighs every output differently; zero of what it does not depend on."""
 
     def _gradients(outputs: torch.Tensor, of: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         weights = torch.linspace(-1, 1, outputs.numel(), dtype=outputs.dtype).view_as(outputs)
-        return torch.autograd.grad((outputs * weights).sum(), of)
+        return torch.autograd.grad((outputs * weights).sum(), of, materialize_grads=True)
 
     return _gradients
 

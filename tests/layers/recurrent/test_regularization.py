@@ -56,8 +56,8 @@ def test_zoneout_is_in_unroll_too(cell_kind, rough, random_state):
         torch.testing.assert_close(outputs[:, step], state.hidden)
 
 
-def test_dropped_weights_stay_so_for_all_steps_and_sentences(cell_kind, rough, random_state):
-    noisy, plain = pair(cell_kind, rough, weight_drop=0.5)
+def test_dropped_weights_stay_so_for_all_steps_and_sentences(matrix_kind, rough, random_state):
+    noisy, plain = pair(matrix_kind, rough, weight_drop=0.5)
     sequence, first = torch.randn(BATCH, TIME, 3), random_state(plain, BATCH)
     torch.manual_seed(5)
     outputs, _ = noisy.unroll(sequence, first)
@@ -83,11 +83,32 @@ def test_dropped_weights_get_no_gradient(fused_kind, rough, random_state, fused)
     assert 0.2 < gradient.eq(0).float().mean() < 0.8
 
 
-def test_weight_drop_is_off_out_of_training(cell_kind, rough, random_state):
-    noisy, plain = pair(cell_kind, rough, weight_drop=0.5)
+def test_weight_drop_is_off_out_of_training(matrix_kind, rough, random_state):
+    noisy, plain = pair(matrix_kind, rough, weight_drop=0.5)
     sequence, first = torch.randn(BATCH, TIME, 3), random_state(plain, BATCH)
     torch.testing.assert_close(noisy.eval().unroll(sequence, first), plain.unroll(sequence, first))
     assert noisy.dropped_weights() == {}
+
+
+def test_a_cell_without_a_recurrent_matrix_has_none_to_drop(light_kind):
+    with pytest.raises(UserError) as error:
+        light_kind(3, 4, regularization=Regularization(weight_drop=0.5))
+    assert str(error.value) == (
+        "regularization must leave weight_drop at 0 for a cell without a recurrent matrix, but has 0.5: "
+        "use zoneout_cell."
+    )
+    assert light_kind(3, 4).dropped_weights() == {}
+
+
+def test_zoneout_of_the_cell_of_a_cell_without_a_recurrent_matrix_is_in_unroll(light_kind, rough, random_state):
+    noisy, plain = pair(light_kind, rough, zoneout_cell=0.4)
+    sequence, state = torch.randn(BATCH, TIME, 3), random_state(noisy, BATCH)
+    outputs, last = noisy.eval().unroll(sequence, state)
+    for step, inputs in enumerate(sequence.unbind(1)):
+        expected = plain.step(inputs, state)
+        state = expected._replace(cell=0.4 * state.cell + 0.6 * expected.cell)
+        torch.testing.assert_close(outputs[:, step], expected.hidden)
+    torch.testing.assert_close(last, state)
 
 
 @pytest.mark.parametrize("name", ["zoneout_hidden", "zoneout_cell", "weight_drop"])

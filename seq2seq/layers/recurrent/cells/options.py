@@ -26,5 +26,13 @@ class GatedCellOptions(CellOptions):
     gate_activation: str = "sigmoid"
 
 
+@dataclass(frozen=True)
+class LinearCellOptions(CellOptions):
+    """Options of every cell whose new content is linear unless told otherwise."""
+
+    activation: str = "identity"
+
+
 DEFAULTS = CellOptions()
 GATED_DEFAULTS = GatedCellOptions()
+LINEAR_DEFAULTS = LinearCellOptions()
