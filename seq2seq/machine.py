@@ -90,5 +90,5 @@ def _keep(known: Mapping[str, Any]) -> None:
     with contextlib.suppress(OSError, RuntimeError):  # a home that cannot be written, or found
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = path.with_suffix(f".{os.getpid()}")  # another process may be writing, too
-        whole.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        whole.write_text(json.dumps(known, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         whole.replace(path)
