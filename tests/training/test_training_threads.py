@@ -74,9 +74,9 @@ def test_a_config_says_for_which_sizes(machine, build_model, caplog):
     model = build_model()
     config = {"threads": "auto", "trainer": {"devices": 1}, "batches": {"max_sentences": 512, "max_tokens": 3200}}
     with caplog.at_level("INFO"):
-        choose_threads(config, model, bf16=True)
+        choose_threads(config, model, bf16=False)
     width = model.decoder.layers[0].hidden_size
-    assert asked[0][0] == f"train an LSTM of {width} on 256 rows in bf16 by threads"
+    assert asked[0][0] == f"train an LSTM of {width} on 256 rows in float32 by threads"
     assert torch.get_num_threads() == 1
     assert [record.getMessage() for record in caplog.records] == ["threads: 1; 6 would be no faster"]
 
