@@ -32,9 +32,12 @@ def measured(question: str, ways: Mapping[str, Callable[[], object]]) -> dict[st
 
 def can_measure(question: str, ways: Iterable[str]) -> bool:
     """Tell whether `measured` has the answer, or can find one: others who use the processor would spoil it."""
-    if _key(question, ways) in _known() or not hasattr(os, "getloadavg"):
-        return True
-    return os.getloadavg()[0] < _BUSY * (os.cpu_count() or 1)
+    return _key(question, ways) in _known() or not is_busy()
+
+
+def is_busy() -> bool:
+    """Tell whether others use the processor, by the load of the last minute; False where the system keeps none."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] >= _BUSY * (os.cpu_count() or 1)
 
 
 def _key(question: str, ways: Iterable[str]) -> str:

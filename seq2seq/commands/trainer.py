@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
 from seq2seq.commands.loggers import build_loggers
 from seq2seq.config.builder import build, told_at
+from seq2seq.machine import is_busy
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.checkpoints import BestCheckpoint
 from seq2seq.training.precision import resolve_precision
@@ -82,6 +83,12 @@ def choose_threads(config: dict[str, Any], model: Seq2Seq, *, bf16: bool) -> Non
     chosen = set_training_threads(config["threads"], size=layer.hidden_size, rows=rows, bf16=bf16)
     if chosen != available:
         logger.info("threads: %d; %d would be no faster", chosen, available)
+    elif config["threads"] == "auto" and chosen > 1 and is_busy():
+        logger.warning(
+            "threads: %d, but others use this processor, and threads wait for each other: threads=1 may be several "
+            "times as fast",
+            chosen,
+        )
 
 
 def quieten() -> None:

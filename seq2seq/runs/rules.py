@@ -164,7 +164,7 @@ def _decay(size: DataSize, config: Config) -> float:
 
 
 def _sample(size: DataSize, config: Config) -> int:
-    """Few enough examples for a tenth of the time, by the pairs trained on between two validations."""
+    """The number of examples that take a tenth of the time, by the pairs trained on between two validations."""
     pairs = config["trainer"]["val_check_interval"] * _step_tokens(config) / size.tokens
     return max(200, 100 * round(0.07 * pairs / 100))
 

@@ -81,6 +81,18 @@ def test_a_config_says_for_which_sizes(machine, build_model, caplog):
     assert [record.getMessage() for record in caplog.records] == ["threads: 1; 6 would be no faster"]
 
 
+@pytest.mark.parametrize(("threads", "busy", "told"), [("auto", True, True), ("auto", False, False), (6, True, False)])
+def test_threads_that_would_wait_for_others_are_told(machine, build_model, monkeypatch, caplog, threads, busy, told):
+    machine(1.0, 0.9, 0.8, 0.1)
+    monkeypatch.setattr("seq2seq.commands.trainer.is_busy", lambda: busy)
+    config = {"threads": threads, "trainer": {"devices": 1}, "batches": {"max_sentences": 5, "max_tokens": 32}}
+    choose_threads(config, build_model(), bf16=False)
+    assert [record.getMessage() for record in caplog.records] == [
+        "threads: 6, but others use this processor, and threads wait for each other: threads=1 may be several times "
+        "as fast"
+    ] * told
+
+
 @pytest.mark.parametrize("devices", [2, "2"])
 def test_processes_that_share_a_machine_keep_their_number(machine, build_model, devices):
     asked = machine(1.0, 1.0, 1.0, 1.0)
