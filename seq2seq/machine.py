@@ -14,6 +14,7 @@ import torch
 
 _ROUNDS = 5
 _BUSY = 0.5  # running processes for each core, in the last minute
+WORTH_ROUNDING = 1 / 0.9  # times as fast as float32, below which a narrower format is not taken
 _SECONDS = 0.05  # at least, for the rounds of one way
 
 
@@ -28,6 +29,17 @@ def measured(question: str, ways: Mapping[str, Callable[[], object]]) -> dict[st
         known[key] = _timed(ways)
         _keep(known)
     return {name: float(known[key][name]) for name in ways}
+
+
+def speedup(question: str, ways: Mapping[str, Callable[[], object]]) -> float:
+    """The times that the second of two ways is faster than the first, on one thread, which others disturb least."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        first, second = measured(question, ways).values()
+    finally:
+        torch.set_num_threads(threads)
+    return first / second
 
 
 def can_measure(question: str, ways: Iterable[str]) -> bool:

@@ -20,7 +20,6 @@ from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import pick_device, train_tokenizers
 from seq2seq.runs.summary import print_profile, print_rates
 from seq2seq.runs.translator import load_runs, open_translator
-from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.speed import Conditions, benchmark, compare
 from seq2seq.translation.speed import benchmark_bulk, benchmark_lines
@@ -43,7 +42,7 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
     if plain["profile"] and where.device.type != "cpu":
         raise UserError("profile=true times operations of a CPU: add trainer.accelerator=cpu.")
     module = build_module(plain, data)
-    _choose_threads(plain, module, where)
+    choose_threads(plain, module.model, where.device, where.precision)
     counts = {name: plain[name] for name in ("steps", "warmup", "profile")}
     report = benchmark(module, data, where, **counts)
     if plain["profile"]:
@@ -64,15 +63,10 @@ def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
         name: build_module(settled_like(own, data.splits, data.tokenizers), data) for name, own in plains.items()
     }
     where = conditions(plain)
-    _choose_threads(plain, next(iter(modules.values())), where)
+    choose_threads(plain, next(iter(modules.values())).model, where.device, where.precision)
     rows = compare(modules, data, where, rounds=plain["rounds"], warmup=plain["warmup"])
     print_rates(rows)
     return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
-
-
-def _choose_threads(plain: dict[str, Any], module: Seq2SeqModule, where: Conditions) -> None:
-    if where.device.type == "cpu":
-        choose_threads(plain, module.step.model, bf16=where.precision.startswith("bf16"))
 
 
 def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:

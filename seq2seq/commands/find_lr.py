@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.benchmark import conditions, load_data
 from seq2seq.commands.train import build_module
+from seq2seq.commands.trainer import choose_threads
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, plain, resolve
 from seq2seq.interpretation.plots import learning_rate_figure
@@ -30,6 +31,7 @@ def find_lr(config: DictConfig) -> float:
     resolved, data = load_data(resolved)
     where = conditions(resolved)
     module = build_module(resolved, data).to(where.device)
+    choose_threads(resolved, module.model, where.device, where.precision)
     where.handling.convert_module(module)
     windows = endless_windows(data, resolved["trainer"]["accumulate_grad_batches"], where.device)
     curve = find_learning_rate(

@@ -82,8 +82,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     trainer = build_trainer(config, folder)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
-    if trainer.strategy.root_device.type == "cpu":
-        choose_threads(config, module.model, bf16=trainer.precision.startswith("bf16"))
+    choose_threads(config, module.model, trainer.strategy.root_device, str(trainer.precision))
     out_of_reach = _tell(module, splits)
     last = folder / "checkpoints" / "last.ckpt"
     if resume:

@@ -70,17 +70,23 @@ def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
     ]
 
 
-def choose_threads(config: dict[str, Any], model: Seq2Seq, *, bf16: bool) -> None:
+def choose_threads(config: dict[str, Any], model: Seq2Seq, device: torch.device, precision: str) -> None:
     """Set the threads of a CPU that a config asks for, or that suit its batches and the width of the model's layers.
 
     Processes that share a machine keep the number that their launcher gave them.
     """
-    if "WORLD_SIZE" in os.environ or config["trainer"].get("devices", 1) not in (1, "1", "auto"):
+    if (
+        device.type != "cpu"
+        or "WORLD_SIZE" in os.environ
+        or config["trainer"].get("devices", 1) not in (1, "1", "auto")
+    ):
         return
     batches, [layer, *_] = config["batches"], model.decoder.layers
     rows = min(batches["max_sentences"], max(1, batches["max_tokens"] // _TOKENS_OF_A_PAIR))
     available = torch.get_num_threads()
-    chosen = set_training_threads(config["threads"], size=layer.hidden_size, rows=rows, bf16=bf16)
+    chosen = set_training_threads(
+        config["threads"], size=layer.hidden_size, rows=rows, bf16=precision.startswith("bf16")
+    )
     if chosen != available:
         logger.info("threads: %d; %d would be no faster", chosen, available)
     elif config["threads"] == "auto" and chosen > 1 and is_busy():

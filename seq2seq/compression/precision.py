@@ -8,11 +8,10 @@ import torch
 
 from seq2seq.compression.prepared import PRECISIONS, Int8Linear, PreparedLinear, check_precision, prepare
 from seq2seq.errors import UserError
-from seq2seq.machine import measured
+from seq2seq.machine import WORTH_ROUNDING, speedup
 
 logger = logging.getLogger(__name__)
 _ROWS, _INPUTS, _OUTPUTS = 256, 384, 1024  # of the product that is timed
-_MARGIN = 0.9  # of float32's time, above which a narrower format is not worth what it rounds
 
 
 def resolve_decoding_precision(precision: str, device: torch.device) -> str:
@@ -35,7 +34,7 @@ def resolve_decoding_precision(precision: str, device: torch.device) -> str:
         return "float32"
     speedups = {name: _speedup(name) for name in PRECISIONS if name != "float32" and _can_be_had(name)}
     fastest = max(speedups, key=lambda name: speedups[name], default="float32")
-    if fastest == "float32" or speedups[fastest] * _MARGIN <= 1:
+    if fastest == "float32" or speedups[fastest] <= WORTH_ROUNDING:
         return "float32"
     logger.info("precision: %s, whose products are %.1f times as fast as float32's here", fastest, speedups[fastest])
     return fastest
@@ -50,13 +49,8 @@ def _can_be_had(precision: str) -> bool:
 
 
 def _speedup(precision: str) -> float:
-    """The times that a product is faster than in float32, on one thread, which others disturb least."""
-    ways = {name: _product(name) for name in ("float32", precision)}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    seconds = measured(f"a product of {_ROWS} rows", ways)
-    torch.set_num_threads(threads)
-    return seconds["float32"] / seconds[precision]
+    """The times that a product is faster than in float32."""
+    return speedup(f"a product of {_ROWS} rows", {name: _product(name) for name in ("float32", precision)})
 
 
 @torch.inference_mode()

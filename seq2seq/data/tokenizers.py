@@ -16,7 +16,7 @@ from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 
 KINDS = ("unigram", "bpe", "char", "word")
-_ONE = 1  # thread: starting others takes longer than most batches, and long where the processor is busy
+_THREADS = 1  # starting others takes longer than most batches, and long where the processor is busy
 _SPACE = "\u2581"  # how SentencePiece writes a space
 _UNLIMITED = 2**22  # more words than any output layer can take
 
@@ -36,11 +36,11 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without BOS and EOS."""
-        return self._processor.encode([self.form(text) for text in texts], num_threads=_ONE)
+        return self._processor.encode([self.form(text) for text in texts], num_threads=_THREADS)
 
     def decode(self, ids: Sequence[list[int]]) -> list[str]:
         """Texts, one for each list of token ids."""
-        return [self.form(text) for text in self._processor.decode(list(ids), num_threads=_ONE)] if ids else []
+        return [self.form(text) for text in self._processor.decode(list(ids), num_threads=_THREADS)] if ids else []
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Pieces, one for each token id."""

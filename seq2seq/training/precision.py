@@ -9,11 +9,10 @@ from torch import nn
 
 from seq2seq.compression.prepared import computes_bfloat16
 from seq2seq.errors import UserError
-from seq2seq.machine import measured
+from seq2seq.machine import WORTH_ROUNDING, speedup
 
 logger = logging.getLogger(__name__)
 
-_MARGIN = 0.9  # of float32's time, above which a narrower format is not worth what it rounds
 _STEPS, _ROWS, _SIZE = 12, 128, 128  # of the layer that is timed
 _PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true")
 
@@ -42,17 +41,10 @@ def resolve_precision(precision: str, accelerator: str) -> str:
 
 
 def cpu_speedup() -> float:
-    """The times that this processor trains an LSTM faster in bf16-mixed than in float32; 0 where it cannot.
-
-    On one thread: several wait for each other where others use the processor, too.
-    """
+    """The times that this processor trains an LSTM faster in bf16-mixed than in float32; 0 where it cannot."""
     if not computes_bfloat16():
         return 0.0
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    seconds = measured("train an LSTM", {"32-true": lstm_step(bf16=False), "bf16-mixed": lstm_step(bf16=True)})
-    torch.set_num_threads(threads)
-    return seconds["32-true"] / seconds["bf16-mixed"]
+    return speedup("train an LSTM", {"32-true": lstm_step(bf16=False), "bf16-mixed": lstm_step(bf16=True)})
 
 
 @torch.inference_mode(False)
@@ -77,4 +69,4 @@ def _gpu_multiplies_bf16() -> bool:
 
 
 def _cpu_multiplies_bf16() -> bool:
-    return cpu_speedup() * _MARGIN > 1
+    return cpu_speedup() > WORTH_ROUNDING

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from seq2seq import machine
 from seq2seq.compression import precision as module
 from seq2seq.compression.precision import resolve_decoding_precision
+from seq2seq.compression.prepared import Int8Linear
 from seq2seq.errors import UserError
 
 CPU = torch.device("cpu")
@@ -20,7 +22,7 @@ def speeds(monkeypatch):
                 raise UserError(f"no {precision}")
 
         monkeypatch.setattr(module, "check_precision", refuse)
-        monkeypatch.setattr(module, "measured", lambda question, ways: {name: seconds[name] for name in ways})
+        monkeypatch.setattr(machine, "measured", lambda question, ways: {name: seconds[name] for name in ways})
 
     return take
 
@@ -37,7 +39,7 @@ def speeds(monkeypatch):
 )
 def test_auto_is_the_fastest_and_never_slower_than_float32(speeds, monkeypatch, caplog, seconds, chosen):
     speeds(**seconds)
-    monkeypatch.setattr(module, "_product", lambda name: None)
+    monkeypatch.setattr(module, "_product", lambda name: lambda: None)
     with caplog.at_level("INFO"):
         assert resolve_decoding_precision("auto", CPU) == chosen
     said = [record.getMessage() for record in caplog.records]
@@ -50,7 +52,7 @@ def test_auto_is_the_fastest_and_never_slower_than_float32(speeds, monkeypatch, 
 
 
 def test_a_named_one_that_is_slower_is_taken_and_said(speeds, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_product", lambda name: None)
+    monkeypatch.setattr(module, "_product", lambda name: lambda: None)
     speeds(float32=1.0, int8=2.9)
     assert resolve_decoding_precision("int8", CPU) == "int8"
     assert [record.getMessage() for record in caplog.records] == [
@@ -63,7 +65,7 @@ def test_a_named_one_that_is_slower_is_taken_and_said(speeds, monkeypatch, caplo
 
 
 def test_float32_is_not_measured(monkeypatch):
-    monkeypatch.setattr(module, "measured", None)
+    monkeypatch.setattr(machine, "measured", None)
     assert resolve_decoding_precision("float32", CPU) == "float32"
     assert resolve_decoding_precision("auto", torch.device("cuda")) == "float32"
 
@@ -73,5 +75,18 @@ def test_what_cannot_be_had_is_refused():
         resolve_decoding_precision("half", CPU)
 
 
-def test_real_products_are_measured():
-    assert resolve_decoding_precision("auto", CPU) in ("float32", "bfloat16", "int8")
+def test_the_products_that_are_timed_are_those_of_their_precision(monkeypatch):
+    timed = {}
+
+    def measure(question, ways):
+        timed.update({name: type(way.args[0]) for name, way in ways.items()})
+        for run in ways.values():
+            run()
+        return dict.fromkeys(ways, 1.0)
+
+    monkeypatch.setattr(machine, "measured", measure)
+    before = torch.get_num_threads()
+    assert resolve_decoding_precision("auto", CPU) == "float32"
+    assert timed["float32"] is not Int8Linear
+    assert timed.get("int8", Int8Linear) is Int8Linear
+    assert torch.get_num_threads() == before

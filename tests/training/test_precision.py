@@ -23,7 +23,7 @@ def speeds(monkeypatch):
     def take(**seconds):
         monkeypatch.setattr("seq2seq.training.precision.computes_bfloat16", lambda: True)
         named = {name.replace("_", "-").replace("float32", "32-true"): value for name, value in seconds.items()}
-        monkeypatch.setattr("seq2seq.training.precision.measured", lambda question, ways: named)
+        monkeypatch.setattr("seq2seq.machine.measured", lambda question, ways: named)
 
     return take
 

@@ -8,6 +8,7 @@ from seq2seq.errors import UserError
 from seq2seq.training import threads as module
 from seq2seq.training.threads import set_training_threads
 
+CPU = torch.device("cpu")
 SIZES = {"size": 8, "rows": 20, "bf16": False}
 
 
@@ -74,7 +75,7 @@ def test_a_config_says_for_which_sizes(machine, build_model, caplog):
     model = build_model()
     config = {"threads": "auto", "trainer": {"devices": 1}, "batches": {"max_sentences": 512, "max_tokens": 3200}}
     with caplog.at_level("INFO"):
-        choose_threads(config, model, bf16=False)
+        choose_threads(config, model, CPU, "32-true")
     width = model.decoder.layers[0].hidden_size
     assert asked[0][0] == f"train an LSTM of {width} on 256 rows in float32 by threads"
     assert torch.get_num_threads() == 1
@@ -86,7 +87,7 @@ def test_threads_that_would_wait_for_others_are_told(machine, build_model, monke
     machine(1.0, 0.9, 0.8, 0.1)
     monkeypatch.setattr("seq2seq.commands.trainer.is_busy", lambda: busy)
     config = {"threads": threads, "trainer": {"devices": 1}, "batches": {"max_sentences": 5, "max_tokens": 32}}
-    choose_threads(config, build_model(), bf16=False)
+    choose_threads(config, build_model(), CPU, "32-true")
     assert [record.getMessage() for record in caplog.records] == [
         "threads: 6, but others use this processor, and threads wait for each other: threads=1 may be several times "
         "as fast"
@@ -97,5 +98,12 @@ def test_threads_that_would_wait_for_others_are_told(machine, build_model, monke
 def test_processes_that_share_a_machine_keep_their_number(machine, build_model, devices):
     asked = machine(1.0, 1.0, 1.0, 1.0)
     config = {"threads": "auto", "trainer": {"devices": devices}, "batches": {"max_sentences": 5, "max_tokens": 32}}
-    choose_threads(config, build_model(), bf16=False)
+    choose_threads(config, build_model(), CPU, "32-true")
+    assert (asked, torch.get_num_threads()) == ([], 6)
+
+
+def test_a_gpu_needs_no_measurement_of_threads(machine, build_model):
+    asked = machine(1.0, 1.0, 1.0, 1.0)
+    config = {"threads": "auto", "trainer": {"devices": 1}, "batches": {"max_sentences": 5, "max_tokens": 32}}
+    choose_threads(config, build_model(), torch.device("cuda"), "32-true")
     assert (asked, torch.get_num_threads()) == ([], 6)
