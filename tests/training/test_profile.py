@@ -78,7 +78,8 @@ def test_a_profiled_benchmark_takes_each_step_twice_and_reports_the_plain_one(ne
     assert report["steps"] == 2
     kinds = {row["kind"] for row in report["profile"]}
     assert {"recurrent layers", "products", "copies", "optimizer, clipping and average"} <= kinds
-    assert sum(row["milliseconds"] for row in report["profile"]) >= 1000 * sum(report["seconds"].values()) / 2 * 0.99
+    rounded = len(report["seconds"]) / 2 + 0.01 * len(report["profile"])
+    assert sum(row["milliseconds"] for row in report["profile"]) >= 1000 * sum(report["seconds"].values()) / 2 - rounded
 
 
 def test_a_profile_that_is_no_switch_is_refused(tiny_config):
