@@ -1,31 +1,27 @@
 """Run a script: a user's mistake becomes one line on stderr and exit code 2."""
 
-import difflib
 import errno
 import io
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeGuard
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 import seq2seq
+from seq2seq.config.arguments import readable_arguments
 from seq2seq.config.help import help_text
-from seq2seq.config.options import defaults, did_you_mean, example, refuse_unknown, unknown
-from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
-from seq2seq.config.signs import needs_plus, refuse_signs, with_null_groups
+from seq2seq.config.mistakes import find, is_of_system, one_line
+from seq2seq.config.options import did_you_mean
 from seq2seq.errors import UserError, printable
 
-logger = logging.getLogger(__name__)
 _failed_jobs: list[str] = []  # of a sweep
 
 
@@ -44,7 +40,7 @@ def run(main: Callable[[], None]) -> None:
             print(help_text(Path(sys.argv[0]).stem))
             return
         _refuse_words(sys.argv[1:])
-        sys.argv[1:] = _readable(sys.argv[1:])
+        sys.argv[1:] = readable_arguments(sys.argv[1:])
         main()
     if _failed_jobs:
         sys.exit(2)
@@ -82,36 +78,6 @@ def _refuse_words(arguments: Sequence[str]) -> None:
                 )
 
 
-def _readable(arguments: list[str]) -> list[str]:
-    """Arguments in the form that Hydra reads. Raises UserError at one with several values in a plain run."""
-    multirun = bool({"-m", "--multirun"} & set(arguments))
-    found = [readable(argument, multirun=multirun) for argument in arguments]
-    if Path(sys.argv[0]).stem == "train" and "resume" in map(switched_on, found):
-        if multirun:
-            raise UserError("resume=true continues one run: leave out --multirun.")
-        return resuming(found)
-    found = with_null_groups(found)
-    _warn_of_repeated(found)
-    refuse_signs(found)
-    if multirun:
-        found = [sweep_into(argument) for argument in found]
-    refuse_unknown([key for argument in found if (key := added_key(argument))])
-    if multirun or not any("," in argument for argument in found):
-        return found
-    return [one_value(argument, defaults()) if "," in argument else argument for argument in found]
-
-
-def _warn_of_repeated(arguments: Sequence[str]) -> None:
-    """Tell of keys that are given several values, of which Hydra takes the last: scripts may add to their defaults."""
-    values: dict[str, list[str]] = {}
-    for key, equals, value in (text.partition("=") for text in arguments):
-        if equals:
-            values.setdefault(key.lstrip("+"), []).append(value)
-    for key, (*others, last) in values.items():
-        if others:
-            logger.warning("%s is given %d times: %s counts, %s not", key, len(others) + 1, last, ", ".join(others))
-
-
 @contextmanager
 def mistakes_in_one_line() -> Iterator[None]:
     """Exit with code 2 and one line at a user's mistake. Used inside a job too, lest Hydra adds a line of its own.
@@ -124,15 +90,15 @@ def mistakes_in_one_line() -> Iterator[None]:
         _discard_output()
         sys.exit(0)
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
-        if _of_system(error):
+        if is_of_system(error):
             if error.filename is None and error.errno != errno.ENOSPC:
                 raise  # of no path or stream that a user can name
             if error.filename is None:
                 _discard_output()
         job = _job_of_sweep()
-        print(printable(f"error: {job}{_one_line(error)}"), file=sys.stderr)
+        print(printable(f"error: {job}{one_line(error)}"), file=sys.stderr)
         if not job:
-            sys.exit(getattr(_find(error, UserError), "exit_code", UserError.exit_code))
+            sys.exit(getattr(find(error, UserError), "exit_code", UserError.exit_code))
         _failed_jobs.append(job)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -171,40 +137,3 @@ def _discard_output() -> None:
     """Send all that stdout still holds nowhere, lest Python complains when it closes it."""
     with suppress(io.UnsupportedOperation):  # a stream of Python alone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _one_line(error: BaseException) -> str:
-    mistake = _find(error, UserError)
-    if mistake is not None:
-        return str(mistake)
-    text = str(error)
-    if _of_system(error):
-        place = "The output" if error.filename is None else str(error.filename)
-        return f"{place} cannot be read or written: {error.strerror}: check path, permissions and space."
-    if isinstance(error, MissingMandatoryValue):
-        return f"{error.full_key} must be given, for example {example(str(error.full_key))}"
-    if isinstance(error, OverrideParseException):
-        return f"The override {error.override!r} cannot be read: {' '.join(text.split())}"
-    if key := re.search(r"Could not override '([^']+)'", text):
-        return needs_plus(key[1]) or unknown(key[1])
-    if choice := re.search(r"Could not find '([^']+)'", text):
-        options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
-        group, _, name = choice[1].rpartition("/")
-        close = difflib.get_close_matches(name, options, n=1)
-        hint = f": did you mean {group}={close[0]}?" if close else "."
-        return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
-    if group_name := re.search(r"Could not override '?([\w/]+)'?\.\s*No match in the defaults list", text):
-        return unknown(group_name[1])
-    return " ".join(text.split("\n")[0].split())
-
-
-def _of_system(error: BaseException) -> TypeGuard[OSError]:
-    """Tell whether the operating system refused something; some of Hydra's errors are an OSError, too."""
-    return isinstance(error, OSError) and not isinstance(error, HydraException)
-
-
-def _find(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
-    """The first exception of a kind in a chain, None without one; Hydra wraps what constructors raise."""
-    while error is not None and not isinstance(error, kind):
-        error = error.__cause__ or error.__context__
-    return error

@@ -2,17 +2,16 @@
 
 import difflib
 import re
-import sys
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from seq2seq.config.composing import composing
+from seq2seq.config.invocation import invocation
 from seq2seq.config.moved import new_name
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
@@ -44,7 +43,7 @@ def unknown(name: str) -> str:
         return f"The option {name!r} does not exist: did you mean {renamed!r}?"
     if owners := _owners(name):
         return f"The option {name!r} needs {' or '.join(owners)}."
-    if name in _STREAMS and Path(sys.argv[0]).stem in _FILTERS:
+    if name in _STREAMS and invocation().script in _FILTERS:
         return f"The option {name!r} does not exist: lines are read from stdin and answered on stdout, by < IN > OUT."
     return f"The option {name!r} does not exist{did_you_mean(name)}"
 
@@ -96,14 +95,13 @@ def choices() -> dict[str, str]:
 
 def _chosen() -> list[str]:
     """The name of the script, and the arguments that choose an option of a group."""
-    script, *arguments = sys.argv
-    return [Path(script).stem, *(text for text in arguments if (CONF / text.partition("=")[0]).is_dir())]
+    called = invocation()
+    return [called.script, *(text for text in called.arguments if (CONF / text.partition("=")[0]).is_dir())]
 
 
 @cache
 def _composed(script: str, *chosen: str) -> dict[Any, Any]:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with composing():
         try:
             config = compose(script, list(chosen), return_hydra_config=True)
         except HydraException:  # one of them is another mistake
@@ -125,7 +123,7 @@ def example(key: str) -> str:
     """The example of a value that the comments of conf/ give for a key, those of the chosen options before others."""
     group = key.rpartition(".")[0].replace(".", "/")
     chosen = CONF / group / f"{choices().get(group)}.yaml"
-    for path in (chosen, CONF / f"{Path(sys.argv[0]).stem}.yaml", *sorted((CONF / group).glob("*.yaml"))):
+    for path in (chosen, CONF / f"{invocation().script}.yaml", *sorted((CONF / group).glob("*.yaml"))):
         comments = re.findall(r"^# .*", path.read_text(encoding="utf-8"), re.MULTILINE) if path.is_file() else []
         if found := re.search(rf"(?<![\w.]){re.escape(key)}=(?:\"[^\"]*\"|[^\s\"]+)", "\n".join(comments)):
             return found[0].partition("|")[0]  # the first of alternatives: a shell would take the bar for a pipe

@@ -1,14 +1,13 @@
 """Overrides that leave a part out or add one: `GROUP=null`, and keys with `~`, `+`, or without a `+` they need."""
 
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import parameters
+from seq2seq.config.invocation import invocation, invoked
 from seq2seq.config.moved import new_name
 from seq2seq.config.options import choices, defaults, unknown
 from seq2seq.config.overrides import parsed
@@ -33,8 +32,8 @@ def with_null_groups(arguments: Sequence[str]) -> list[str]:
         elif (CONF / group / "none.yaml").is_file():
             found.append(f"{group}=none")
         elif group not in _null_by_default():
-            sys.argv[1:] = [other for other in arguments if other not in nulls]  # with which the options are composed
-            raise UserError(_needed(group, text))
+            with invoked(invocation().script, [other for other in arguments if other not in nulls]):
+                raise UserError(_needed(group, text))
     return found
 
 
@@ -94,6 +93,6 @@ def _is_null_group(text: str) -> bool:
 
 def _null_by_default() -> set[str]:
     """Groups that the script has no option of unless one is chosen."""
-    script: Any = OmegaConf.load(CONF / f"{Path(sys.argv[0]).stem}.yaml")
+    script: Any = OmegaConf.load(CONF / f"{invocation().script}.yaml")
     entries = script.get("defaults", [])
     return {str(key) for entry in entries if not isinstance(entry, str) for key, own in entry.items() if own is None}

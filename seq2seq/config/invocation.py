@@ -1,0 +1,40 @@
+"""The script that runs and its arguments: those of the process, or those of a call from Python."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """Name of a script, such as train, and the overrides that it is called with."""
+
+    script: str
+    arguments: tuple[str, ...]
+
+
+_called: ContextVar[Invocation | None] = ContextVar("_called", default=None)
+
+
+def invocation() -> Invocation:
+    """The invocation that is open here, else that of the process."""
+    script, *arguments = sys.argv
+    return _called.get() or Invocation(Path(script).stem, tuple(arguments))
+
+
+def is_called() -> bool:
+    """Tell whether Python code called, and not a command line."""
+    return _called.get() is not None
+
+
+@contextmanager
+def invoked(script: str, arguments: Sequence[str]) -> Iterator[None]:
+    """Take a script and its arguments for those that run, in this thread, for as long as the context is open."""
+    token = _called.set(Invocation(script, tuple(arguments)))
+    try:
+        yield
+    finally:
+        _called.reset(token)

@@ -1,0 +1,50 @@
+"""Mistakes of users that Hydra, OmegaConf or the system raise, told in one line as our own are."""
+
+import difflib
+import re
+from typing import TypeGuard
+
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf.errors import MissingMandatoryValue
+
+from seq2seq.config.options import example, unknown
+from seq2seq.config.signs import needs_plus
+from seq2seq.errors import UserError
+
+
+def one_line(error: BaseException) -> str:
+    """The line that tells a user of an error."""
+    mistake = find(error, UserError)
+    if mistake is not None:
+        return str(mistake)
+    text = str(error)
+    if is_of_system(error):
+        place = "The output" if error.filename is None else str(error.filename)
+        return f"{place} cannot be read or written: {error.strerror}: check path, permissions and space."
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} must be given, for example {example(str(error.full_key))}"
+    if isinstance(error, OverrideParseException):
+        return f"The override {error.override!r} cannot be read: {' '.join(text.split())}"
+    if key := re.search(r"Could not override '([^']+)'", text):
+        return needs_plus(key[1]) or unknown(key[1])
+    if choice := re.search(r"Could not find '([^']+)'", text):
+        options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
+        group, _, name = choice[1].rpartition("/")
+        close = difflib.get_close_matches(name, options, n=1)
+        hint = f": did you mean {group}={close[0]}?" if close else "."
+        return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
+    if group_name := re.search(r"Could not override '?([\w/]+)'?\.\s*No match in the defaults list", text):
+        return unknown(group_name[1])
+    return " ".join(text.split("\n")[0].split())
+
+
+def is_of_system(error: BaseException) -> TypeGuard[OSError]:
+    """Tell whether the operating system refused something; some of Hydra's errors are an OSError, too."""
+    return isinstance(error, OSError) and not isinstance(error, HydraException)
+
+
+def find(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    """The first exception of a kind in a chain, None without one; Hydra wraps what constructors raise."""
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error
