@@ -11,7 +11,7 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
-from seq2seq.runs.run import Run
+from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.summary import print_comparison
 from seq2seq.runs.translator import load_runs, open_translator
 
@@ -22,15 +22,20 @@ def evaluate_run(config: DictConfig) -> dict[str, Any]:
     Where it says `compare`, runs are scored one by one, and a table of them is printed on stderr.
     """
     options = read_options(config)
-    check_counts(options, bootstrap=0, randomization=0, seed=0)
     check_type("compare", options["compare"], bool)
-    draws = Draws(options["bootstrap"], options["randomization"], options["seed"])
+    draws = read_draws(options)
     return _compare_runs(options, draws) if options["compare"] else _score_run(options, draws)
 
 
+def read_draws(options: dict[str, Any]) -> Draws:
+    """The draws behind intervals and p-values. Raises UserError where a number of them is none."""
+    check_counts(options, bootstrap=0, randomization=0, seed=0)
+    return Draws(options["bootstrap"], options["randomization"], options["seed"])
+
+
 def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
-    runs = [_with_data(run, options) for run in load_runs(options)]
-    metrics = _build_metrics(runs[0], options)
+    runs = [with_data(run, options) for run in load_runs(options)]
+    metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"])
     translator = open_translator(options, runs=runs)
     return {"data": name, **evaluate(translator, examples, metrics, draws).report(), "step": runs[0].step}
@@ -38,8 +43,8 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
 
 def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     paths = find_runs(options["run"])
-    runs = [_with_data(load_runs(options | {"run": path})[0], options) for path in paths]
-    metrics = _build_metrics(runs[0], options)
+    runs = [with_data(load_runs(options | {"run": path})[0], options) for path in paths]
+    metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"])
     if options["file"] is None:
         refuse_other_examples(paths, runs, name, examples)
@@ -50,12 +55,12 @@ def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     return report
 
 
-def _with_data(run: Run, options: dict[str, Any]) -> Run:
+def with_data(run: LoadedRun, options: dict[str, Any]) -> LoadedRun:
     """The run with its data where the options say that they are."""
     return replace(run, config=with_own_data(run.config, options["data"], options["file"]))
 
 
-def _build_metrics(run: Run, options: dict[str, Any]) -> dict[str, Scores]:
+def build_metrics(run: LoadedRun, options: dict[str, Any]) -> dict[str, Scores]:
     """The metrics of a run, with the changes of the options."""
     metrics = changed("metrics", run.config["metrics"], options["metrics"])
     return build_scores({"metrics": metrics})

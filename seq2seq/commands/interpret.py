@@ -28,7 +28,7 @@ from seq2seq.interpretation.plots import (
 from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.runs.checkpoint import find_checkpoint
-from seq2seq.runs.run import Run, pick_device
+from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.translator import load_runs
 from seq2seq.shapes import SourceIds
 from seq2seq.symbols import BOS, EOS
@@ -43,17 +43,17 @@ def interpret(config: DictConfig) -> list[Path]:
     Raises UserError before anything is written.
     """
     options = read_options(config)
-    _check(options)
+    check_options(options)
     folder = _folder(options)
     run = load_runs(options)[0]
     reading = read(run, options)
     page = report(reading, units=options["units"])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.html").write_text(page, encoding="utf-8")
-    return [folder / "report.html", *_draw(reading, folder, options["formats"])]
+    return [folder / "report.html", *draw(reading, folder, options["formats"])]
 
 
-def read(run: Run, options: Mapping[str, Any]) -> Reading:
+def read(run: LoadedRun, options: Mapping[str, Any]) -> Reading:
     """A reading of what the model does with the text, and with the target that it finds or is given."""
     model, text = run.model, str(options["text"])
     device = next(model.parameters()).device
@@ -80,7 +80,8 @@ def read(run: Run, options: Mapping[str, Any]) -> Reading:
     return replace(reading, attributions=[found, *others])
 
 
-def _check(options: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise UserError at an option that is of no use for reading a text."""
     check_counts(options, steps=1, units=1, max_source_tokens=1)
     for name in ("run", "text"):
         given = options[name]  # 0 is a text, too
@@ -93,7 +94,7 @@ def _check(options: Mapping[str, Any]) -> None:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {options['score']!r}.")
 
 
-def _source(run: Run, text: str, most: int) -> tuple[SourceIds, list[str]]:
+def _source(run: LoadedRun, text: str, most: int) -> tuple[SourceIds, list[str]]:
     """Ids of the text, `1 source`, with EOS behind them, and the pieces that they are of, as they are in the text."""
     tokenizer = run.tokenizers.source
     (ids,) = tokenizer.encode([text])
@@ -104,7 +105,7 @@ def _source(run: Run, text: str, most: int) -> tuple[SourceIds, list[str]]:
     return torch.tensor([[*ids, EOS]]), [*tokenizer.surface(text), *tokenizer.pieces([EOS])]
 
 
-def _target(run: Run, text: str, options: Mapping[str, Any]) -> list[int]:
+def _target(run: LoadedRun, text: str, options: Mapping[str, Any]) -> list[int]:
     """Ids of the given target and EOS, or of the best translation and EOS if it ended by itself."""
     if options["target"] is not None:
         return [*run.tokenizers.target.encode([str(options["target"])])[0], EOS]
@@ -150,16 +151,17 @@ def _folder(options: Mapping[str, Any]) -> Path:
     return next(folder for folder in (home / "interpretation" / name for name in names) if not folder.exists())
 
 
-def _draw(reading: Reading, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
+def draw(reading: Reading, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     """Paths of the pictures, each as it has been written."""
-    for name, figure in _figures(reading).items():
+    for name, figure in figures_of(reading).items():
         for kind in formats:
             path = folder / f"{name.replace(' ', '_')}.{kind}"
             figure.savefig(path, dpi=100)
             yield path
 
 
-def _figures(reading: Reading) -> dict[str, Figure]:
+def figures_of(reading: Reading) -> dict[str, Figure]:
+    """Pictures of a reading by their names: attention, attributions, the gates of each cell, time constants."""
     cells = reading.trace.cells.values()
     source, target = reading.source, reading.target
     pair = f"{reading.text} \u2192 {reading.output}"

@@ -1,5 +1,8 @@
 """A job of scripts/train.py: training, or what else a config asks of it."""
 
+import sys
+from pathlib import Path
+
 from omegaconf import DictConfig
 
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
@@ -18,4 +21,9 @@ def run_job(config: DictConfig) -> float:
     with released_at_failure(folder, taken=not config.resume):
         from seq2seq.commands.train import train
 
-        return train(resolved, folder, resume=config.resume).objective
+        outcome = train(resolved, folder, resume=config.resume)
+        if outcome.record:
+            from seq2seq.runs.summary import print_report
+
+            print_report(outcome.record, outcome.examples, outcome.outputs, folder, Path(sys.argv[0]).parent)
+        return outcome.objective

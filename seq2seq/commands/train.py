@@ -3,7 +3,8 @@
 import logging
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from seq2seq.commands.trainer import build_trainer, choose_threads
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_type
+from seq2seq.config.invocation import is_called
 from seq2seq.config.overrides import command, override
 from seq2seq.config.stored import record_changes, with_changes
 from seq2seq.data.datamodule import Seq2SeqDataModule
-from seq2seq.data.examples import Splits
+from seq2seq.data.examples import Example, Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
@@ -41,7 +43,6 @@ from seq2seq.runs.evaluation import (
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import build_model, load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard, first_process
-from seq2seq.runs.summary import print_report
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.csv_logger import CSVLogger
 from seq2seq.training.module import Seq2SeqModule
@@ -55,22 +56,24 @@ _WAIT_SECONDS = 600  # for the first process to prepare the run folder
 
 @dataclass(frozen=True)
 class Outcome:
-    """Scores of a run on test, else dev, and the name of the one that its best checkpoint was chosen by.
+    """Record of a run: its scores on test, else dev, and what it cost; with the examples of that split and its outputs.
 
-    Processes other than the first have no scores.
+    Processes other than the first have none of it.
     """
 
-    scores: dict[str, float]
-    monitored: str
+    record: dict[str, Any] = field(default_factory=dict)
+    examples: Sequence[Example] = ()
+    outputs: Sequence[str] = ()
+    monitored: str = ""  # the score that the best checkpoint was chosen by
 
     @property
     def objective(self) -> float:
         """The score to search other settings by; not a number where there is none."""
-        return self.scores.get(self.monitored, float("nan"))
+        return float(self.record.get("scores", {}).get(self.monitored, "nan"))
 
 
 def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
-    """Fit, keep best and last, score the best on test (else dev), report and return what came out."""
+    """Fit, keep best and last, score the best on test (else dev), and return what came out."""
     refuse_mistakes(config, folder)
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
@@ -97,11 +100,11 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
     if not trainer.is_global_zero:
-        return Outcome({}, "")
+        return Outcome()
     hindsight = {**cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
-    record = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device, **hindsight)
-    log_result(trainer.loggers, config, record, **size)
-    return Outcome(record["scores"], config["monitor"]["metric"].removeprefix("dev/"))
+    outcome = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device, **hindsight)
+    log_result(trainer.loggers, config, outcome.record, **size)
+    return outcome
 
 
 def _fit(
@@ -114,13 +117,20 @@ def _fit(
             raise
         # Lightning turned Ctrl-C into an exit of its own, without a word on what is kept.
         folder = last.parents[1]
-        kept = f"continue with {command(sys.argv[0], [override('run_dir', str(folder)), 'resume=true'])}"
+        kept = f"continue with {_continuation(folder)}"
         if not last.exists():
             kept = f"no checkpoint was due yet, and {folder} is removed"
             if trainer.is_global_zero:
                 discard(folder)
         logger.warning("interrupted at step %d; %s", trainer.global_step, kept)
         raise KeyboardInterrupt from None
+
+
+def _continuation(folder: Path) -> str:
+    """The line to type to go on with a run."""
+    if is_called():
+        return f"seq2seq.train(run_dir={str(folder)!r}, resume=True)"
+    return command(sys.argv[0], [override("run_dir", str(folder)), "resume=true"])
 
 
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
@@ -215,10 +225,10 @@ def _take_up(
 
 def _finish(
     config: dict[str, Any], splits: Splits, folder: Path, seconds: float, device: torch.device, **hindsight: Any
-) -> dict[str, Any]:
-    """Score the best checkpoint as scripts/evaluate.py would, where it was trained, and return the record.
+) -> Outcome:
+    """Score the best checkpoint as scripts/evaluate.py would, where it was trained, and return what came out.
 
-    It is written to metrics.json, and the report is printed. Both have the hindsight.
+    The record, which has the hindsight, is written to metrics.json.
     """
     run = load_run(folder, device)
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
@@ -229,5 +239,4 @@ def _finish(
     if splits.test:  # dev was looked at in samples so far
         record["dev"] = evaluate(translator, splits.dev, build_scores(config)).report()
     (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
-    print_report(record, examples, evaluation.hypotheses, folder, Path(sys.argv[0]).parent)
-    return record
+    return Outcome(record, examples, evaluation.hypotheses, config["monitor"]["metric"].removeprefix("dev/"))

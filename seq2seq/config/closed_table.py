@@ -14,6 +14,7 @@ from seq2seq.errors import UserError
 _OURS = """
 data.corpora.cmudict.CMUDictCorpus
 data.corpora.hub.DatasetsCorpus
+data.corpora.kept_pairs.KeptPairsCorpus
 data.corpora.parallel.ParallelCorpus
 data.corpora.synthetic.SyntheticCorpus
 data.corpora.tsv.TSVCorpus

@@ -8,10 +8,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from seq2seq.config.contract import resolve
+from seq2seq.config.invocation import invocation, is_called
 
 
 def given_overrides() -> list[str]:
     """The user's overrides, in their order."""
+    if is_called():
+        return list(invocation().arguments)
     return list(HydraConfig.get().overrides.task)
 
 
@@ -22,6 +25,8 @@ def chosen_option(group: str) -> str:
 
 def sweep_folder() -> Path | None:
     """The job's own folder in a sweep; None outside of one."""
+    if is_called():
+        return None
     hydra = HydraConfig.get()
     return Path(hydra.runtime.output_dir) if hydra.mode == RunMode.MULTIRUN else None
 

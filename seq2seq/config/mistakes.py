@@ -2,14 +2,26 @@
 
 import difflib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeGuard
 
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seq2seq.config.options import example, unknown
 from seq2seq.config.signs import needs_plus
-from seq2seq.errors import UserError
+from seq2seq.errors import DivergedError, UserError
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Raise mistakes that users make as UserError, or DivergedError, alone and without what led to it."""
+    try:
+        yield
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        kind = DivergedError if isinstance(error, DivergedError) else UserError
+        raise kind(one_line(error)) from None
 
 
 def one_line(error: BaseException) -> str:

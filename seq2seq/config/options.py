@@ -96,7 +96,8 @@ def choices() -> dict[str, str]:
 def _chosen() -> list[str]:
     """The name of the script, and the arguments that choose an option of a group."""
     called = invocation()
-    return [called.script, *(text for text in called.arguments if (CONF / text.partition("=")[0]).is_dir())]
+    chosen = (text for text in called.arguments if text.rpartition("=")[2] not in ("", "null"))
+    return [called.script, *(text for text in chosen if (CONF / text.partition("=")[0]).is_dir())]
 
 
 @cache

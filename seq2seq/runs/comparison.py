@@ -13,7 +13,7 @@ from seq2seq.errors import UserError
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Difference, Draws, differences
 from seq2seq.runs.evaluation import Evaluation, load_examples
-from seq2seq.runs.run import Run
+from seq2seq.runs.run import LoadedRun
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ def find_runs(given: Any) -> list[str]:
     return paths
 
 
-def refuse_other_examples(paths: Sequence[str], runs: Sequence[Run], split: str, examples: Sequence[Example]) -> None:
+def refuse_other_examples(
+    paths: Sequence[str], runs: Sequence[LoadedRun], split: str, examples: Sequence[Example]
+) -> None:
     """Refuse runs whose own split is not the first run's: what one is tried on, another may have learnt.
 
     Raises UserError at the first such run.

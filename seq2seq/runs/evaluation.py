@@ -16,7 +16,7 @@ from seq2seq.data.text_files import read_lines, told_as
 from seq2seq.errors import UserError, printable
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws, Interval, intervals
-from seq2seq.runs.run import Run, text_form
+from seq2seq.runs.run import LoadedRun, text_form
 from seq2seq.shapes import SentenceCounts
 from seq2seq.translation.translator import Translator
 
@@ -99,7 +99,7 @@ def warn_of_other_data(recorded: Mapping[str, Fingerprint], splits: Splits, *nam
             logger.warning("%s is not what it was when this run was trained: %s", name, difference)
 
 
-def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, list[Example]]:
+def load_examples(run: LoadedRun, file: str | None, split: str | None) -> tuple[str, list[Example]]:
     """A name and the examples of it: of a file, or of a split of a run's own data; without either, test or else dev.
 
     Raises UserError at a split that does not exist or is empty.
@@ -120,7 +120,7 @@ def load_examples(run: Run, file: str | None, split: str | None) -> tuple[str, l
     return split, examples
 
 
-def load_sources(run: Run, file: str | None, split: str | None) -> tuple[str, list[str]]:
+def load_sources(run: LoadedRun, file: str | None, split: str | None) -> tuple[str, list[str]]:
     """A name and the sources of it that are not empty: a file has one a line, or as the first of its columns.
 
     Without file and split, those of dev.

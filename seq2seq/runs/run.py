@@ -18,7 +18,7 @@ from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, recorded_s
 
 
 @dataclass(frozen=True)
-class Run:
+class LoadedRun:
     """A trained model ready to use, and how it came about."""
 
     model: Seq2Seq
@@ -47,7 +47,7 @@ def text_form(config: dict[str, Any]) -> TextForm:
     return build(config["text"], "text")
 
 
-def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
+def load_run(path: str | Path, device: str | torch.device = "cpu") -> LoadedRun:
     """The run of a folder or checkpoint: its model has the averaged weights and is in evaluation mode.
 
     Raises UserError if what the checkpoint describes is not what it holds, or is nothing that this package builds.
@@ -62,7 +62,9 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> Run:
     except Exception as error:  # types are checked, but not every value that a forged config can hold
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{found} cannot be built as it describes itself: {type(error).__name__}: {reason}") from error
-    return Run(model.eval().to(device), tokenizers, config, checkpoint["global_step"], recorded_splits(checkpoint))
+    return LoadedRun(
+        model.eval().to(device), tokenizers, config, checkpoint["global_step"], recorded_splits(checkpoint)
+    )
 
 
 def tokenizers_of(checkpoint: dict[str, Any]) -> Tokenizers:

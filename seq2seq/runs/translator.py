@@ -18,14 +18,14 @@ from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
 from seq2seq.runs.matmul_precision import set_matmul_precision
-from seq2seq.runs.run import Run, load_run, pick_device
+from seq2seq.runs.run import LoadedRun, load_run, pick_device
 from seq2seq.translation.pieces import NextPieces, PieceLimits
 from seq2seq.translation.recoded import Recoded
 from seq2seq.translation.threads import set_threads
 from seq2seq.translation.translator import Translator
 
 
-def load_runs(options: Mapping[str, Any]) -> list[Run]:
+def load_runs(options: Mapping[str, Any]) -> list[LoadedRun]:
     """Runs that the options name, on their device: one, or the members of an ensemble.
 
     Products are as precise as the options say. Raises UserError if there is no run, no such device or precision, or if
@@ -37,7 +37,8 @@ def load_runs(options: Mapping[str, Any]) -> list[Run]:
     paths = [str(path) for path in given]  # a folder's name can be a number
     if not paths:
         raise UserError("run must name at least one run folder or checkpoint, but is empty.")
-    set_matmul_precision(options.get("matmul_precision", "highest"))
+    if "matmul_precision" in options:
+        set_matmul_precision(options["matmul_precision"])
     device = pick_device(str(options["device"]))
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(
@@ -54,23 +55,26 @@ def load_runs(options: Mapping[str, Any]) -> list[Run]:
 
 
 def open_translator(
-    options: Mapping[str, Any], *, lines: int | None = None, runs: Sequence[Run] | None = None
+    options: Mapping[str, Any], *, lines: int | None = None, runs: Sequence[LoadedRun] | None = None
 ) -> Translator:
-    """The translator that options describe, on the threads that suit it; options that it does without may be missing.
+    """The translator that options describe, on the threads that suit it, in a process that does little else.
 
     `lines` is how many are to be translated at a time where that can be less than a batch. Runs that have been loaded
     already take the place of those that the options name.
     """
-    translator = _build_translator(options, load_runs(options) if runs is None else runs)
+    translator = build_translator(options, load_runs(options) if runs is None else runs)
+    torch.set_flush_denormal(True)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: walking it over and over cost a tenth of the time of greedy decoding
     batch_size = translator.batch_size
     set_threads(options["threads"], translator, lines=batch_size if lines is None else min(lines, batch_size))
     return translator
 
 
-def _build_translator(options: Mapping[str, Any], runs: Sequence[Run]) -> Translator:
+def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Translator:
+    """The translator that options describe; those that it does without may be missing."""
     check_options(Translator, options)
-    torch.set_flush_denormal(True)
-    translator = Translator(
+    return Translator(
         build_stepper(options, runs),
         runs[0].tokenizers,
         build(options["decoding"], "decoding") if "decoding" in options else GreedySearch(),
@@ -82,12 +86,9 @@ def _build_translator(options: Mapping[str, Any], runs: Sequence[Run]) -> Transl
         replace_unknown=options.get("replace_unknown", False),
         device=pick_device(options["device"]),
     )
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays: walking it over and over cost a tenth of the time of greedy decoding
-    return translator
 
 
-def build_stepper(options: Mapping[str, Any], runs: Sequence[Run]) -> Stepper:
+def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Stepper:
     """The packed model of one run, or the ensemble of several."""
     first = runs[0].tokenizers.source
     precision = resolve_decoding_precision(options["precision"], pick_device(str(options["device"])))

@@ -11,7 +11,7 @@ from seq2seq.symbols import BOS, UNK
 from seq2seq.translation.translator import Translator
 
 # From this many hypotheses on, all threads were faster for every model tried; below, it depends on model and machine.
-_ENOUGH_WORK = 64
+ENOUGH_WORK = 64
 _SOURCE_LENGTH, _STEPS, _ROUNDS = 12, 6, 3
 
 
@@ -23,7 +23,7 @@ def set_threads(threads: object, translator: Translator, *, lines: int) -> None:
     """
     if threads == "auto":
         available, hypotheses = torch.get_num_threads(), lines * translator.search.width
-        if torch.device(translator.device).type == "cpu" and hypotheses < _ENOUGH_WORK and available > 1:
+        if torch.device(translator.device).type == "cpu" and hypotheses < ENOUGH_WORK and available > 1:
             torch.set_num_threads(_faster(translator.stepper, (1, available), hypotheses))
         return
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:

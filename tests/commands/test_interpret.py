@@ -33,7 +33,7 @@ PICTURES = [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
 @pytest.fixture
 def without_pictures(monkeypatch):
     """They take most of the time."""
-    monkeypatch.setattr(command, "_draw", lambda *_: ())
+    monkeypatch.setattr(command, "draw", lambda *_: ())
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def test_a_report_and_pictures_are_written_into_a_new_folder(config_of, finished
 
 @pytest.mark.parametrize(("formats", "kinds"), [("[svg]", {".svg"}), ("[pdf,png]", {".pdf", ".png"})])
 def test_pictures_come_in_the_formats_that_are_asked_for(config_of, finished, tmp_path, monkeypatch, formats, kinds):
-    all_figures = command._figures
-    monkeypatch.setattr(command, "_figures", lambda reading: dict(list(all_figures(reading).items())[:2]))
+    all_figures = command.figures_of
+    monkeypatch.setattr(command, "figures_of", lambda reading: dict(list(all_figures(reading).items())[:2]))
     given = [f"run={finished}", "text=a", f"out={tmp_path / 'out'}", "device=cpu", "steps=2", f"formats={formats}"]
     files = interpret(config_of("interpret", *given))[1:]
     assert {(file.stem, file.suffix) for file in files} == {(name, kind) for name in NAMES[:2] for kind in kinds}
@@ -82,7 +82,7 @@ def test_other_formats_are_refused(interpreted, formats, given):
 
 def test_every_picture_has_the_text_and_the_output_in_its_title(config_of, finished, tmp_path, monkeypatch):
     titles = []
-    monkeypatch.setattr(command, "_draw", lambda reading, *_: titles.extend(command._figures(reading).values()) or [])
+    monkeypatch.setattr(command, "draw", lambda reading, *_: titles.extend(command.figures_of(reading).values()) or [])
     given = [f"run={finished}", "text='a b'", "target='b a'", f"out={tmp_path / 'out'}", "device=cpu", "steps=2"]
     interpret(config_of("interpret", *given))
     assert len(titles) == len(NAMES)

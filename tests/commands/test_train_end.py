@@ -21,7 +21,7 @@ def test_the_best_checkpoint_is_scored_by_a_packed_model(finished, tiny_config, 
     evaluate = command.evaluate
     monkeypatch.setattr(command, "evaluate", spy)
     monkeypatch.setattr(command, "load_run", lambda folder, device: load_run(finished, device))
-    record = command._finish(config, load_splits(config), tmp_path, 1.0, torch.device("cpu"))
+    record = command._finish(config, load_splits(config), tmp_path, 1.0, torch.device("cpu")).record
     assert len(translators) == 2  # of test, and of all of dev
     for translator in translators:
         assert any(isinstance(cell, PackedLSTMCell) for cell in translator.stepper.modules())

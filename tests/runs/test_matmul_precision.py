@@ -40,6 +40,8 @@ def test_scripts_that_load_a_run_set_it_first(finished):
     load_runs({**options, "matmul_precision": "high"})
     assert tf32() == ("high", True, True)
     load_runs(options)
+    assert tf32() == ("high", True, True)  # whoever calls from Python has a process of their own
+    load_runs({**options, "matmul_precision": "highest"})
     assert tf32() == ("highest", False, False)
     with pytest.raises(UserError, match="^matmul_precision must be one of"):
         load_runs({**options, "matmul_precision": "low"})

@@ -20,7 +20,7 @@ from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import DivergedError, UserError
 from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, saved_with, sealed
 from seq2seq.runs.evaluation import build_scores, evaluate
-from seq2seq.runs.run import Run, build_model, load_run, pick_device
+from seq2seq.runs.run import LoadedRun, build_model, load_run, pick_device
 from seq2seq.training.likelihood import likelihood
 from seq2seq.translation.translator import Translator
 
@@ -111,7 +111,7 @@ def test_best_has_the_lowest_dev_loss_of_those_kept(tiny_config, tmp_path):
     assert json.loads((tmp_path / "metrics.json").read_text())["step"] == best.step
 
 
-def dev_loss(run: Run) -> float:
+def dev_loss(run: LoadedRun) -> float:
     data = Seq2SeqDataModule(splits=splits_of(run.config), tokenizers=run.tokenizers)
     batch = data.dev_pairs.batch(torch.arange(len(data.dev_pairs)), step_tokens=1.0)
     with torch.no_grad():

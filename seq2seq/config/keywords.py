@@ -1,0 +1,74 @@
+"""Keywords of a call from Python as the overrides of a script."""
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from hydra import compose
+from omegaconf import DictConfig
+
+from seq2seq.config.arguments import readable_arguments
+from seq2seq.config.composing import composing
+from seq2seq.config.invocation import invocation, invoked
+from seq2seq.config.mistakes import in_one_line
+from seq2seq.config.options import defaults
+from seq2seq.config.overrides import parsed, quoted
+from seq2seq.config.signs import needs_plus
+from seq2seq.errors import UserError
+
+
+@contextmanager
+def called(script: str, keywords: Mapping[str, Any]) -> Iterator[DictConfig]:
+    """The config of a script under keywords, while that script counts as the one that runs.
+
+    A keyword is the path of an option: `seed=2`, `model__dropout=0.2`, `model={"dropout": 0.2}` or
+    `**{"model.dropout": 0.2}`; of a group, `tokenizer="char"`. Mistakes are those of the command line, as UserError.
+    """
+    with invoked(script, [f"{key}={_value(key, value)}" for key, value in _flat(keywords)]):
+        with in_one_line(), composing():
+            config = compose(script, [_added(text) for text in readable_arguments(invocation().arguments)])
+        yield config
+
+
+def _added(argument: str) -> str:
+    """The argument, with a plus where its part takes the option but the config leaves it at its default."""
+    key = argument.partition("=")[0]
+    return f"+{argument}" if key not in defaults() and needs_plus(key) else argument
+
+
+def _flat(keywords: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and their values; a mapping with nothing in it, or with a `_target_`, is a value."""
+    for name, value in keywords.items():
+        if not isinstance(name, str):
+            raise UserError(f"{prefix}{name} must be the name of an option, but is of type {type(name).__name__}.")
+        key = prefix + name.replace("__", ".") if not name.startswith("_") else prefix + name
+        if isinstance(value, Mapping) and value and "_target_" not in value:
+            yield from _flat(value, f"{key}.")
+        else:
+            yield key, value
+
+
+def _value(key: str, value: Any) -> str:
+    """The value as Hydra reads it. Raises UserError at one that no config can hold."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str):
+        read = parsed(f"{key}={value}")
+        same = read is not None and not read.is_sweep_override() and read.value() == value
+        return value if same else quoted(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(_value(key, item) for item in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{_value(key, name)}:{_value(key, item)}' for name, item in value.items())}}}"
+    if callable(getattr(value, "item", None)) and getattr(value, "ndim", 1) == 0:  # a number of NumPy or torch
+        return _value(key, value.item())
+    raise UserError(
+        f"{key} must be a number, a text, a switch, None, or a list or dict of them, but is {value!r} of type "
+        f"{type(value).__name__}."
+    )

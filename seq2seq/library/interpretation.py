@@ -1,0 +1,66 @@
+"""Interpretations of what a run does with a text, in Python."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from seq2seq.commands.interpret import check_options, draw, figures_of, read
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.mistakes import in_one_line
+from seq2seq.errors import UserError
+from seq2seq.interpretation.report import Reading, report
+from seq2seq.interpretation.trace import Trace
+from seq2seq.library.decoder import read_keywords
+
+if TYPE_CHECKING:
+    from seq2seq.library.run import Run
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """A text that a model read and what it wrote, with all that was seen in it. A notebook shows the page."""
+
+    reading: Reading
+    units: int
+
+    @classmethod
+    def of(cls, run: "Run", text: str, keywords: dict[str, Any]) -> "Interpretation":
+        """The interpretation of a text by a run; keywords are the options of `interpret`."""
+        with in_one_line(), trusting(run.trust):
+            options = read_keywords("interpret", run.paths, run.device, {**keywords, "text": text})
+            check_options(options)
+            return cls(read(run.members[0], options), options["units"])
+
+    @property
+    def output(self) -> str:
+        """The text that the model wrote, or was given."""
+        return self.reading.output
+
+    @property
+    def trace(self) -> Trace:
+        """The trace: every gate, state and attention weight, as tensors."""
+        return self.reading.trace
+
+    def figures(self) -> dict[str, Figure]:
+        """Pictures by their names: attention, attributions, the gates of each cell, time constants."""
+        return figures_of(self.reading)
+
+    def page(self) -> str:
+        """The report, one HTML page that needs nothing else."""
+        return report(self.reading, units=self.units)
+
+    def save(self, folder: str, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
+        """Paths of the page and the pictures, written into a folder. Raises UserError if that holds something."""
+        place = Path(folder)
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            raise UserError(f"folder={place} must be a new or empty folder, but is not: choose another, or remove it.")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "report.html").write_text(self.page(), encoding="utf-8")
+        return [place / "report.html", *draw(self.reading, place, formats)]
+
+    def _repr_html_(self) -> str:
+        return f'<iframe srcdoc="{html.escape(self.page())}" style="width:100%;height:720px;border:0"></iframe>'

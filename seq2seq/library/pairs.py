@@ -1,0 +1,119 @@
+"""Pairs as calls from Python give them: files, lists, tables, dictionaries, generators."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import rmtree
+from typing import Any, TypeAlias
+
+from seq2seq.data.corpora.kept_pairs import keep_pairs
+from seq2seq.data.corpora.pair_table import read_pairs
+from seq2seq.data.examples import Example, group
+from seq2seq.errors import UserError
+
+# A file, or (source, target) pairs, where a target may be a list of those that are right; a table with two columns.
+Pairs: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Any]
+_KINDS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+_SPLITS = ("train", "dev", "test")
+_FOLDER = "pairs"
+
+
+@dataclass(frozen=True)
+class PairSplits:
+    """Splits of a call: keywords that tell training where they are, and those that are to be kept in the run folder."""
+
+    keywords: dict[str, Any]
+    kept: dict[str, list[Example]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, train: Pairs, dev: Pairs | None, test: Pairs | None) -> "PairSplits":
+        """The splits that are given. Files stay where they are. Raises UserError at what is no pairs."""
+        given = {name: split for name, split in zip(_SPLITS, (train, dev, test), strict=True) if split is not None}
+        files = {name: Path(split) for name, split in given.items() if isinstance(split, str | os.PathLike)}
+        if len(files) == len(given):
+            return cls(_of_files(files))
+        kept = {name: examples_of(split, "pairs" if name == "train" else name) for name, split in given.items()}
+        names = {f"data.{name}": str(_place(Path(), name)) for name in kept}
+        return cls({"data": "pairs", "task": "pairs", **names}, kept)
+
+    @contextmanager
+    def in_folder(self, folder: Path, config: dict[str, Any]) -> Iterator[None]:
+        """Keep the splits in a run folder, where the config then has them; not where training fails at once."""
+        if self.kept:
+            (folder / _FOLDER).mkdir(exist_ok=True)
+        for name, examples in self.kept.items():
+            path = _place(folder.absolute(), name)
+            keep_pairs(path, examples)
+            config["data"][name] = str(path)
+        try:
+            yield
+        except BaseException:
+            if self.kept and not (folder / "config.yaml").exists():
+                rmtree(folder / _FOLDER, ignore_errors=True)
+            raise
+
+
+def examples_of(pairs: Pairs, name: str = "pairs") -> list[Example]:
+    """Examples, one per distinct source, of whatever holds pairs. Raises UserError, by number, at what is none."""
+    return group(pairs_of(pairs, name))
+
+
+def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:
+    """Sources and targets in their order; a source with several targets comes once with each."""
+    if isinstance(pairs, str | os.PathLike):
+        return read_pairs(os.fspath(pairs))
+    found = [pair for number, row in enumerate(_rows(pairs, name)) for pair in _texts(row, f"{name}[{number}]")]
+    if not found:
+        raise UserError(f"{name} must hold pairs of a source and a target, but is empty.")
+    return found
+
+
+def _of_files(files: Mapping[str, Path]) -> dict[str, Any]:
+    kinds = {_KINDS.get(path.suffix, "tsv") for path in files.values()}
+    if len(kinds) > 1:
+        raise UserError(f"train, dev and test must be files of one kind, but are {', '.join(sorted(kinds))}.")
+    return {"data": kinds.pop(), **{f"data.{name}": str(path) for name, path in files.items()}}
+
+
+def _place(folder: Path, name: str) -> Path:
+    return folder / _FOLDER / f"{name}.jsonl"
+
+
+def _rows(pairs: Any, name: str) -> Iterable[Any]:
+    columns = getattr(pairs, "column_names", getattr(pairs, "columns", None))  # of a data set, of a data frame
+    if columns is not None:
+        source, target = _two([str(column) for column in columns], name)
+        return zip(list(pairs[source]), list(pairs[target]), strict=True)
+    if isinstance(pairs, Mapping):
+        return pairs.items()
+    if not isinstance(pairs, Iterable) or isinstance(pairs, bytes):
+        raise UserError(f"{name} must be pairs, a table or the path of a file, but is of type {type(pairs).__name__}.")
+    return pairs
+
+
+def _two(columns: Sequence[str], name: str) -> tuple[str, str]:
+    """The columns of sources and targets, by these names or as the only two."""
+    if "source" in columns and "target" in columns:
+        return "source", "target"
+    if len(columns) != 2:
+        raise UserError(
+            f"{name} must have columns source and target, or two columns, but has {', '.join(columns) or 'none'}."
+        )
+    return columns[0], columns[1]
+
+
+def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
+    """The pairs of a row: a source, and a target or several. Raises UserError if it is none."""
+    if isinstance(row, Example):
+        row = (row.source, row.targets)
+    elif isinstance(row, Mapping) and {"source", "target"} <= row.keys():
+        row = (row["source"], row["target"])
+    if isinstance(row, list | tuple) and len(row) == 2:
+        source, target = row
+        targets = list(target) if isinstance(target, list | tuple) else [target]
+        if isinstance(source, str) and targets and all(isinstance(text, str) for text in targets):
+            yield from ((source, text) for text in targets)
+            return
+    raise UserError(f"{where} must be a source and a target, two texts, but is {row!r}.")

@@ -1,0 +1,79 @@
+"""A trained run in Python."""
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from seq2seq.library.html import table
+from seq2seq.library.trained import Trained
+from seq2seq.models.sizes import parameter_count, shortened
+from seq2seq.runs.checkpoint import find_checkpoint
+
+if TYPE_CHECKING:
+    from seq2seq.library.interpretation import Interpretation
+
+
+class Run(Trained):
+    """A run folder or a checkpoint, loaded: it translates, scores, and is looked into. See `Trained` for the calls."""
+
+    def __init__(self, path: str, *, device: str = "auto", trust: Sequence[str] = ()) -> None:
+        super().__init__([path], device=device, trust=trust)
+        self.path = Path(path)
+
+    @property
+    def model(self) -> nn.Module:
+        """The trained model, in evaluation mode: a `torch.nn.Module` on the run's device."""
+        return self.members[0].model
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The options that the run was trained with, in plain types."""
+        return self.members[0].config
+
+    @property
+    def step(self) -> int:
+        """The number of steps that the weights have been trained for."""
+        return self.members[0].step
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """The record of the end of training, as in metrics.json: scores, cost, remarks; empty where there is none."""
+        checkpoint = find_checkpoint(self.path).absolute()
+        file = (
+            checkpoint.parent.parent if checkpoint.parent.name == "checkpoints" else checkpoint.parent
+        ) / "metrics.json"
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Scores in percent at the end of training, on test where there is one, else dev."""
+        return dict(self.report.get("scores", {}))
+
+    def interpret(self, text: str, **keywords: Any) -> "Interpretation":
+        """Look into what the model does with a text: gates, states, attention, attributions, as pictures and a page."""
+        from seq2seq.library.interpretation import Interpretation  # matplotlib takes a second to import
+
+        return Interpretation.of(self, text, keywords)
+
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {value:.2f}" for name, value in self.scores.items())
+        size = shortened(parameter_count(self.members[0].model))
+        return f"Run({str(self.path)!r}: {size} parameters, step {self.step}{', ' if scores else ''}{scores})"
+
+    def _repr_html_(self) -> str:
+        rows = {"dev": self.report.get("dev", {}).get("scores", {}), self.report.get("split", ""): self.scores}
+        body = [[split, *scores.values()] for split, scores in rows.items() if scores]
+        return table(repr(self), ["split", *self.scores], body)
+
+
+def load(path: Any, *, device: str = "auto", trust: Sequence[str] = ()) -> Run:
+    """The run of a folder or a checkpoint, on a device: auto, cpu, cuda or cuda:N.
+
+    Nothing that the file describes is built but from a closed table of classes, and from packages that are trusted.
+    Raises UserError if there is none, or if it is damaged, foreign or forged.
+    """
+    return Run(str(path), device=device, trust=trust)

@@ -1,0 +1,151 @@
+"""Trained models that answer texts: what a run and an ensemble of runs have in common."""
+
+from collections.abc import Iterable, Sequence
+from threading import Lock
+from typing import Any, overload
+
+from seq2seq.commands.evaluate import build_metrics, read_draws
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.mistakes import in_one_line
+from seq2seq.data.text import formed
+from seq2seq.decoding.hypothesis import Hypothesis
+from seq2seq.errors import UserError
+from seq2seq.library.decoder import Decoder, read_keywords
+from seq2seq.library.pairs import Pairs, examples_of, pairs_of
+from seq2seq.runs.evaluation import Evaluation, evaluate, load_examples
+from seq2seq.runs.run import text_form
+from seq2seq.runs.translator import load_runs
+from seq2seq.translation.line import Line, Translation
+from seq2seq.translation.unseen import Unseen
+
+_KEPT = 4  # translators, as each has laid out the model's weights anew
+
+
+class Trained:
+    """Trained models of one target vocabulary, on a device. Calls may come from several threads at once.
+
+    Keywords of a call are the options of the script of its name: `decoding="beam"`, `decoding__beam_size=8`,
+    `precision="int8"`. Raises UserError at a mistake in any of them.
+    """
+
+    def __init__(self, paths: Sequence[str], *, device: str = "auto", trust: Sequence[str] = ()) -> None:
+        self.paths, self.device, self.trust = list(paths), device, [trust] if isinstance(trust, str) else list(trust)
+        with in_one_line(), trusting(self.trust):
+            self.members = load_runs({"run": self.paths, "device": device})
+        self._options: dict[str, dict[str, Any]] = {}
+        self._decoders: dict[str, Decoder] = {}
+        self._lock = Lock()
+
+    @overload
+    def translate(
+        self, texts: str, *, n_best: None = None, prefix: str = "", constraints: Sequence[str] = (), **keywords: Any
+    ) -> str: ...
+
+    @overload
+    def translate(
+        self, texts: str, *, n_best: int, prefix: str = "", constraints: Sequence[str] = (), **keywords: Any
+    ) -> list[Translation]: ...
+
+    @overload
+    def translate(
+        self,
+        texts: Iterable[str],
+        *,
+        n_best: None = None,
+        prefix: Sequence[str] | str = "",
+        constraints: Sequence[Sequence[str]] = (),
+        **keywords: Any,
+    ) -> list[str]: ...
+
+    @overload
+    def translate(
+        self,
+        texts: Iterable[str],
+        *,
+        n_best: int,
+        prefix: Sequence[str] | str = "",
+        constraints: Sequence[Sequence[str]] = (),
+        **keywords: Any,
+    ) -> list[list[Translation]]: ...
+
+    def translate(
+        self, texts: Any, *, n_best: int | None = None, prefix: Any = "", constraints: Any = (), **keywords: Any
+    ) -> Any:
+        """The translation of a text, or of each of several in their order.
+
+        With `n_best`, that many for each, best first, with scores, pieces and alignment. A translation begins with the
+        prefix and holds the constraints; for several texts, these are given for each.
+        """
+        if n_best is not None and (type(n_best) is not int or n_best < 1):
+            raise UserError(f"n_best must be a whole number of at least 1, but is {n_best!r}.")
+        lines = _lines(texts, prefix, constraints)
+        decoder, _ = self._decoder("translate", keywords)
+        translator = decoder.translator
+        for number, line in enumerate(lines, 1):
+            translator.check(line, number)
+        unseen = Unseen(translator.tokenizers.source)
+        unseen.add([line.source for line in lines])
+        with decoder.threads_for(len(lines)):
+            found = translator.translations(lines, n_best=n_best or 1, attention=n_best is not None)
+        answers = found if n_best else [own[0].text for own in found]
+        return answers[0] if isinstance(texts, str) else answers
+
+    def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> Evaluation:
+        """Scores in percent on pairs, or on a split of the run's own data: test if it has one, else dev.
+
+        With intervals of 95 % by bootstrap, signatures, and the translations behind them.
+        """
+        decoder, options = self._decoder("evaluate", keywords)
+        first = self.members[0]
+        with in_one_line(), trusting(self.trust):
+            metrics, draws = build_metrics(first, options), read_draws(options)
+            if pairs is None:
+                _, examples = load_examples(first, None, split)
+            elif split is None:
+                examples = formed(text_form(first.config), examples_of(pairs))
+            else:
+                raise UserError(f"split must be None where there are pairs, but is {split!r}: give one.")
+        with decoder.threads_for(len(examples)):
+            return evaluate(decoder.translator, examples, metrics, draws)
+
+    def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:
+        """Log-probabilities, in nats, of every target after its source: `score` in all, `token_scores`, EOS last."""
+        decoder, _ = self._decoder("score", keywords)
+        flat = pairs_of(pairs)
+        targets = decoder.translator.tokenizers.target.encode([target for _, target in flat])
+        with decoder.threads_for(len(flat)):
+            return decoder.translator.score([source for source, _ in flat], targets)
+
+    def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[Decoder, dict[str, Any]]:
+        """The decoder that keywords describe, and their options; both are kept for the next call."""
+        key = f"{script} {sorted(keywords.items(), key=lambda item: item[0])!r}"
+        with in_one_line(), self._lock, trusting(self.trust):
+            if key not in self._decoders:
+                options = read_keywords(script, self.paths, self.device, keywords)
+                while len(self._decoders) >= _KEPT:
+                    oldest = next(iter(self._decoders))
+                    del self._decoders[oldest], self._options[oldest]
+                self._decoders[key], self._options[key] = Decoder(options, self.members), options
+            return self._decoders[key], self._options[key]
+
+
+def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
+    if isinstance(texts, str):
+        texts, prefix, constraints = [texts], [prefix], [constraints]
+    elif not isinstance(texts, Iterable) or isinstance(texts, bytes):
+        raise UserError(f"texts must be a text, or several, but is of type {type(texts).__name__}.")
+    texts = list(texts)
+    prefixes = [prefix] * len(texts) if isinstance(prefix, str) else list(prefix)
+    phrases = list(constraints) or [()] * len(texts)
+    for name, given in (("prefix", prefixes), ("constraints", phrases)):
+        if len(given) != len(texts):
+            raise UserError(f"{name} must be given for each of {len(texts)} texts, but there are {len(given)}.")
+    for number, (text, start, own) in enumerate(zip(texts, prefixes, phrases, strict=True)):
+        if not isinstance(text, str) or not isinstance(start, str):
+            raise UserError(f"texts[{number}] and its prefix must be texts, but are {text!r} and {start!r}.")
+        if isinstance(own, str) or not all(isinstance(phrase, str) for phrase in own):
+            raise UserError(f"constraints of texts[{number}] must be a list of texts, but are {own!r}.")
+    return [
+        Line(text, start, tuple(phrase for phrase in own if phrase.strip()))
+        for text, start, own in zip(texts, prefixes, phrases, strict=True)
+    ]

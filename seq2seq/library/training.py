@@ -1,0 +1,65 @@
+"""Training from Python."""
+
+import logging
+from threading import Lock
+from typing import Any
+
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.keywords import called
+from seq2seq.config.mistakes import in_one_line
+from seq2seq.errors import UserError
+from seq2seq.library.pairs import Pairs, PairSplits
+from seq2seq.library.run import Run
+from seq2seq.library.undisturbed import told, undisturbed
+from seq2seq.runs.run_folder import open_run_folder, released_at_failure
+
+logger = logging.getLogger(__name__)
+_one_at_a_time = Lock()  # seeds and threads belong to the process: a second call waits
+
+
+def train(
+    pairs: Pairs | None = None, /, *, dev: Pairs | None = None, test: Pairs | None = None, verbose: bool = True,
+    **keywords: Any,
+) -> Run:  # fmt: skip
+    """Train a model and return its run, which is in a folder below `runs/` as from the command line.
+
+    Pairs are the path of a file, (source, target) texts, where a target may be a list of those that are right, a dict
+    of them, or a table (pandas, polars, `datasets`) with columns source and target. Without dev, a tenth is held out.
+    Other keywords are options of `seq2seq train`, by their paths: `seed=2`, `tokenizer="char"`, `model__dropout=0.2`,
+    `model={"dropout": 0.2}`; without pairs, `data="cmudict"` and `run_dir="runs/x", resume=True`.
+    The process's seeds, threads and warnings are as before at the end. Ctrl-C ends training with what is there.
+    Raises UserError at a mistake, before anything is written, and DivergedError.
+    """
+    with in_one_line(), _one_at_a_time, undisturbed(), told(verbose):
+        return _train(_splits(pairs, dev, test, keywords), verbose, keywords)
+
+
+def _splits(pairs: Pairs | None, dev: Pairs | None, test: Pairs | None, keywords: dict[str, Any]) -> PairSplits:
+    if pairs is not None:
+        if keywords.get("resume"):
+            raise UserError("pairs must be left out with resume=True: the run has its own.")
+        if isinstance(keywords.get("data"), str):
+            raise UserError(f"data={keywords['data']!r} has no effect where there are pairs: leave one of them out.")
+        return PairSplits.of(pairs, dev, test)
+    for name, split in (("dev", dev), ("test", test)):
+        if split is not None:
+            raise UserError(f"{name} must come with pairs to train on: give both, or data__{name}.")
+    return PairSplits({})
+
+
+def _train(splits: PairSplits, verbose: bool, keywords: dict[str, Any]) -> Run:
+    quiet = {} if verbose or keywords.get("resume") else {"callbacks.progress": None}
+    with called("train", {**splits.keywords, **quiet, **keywords}) as config, trusting(config.trust):
+        if config.find_lr:
+            raise UserError("find_lr is for the command line: leave it out.")
+        resolved, folder = open_run_folder(config)
+        with released_at_failure(folder, taken=not config.resume), splits.in_folder(folder, resolved):
+            from seq2seq.commands.train import train as train_run  # Lightning takes seconds to import
+
+            try:
+                train_run(resolved, folder, resume=config.resume)
+            except KeyboardInterrupt:
+                if not any((folder / "checkpoints").glob("*.ckpt")):
+                    raise
+                logger.warning("the run is what it was at its last validation")
+            return Run(str(folder), trust=list(config.trust))

@@ -1,0 +1,98 @@
+"""Keywords of a call mean what the overrides of the same names mean."""
+
+from pathlib import Path
+from threading import Thread
+
+import numpy
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from seq2seq.config.invocation import is_called
+from seq2seq.config.job import given_overrides, sweep_folder
+from seq2seq.config.keywords import called
+from seq2seq.errors import UserError
+
+
+def config_of(**keywords):
+    with called("train", keywords) as config:
+        return config
+
+
+@pytest.mark.parametrize(
+    "keywords", [{"model__dropout": 0.25}, {"model.dropout": 0.25}, {"model": {"dropout": 0.25}}], ids=str
+)
+def test_a_path_can_be_written_in_three_ways(keywords):
+    assert config_of(**keywords).model.encoder.dropout == 0.25
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [
+        ("seed", numpy.int64(3), 3),
+        ("optimizer.lr", numpy.float32(0.5), 0.5),
+        ("data.train", Path("a,b=c d.tsv"), "a,b=c d.tsv"),
+        ("data.train", "~/x", "~/x"),
+        ("data.train", "ευρώπη", "ευρώπη"),
+        ("data.train", "1", "1"),
+        ("data.train", "null", "null"),
+        ("data.train", "it's [a] {b}: ${c}\\", None),
+        ("optimizer.betas", (0.5, 0.75), [0.5, 0.75]),
+        ("tokenizer.symbols", ["<a>", "b,c"], ["<a>", "b,c"]),
+        ("data.dev", None, None),
+        ("data.require_test", False, False),
+        ("trainer.profiler", "simple", "simple"),  # an option that the config leaves at its default
+    ],
+)
+def test_any_value_arrives_as_it_was(key, value, wanted):
+    config = config_of(**{"data": "tsv", "tokenizer": "char", key: value})
+    container = OmegaConf.to_container(config, resolve=False)
+    for name in key.split("."):
+        container = container[name]
+    assert container == (value if wanted is None else wanted)
+
+
+def test_a_group_is_chosen_by_its_name():
+    assert config_of(tokenizer="char", schedule="constant").schedule._target_.endswith("ConstantSchedule")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"modle": 1}, "The option 'modle' does not exist: did you mean 'model'?"),
+        ({"tokenizer": "chra"}, "The option tokenizer=chra does not exist: did you mean tokenizer=char?"),
+        ({"schedule": None}, "schedule=null leaves out what the script needs: choose one of schedule=constant,"),
+        ({"trainer__max_epochs": 3}, "trainer.max_epochs is set by the script: use budget.max_steps instead."),
+        (
+            {"seed": float("nan")},
+            "seed must be a number, a text, a switch, None, or a list or dict of them, but is n",
+        ),
+        ({"seed": object}, "seed must be a number, a text, a switch, None, or a list or dict of them, but is <class"),
+        ({"model": {1: 2}}, "model.1 must be the name of an option, but is of type int."),
+    ],
+)
+def test_a_mistake_is_that_of_the_command_line(keywords, message):
+    with pytest.raises(UserError) as error:
+        config_of(**keywords)
+    assert str(error.value).startswith(message)
+
+
+def test_what_is_asked_of_the_job_is_answered_by_the_call():
+    assert not is_called()
+    with called("train", {"seed": 2}):
+        assert is_called()
+        assert given_overrides() == ["seed=2"]
+        assert sweep_folder() is None
+    assert not is_called()
+
+
+def test_calls_of_several_threads_do_not_meet_and_hydra_is_left_as_it_was():
+    before = GlobalHydra.instance().hydra
+    found = {}
+    threads = [Thread(target=lambda n=n: found.update({n: config_of(seed=n).seed})) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {n: n for n in range(4)}
+    assert GlobalHydra.instance().hydra is before
