@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from seq2seq.commands.train import build_module
+from seq2seq.commands.module import build_module
 from seq2seq.commands.trainer import choose_threads, quieten
 from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.builder import build

@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from seq2seq.commands.benchmark import conditions, load_data
-from seq2seq.commands.train import build_module
+from seq2seq.commands.module import build_module
 from seq2seq.commands.trainer import choose_threads
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, plain, resolve

@@ -13,13 +13,15 @@ import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
 
+from seq2seq.commands.fine_tuning import StartingPoint
 from seq2seq.commands.foresight import check_monitor, refuse_mistakes
 from seq2seq.commands.hindsight import cost_of, remarks_of
 from seq2seq.commands.loggers import log_config, log_result
+from seq2seq.commands.module import build_module
 from seq2seq.commands.trainer import build_trainer, choose_threads
 from seq2seq.compression.packing import pack
-from seq2seq.config.builder import build, told_at
-from seq2seq.config.contract import check, check_type
+from seq2seq.config.builder import build
+from seq2seq.config.contract import check
 from seq2seq.config.invocation import is_called
 from seq2seq.config.overrides import command, override
 from seq2seq.config.stored import record_changes, with_changes
@@ -28,10 +30,9 @@ from seq2seq.data.examples import Example, Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
-from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.automatic import settle
-from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits, saved_with, sealed
+from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits
 from seq2seq.runs.evaluation import (
     build_scores,
     evaluate,
@@ -41,12 +42,10 @@ from seq2seq.runs.evaluation import (
     warn_of_shared_sources,
 )
 from seq2seq.runs.matmul_precision import set_matmul_precision
-from seq2seq.runs.run import build_model, load_run, text_form, tokenizers_of, train_tokenizers
+from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard, first_process
-from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.csv_logger import CSVLogger
 from seq2seq.training.module import Seq2SeqModule
-from seq2seq.training.step import TrainingStep
 from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
 
@@ -77,14 +76,19 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     refuse_mistakes(config, folder)
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
+    start = StartingPoint(config) if config["init"] is not None and not resume else None
     config, splits = _data(config)
-    learn = partial(_tokenizers, folder=folder, resume=resume)
+    if start:
+        config, splits = start.adopt(config, splits)
+    learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
     config, tokenizers = settle(config, splits, learn, says=first_process())
     check(config)
     check_monitor(config)
     trainer = build_trainer(config, folder)
     data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     module = build_module(config, data)
+    if start:
+        start.hand_on(module.model, tokenizers)
     choose_threads(config, module.model, trainer.strategy.root_device, str(trainer.precision))
     out_of_reach = _tell(module, splits)
     last = folder / "checkpoints" / "last.ckpt"
@@ -102,7 +106,8 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     if not trainer.is_global_zero:
         return Outcome()
     hindsight = {**cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
-    outcome = _finish(config, splits, folder, time.monotonic() - started, trainer.strategy.root_device, **hindsight)
+    seconds, device = time.monotonic() - started, trainer.strategy.root_device
+    outcome = _finish(config, splits, folder, seconds, device, start, **hindsight)
     log_result(trainer.loggers, config, outcome.record, **size)
     return outcome
 
@@ -133,32 +138,6 @@ def _continuation(folder: Path) -> str:
     return command(sys.argv[0], [override("run_dir", str(folder)), "resume=true"])
 
 
-def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
-    """The module that Lightning trains, as a config describes it."""
-    model = build_model(config, data.tokenizers)
-    return Seq2SeqModule(
-        step=_build_step(config, model),
-        budget=build(config["budget"], "budget"),
-        translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
-        dev_examples=data.dev_examples,
-        scores=build_scores(config),
-        complete=partial(_complete, saved_with(config, data.tokenizers, data.splits)),
-    )
-
-
-def _complete(entries: dict[str, Any], checkpoint: dict[str, Any]) -> None:
-    checkpoint |= sealed(checkpoint | entries)
-
-
-def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
-    decay = config["averaging"]["decay"]
-    check_type("averaging.decay", decay, float)
-    parts = ("objective", "optimizer", "schedule", "scheduled_sampling", "gradients")
-    built = {name: build(config[name], name) for name in parts}
-    with told_at("averaging", WeightAverage):
-        return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
-
-
 def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     """Tell, in the first process, the model's size and sources of dev in train; and the references out of reach."""
     if not first_process():
@@ -178,10 +157,14 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     return found
 
 
-def _tokenizers(config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool) -> Tokenizers:
+def _tokenizers(
+    config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool, start: StartingPoint | None
+) -> Tokenizers:
     """Tokenizers, learnt by the first process; the others read what it wrote, and resumed runs what was saved."""
     if resume:
         return tokenizers_of(read_checkpoint(last_checkpoint(folder)))
+    if start and start.keeps_tokenizers(splits):
+        return start.run.tokenizers
     if first_process():
         return train_tokenizers(config, splits)
     deadline = time.monotonic() + _WAIT_SECONDS
@@ -224,7 +207,13 @@ def _take_up(
 
 
 def _finish(
-    config: dict[str, Any], splits: Splits, folder: Path, seconds: float, device: torch.device, **hindsight: Any
+    config: dict[str, Any],
+    splits: Splits,
+    folder: Path,
+    seconds: float,
+    device: torch.device,
+    start: StartingPoint | None = None,
+    **hindsight: Any,
 ) -> Outcome:
     """Score the best checkpoint as scripts/evaluate.py would, where it was trained, and return what came out.
 
@@ -238,5 +227,7 @@ def _finish(
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)} | hindsight
     if splits.test:  # dev was looked at in samples so far
         record["dev"] = evaluate(translator, splits.dev, build_scores(config)).report()
+    if start:
+        record["fine_tuning"] = {"init": start.path, "scores": start.compare(translator, splits, config)}
     (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
     return Outcome(record, examples, evaluation.hypotheses, config["monitor"]["metric"].removeprefix("dev/"))

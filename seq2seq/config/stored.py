@@ -24,6 +24,8 @@ CHANGEABLE = (
     "budget.*",
     "precision",
     "threads",
+    "freeze",
+    "freeze_steps",
     *(f"data.{name}" for name in ("train", "dev", "test", "require_test")),
     *(f"batches.{name}" for name in ("max_tokens", "max_sentences", "max_length", "pool_batches")),
     *(f"{part}.*" for part in ("optimizer", "schedule", "objective", "gradients", "scheduled_sampling", "averaging")),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from seq2seq.library.html import table
+from seq2seq.library.pairs import Pairs
 from seq2seq.library.trained import Trained
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.checkpoint import find_checkpoint
@@ -52,6 +53,16 @@ class Run(Trained):
     def scores(self) -> dict[str, float]:
         """Scores in percent at the end of training, on test where there is one, else dev."""
         return dict(self.report.get("scores", {}))
+
+    def fine_tune(self, pairs: Pairs, *, dev: Pairs | None = None, test: Pairs | None = None, **keywords: Any) -> "Run":
+        """The run of a model that starts from this one and goes on with other pairs, in a folder of its own.
+
+        `freeze=["encoder"]`, `rates={"encoder": 0.1}` and `rehearsal=0.5` are for what is to be kept; its `report` has
+        the scores before and after. See `seq2seq.train` for the rest.
+        """
+        from seq2seq.library.training import train  # which gives a Run
+
+        return train(pairs, dev=dev, test=test, **{"init": str(self.path), "trust": self.trust, **keywords})
 
     def interpret(self, text: str, **keywords: Any) -> "Interpretation":
         """Look into what the model does with a text: gates, states, attention, attributions, as pictures and a page."""

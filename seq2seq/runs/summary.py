@@ -55,8 +55,17 @@ def _scores(record: dict[str, Any]) -> Table:
         table.add_column(name, justify="right")
     rows = {record["split"]: record} | ({"dev": record["dev"]} if "dev" in record else {})
     for split, row in rows.items():
-        table.add_row(f"{split}, {row['sentences']:,} examples", *(f"{value:.2f}" for value in row["scores"].values()))
+        table.add_row(f"{split}, {row['sentences']:,} examples", *_rounded(row["scores"]))
+    if "fine_tuning" in record:
+        table.add_section()
+        for name, scores in record["fine_tuning"]["scores"].items():
+            for when, row in scores.items():
+                table.add_row(f"{name}, {when} fine-tuning", *_rounded(row))
     return table
+
+
+def _rounded(scores: Mapping[str, float]) -> Iterator[str]:
+    return (f"{value:.2f}" for value in scores.values())
 
 
 def cost_line(steps: int, seconds: Mapping[str, float]) -> str:

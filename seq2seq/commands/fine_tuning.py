@@ -1,0 +1,138 @@
+"""Training that starts from a run: its model and weights, its tokenizers where they suit, some of its pairs."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
+from typing import Any
+
+import torch
+
+from seq2seq.compression.packing import pack
+from seq2seq.config.builder import build
+from seq2seq.config.contract import check_type
+from seq2seq.config.job import given_overrides
+from seq2seq.config.options import flat
+from seq2seq.data.examples import Example, Splits
+from seq2seq.data.splitting import ranked
+from seq2seq.data.tokenizers import Tokenizer, Tokenizers
+from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.evaluation import build_scores, evaluate, load_splits
+from seq2seq.runs.initial_weights import initial_weights, shared_pieces
+from seq2seq.runs.run import load_run
+from seq2seq.symbols import UNK
+from seq2seq.translation.translator import Translator
+
+logger = logging.getLogger(__name__)
+_OWN_OPTIONS = ("model.dropout", "model.*.dropout", "model.*.regularization.*")  # of the model, while it is trained
+_UNKNOWN_SHARE = 0.001  # of tokens, up to which a run's tokenizers are kept
+
+
+class StartingPoint:
+    """The run that training starts from. Raises UserError at options of the model that would make it another."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        check_type("init", config["init"], str)
+        check_type("rehearsal", config["rehearsal"], float)
+        if config["rehearsal"] < 0:
+            raise UserError(f"rehearsal must be at least 0, but is {config['rehearsal']}.")
+        for text in given_overrides():
+            key = text.lstrip("+~").partition("=")[0].replace("/", ".")
+            if key.partition(".")[0] == "model" and not any(fnmatch(key, pattern) for pattern in _OWN_OPTIONS):
+                raise UserError(f"{text} cannot be chosen where init gives the model: leave one of them out.")
+        self.path = config["init"]
+        self.run = load_run(self.path)
+        self._own_tokenizer = any(text.startswith("tokenizer") for text in given_overrides())
+        self._old: Splits | None = None
+
+    def adopt(self, config: dict[str, Any], splits: Splits) -> tuple[dict[str, Any], Splits]:
+        """The config with the run's model, but for its dropout, and the splits with the old pairs that come along."""
+        chosen = flat(config["model"])
+        model = _with_dropout(self.run.config["model"], chosen, chosen["dropout"])
+        config = {**config, "model": model}
+        if self.keeps_tokenizers(splits):
+            if config["text"] != self.run.config["text"]:
+                raise UserError(
+                    f"text must be as in init={self.path}, {self.run.config['text']}, to go on with its tokenizers."
+                )
+            config = {**config, "tokenizer": self.run.config["tokenizer"]}
+        return config, self._with_old_pairs(splits, config["rehearsal"], config["seed"])
+
+    def keeps_tokenizers(self, splits: Splits) -> bool:
+        """Tell whether the run's tokenizers know nearly all tokens to train on, and no others are asked for."""
+        sources = [example.source for example in splits.train]
+        targets = [target for example in splits.train for target in example.targets]
+        own = self.run.tokenizers
+        return not self._own_tokenizer and all(
+            _unknown_share(tokenizer, texts) <= _UNKNOWN_SHARE
+            for tokenizer, texts in ((own.source, sources), (own.target, targets))
+        )
+
+    def hand_on(self, model: Seq2Seq, tokenizers: Tokenizers) -> None:
+        """Give a new model the run's weights, and tell how much of the vocabularies they are for."""
+        model.load_state_dict(initial_weights(self.run, model.state_dict(), tokenizers))
+        for side in ("source", "target"):
+            known, pieces = shared_pieces(getattr(self.run.tokenizers, side), getattr(tokenizers, side))
+            if known < pieces:
+                logger.info(
+                    "init: %d of %d %s pieces are the run's; others start from what is in them", known, pieces, side
+                )
+
+    def compare(self, after: Translator, splits: Splits, config: dict[str, Any]) -> dict[str, Any]:
+        """Scores of the run and of what came of it, on the new dev and, where it can be read still, on its own."""
+        before = Translator(pack(self.run.model), self.run.tokenizers, build(config["decoding"], "decoding"))
+        sets: dict[str, Sequence[Example]] = {"dev": splits.dev}
+        if old := self._old_splits():
+            sets["old dev"] = old.dev
+        return {
+            name: {
+                when: evaluate(translator, examples, build_scores(config)).report()["scores"]
+                for when, translator in (("before", before), ("after", after))
+            }
+            for name, examples in sets.items()
+        }
+
+    def _with_old_pairs(self, splits: Splits, share: float, seed: int) -> Splits:
+        """The splits, with so many of the run's own examples for each new one; none that are judged by."""
+        if not share:
+            return splits
+        old = self._old_splits()
+        if old is None:
+            raise UserError(f"rehearsal={share} needs the data of init={self.path}, which cannot be read: set it to 0.")
+        judged = {example.source for example in [*splits.dev, *splits.test]}
+        free = [example for example in old.train if example.source not in judged]
+        wanted = round(share * len(splits.train))
+        chosen = [example for _, example in ranked(free, seed)[:wanted]]
+        logger.info("rehearsal: %d of %d examples of %s come along", len(chosen), len(free), self.path)
+        return replace(splits, train=[*splits.train, *chosen])
+
+    def _old_splits(self) -> Splits | None:
+        """The run's own splits; None, with a warning, where they cannot be read any more."""
+        if self._old is None:
+            try:
+                self._old = load_splits(self.run.config)
+            except UserError as error:
+                logger.warning("the data of init=%s cannot be read: %s", self.path, error)
+        return self._old
+
+
+def _with_dropout(node: Any, chosen: dict[str, Any], default: Any, path: str = "") -> Any:
+    """The model's node with the chosen values of dropout and regularization, at the same places or else the default."""
+    if not isinstance(node, dict):
+        return node
+    found = {}
+    for key, value in node.items():
+        own = f"{path}.{key}" if path else key
+        if key == "dropout":
+            found[key] = chosen.get(own, default)
+        elif key == "regularization" and isinstance(value, dict):
+            found[key] = {name: chosen.get(f"{own}.{name}", old) for name, old in value.items()}
+        else:
+            found[key] = _with_dropout(value, chosen, default, own)
+    return found
+
+
+def _unknown_share(tokenizer: Tokenizer, texts: Sequence[str]) -> float:
+    ids = torch.tensor([index for sentence in tokenizer.encode(texts) for index in sentence])
+    return float((ids == UNK).float().mean()) if len(ids) else 0.0
