@@ -32,6 +32,15 @@ _UNKNOWN_SHARE = 0.001  # of tokens, up to which a run's tokenizers are kept
 class StartingPoint:
     """The run that training starts from. Raises UserError at options of the model that would make it another."""
 
+    @classmethod
+    def of(cls, config: dict[str, Any]) -> "StartingPoint | None":
+        """The run that a config starts from; None where it starts from nothing."""
+        if config["init"] is not None:
+            return cls(config)
+        if config["rehearsal"]:
+            raise UserError(f"rehearsal={config['rehearsal']} needs a run to start from: give init, or leave it out.")
+        return None
+
     def __init__(self, config: dict[str, Any]) -> None:
         check_type("init", config["init"], str)
         check_type("rehearsal", config["rehearsal"], float)

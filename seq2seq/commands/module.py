@@ -40,7 +40,8 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
     parts = ("objective", "optimizer", "schedule", "scheduled_sampling", "gradients")
     built = {name: build(config[name], name) for name in parts}
     if config["rates"]:
-        check_type("rates", config["rates"], dict[str, float])
+        for name, rate in config["rates"].items():
+            check_type(f"rates.{name}", rate, float)
         built["optimizer"] = PartedOptimizer(built["optimizer"], model, config["rates"])
     if config["freeze"] or config["freeze_steps"] is not None:
         check_options(FrozenParts, config)

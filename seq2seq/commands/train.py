@@ -76,7 +76,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     refuse_mistakes(config, folder)
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
-    start = StartingPoint(config) if config["init"] is not None and not resume else None
+    start = None if resume else StartingPoint.of(config)
     config, splits = _data(config)
     if start:
         config, splits = start.adopt(config, splits)

@@ -26,7 +26,9 @@ def called(script: str, keywords: Mapping[str, Any]) -> Iterator[DictConfig]:
     A keyword is the path of an option: `seed=2`, `model__dropout=0.2`, `model={"dropout": 0.2}` or
     `**{"model.dropout": 0.2}`; of a group, `tokenizer="char"`. Mistakes are those of the command line, as UserError.
     """
-    with invoked(script, [f"{key}={_value(key, value)}" for key, value in _flat(keywords)]):
+    with invoked(script, ()):
+        arguments = [f"{key}={_value(key, value)}" for key, value in _flat(keywords)]
+    with invoked(script, arguments):
         with in_one_line(), composing():
             config = compose(script, [_added(text) for text in readable_arguments(invocation().arguments)])
         yield config
@@ -39,12 +41,12 @@ def _added(argument: str) -> str:
 
 
 def _flat(keywords: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and their values; a mapping with nothing in it, or with a `_target_`, is a value."""
+    """Dotted keys and their values; a mapping is a value itself if it is empty, or its option is null without it."""
     for name, value in keywords.items():
         if not isinstance(name, str):
             raise UserError(f"{prefix}{name} must be the name of an option, but is of type {type(name).__name__}.")
         key = prefix + name.replace("__", ".") if not name.startswith("_") else prefix + name
-        if isinstance(value, Mapping) and value and "_target_" not in value:
+        if isinstance(value, Mapping) and value and "_target_" not in value and defaults().get(key, {}) is not None:
             yield from _flat(value, f"{key}.")
         else:
             yield key, value

@@ -57,8 +57,7 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     if "budget" in found:
         found.setdefault("matmul_precision", "highest")
         found.setdefault("threads", "auto")
-        for name, value in (("init", None), ("rehearsal", 0.0), ("freeze", []), ("freeze_steps", None), ("rates", {})):
-            found.setdefault(name, value)
+        found = {"init": None, "rehearsal": 0.0, "freeze": [], "freeze_steps": None, "rates": None} | found
     board = found.get("logger")
     if isinstance(board, dict) and "_target_" in board:
         found["logger"] = {_LOGGERS.get(str(board["_target_"]), "own"): board}

@@ -23,7 +23,7 @@ class FrozenParts(GradientTransformation):
     def __init__(
         self,
         model: nn.Module,
-        freeze: Sequence[str],
+        freeze: list[str],
         freeze_steps: int | None = None,
         then: GradientTransformation | None = None,
     ) -> None:

@@ -1,0 +1,63 @@
+"""Weights that another model starts from."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from seq2seq.data.examples import Example
+from seq2seq.data.tokenizers import TokenizerTrainer
+from seq2seq.runs.initial_weights import initial_weights, shared_pieces
+from seq2seq.runs.run import LoadedRun, build_model, load_run
+from seq2seq.symbols import EOS
+
+KINDS = {"source": "char", "target": "char", "exact_size": False}
+
+
+def learnt(*words: str, **kinds):
+    return TokenizerTrainer(**KINDS | kinds).train([Example(word, (word,)) for word in words])
+
+
+def fresh_of(run, tokenizers) -> dict[str, torch.Tensor]:
+    return {name: weight.clone() for name, weight in build_model(run.config, tokenizers).state_dict().items()}
+
+
+@pytest.fixture
+def run(finished) -> LoadedRun:
+    """A run whose tokenizers cut into characters."""
+    trained, tokenizers = load_run(finished), learnt("abcdef", "fedcba")
+    return replace(trained, tokenizers=tokenizers, model=build_model(trained.config, tokenizers))
+
+
+def test_the_same_tokenizers_give_the_run_s_weights(run):
+    found = initial_weights(run, fresh_of(run, run.tokenizers), run.tokenizers)
+    own = run.model.state_dict()
+    assert found.keys() == own.keys()
+    assert all(torch.equal(found[name], own[name]) for name in own)
+
+
+def test_rows_go_with_their_pieces_and_new_ones_are_fresh(run):
+    before, now = run.tokenizers, learnt("ebжщ")
+    fresh = fresh_of(run, now)
+    found = initial_weights(run, fresh, now)
+    own = run.model.state_dict()
+    for name, side in (("encoder.embedding.table.weight", "source"), ("output.bias", "target")):
+        old, new = getattr(before, side), getattr(now, side)
+        assert found[name].shape == fresh[name].shape
+        assert torch.equal(found[name][: EOS + 1], own[name][: EOS + 1])
+        for piece in "eb":
+            assert torch.equal(found[name][new.ids(piece)[0]], own[name][old.ids(piece)[0]])
+        for piece in "жщ":
+            assert torch.equal(found[name][new.ids(piece)[0]], fresh[name][new.ids(piece)[0]])
+    others = [name for name in own if not name.endswith(("embedding.table.weight", "output.weight", "output.bias"))]
+    assert len(others) > 10
+    assert all(torch.equal(found[name], own[name]) for name in others)
+    assert shared_pieces(before.source, now.source) == (2, 4)
+
+
+def test_a_piece_of_known_ones_starts_as_their_mean(run):
+    now = learnt("bad", source="word", target="word")
+    rows = run.model.state_dict()["encoder.embedding.table.weight"]
+    found = initial_weights(run, fresh_of(run, now), now)["encoder.embedding.table.weight"]
+    cut = [run.tokenizers.source.ids(piece)[0] for piece in "bad"]
+    assert torch.allclose(found[now.source.ids("bad")[0]], rows[cut].mean(0))
