@@ -38,6 +38,7 @@ SEARCHING = [
     ("compare",),
     ("translate",),
     ("evaluate",),
+    ("average",),
     ("interpret",),
     ("selfcheck",),
     ("benchmark",),

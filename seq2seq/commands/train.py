@@ -77,9 +77,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
     start = None if resume else StartingPoint.of(config)
-    config, splits = _data(config)
-    if start:
-        config, splits = start.adopt(config, splits)
+    config, splits = _data(config, start)
     learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
     config, tokenizers = settle(config, splits, learn, says=first_process())
     check(config)
@@ -101,8 +99,6 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     log_config(trainer.loggers, config, **size)
     started = time.monotonic()
     _fit(trainer, module, data, last, resume=resume)
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
     if not trainer.is_global_zero:
         return Outcome()
     hindsight = {**cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
@@ -129,6 +125,8 @@ def _fit(
                 discard(folder)
         logger.warning("interrupted at step %d; %s", trainer.global_step, kept)
         raise KeyboardInterrupt from None
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
 
 
 def _continuation(folder: Path) -> str:
@@ -180,12 +178,15 @@ def _set_arithmetic(matmul_precision: Any) -> None:
     torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
 
 
-def _data(config: dict[str, Any]) -> tuple[dict[str, Any], Splits]:
-    """The splits, and the config with the bound that held dev out of train: it holds out the same ever after."""
+def _data(config: dict[str, Any], start: StartingPoint | None) -> tuple[dict[str, Any], Splits]:
+    """The splits, and the config with the bound that held dev out of train: it holds out the same ever after.
+
+    Both with what a starting point brings along.
+    """
     splits = load_splits(config)
     if splits.held_out_below is not None:
         config = {**config, "data": {**config["data"], "held_out_below": splits.held_out_below}}
-    return config, splits
+    return (config, splits) if start is None else start.adopt(config, splits)
 
 
 def _take_up(

@@ -12,9 +12,11 @@ from seq2seq.config.invocation import invocation, is_called
 
 
 def given_overrides() -> list[str]:
-    """The user's overrides, in their order."""
+    """The user's overrides, in their order; none outside of a job."""
     if is_called():
         return list(invocation().arguments)
+    if not HydraConfig.initialized():
+        return []
     return list(HydraConfig.get().overrides.task)
 
 

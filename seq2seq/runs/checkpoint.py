@@ -40,6 +40,13 @@ def sealed(checkpoint: dict[str, Any]) -> dict[str, Any]:
     return {**contents, "digests": dict(_digests(contents))}
 
 
+def save_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
+    """Write a checkpoint, sealed: beside its place first, so that there is a whole one or none."""
+    beside = path.with_name(f"{path.name}.part")
+    torch.save(sealed(checkpoint), beside)
+    beside.replace(path)
+
+
 def find_checkpoint(path: str | Path) -> Path:
     """The path of the best checkpoint of a run folder, else of its last; or that of the checkpoint itself.
 

@@ -62,7 +62,7 @@ def find_runs(given: Any) -> list[str]:
         paths += sorted(found, key=_with_numbers)
     if len(paths) < 2:
         raise UserError(
-            f"run must name two runs or more to compare, but names {', '.join(paths) or 'none'}: give run=[A,B], or a "
+            f"run must name two runs or more, but names {', '.join(paths) or 'none'}: give run=[A,B], or a "
             "pattern such as run='runs/sweeps/*/*'."
         )
     return paths

@@ -160,7 +160,7 @@ def test_fewer_than_two_runs(given, names):
     with pytest.raises(UserError) as error:
         find_runs(given)
     assert str(error.value) == (
-        f"run must name two runs or more to compare, but names {names}: give run=[A,B], or a pattern such as "
+        f"run must name two runs or more, but names {names}: give run=[A,B], or a pattern such as "
         "run='runs/sweeps/*/*'."
     )
 

@@ -1,0 +1,119 @@
+"""Average the weights of runs that began alike into a run of its own."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seq2seq.commands.evaluate import build_metrics
+from seq2seq.compression.packing import pack
+from seq2seq.config.builder import build
+from seq2seq.config.contract import read_options
+from seq2seq.config.open_parts import with_own_data
+from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
+from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, save_checkpoint
+from seq2seq.runs.comparison import find_runs
+from seq2seq.runs.evaluation import evaluate, load_examples
+from seq2seq.runs.run import LoadedRun, load_run, pick_device
+from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
+from seq2seq.translation.translator import Translator
+
+_SOUPS = ("uniform", "greedy")
+_KEPT = ("format", "config", "splits", "tokenizers")  # of the first run's checkpoint
+
+
+def average(config: DictConfig) -> dict[str, Any]:
+    """Write the mean of runs into a folder as a run, and return the scores of each of them and of the mean.
+
+    Raises UserError, before anything is written, where runs are not of one model with the same tokenizers.
+    """
+    options = read_options(config)
+    folder = _folder(options["out"])
+    if options["soup"] not in _SOUPS:
+        raise UserError(f"soup must be one of {', '.join(_SOUPS)}, but is {options['soup']!r}.")
+    paths = find_runs(options["run"])
+    checkpoints = [read_checkpoint(find_checkpoint(path)) for path in paths]
+    refuse_unlike(paths, checkpoints)
+    members: list[Weights] = [checkpoint["weights"] for checkpoint in checkpoints]
+    scored = _Scored(load_run(paths[0], pick_device(str(options["device"]))), options)
+    scores = [scored(weights) for weights in members]
+    chosen = list(range(len(paths)))
+    if options["soup"] == "greedy":
+        name, higher = scored.monitored(list(scores[0]))
+        chosen = greedy_soup(members, [own[name] for own in scores], lambda one: scored(one)[name], higher=higher)
+    mean = mean_weights([members[number] for number in chosen])
+    rows = [
+        {"run": path, "scores": own, "taken": number in chosen}
+        for number, (path, own) in enumerate(zip(paths, scores, strict=True))
+    ]
+    record = {"split": scored.name, "sentences": len(scored.examples), "scores": scored(mean), "members": rows}
+    step = max(checkpoints[number]["global_step"] for number in chosen)
+    kept = {key: checkpoints[0][key] for key in _KEPT if key in checkpoints[0]}
+    _write(folder, {**kept, "weights": mean, "global_step": step}, {**record, "step": step}, scored.run)
+    _print(record)
+    return {"out": str(folder), **record}
+
+
+class _Scored:
+    """Scores, in percent, of weights that take the place of a run's, on its dev or a file."""
+
+    def __init__(self, run: LoadedRun, options: Mapping[str, Any]) -> None:
+        run = replace(run, config=with_own_data(run.config, options["data"], options["file"]))
+        self.run, self.options = run, options
+        self.metrics = build_metrics(run, dict(options))
+        self.name, self.examples = load_examples(run, options["file"], "dev" if options["file"] is None else None)
+
+    def __call__(self, weights: Weights) -> dict[str, float]:
+        model = deepcopy(self.run.model)
+        model.load_state_dict(dict(weights))
+        device = next(model.parameters()).device
+        search = build(self.options["decoding"], "decoding")
+        translator = Translator(pack(model), self.run.tokenizers, search, device=device)
+        return dict(evaluate(translator, self.examples, self.metrics).report()["scores"])
+
+    def monitored(self, known: Sequence[str]) -> tuple[str, bool]:
+        """The score that runs chose their best by, and whether higher is better. Raises UserError if it is unknown."""
+        monitor = self.run.config["monitor"]
+        name = str(monitor["metric"]).removeprefix("dev/")
+        if name not in known:
+            raise UserError(
+                f"soup=greedy chooses by the score that runs were monitored by, but {name} is none of "
+                f"{', '.join(known)}: take soup=uniform."
+            )
+        return name, monitor["mode"] == "max"
+
+
+def _folder(given: Any) -> Path:
+    folder = Path(str(given))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"out={folder} must be a new or empty folder, but is not: choose another, or remove it.")
+    return folder
+
+
+def _write(folder: Path, checkpoint: dict[str, Any], record: dict[str, Any], run: LoadedRun) -> None:
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    save_checkpoint(folder / "checkpoints" / "best.ckpt", checkpoint)
+    run.tokenizers.save(folder / "tokenizers")
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(checkpoint["config"]), encoding="utf-8")
+    (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _print(record: Mapping[str, Any]) -> None:
+    """Print the scores of all, as a table on stderr."""
+    names: Sequence[str] = list(record["scores"])
+    table = Table(title=Text(f"scores on {record['split']} ({record['sentences']:,} examples, %)"))
+    for name in ("", "taken", *names):
+        table.add_column(name, justify="right" if name in names else "left", overflow="fold")
+    for row in record["members"]:
+        values = (f"{row['scores'][name]:.2f}" for name in names)
+        table.add_row(Text(row["run"]), "yes" if row["taken"] else "no", *values)
+    table.add_section()
+    table.add_row("mean of the taken", "", *(f"{record['scores'][name]:.2f}" for name in names))
+    Console(highlight=False, stderr=True).print(table)
