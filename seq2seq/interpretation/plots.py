@@ -1,6 +1,7 @@
 """Figures of arrays; the only place that draws. At most 900 pixels wide, in the colours of the report's page."""
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from math import ceil
 from typing import Any
 
@@ -22,6 +23,16 @@ SIGNED = LinearSegmentedColormap.from_list("signed", ["#b5382a", "#f4f2ee", "#1f
 ACCENT = "#2057a7"
 _WIDTH, _NARROW = 9.0, 4.5  # inches of 100 pixels
 _LABELS_PER_INCH = 6
+_DPI = 100
+
+
+class Picture(Figure):
+    """A figure that a notebook shows without pyplot, which keeps all figures that it makes."""
+
+    def _repr_png_(self) -> bytes:
+        data = BytesIO()
+        self.savefig(data, format="png", dpi=_DPI)
+        return data.getvalue()
 
 
 def attention_figure(
@@ -53,7 +64,7 @@ def gates_figure(cell: CellTrace, pieces: Sequence[str], *, title: str = "") -> 
     steps = int(cell.lengths[0])
     columns = min(len(cell.gates), max(1, int(_WIDTH * _LABELS_PER_INCH / max(steps, 1))), 4)
     lines = ceil(len(cell.gates) / columns)
-    figure = Figure(figsize=(_WIDTH, 0.6 + 4.0 * lines), layout="constrained")
+    figure = Picture(figsize=(_WIDTH, 0.6 + 4.0 * lines), layout="constrained")
     _title(figure, title or cell.name)
     panels = figure.subplots(lines, columns, squeeze=False)
     units = order_by_peak(cell).cpu().numpy()
@@ -77,7 +88,7 @@ def time_constants_figure(constants: Mapping[str, Float[Tensor, " _"]], *, title
 
     What is beyond either end counts to the last bar.
     """
-    figure = Figure(figsize=(_WIDTH, 1.2 + 1.4 * len(constants)), layout="constrained")
+    figure = Picture(figsize=(_WIDTH, 1.2 + 1.4 * len(constants)), layout="constrained")
     _title(figure, title or "Time constants")
     edges = np.geomspace(0.25, 256, 41)
     panels = figure.subplots(max(len(constants), 1), 1, sharex=True, squeeze=False)[:, 0]
@@ -95,7 +106,7 @@ def learning_rate_figure(
     rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], suggestion: float
 ) -> Figure:
     """A curve of losses over learning rates, as they were and smoothed, with a line at the rate that is suggested."""
-    figure = Figure(figsize=(_WIDTH, 4.5), layout="constrained")
+    figure = Picture(figsize=(_WIDTH, 4.5), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(rates, losses, color="#b8bfca", linewidth=0.8, label="loss of each step")
     axes.plot(rates, smoothed, color=ACCENT, label="smoothed")
@@ -110,7 +121,7 @@ def learning_rate_figure(
 
 def _pairs_figure(source: Sequence[str], target: Sequence[str], title: str) -> tuple[Figure, Axes]:
     width = min(_WIDTH, max(_NARROW, 1.8 + 0.35 * len(source)))
-    figure = Figure(figsize=(width, min(16.0, 1.8 + 0.3 * len(target))), layout="constrained")
+    figure = Picture(figsize=(width, min(16.0, 1.8 + 0.3 * len(target))), layout="constrained")
     _title(figure, title)
     axes = figure.add_subplot()
     _ticks(axes, source, width - 1.8)

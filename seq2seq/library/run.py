@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from seq2seq.library.html import table
 from seq2seq.library.pairs import Pairs
 from seq2seq.library.trained import Trained
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.checkpoint import find_checkpoint
+from seq2seq.runs.html import table
 
 if TYPE_CHECKING:
     from seq2seq.library.interpretation import Interpretation

@@ -16,6 +16,7 @@ from seq2seq.data.text_files import read_lines, told_as
 from seq2seq.errors import UserError, printable
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws, Interval, intervals
+from seq2seq.runs.html import table
 from seq2seq.runs.run import LoadedRun, text_form
 from seq2seq.shapes import SentenceCounts
 from seq2seq.translation.translator import Translator
@@ -46,6 +47,11 @@ class Evaluation:
             "sentences": len(self.hypotheses),
             "seconds": round(self.seconds, 3),
         }
+
+    def _repr_html_(self) -> str:
+        rows = [[name, value, *self.intervals.get(name, ())] for name, value in self.scores.items()]
+        ends = ["from", "to (95 %)"] if self.intervals else []
+        return table(f"scores, % of {len(self.hypotheses):,} sentences", ["", "score", *ends], rows)
 
 
 def load_splits(config: dict[str, Any]) -> Splits:

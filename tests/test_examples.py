@@ -1,0 +1,57 @@
+"""The examples run as they are, each in an empty folder."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NEEDS = {"transformers_trainer.py": "transformers"}  # which tests do not install
+SAYS = {
+    "training_loop.py": r"^loss 0\.\d\d, right: (100|9\d)%$",
+    "own_data.py": r"994 -> nine hundred ninety four\n\{'wer'",
+    "data_frame.py": r"16:45 +quarter to five",
+    "own_cell/own_cell.py": r"\nd c b a\n$",
+    "transformers_trainer.py": r"^mean loss [0-2]\.",
+}
+
+
+def test_every_example_is_tried():
+    files = {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*.py")} - {"own_attention/own_attention.py"}
+    assert files == SAYS.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAYS)
+def test_an_example_runs_and_says_what_it_should(name, tmp_path):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    path = EXAMPLES / name
+    environment = os.environ | {"PYTHONPATH": str(path.parent), "OMP_NUM_THREADS": "1"}
+    found = subprocess.run(
+        [sys.executable, path], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+    assert re.search(SAYS[name], found.stdout, re.MULTILINE), found.stdout
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_shows_tables_pictures_and_the_page(tmp_path):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
+    assert [cell.outputs for cell in notebook.cells if cell.cell_type == "code"] == [[]] * 8  # as it is kept
+    nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": tmp_path}}).execute()
+    kinds = [
+        {kind for output in cell.outputs for kind in output.get("data", {})}
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+    assert "text/html" in kinds[1]  # the run
+    assert "text/html" in kinds[4]  # its evaluation
+    assert "image/png" in kinds[5]
+    assert "<iframe" in notebook.cells[-3].outputs[-1].data["text/html"]
+    training = "".join(str(output.get("text", output.get("data"))) for output in notebook.cells[2].outputs)
+    assert "dev/wer" in training
