@@ -27,7 +27,7 @@ def called(script: str, keywords: Mapping[str, Any]) -> Iterator[DictConfig]:
     `**{"model.dropout": 0.2}`; of a group, `tokenizer="char"`. Mistakes are those of the command line, as UserError.
     """
     with invoked(script, ()):
-        arguments = [f"{key}={_value(key, value)}" for key, value in _flat(keywords)]
+        arguments = [f"{key}={written(key, value)}" for key, value in _flat(keywords)]
     with invoked(script, arguments):
         with in_one_line(), composing():
             config = compose(script, [_added(text) for text in readable_arguments(invocation().arguments)])
@@ -52,8 +52,8 @@ def _flat(keywords: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield key, value
 
 
-def _value(key: str, value: Any) -> str:
-    """The value as Hydra reads it. Raises UserError at one that no config can hold."""
+def written(key: str, value: Any) -> str:
+    """The value as Hydra reads it in an override. Raises UserError at one that no config can hold."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
@@ -65,11 +65,11 @@ def _value(key: str, value: Any) -> str:
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return repr(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join(_value(key, item) for item in value)}]"
+        return f"[{','.join(written(key, item) for item in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{','.join(f'{_value(key, name)}:{_value(key, item)}' for name, item in value.items())}}}"
+        return f"{{{','.join(f'{written(key, name)}:{written(key, item)}' for name, item in value.items())}}}"
     if callable(getattr(value, "item", None)) and getattr(value, "ndim", 1) == 0:  # a number of NumPy or torch
-        return _value(key, value.item())
+        return written(key, value.item())
     raise UserError(
         f"{key} must be a number, a text, a switch, None, or a list or dict of them, but is {value!r} of type "
         f"{type(value).__name__}."

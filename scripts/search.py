@@ -1,0 +1,19 @@
+"""Search for settings of training; a Markdown table on stdout. python scripts/search.py [overrides]"""
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="search")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line(), trusting(config.trust):
+        from seq2seq.commands.search import search
+
+        write_lines(search(config))
+
+
+if __name__ == "__main__":
+    run(main)

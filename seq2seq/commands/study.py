@@ -1,0 +1,171 @@
+"""A study of Optuna: trials that are asked for, and told how they went, by several workers or machines at once."""
+
+import os
+import socket
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import mean
+from threading import Lock
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
+
+from seq2seq.config.space import Choices, Range
+from seq2seq.errors import UserError
+from seq2seq.runs.leaderboard import Row
+
+_STARTUP = 5  # trials at random, before there is something to go by
+_HOPELESS = 3  # failures before anything went well
+_LOST = "lost"  # mark of trials whose worker is gone
+
+
+@dataclass(frozen=True)
+class TrialSettings:
+    """Number of a trial, and its options; none of them is the config as it is."""
+
+    number: int
+    settings: Mapping[str, Any]
+    trial: Any
+
+    def __str__(self) -> str:
+        return " ".join(f"{key}={value}" for key, value in self.settings.items()) or "the settings as they are"
+
+
+class Study:
+    """A study that is kept in a database, and goes on where it is there; its first trial is the config as it is.
+
+    Raises UserError where one of the name searched another space or in the other direction.
+    """
+
+    def __init__(self, name: str, storage: str, space: Mapping[str, Choices | Range], higher: bool) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.name, self.higher, self._lock = name, higher, Lock()
+        self.space = {key: _distribution(own) for key, own in space.items()}
+        direction = optuna.study.StudyDirection.MAXIMIZE if higher else optuna.study.StudyDirection.MINIMIZE
+        with _quiet():
+            self.study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                load_if_exists=True,
+                direction=direction,
+                sampler=optuna.samplers.TPESampler(n_startup_trials=_STARTUP, constant_liar=True),
+                pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=1),
+            )
+        known = self.study.user_attrs.get("space")
+        own = {key: repr(distribution) for key, distribution in self.space.items()}
+        if known is not None and known != own or self.study.direction is not direction:
+            raise UserError(f"name={name} is a study of another space or score: give another name, or remove it.")
+        self.study.set_user_attr("space", own)
+
+    def ask(self, trials: int) -> TrialSettings | None:
+        """Settings to try; None where there are as many trials as are wanted."""
+        with self._lock, _quiet():
+            if self._count() >= trials:
+                return None
+            trial = self.study.ask()
+            plain = trial.number == 0 or trial.user_attrs.get("plain", False)
+            trial.set_user_attr("worker", [socket.gethostname(), os.getpid()])
+            trial.set_user_attr("plain", plain)
+            settings = {} if plain else {key: trial._suggest(key, own) for key, own in self.space.items()}
+            return TrialSettings(trial.number, settings, trial)
+
+    def should_stop(self, trial: TrialSettings, step: int, score: float) -> bool:
+        """Note a dev score and tell whether half of the other trials had a better one by that step."""
+        with self._lock:
+            trial.trial.report(score, step)
+            return bool(trial.trial.should_prune())
+
+    def tell(self, trial: TrialSettings, scores: Sequence[float], seconds: float) -> None:
+        """Note how a trial ended: the scores of its seeds, and the seconds of training."""
+        with self._lock:
+            trial.trial.set_user_attr("scores", list(scores))
+            trial.trial.set_user_attr("seconds", seconds)
+            self.study.tell(trial.trial, mean(scores))
+
+    def tell_pruned(self, trial: TrialSettings) -> None:
+        """Note that a trial was stopped early."""
+        with self._lock:
+            self.study.tell(trial.trial, state=TrialState.PRUNED)
+
+    def tell_failed(self, trial: TrialSettings, reason: str) -> None:
+        """Note that a trial failed. Raises UserError with the reason where others failed before, and none went well."""
+        with self._lock:
+            trial.trial.set_user_attr("reason", reason)
+            self.study.tell(trial.trial, state=TrialState.FAIL)
+            states = [one.state for one in self._own_trials()]
+        if not trial.settings or (TrialState.COMPLETE not in states and states.count(TrialState.FAIL) >= _HOPELESS):
+            raise UserError(reason)
+
+    def take_back_lost(self) -> None:
+        """Note trials of this machine whose worker is gone as lost, and try their settings again."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            host, process = trial.user_attrs.get("worker", [socket.gethostname(), 0])
+            if host == socket.gethostname() and not _is_alive(process):
+                self.study._storage.set_trial_user_attr(trial._trial_id, _LOST, True)
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                self.study.enqueue_trial(trial.params, user_attrs={"plain": trial.user_attrs.get("plain", False)})
+
+    def done(self) -> int:
+        """The number of trials that have ended, well or not."""
+        return sum(trial.state.is_finished() for trial in self._own_trials())
+
+    def rows(self) -> list[Row]:
+        """A row of the leaderboard for each trial."""
+        return [
+            Row(
+                one.number,
+                one.params,
+                one.user_attrs.get("scores", []),
+                one.state.name.lower(),
+                one.user_attrs.get("seconds"),
+            )
+            for one in self._own_trials()
+        ]
+
+    def importances(self) -> dict[str, float]:
+        """Shares of the options in how trials differ (Watanabe et al. 2023, PED-ANOVA); none where few have ended."""
+        complete = [one for one in self._own_trials() if one.state is TrialState.COMPLETE and one.params]
+        if len(complete) < _STARTUP:
+            return {}
+        with _quiet():
+            evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+            return dict(
+                optuna.importance.get_param_importances(self.study, evaluator=evaluator, params=list(self.space))
+            )
+
+    def _own_trials(self) -> list[Any]:
+        return [one for one in self.study.get_trials(deepcopy=False) if not one.user_attrs.get(_LOST)]
+
+    def _count(self) -> int:
+        return sum(one.state is not TrialState.WAITING for one in self._own_trials())
+
+
+def _distribution(own: Choices | Range) -> BaseDistribution:
+    if isinstance(own, Choices):
+        return CategoricalDistribution(own.values)
+    whole = all(type(one) is int for one in (own.low, own.high, own.step or 1))
+    if whole:
+        return IntDistribution(int(own.low), int(own.high), log=own.log, step=int(own.step or 1))
+    return FloatDistribution(own.low, own.high, log=own.log, step=own.step)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process > 0
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out that parts of Optuna are experimental: a sampler for several workers, a measure of importance."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
