@@ -165,7 +165,8 @@ def _is_alive(process: int) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out that parts of Optuna are experimental: a sampler for several workers, a measure of importance."""
+    """Leave out that parts of Optuna are experimental, and that a measure of few trials is rough."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.filterwarnings("ignore", message="Some regimes for parameter")
         yield

@@ -31,7 +31,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Watched:
-    """Name of the dev score that a trial is watched by, and what is told each with its step and says whether to stop."""
+    """Name of the dev score that a trial is watched by, and what is told it at every step and says whether to stop."""
 
     metric: str
     stops: Callable[[int, float], bool]

@@ -24,9 +24,9 @@ class Choices:
 class Range:
     """Numbers from `low` to `high`: whole ones if both are, in steps, or even in their logarithms."""
 
-    low: float
-    high: float
-    step: float | None = None
+    low: int | float
+    high: int | float
+    step: int | float | None = None
     log: bool = False
 
 
@@ -50,12 +50,8 @@ def _read(key: str, value: Any) -> Choices | Range:
             check_type(f"space: {key}.{name}", one, bool if name == "log" else float | None)
         found = Range(**{str(name): one for name, one in value.items()})
         if not found.low < found.high or (found.log and found.low <= 0) or (found.step is not None and found.step <= 0):
-            raise UserError(
-                f"space: {key} must have low below high, above 0 with log, and a step above 0, but is {value}."
-            )
+            raise UserError(f"space: {key} must have low below high, with log above 0, and a step above 0: {value}.")
         if found.log and found.step is not None:
             raise UserError(f"space: {key} must have a step or log, but has both: leave one of them out.")
         return found
-    raise UserError(
-        f"space: {key} must be a list of values or {{low: ..., high: ...}} with step or log, but is {value!r}."
-    )
+    raise UserError(f"space: {key} must be a list of values, or low and high with step or log, but is {value!r}.")

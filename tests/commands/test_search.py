@@ -1,0 +1,237 @@
+"""A search for settings: what is asked, told, stopped, lost and taken up again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seq2seq.commands import search as command
+from seq2seq.commands.search import search
+from seq2seq.commands.study import Study
+from seq2seq.commands.trials import PrunedError, Trained, Watched, dev_scores, train_trial
+from seq2seq.config.space import Choices, Range
+from seq2seq.errors import UserError
+
+SPACE = {"model.dropout": Range(0.1, 0.5, step=0.1), "model/cell": Choices(("lstm", "gru"))}
+
+
+def study_at(path: Path, space=SPACE, *, higher: bool = False) -> Study:
+    return Study("mine", f"sqlite:///{path}/study.db", space, higher)
+
+
+def score_of(settings) -> float:
+    """A score, lower is better, with its best at dropout 0.3 and gru."""
+    return 50.0 if not settings else 100 * abs(settings["model.dropout"] - 0.3) + (settings["model/cell"] == "lstm")
+
+
+# ---- The study
+
+
+def test_the_first_trial_is_the_config_as_it_is_and_the_best_is_found(tmp_path):
+    study = study_at(tmp_path)
+    seen = []
+    while (trial := study.ask(25)) is not None:
+        seen.append(dict(trial.settings))
+        study.tell(trial, [score_of(trial.settings)], 1.0)
+    assert len(seen) == 25
+    assert seen[0] == {}
+    assert all(set(settings) == set(SPACE) for settings in seen[1:])
+    best = min(study.rows(), key=lambda row: row.scores[0])
+    assert best.settings["model.dropout"] == pytest.approx(0.3)
+    assert study.importances().keys() == SPACE.keys()
+    assert study.importances()["model.dropout"] > study.importances()["model/cell"]
+    assert study_at(tmp_path).done() == 25
+    assert study_at(tmp_path).ask(25) is None
+
+
+def test_a_trial_that_does_worse_than_half_of_the_others_is_stopped(tmp_path):
+    study = study_at(tmp_path)
+    for _ in range(6):
+        trial = study.ask(20)
+        assert not any(study.should_stop(trial, step, 10.0) for step in (10, 20, 30))
+        study.tell(trial, [10.0], 1.0)
+    trial = study.ask(20)
+    assert [study.should_stop(trial, step, 60.0) for step in (10, 20)][-1]
+    study.tell_pruned(trial)
+    assert study.rows()[-1].state == "pruned"
+
+
+def test_trials_of_a_worker_that_is_gone_are_tried_again(tmp_path):
+    study = study_at(tmp_path)
+    study.tell(study.ask(9), [1.0], 1.0)
+    lost, mine = study.ask(9), study.ask(9)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    lost.trial.set_user_attr("worker", [os.uname().nodename, gone.pid])
+    again = study_at(tmp_path)
+    again.take_back_lost()
+    taken = again.ask(9)
+    assert taken.settings == lost.settings
+    assert taken.number == 3
+    assert [row.number for row in again.rows()] == [0, mine.number, 3]
+
+
+def test_another_space_under_the_same_name_is_refused(tmp_path):
+    study_at(tmp_path)
+    for change in ({"space": {"seed": Range(1, 5)}}, {"higher": True}):
+        with pytest.raises(UserError, match="name=mine is a study of another space or score"):
+            study_at(tmp_path, **change)
+
+
+def test_a_config_that_cannot_be_trained_ends_the_search(tmp_path):
+    study = study_at(tmp_path)
+    with pytest.raises(UserError, match="no such thing"):
+        study.tell_failed(study.ask(9), "no such thing")
+    study.tell_failed(study.ask(9), "once")  # a bad luck of one trial is none of the others'
+    with pytest.raises(UserError, match="again"):
+        study.tell_failed(study.ask(9), "again")
+
+
+# ---- Trials
+
+
+def fake_run(folder: Path, scores: list[float], seconds: float = 0.0, code: int = 0) -> list[str]:
+    """A script in the place of train.py that logs dev scores one by one, and ends with a record."""
+    lines = f"""
+import json, pathlib, sys, time
+folder = pathlib.Path(sys.argv[-1].partition("=")[2])
+(folder / "metrics").mkdir(parents=True)
+rows = ["step,dev/wer"]
+for number, score in enumerate({scores}, 1):
+    rows += [f"{{10 * number - 1}},{{score}}", f"{{10 * number}},"]
+    (folder / "metrics" / "metrics.csv").write_text("\\n".join(rows) + "\\n")
+    time.sleep({seconds})
+if {code}:
+    sys.exit("error: something is wrong.") if {code} == 1 else sys.exit({code})
+record = {{"dev": {{"scores": {{"wer": {scores[-1]}}}}}, "scores": {{"wer": 0.0}}, "step": 30, "training_seconds": 1.5}}
+(folder / "metrics.json").write_text(json.dumps(record))
+"""
+    folder.mkdir(exist_ok=True)
+    (folder / "train.py").write_text(lines)
+    return []
+
+
+def watched(stops=lambda step, score: False) -> Watched:
+    return Watched("wer", stops)
+
+
+def test_a_trial_is_a_process_whose_dev_scores_are_seen_and_whose_record_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.commands.trials.SCRIPTS", tmp_path)
+    fake_run(tmp_path, [30.0, 20.0])
+    seen = []
+    found = train_trial([], tmp_path / "run", watched(lambda *pair: seen.append(pair) or False), threads=1)
+    assert found == Trained(20.0, 30, 1.5)
+    assert seen == [(10, 30.0), (20, 20.0)] == list(dev_scores(tmp_path / "run", "wer"))
+    (tmp_path / "train.py").unlink()
+    assert train_trial([], tmp_path / "run", watched(), threads=1) == found  # it is done
+
+
+def test_a_trial_that_is_stopped_ends_its_process(tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.commands.trials.SCRIPTS", tmp_path)
+    monkeypatch.setattr("seq2seq.commands.trials._SECONDS", 0.05)
+    fake_run(tmp_path, [30.0, 20.0, 10.0], seconds=30)
+    with pytest.raises(PrunedError):
+        train_trial([], tmp_path / "run", watched(lambda step, score: step == 10), threads=1)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_a_trial_that_fails_is_told_by_its_last_line_and_a_folder_of_before_is_moved(tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.commands.trials.SCRIPTS", tmp_path)
+    fake_run(tmp_path, [30.0], code=1)
+    (tmp_path / "run").mkdir()
+    with pytest.raises(UserError, match="^something is wrong.$"):
+        train_trial([], tmp_path / "run", watched(), threads=1)
+    assert (tmp_path / "run.stopped_1").is_dir()
+
+
+# ---- The command
+
+
+@pytest.fixture
+def quick(monkeypatch, tiny_run):
+    """Trials that take no time, with the score of their settings."""
+    asked = []
+
+    def trained(overrides, folder, watched, *, threads):
+        values = dict(text.split("=") for text in overrides[-3:])
+        asked.append(overrides)
+        settings = (
+            {"model.dropout": float(values["model.dropout"]), "model/cell": values["model/cell"]}
+            if len(values) == 3
+            else {}
+        )
+        return Trained(score_of(settings), 10, 6.0)
+
+    monkeypatch.setattr(command, "train_trial", trained)
+    monkeypatch.setattr(command, "_monitored", lambda shared, space: ("wer", False))
+    return asked
+
+
+def test_a_search_ends_in_a_table_and_two_pictures_and_goes_on(quick, config_of, tmp_path):
+    (tmp_path / "space.yaml").write_text("model.dropout: {low: 0.1, high: 0.5, step: 0.1}\nmodel/cell: [lstm, gru]\n")
+    options = f"folder={tmp_path / 'found'}", f"space_file={tmp_path / 'space.yaml'}", "seeds=2"
+    lines = list(search(config_of("search", *options, "trials=8")))
+    assert len(quick) == 16  # of two seeds each
+    assert quick[0][-1] == "seed=1"
+    assert lines[2].startswith("| 1 |")
+    assert "8 trials of 2 seeds" in lines[-1]
+    assert (tmp_path / "found" / "leaderboard.md").read_text(encoding="utf-8").splitlines() == lines
+    assert {path.name for path in (tmp_path / "found").iterdir()} >= {"study.db", "history.png", "importance.png"}
+    list(search(config_of("search", *options, "trials=8")))
+    assert len(quick) == 16
+    list(search(config_of("search", *options, "trials=10", "workers=2")))
+    assert len(quick) == 20
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["trials=0"], "trials must be a whole number of at least 1, but is 0."),
+        (["workers=x"], "workers must be a whole number of at least 1, but is 'x'."),
+        (["prune=maybe"], "prune must be bool, but is 'maybe'."),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_trained(config_of, tmp_path, overrides, message):
+    with pytest.raises(UserError) as error:
+        list(search(config_of("search", f"folder={tmp_path / 'found'}", *overrides)))
+    assert str(error.value) == message
+    assert not (tmp_path / "found").exists()
+
+
+def test_without_optuna_it_says_what_to_install(config_of, monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"search needs the library optuna: pip install -e '.\[search\]'."):
+        list(search(config_of("search", f"folder={tmp_path / 'found'}")))
+
+
+@pytest.mark.slow
+def test_a_search_whose_worker_is_killed_goes_on_with_what_is_done(tmp_path):
+    root = Path(__file__).parents[2]
+    pairs = "".join(f"{a}{b}{c}\t{c} {b} {a}\n" for a in "abcd" for b in "abcd" for c in "abcd")
+    (tmp_path / "pairs.tsv").write_text(pairs)
+    (tmp_path / "space.yaml").write_text("model.dropout: {low: 0.1, high: 0.5}\n")
+    options = (
+        "data=tsv data.train=pairs.tsv budget.max_steps=6 model.encoder.hidden_size=8 space_file=space.yaml trials=3"
+    )
+    line = [sys.executable, str(root / "scripts" / "search.py"), *options.split(), "folder=found", "threads=1"]
+    killed = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    deadline = time.monotonic() + 240
+    while not (tmp_path / "found" / "trial_0" / "seed_1" / "metrics.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    time.sleep(2.5)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    found = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "3 trials of 1 seed." in found.stdout
+    assert json.loads((tmp_path / "found" / "trial_0" / "seed_1" / "metrics.json").read_text())["step"] > 0
+    (tmp_path / "bad.yaml").write_text("model.dropuot: [0.1]\n")
+    line += ["space_file=bad.yaml", "name=bad"]
+    bad = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert bad.returncode == 2
+    assert "The option 'model.dropuot' does not exist: did you mean 'model.dropout'?" in bad.stderr

@@ -1,0 +1,20 @@
+from seq2seq.runs.leaderboard import Row, leaderboard
+
+ROWS = [
+    Row(0, {}, [9.0, 11.0], "complete", 120.0),
+    Row(1, {"lr": 0.00123456, "cell": "gru", "tied": True}, [8.0, 8.5], "complete", 60.0),
+    Row(2, {"lr": 0.1}, [], "pruned", None),
+    Row(3, {"lr": 0.1}, [], "fail", None),
+]
+
+
+def test_the_best_comes_first_with_mean_and_deviation():
+    assert list(leaderboard(ROWS, "wer", higher=False, seeds=2)) == [
+        "| | trial | dev wer, % | minutes | settings |",
+        "|---|---|---|---|---|",
+        "| 1 | 1 | 8.25 \u00b1 0.35 | 1.0 | lr=0.00123 cell=gru tied=true |",
+        "| 2 | 0 | 10.00 \u00b1 1.41 | 2.0 | as they are |",
+        "",
+        "2 trials of 2 seeds; 1 stopped early, 1 failed.",
+    ]
+    assert "| 1 | 0 |" in list(leaderboard(ROWS, "bleu", higher=True, seeds=2))[2]
