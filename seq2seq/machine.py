@@ -77,11 +77,11 @@ def _timed(ways: Mapping[str, Callable[[], object]]) -> dict[str, float]:
 
 def _conditions() -> str:
     instructions = torch.backends.cpu.get_cpu_capability(), os.environ.get("ONEDNN_MAX_CPU_ISA", "")
-    return " ".join(map(str, (_processor(), torch.get_num_threads(), *instructions, torch.__version__)))
+    return " ".join(map(str, (processor(), torch.get_num_threads(), *instructions, torch.__version__)))
 
 
 @cache
-def _processor() -> str:
+def processor() -> str:
     """The name of the processor; Linux has it in a file alone."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():

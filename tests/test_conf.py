@@ -32,10 +32,12 @@ HOMES = {
     "inference": ("translate",),
     "mode": ("benchmark",),
     "rerank": ("translate",),
+    "space": ("search",),
 }
 SEARCHING = [
     ("train",),
     ("compare",),
+    ("search",),
     ("translate",),
     ("evaluate",),
     ("average",),

@@ -2,10 +2,20 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
+
+
+def repeated_config(config: DictConfig) -> dict[str, Any] | None:
+    """The plain config of the run that a config repeats; None where it repeats none."""
+    if not config["from"] or config.resume:
+        return None
+    from seq2seq.commands.repetition import config_to_repeat
+
+    return config_to_repeat(config)
 
 
 def run_job(config: DictConfig) -> float:
@@ -17,7 +27,7 @@ def run_job(config: DictConfig) -> float:
         from seq2seq.commands.find_lr import find_lr
 
         return find_lr(config)
-    resolved, folder = open_run_folder(config)
+    resolved, folder = open_run_folder(config, repeated_config(config))
     with released_at_failure(folder, taken=not config.resume):
         from seq2seq.commands.train import train
 
@@ -26,4 +36,8 @@ def run_job(config: DictConfig) -> float:
             from seq2seq.runs.summary import print_report
 
             print_report(outcome.record, outcome.examples, outcome.outputs, folder, Path(sys.argv[0]).parent)
+            if config["from"]:
+                from seq2seq.commands.repetition import verdict
+
+                print(verdict(config["from"], folder))
         return outcome.objective

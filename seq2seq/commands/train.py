@@ -33,6 +33,7 @@ from seq2seq.finite import strict_json
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.automatic import settle
 from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits
+from seq2seq.runs.environment import environment
 from seq2seq.runs.evaluation import (
     build_scores,
     evaluate,
@@ -93,8 +94,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     if resume:
         _take_up(trainer, module, last, splits, config)
     elif first_process():  # nothing is written before all mistakes that can be found have been
-        tokenizers.save(folder / "tokenizers")
-        (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+        _write_beginnings(folder, config, tokenizers)
     size = {"parameters": parameter_count(module.model)}
     log_config(trainer.loggers, config, **size)
     started = time.monotonic()
@@ -106,6 +106,13 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     outcome = _finish(config, splits, folder, seconds, device, start, **hindsight)
     log_result(trainer.loggers, config, outcome.record, **size)
     return outcome
+
+
+def _write_beginnings(folder: Path, config: dict[str, Any], tokenizers: Tokenizers) -> None:
+    """Write what is known of a run before it trains; its config, which others wait for, last."""
+    tokenizers.save(folder / "tokenizers")
+    (folder / "environment.json").write_text(strict_json(environment(), indent=2) + "\n", encoding="utf-8")
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
 
 
 def _fit(

@@ -33,7 +33,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     Parts that are chosen for the model, such as `model.cell`, have been copied to the sides that refer to them.
     """
     resolved = plain(config)
-    for key in ("run_dir", "resume", "find_lr", "lr_finder", "trust"):  # no file may say whom to trust
+    for key in ("run_dir", "resume", "from", "find_lr", "lr_finder", "trust"):  # no file may say whom to trust
         resolved.pop(key, None)
     model = resolved["model"]
     sides = [side for side in model.values() if isinstance(side, dict)]

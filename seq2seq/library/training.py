@@ -4,6 +4,7 @@ import logging
 from threading import Lock
 from typing import Any
 
+from seq2seq.commands.job import repeated_config
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.keywords import called
 from seq2seq.config.mistakes import in_one_line
@@ -52,7 +53,7 @@ def _train(splits: PairSplits, verbose: bool, keywords: dict[str, Any]) -> Run:
     with called("train", {**splits.keywords, **quiet, **keywords}) as config, trusting(config.trust):
         if config.find_lr:
             raise UserError("find_lr is for the command line: leave it out.")
-        resolved, folder = open_run_folder(config)
+        resolved, folder = open_run_folder(config, repeated_config(config))
         with released_at_failure(folder, taken=not config.resume), splits.in_folder(folder, resolved):
             from seq2seq.commands.train import train as train_run  # Lightning takes seconds to import
 
@@ -62,4 +63,8 @@ def _train(splits: PairSplits, verbose: bool, keywords: dict[str, Any]) -> Run:
                 if not any((folder / "checkpoints").glob("*.ckpt")):
                     raise
                 logger.warning("the run is what it was at its last validation")
+            if config["from"]:
+                from seq2seq.commands.repetition import verdict
+
+                logger.info("%s", verdict(config["from"], folder))
             return Run(str(folder), trust=list(config.trust))

@@ -23,8 +23,8 @@ _SHARED = "SEQ2SEQ_RUN_DIR"
 _CHECKPOINTS = "checkpoints"
 
 
-def open_run_folder(config: DictConfig) -> tuple[dict[str, Any], Path]:
-    """The plain config to train with, and the folder that the run is written to.
+def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) -> tuple[dict[str, Any], Path]:
+    """The plain config to train with, or the one that is repeated, and the folder that the run is written to.
 
     The folder is made here, so that no other run takes it, and a refusal comes before any work.
     Raises UserError if it cannot be made, already holds a run, or holds none to resume.
@@ -34,7 +34,7 @@ def open_run_folder(config: DictConfig) -> tuple[dict[str, Any], Path]:
     if config.resume:
         folder = Path(config.run_dir)
         return _stored(folder, config.get("changes", [])), folder
-    resolved = resolve(config)
+    resolved = resolve(config) if repeated is None else repeated
     if not first_process():
         return resolved, Path(os.environ.get(_SHARED, config.run_dir))
     folder = _taken(sweep_folder() or Path(config.run_dir), numbered=not _named())
