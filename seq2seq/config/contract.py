@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from beartype import BeartypeConf
@@ -97,9 +98,15 @@ def check_plain(name: str, value: Any) -> None:
 def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Parameters that a constructor takes from a config, by name; `options` is replaced by its own fields."""
     found: dict[str, inspect.Parameter] = {}
-    for name, parameter in inspect.signature(target).parameters.items():
-        found |= inspect.signature(parameter.annotation).parameters if name == "options" else {name: parameter}
+    for name, parameter in signature(target).parameters.items():
+        found |= signature(parameter.annotation).parameters if name == "options" else {name: parameter}
     return found
+
+
+@lru_cache(1000)
+def signature(target: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a constructor, read once: a config is checked many times."""
+    return inspect.signature(target)
 
 
 def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

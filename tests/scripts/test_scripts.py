@@ -55,7 +55,7 @@ class Session:
 def session(tmp_path_factory) -> Session:
     """Every script once, two at a time: those that need a run as the report of training prints them.
 
-    What talks to other processes has one from scratch, the rest forks of one.
+    What talks to other processes has one from scratch, and so has training in test_stderr.py; the rest are forks of one.
     """
     folder = tmp_path_factory.mktemp("session")
     (folder / "input.txt").write_text(INPUT, encoding="utf-8")
@@ -77,7 +77,7 @@ def session(tmp_path_factory) -> Session:
         return pool.submit(forks.run, script(name, *arguments) + (f" < {source}" if source else ""), folder)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        jobs: dict[str, Future] = {"train": pool.submit(run, script("train", *TINY, "run_dir=run"))}
+        jobs: dict[str, Future] = {"train": forked("train", *TINY, "run_dir=run")}
         jobs["sweep"] = forked("train", "--multirun", *TINY, "seed=1,x,2", "trainer.profiler=simple", "run_dir=sweep")
         jobs["help"] = forked("train", "--help")
         jobs["benchmark"] = forked("benchmark", *TINY, "steps=3", "warmup=1")
