@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from seq2seq.config import task_name  # noqa: F401  (for references in conf/)
 from seq2seq.config.closed_table import find
 from seq2seq.config.moved import new_name
+from seq2seq.config.optimizer_bounds import check_bounds
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
@@ -82,6 +83,8 @@ def check_node(name: str, node: Mapping[str, Any]) -> Callable[..., Any]:
             raise UserError(
                 f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known) or 'none'}."
             )
+    if node["_target_"].startswith("torch.optim."):
+        check_bounds(name, node)
     return target
 
 

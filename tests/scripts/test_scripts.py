@@ -55,7 +55,7 @@ class Session:
 def session(tmp_path_factory) -> Session:
     """Every script once, two at a time: those that need a run as the report of training prints them.
 
-    What talks to other processes has one from scratch, and so has training in test_stderr.py; the rest are forks of one.
+    What talks to other processes has one from scratch, as training has in test_stderr.py; the rest are forks of one.
     """
     folder = tmp_path_factory.mktemp("session")
     (folder / "input.txt").write_text(INPUT, encoding="utf-8")
@@ -312,7 +312,7 @@ def test_a_sweep_gives_every_job_a_run_folder(session):
 
 def test_a_job_of_a_sweep_that_fails_is_told_in_one_line_and_the_others_run(session):
     errors = [line for line in session.done["sweep"].stderr.splitlines() if line.startswith("error")]
-    assert errors == ["error: job 1 (seed=x): batches.seed must be int, but is 'x'."]
+    assert errors == ["error: job 1 (seed=x): seed must be a whole number from 0 to 4294967295, but is 'x'."]
     assert "Traceback" not in session.done["sweep"].stderr
 
 
