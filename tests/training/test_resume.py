@@ -209,6 +209,14 @@ def test_what_is_changed_changes_what_is_learnt(train_tiny, unchanged, stopped, 
         assert_identical(found, unchanged)
 
 
+def test_what_lies_beside_the_checkpoint_is_not_needed(train_tiny, stopped):
+    for side in ("source", "target"):
+        (stopped / "tokenizers" / f"{side}.model").write_bytes(b"no tokenizer")
+    (stopped / "config.yaml").unlink()
+    train_tiny(stopped, *RUN, "budget.max_steps=5", resume=True)
+    assert last(stopped)["global_step"] == 5
+
+
 def test_another_interval_of_validations_takes_effect(train_tiny, tmp_path, capsys):
     train_tiny(tmp_path, *RUN, "budget.max_steps=3")
     capsys.readouterr()
