@@ -21,6 +21,7 @@ from seq2seq.data.examples import Example
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.decoding.filters import ForcedPrefix, Permitted
+from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.scoring import score_targets
 from seq2seq.decoding.search.beam import BeamSearch
@@ -37,6 +38,7 @@ ROUNDS = [
     [f"{kind}={names[turn % len(names)]}" for kind, names in OPTIONS.items()]
     for turn in range(max(map(len, OPTIONS.values())))
 ]
+FEW_STEPS = ["decoding.length.max_ratio=1.0", "decoding.length.max_extra=3"]  # of which the fourth and the eighth look
 SEARCHES = sorted(path.stem for path in CONF.glob("decoding/*.yaml"))
 
 # Where a search waits: for how many steps it may take, at every fourth step for which sentences are done, and for
@@ -122,14 +124,16 @@ def test_bfloat16_decodes_under_autocast(plain_config_of, monkeypatch, model):
             assert stepper.token_scores(given.target_outputs, *start).dtype == torch.float32
         assert all(weight.dtype == torch.float32 for weight in packed.parameters())
         assert waits.places == set()
-        BeamSearch(beam_size=2)(packed, given.source, given.source_lengths, Request(attention=True))
+        BeamSearch(beam_size=2, length=LengthLimits(max_ratio=1.0, max_extra=3))(
+            packed, given.source, given.source_lengths, Request(attention=True)
+        )
     assert waits.places == LIMITS_AND_LOOKS | RESULTS
 
 
 def searched(plain_config_of, option: str, ask: Callable[[], Request], *overrides: str) -> set[str]:
     """Where a search waits, the whole way to its result, on the model with the fewest parts: others are tried above."""
     model, given = new_model(plain_config_of, "model=luong", "model.encoder.num_layers=1").eval(), batch()
-    search = build(plain_config_of("train", f"decoding={option}", *overrides)["decoding"], "decoding")
+    search = build(plain_config_of("train", f"decoding={option}", *FEW_STEPS, *overrides)["decoding"], "decoding")
     with fake_cuda() as waits:
         on_cuda(model)
         given = given.to(CUDA)

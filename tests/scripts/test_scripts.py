@@ -91,7 +91,7 @@ def session(tmp_path_factory) -> Session:
             run, f"yes 'a b' | head -n 3000 | {answers} | head -n 1; exit ${{PIPESTATUS[2]}}"
         )
         jobs["conversation"] = pool.submit(converse, [*shlex.split(answers), "threads=1"], options)
-        jobs["closed stdin"] = pool.submit(run, f"{answers} <&-")
+        jobs["closed stdin"] = pool.submit(forks.run, f"{answers} < &-", folder)
         jobs["full disk"] = pool.submit(run, f"{script('train', '--help')} > /dev/full")
         jobs["cut help"] = pool.submit(run, f"{script('train', '--help')} | head -n 1; exit ${{PIPESTATUS[0]}}")
         jobs["score"] = forked("score", "run=run", source="pairs.tsv")
