@@ -15,13 +15,13 @@ from fake_cuda import CUDA, fake_cuda, on_cuda
 
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
-from seq2seq.config.contract import resolve
 from seq2seq.config.places import CONF
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.examples import Example
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.decoding.filters import ForcedPrefix, Permitted
+from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.scoring import score_targets
 from seq2seq.decoding.search.beam import BeamSearch
@@ -38,6 +38,7 @@ ROUNDS = [
     [f"{kind}={names[turn % len(names)]}" for kind, names in OPTIONS.items()]
     for turn in range(max(map(len, OPTIONS.values())))
 ]
+FEW_STEPS = ["decoding.length.max_ratio=1.0", "decoding.length.max_extra=3"]  # of which the fourth and the eighth look
 SEARCHES = sorted(path.stem for path in CONF.glob("decoding/*.yaml"))
 
 # Where a search waits: for how many steps it may take, at every fourth step for which sentences are done, and for
@@ -59,16 +60,16 @@ def batch() -> Any:
     return PairSequences(*sides).batch(torch.arange(len(PAIRS)), step_tokens=9.0)
 
 
-def new_model(config_of, *options: str) -> Any:
+def new_model(plain_config_of, *options: str) -> Any:
     """The model of a config at its full size, without memory."""
-    config = nominal(resolve(config_of("train", *options)))
+    config = nominal(plain_config_of("train", *options))
     with torch.device("meta"):
         return build_model(config, tokenizers())
 
 
 @pytest.mark.parametrize("options", ROUNDS, ids=" ".join)
-def test_no_model_waits_in_training_or_in_a_step(config_of, options):
-    model, given = new_model(config_of, *options).train(), batch()
+def test_no_model_waits_in_training_or_in_a_step(plain_config_of, options):
+    model, given = new_model(plain_config_of, *options).train(), batch()
     objective = CrossEntropy(label_smoothing=0.1, coverage_loss=1.0, entropy_floor=0.5)
     with fake_cuda() as waits:
         on_cuda(model)
@@ -90,8 +91,8 @@ def test_no_copy_of_a_batch_waits():
     assert waits.places == set()
 
 
-def test_no_measure_waits(config_of):
-    model, given = new_model(config_of), batch()
+def test_no_measure_waits(plain_config_of):
+    model, given = new_model(plain_config_of), batch()
     with fake_cuda() as waits:
         on_cuda(model)
         given = given.to(CUDA)
@@ -105,11 +106,11 @@ def test_no_measure_waits(config_of):
 
 
 @pytest.mark.parametrize("model", OPTIONS["model"])
-def test_bfloat16_decodes_under_autocast(config_of, monkeypatch, model):
+def test_bfloat16_decodes_under_autocast(plain_config_of, monkeypatch, model):
     """Products give bfloat16; attention, sums of probabilities, states and parameters stay in float32."""
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **options: True)
     monkeypatch.setattr("torch.cuda.amp.common.amp_definitely_not_available", bool)
-    plain, given = new_model(config_of, f"model={model}", "model.encoder.num_layers=1").eval(), batch()
+    plain, given = new_model(plain_config_of, f"model={model}", "model.encoder.num_layers=1").eval(), batch()
     with fake_cuda() as waits:
         on_cuda(plain)
         given = given.to(CUDA)
@@ -123,14 +124,16 @@ def test_bfloat16_decodes_under_autocast(config_of, monkeypatch, model):
             assert stepper.token_scores(given.target_outputs, *start).dtype == torch.float32
         assert all(weight.dtype == torch.float32 for weight in packed.parameters())
         assert waits.places == set()
-        BeamSearch(beam_size=2)(packed, given.source, given.source_lengths, Request(attention=True))
+        BeamSearch(beam_size=2, length=LengthLimits(max_ratio=1.0, max_extra=3))(
+            packed, given.source, given.source_lengths, Request(attention=True)
+        )
     assert waits.places == LIMITS_AND_LOOKS | RESULTS
 
 
-def searched(config_of, option: str, ask: Callable[[], Request], *overrides: str) -> set[str]:
+def searched(plain_config_of, option: str, ask: Callable[[], Request], *overrides: str) -> set[str]:
     """Where a search waits, the whole way to its result, on the model with the fewest parts: others are tried above."""
-    model, given = new_model(config_of, "model=luong", "model.encoder.num_layers=1").eval(), batch()
-    search = build(resolve(config_of("train", f"decoding={option}", *overrides))["decoding"], "decoding")
+    model, given = new_model(plain_config_of, "model=luong", "model.encoder.num_layers=1").eval(), batch()
+    search = build(plain_config_of("train", f"decoding={option}", *FEW_STEPS, *overrides)["decoding"], "decoding")
     with fake_cuda() as waits:
         on_cuda(model)
         given = given.to(CUDA)
@@ -139,8 +142,8 @@ def searched(config_of, option: str, ask: Callable[[], Request], *overrides: str
 
 
 @pytest.mark.parametrize("option", SEARCHES)
-def test_searches_wait_for_their_limits_looks_and_results_alone(config_of, option):
-    assert searched(config_of, option, lambda: Request(attention=True)) == LIMITS_AND_LOOKS | RESULTS
+def test_searches_wait_for_their_limits_looks_and_results_alone(plain_config_of, option):
+    assert searched(plain_config_of, option, lambda: Request(attention=True)) == LIMITS_AND_LOOKS | RESULTS
 
 
 FILTERED = [f"decoding.filters.{option}" for option in ("no_repeat_ngram=2", "repetition_penalty=1.2", "end_bias=0.5")]
@@ -155,21 +158,21 @@ FILTERED = [f"decoding.filters.{option}" for option in ("no_repeat_ngram=2", "re
         ("sampling", ["decoding.top_k=3", "decoding.top_p=0.9"]),
     ],
 )
-def test_options_of_searches_add_no_wait(config_of, option, overrides):
-    assert searched(config_of, option, Request, *overrides) == LIMITS_AND_LOOKS | RESULTS
+def test_options_of_searches_add_no_wait(plain_config_of, option, overrides):
+    assert searched(plain_config_of, option, Request, *overrides) == LIMITS_AND_LOOKS | RESULTS
 
 
-def test_what_a_line_may_say_comes_with_the_line(config_of):
+def test_what_a_line_may_say_comes_with_the_line(plain_config_of):
     """It is copied to the device once, before the first step."""
 
     def ask() -> Request:
         return Request(filters=[ForcedPrefix([[4], [], [5, 6], []], CUDA), Permitted([4, 5], tokenizers().target.size)])
 
     copied = {"decoding/filters.py:ForcedPrefix.__init__", "decoding/filters.py:Permitted.__call__"}
-    assert searched(config_of, "greedy", ask) == LIMITS_AND_LOOKS | RESULTS | copied
+    assert searched(plain_config_of, "greedy", ask) == LIMITS_AND_LOOKS | RESULTS | copied
     phrases = partial(Request, phrases=[[[4, 5]], [], [[6], [7]], []])
     copied = {"decoding/constraints.py:Phrases.__init__"}
-    assert searched(config_of, "beam", phrases) == LIMITS_AND_LOOKS | RESULTS | copied
+    assert searched(plain_config_of, "beam", phrases) == LIMITS_AND_LOOKS | RESULTS | copied
 
 
 def waits_of(run: Any) -> set[str]:

@@ -68,12 +68,19 @@ def _threads_as_before() -> Iterator[None]:
 def config_of() -> Callable[..., DictConfig]:
     """A script's config as Hydra composes it: config_of("evaluate", "run=runs/1")."""
 
-    @lru_cache
-    def composed(name: str, *overrides: str, **options: Any) -> DictConfig:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose(name, list(overrides), **options)
+    return lambda name, *overrides, **options: deepcopy(_composed(name, *overrides, **options))
 
-    return lambda name, *overrides, **options: deepcopy(composed(name, *overrides, **options))
+
+@pytest.fixture(scope="session")
+def plain_config_of() -> Callable[..., dict[str, Any]]:
+    """The same in plain types, resolved: plain_config_of("train", "seed=2")."""
+    return lambda name, *overrides: resolve(_composed(name, *overrides))
+
+
+@lru_cache
+def _composed(name: str, *overrides: str, **options: Any) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(name, list(overrides), **options)
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +90,9 @@ def tiny_run() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_config(config_of: Callable) -> Callable[..., dict[str, Any]]:
+def tiny_config(plain_config_of: Callable) -> Callable[..., dict[str, Any]]:
     """The plain config of that run, with overrides."""
-    return lambda *overrides: resolve(config_of("train", *TINY_RUN, *overrides))
+    return lambda *overrides: plain_config_of("train", *TINY_RUN, *overrides)
 
 
 @pytest.fixture(scope="session")

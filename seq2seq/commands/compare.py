@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from seq2seq.config.contract import check
 from seq2seq.config.job import chosen_option, composed, given_overrides
 from seq2seq.config.places import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.sizes import fitted_size, parameter_count
-from seq2seq.runs.automatic import nominal, settle, settled_like
+from seq2seq.runs.automatic import settle, settled_like
 from seq2seq.runs.evaluation import load_splits
+from seq2seq.runs.possible import checked
 from seq2seq.runs.run import build_model, train_tokenizers
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     _refuse_pipes(configured["data"])
     plains = {name: composed("train", [*shared, name]) for name in _names(config["groups"], config["options"])}
     for plain in (configured, *plains.values()):
-        check(nominal(plain))
+        checked(plain)
     configured, tokenizers = settle(configured, splits := load_splits(configured), train_tokenizers)
     plains = {name: settled_like(plain, splits, tokenizers) for name, plain in plains.items()}
     metric, mode = configured["monitor"]["metric"], configured["monitor"]["mode"]

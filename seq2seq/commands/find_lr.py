@@ -10,8 +10,9 @@ from seq2seq.commands.module import build_module
 from seq2seq.commands.trainer import choose_threads
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, plain, resolve
+from seq2seq.config.task_name import check_task
 from seq2seq.interpretation.plots import learning_rate_figure
-from seq2seq.runs.automatic import nominal
+from seq2seq.runs.possible import checked
 from seq2seq.training.lr_finder import find_learning_rate
 from seq2seq.training.windows import endless_windows
 
@@ -27,7 +28,8 @@ def find_lr(config: DictConfig) -> float:
     check({"lr_finder": options["lr_finder"]})
     found = build(options["lr_finder"], "lr_finder")
     resolved = resolve(config)
-    check(nominal(resolved))
+    check_task(resolved["task"])
+    checked(resolved)
     resolved, data = load_data(resolved)
     where = conditions(resolved)
     module = build_module(resolved, data).to(where.device)

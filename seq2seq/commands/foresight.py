@@ -5,19 +5,16 @@ from typing import Any
 
 from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.config.builder import build
-from seq2seq.config.contract import check
 from seq2seq.errors import UserError
-from seq2seq.runs.automatic import AUTO, nominal
+from seq2seq.runs.automatic import AUTO
 from seq2seq.runs.evaluation import build_scores
-
-_LARGEST_SEED = (1 << 32) - 1  # of NumPy
+from seq2seq.runs.possible import checked
 
 
 def refuse_mistakes(config: dict[str, Any], folder: Path) -> None:
     """Raise UserError at what is wrong whatever the data are."""
     quieten()
-    check(possible := nominal(config))
-    _check_seed(config["seed"])
+    possible = checked(config)
     if config["metrics"] != AUTO:
         check_monitor(possible)
     build(possible["budget"], "budget")
@@ -35,8 +32,3 @@ def check_monitor(config: dict[str, Any]) -> None:
         known += [f"dev/{name}" for name in scores.compute()]
     if metric not in known:
         raise UserError(f"monitor.metric must be one of {', '.join(known)}, but is {metric!r}.")
-
-
-def _check_seed(seed: Any) -> None:
-    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
-        raise UserError(f"seed must be a whole number from 0 to {_LARGEST_SEED}, but is {seed!r}.")

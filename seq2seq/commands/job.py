@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from seq2seq.config.contract import check_type
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
 
 
@@ -23,6 +24,8 @@ def run_job(config: DictConfig) -> float:
 
     Imports take seconds, and come after the cheap mistakes are found.
     """
+    for name in ("resume", "find_lr"):
+        check_type(name, config[name], bool)
     if config.find_lr:
         from seq2seq.commands.find_lr import find_lr
 

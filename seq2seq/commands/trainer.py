@@ -14,7 +14,7 @@ from seq2seq.commands.loggers import build_loggers
 from seq2seq.config.builder import build, told_at
 from seq2seq.machine import is_busy
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.training.checkpoints import BestCheckpoint
+from seq2seq.training.checkpoints import BestCheckpoint, WholeFiles
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.threads import set_training_threads
 from seq2seq.training.windows import check_accumulation, check_intervals
@@ -46,7 +46,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     with told_at("trainer", lightning.Trainer):
         check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
         check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
-    return build(config["trainer"], "trainer")(
+    trainer = build(config["trainer"], "trainer")(
         precision=precision,
         default_root_dir=str(folder),
         logger=build_loggers(config, folder) or False,
@@ -60,6 +60,8 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
         use_distributed_sampler=False,
         inference_mode=False,  # validation exchanges weights that training goes on with
     )
+    trainer.strategy.checkpoint_io = WholeFiles()
+    return trainer
 
 
 def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:

@@ -1,13 +1,12 @@
 """Build objects from a plain config; a user's mistake is told by the config path of the option."""
 
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from seq2seq.config.contract import CONTROL, check_node, check_plain, parameters
+from seq2seq.config.contract import CONTROL, check_node, check_plain, parameters, signature
 from seq2seq.config.places import CONF
 from seq2seq.errors import UserError
 
@@ -59,10 +58,10 @@ def call(target: Callable[..., Any], /, *given: Any, **options: Any) -> Any:
 
     Where it takes `options`, those keywords that are fields of that parameter's class are passed as one object of it.
     """
-    taken = inspect.signature(target).parameters.get("options")
+    taken = signature(target).parameters.get("options")
     if taken is None:
         return target(*given, **options)
-    fields = inspect.signature(taken.annotation).parameters
+    fields = signature(taken.annotation).parameters
     own = {name: value for name, value in options.items() if name not in fields}
     value = taken.annotation(**{name: value for name, value in options.items() if name in fields})
     return target(*given, options=value, **own)

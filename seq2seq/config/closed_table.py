@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -132,7 +132,7 @@ def trusting(packages: Any) -> Iterator[None]:
     Whoever runs a command names them, from the working folder or installed; no file can. Raises UserError at a name
     that is no package of the user's.
     """
-    names = [packages] if isinstance(packages, str) else list(packages)
+    names = list(packages) if isinstance(packages, Sequence) and not isinstance(packages, str) else [packages]
     for name in names:
         if not isinstance(name, str) or not _can_be_trusted(name):
             raise UserError(f"trust must hold names of packages with classes of your own, but holds {name!r}.")

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from beartype import BeartypeConf
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from seq2seq.config import task_name  # noqa: F401  (for references in conf/)
 from seq2seq.config.closed_table import find
 from seq2seq.config.moved import new_name
+from seq2seq.config.optimizer_bounds import check_bounds
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
@@ -81,6 +83,8 @@ def check_node(name: str, node: Mapping[str, Any]) -> Callable[..., Any]:
             raise UserError(
                 f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known) or 'none'}."
             )
+    if node["_target_"].startswith("torch.optim."):
+        check_bounds(name, node)
     return target
 
 
@@ -97,9 +101,15 @@ def check_plain(name: str, value: Any) -> None:
 def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Parameters that a constructor takes from a config, by name; `options` is replaced by its own fields."""
     found: dict[str, inspect.Parameter] = {}
-    for name, parameter in inspect.signature(target).parameters.items():
-        found |= inspect.signature(parameter.annotation).parameters if name == "options" else {name: parameter}
+    for name, parameter in signature(target).parameters.items():
+        found |= signature(parameter.annotation).parameters if name == "options" else {name: parameter}
     return found
+
+
+@lru_cache(1000)
+def signature(target: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a constructor, read once: a config is checked many times."""
+    return inspect.signature(target)
 
 
 def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

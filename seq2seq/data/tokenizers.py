@@ -105,7 +105,7 @@ class PieceOptions:
     back; so it does with nfd, which takes composed characters apart (`각` into three letters, `é` into two characters):
     decoded text is composed again by its `TextForm`.
     `symbols`, and whatever the regular expression `protect` finds in the training data, are pieces that are never cut.
-    Raises UserError if `protect` is no regular expression or a symbol is empty.
+    Raises UserError if `protect` is no regular expression, a symbol is empty or less than 98 % of what is read covered.
     """
 
     character_coverage: float = 1.0
@@ -115,6 +115,8 @@ class PieceOptions:
 
     def __post_init__(self) -> None:
         self.pattern()
+        if not 0.98 <= self.character_coverage <= 1:
+            raise UserError(f"character_coverage must be from 0.98 to 1, but is {self.character_coverage}.")
         if any(not symbol.strip() for symbol in self.symbols):
             raise UserError(f"symbols must each have a character that is no space, but are {list(self.symbols)}.")
 
@@ -153,6 +155,9 @@ class TokenizerTrainer:
                 f"joint must be false where the sides differ, but is true with source {source} of size {source_size} "
                 f"and target {target} of size {target_size}: set it to false, or give both the same kind and size."
             )
+        for name, size in (("source_size", source_size), ("target_size", target_size)):
+            if size is not None and size < 1:
+                raise UserError(f"{name} must be at least 1, or null for all there is, but is {size}.")
         self.exact_size = exact_size
         self.sides = (source, source_size), (target, target_size)
         self.joint = joint

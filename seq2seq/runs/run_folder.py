@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from seq2seq.config.contract import resolve
 from seq2seq.config.job import given_overrides, sweep_folder
 from seq2seq.config.stored import continued, edited, with_changes
+from seq2seq.config.task_name import check_task
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -27,13 +28,14 @@ def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) 
     """The plain config to train with, or the one that is repeated, and the folder that the run is written to.
 
     The folder is made here, so that no other run takes it, and a refusal comes before any work.
-    Raises UserError if it cannot be made, already holds a run, or holds none to resume.
+    Raises UserError if it cannot be named or made, already holds a run, or holds none to resume.
     """
     if not config.run_dir:
         raise UserError(f"run_dir must be a folder, but is {config.run_dir!r}: give one, or leave run_dir out.")
     if config.resume:
         folder = Path(config.run_dir)
         return _stored(folder, config.get("changes", [])), folder
+    check_task(config.task)
     resolved = resolve(config) if repeated is None else repeated
     if not first_process():
         return resolved, Path(os.environ.get(_SHARED, config.run_dir))

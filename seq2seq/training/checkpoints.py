@@ -1,9 +1,15 @@
-"""The checkpoint that is kept as the best."""
+"""The checkpoint that is kept as the best, and how all are written."""
 
+import io
+import os
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
+import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from seq2seq.finite import not_finite
@@ -20,6 +26,31 @@ class BestCheckpoint(ModelCheckpoint):
     def check_monitor_top_k(self, trainer: lightning.Trainer, current: Tensor | None = None) -> bool:
         """Tell whether this validation is the best so far."""
         return not not_finite(_of_dev(trainer)) and super().check_monitor_top_k(trainer, current)
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes of checkpoints that are on disk, whole, once they return; before that the file of before is there.
+
+    Lightning would stage them in another folder and say nothing of one that it has no permission for.
+    Raises OSError that names the file where it cannot be written.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        """Write a checkpoint to a path."""
+        path, buffer = Path(path), io.BytesIO()
+        torch.save(checkpoint, buffer)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                file.write(buffer.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def improves(trainer: Any) -> bool:

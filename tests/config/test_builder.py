@@ -74,9 +74,9 @@ def test_children_are_built_and_plain_values_stay():
 
 
 def test_options_of_other_libraries_are_the_users_too():
-    node = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": -1.0}
+    node = {"_target_": "torch.optim.Adam", "_partial_": True, "fused": True, "foreach": True}
     found = refusal(lambda: build(node, "optimizer")([torch.nn.Parameter(torch.ones(1))]))
-    assert found == "optimizer cannot be built: Invalid learning rate: -1.0"
+    assert found == "optimizer cannot be built: `fused` and `foreach` cannot be `True` together."
 
 
 def test_a_fault_of_ours_keeps_its_own_error():

@@ -236,7 +236,15 @@ def test_the_version_is_ours(monkeypatch, capsys):
         ("model.share_embeddings=3", "model.share_embeddings must be bool, but is 3."),
         ("data.train_size=[1,2]", "data.train_size must be int, but is [1, 2]."),
         ("averaging.decay=slow", "averaging.decay must be float, but is 'slow'."),
-        ("seed=one", "batches.seed must be int, but is 'one'."),
+        ("seed=one", "seed must be a whole number from 0 to 4294967295, but is 'one'."),
+        ("seed=1.5", "seed must be a whole number from 0 to 4294967295, but is 1.5."),
+        ("optimizer.lr=-1", "optimizer.lr must be above 0, but is -1: 0.002 is the default of Adam."),
+        ("resume=maybe", "resume must be bool, but is 'maybe'."),
+        ("find_lr=3", "find_lr must be bool, but is 3."),
+        ("trust=3", "trust must hold names of packages with classes of your own, but holds 3."),
+        ("callbacks.samples.count=0", "callbacks.samples.count must be at least 1, but is 0: "),
+        ("tokenizer.source_size=0", "tokenizer.source_size must be at least 1, or null for all there is, but is 0."),
+        ("tokenizer.character_coverage=3.5", "tokenizer.character_coverage must be from 0.98 to 1, but is 3.5."),
         ("precision=half", "precision must be one of auto, 32-true, "),
         ("monitor.metric=dev/wer", "monitor.metric must be one of dev/loss, dev/exact_match, but is 'dev/wer'."),
         ("+model.width=3", "model.width is not an option of seq2seq.models.seq2seq.Seq2Seq: it takes "),
@@ -250,6 +258,25 @@ def test_a_wrong_value_is_named_before_anything_is_written(mistake, tiny_run, tm
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("override", "shown"),
+    [("task=", "''"), ("task=3", "3"), ("task=a/b", "'a/b'"), ("task=..", "'..'"), ("task=null", "None")],
+)
+@pytest.mark.parametrize("instead", ["find_lr=false", "find_lr=true"])
+def test_a_task_that_names_no_folder_is_refused(mistake, tiny_run, tmp_path, override, shown, instead):
+    assert mistake("train", *tiny_run, override, instead) == (
+        f"task must be a text that can name a folder, without /, but is {shown}: give another, or leave task out."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_cannot_be_is_told_before_data_are_read(mistake, tmp_path):
+    """Which are not there."""
+    sizes = ["model/attention=dot", "model.encoder.hidden_size=8", "model.decoder.hidden_size=8"]
+    said = mistake("train", "data=tsv", "data.train=missing.tsv", *sizes, "run_dir=run")
+    assert said.startswith("Dot attention needs queries as wide as the memory")
+
+
 def test_missing_data_are_told_before_anything_is_written(mistake, tmp_path):
     said = mistake("train", "data=tsv", "data.train=missing.tsv", "run_dir=run")
     assert said == (
@@ -260,7 +287,10 @@ def test_missing_data_are_told_before_anything_is_written(mistake, tmp_path):
 
 def test_an_argument_that_cannot_be_read_is_one_line(mistake):
     assert mistake("train", "~seed=[1").startswith("The override '~seed=[1' cannot be read: ")
-    assert mistake("train", "seed=[1", "experiment=reverse") == "batches.seed must be int, but is '[1'."
+    assert (
+        mistake("train", "seed=[1", "experiment=reverse")
+        == "seed must be a whole number from 0 to 4294967295, but is '[1'."
+    )
 
 
 @pytest.mark.parametrize("override", ["seed=1,2", "model=luong,gnmt", "task=a,b"])

@@ -2,7 +2,6 @@
 
 import pytest
 
-from seq2seq.config.contract import resolve
 from seq2seq.config.options import flat
 from seq2seq.config.own_choices import own_choices
 from seq2seq.config.places import CONF
@@ -13,9 +12,9 @@ MISSING |= {"parquet": MISSING["json"], "parallel": MISSING["json"]}
 
 
 @pytest.fixture
-def stored(config_of):
+def stored(plain_config_of):
     """A config as a run stores it, by dotted key."""
-    return lambda *overrides: flat(resolve(config_of("train", *overrides)))
+    return lambda *overrides: flat(plain_config_of("train", *overrides))
 
 
 @pytest.mark.parametrize("group", GROUPS)

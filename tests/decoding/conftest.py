@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import pytest
+import signatures  # noqa: F401  before anything of ours is imported
 import torch
 from torch import Tensor
 

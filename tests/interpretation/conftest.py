@@ -4,6 +4,7 @@ import pkgutil
 from functools import partial
 
 import pytest
+import signatures  # noqa: F401  before anything of ours is imported
 
 from seq2seq.layers.recurrent import cells
 from seq2seq.layers.recurrent.cells.cell import Cell

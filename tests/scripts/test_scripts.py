@@ -55,7 +55,7 @@ class Session:
 def session(tmp_path_factory) -> Session:
     """Every script once, two at a time: those that need a run as the report of training prints them.
 
-    What talks to other processes has one from scratch, the rest forks of one.
+    What talks to other processes has one from scratch, as training has in test_stderr.py; the rest are forks of one.
     """
     folder = tmp_path_factory.mktemp("session")
     (folder / "input.txt").write_text(INPUT, encoding="utf-8")
@@ -77,7 +77,7 @@ def session(tmp_path_factory) -> Session:
         return pool.submit(forks.run, script(name, *arguments) + (f" < {source}" if source else ""), folder)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        jobs: dict[str, Future] = {"train": pool.submit(run, script("train", *TINY, "run_dir=run"))}
+        jobs: dict[str, Future] = {"train": forked("train", *TINY, "run_dir=run")}
         jobs["sweep"] = forked("train", "--multirun", *TINY, "seed=1,x,2", "trainer.profiler=simple", "run_dir=sweep")
         jobs["help"] = forked("train", "--help")
         jobs["benchmark"] = forked("benchmark", *TINY, "steps=3", "warmup=1")
@@ -91,7 +91,7 @@ def session(tmp_path_factory) -> Session:
             run, f"yes 'a b' | head -n 3000 | {answers} | head -n 1; exit ${{PIPESTATUS[2]}}"
         )
         jobs["conversation"] = pool.submit(converse, [*shlex.split(answers), "threads=1"], options)
-        jobs["closed stdin"] = pool.submit(run, f"{answers} <&-")
+        jobs["closed stdin"] = pool.submit(forks.run, f"{answers} < &-", folder)
         jobs["full disk"] = pool.submit(run, f"{script('train', '--help')} > /dev/full")
         jobs["cut help"] = pool.submit(run, f"{script('train', '--help')} | head -n 1; exit ${{PIPESTATUS[0]}}")
         jobs["score"] = forked("score", "run=run", source="pairs.tsv")
@@ -312,7 +312,7 @@ def test_a_sweep_gives_every_job_a_run_folder(session):
 
 def test_a_job_of_a_sweep_that_fails_is_told_in_one_line_and_the_others_run(session):
     errors = [line for line in session.done["sweep"].stderr.splitlines() if line.startswith("error")]
-    assert errors == ["error: job 1 (seed=x): batches.seed must be int, but is 'x'."]
+    assert errors == ["error: job 1 (seed=x): seed must be a whole number from 0 to 4294967295, but is 'x'."]
     assert "Traceback" not in session.done["sweep"].stderr
 
 

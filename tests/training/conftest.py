@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as lightning
+import signatures  # noqa: F401  before anything of ours is imported
 import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2seq.commands.train import train
-from seq2seq.config.contract import resolve
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Example, Splits
@@ -218,9 +218,9 @@ def tiny_run() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_config(config_of: Callable) -> Callable[..., dict[str, Any]]:
+def tiny_config(plain_config_of: Callable) -> Callable[..., dict[str, Any]]:
     """The plain config of a tiny run, with overrides."""
-    return lambda *overrides, name="train": resolve(config_of(name, *TINY_RUN, *overrides))
+    return lambda *overrides, name="train": plain_config_of(name, *TINY_RUN, *overrides)
 
 
 @pytest.fixture(scope="session")

@@ -98,13 +98,15 @@ def test_batches_differ_in_size_and_epochs_in_order(plan, epoch):
 
 
 @pytest.mark.parametrize("place", ["mid-epoch", "mid-epoch at a validation", "epoch's end", "second epoch"])
-def test_resumed_is_uninterrupted(train_tiny, uninterrupted, epoch, tmp_path, place):
+def test_resumed_is_uninterrupted(train_tiny, uninterrupted, epoch, stopped, tmp_path, place):
     steps = {"mid-epoch": 4, "mid-epoch at a validation": 6, "epoch's end": epoch, "second epoch": epoch + 2}[place]
-    train_tiny(tmp_path, *RUN, f"budget.max_steps={steps}")
-    interrupted = last(tmp_path)
+    folder = stopped if steps == 4 else tmp_path
+    if folder == tmp_path:
+        train_tiny(folder, *RUN, f"budget.max_steps={steps}")
+    interrupted = last(folder)
     assert interrupted["global_step"] == steps
-    train_tiny(tmp_path, *RUN, f"budget.max_steps={epoch + AFTER}", resume=True)
-    assert_identical(last(tmp_path), uninterrupted)
+    train_tiny(folder, *RUN, f"budget.max_steps={epoch + AFTER}", resume=True)
+    assert_identical(last(folder), uninterrupted)
     assert not torch.equal(interrupted["state_dict"]["model.output.bias"], uninterrupted["weights"]["output.bias"])
 
 
@@ -207,6 +209,14 @@ def test_what_is_changed_changes_what_is_learnt(train_tiny, unchanged, stopped, 
     assert found["global_step"] == 7
     with pytest.raises(AssertionError):
         assert_identical(found, unchanged)
+
+
+def test_what_lies_beside_the_checkpoint_is_not_needed(train_tiny, stopped):
+    for side in ("source", "target"):
+        (stopped / "tokenizers" / f"{side}.model").write_bytes(b"no tokenizer")
+    (stopped / "config.yaml").unlink()
+    train_tiny(stopped, *RUN, "budget.max_steps=5", resume=True)
+    assert last(stopped)["global_step"] == 5
 
 
 def test_another_interval_of_validations_takes_effect(train_tiny, tmp_path, capsys):

@@ -1,12 +1,14 @@
 """A batch whose gradient is not finite changes nothing, and too many of them end training."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import chain
 
 import pytest
 import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
@@ -263,3 +265,27 @@ def test_the_state_of_the_best_checkpoint_has_the_name_that_earlier_runs_gave_it
 
     kinds = (kind(dirpath=tmp_path, monitor="dev/wer", mode="min") for kind in (BestCheckpoint, ModelCheckpoint))
     assert len({kind.state_key for kind in kinds}) == 1
+
+
+class Scaled(MixedPrecision):
+    """Losses that are scaled, of products in full precision, which a CPU has kernels for."""
+
+    def __init__(self) -> None:
+        super().__init__("16-mixed", "cpu", GradScaler("cpu"))
+
+    def forward_context(self) -> AbstractContextManager:
+        return nullcontext()
+
+
+@pytest.mark.parametrize("limit", [0.01, 100.0])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_limit_is_of_gradients_as_they_are_without_a_scale(new_module, fit, copied, optimizer, limit):
+    weights, norms = [], []
+    for plugins in ([], [Scaled()]):
+        gradients = ClipByNorm(max_norm=limit)
+        module = new_module(optimizer=optimizer, gradients=gradients, budget=Budget(max_steps=3))
+        trainer = fit(module, plugins=plugins)
+        weights.append(copied(module.model))
+        norms.append(trainer.callback_metrics["train/gradient_norm"])
+    torch.testing.assert_close(weights[1], weights[0])
+    torch.testing.assert_close(norms[1], norms[0])

@@ -8,15 +8,21 @@ from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from seq2seq.data.sequences import TokenSequences
+from seq2seq.errors import UserError
 from seq2seq.interpretation.plots import attention_figure
 from seq2seq.symbols import BOS
 from seq2seq.training.module import Seq2SeqModule
 
 
 class Samples(lightning.Callback):
-    """Logs the first `count` dev examples at every validation: text, and attention as pictures in TensorBoard."""
+    """Logs the first `count` dev examples at every validation: text, and attention as pictures in TensorBoard.
+
+    Raises UserError if there are none to log.
+    """
 
     def __init__(self, *, count: int = 4) -> None:
+        if count < 1:
+            raise UserError(f"count must be at least 1, but is {count}: null in its place logs none.")
         self.count = count
 
     @torch.no_grad()

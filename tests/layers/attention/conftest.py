@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
+import signatures  # noqa: F401  before anything of ours is imported
 import torch
 from torch import Tensor
 

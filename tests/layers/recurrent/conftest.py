@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+import signatures  # noqa: F401  before anything of ours is imported
 import torch
 from torch import nn
 

@@ -1,0 +1,57 @@
+"""The config of a run as some data would settle it, and what is wrong with that whatever the data are."""
+
+from typing import Any
+
+import torch
+
+from seq2seq.config.builder import build
+from seq2seq.config.contract import check, check_counts
+from seq2seq.errors import UserError
+from seq2seq.runs.automatic import AUTO, nominal
+
+_LARGEST_SEED = (1 << 32) - 1  # of NumPy
+_COUNTS = ("max_tokens", "max_sentences", "max_length", "pool_batches")
+_PIECES = 100  # of a vocabulary, whatever it will be
+
+
+def checked(config: dict[str, Any]) -> dict[str, Any]:
+    """The config as some data would settle it. Raises UserError at what no data could make right."""
+    _check_seed(config["seed"])
+    given = _without_auto(config)
+    check(given)
+    counts = {f"batches.{name}": given["batches"].get(name, 1) for name in _COUNTS}
+    check_counts(counts, **dict.fromkeys(counts, 1))
+    build({"max_steps": 1} | given["budget"], "budget")
+    _check_choices(config["monitor"]["mode"], config["trainer"]["val_check_interval"])
+    check(possible := nominal(config))
+    _check_model(possible["model"], joint=config["tokenizer"].get("joint"))
+    return possible
+
+
+def _check_choices(mode: Any, interval: Any) -> None:
+    if mode not in ("max", "min", AUTO):
+        raise UserError(f"monitor.mode must be max or min, but is {mode!r}.")
+    if type(interval) not in (int, float) and interval != AUTO:
+        raise UserError(f"trainer.val_check_interval must be a number of steps, but is {interval!r}.")
+
+
+def _without_auto(config: Any) -> Any:
+    """The config without what data have a say in."""
+    if isinstance(config, dict):
+        return {key: _without_auto(value) for key, value in config.items() if value != AUTO}
+    return config
+
+
+def _check_model(node: dict[str, Any], *, joint: Any) -> None:
+    """Build the model as it would be on some vocabulary, without memory, for what its constructors refuse."""
+    if node.get("share_embeddings") and joint is False:
+        raise UserError(
+            "model.share_embeddings needs one vocabulary for both sides, but tokenizer.joint is false: make it true."
+        )
+    with torch.device("meta"):
+        build(node, "model")(source_vocabulary_size=_PIECES, target_vocabulary_size=_PIECES)
+
+
+def _check_seed(seed: Any) -> None:
+    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
+        raise UserError(f"seed must be a whole number from 0 to {_LARGEST_SEED}, but is {seed!r}.")
