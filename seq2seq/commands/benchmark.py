@@ -18,7 +18,7 @@ from seq2seq.runs.automatic import nominal, settle, settled_like
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import pick_device, train_tokenizers
-from seq2seq.runs.summary import print_profile, print_rates
+from seq2seq.runs.summary import print_memory, print_profile, print_rates
 from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.speed import Conditions, benchmark, compare
@@ -36,17 +36,20 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
     plain = resolve(config)
     check(nominal(plain))
     check_counts(plain, steps=1, warmup=0)
-    check_type("profile", plain["profile"], bool)
+    for name in ("profile", "memory"):
+        check_type(name, plain[name], bool)
     plain, data = load_data(plain)
     where = conditions(plain)
     if plain["profile"] and where.device.type != "cpu":
         raise UserError("profile=true times operations of a CPU: add trainer.accelerator=cpu.")
     module = build_module(plain, data)
     choose_threads(plain, module.model, where.device, where.precision)
-    counts = {name: plain[name] for name in ("steps", "warmup", "profile")}
+    counts = {name: plain[name] for name in ("steps", "warmup", "profile", "memory")}
     report = benchmark(module, data, where, **counts)
     if plain["profile"]:
         print_profile(report["profile"])
+    if plain["memory"]:
+        print_memory(report["memory"])
     return report
 
 

@@ -100,6 +100,18 @@ def print_profile(rows: Sequence[dict[str, Any]]) -> None:
     Console(highlight=False, stderr=True).print(table)
 
 
+def print_memory(record: Mapping[str, Any]) -> None:
+    """Print what a training step's memory is for, as a table on stderr."""
+    sentences, source, target = (record[name] for name in ("sentences", "source_length", "target_length"))
+    title = f"memory of a step on {sentences} sentences, {source} to {target} tokens"
+    table = Table(title=title, min_width=len(title))
+    for name in ("", "MB"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, megabytes in record["megabytes"].items():
+        table.add_row(name, f"{megabytes:,.2f}", end_section=name == "gradients")
+    Console(highlight=False, stderr=True).print(table)
+
+
 def print_comparison(record: dict[str, Any]) -> None:
     """Print the scores of compared runs, their mean and deviation, and the differences, as tables on stderr."""
     names = list(record["mean"])
