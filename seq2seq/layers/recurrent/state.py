@@ -57,7 +57,7 @@ class StateLayout:
         A hidden state that no step reads is as the memory, for whatever looks at it before the first step.
         """
         parts = values.split(self.free_sizes, -1)
-        return self._state(*parts) if self.reads_hidden else self._state(parts[0], *parts)
+        return self._state(*parts) if self.reads_hidden else self._state(parts[0][..., : self.sizes[0]], *parts)
 
     def _state(self, hidden: Tensor, *memory: Tensor) -> State:
         return self.kind(hidden, *map(precise, memory))
