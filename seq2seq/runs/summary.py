@@ -89,6 +89,18 @@ def print_rates(rows: Sequence[dict[str, Any]]) -> None:
     Console(highlight=False, stderr=True).print(table)
 
 
+def print_peers(speed: int, recorded: Mapping[str, int | float], recorded_on: str) -> None:
+    """Print a speed measured now and those recorded before, as shares of the first of these, as a table on stderr."""
+    table = Table(title="training speed at one model size", min_width=40)
+    for name in ("", "target tokens/s", "of the first recorded", "measured"):
+        table.add_column(name, justify="left" if name in ("", "measured") else "right")
+    table.add_row("this framework", f"{speed:,.0f}", "", "here and now", end_section=True)
+    first = next(iter(recorded.values()))
+    for name, known in recorded.items():
+        table.add_row(name.replace("_", " "), f"{known:,.0f}", f"{known / first:.0%}", recorded_on)
+    Console(highlight=False, stderr=True).print(table)
+
+
 def print_profile(rows: Sequence[dict[str, Any]]) -> None:
     """Print what a training step's time goes into, as a table on stderr."""
     table = Table(title="a training step, by kind of operation")

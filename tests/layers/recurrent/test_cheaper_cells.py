@@ -44,7 +44,7 @@ def test_full_rank_of_one_matrix_starts_as_the_lstm_of_the_same_seed(random_stat
 
 @pytest.mark.parametrize("kind", [LowRankLSTMCell, FactorizedLSTMCell])
 def test_every_unit_of_a_first_state_is_read_whatever_the_rank(kind):
-    """An orthogonal matrix has no closest one of lower rank: the one along the axes would leave units out."""
+    """An orthogonal matrix has many closest ones of lower rank, and some of them leave units out."""
     cell = kind(16, 64, rank=8)
     bridge = LastOutputBridge(input_size=5, layouts=[cell.layout])
     (state,) = bridge(torch.randn(BATCH, 5))

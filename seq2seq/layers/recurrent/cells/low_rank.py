@@ -61,8 +61,8 @@ class LowRankLSTMCell(GatedCell):
 def factors(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """Two matrices of a rank, or of its own if that is lower, whose product is closest to the weight."""
     columns = weight.shape[1]
-    # Of directions that count alike, as all do of an orthogonal matrix, any will do. Turned at random, as along the
-    # axes those that are left out would be columns that nothing reads.
+    # Of directions that count alike, as all do of an orthogonal matrix, any will do. Turned at random, as those that
+    # LAPACK chooses can leave out a column, which then nothing reads.
     turn = nn.init.orthogonal_(weight.new_empty(columns, columns))
     left, values, right = torch.linalg.svd(weight @ turn, full_matrices=False)
     rank = min(rank, len(values))
