@@ -7,6 +7,9 @@ import pytest
 
 from seq2seq.layers.recurrent import cells
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.cells.factorized import FactorizedLSTMCell
+from seq2seq.layers.recurrent.cells.grouped import GroupedLSTMCell
+from seq2seq.layers.recurrent.cells.highway import RecurrentHighwayCell
 from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
 from seq2seq.symbols import BOS, EOS
 
@@ -25,13 +28,19 @@ def _cell_kinds() -> dict[str, type[Cell]]:
 
 
 KINDS = _cell_kinds()
+TINY = {
+    LowRankLSTMCell: {"rank": 3},
+    FactorizedLSTMCell: {"rank": 3},
+    GroupedLSTMCell: {"groups": 2},
+    RecurrentHighwayCell: {"depth": 1},  # of more layers the trace has what they keep together, and not what they add
+}
 
 
 @pytest.fixture(params=sorted(KINDS))
 def cell_kind(request):
     """Every cell's constructor; it still takes input_size and hidden_size."""
     kind = KINDS[request.param]
-    return partial(kind, rank=3) if kind is LowRankLSTMCell else kind
+    return partial(kind, **TINY.get(kind, {}))
 
 
 @pytest.fixture(params=["luong", "gnmt", "bahdanau"])

@@ -112,7 +112,9 @@ def test_the_residual_over_time_follows_its_equations(rough, random_state):
     gate = cell.gates["candidate"]
     g = torch.tanh(x @ gate.input.T + state.hidden @ gate.recurrent.T + gate.bias)
     u, v = torch.sigmoid(cell.shares)
-    torch.testing.assert_close(cell.step(x, state).hidden, u * g + v * state.hidden)
+    stepped, gates = cell(cell.project(x), state)
+    torch.testing.assert_close(stepped.hidden, u * g + v * state.hidden)
+    torch.testing.assert_close(list(gates), [g, u.expand_as(g), v.expand_as(g)])
 
 
 MISTAKES = [

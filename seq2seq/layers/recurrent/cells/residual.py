@@ -1,15 +1,27 @@
 """The simple recurrent network with a residual connection over time."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2seq.layers.recurrent.cells.cell import Cell, CellInputs, Projected
-from seq2seq.layers.recurrent.cells.elman import ElmanGates
 from seq2seq.layers.recurrent.cells.options import DEFAULTS, CellOptions
 from seq2seq.layers.recurrent.gate_view import GateView, gate_views
 from seq2seq.layers.recurrent.state import HiddenState, StateLayout
 from seq2seq.precise import precise
+
+
+class ResidualGates(NamedTuple):
+    """Activations of one step, each as wide as the hidden state: what is new, and the shares of that and of the old.
+
+    The shares are the same for every unit and step.
+    """
+
+    candidate: Tensor
+    new: Tensor
+    old: Tensor
 
 
 class ResidualElmanCell(Cell):
@@ -51,7 +63,8 @@ class ResidualElmanCell(Cell):
         """The hidden state's part of the candidate, `*batch hidden`."""
         return functional.linear(hidden, self.recurrent_weight)
 
-    def advance(self, projected: Projected, state: HiddenState) -> tuple[HiddenState, ElmanGates]:
+    def advance(self, projected: Projected, state: HiddenState) -> tuple[HiddenState, ResidualGates]:
         candidate = self.activation(precise(projected) + self.recur(state.hidden))
         new, old = precise(self.shares).sigmoid()
-        return HiddenState(new * candidate + old * state.hidden), ElmanGates(candidate)
+        hidden = new * candidate + old * state.hidden
+        return HiddenState(hidden), ResidualGates(candidate, new.expand_as(hidden), old.expand_as(hidden))
