@@ -1,6 +1,7 @@
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -17,7 +18,7 @@ SENTENCES = [[5, 6, 7, 8, EOS], [9, 4, EOS], [11, 10, 9, 8, 7, 6, EOS]]
 TARGETS = [[BOS, 4, 5, 6, EOS], [BOS, 12, 11, 10, 9, 8, EOS], [BOS, 7, EOS]]
 
 
-def _cell_kinds() -> dict[str, type[Cell]]:
+def _cell_kinds() -> dict[str, Callable[..., Cell]]:
     """Every kind there is a file for."""
     modules = [
         importlib.import_module(f"{cells.__name__}.{found.name}") for found in pkgutil.iter_modules(cells.__path__)
@@ -28,6 +29,7 @@ def _cell_kinds() -> dict[str, type[Cell]]:
 
 
 KINDS = _cell_kinds()
+KINDS["QRNNCell of window 2"] = partial(KINDS["QRNNCell"], window=2)
 TINY = {
     LowRankLSTMCell: {"rank": 3},
     FactorizedLSTMCell: {"rank": 3},

@@ -35,12 +35,14 @@ def map_state(function: Callable[..., Tensor], state: State, *others: State) -> 
 class StateLayout:
     """The kind of a state and the width of each of its parts, hidden first.
 
-    Where steps do not read the hidden state, it is only what the last one put out.
+    Where steps do not read the hidden state, it is only what the last one put out. At the end of the last part may be
+    what a step hands the next beside its memory.
     """
 
     kind: type[State]
     sizes: tuple[int, ...]
     reads_hidden: bool = True
+    carried: int = 0  # the width of what is at the end
 
     @property
     def free_sizes(self) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ class LightCell(Cell):
                 f"regularization must leave weight_drop at 0 for a cell without a recurrent matrix, but has {drop}: "
                 "use zoneout_cell."
             )
-        layout = StateLayout(LSTMState, (hidden_size, hidden_size + carried), reads_hidden=False)
+        layout = StateLayout(LSTMState, (hidden_size, hidden_size + carried), reads_hidden=False, carried=carried)
         rows = len(self.gate_names) * hidden_size
         super().__init__(input_size, rows, layout, options)
         self.projection = nn.Linear(input_size, rows)
