@@ -61,10 +61,13 @@ CELLS = _options_of(
     "model/cell",
     lstm_projected={"expansion": 1.6},
     lstm_low_rank={"rank": 2},
+    lstm_factorized={"rank": 2},
+    lstm_grouped={"groups": 2},
     lstm_multi_timescale={"timescales": 2},
     mogrifier={"rounds": 3},
 )
-LIGHT = ("sru", "qrnn", "min_gru", "min_lstm")  # cells without a recurrent matrix
+CELLS["qrnn_window_2"] = partial(CELLS["qrnn"], window=2)
+LIGHT = ("sru", "qrnn", "qrnn_window_2", "min_gru", "min_lstm")  # cells without a recurrent matrix
 SCALED = partial(GeneralAttention, scaled=True)  # of scores that stay small whatever the weights
 DECODERS = {"luong": LuongDecoder, "gnmt": GNMTDecoder, "bahdanau": BahdanauDecoder}
 

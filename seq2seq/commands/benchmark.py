@@ -18,7 +18,7 @@ from seq2seq.runs.automatic import nominal, settle, settled_like
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import pick_device, train_tokenizers
-from seq2seq.runs.summary import print_profile, print_rates
+from seq2seq.runs.summary import print_memory, print_peers, print_profile, print_rates
 from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.speed import Conditions, benchmark, compare
@@ -36,18 +36,44 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
     plain = resolve(config)
     check(nominal(plain))
     check_counts(plain, steps=1, warmup=0)
-    check_type("profile", plain["profile"], bool)
+    for name in ("profile", "memory"):
+        check_type(name, plain[name], bool)
     plain, data = load_data(plain)
     where = conditions(plain)
     if plain["profile"] and where.device.type != "cpu":
         raise UserError("profile=true times operations of a CPU: add trainer.accelerator=cpu.")
     module = build_module(plain, data)
     choose_threads(plain, module.model, where.device, where.precision)
-    counts = {name: plain[name] for name in ("steps", "warmup", "profile")}
+    counts = {name: plain[name] for name in ("steps", "warmup", "profile", "memory")}
     report = benchmark(module, data, where, **counts)
     if plain["profile"]:
         print_profile(report["profile"])
+    if plain["memory"]:
+        print_memory(report["memory"])
     return report
+
+
+def _benchmark_peers(config: DictConfig) -> dict[str, Any]:
+    """Train at the size that other toolkits were measured at and return the report, with what was recorded of them."""
+    plain = resolve(config)
+    check(nominal(plain))
+    check_counts(plain, steps=1, warmup=0)
+    check_type("recorded_on", plain["recorded_on"], str)
+    if not plain["recorded"]:
+        raise UserError(
+            "recorded must hold at least one speed, but is empty: keep one of those in conf/mode/peers.yaml."
+        )
+    for name, speed in plain["recorded"].items():
+        if isinstance(speed, bool) or not isinstance(speed, int | float) or not speed > 0:
+            raise UserError(f"recorded.{name} must be target tokens a second, above 0, but is {speed!r}.")
+    plain, data = load_data(plain)
+    where = conditions(plain)
+    module = build_module(plain, data)
+    choose_threads(plain, module.model, where.device, where.precision)
+    report = benchmark(module, data, where, steps=plain["steps"], warmup=plain["warmup"])
+    report |= {"mode": "peers", "threads": torch.get_num_threads()}
+    print_peers(report["target_tokens_per_second"], plain["recorded"], plain["recorded_on"])
+    return {**report, "recorded": plain["recorded"], "recorded_on": plain["recorded_on"]}
 
 
 def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
@@ -125,4 +151,9 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
     }
 
 
-_MODES = {"train": _benchmark_training, "cells": _benchmark_cells, "decode": _benchmark_decoding}
+_MODES = {
+    "train": _benchmark_training,
+    "cells": _benchmark_cells,
+    "peers": _benchmark_peers,
+    "decode": _benchmark_decoding,
+}

@@ -47,7 +47,10 @@ layers.output.full.FullOutput
 layers.output.tied.TiedOutput
 layers.recurrent.cells.coupled.CoupledLSTMCell
 layers.recurrent.cells.elman.ElmanCell
+layers.recurrent.cells.factorized.FactorizedLSTMCell
+layers.recurrent.cells.grouped.GroupedLSTMCell
 layers.recurrent.cells.gru.GRUCell
+layers.recurrent.cells.highway.RecurrentHighwayCell
 layers.recurrent.cells.layer_norm.LayerNormLSTMCell
 layers.recurrent.cells.low_rank.LowRankLSTMCell
 layers.recurrent.cells.lstm.LSTMCell
@@ -60,6 +63,7 @@ layers.recurrent.cells.no_output.NoOutputLSTMCell
 layers.recurrent.cells.peephole.PeepholeLSTMCell
 layers.recurrent.cells.projected.ProjectedLSTMCell
 layers.recurrent.cells.qrnn.QRNNCell
+layers.recurrent.cells.residual.ResidualElmanCell
 layers.recurrent.cells.sru.SRUCell
 layers.recurrent.initialization.Chrono
 layers.recurrent.initialization.ForgetBias

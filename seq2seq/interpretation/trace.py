@@ -165,7 +165,10 @@ class _Record:
             gate = {name: reverse_within(values, permutation) for name, values in gate.items()}
         side = "target" if self.layer is None else "source"
         kind = self.cell.keep_gate, self.cell.bounded
-        return CellTrace(self.name, side, lengths, *kind, gate, state["hidden"], state.get("cell"))
+        memory = state.get("cell")
+        if memory is not None and self.cell.layout.carried:
+            memory = memory[..., : -self.cell.layout.carried]
+        return CellTrace(self.name, side, lengths, *kind, gate, state["hidden"], memory)
 
 
 def _over_time(steps: Sequence[Any], lengths: Lengths) -> dict[str, Activations]:

@@ -98,6 +98,18 @@ def print_rates(rows: Sequence[dict[str, Any]]) -> None:
     Console(highlight=False, stderr=True).print(table)
 
 
+def print_peers(speed: int, recorded: Mapping[str, int | float], recorded_on: str) -> None:
+    """Print a speed measured now and those recorded before, as shares of the first of these, as a table on stderr."""
+    table = Table(title="training speed at one model size", min_width=40)
+    for name in ("", "target tokens/s", "of the first recorded", "measured"):
+        table.add_column(name, justify="left" if name in ("", "measured") else "right")
+    table.add_row("this framework", f"{speed:,.0f}", "", "here and now", end_section=True)
+    first = next(iter(recorded.values()))
+    for name, known in recorded.items():
+        table.add_row(name.replace("_", " "), f"{known:,.0f}", f"{known / first:.0%}", recorded_on)
+    Console(highlight=False, stderr=True).print(table)
+
+
 def print_profile(rows: Sequence[dict[str, Any]]) -> None:
     """Print what a training step's time goes into, as a table on stderr."""
     table = Table(title="a training step, by kind of operation")
@@ -106,6 +118,18 @@ def print_profile(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         rates = (f"{row[name]:,.0f}" if row[name] else "" for name in ("gflop_per_second", "gbyte_per_second"))
         table.add_row(row["kind"], f"{row['calls']:,}", f"{row['milliseconds']:.2f}", f"{row['share']:.1%}", *rates)
+    Console(highlight=False, stderr=True).print(table)
+
+
+def print_memory(record: Mapping[str, Any]) -> None:
+    """Print what a training step's memory is for, as a table on stderr."""
+    sentences, source, target = (record[name] for name in ("sentences", "source_length", "target_length"))
+    title = f"memory of a step on {sentences} sentences, {source} to {target} tokens"
+    table = Table(title=title, min_width=len(title))
+    for name in ("", "MB"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, megabytes in record["megabytes"].items():
+        table.add_row(name, f"{megabytes:,.2f}", end_section=name == "gradients")
     Console(highlight=False, stderr=True).print(table)
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -19,6 +20,7 @@ from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.models.seq2seq import multiply_accumulates
 from seq2seq.models.sizes import parameter_count
 from seq2seq.training.callbacks.throughput import padding_efficiency
+from seq2seq.training.footprint import footprint
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.profile import Profile
 from seq2seq.training.windows import endless_windows
@@ -92,10 +94,11 @@ def benchmark(
     steps: int,
     warmup: int,
     profile: bool = False,
+    memory: bool = False,
 ) -> dict[str, Any]:
     """Train for warmup + steps steps and report rates of the latter, the GEMM rate measured in between.
 
-    For a profile each step is taken once more, on the same batch, with every operation timed.
+    For a profile each step is taken once more, with every operation timed; for memory one more, on the largest batch.
     """
     dtype, device = conditions.dtype, conditions.device
     trained = Trained(module, conditions)
@@ -115,7 +118,9 @@ def benchmark(
         if number % max(1, steps // 5) == 0:
             rates.append(gemm_rate(dtype, device))
     report = _report(module, seen, watch.seconds, median(rates), conditions.precision)
-    return {**report, "profile": costs.report(steps, sum(watch.seconds.values()))} if profile else report
+    if profile:
+        report["profile"] = costs.report(steps, sum(watch.seconds.values()))
+    return {**report, "memory": _memory(trained, max(seen, key=_size), device)} if memory else report
 
 
 def compare(
@@ -142,6 +147,23 @@ def compare(
         }
         for name, found in rates.items()
     ]
+
+
+def _memory(trained: Trained, batch: Batch, device: torch.device) -> dict[str, Any]:
+    """Megabytes of a step on a batch by what for, and how large the batch is."""
+    take = partial(trained.take_step, batch)
+    found = footprint(trained.module.step, trained.optimizer, take, device)
+    sentences, source = batch.source.shape
+    return {
+        "sentences": sentences,
+        "source_length": source,
+        "target_length": batch.target_inputs.shape[1],
+        "megabytes": {name: round(count / 1e6, 2) for name, count in found.items()},
+    }
+
+
+def _size(batch: Batch) -> int:
+    return batch.source.numel() + batch.target_inputs.numel()
 
 
 def gemm_rate(dtype: torch.dtype, device: torch.device, *, seconds: float = 0.3) -> float:

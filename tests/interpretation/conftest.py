@@ -1,6 +1,7 @@
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -8,6 +9,9 @@ import signatures  # noqa: F401  before anything of ours is imported
 
 from seq2seq.layers.recurrent import cells
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.cells.factorized import FactorizedLSTMCell
+from seq2seq.layers.recurrent.cells.grouped import GroupedLSTMCell
+from seq2seq.layers.recurrent.cells.highway import RecurrentHighwayCell
 from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
 from seq2seq.symbols import BOS, EOS
 
@@ -15,7 +19,7 @@ SENTENCES = [[5, 6, 7, 8, EOS], [9, 4, EOS], [11, 10, 9, 8, 7, 6, EOS]]
 TARGETS = [[BOS, 4, 5, 6, EOS], [BOS, 12, 11, 10, 9, 8, EOS], [BOS, 7, EOS]]
 
 
-def _cell_kinds() -> dict[str, type[Cell]]:
+def _cell_kinds() -> dict[str, Callable[..., Cell]]:
     """Every kind there is a file for."""
     modules = [
         importlib.import_module(f"{cells.__name__}.{found.name}") for found in pkgutil.iter_modules(cells.__path__)
@@ -26,13 +30,20 @@ def _cell_kinds() -> dict[str, type[Cell]]:
 
 
 KINDS = _cell_kinds()
+KINDS["QRNNCell of window 2"] = partial(KINDS["QRNNCell"], window=2)
+TINY = {
+    LowRankLSTMCell: {"rank": 3},
+    FactorizedLSTMCell: {"rank": 3},
+    GroupedLSTMCell: {"groups": 2},
+    RecurrentHighwayCell: {"depth": 1},  # of more layers the trace has what they keep together, and not what they add
+}
 
 
 @pytest.fixture(params=sorted(KINDS))
 def cell_kind(request):
     """Every cell's constructor; it still takes input_size and hidden_size."""
     kind = KINDS[request.param]
-    return partial(kind, rank=3) if kind is LowRankLSTMCell else kind
+    return partial(kind, **TINY.get(kind, {}))
 
 
 @pytest.fixture(params=["luong", "gnmt", "bahdanau"])

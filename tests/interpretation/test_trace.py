@@ -69,6 +69,10 @@ def remembered(kind: str, gates: dict[str, torch.Tensor], before: torch.Tensor) 
     """The published equation of the memory, from its gates."""
     if kind == "ElmanCell":
         return gates["candidate"]
+    if kind == "ResidualElmanCell":
+        return gates["new"] * gates["candidate"] + gates["old"] * before
+    if kind == "RecurrentHighwayCell":
+        return gates["carry"] * before + (1 - gates["carry"]) * gates["candidate"]
     if kind in ("GRUCell", "MinGRUCell"):
         return gates["update"] * before + (1 - gates["update"]) * gates["candidate"]
     if kind in ("CoupledLSTMCell", "QRNNCell", "SRUCell"):

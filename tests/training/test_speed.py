@@ -9,6 +9,7 @@ import torch
 from omegaconf import OmegaConf
 
 from seq2seq.commands.benchmark import benchmark_config
+from seq2seq.config.contract import resolve
 from seq2seq.data.batch import Batch
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
@@ -126,7 +127,8 @@ def test_models_are_compared_step_by_step_on_the_same_batches(new_module, new_da
 
 
 def test_cells_of_a_config_are_compared(tiny_benchmark):
-    given = ["mode=cells", "rounds=1", "warmup=0", "~kinds.lstm_low_rank", "budget.max_steps=1"]
+    too_wide = ("lstm_low_rank", "lstm_factorized")  # of rank 64
+    given = ["mode=cells", "rounds=1", "warmup=0", *(f"~kinds.{name}" for name in too_wide), "budget.max_steps=1"]
     config = tiny_benchmark(*given)
     report = benchmark_config(config)
     names = [row["name"] for row in report["cells"]]
@@ -138,6 +140,46 @@ def test_cells_of_a_config_are_compared(tiny_benchmark):
         benchmark_config(config)
     assert str(error.value) == (
         "kinds must hold at least one cell, but is empty: keep one of those in conf/mode/cells.yaml."
+    )
+
+
+def test_what_was_recorded_of_peers_stands_beside_a_speed_of_now(tiny_benchmark, capsys):
+    given = ["mode=peers", "steps=2", "warmup=0", "budget.max_steps=1", "recorded.yoyodyne=307", "recorded_on=moon"]
+    report = benchmark_config(tiny_benchmark(*given))
+    assert report["mode"] == "peers"
+    assert report["precision"] == "32-true"
+    assert report["recorded"] == {"this_framework": 3070, "opennmt_py": 2060, "joeynmt": 1220, "yoyodyne": 307}
+    rows = [line for line in capsys.readouterr().err.splitlines() if "│" in line]
+    assert f"{report['target_tokens_per_second']:,}" in rows[0]
+    assert "here and now" in rows[0]
+    assert all(text in rows[-1] for text in ("yoyodyne", "307", "10%", "moon"))
+    assert sum("moon" in row for row in rows) == 4
+
+
+def test_peers_are_measured_at_the_size_that_was_recorded(config_of):
+    plain = resolve(config_of("benchmark", "mode=peers"))
+    model = plain["model"]
+    sizes = [model["embedding_size"], model["encoder"]["num_layers"], model["encoder"]["hidden_size"]]
+    assert [*sizes, model["decoder"]["num_layers"], model["decoder"]["hidden_size"]] == [256, 2, 256, 1, 512]
+    assert model["decoder"]["attention"]["_target_"].endswith("DotAttention")
+    assert plain["batches"]["max_sentences"] == 256
+
+
+@pytest.mark.parametrize("speed", [0, -3.5, "fast", True])
+def test_what_is_no_speed_is_told(tiny_benchmark, speed):
+    config = tiny_benchmark("mode=peers", f"recorded.joeynmt={speed}", "budget.max_steps=1")
+    with pytest.raises(UserError) as error:
+        benchmark_config(config)
+    assert str(error.value) == f"recorded.joeynmt must be target tokens a second, above 0, but is {speed!r}."
+
+
+def test_no_speed_of_a_peer_is_told(tiny_benchmark):
+    config = tiny_benchmark("mode=peers", "budget.max_steps=1")
+    config["recorded"] = {}
+    with pytest.raises(UserError) as error:
+        benchmark_config(config)
+    assert str(error.value) == (
+        "recorded must hold at least one speed, but is empty: keep one of those in conf/mode/peers.yaml."
     )
 
 

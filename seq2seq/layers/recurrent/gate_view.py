@@ -1,6 +1,6 @@
 """A gate's own part of a cell's parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,3 +56,17 @@ def gate_views(
         views[name] = GateView(slice(start, start + size), input, recurrent, biases)
         start += size
     return views
+
+
+def interleaved_views(
+    names: Sequence[str],
+    input: nn.Parameter,
+    recurrent: nn.Parameter,
+    bias: nn.Parameter,
+    units: tuple[int, int | None] = (0, None),
+) -> dict[str, GateView]:
+    """Views of all gates by name, whose rows for one unit lie together; of the units from one to before another."""
+    count, (first, end) = len(names), units
+    stop = None if end is None else count * end
+    rows = {name: slice(count * first + number, stop, count) for number, name in enumerate(names)}
+    return {name: GateView(own, input, recurrent, (bias,)) for name, own in rows.items()}

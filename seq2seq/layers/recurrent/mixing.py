@@ -55,6 +55,8 @@ class _Mixing(Function):
     ) -> tuple[Tensor, ...]:
         own, new, *others = sums.split(start.shape[-1], -1)
         own, new = share(own, others[0]) if shares else own, activation(new)
+        if not shares:  # then sums are kept for backward, and else a part of them would keep them all
+            new = new.contiguous()
         history, keep = _forwards(own, new, start, weight)
         ctx.save_for_backward(history, keep, new, weight, sums if shares else None)
         ctx.activation, ctx.width = activation, sums.shape[-1]

@@ -35,12 +35,14 @@ def map_state(function: Callable[..., Tensor], state: State, *others: State) -> 
 class StateLayout:
     """The kind of a state and the width of each of its parts, hidden first.
 
-    Where steps do not read the hidden state, it is only what the last one put out.
+    Where steps do not read the hidden state, it is only what the last one put out. At the end of the last part may be
+    what a step hands the next beside its memory.
     """
 
     kind: type[State]
     sizes: tuple[int, ...]
     reads_hidden: bool = True
+    carried: int = 0  # the width of what is at the end
 
     @property
     def free_sizes(self) -> tuple[int, ...]:
@@ -57,7 +59,7 @@ class StateLayout:
         A hidden state that no step reads is as the memory, for whatever looks at it before the first step.
         """
         parts = values.split(self.free_sizes, -1)
-        return self._state(*parts) if self.reads_hidden else self._state(parts[0], *parts)
+        return self._state(*parts) if self.reads_hidden else self._state(parts[0][..., : self.sizes[0]], *parts)
 
     def _state(self, hidden: Tensor, *memory: Tensor) -> State:
         return self.kind(hidden, *map(precise, memory))

@@ -62,6 +62,34 @@ def test_qrnn_follows_its_equations(rough, random_state):
     assert_step(cell, x, state, o * memory, memory)
 
 
+def test_qrnn_with_a_window_of_two_reads_the_input_before(rough, random_state):
+    cell, x, state = example(QRNNCell(3, SIZE, window=2), rough, random_state)
+    now = torch.randn(BATCH, 3)
+    of_last = dict(zip(cell.gate_names, (x @ cell.ahead.weight.T).chunk(3, -1), strict=True))
+    f, o = (sigmoid(sums(cell, name, now) + of_last[name]) for name in ("forget", "output"))
+    stepped = cell.step(x, state)
+    memory = f * stepped.cell[:, :SIZE] + (1 - f) * torch.tanh(sums(cell, "candidate", now) + of_last["candidate"])
+    carried = torch.cat([memory, now @ cell.ahead.weight.T], -1)
+    assert_step(cell, now, stepped, o * memory, carried)
+
+
+def test_a_window_of_two_that_weighs_the_input_before_by_zero_is_a_window_of_one(rough):
+    wide, plain = rough(QRNNCell(3, SIZE, window=2)), QRNNCell(3, SIZE)
+    wide.ahead.weight.data.zero_()
+    plain.load_state_dict(wide.state_dict(), strict=False)
+    inputs = torch.randn(BATCH, TIME, 3)
+    (wanted, last), (found, carried) = (cell.unroll(inputs, cell.start(inputs)) for cell in (plain, wide))
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(carried.cell[:, :SIZE], last.cell)
+
+
+@pytest.mark.parametrize("window", [0, 3])
+def test_a_window_that_is_neither_one_step_nor_two_is_told(window):
+    with pytest.raises(UserError) as error:
+        QRNNCell(3, SIZE, window=window)
+    assert str(error.value) == f"window must be 1 or 2 steps, but is {window}."
+
+
 def test_min_gru_follows_its_equations(rough, random_state):
     cell, x, state = example(MinGRUCell(3, SIZE), rough, random_state)
     z = sigmoid(sums(cell, "update", x))
@@ -169,9 +197,10 @@ def test_a_long_memory_fades_in_half_precision_as_in_full(light_kind):
         cell.gates[name].set_bias(0.0)
     if isinstance(cell, SRUCell):
         cell.peepholes.data.zero_()
-    start = cell.start(torch.zeros(1, 1).bfloat16())._replace(cell=torch.ones(1, SIZE))
+    start = cell.start(torch.zeros(1, 1).bfloat16())
+    start.cell[:, :SIZE] = 1.0
     with torch.autocast("cpu", torch.bfloat16):
-        faded = cell.unroll(inputs, start)[1].cell
+        faded = cell.unroll(inputs, start)[1].cell[:, :SIZE]
     # The bias alone is rounded, from 5.9890 to 6.
     torch.testing.assert_close(faded, torch.full((1, SIZE), math.exp(-1)), rtol=0.02, atol=0)
 

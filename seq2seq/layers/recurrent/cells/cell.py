@@ -13,7 +13,7 @@ from torch.nn import functional
 from seq2seq.layers.recurrent.activations import Activation, cell_function
 from seq2seq.layers.recurrent.cells.options import CellOptions
 from seq2seq.layers.recurrent.gate_view import GateView
-from seq2seq.layers.recurrent.initialization import MATRICES, OPEN_FORGET_GATE
+from seq2seq.layers.recurrent.initialization import MATRICES, OPEN_FORGET_GATE, Initialization
 from seq2seq.layers.recurrent.scan import Step, scan
 from seq2seq.layers.recurrent.state import State, StateLayout
 from seq2seq.shapes import Inputs, Outputs
@@ -103,8 +103,11 @@ class Cell(nn.Module, ABC):
 
     def initialize(self, options: CellOptions, timescales: int = 1) -> None:
         """Give the gates their first values."""
-        initialize = options.initialization or (OPEN_FORGET_GATE if self.keep_gate else MATRICES)
-        initialize(self.gates, self.hidden_size, self.keep_gate, timescales)
+        self.initialization(options)(self.gates, self.hidden_size, self.keep_gate, timescales)
+
+    def initialization(self, options: CellOptions) -> Initialization:
+        """The rule of first values that options ask for, or else that suits the cell."""
+        return options.initialization or (OPEN_FORGET_GATE if self.keep_gate else MATRICES)
 
     def dropped_weights(self) -> dict[str, Tensor]:
         """Recurrent weights with some of them zero, drawn anew; none where weight drop is off."""

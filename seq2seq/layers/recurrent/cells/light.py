@@ -17,19 +17,20 @@ class LightCell(Cell):
     """A cell whose gates read the input, and of the state at most the memory, unit by unit.
 
     So all products are of whole sequences, and what is left of a step is elementwise. The hidden state is only what a
-    step puts out: no step reads it. Raises UserError where recurrent weights are to be dropped, as there are none.
+    step puts out: no step reads it. Beside the memory there may be more that is carried to the next step. Raises
+    UserError where recurrent weights are to be dropped, as there are none.
     """
 
     gate_names: ClassVar[tuple[str, ...]]  # in the order of the rows
 
-    def __init__(self, input_size: int, hidden_size: int, options: CellOptions) -> None:
+    def __init__(self, input_size: int, hidden_size: int, options: CellOptions, *, carried: int = 0) -> None:
         drop = options.regularization.weight_drop
         if drop > 0:
             raise UserError(
                 f"regularization must leave weight_drop at 0 for a cell without a recurrent matrix, but has {drop}: "
                 "use zoneout_cell."
             )
-        layout = StateLayout(LSTMState, (hidden_size, hidden_size), reads_hidden=False)
+        layout = StateLayout(LSTMState, (hidden_size, hidden_size + carried), reads_hidden=False, carried=carried)
         rows = len(self.gate_names) * hidden_size
         super().__init__(input_size, rows, layout, options)
         self.projection = nn.Linear(input_size, rows)

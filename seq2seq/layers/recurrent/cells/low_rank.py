@@ -16,8 +16,8 @@ class LowRankLSTMCell(GatedCell):
     """Long short-term memory whose input and recurrent matrices are products of two of lower rank (Lu et al. 2016).
 
     W = A B, U = C D, where all gates share B and D; else as the LSTM. First values are the closest of that rank to
-    those of full matrices; a matrix whose full rank is lower has that. Weight drop is of A and C, which have a row for
-    each unit of a gate. Raises UserError if the rank is below 1 or above that of both.
+    those of full matrices; a matrix whose full rank is lower has that. Weight drop is of C, which has a row for each
+    unit of a gate. Raises UserError if the rank is below 1 or above that of both.
 
     >>> import torch
     >>> from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
@@ -48,8 +48,8 @@ class LowRankLSTMCell(GatedCell):
             dict.fromkeys(LSTMGates._fields, hidden_size),
             options,
         )
-        self.input_weight, self.input_factor = _factors(self.input_weight, rank)
-        self.recurrent_weight, self.recurrent_factor = _factors(self.recurrent_weight, rank)
+        self.input_weight, self.input_factor = _parameters(self.input_weight, rank)
+        self.recurrent_weight, self.recurrent_factor = _parameters(self.recurrent_weight, rank)
 
     def project(self, inputs: CellInputs) -> Projected:
         return super().project(functional.linear(inputs, self.input_factor))
@@ -58,8 +58,18 @@ class LowRankLSTMCell(GatedCell):
         return super().recur(functional.linear(hidden, self.recurrent_factor))
 
 
-def _factors(weight: nn.Parameter, rank: int) -> tuple[nn.Parameter, nn.Parameter]:
-    left, values, right = torch.linalg.svd(weight.detach(), full_matrices=False)
+def factors(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Two matrices of a rank, or of its own if that is lower, whose product is closest to the weight."""
+    columns = weight.shape[1]
+    # Of directions that count alike, as all do of an orthogonal matrix, any will do. Turned at random, as those that
+    # LAPACK chooses can leave out a column, which then nothing reads.
+    turn = nn.init.orthogonal_(weight.new_empty(columns, columns))
+    left, values, right = torch.linalg.svd(weight @ turn, full_matrices=False)
     rank = min(rank, len(values))
     roots = values[:rank].sqrt()
-    return nn.Parameter(left[:, :rank] * roots), nn.Parameter(roots.unsqueeze(1) * right[:rank])
+    return left[:, :rank] * roots, roots.unsqueeze(1) * right[:rank] @ turn.T
+
+
+def _parameters(weight: nn.Parameter, rank: int) -> tuple[nn.Parameter, nn.Parameter]:
+    left, right = factors(weight.detach(), rank)
+    return nn.Parameter(left), nn.Parameter(right)
