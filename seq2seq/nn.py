@@ -40,7 +40,10 @@ from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
 from seq2seq.layers.recurrent.cells.elman import ElmanCell
+from seq2seq.layers.recurrent.cells.factorized import FactorizedLSTMCell
+from seq2seq.layers.recurrent.cells.grouped import GroupedLSTMCell
 from seq2seq.layers.recurrent.cells.gru import GRUCell
+from seq2seq.layers.recurrent.cells.highway import RecurrentHighwayCell
 from seq2seq.layers.recurrent.cells.layer_norm import LayerNormLSTMCell
 from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
@@ -54,6 +57,7 @@ from seq2seq.layers.recurrent.cells.options import CellOptions, GatedCellOptions
 from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
 from seq2seq.layers.recurrent.cells.projected import ProjectedLSTMCell
 from seq2seq.layers.recurrent.cells.qrnn import QRNNCell
+from seq2seq.layers.recurrent.cells.residual import ResidualElmanCell
 from seq2seq.layers.recurrent.cells.sru import SRUCell
 from seq2seq.layers.recurrent.initialization import Chrono, ForgetBias, Initialization
 from seq2seq.layers.recurrent.regularization import Regularization
@@ -65,6 +69,10 @@ from seq2seq.models.input_feeding import BahdanauDecoder
 from seq2seq.models.seq2seq import EmbeddingOptions, ModelOutputs, Seq2Seq
 
 __all__ = [
+    "FactorizedLSTMCell",
+    "GroupedLSTMCell",
+    "RecurrentHighwayCell",
+    "ResidualElmanCell",
     "AdditiveAttention",
     "Attention",
     "BahdanauDecoder",

@@ -13,15 +13,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.commands.study import Study, TrialSettings
 from seq2seq.commands.trials import PrunedError, Watched, train_trial
-from seq2seq.config.contract import check, check_counts, check_type
+from seq2seq.config.contract import check_counts, check_type
 from seq2seq.config.job import composed, given_overrides
 from seq2seq.config.keywords import written
 from seq2seq.config.space import Choices, Range, read_space
 from seq2seq.errors import UserError
 from seq2seq.interpretation.search_plots import history_figure, importance_figure
-from seq2seq.runs.automatic import nominal, settle
+from seq2seq.runs.automatic import settle
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import leaderboard
+from seq2seq.runs.possible import checked
 from seq2seq.runs.run import train_tokenizers
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def _monitored(shared: list[str], space: Mapping[str, Choices | Range]) -> tuple
     """
     for key, own in space.items():
         for value in own.values if isinstance(own, Choices) else (own.low, own.high):
-            check(nominal(composed("train", [*shared, f"{key}={written(key, value)}"])))
+            checked(composed("train", [*shared, f"{key}={written(key, value)}"]))
     config = composed("train", shared)
     config, _ = settle(config, load_splits(config), train_tokenizers, says=False)
     metric, mode = str(config["monitor"]["metric"]).removeprefix("dev/"), config["monitor"]["mode"]
