@@ -7,7 +7,12 @@ from seq2seq.config.own_choices import own_choices
 from seq2seq.config.places import CONF
 
 GROUPS = ["data", "tokenizer", "model", "model/front_end", "callbacks", "trainer", "logger", "metrics"]
-MISSING = {"json": ("train", "source", "target"), "hub": ("name", "source", "target"), "tsv": ("train",)}
+MISSING = {
+    "json": ("train", "source", "target"),
+    "hub": ("name", "source", "target"),
+    "tsv": ("train",),
+    "pairs": ("train",),
+}
 MISSING |= {"parquet": MISSING["json"], "parallel": MISSING["json"]}
 
 
