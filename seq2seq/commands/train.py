@@ -67,9 +67,14 @@ class Outcome:
     monitored: str = ""  # the score that the best checkpoint was chosen by
 
     @property
+    def scores(self) -> dict[str, float]:
+        """Scores in percent by name."""
+        return dict(self.record.get("scores", {}))
+
+    @property
     def objective(self) -> float:
         """The score to search other settings by; not a number where there is none."""
-        return float(self.record.get("scores", {}).get(self.monitored, "nan"))
+        return self.scores.get(self.monitored, float("nan"))
 
 
 def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:

@@ -37,6 +37,9 @@ _LOGGERS = {
 _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
 
 
+_FINE_TUNING: dict[str, Any] = {"init": None, "rehearsal": 0.0, "freeze": [], "freeze_steps": None, "rates": None}
+
+
 def new_name(option: str) -> str | None:
     """The present name of an option that was renamed, itself or with the part that it is in; None if it was not."""
     for old, new in _RENAMED.items():
@@ -57,7 +60,8 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     if "budget" in found:
         found.setdefault("matmul_precision", "highest")
         found.setdefault("threads", "auto")
-        found = {"init": None, "rehearsal": 0.0, "freeze": [], "freeze_steps": None, "rates": None} | found
+        for name, value in _FINE_TUNING.items():
+            found.setdefault(name, value)
     board = found.get("logger")
     if isinstance(board, dict) and "_target_" in board:
         found["logger"] = {_LOGGERS.get(str(board["_target_"]), "own"): board}

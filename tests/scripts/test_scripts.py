@@ -156,6 +156,7 @@ def test_a_run_folder_holds_all_that_it_promises(session):
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files == {
         "config.yaml",
+        "environment.json",
         "metrics.json",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
