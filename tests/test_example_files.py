@@ -39,7 +39,8 @@ def test_an_example_runs_and_says_what_it_should(name, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_notebook_runs_and_shows_tables_pictures_and_the_page(tmp_path):
+def test_the_notebook_runs_and_shows_tables_pictures_and_the_page(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for the kernel, beside other tests
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
     assert [cell.outputs for cell in notebook.cells if cell.cell_type == "code"] == [[]] * 8  # as it is kept
