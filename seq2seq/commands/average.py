@@ -22,6 +22,7 @@ from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, save_check
 from seq2seq.runs.comparison import find_runs
 from seq2seq.runs.evaluation import evaluate, load_examples
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
+from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
 from seq2seq.translation.translator import Translator
 
@@ -35,7 +36,7 @@ def average(config: DictConfig) -> dict[str, Any]:
     Raises UserError, before anything is written, where runs are not of one model with the same tokenizers.
     """
     options = read_options(config)
-    folder = _folder(options["out"])
+    folder = new_folder("out", str(options["out"]))
     if options["soup"] not in _SOUPS:
         raise UserError(f"soup must be one of {', '.join(_SOUPS)}, but is {options['soup']!r}.")
     paths = find_runs(options["run"])
@@ -88,13 +89,6 @@ class _Scored:
                 f"{', '.join(known)}: take soup=uniform."
             )
         return name, monitor["mode"] == "max"
-
-
-def _folder(given: Any) -> Path:
-    folder = Path(str(given))
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"out={folder} must be a new or empty folder, but is not: choose another, or remove it.")
-    return folder
 
 
 def _write(folder: Path, checkpoint: dict[str, Any], record: dict[str, Any], run: LoadedRun) -> None:

@@ -29,6 +29,7 @@ from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.runs.checkpoint import find_checkpoint
 from seq2seq.runs.run import LoadedRun, pick_device
+from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.translator import load_runs
 from seq2seq.shapes import SourceIds
 from seq2seq.symbols import BOS, EOS
@@ -140,10 +141,7 @@ def _numbers(given: Any) -> list[float] | None:
 def _folder(options: Mapping[str, Any]) -> Path:
     """A folder with nothing in it yet. Raises UserError if the one that is asked for holds something."""
     if options["out"] is not None:
-        folder = Path(str(options["out"]))
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"out={folder} must be a new or empty folder, but is not: choose another, or remove it.")
-        return folder
+        return new_folder("out", str(options["out"]))
     checkpoint = find_checkpoint(str(options["run"])).absolute()
     home = checkpoint.parent.parent if checkpoint.parent.name == "checkpoints" else checkpoint.parent
     name = re.sub(r"\W+", "_", str(options["text"])).strip("_")[:40] or "text"

@@ -11,7 +11,6 @@ from threading import Lock
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from seq2seq.config.space import Choices, Range
@@ -20,7 +19,6 @@ from seq2seq.runs.leaderboard import Row
 
 _STARTUP = 5  # trials at random, before there is something to go by
 _HOPELESS = 3  # failures before anything went well
-_LOST = "lost"  # mark of trials whose worker is gone
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Study:
     def __init__(self, name: str, storage: str, space: Mapping[str, Choices | Range], higher: bool) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.name, self.higher, self._lock = name, higher, Lock()
-        self.space = {key: _distribution(own) for key, own in space.items()}
+        self.space = space
         direction = optuna.study.StudyDirection.MAXIMIZE if higher else optuna.study.StudyDirection.MINIMIZE
         with _quiet():
             self.study = optuna.create_study(
@@ -56,7 +54,7 @@ class Study:
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=1),
             )
         known = self.study.user_attrs.get("space")
-        own = {key: repr(distribution) for key, distribution in self.space.items()}
+        own = {key: repr(values) for key, values in space.items()}
         if known is not None and known != own or self.study.direction is not direction:
             raise UserError(f"name={name} is a study of another space or score: give another name, or remove it.")
         self.study.set_user_attr("space", own)
@@ -70,7 +68,7 @@ class Study:
             plain = trial.number == 0 or trial.user_attrs.get("plain", False)
             trial.set_user_attr("worker", [socket.gethostname(), os.getpid()])
             trial.set_user_attr("plain", plain)
-            settings = {} if plain else {key: trial._suggest(key, own) for key, own in self.space.items()}
+            settings = {} if plain else {key: _suggested(trial, key, own) for key, own in self.space.items()}
             return TrialSettings(trial.number, settings, trial)
 
     def should_stop(self, trial: TrialSettings, step: int, score: float) -> bool:
@@ -105,7 +103,6 @@ class Study:
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             host, process = trial.user_attrs.get("worker", [socket.gethostname(), 0])
             if host == socket.gethostname() and not _is_alive(process):
-                self.study._storage.set_trial_user_attr(trial._trial_id, _LOST, True)
                 self.study.tell(trial.number, state=TrialState.FAIL)
                 self.study.enqueue_trial(trial.params, user_attrs={"plain": trial.user_attrs.get("plain", False)})
 
@@ -138,19 +135,21 @@ class Study:
             )
 
     def _own_trials(self) -> list[Any]:
-        return [one for one in self.study.get_trials(deepcopy=False) if not one.user_attrs.get(_LOST)]
+        """The trials but those that were lost: they failed without a reason."""
+        trials = self.study.get_trials(deepcopy=False)
+        return [one for one in trials if one.state is not TrialState.FAIL or "reason" in one.user_attrs]
 
     def _count(self) -> int:
         return sum(one.state is not TrialState.WAITING for one in self._own_trials())
 
 
-def _distribution(own: Choices | Range) -> BaseDistribution:
+def _suggested(trial: optuna.Trial, key: str, own: Choices | Range) -> Any:
+    """A value of an option, for a trial."""
     if isinstance(own, Choices):
-        return CategoricalDistribution(own.values)
-    whole = all(type(one) is int for one in (own.low, own.high, own.step or 1))
-    if whole:
-        return IntDistribution(int(own.low), int(own.high), log=own.log, step=int(own.step or 1))
-    return FloatDistribution(own.low, own.high, log=own.log, step=own.step)
+        return trial.suggest_categorical(key, own.values)
+    if all(type(one) is int for one in (own.low, own.high, own.step or 1)):
+        return trial.suggest_int(key, int(own.low), int(own.high), step=int(own.step or 1), log=own.log)
+    return trial.suggest_float(key, own.low, own.high, step=own.step, log=own.log)
 
 
 def _is_alive(process: int) -> bool:

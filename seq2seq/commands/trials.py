@@ -38,21 +38,20 @@ class Watched:
 
 
 def train_trial(overrides: Sequence[str], folder: Path, watched: Watched, *, threads: int) -> Trained:
-    """Train in a process, unless the run is done, and return what came out.
+    """Train in a process and return what came out. A folder that is there is another study's, and is moved aside.
 
     Raises PrunedError where it was stopped early, and UserError with the last line of a run that failed.
     """
-    if not (folder / "metrics.json").is_file():
-        if folder.exists():
-            folder.rename(_free(folder))  # of a run that was stopped in the middle
-        line = [sys.executable, str(SCRIPTS / "train.py"), *overrides, "logger=csv", f"run_dir={folder}"]
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
-        try:
-            _watch(process, folder, watched)
-        except BaseException:
-            _end(process)
-            raise
+    if folder.exists():
+        folder.rename(_free(folder))
+    line = [sys.executable, str(SCRIPTS / "train.py"), *overrides, "logger=csv", f"run_dir={folder}"]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        _watch(process, folder, watched)
+    except BaseException:
+        _end(process)
+        raise
     record = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     scores = record.get("dev", record)["scores"]
     return Trained(float(scores[watched.metric]), record["step"], record["training_seconds"])
@@ -98,6 +97,6 @@ def _end(process: subprocess.Popen) -> None:
 
 def _free(folder: Path) -> Path:
     number = 1
-    while (other := folder.with_name(f"{folder.name}.stopped_{number}")).exists():
+    while (other := folder.with_name(f"{folder.name}.before_{number}")).exists():
         number += 1
     return other

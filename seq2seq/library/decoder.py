@@ -17,8 +17,8 @@ from seq2seq.runs.translator import build_translator
 from seq2seq.translation.threads import ENOUGH_WORK, set_threads
 from seq2seq.translation.translator import Translator
 
-_SET_BY_LOADING = ("run", "device", "trust", "matmul_precision")
-_OF_A_STREAM = ("buffer", "input", "format", "compare", "file", "data", "out", "formats")
+_SET_BY_LOADING = ("run", "device", "trust")
+_OF_A_PROCESS = ("matmul_precision", "buffer", "input", "format", "compare", "file", "data", "out", "formats")
 
 
 def read_keywords(script: str, paths: Sequence[str], device: str, keywords: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def read_keywords(script: str, paths: Sequence[str], device: str, keywords: Mapp
         key = name.replace("__", ".").partition(".")[0]
         if key in _SET_BY_LOADING:
             raise UserError(f"{key} is chosen when a run is loaded: leave it out here.")
-        if key in _OF_A_STREAM:
+        if key in _OF_A_PROCESS:
             raise UserError(f"{key} is an option of the command line alone: leave it out.")
     run = paths[0] if len(paths) == 1 else list(paths)
     with called(script, {**keywords, "run": run, "device": device}) as config:

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from seq2seq.commands.interpret import check_options, draw, figures_of, read
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
-from seq2seq.errors import UserError
 from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import Trace
 from seq2seq.library.decoder import read_keywords
+from seq2seq.runs.run_folder import new_folder
 
 if TYPE_CHECKING:
     from seq2seq.library.run import Run
@@ -55,9 +55,7 @@ class Interpretation:
 
     def save(self, folder: str, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
         """Paths of the page and the pictures, written into a folder. Raises UserError if that holds something."""
-        place = Path(folder)
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise UserError(f"folder={place} must be a new or empty folder, but is not: choose another, or remove it.")
+        place = new_folder("folder", folder)
         place.mkdir(parents=True, exist_ok=True)
         (place / "report.html").write_text(self.page(), encoding="utf-8")
         return [place / "report.html", *draw(self.reading, place, formats)]

@@ -32,8 +32,7 @@ class Trained:
         self.paths, self.device, self.trust = list(paths), device, [trust] if isinstance(trust, str) else list(trust)
         with in_one_line(), trusting(self.trust):
             self.members = load_runs({"run": self.paths, "device": device})
-        self._options: dict[str, dict[str, Any]] = {}
-        self._decoders: dict[str, Decoder] = {}
+        self._decoders: dict[str, tuple[Decoder, dict[str, Any]]] = {}
         self._lock = Lock()
 
     @overload
@@ -123,10 +122,9 @@ class Trained:
             if key not in self._decoders:
                 options = read_keywords(script, self.paths, self.device, keywords)
                 while len(self._decoders) >= _KEPT:
-                    oldest = next(iter(self._decoders))
-                    del self._decoders[oldest], self._options[oldest]
-                self._decoders[key], self._options[key] = Decoder(options, self.members), options
-            return self._decoders[key], self._options[key]
+                    del self._decoders[next(iter(self._decoders))]
+                self._decoders[key] = Decoder(options, self.members), options
+            return self._decoders[key]
 
 
 def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:

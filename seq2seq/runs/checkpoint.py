@@ -1,6 +1,7 @@
 """Checkpoints: what makes one whole, and how one is read that may be damaged, foreign or forged."""
 
 import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from seq2seq.data.splitting import Fingerprint, fingerprints
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import listed, not_finite
+from seq2seq.whole_file import write_whole
 
 FORMAT = 3  # raised whenever what is written changes; 2 had no digests and did not know its splits
 _READABLE = (2, FORMAT)
@@ -41,10 +43,10 @@ def sealed(checkpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 def save_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
-    """Write a checkpoint, sealed: beside its place first, so that there is a whole one or none."""
-    beside = path.with_name(f"{path.name}.part")
-    torch.save(sealed(checkpoint), beside)
-    beside.replace(path)
+    """Write a checkpoint, sealed."""
+    buffer = io.BytesIO()
+    torch.save(sealed(checkpoint), buffer)
+    write_whole(path, buffer.getbuffer())
 
 
 def find_checkpoint(path: str | Path) -> Path:

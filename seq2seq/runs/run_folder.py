@@ -57,6 +57,14 @@ def released_at_failure(folder: Path, *, taken: bool = True) -> Iterator[None]:
         raise
 
 
+def new_folder(option: str, path: str | Path) -> Path:
+    """The folder of an option's value, not made yet. Raises UserError if it holds something."""
+    folder = Path(path)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{option}={folder} must be a new or empty folder, but is not: choose another, or remove it.")
+    return folder
+
+
 def discard(folder: Path) -> None:
     """Remove the folder of a run that has left no checkpoint."""
     shutil.rmtree(folder)

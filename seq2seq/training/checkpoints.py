@@ -1,8 +1,6 @@
 """The checkpoint that is kept as the best, and how all are written."""
 
 import io
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from seq2seq.finite import not_finite
+from seq2seq.whole_file import write_whole
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -37,20 +36,9 @@ class WholeFiles(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         """Write a checkpoint to a path."""
-        path, buffer = Path(path), io.BytesIO()
+        buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                file.write(buffer.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise OSError(error.errno, error.strerror, str(path)) from error
+        write_whole(Path(path), buffer.getbuffer())
 
 
 def improves(trainer: Any) -> bool:

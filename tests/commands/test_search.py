@@ -9,13 +9,18 @@ import time
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from seq2seq.commands import search as command
 from seq2seq.commands.search import search
 from seq2seq.commands.study import Study
 from seq2seq.commands.trials import PrunedError, Trained, Watched, dev_scores, train_trial
-from seq2seq.config.space import Choices, Range
+from seq2seq.config.contract import resolve
+from seq2seq.config.keywords import written
+from seq2seq.config.places import CONF
+from seq2seq.config.space import Choices, Range, read_space
 from seq2seq.errors import UserError
+from seq2seq.runs.possible import checked
 
 SPACE = {"model.dropout": Range(0.1, 0.5, step=0.1), "model/cell": Choices(("lstm", "gru"))}
 
@@ -127,8 +132,9 @@ def test_a_trial_is_a_process_whose_dev_scores_are_seen_and_whose_record_counts(
     found = train_trial([], tmp_path / "run", watched(lambda *pair: seen.append(pair) or False), threads=1)
     assert found == Trained(20.0, 30, 1.5)
     assert seen == [(10, 30.0), (20, 20.0)] == list(dev_scores(tmp_path / "run", "wer"))
-    (tmp_path / "train.py").unlink()
-    assert train_trial([], tmp_path / "run", watched(), threads=1) == found  # it is done
+    fake_run(tmp_path, [40.0])
+    assert train_trial([], tmp_path / "run", watched(), threads=1).score == 40.0  # not what another study left there
+    assert (tmp_path / "run.before_1" / "metrics.json").is_file()
 
 
 def test_a_trial_that_is_stopped_ends_its_process(tmp_path, monkeypatch):
@@ -146,7 +152,7 @@ def test_a_trial_that_fails_is_told_by_its_last_line_and_a_folder_of_before_is_m
     (tmp_path / "run").mkdir()
     with pytest.raises(UserError, match="^something is wrong.$"):
         train_trial([], tmp_path / "run", watched(), threads=1)
-    assert (tmp_path / "run.stopped_1").is_dir()
+    assert (tmp_path / "run.before_1").is_dir()
 
 
 # ---- The command
@@ -235,3 +241,10 @@ def test_a_search_whose_worker_is_killed_goes_on_with_what_is_done(tmp_path):
     bad = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert bad.returncode == 2
     assert "The option 'model.dropuot' does not exist: did you mean 'model.dropout'?" in bad.stderr
+
+
+@pytest.mark.parametrize("space", sorted(path.stem for path in (CONF / "space").glob("*.yaml")))
+def test_training_takes_every_value_of_our_spaces(space, config_of):
+    for key, own in read_space(OmegaConf.to_container(config_of("search", f"space={space}").space), None).items():
+        for value in own.values if isinstance(own, Choices) else (own.low, own.high):
+            checked(resolve(config_of("train", f"{key}={written(key, value)}")))

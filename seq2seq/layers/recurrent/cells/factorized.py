@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
-from seq2seq.layers.recurrent.cells.low_rank import factors
+from seq2seq.layers.recurrent.cells.low_rank import check_rank, factors
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
 from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
@@ -36,11 +35,7 @@ class FactorizedLSTMCell(GatedCell):
         options: GatedCellOptions = GATED_DEFAULTS,
     ) -> None:
         full = min(4 * hidden_size, input_size + hidden_size)
-        if not 1 <= rank <= full:
-            raise UserError(
-                f"rank must be between 1 and {full}, full rank of a cell of {hidden_size} units that reads "
-                f"{input_size}, but is {rank}: use a lower rank, or the LSTM itself."
-            )
+        check_rank(rank, full, input_size=input_size, hidden_size=hidden_size)
         super().__init__(
             input_size,
             StateLayout(LSTMState, (hidden_size, hidden_size)),

@@ -37,11 +37,7 @@ class LowRankLSTMCell(GatedCell):
         options: GatedCellOptions = GATED_DEFAULTS,
     ) -> None:
         full = max(min(4 * hidden_size, input_size), hidden_size)
-        if not 1 <= rank <= full:
-            raise UserError(
-                f"rank must be between 1 and {full}, full rank of a cell of {hidden_size} units that reads "
-                f"{input_size}, but is {rank}: use a lower rank, or the LSTM itself."
-            )
+        check_rank(rank, full, input_size=input_size, hidden_size=hidden_size)
         super().__init__(
             input_size,
             StateLayout(LSTMState, (hidden_size, hidden_size)),
@@ -56,6 +52,15 @@ class LowRankLSTMCell(GatedCell):
 
     def recur(self, hidden: Tensor) -> Projected:
         return super().recur(functional.linear(hidden, self.recurrent_factor))
+
+
+def check_rank(rank: int, full: int, *, input_size: int, hidden_size: int) -> None:
+    """Raise UserError at a rank that is none of a matrix of full rank `full`."""
+    if not 1 <= rank <= full:
+        raise UserError(
+            f"rank must be between 1 and {full}, full rank of a cell of {hidden_size} units that reads "
+            f"{input_size}, but is {rank}: use a lower rank, or the LSTM itself."
+        )
 
 
 def factors(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
