@@ -3,6 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
+from seq2seq.commands.job import lines_of_sweep, run_job
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.command_line import mistakes_in_one_line, run
 
@@ -10,11 +11,9 @@ from seq2seq.config.command_line import mistakes_in_one_line, run
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def main(config: DictConfig) -> float:
     with mistakes_in_one_line(), trusting(config.trust):
-        from seq2seq.commands.job import run_job
-
         return run_job(config)
     return float("nan")  # of a job in a sweep that failed
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, end=lines_of_sweep)

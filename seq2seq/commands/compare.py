@@ -1,18 +1,22 @@
 """Train choices of a config one after the other, at equal parameters and an equal budget, and make a table of them."""
 
 import csv
+import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 import torch
 from omegaconf import DictConfig
 
+from seq2seq.commands.attendance import attended
+from seq2seq.config.contract import check_counts
 from seq2seq.config.job import chosen_option, composed, given_overrides
 from seq2seq.config.places import CONF
 from seq2seq.data.tokenizers import Tokenizers
@@ -20,12 +24,13 @@ from seq2seq.errors import UserError
 from seq2seq.models.sizes import fitted_size, parameter_count
 from seq2seq.runs.automatic import settle, settled_like
 from seq2seq.runs.evaluation import load_splits
+from seq2seq.runs.leaderboard import Row, leaderboard
 from seq2seq.runs.possible import checked
 from seq2seq.runs.run import build_model, train_tokenizers
 
 logger = logging.getLogger(__name__)
 
-_OWN = ("folder", "groups", "options")
+_OWN = ("folder", "groups", "options", "seeds")
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,11 @@ class Contender:
 
 
 def compare_choices(config: DictConfig) -> Iterator[str]:
-    """Lines of a Markdown table, a row as each run ends; runs that are done are read, not trained again."""
+    """Lines of a Markdown table, a row as each choice is done, and of the leaderboard of all.
+
+    Runs that are done are read, not trained again; the leaderboard is written beside them, too.
+    """
+    check_counts({"seeds": config["seeds"]}, seeds=1)
     shared = _shared_overrides()
     configured = composed("train", shared)
     _refuse_pipes(configured["data"])
@@ -59,11 +68,20 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     wanted = count_parameters(configured, tokenizers)
     yield f"| choice | hidden sizes | parameters | target tokens/s | steps | {metric} |"
     yield "|---|---|---|---|---|---|"
-    for number, (name, plain) in enumerate(plains.items(), 1):
+    best, rows = max if mode == "max" else min, []
+    for number, (name, plain) in enumerate(plains.items()):
         contender = fit_sizes(name, [*shared, name], plain, tokenizers, wanted)
-        logger.info("%d of %d: %s, %s", number, len(plains), name, _left(plain, len(plains) - number + 1))
-        folder = Path(config["folder"]) / name.replace("/", ".").replace("=", ".")
-        yield _row(contender, _train(contender, folder), metric, best=max if mode == "max" else min)
+        logger.info("%d of %d: %s, %s", number + 1, len(plains), name, _left(plain, len(plains) - number))
+        runs = _trained(contender, Path(config["folder"]), config["seeds"])
+        yield _row(contender, runs, metric, best=best)
+        rows.append(_place(number, name, runs, metric, best=best))
+    yield from _finish(rows, Path(config["folder"]), metric, higher=mode == "max", seeds=config["seeds"])
+
+
+def _finish(rows: Sequence[Row], folder: Path, metric: str, *, higher: bool, seeds: int) -> Iterator[str]:
+    lines = list(leaderboard(rows, metric.removeprefix("dev/"), higher=higher, seeds=seeds))
+    (folder / "leaderboard.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    yield from ["", *lines]
 
 
 def count_parameters(plain: dict[str, Any], tokenizers: Tokenizers) -> int:
@@ -123,8 +141,33 @@ def _left(plain: dict[str, Any], runs: int) -> str:
     return f"{steps} steps each" if minutes is None else f"{minutes * runs:.0f} minutes of training left"
 
 
-def _train(contender: Contender, folder: Path) -> list[dict[str, str]]:
-    """Train a contender, unless its run is done, and return the rows that the run logged.
+@dataclass(frozen=True)
+class TrainedRun:
+    """The rows that a run logged, and its seconds of training."""
+
+    logged: list[dict[str, str]]
+    seconds: float
+
+    def column(self, name: str) -> list[float]:
+        """Values that were logged under a name, in order."""
+        return [float(row[name]) for row in self.logged if row.get(name)]
+
+    def steps(self, metric: str) -> int:
+        """The number of steps at the last validation."""
+        return max(int(row["step"]) for row in self.logged if row.get(metric)) + 1
+
+
+def _trained(contender: Contender, folder: Path, seeds: int) -> list[TrainedRun]:
+    """The runs of a contender, one a seed."""
+    own = folder / contender.name.replace("/", ".").replace("=", ".")
+    if seeds == 1:
+        return [_train(contender, own)]
+    seeded = (replace(contender, overrides=[*contender.overrides, f"seed={seed}"]) for seed in range(1, seeds + 1))
+    return [_train(one, own.with_name(f"{own.name}.seed_{seed}")) for seed, one in enumerate(seeded, 1)]
+
+
+def _train(contender: Contender, folder: Path) -> TrainedRun:
+    """Train a contender, unless its run is done, and return what it left.
 
     Raises UserError if it failed, with its last line, or if another run is there.
     """
@@ -137,22 +180,30 @@ def _train(contender: Contender, folder: Path) -> list[dict[str, str]]:
         raise UserError(f"{folder} holds a run that did not end: remove it to train {contender.name} again.")
     else:
         run = [sys.executable, str(CONF.parent / command[0]), *command[1:], f"run_dir={folder}"]
-        result = subprocess.run(run, capture_output=True, text=True, check=False)
+        environment = os.environ | attended()
+        result = subprocess.run(run, capture_output=True, text=True, check=False, env=environment)
         if result.returncode != 0:
             last = (result.stderr.strip() or "no message").splitlines()[-1]
             raise UserError(f"{contender.name} could not be trained into {folder}: {last}")
         record.write_text(asked, encoding="utf-8")
     with (folder / "metrics" / "metrics.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        logged = list(csv.DictReader(file))
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return TrainedRun(logged, metrics["training_seconds"])
 
 
-def _row(contender: Contender, logged: list[dict[str, str]], metric: str, *, best: Any) -> str:
-    speeds, scores = (_column(logged, name) for name in ("train/target_tokens_per_second", metric))
+def _row(contender: Contender, runs: Sequence[TrainedRun], metric: str, *, best: Any) -> str:
+    """The row of a choice: the median speed of its runs, the steps of the longest, and their mean score."""
+    speeds = [speed for run in runs for speed in run.column("train/target_tokens_per_second")]
     sizes = f"{contender.encoder_size}, {contender.decoder_size}"
-    steps = max(int(row["step"]) for row in logged if row.get(metric)) + 1
+    steps = max(run.steps(metric) for run in runs)
     speed = f"{median(speeds):,.0f}" if speeds else "not logged"
-    return f"| {contender.name} | {sizes} | {contender.parameters:,} | {speed} | {steps:,} | {best(scores):.2f} |"
+    score = mean(best(run.column(metric)) for run in runs)
+    return f"| {contender.name} | {sizes} | {contender.parameters:,} | {speed} | {steps:,} | {score:.2f} |"
 
 
-def _column(logged: list[dict[str, str]], name: str) -> list[float]:
-    return [float(row[name]) for row in logged if row.get(name)]
+def _place(number: int, name: str, runs: Sequence[TrainedRun], metric: str, *, best: Any) -> Row:
+    """The row of a choice in the leaderboard."""
+    key, _, value = name.partition("=")
+    scores, seconds = [best(run.column(metric)) for run in runs], sum(run.seconds for run in runs)
+    return Row(number, {key: value}, scores, "complete", seconds)

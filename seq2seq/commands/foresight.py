@@ -3,18 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+from seq2seq.commands.module import refuse_parts
 from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.config.builder import build
 from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.automatic import AUTO
 from seq2seq.runs.evaluation import build_scores
-from seq2seq.runs.possible import checked
+from seq2seq.runs.possible import checked, possible_model
 
 
-def refuse_mistakes(config: dict[str, Any], folder: Path) -> None:
-    """Raise UserError at what is wrong whatever the data are."""
+def refuse_mistakes(config: dict[str, Any], folder: Path, start: Seq2Seq | None = None) -> None:
+    """Raise UserError at what is wrong whatever the data are; `start` is the model that training starts from."""
     quieten()
     possible = checked(config)
+    refuse_parts(config, start or possible_model(possible))
     if config["metrics"] != AUTO:
         check_monitor(possible)
     build(possible["budget"], "budget")

@@ -1,13 +1,25 @@
 """A job of scripts/train.py: training, or what else a config asks of it."""
 
 import sys
+from collections.abc import Iterable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from seq2seq.commands.attendance import end_with_starter
+from seq2seq.commands.sweep import EndedJob, Sweep
 from seq2seq.config.contract import check_type
+from seq2seq.config.sweep import current_job
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
+
+_sweeps: list[Sweep] = []  # of this process: one, or none
+
+
+def lines_of_sweep() -> Iterable[str]:
+    """Lines of the table that a sweep ends in; none outside of one."""
+    return [line for sweep in _sweeps for line in ("", *sweep.table())]
 
 
 def repeated_config(config: DictConfig) -> dict[str, Any] | None:
@@ -24,6 +36,7 @@ def run_job(config: DictConfig) -> float:
 
     Imports take seconds, and come after the cheap mistakes are found.
     """
+    end_with_starter()
     for name in ("resume", "find_lr"):
         check_type(name, config[name], bool)
     if config.find_lr:
@@ -43,4 +56,8 @@ def run_job(config: DictConfig) -> float:
                 from seq2seq.commands.repetition import verdict
 
                 print(verdict(config["from"], folder))
+            if (job := current_job()) and isfinite(outcome.objective):
+                if not _sweeps:
+                    _sweeps.append(Sweep(outcome.monitored, outcome.higher))
+                _sweeps[0].note(EndedJob(job, outcome.objective, outcome.record["training_seconds"]))
         return outcome.objective

@@ -1,7 +1,11 @@
 """The module that Lightning trains, as a config describes it."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
+
+from torch import nn
+from torch.optim import Adam, Optimizer
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check_options, check_type
@@ -11,6 +15,7 @@ from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.gradients.transformation import GradientTransformation
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.parts import FrozenParts, PartedOptimizer
 from seq2seq.training.step import TrainingStep
@@ -39,12 +44,28 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
     check_type("averaging.decay", decay, float)
     parts = ("objective", "optimizer", "schedule", "scheduled_sampling", "gradients")
     built = {name: build(config[name], name) for name in parts}
+    built |= _of_parts(config, model, built["optimizer"], built["gradients"])
+    with told_at("averaging", WeightAverage):
+        return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
+
+
+def refuse_parts(config: dict[str, Any], model: nn.Module) -> None:
+    """Raise UserError at a mistake in what a config says of the parts of a model of these names."""
+    _of_parts(config, model, Adam, None)
+
+
+def _of_parts(
+    config: dict[str, Any],
+    model: nn.Module,
+    optimizer: Callable[..., Optimizer],
+    gradients: GradientTransformation | None,
+) -> dict[str, Any]:
+    """The optimizer and the transformation of gradients, with what a config says of parts of the model."""
     if config["rates"]:
         for name, rate in config["rates"].items():
             check_type(f"rates.{name}", rate, float)
-        built["optimizer"] = PartedOptimizer(built["optimizer"], model, config["rates"])
+        optimizer = PartedOptimizer(optimizer, model, config["rates"])
     if config["freeze"] or config["freeze_steps"] is not None:
         check_options(FrozenParts, config)
-        built["gradients"] = FrozenParts(model, config["freeze"], config["freeze_steps"], built["gradients"])
-    with told_at("averaging", WeightAverage):
-        return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
+        gradients = FrozenParts(model, config["freeze"], config["freeze_steps"], gradients)
+    return {"optimizer": optimizer, "gradients": gradients}

@@ -58,13 +58,15 @@ _WAIT_SECONDS = 600  # for the first process to prepare the run folder
 class Outcome:
     """Record of a run: its scores on test, else dev, and what it cost; with the examples of that split and its outputs.
 
+    `monitored` names the score on dev that the best checkpoint was chosen by, and `higher` says whether more is better.
     Processes other than the first have none of it.
     """
 
     record: dict[str, Any] = field(default_factory=dict)
     examples: Sequence[Example] = ()
     outputs: Sequence[str] = ()
-    monitored: str = ""  # the score that the best checkpoint was chosen by
+    monitored: str = ""
+    higher: bool = True
 
     @property
     def scores(self) -> dict[str, float]:
@@ -73,16 +75,17 @@ class Outcome:
 
     @property
     def objective(self) -> float:
-        """The score to search other settings by; not a number where there is none."""
-        return self.scores.get(self.monitored, float("nan"))
+        """The score on dev, all of it, to choose other settings by; not a number where there is none."""
+        scores = self.record.get("dev", self.record).get("scores", {})
+        return float(scores.get(self.monitored, float("nan")))
 
 
 def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     """Fit, keep best and last, score the best on test (else dev), and return what came out."""
-    refuse_mistakes(config, folder)
+    start = None if resume else StartingPoint.of(config)
+    refuse_mistakes(config, folder, start and start.run.model)
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
-    start = None if resume else StartingPoint.of(config)
     config, splits = _data(config, start)
     learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
     config, tokenizers = settle(config, splits, learn, says=first_process())
@@ -243,4 +246,5 @@ def _finish(
     if start:
         record["fine_tuning"] = {"init": start.path, "scores": start.compare(translator, splits, config)}
     (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
-    return Outcome(record, examples, evaluation.hypotheses, config["monitor"]["metric"].removeprefix("dev/"))
+    metric, mode = config["monitor"]["metric"].removeprefix("dev/"), config["monitor"]["mode"]
+    return Outcome(record, examples, evaluation.hypotheses, metric, mode == "max")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seq2seq.commands.attendance import attended
 from seq2seq.config.places import SCRIPTS
 from seq2seq.errors import UserError
 
@@ -45,7 +46,7 @@ def train_trial(overrides: Sequence[str], folder: Path, watched: Watched, *, thr
     if folder.exists():
         folder.rename(_free(folder))
     line = [sys.executable, str(SCRIPTS / "train.py"), *overrides, "logger=csv", f"run_dir={folder}"]
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    environment = os.environ | attended() | {"OMP_NUM_THREADS": str(threads)}
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         _watch(process, folder, watched)

@@ -10,9 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
 import seq2seq
@@ -20,13 +18,17 @@ from seq2seq.config.arguments import readable_arguments
 from seq2seq.config.help import help_text
 from seq2seq.config.mistakes import find, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
+from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
 
-_failed_jobs: list[str] = []  # of a sweep
+_failed_jobs: list[Job] = []  # of a sweep
 
 
-def run(main: Callable[[], None]) -> None:
-    """Call a script's Hydra main; a user's mistake ends it with one line and exit code 2, diverged training with 3."""
+def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> None:
+    """Call a script's Hydra main, and write the lines that `end` returns, after all jobs of a sweep.
+
+    A user's mistake ends the script with one line and exit code 2, diverged training with 3.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
@@ -42,6 +44,7 @@ def run(main: Callable[[], None]) -> None:
         _refuse_words(sys.argv[1:])
         sys.argv[1:] = readable_arguments(sys.argv[1:])
         main()
+        write_lines(end())
     if _failed_jobs:
         sys.exit(2)
 
@@ -95,22 +98,13 @@ def mistakes_in_one_line() -> Iterator[None]:
                 raise  # of no path or stream that a user can name
             if error.filename is None:
                 _discard_output()
-        job = _job_of_sweep()
-        print(printable(f"error: {job}{one_line(error)}"), file=sys.stderr)
-        if not job:
+        job = current_job()
+        print(printable(f"error: {f'{job}: ' if job else ''}{one_line(error)}"), file=sys.stderr)
+        if job is None:
             sys.exit(getattr(find(error, UserError), "exit_code", UserError.exit_code))
         _failed_jobs.append(job)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _job_of_sweep() -> str:
-    """The number and the own overrides of the job that runs in a sweep; nothing outside of one."""
-    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
-        return ""
-    hydra = HydraConfig.get()
-    own = [text for text in hydra.overrides.task if text not in sys.argv]
-    return f"job {hydra.job.num} ({', '.join(own)}): "
 
 
 def lines_of_stdin() -> Iterable[bytes]:

@@ -7,6 +7,7 @@ import torch
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, check_counts
 from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.automatic import AUTO, nominal
 
 _LARGEST_SEED = (1 << 32) - 1  # of NumPy
@@ -24,8 +25,15 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     build({"max_steps": 1} | given["budget"], "budget")
     _check_choices(config["monitor"]["mode"], config["trainer"]["val_check_interval"])
     check(possible := nominal(config))
-    _check_model(possible["model"], joint=config["tokenizer"].get("joint"))
+    _check_vocabularies(possible["model"], joint=config["tokenizer"].get("joint"))
+    possible_model(possible)
     return possible
+
+
+def possible_model(possible: dict[str, Any]) -> Seq2Seq:
+    """The model as it would be on some vocabulary, without memory. Raises UserError at what its parts refuse."""
+    with torch.device("meta"):
+        return build(possible["model"], "model")(source_vocabulary_size=_PIECES, target_vocabulary_size=_PIECES)
 
 
 def _check_choices(mode: Any, interval: Any) -> None:
@@ -42,14 +50,11 @@ def _without_auto(config: Any) -> Any:
     return config
 
 
-def _check_model(node: dict[str, Any], *, joint: Any) -> None:
-    """Build the model as it would be on some vocabulary, without memory, for what its constructors refuse."""
-    if node.get("share_embeddings") and joint is False:
+def _check_vocabularies(model: dict[str, Any], *, joint: Any) -> None:
+    if model.get("share_embeddings") and joint is False:
         raise UserError(
             "model.share_embeddings needs one vocabulary for both sides, but tokenizer.joint is false: make it true."
         )
-    with torch.device("meta"):
-        build(node, "model")(source_vocabulary_size=_PIECES, target_vocabulary_size=_PIECES)
 
 
 def _check_seed(seed: Any) -> None:

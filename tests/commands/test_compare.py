@@ -8,12 +8,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from seq2seq.commands import compare as command
-from seq2seq.commands.compare import Contender, count_parameters, fit_sizes
+from seq2seq.commands.compare import Contender, TrainedRun, count_parameters, fit_sizes
 from seq2seq.config.contract import resolve
 from seq2seq.config.places import CONF
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.errors import UserError
+from seq2seq.runs.leaderboard import Row
 from seq2seq.runs.run import build_model
 
 
@@ -67,10 +68,16 @@ def test_a_row_has_the_best_score_and_the_median_speed():
         {"step": "29", speed: "200.0", "dev/wer": "30.0"},
         {"step": "39", speed: "", "dev/wer": "35.0"},
     ]
-    row = command._row(contender, logged, "dev/wer", best=min)
+    run = TrainedRun(logged, 60.0)
+    row = command._row(contender, [run], "dev/wer", best=min)
     assert row == "| model/cell=gru | 8, 16 | 12,345 | 200 | 40 | 30.00 |"
-    assert command._row(contender, logged, "dev/wer", best=max).endswith("| 40.00 |")
-    assert "| not logged |" in command._row(contender, logged[-1:], "dev/wer", best=min)
+    assert command._row(contender, [run], "dev/wer", best=max).endswith("| 40.00 |")
+    slow = TrainedRun(logged[-1:], 90.0)
+    assert "| not logged |" in command._row(contender, [slow], "dev/wer", best=min)
+    assert command._row(contender, [run, slow], "dev/wer", best=min).endswith("| 200 | 40 | 32.50 |")
+    assert command._place(3, "model/cell=gru", [run, slow], "dev/wer", best=min) == Row(
+        3, {"model/cell": "gru"}, [30.0, 35.0], "complete", 150.0
+    )
 
 
 MISTAKES = [
@@ -109,7 +116,10 @@ TINY = [
 def test_a_table_has_a_row_for_each_choice_and_done_runs_are_kept(tmp_path):
     first = compare(*TINY, "groups=[model/cell]", "options=[gru,lstm]", "folder=out", folder=tmp_path)
     assert first.returncode == 0, first.stderr
-    header, rule, *rows = first.stdout.splitlines()
+    table, _, board = first.stdout.partition("\n\n")
+    assert (tmp_path / "out" / "leaderboard.md").read_text(encoding="utf-8") == board
+    assert board.endswith("\n\n2 trials of 1 seed.\n")
+    header, rule, *rows = table.splitlines()
     assert header == "| choice | hidden sizes | parameters | target tokens/s | steps | dev/exact_match |"
     assert rule == "|---|---|---|---|---|---|"
     assert [row.split(" | ")[0] for row in rows] == ["| model/cell=gru", "| model/cell=lstm"]
