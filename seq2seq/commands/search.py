@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -44,10 +45,10 @@ def search(config: DictConfig) -> Iterator[str]:
     metric, higher = _monitored(shared, space)
     folder = Path(str(options["folder"]))
     folder.mkdir(parents=True, exist_ok=True)
-    study = Study(str(options["name"]), options["storage"] or f"sqlite:///{folder.absolute()}/study.db", space, higher)
-    searching = _Searching(study, shared, folder, metric, options)
-    searching.run()
-    yield from _finish(study, folder, metric, options["seeds"])
+    storage = options["storage"] or f"sqlite:///{folder.absolute()}/study.db"
+    with closing(Study(str(options["name"]), storage, space, higher)) as study:
+        _Searching(study, shared, folder, metric, options).run()
+        yield from _finish(study, folder, metric, options["seeds"])
 
 
 class _Searching:

@@ -44,9 +44,10 @@ class Study:
         self.name, self.higher, self._lock = name, higher, Lock()
         self.space = space
         direction = optuna.study.StudyDirection.MAXIMIZE if higher else optuna.study.StudyDirection.MINIMIZE
+        self._storage = optuna.storages.RDBStorage(storage)
         with _quiet():
             self.study = optuna.create_study(
-                storage=storage,
+                storage=self._storage,
                 study_name=name,
                 load_if_exists=True,
                 direction=direction,
@@ -56,8 +57,14 @@ class Study:
         known = self.study.user_attrs.get("space")
         own = {key: repr(values) for key, values in space.items()}
         if known is not None and known != own or self.study.direction is not direction:
+            self.close()
             raise UserError(f"name={name} is a study of another space or score: give another name, or remove it.")
         self.study.set_user_attr("space", own)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
 
     def ask(self, trials: int) -> TrialSettings | None:
         """Settings to try; None where there are as many trials as are wanted."""

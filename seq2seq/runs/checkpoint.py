@@ -46,7 +46,8 @@ def save_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
     """Write a checkpoint, sealed."""
     buffer = io.BytesIO()
     torch.save(sealed(checkpoint), buffer)
-    write_whole(path, buffer.getbuffer())
+    with buffer.getbuffer() as data:
+        write_whole(path, data)
 
 
 def find_checkpoint(path: str | Path) -> Path:

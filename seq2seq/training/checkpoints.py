@@ -38,7 +38,8 @@ class WholeFiles(TorchCheckpointIO):
         """Write a checkpoint to a path."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        write_whole(Path(path), buffer.getbuffer())
+        with buffer.getbuffer() as data:
+            write_whole(Path(path), data)
 
 
 def improves(trainer: Any) -> bool:

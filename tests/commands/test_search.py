@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,15 @@ from seq2seq.runs.possible import checked
 SPACE = {"model.dropout": Range(0.1, 0.5, step=0.1), "model/cell": Choices(("lstm", "gru"))}
 
 
-def study_at(path: Path, space=SPACE, *, higher: bool = False) -> Study:
-    return Study("mine", f"sqlite:///{path}/study.db", space, higher)
+@pytest.fixture
+def study_at(tmp_path):
+    """Opens the study of a folder; it is closed at the end."""
+    with ExitStack() as opened:
+
+        def study(space=SPACE, *, higher: bool = False) -> Study:
+            return opened.enter_context(closing(Study("mine", f"sqlite:///{tmp_path}/study.db", space, higher)))
+
+        yield study
 
 
 def score_of(settings) -> float:
@@ -37,8 +45,8 @@ def score_of(settings) -> float:
 # ---- The study
 
 
-def test_the_first_trial_is_the_config_as_it_is_and_the_best_is_found(tmp_path):
-    study = study_at(tmp_path)
+def test_the_first_trial_is_the_config_as_it_is_and_the_best_is_found(study_at):
+    study = study_at()
     seen = []
     while (trial := study.ask(25)) is not None:
         seen.append(dict(trial.settings))
@@ -50,12 +58,12 @@ def test_the_first_trial_is_the_config_as_it_is_and_the_best_is_found(tmp_path):
     assert best.settings["model.dropout"] == pytest.approx(0.3)
     assert study.importances().keys() == SPACE.keys()
     assert study.importances()["model.dropout"] > study.importances()["model/cell"]
-    assert study_at(tmp_path).done() == 25
-    assert study_at(tmp_path).ask(25) is None
+    assert study_at().done() == 25
+    assert study_at().ask(25) is None
 
 
-def test_a_trial_that_does_worse_than_half_of_the_others_is_stopped(tmp_path):
-    study = study_at(tmp_path)
+def test_a_trial_that_does_worse_than_half_of_the_others_is_stopped(study_at):
+    study = study_at()
     for _ in range(6):
         trial = study.ask(20)
         assert not any(study.should_stop(trial, step, 10.0) for step in (10, 20, 30))
@@ -66,14 +74,14 @@ def test_a_trial_that_does_worse_than_half_of_the_others_is_stopped(tmp_path):
     assert study.rows()[-1].state == "pruned"
 
 
-def test_trials_of_a_worker_that_is_gone_are_tried_again(tmp_path):
-    study = study_at(tmp_path)
+def test_trials_of_a_worker_that_is_gone_are_tried_again(study_at):
+    study = study_at()
     study.tell(study.ask(9), [1.0], 1.0)
     lost, mine = study.ask(9), study.ask(9)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     lost.trial.set_user_attr("worker", [os.uname().nodename, gone.pid])
-    again = study_at(tmp_path)
+    again = study_at()
     again.take_back_lost()
     taken = again.ask(9)
     assert taken.settings == lost.settings
@@ -81,15 +89,15 @@ def test_trials_of_a_worker_that_is_gone_are_tried_again(tmp_path):
     assert [row.number for row in again.rows()] == [0, mine.number, 3]
 
 
-def test_another_space_under_the_same_name_is_refused(tmp_path):
-    study_at(tmp_path)
+def test_another_space_under_the_same_name_is_refused(study_at):
+    study_at()
     for change in ({"space": {"seed": Range(1, 5)}}, {"higher": True}):
         with pytest.raises(UserError, match="name=mine is a study of another space or score"):
-            study_at(tmp_path, **change)
+            study_at(**change)
 
 
-def test_a_config_that_cannot_be_trained_ends_the_search(tmp_path):
-    study = study_at(tmp_path)
+def test_a_config_that_cannot_be_trained_ends_the_search(study_at):
+    study = study_at()
     with pytest.raises(UserError, match="no such thing"):
         study.tell_failed(study.ask(9), "no such thing")
     study.tell_failed(study.ask(9), "once")  # a bad luck of one trial is none of the others'
