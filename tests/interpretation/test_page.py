@@ -190,6 +190,28 @@ def test_the_page_draws_itself_without_a_mistake(reading, tmp_path):
 
 
 @in_browser
+def test_what_can_be_scrolled_fades_where_some_of_it_is_hidden(reading, tmp_path):
+    script = """
+      const box = $("attention");
+      const seen = [];
+      const look = (width, left) => {
+        box.style.width = width;
+        box.scrollLeft = left;
+        fade(box);
+        seen.push([...box.classList].filter((name) => name.startsWith("more")).sort().join("+") || "whole");
+      };
+      look("4000px", 0);
+      look("60px", 0);
+      look("60px", 20);
+      look("60px", 9999);
+      root.dataset.seen = seen.join(" ");
+    """
+    page, console = opened(report(reading, units=3), tmp_path, script)
+    assert console == []
+    assert 'data-seen="whole more-right more-left+more-right more-left"' in page
+
+
+@in_browser
 def test_every_choice_can_be_drawn(reading, tmp_path):
     script = """
       let drawn = 0;

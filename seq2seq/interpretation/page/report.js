@@ -324,6 +324,12 @@ function summary() {
   $("summary-table").replaceChildren($("summary-table").caption, head, make("tbody", {}, ...rows));
 }
 
+// What can be scrolled fades at the edge that hides some of it.
+function fade(box) {
+  box.classList.toggle("more-left", box.scrollLeft > 1);
+  box.classList.toggle("more-right", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+}
+
 function everything() {
   const scale = scales();
   header();
@@ -342,4 +348,12 @@ $("method").addEventListener("change", () => attribution(scales()));
 $("signal").addEventListener("change", units);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", everything);
 everything();
+const watched = new ResizeObserver((entries) => entries.forEach((entry) => fade(entry.target)));
+const redrawn = new MutationObserver((changes) => changes.forEach((change) => fade(change.target)));
+for (const box of document.querySelectorAll(".picture, .scroll")) {
+  box.addEventListener("scroll", () => fade(box), { passive: true });
+  watched.observe(box);
+  redrawn.observe(box, { childList: true });
+  fade(box);
+}
 root.dataset.ready = "true";
