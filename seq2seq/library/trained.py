@@ -35,6 +35,13 @@ class Trained:
         self._decoders: dict[str, tuple[Decoder, dict[str, Any]]] = {}
         self._lock = Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The parts that go to another process: all but the lock, and the translators, which are made there anew."""
+        return {**vars(self), "_lock": None, "_decoders": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=Lock())
+
     @overload
     def translate(
         self, texts: str, *, n_best: None = None, prefix: str = "", constraints: Sequence[str] = (), **keywords: Any
