@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[1]
@@ -56,5 +57,6 @@ def test_hooks_are_checks_of_ci():
 
 
 def test_public_ci_runs_what_everybody_can_run():
-    workflow = OmegaConf.load(ROOT / ".github" / "workflows" / "ci.yml")
-    assert ".ci/run" in [step.get("run") for step in workflow.jobs.all.steps]
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    steps = yaml.safe_load(text)["jobs"]["all"]["steps"]
+    assert ".ci/run" in [step.get("run") for step in steps]

@@ -4,6 +4,8 @@ import csv
 import json
 import logging
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,7 +32,9 @@ from seq2seq.runs.run import build_model, train_tokenizers
 
 logger = logging.getLogger(__name__)
 
-_OWN = ("folder", "groups", "options", "seeds")
+_OWN = ("folder", "groups", "options", "choices", "seeds")
+_GROUPS = ("model/cell", "model/attention")
+_PLAIN = "as it is"
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     shared = _shared_overrides()
     configured = composed("train", shared)
     _refuse_pipes(configured["data"])
-    plains = {name: composed("train", [*shared, name]) for name in _names(config["groups"], config["options"])}
+    choices = _choices(config)
+    plains = {name: composed("train", [*shared, *own]) for name, own in choices.items()}
     for plain in (configured, *plains.values()):
         checked(plain)
     configured, tokenizers = settle(configured, splits := load_splits(configured), train_tokenizers)
@@ -70,11 +75,11 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     best, rows = max if mode == "max" else min, []
     for number, (name, plain) in enumerate(plains.items()):
-        contender = fit_sizes(name, [*shared, name], plain, tokenizers, wanted)
+        contender = fit_sizes(name, [*shared, *choices[name]], plain, tokenizers, wanted)
         logger.info("%d of %d: %s, %s", number + 1, len(plains), name, _left(plain, len(plains) - number))
         runs = _trained(contender, Path(config["folder"]), config["seeds"])
         yield _row(contender, runs, metric, best=best)
-        rows.append(_place(number, name, runs, metric, best=best))
+        rows.append(_place(number, choices[name], runs, metric, best=best))
     yield from _finish(rows, Path(config["folder"]), metric, higher=mode == "max", seeds=config["seeds"])
 
 
@@ -112,6 +117,18 @@ def _refuse_pipes(data: dict[str, Any]) -> None:
             raise UserError(
                 f"data.{name} must be a file, as every run reads it, but {path} is a pipe: write it to one."
             )
+
+
+def _choices(config: DictConfig) -> dict[str, list[str]]:
+    """Overrides of the choices, by name. Raises UserError where there are none, or two kinds of them."""
+    if config["choices"] is None:
+        return {name: [name] for name in _names(config["groups"] or _GROUPS, config["options"])}
+    if config["groups"] is not None or config["options"] is not None:
+        raise UserError("choices must be given without groups and options: leave the one or the others out.")
+    own = {text: shlex.split(text) for text in map(str, config["choices"])}
+    for text in [text for parts in own.values() for text in parts if "=" not in text] or ([] if own else ["nothing"]):
+        raise UserError(f"choices must be overrides, such as ['model.dropout=0.2'], but {text} is none.")
+    return {_PLAIN: [], **own}
 
 
 def _names(groups: Sequence[str], only: Sequence[str] | None) -> list[str]:
@@ -159,7 +176,7 @@ class TrainedRun:
 
 def _trained(contender: Contender, folder: Path, seeds: int) -> list[TrainedRun]:
     """The runs of a contender, one a seed."""
-    own = folder / contender.name.replace("/", ".").replace("=", ".")
+    own = folder / re.sub(r"[^\w.-]+", ".", contender.name)
     if seeds == 1:
         return [_train(contender, own)]
     seeded = (replace(contender, overrides=[*contender.overrides, f"seed={seed}"]) for seed in range(1, seeds + 1))
@@ -202,8 +219,8 @@ def _row(contender: Contender, runs: Sequence[TrainedRun], metric: str, *, best:
     return f"| {contender.name} | {sizes} | {contender.parameters:,} | {speed} | {steps:,} | {score:.2f} |"
 
 
-def _place(number: int, name: str, runs: Sequence[TrainedRun], metric: str, *, best: Any) -> Row:
+def _place(number: int, overrides: Sequence[str], runs: Sequence[TrainedRun], metric: str, *, best: Any) -> Row:
     """The row of a choice in the leaderboard."""
-    key, _, value = name.partition("=")
+    settings = dict(text.split("=", 1) for text in overrides)
     scores, seconds = [best(run.column(metric)) for run in runs], sum(run.seconds for run in runs)
-    return Row(number, {key: value}, scores, "complete", seconds)
+    return Row(number, settings, scores, "complete", seconds)

@@ -83,7 +83,7 @@ class Outcome:
 def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     """Fit, keep best and last, score the best on test (else dev), and return what came out."""
     start = None if resume else StartingPoint.of(config)
-    refuse_mistakes(config, folder, start and start.run.model)
+    refuse_mistakes(config, folder, start.run.model if start else None)
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
     config, splits = _data(config, start)

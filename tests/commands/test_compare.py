@@ -75,7 +75,7 @@ def test_a_row_has_the_best_score_and_the_median_speed():
     slow = TrainedRun(logged[-1:], 90.0)
     assert "| not logged |" in command._row(contender, [slow], "dev/wer", best=min)
     assert command._row(contender, [run, slow], "dev/wer", best=min).endswith("| 200 | 40 | 32.50 |")
-    assert command._place(3, "model/cell=gru", [run, slow], "dev/wer", best=min) == Row(
+    assert command._place(3, ["model/cell=gru"], [run, slow], "dev/wer", best=min) == Row(
         3, {"model/cell": "gru"}, [30.0, 35.0], "complete", 150.0
     )
 
@@ -87,7 +87,6 @@ MISTAKES = [
         ["lstm", "lstn"],
         "options must be options of model/cell, model/attention, but lstn is not: leave them out for all.",
     ),
-    ([], None, "options must be options of some group, but nothing is not: leave them out for all."),
 ]
 
 
@@ -95,6 +94,37 @@ MISTAKES = [
 def test_mistakes_are_told(groups, options, message):
     with pytest.raises(UserError) as error:
         command._names(groups, options)
+    assert str(error.value) == message
+
+
+def test_choices_are_overrides_beside_the_config_as_it_is(config_of):
+    choices = ["model.dropout=0.2", "model.dropout=0.2 averaging.decay=0.9"]
+    found = command._choices(config_of("compare", f"choices={choices}"))
+    assert found == {
+        "as it is": [],
+        "model.dropout=0.2": ["model.dropout=0.2"],
+        "model.dropout=0.2 averaging.decay=0.9": ["model.dropout=0.2", "averaging.decay=0.9"],
+    }
+    assert set(command._choices(config_of("compare", "options=[lstm,dot]"))) == {
+        "model/cell=lstm",
+        "model/attention=dot",
+    }
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["choices=[]"], "choices must be overrides, such as ['model.dropout=0.2'], but nothing is none."),
+        (["choices=[gru]"], "choices must be overrides, such as ['model.dropout=0.2'], but gru is none."),
+        (
+            ["choices=['seed=2']", "groups=[model/cell]"],
+            "choices must be given without groups and options: leave the one or the others out.",
+        ),
+    ],
+)
+def test_mistakes_in_choices_are_told(config_of, overrides, message):
+    with pytest.raises(UserError) as error:
+        command._choices(config_of("compare", *overrides))
     assert str(error.value) == message
 
 
