@@ -151,6 +151,9 @@ def _build_model(
     embedding_size: int = 6,
     share_embeddings: bool = False,
     dropout: float = 0.0,
+    type_dropout: float = 0.0,
+    source_word_dropout: float = 0.0,
+    target_word_dropout: float = 0.0,
     cell: Callable = LSTMCell,
     encoder_size: int = 4,  # per direction, so a memory of 8
     encoder_layers: int = 2,
@@ -165,6 +168,7 @@ def _build_model(
     decoder_size: int = 8,
     decoder_layers: int | None = None,
     decoder_dropout: float = 0.0,
+    attention_dropout: float = 0.0,
     feature_size: int = 6,
     attention: str | Callable = SCALED,
     output: Callable = TiedOutput,
@@ -172,7 +176,9 @@ def _build_model(
     return Seq2Seq(
         source_vocabulary_size=source_vocabulary_size,
         target_vocabulary_size=target_vocabulary_size,
-        options=EmbeddingOptions(embedding_size, share_embeddings, dropout),
+        options=EmbeddingOptions(
+            embedding_size, share_embeddings, dropout, type_dropout, source_word_dropout, target_word_dropout
+        ),
         encoder=partial(
             call,
             Encoder,
@@ -196,6 +202,7 @@ def _build_model(
             cell=cell,
             attention=ATTENTIONS[attention] if isinstance(attention, str) else attention,
             dropout=decoder_dropout,
+            attention_dropout=attention_dropout,
         ),
         output=output,
     )

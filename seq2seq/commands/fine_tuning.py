@@ -1,6 +1,7 @@
 """Training that starts from a run: its model and weights, its tokenizers where they suit, some of its pairs."""
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
@@ -25,7 +26,7 @@ from seq2seq.symbols import UNK
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
-_OWN_OPTIONS = ("model.dropout", "model.*.dropout", "model.*.regularization.*")  # of the model, while it is trained
+_OWN_OPTIONS = ("model.*dropout", "model.*.regularization.*")  # of the model, while it is trained
 _UNKNOWN_SHARE = 0.001  # of tokens, up to which a run's tokenizers are kept
 
 
@@ -130,11 +131,13 @@ def _with_dropout(node: Any, chosen: dict[str, Any], default: Any, path: str = "
     """The model's node with the chosen values of dropout and regularization, at the same places or else the default."""
     if not isinstance(node, dict):
         return node
-    found = {}
+    found = {key: value for key, value in chosen.items() if not path and re.fullmatch(r"\w+_dropout", key)}
     for key, value in node.items():
         own = f"{path}.{key}" if path else key
         if key == "dropout":
             found[key] = chosen.get(own, default)
+        elif key.endswith("_dropout"):
+            found[key] = chosen.get(own, value)
         elif key == "regularization" and isinstance(value, dict):
             found[key] = {name: chosen.get(f"{own}.{name}", old) for name, old in value.items()}
         else:

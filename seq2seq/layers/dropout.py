@@ -1,20 +1,21 @@
-"""Dropout whose mask is locked over time."""
+"""Dropout: of vectors by a mask that is locked over time, and of whole words."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
-from seq2seq.shapes import TimeVectors
+from seq2seq.shapes import Ids, TimeVectors
+from seq2seq.symbols import EOS, UNK
 
 
 class LockedDropout(nn.Module):
     """Dropout by one mask for all steps of a sequence (Gal & Ghahramani 2016, "variational" dropout)."""
 
-    def __init__(self, probability: float) -> None:
+    def __init__(self, probability: float, name: str = "dropout") -> None:
         super().__init__()
         if not 0 <= probability < 1:
-            raise UserError(f"dropout must be at least 0 and below 1, but is {probability}.")
+            raise UserError(f"{name} must be at least 0 and below 1, but is {probability}.")
         self.probability = probability
 
     def forward(self, values: TimeVectors) -> TimeVectors:
@@ -28,3 +29,43 @@ class LockedDropout(nn.Module):
             return torch.ones_like(like)
         keep = 1 - self.probability
         return torch.empty_like(like).bernoulli_(keep).div_(keep)
+
+
+class TypeDropout(nn.Module):
+    """Dropout of words by type (Gal & Ghahramani 2016): what all tokens of a type in a batch share is kept or zero.
+
+    Padding, BOS and EOS are always kept, as they are; the others are scaled by 1 / (1 - probability).
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        if not 0 <= probability < 1:
+            raise UserError(f"type_dropout must be at least 0 and below 1, but is {probability}.")
+        self.probability = probability
+
+    def forward(self, vectors: TimeVectors, ids: Ids, vocabulary_size: int) -> TimeVectors:
+        if not self.training or self.probability == 0:
+            return vectors
+        keep = 1 - self.probability
+        types = vectors.new_empty(vocabulary_size).bernoulli_(keep).div_(keep)
+        return vectors * torch.where(_is_word(ids), types[ids], 1.0).unsqueeze(-1)
+
+
+class WordDropout(nn.Module):
+    """Dropout of single tokens, which become UNK (Iyyer et al. 2015); never padding, BOS or EOS."""
+
+    def __init__(self, probability: float, name: str = "word_dropout") -> None:
+        super().__init__()
+        if not 0 <= probability < 1:
+            raise UserError(f"{name} must be at least 0 and below 1, but is {probability}.")
+        self.probability = probability
+
+    def forward(self, ids: Ids) -> Ids:
+        if not self.training or self.probability == 0:
+            return ids
+        dropped = torch.rand(ids.shape, device=ids.device) < self.probability
+        return ids.masked_fill(dropped & _is_word(ids), UNK)
+
+
+def _is_word(ids: Ids) -> Bool[Tensor, "batch time"]:
+    return (ids > EOS) | (ids == UNK)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2seq.errors import UserError
-from seq2seq.layers.dropout import LockedDropout
+from seq2seq.layers.dropout import LockedDropout, TypeDropout
 from seq2seq.mixing import mixed
 from seq2seq.shapes import Ids, TimeVectors
 from seq2seq.symbols import PAD
@@ -22,12 +22,13 @@ def initialize_embedding(embedding: nn.Embedding) -> None:
 
 
 class Embedding(nn.Module):
-    """A table of vectors, and locked dropout on what it returns."""
+    """A table of vectors, with dropout of words by type, and locked dropout on what it returns."""
 
-    def __init__(self, vocabulary_size: int, size: int, *, dropout: float = 0.0) -> None:
+    def __init__(self, vocabulary_size: int, size: int, *, dropout: float = 0.0, type_dropout: float = 0.0) -> None:
         super().__init__()
         self.table = nn.Embedding(vocabulary_size, size, padding_idx=PAD)
         initialize_embedding(self.table)
+        self.types = TypeDropout(type_dropout)
         self.dropout = LockedDropout(dropout)
 
     @property
@@ -41,7 +42,11 @@ class Embedding(nn.Module):
         return self.table.num_embeddings
 
     def forward(self, ids: Ids) -> TimeVectors:
-        return self.dropout(self.table(ids))
+        return self.dropout(self.look_up(ids))
+
+    def look_up(self, ids: Ids) -> TimeVectors:
+        """The vectors of the tokens, before locked dropout."""
+        return self.types(self.table(ids), ids, self.vocabulary_size)
 
 
 class NGramEmbedding(nn.Module):

@@ -77,6 +77,7 @@ class DecoderOptions:
     cell: Callable[[int, int], Cell]
     attention: Callable[..., Attention]
     dropout: float = 0.3
+    attention_dropout: float = 0.0
 
     def new_attention(self, memory_size: int) -> Attention:
         """Attention of the hidden states of one layer to a memory."""
@@ -104,6 +105,7 @@ class Decoder(nn.Module, ABC):
         self.embedding = embedding
         self.feature_size = options.feature_size
         self.dropout = LockedDropout(options.dropout)
+        self.attention_dropout = LockedDropout(options.attention_dropout, "attention_dropout")
 
     @property
     @abstractmethod
@@ -116,8 +118,11 @@ class Decoder(nn.Module, ABC):
         return [cell.layout for cell in self.layers]
 
     def remember(self, values: Values, mask: SourceMask) -> Memory:
-        """The memory that `step` and `unroll` attend to."""
-        return self.attention.remember(values, mask)
+        """The memory that `step` and `unroll` attend to; while training, parts of it may be dropped for the target."""
+        memory = self.attention.remember(values, mask)
+        if not self.training or self.attention_dropout.probability == 0:
+            return memory
+        return memory._replace(kept=(self.attention_dropout.mask(torch.ones_like(mask, dtype=torch.float32)),))
 
     @abstractmethod
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:

@@ -59,7 +59,7 @@ class Encoder(nn.Module):
 
     def embed(self, source: SourceIds) -> TimeVectors:
         """Vectors of the source tokens, `batch source size`."""
-        vectors = self.embedding.table(source)
+        vectors = self.embedding.look_up(source)
         if self.ngrams is not None:
             vectors = vectors + self.ngrams(source)
         return self.embedding.dropout(vectors)

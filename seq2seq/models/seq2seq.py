@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
+from seq2seq.layers.dropout import WordDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.stack import Encoded
@@ -38,15 +39,18 @@ _ROWS = 2048  # of scores of the whole vocabulary in memory at once, when target
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """Options of the embeddings of both sides."""
+    """Options of the embeddings of both sides, and of what training drops before them."""
 
     embedding_size: int
     share_embeddings: bool = False
     dropout: float = 0.3
+    type_dropout: float = 0.0
+    source_word_dropout: float = 0.0
+    target_word_dropout: float = 0.0
 
     def table(self, vocabulary_size: int) -> Embedding:
         """A new embedding of a vocabulary."""
-        return Embedding(vocabulary_size, self.embedding_size, dropout=self.dropout)
+        return Embedding(vocabulary_size, self.embedding_size, dropout=self.dropout, type_dropout=self.type_dropout)
 
 
 class ModelOutputs(NamedTuple):
@@ -76,6 +80,8 @@ class Seq2Seq(nn.Module):
         output: Callable[..., Output],
     ) -> None:
         super().__init__()
+        self.source_words = WordDropout(options.source_word_dropout, "source_word_dropout")
+        self.target_words = WordDropout(options.target_word_dropout, "target_word_dropout")
         target = options.table(target_vocabulary_size)
         if options.share_embeddings and source_vocabulary_size != target_vocabulary_size:
             raise UserError(
@@ -126,6 +132,7 @@ class Seq2Seq(nn.Module):
 
     def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds) -> ModelOutputs:
         """Features, weights and outputs of what follows each target token, whole targets at once."""
+        source, target = self.source_words(source), self.target_words(target)
         encoded = self.encoder(source, lengths)
         memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]))
         unrolled = self.decoder.unroll(target, memory, states)

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from seq2seq.errors import UserError
-from seq2seq.layers.dropout import LockedDropout
+from seq2seq.layers.dropout import LockedDropout, TypeDropout, WordDropout
+from seq2seq.symbols import BOS, EOS, PAD, UNK
 
 
 def test_mask_is_locked_over_time():
@@ -55,3 +56,57 @@ def test_bad_probability_is_told(probability):
     with pytest.raises(UserError) as error:
         LockedDropout(probability)
     assert str(error.value) == f"dropout must be at least 0 and below 1, but is {probability}."
+
+
+# ---- Of words
+
+
+IDS = torch.tensor([[BOS, 4, 5, 4, UNK, 6, EOS, PAD], [BOS, 5, 5, EOS, PAD, PAD, PAD, PAD]])
+
+
+def test_a_type_is_kept_or_dropped_wherever_it_stands_in_the_batch():
+    torch.manual_seed(0)
+    seen = set()
+    for _ in range(20):
+        dropped = TypeDropout(0.5)(torch.ones(2, 8, 3), IDS, 7)
+        assert torch.equal(dropped, dropped[..., :1].expand_as(dropped))
+        factors = dropped[..., 0]
+        for kind in (4, 5, 6, UNK):
+            assert factors[kind == IDS].unique().tolist() in ([0.0], [2.0])
+        for kind in (PAD, BOS, EOS):
+            assert factors[kind == IDS].unique().tolist() == [1.0]
+        seen.add(tuple(factors.flatten().tolist()))
+    assert len(seen) > 1  # drawn anew for each batch
+
+
+def test_words_become_unknown_and_marks_stay():
+    torch.manual_seed(0)
+    ids = IDS.repeat(400, 1)
+    dropped = WordDropout(0.25)(ids)
+    marks = (ids == PAD) | (ids == BOS) | (ids == EOS)
+    assert torch.equal(dropped[marks], ids[marks])
+    changed = dropped != ids
+    assert dropped[changed].unique().tolist() == [UNK]
+    of_words = changed[ids > EOS].float()
+    deviation = (0.25 * 0.75 / len(of_words)) ** 0.5
+    assert abs(of_words.mean().item() - 0.25) < 5 * deviation
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_words_stay_in_evaluation_and_at_zero_and_nothing_is_drawn(training):
+    probability = 0.0 if training else 0.5
+    torch.manual_seed(0)
+    assert WordDropout(probability).train(training)(IDS) is IDS
+    vectors = torch.ones(2, 8, 3)
+    assert TypeDropout(probability).train(training)(vectors, IDS, 7) is vectors
+    drawn = torch.rand(1)
+    torch.manual_seed(0)
+    assert torch.equal(drawn, torch.rand(1))
+
+
+@pytest.mark.parametrize("probability", [-0.1, 1.0])
+def test_probabilities_of_words_out_of_range_are_refused(probability):
+    for kind, name in ((TypeDropout, "type_dropout"), (WordDropout, "word_dropout")):
+        with pytest.raises(UserError) as error:
+            kind(probability)
+        assert str(error.value) == f"{name} must be at least 0 and below 1, but is {probability}."

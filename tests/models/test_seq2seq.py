@@ -162,6 +162,9 @@ OPTIONS = {
     "embedding_size": 7,
     "share_embeddings": True,
     "dropout": 0.5,
+    "type_dropout": 0.5,
+    "source_word_dropout": 0.5,
+    "target_word_dropout": 0.5,
     "cell": partial(LSTMCell, options=GatedCellOptions(initialization=ForgetBias(forget_bias=0.0))),
     "encoder_size": 5,
     "encoder_layers": 3,
@@ -175,6 +178,7 @@ OPTIONS = {
     "decoder_size": 9,
     "decoder_layers": 2,
     "decoder_dropout": 0.5,
+    "attention_dropout": 0.5,
     "feature_size": 7,
     "attention": DotAttention,
     "output": FullOutput,
@@ -191,7 +195,7 @@ def fingerprint(build_model, padded):
         source, lengths = padded(SOURCES)
         torch.manual_seed(4)
         features, *_ = model(source, lengths, padded([[BOS, *ids] for ids in TARGETS])[0])
-        return sum(weight.numel() for weight in model.parameters()), model.output.logits(features[:, 0])
+        return sum(weight.numel() for weight in model.parameters()), model.output.logits(features.flatten(0, 1))
 
     return _fingerprint
 

@@ -16,13 +16,16 @@ AttentionState = tuple[Tensor, ...]  # what a hypothesis remembers of its earlie
 class Memory(NamedTuple):
     """Memory of source sentences: values to read, the keys they are found by, and a mask that is True at tokens.
 
-    Where one value stands for several tokens, `shares` holds each token's share of its value's weight.
+    Where one value stands for several tokens, `shares` holds each token's share of its value's weight. Where attention
+    has dropout, `kept` holds the factor of every weight, 0 or 1 / (1 - probability): one for all steps of a target, in
+    the manner of DropAttention (Zehui et al. 2019). Weights that are returned or remembered are those before it.
     """
 
     values: Tensor  # batch source memory
     keys: Tensor  # batch source key
     mask: Tensor  # batch source
     shares: tuple[Tensor, ...] = ()  # batch token, or nothing: values are tokens
+    kept: tuple[Tensor, ...] = ()  # batch source, or nothing
 
 
 class Attention(nn.Module, ABC):
@@ -96,7 +99,15 @@ class ScoredAttention(StatelessAttention):
 
 def read(weights: AttentionWeights, memory: Memory) -> Context:
     """The mean of the values by their weights, `batch target memory`."""
+    weights = with_dropout(weights, memory)
     return torch.bmm(weights.to(memory.values.dtype), memory.values)
+
+
+def with_dropout(weights: AttentionWeights, memory: Memory) -> AttentionWeights:
+    """The weights that values are read by: those of what is dropped are 0, the others larger."""
+    for kept in memory.kept:
+        weights = weights * kept.unsqueeze(1)  # (batch, target, source) * (batch, 1, source)
+    return weights
 
 
 def nothing_seen(memory: Memory) -> Float[Tensor, "batch source"]:

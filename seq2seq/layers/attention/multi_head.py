@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import UserError
-from seq2seq.layers.attention.attention import Memory, StatelessAttention
+from seq2seq.layers.attention.attention import Memory, StatelessAttention, with_dropout
 from seq2seq.layers.linear import linear
 from seq2seq.masking import masked_softmax
 from seq2seq.shapes import AttentionWeights, Context, Keys, Query, SourceMask, Values
@@ -61,7 +61,8 @@ class MultiHeadAttention(StatelessAttention):
 
     def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:
         weights = self.head_weights(query, memory)
-        contexts = weights.to(memory.values.dtype) @ self._parts(memory.values)
+        read = with_dropout(weights.flatten(1, 2), memory).unflatten(1, weights.shape[1:3])
+        contexts = read.to(memory.values.dtype) @ self._parts(memory.values)
         return self.output_projection(contexts.transpose(1, 2).flatten(2)), weights.mean(1)
 
     def _parts(self, vectors: Float[Tensor, "batch time size"]) -> Float[Tensor, "batch heads time part"]:
