@@ -1,5 +1,7 @@
 """Tensor types by name: the one place where a recurring shape is named. The batch is axis 0 everywhere."""
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -32,3 +34,10 @@ BeamScores = Float[Tensor, "batch beam"]
 SentenceCounts = Float[np.ndarray, "sentence count"]
 TrialTotals = Float[np.ndarray, "trial count"]
 TrialScores = Float[np.ndarray, " trial"]
+
+
+class SoftIds(NamedTuple):
+    """Mixtures of tokens, one in every place, by weights that sum to 1; a row per place, or `batch target` of them."""
+
+    ids: Int[Tensor, "*place k"]
+    weights: Float[Tensor, "*place k"]

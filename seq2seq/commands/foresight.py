@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from seq2seq.commands.module import refuse_parts
+from seq2seq.commands.module import refuse_unfit
 from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.config.builder import build
 from seq2seq.errors import UserError
@@ -17,7 +17,7 @@ def refuse_mistakes(config: dict[str, Any], folder: Path, start: Seq2Seq | None 
     """Raise UserError at what is wrong whatever the data are; `start` is the model that training starts from."""
     quieten()
     possible = checked(config)
-    refuse_parts(config, start or possible_model(possible))
+    refuse_unfit(config, start or possible_model(possible))
     if config["metrics"] != AUTO:
         check_monitor(possible)
     build(possible["budget"], "budget")

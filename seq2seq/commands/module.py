@@ -15,6 +15,7 @@ from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.feeding import Feeding
 from seq2seq.training.gradients.transformation import GradientTransformation
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.parts import FrozenParts, PartedOptimizer
@@ -49,9 +50,12 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
         return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
 
 
-def refuse_parts(config: dict[str, Any], model: nn.Module) -> None:
-    """Raise UserError at a mistake in what a config says of the parts of a model of these names."""
+def refuse_unfit(config: dict[str, Any], model: Seq2Seq) -> None:
+    """Raise UserError at a mistake in what a config says of the parts of such a model, and of how it is fed."""
     _of_parts(config, model, Adam, None)
+    if sampling := build(config["scheduled_sampling"], "scheduled_sampling"):
+        with told_at("scheduled_sampling", Feeding):
+            sampling.feeding.check(model)
 
 
 def _of_parts(

@@ -57,6 +57,9 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
             found[group][new.removeprefix(f"{group}.")] = found[group].pop(name)
     if "data" in found:  # text was taken as it came, but for the ends; that makes no difference to its tokenizers
         found.setdefault("text", {"_target_": "seq2seq.data.text.TextForm", "form": "nfc"})
+    fed = found.get("scheduled_sampling")
+    if isinstance(fed, dict) and "sample" in fed:
+        fed["feed"] = "sample" if fed.pop("sample") else "argmax"
     if "budget" in found:
         found.setdefault("matmul_precision", "highest")
         found.setdefault("threads", "auto")

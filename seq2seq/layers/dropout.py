@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
-from seq2seq.shapes import Ids, TimeVectors
+from seq2seq.shapes import Ids, SoftIds, TimeVectors
 from seq2seq.symbols import EOS, UNK
 
 
@@ -60,11 +60,14 @@ class WordDropout(nn.Module):
             raise UserError(f"{name} must be at least 0 and below 1, but is {probability}.")
         self.probability = probability
 
-    def forward(self, ids: Ids) -> Ids:
+    def forward(self, ids: Ids | SoftIds) -> Ids | SoftIds:
         if not self.training or self.probability == 0:
             return ids
-        dropped = torch.rand(ids.shape, device=ids.device) < self.probability
-        return ids.masked_fill(dropped & _is_word(ids), UNK)
+        first = ids.ids[..., 0] if isinstance(ids, SoftIds) else ids
+        dropped = (torch.rand(first.shape, device=first.device) < self.probability) & _is_word(first)
+        if isinstance(ids, SoftIds):
+            return ids._replace(ids=ids.ids.masked_fill(dropped.unsqueeze(-1), UNK))
+        return ids.masked_fill(dropped, UNK)
 
 
 def _is_word(ids: Ids) -> Bool[Tensor, "batch time"]:

@@ -9,7 +9,7 @@ from torch.nn import functional
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout, TypeDropout
 from seq2seq.mixing import mixed
-from seq2seq.shapes import Ids, TimeVectors
+from seq2seq.shapes import Ids, SoftIds, TimeVectors
 from seq2seq.symbols import PAD
 
 
@@ -41,12 +41,18 @@ class Embedding(nn.Module):
         """Number of tokens that have a vector."""
         return self.table.num_embeddings
 
-    def forward(self, ids: Ids) -> TimeVectors:
-        return self.dropout(self.look_up(ids))
+    def forward(self, ids: Ids | SoftIds) -> TimeVectors:
+        return self.dropout(self._mean(ids) if isinstance(ids, SoftIds) else self.look_up(ids))
 
     def look_up(self, ids: Ids) -> TimeVectors:
         """The vectors of the tokens, before locked dropout."""
         return self.types(self.table(ids), ids, self.vocabulary_size)
+
+    def _mean(self, soft: SoftIds) -> TimeVectors:
+        """The mean vector of every place's tokens, by their weights."""
+        flat = soft.ids.flatten(1)  # (batch, target k)
+        vectors = self.look_up(flat).unflatten(1, soft.ids.shape[1:])  # (batch, target, k, size)
+        return (vectors * soft.weights.to(vectors.dtype).unsqueeze(-1)).sum(-2)
 
 
 class NGramEmbedding(nn.Module):

@@ -25,6 +25,7 @@ from seq2seq.shapes import (
     Features,
     Inputs,
     Outputs,
+    SoftIds,
     SourceMask,
     TargetIds,
     Values,
@@ -125,11 +126,11 @@ class Decoder(nn.Module, ABC):
         return memory._replace(kept=(self.attention_dropout.mask(torch.ones_like(mask, dtype=torch.float32)),))
 
     @abstractmethod
-    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+    def step(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         """Features of each next token, `batch beam feature`, weights, `batch beam source`, and the next states."""
 
     @abstractmethod
-    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         """Features, weights and outputs of what follows each of `ids`, from the states before the first."""
 
 
@@ -160,7 +161,7 @@ class LuongDecoder(Decoder):
     def layers(self) -> Sequence[Cell]:
         return list(self.cells)
 
-    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+    def step(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         hidden, stepped = self.embedding(ids), []
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
             stepped.append(cell.step(hidden, state))
@@ -168,7 +169,7 @@ class LuongDecoder(Decoder):
         context, weights, attention = self.attention.step(hidden, memory, states.attention)
         return self.readout(hidden, context), weights, States(tuple(stepped), attention)
 
-    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         hidden = self.embedding(ids)
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
             hidden = connection(hidden, self.dropout(cell.unroll(hidden, state)[0]))
@@ -204,14 +205,14 @@ class GNMTDecoder(Decoder):
     def layers(self) -> Sequence[Cell]:
         return [self.bottom, *self.upper]
 
-    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+    def step(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         bottom = self.bottom.step(self.embedding(ids), states.layers[0])
         hidden = self.dropout(bottom.hidden)
         context, weights, attention = self.attention.step(hidden, memory, states.attention)
         top, upper = self._upper_layers(hidden, context, states, _one_step)
         return self.readout(top, context), weights, States((bottom, *upper), attention)
 
-    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         hidden = self.dropout(self.bottom.unroll(self.embedding(ids), states.layers[0])[0])
         context, weights = self.attention.unroll(hidden, memory, states.attention)
         top, _ = self._upper_layers(hidden, context, states, lambda cell, *given: cell.unroll(*given))

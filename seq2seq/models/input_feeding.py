@@ -22,6 +22,7 @@ from seq2seq.shapes import (
     Context,
     Inputs,
     Outputs,
+    SoftIds,
     TargetIds,
 )
 
@@ -71,13 +72,13 @@ class BahdanauDecoder(Decoder):
     def layers(self) -> Sequence[Cell]:
         return list(self.cells)
 
-    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+    def step(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         bottom: Layer = partial(self.feed.step, self.cells.bottom, self.embedding(ids))
         run = [bottom, *(cell.step for cell in list(self.cells)[1:])]
         hidden, context, weights, states = self._step(run, memory, states, self._masks(states))
         return self.readout(hidden, context), weights, states
 
-    def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         states = states.of_one_hypothesis()
         first, *upper = [cell.sequence() for cell in self.cells]
         run = [_projecting(cell, step) for cell, step in zip(list(self.cells)[1:], upper, strict=True)]

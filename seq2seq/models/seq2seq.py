@@ -27,6 +27,7 @@ from seq2seq.shapes import (
     Lengths,
     Logits,
     Outputs,
+    SoftIds,
     SourceIds,
     SourceMask,
     TargetIds,
@@ -130,7 +131,7 @@ class Seq2Seq(nn.Module):
         rows = zip(features.flatten(0, 1).split(_ROWS), target.flatten().split(_ROWS), strict=True)
         return -torch.cat([self.output.loss(*each) for each in rows]).unflatten(0, target.shape)
 
-    def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds) -> ModelOutputs:
+    def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
         """Features, weights and outputs of what follows each target token, whole targets at once."""
         source, target = self.source_words(source), self.target_words(target)
         encoded = self.encoder(source, lengths)

@@ -12,6 +12,7 @@ from torch.testing import assert_close
 from seq2seq.data.examples import Splits
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.training.budget import Budget
+from seq2seq.training.feeding import Feeding
 from seq2seq.training.gradients.clip_by_norm import ClipByNorm
 from seq2seq.training.gradients.clip_by_value import ClipByValue
 from seq2seq.training.likelihood import likelihood
@@ -189,7 +190,7 @@ def test_dev_loss_and_attention_are_the_averaged_models_means_over_all_dev_token
         {"schedule": ConstantSchedule(warmup_steps=2)},
         {"schedule": CosineSchedule(warmup_steps=0)},
         {"schedule": InverseSquareRootSchedule(warmup_steps=1)},
-        {"scheduled_sampling": LinearSampling(duration=0.5, floor=0.0)},
+        {"scheduled_sampling": LinearSampling(duration=0.5, options=Feeding(floor=0.0))},
         {"gradients": ClipByNorm(max_norm=0.1)},
         {"gradients": ClipByValue(max_value=0.001)},
         {"budget": Budget(max_steps=4)},

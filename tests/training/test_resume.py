@@ -23,7 +23,7 @@ RUN = [
     "scheduled_sampling=exponential",
     "scheduled_sampling.base=0.9",
     "scheduled_sampling.floor=0.3",
-    "scheduled_sampling.sample=true",
+    "scheduled_sampling.feed=sample",
     "trainer.val_check_interval=3",
 ]
 AFTER = 5  # steps of the second epoch

@@ -15,7 +15,13 @@ from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.symbols import BOS, EOS, PAD, UNK
-from seq2seq.training.scheduled_sampling import ExponentialSampling, InverseSigmoidSampling, LinearSampling
+from seq2seq.training.feeding import Feeding
+from seq2seq.training.scheduled_sampling import (
+    ConstantSampling,
+    ExponentialSampling,
+    InverseSigmoidSampling,
+    LinearSampling,
+)
 
 DECODERS = ["luong", "gnmt", "bahdanau"]
 SOURCES = [[4, 5, 6, 7], [8, 9], [10, 11, 4, 6, 7], [5]]
@@ -29,32 +35,26 @@ FOUR_SIGMA_OF_3000 = 4 * math.sqrt(3000 * 0.7 * 0.3)
 @pytest.mark.parametrize(
     ("sampling", "step", "spent", "truth"),
     [
-        (LinearSampling(floor=0.0), 5, 0.0, 1.0),
-        (LinearSampling(floor=0.0), 5, 0.25, 0.75),
-        (LinearSampling(floor=0.0), 5, 1.0, 0.0),
-        (LinearSampling(duration=0.5, floor=0.0), 5, 0.25, 0.5),
-        (LinearSampling(duration=0.5, floor=0.0), 5, 0.75, 0.0),
-        (LinearSampling(floor=0.7), 5, 0.25, 0.75),
-        (LinearSampling(floor=0.7), 5, 0.9, 0.7),
-        (ExponentialSampling(base=0.5, floor=0.0), 0, 0.9, 1.0),
-        (ExponentialSampling(base=0.5, floor=0.0), 3, 0.0, 0.125),
-        (ExponentialSampling(base=0.5, floor=0.3), 3, 0.0, 0.3),
-        (InverseSigmoidSampling(k=9.0, floor=0.0), 0, 0.9, 0.9),
-        (InverseSigmoidSampling(k=2.0, floor=0.0), 4, 0.0, 2 / (2 + math.e**2)),
-        (InverseSigmoidSampling(k=2.0, floor=0.5), 4, 0.0, 0.5),
-        (InverseSigmoidSampling(k=1.0, floor=0.0), 10**9, 0.0, 0.0),
+        (ConstantSampling(), 5, 0.9, 0.9),
+        (ConstantSampling(), 0, 0.0, 1.0),
+        (LinearSampling(options=Feeding(floor=0.0)), 5, 0.0, 1.0),
+        (LinearSampling(options=Feeding(floor=0.0)), 5, 0.25, 0.75),
+        (LinearSampling(options=Feeding(floor=0.0)), 5, 1.0, 0.0),
+        (LinearSampling(duration=0.5, options=Feeding(floor=0.0)), 5, 0.25, 0.5),
+        (LinearSampling(duration=0.5, options=Feeding(floor=0.0)), 5, 0.75, 0.0),
+        (LinearSampling(options=Feeding(floor=0.7)), 5, 0.25, 0.75),
+        (LinearSampling(options=Feeding(floor=0.7)), 5, 0.9, 0.7),
+        (ExponentialSampling(base=0.5, options=Feeding(floor=0.0)), 0, 0.9, 1.0),
+        (ExponentialSampling(base=0.5, options=Feeding(floor=0.0)), 3, 0.0, 0.125),
+        (ExponentialSampling(base=0.5, options=Feeding(floor=0.3)), 3, 0.0, 0.3),
+        (InverseSigmoidSampling(k=9.0, options=Feeding(floor=0.0)), 0, 0.9, 1.0),
+        (InverseSigmoidSampling(k=2.0, options=Feeding(floor=0.0)), 4, 0.0, 2 / (2 + math.e**2)),
+        (InverseSigmoidSampling(k=2.0, options=Feeding(floor=0.5)), 4, 0.0, 0.5),
+        (InverseSigmoidSampling(k=1.0, options=Feeding(floor=0.0)), 10**9, 0.0, 0.0),
     ],
 )
 def test_the_share_of_true_tokens(sampling, step, spent, truth):
     assert sampling.truth(step, spent) == pytest.approx(truth)
-
-
-@pytest.mark.parametrize("sampling", [LinearSampling, ExponentialSampling, InverseSigmoidSampling])
-@pytest.mark.parametrize("floor", [-0.1, 1.1])
-def test_a_floor_outside_its_range_is_refused(sampling, floor):
-    with pytest.raises(UserError) as error:
-        sampling(floor=floor)
-    assert str(error.value) == f"floor must be between 0 and 1, but is {floor}."
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,19 @@ def test_a_floor_outside_its_range_is_refused(sampling, floor):
         (ExponentialSampling, {"base": 1.0}, "base must be above 0 and below 1, but is 1.0."),
         (ExponentialSampling, {"base": 0.0}, "base must be above 0 and below 1, but is 0.0."),
         (InverseSigmoidSampling, {"k": 0.5}, "k must be at least 1, but is 0.5."),
+        (
+            ConstantSampling,
+            {"share": 1.0},
+            "share must be at least 0 and below 1, but is 1.0: for the truth alone, choose none.",
+        ),
+        (ConstantSampling, {"share": 0.5}, "share must be at least the floor, 0.7, but is 0.5: lower the floor."),
+        (Feeding, {"floor": -0.1}, "floor must be between 0 and 1, but is -0.1."),
+        (Feeding, {"floor": 1.1}, "floor must be between 0 and 1, but is 1.1."),
+        (Feeding, {"unit": "word"}, "unit must be one of token, sequence, but is word."),
+        (Feeding, {"feed": "top"}, "feed must be one of argmax, sample, mixture, but is top."),
+        (Feeding, {"top_k": 3}, "top_k=3 needs feed=mixture, but that is argmax: leave top_k at null."),
+        (Feeding, {"top_k": 0, "feed": "mixture"}, "top_k must be at least 1, but is 0."),
+        (Feeding, {"passes": 0}, "passes must be at least 1, but is 0."),
     ],
 )
 def test_options_outside_their_range_are_refused(sampling, option, message):
@@ -131,7 +144,12 @@ def test_sampling_draws_from_the_models_distribution(build_model, new_batch, dec
         model.output.projection.bias.copy_(chances.log())
         model.output.projection.bias[EOS] = 9.0
     batch = new_batch([[4]] * 600, [[5, 6, 5, 6, 5]] * 600)
-    counts = LinearSampling(sample=True).mix(model, batch, 0.0)[:, 1:].flatten().bincount(minlength=len(chances))
+    counts = (
+        LinearSampling(options=Feeding(feed="sample"))
+        .mix(model, batch, 0.0)[:, 1:]
+        .flatten()
+        .bincount(minlength=len(chances))
+    )
     expected = 3000 * chances
     assert not counts[[PAD, BOS, EOS]].any()
     assert ((counts - expected).abs() <= 4 * (expected * (1 - chances)).sqrt()).all()
@@ -140,7 +158,7 @@ def test_sampling_draws_from_the_models_distribution(build_model, new_batch, dec
 def test_the_likeliest_token_is_taken_unless_sample_is_set(build_model, new_batch):
     model, batch = talkative(build_model, "luong"), new_batch(SOURCES, TARGETS)
     taken = [LinearSampling().mix(model, batch, 0.0) for _ in range(2)]
-    drawn = [LinearSampling(sample=True).mix(model, batch, 0.0) for _ in range(2)]
+    drawn = [LinearSampling(options=Feeding(feed="sample")).mix(model, batch, 0.0) for _ in range(2)]
     assert torch.equal(*taken)
     assert not torch.equal(*drawn)
 
@@ -193,13 +211,13 @@ def assert_continues(model: Seq2Seq, batch: Batch, mixed: Tensor, *, prefixes: T
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-@pytest.mark.parametrize("sample", [False, True])
-def test_what_no_search_feeds_is_never_fed_back(build_model, new_batch, decoder, sample):
+@pytest.mark.parametrize("feed", ["argmax", "sample"])
+def test_what_no_search_feeds_is_never_fed_back(build_model, new_batch, decoder, feed):
     model = build_model(decoder=decoder, output=FullOutput)
     with torch.no_grad():
         model.output.projection.bias[[PAD, BOS, EOS]] = 50.0
     batch = new_batch(SOURCES, TARGETS)
-    mixed = LinearSampling(sample=sample).mix(model, batch, 0.0)
+    mixed = LinearSampling(options=Feeding(feed=feed)).mix(model, batch, 0.0)
     assert torch.equal(mixed == PAD, batch.target_inputs == PAD)
     assert torch.equal(mixed == BOS, batch.target_inputs == BOS)
     assert not (mixed == EOS).any()
@@ -224,3 +242,80 @@ def test_the_model_predicts_as_it_translates(build_model, new_batch, decoder):
     assert_continues(
         model.eval(), batch, mixed, prefixes=mixed if decoder == "bahdanau" else batch.target_inputs, all_of_them=True
     )
+
+
+# Coins of sequences, several passes, mixtures
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_coin_of_a_sequence_is_for_all_of_it(build_model, new_batch, decoder):
+    batch = new_batch([[4]] * 600, [[5, 6, 7, 8, 9]] * 600)
+    sampling = LinearSampling(options=Feeding(unit="sequence"))
+    tokens = (sampling.mix(saying(build_model, decoder, UNK), batch, 0.7) == UNK)[:, 1:]
+    assert torch.equal(tokens.all(1), tokens.any(1))
+    assert abs(int(tokens.all(1).sum()) - 180) < 4 * math.sqrt(600 * 0.7 * 0.3)
+
+
+@pytest.mark.parametrize("passes", [1, 2, 3])
+def test_each_pass_predicts_from_the_inputs_of_the_one_before(build_model, new_batch, passes):
+    model, batch = talkative(build_model, "luong"), new_batch(SOURCES, TARGETS)
+    before = batch.target_inputs
+    for done in range(1, passes + 1):
+        mixed = LinearSampling(options=Feeding(passes=done)).mix(model, batch, 0.0)
+        assert_continues(model, batch, mixed, prefixes=before, all_of_them=True)
+        assert not torch.equal(mixed, before)
+        before = mixed
+
+
+def test_as_many_passes_as_tokens_are_what_input_by_input_gives(build_model, new_batch):
+    """Errors reach one token further back with each pass, and in the end all the way."""
+    model, batch = talkative(build_model, "luong"), new_batch(SOURCES, TARGETS)
+    longest = batch.target_inputs.shape[1]
+    mixed = LinearSampling(options=Feeding(passes=longest)).mix(model, batch, 0.0)
+    assert_continues(model, batch, mixed, prefixes=mixed, all_of_them=True)
+
+
+def test_passes_are_refused_with_input_feeding(build_model):
+    with pytest.raises(UserError) as error:
+        Feeding(passes=2).check(build_model(decoder="bahdanau"))
+    message = "passes must be 1 with input feeding, which reads its own tokens one by one, but is 2."
+    assert str(error.value) == message
+    Feeding(passes=2).check(build_model(decoder="luong"))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_mixture_is_of_the_likeliest_by_their_probabilities_among_themselves(build_model, new_batch, decoder):
+    chances = torch.tensor([0.0, 0.1, 0.0, 0.0, 0.2, 0.3, 0.4])
+    model = build_model(decoder=decoder, target_vocabulary_size=len(chances), output=FullOutput)
+    with torch.no_grad():
+        model.output.projection.weight.zero_()
+        model.output.projection.bias.copy_(chances.log())
+        model.output.projection.bias[EOS] = 9.0
+    batch = new_batch([[4], [5, 6]], [[5, 6, 4], [4]])
+    mixed = LinearSampling(options=Feeding(feed="mixture", top_k=2)).mix(model, batch, 0.0)
+    words = (batch.target_inputs != PAD) & (batch.target_inputs != BOS)
+    assert mixed.ids[words].unique(dim=0).tolist() == [[6, 5]]
+    torch.testing.assert_close(mixed.weights[words], torch.tensor([[4 / 7, 3 / 7]]).expand(int(words.sum()), 2))
+    assert torch.equal(mixed.ids[~words][:, 0], batch.target_inputs[~words])
+    assert (mixed.weights[~words] == torch.tensor([1.0, 0.0])).all()
+    table = model.decoder.embedding.table.weight
+    torch.testing.assert_close(model.decoder.embedding(mixed)[words][0], (4 * table[6] + 3 * table[5]) / 7)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_mixture_of_one_is_the_likeliest(build_model, new_batch, decoder):
+    model, batch = talkative(build_model, decoder), new_batch(SOURCES, TARGETS)
+    one = LinearSampling(options=Feeding(feed="mixture", top_k=1)).mix(model, batch, 0.0)
+    likeliest = LinearSampling().mix(model, batch, 0.0)
+    assert torch.equal(one.ids[..., 0], likeliest)
+    given = batch.source, batch.source_lengths
+    torch.testing.assert_close(model(*given, one).features, model(*given, likeliest).features)
+
+
+def test_words_of_a_mixture_are_dropped_with_it(build_model, new_batch):
+    model, batch = talkative(build_model, "luong", target_word_dropout=0.999), new_batch(SOURCES, TARGETS)
+    mixed = LinearSampling(options=Feeding(feed="mixture")).mix(model, batch, 0.0)
+    dropped = model.target_words(mixed)
+    words = (batch.target_inputs != PAD) & (batch.target_inputs != BOS)
+    assert (dropped.ids[words] == UNK).float().mean() > 0.9
+    assert torch.equal(dropped.ids[~words], mixed.ids[~words])

@@ -17,6 +17,7 @@ from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.models.seq2seq import Seq2Seq, multiply_accumulates
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.throughput import padding_efficiency
+from seq2seq.training.feeding import Feeding
 from seq2seq.training.gradients.clip_by_norm import ClipByNorm
 from seq2seq.training.scheduled_sampling import LinearSampling
 from seq2seq.training.schedules import CosineSchedule
@@ -70,7 +71,7 @@ def test_its_steps_are_those_of_the_loop_that_trains(new_module, new_data, fit, 
     """The same weights and average, bit for bit: what is measured is what trains."""
     options = {
         "sizes": {"dropout": 0.3},
-        "scheduled_sampling": LinearSampling(floor=0.0, sample=True),
+        "scheduled_sampling": LinearSampling(options=Feeding(floor=0.0, feed="sample")),
         "gradients": ClipByNorm(max_norm=0.5),
         "schedule": CosineSchedule(warmup_steps=2),
         "budget": Budget(max_steps=7),

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.shapes import TargetIds
+from seq2seq.shapes import SoftIds, TargetIds
 
 
 class Objective(ABC):
@@ -18,7 +18,7 @@ class Objective(ABC):
 
     likelihood: Tensor | None = None
 
-    def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds) -> Tensor:
+    def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> Tensor:
         """The loss of a batch when the decoder reads `inputs`."""
         return self.loss(model, batch, model(batch.source, batch.source_lengths, inputs))
 
