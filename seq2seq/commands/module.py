@@ -11,6 +11,7 @@ from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.gradients.noise import NoisyGradients
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.parts import FrozenParts, PartedOptimizer
 from seq2seq.training.step import TrainingStep
@@ -43,6 +44,8 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
         for name, rate in config["rates"].items():
             check_type(f"rates.{name}", rate, float)
         built["optimizer"] = PartedOptimizer(built["optimizer"], model, config["rates"])
+    if noise := build(config["gradient_noise"], "gradient_noise"):
+        built["gradients"] = NoisyGradients(noise, config["seed"], built["gradients"])
     if config["freeze"] or config["freeze_steps"] is not None:
         check_options(FrozenParts, config)
         built["gradients"] = FrozenParts(model, config["freeze"], config["freeze_steps"], built["gradients"])

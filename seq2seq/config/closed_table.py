@@ -94,8 +94,11 @@ training.callbacks.score_watch.ScoreWatch
 training.callbacks.throughput.Throughput
 training.csv_logger.CSVLogger
 training.callbacks.update_ratio.UpdateRatio
+training.gradients.clip_adaptively.ClipAdaptively
+training.gradients.clip_by_gate.ClipByGate
 training.gradients.clip_by_norm.ClipByNorm
 training.gradients.clip_by_value.ClipByValue
+training.gradients.noise.AnnealedNoise
 training.lr_finder.RateRange
 training.objectives.cross_entropy.CrossEntropy
 training.scheduled_sampling.ExponentialSampling

@@ -37,6 +37,11 @@ class FrozenParts(GradientTransformation):
         self.frozen = list(frozen.values())
         self.steps, self.then = freeze_steps, then
 
+    def prepare(self, model: nn.Module) -> None:
+        """Let what comes then look at the model."""
+        if self.then is not None:
+            self.then.prepare(model)
+
     def __call__(self, parameters: Sequence[nn.Parameter], step: int) -> Tensor:
         if self.steps is None or step < self.steps:
             for one in self.frozen:

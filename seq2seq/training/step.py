@@ -44,6 +44,8 @@ class TrainingStep:
         self.schedule = schedule
         self.scheduled_sampling = scheduled_sampling
         self.gradients = gradients
+        if gradients is not None:
+            gradients.prepare(model)
         self.average = WeightAverage(model, average_decay)
         self.seed = seed
 

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 class GradientTransformation(ABC):
     """A change of gradients, in place, between the backward pass and the optimizer."""
 
+    def prepare(self, model: nn.Module) -> None:  # noqa: B027  (most look at no more than gradients)
+        """Learn, before the first step, which parts of the model its parameters are."""
+
     @abstractmethod
     def __call__(self, parameters: Sequence[nn.Parameter], step: int) -> Tensor:
         """Change the gradients and return the global norm that they had before; `step` counts from 0."""

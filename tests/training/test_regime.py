@@ -1,0 +1,80 @@
+"""Options of the training regime in whole runs: each changes the result, goes on as it was, and is refused early."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from seq2seq.errors import UserError
+from seq2seq.runs.possible import checked
+from seq2seq.training.module import Seq2SeqModule
+
+RUN = ["averaging.decay=0.5", "trainer.val_check_interval=2", "budget.max_steps=8"]
+OPTIONS = {
+    "gate": ["gradients=gate", "gradients.max_norm=0.01"],
+    "adaptive": ["gradients=adaptive"],
+    "noise": ["gradient_noise=annealed"],
+}
+
+
+def last(folder) -> dict[str, Any]:
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
+    """Tell whether checkpoints have the same weights and averages, to the bit."""
+    return all(
+        torch.equal(left[part][name], right[part][name]) for part in ("state_dict", "weights") for name in left[part]
+    )
+
+
+@pytest.fixture(scope="module")
+def plain(train_tiny, tmp_path_factory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("plain")
+    train_tiny(folder, *RUN)
+    return last(folder)
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Press Ctrl-C at a step of training, once."""
+
+    def arrange(step: int) -> None:
+        training_step, pressed = Seq2SeqModule.training_step, []
+
+        def pressing(self, *arguments):
+            if self.global_step == step and not pressed:
+                pressed.append(step)
+                raise KeyboardInterrupt
+            return training_step(self, *arguments)
+
+        monkeypatch.setattr(Seq2SeqModule, "training_step", pressing)
+
+    return arrange
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_each_changes_the_result_and_goes_on_to_the_bit(train_tiny, tmp_path, plain, interrupt_at, options):
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    train_tiny(whole, *RUN, *options)
+    assert not same(last(whole), plain)
+    interrupt_at(5)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(parted, *RUN, *options)
+    assert last(parted)["global_step"] == 4
+    train_tiny(parted, *RUN, *options, resume=True)
+    assert same(last(parted), last(whole))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["gradients=gate", "gradients.max_norm=0.0"], "gradients.max_norm must be above 0, but is 0.0: for gradien"),
+        (["gradients=adaptive", "gradients.clipping=0.0"], "gradients.clipping must be above 0, but is 0.0: for grad"),
+        (["gradient_noise=annealed", "gradient_noise.eta=0.0"], "gradient_noise.eta must be above 0, but is 0.0: for"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_data_are_read(tiny_config, overrides, message):
+    with pytest.raises(UserError) as error:
+        checked(tiny_config(*overrides))
+    assert str(error.value).startswith(message)
