@@ -3,12 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from seq2seq.commands.module import build_average
 from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.config.builder import build
 from seq2seq.errors import UserError
 from seq2seq.runs.automatic import AUTO
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.possible import checked
+
+_WATCHING = ("schedule", "averaging")
 
 
 def refuse_mistakes(config: dict[str, Any], folder: Path) -> None:
@@ -18,17 +23,21 @@ def refuse_mistakes(config: dict[str, Any], folder: Path) -> None:
     if config["metrics"] != AUTO:
         check_monitor(possible)
     build(possible["budget"], "budget")
+    build_average(possible, nn.Module())
     build_trainer(possible, folder)
 
 
 def check_monitor(config: dict[str, Any]) -> None:
-    """Check that the metric to monitor is one that validation computes.
+    """Check that metrics to monitor are ones that validation computes.
 
     Lightning would miss it at the first validation only. Raises UserError if it is not.
     """
-    known, metric = ["dev/loss"], config["monitor"]["metric"]
+    known = ["dev/loss"]
     for scores in build_scores(config).values():
         scores.update(["a"], [["a"]])
         known += [f"dev/{name}" for name in scores.compute()]
-    if metric not in known:
-        raise UserError(f"monitor.metric must be one of {', '.join(known)}, but is {metric!r}.")
+    watched = {"monitor.metric": config["monitor"]["metric"]}
+    watched |= {f"{part}.monitor": config[part]["monitor"] for part in _WATCHING if "monitor" in config[part]}
+    for name, metric in watched.items():
+        if metric not in known:
+            raise UserError(f"{name} must be one of {', '.join(known)}, but is {metric!r}.")

@@ -3,14 +3,17 @@
 from functools import partial
 from typing import Any
 
+from torch import nn
+
 from seq2seq.config.builder import build, told_at
-from seq2seq.config.contract import check_options, check_type
+from seq2seq.config.contract import check_options, check_type, parameters
 from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.run import build_model
-from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.averaging import WeightAverage, new_average
 from seq2seq.training.gradients.noise import NoisyGradients
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.parts import FrozenParts, PartedOptimizer
@@ -36,8 +39,6 @@ def _complete(entries: dict[str, Any], checkpoint: dict[str, Any]) -> None:
 
 
 def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
-    decay = config["averaging"]["decay"]
-    check_type("averaging.decay", decay, float)
     parts = ("objective", "optimizer", "schedule", "scheduled_sampling", "gradients")
     built = {name: build(config[name], name) for name in parts}
     if config["rates"]:
@@ -49,5 +50,15 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
     if config["freeze"] or config["freeze_steps"] is not None:
         check_options(FrozenParts, config)
         built["gradients"] = FrozenParts(model, config["freeze"], config["freeze_steps"], built["gradients"])
-    with told_at("averaging", WeightAverage):
-        return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
+    return TrainingStep(model=model, average=build_average(config, model), seed=config["seed"], **built)
+
+
+def build_average(config: dict[str, Any], model: nn.Module) -> WeightAverage:
+    """The average of a model's weights that a config asks for. Raises UserError by config path at bad options."""
+    options, known = config["averaging"], parameters(new_average)
+    for name, value in options.items():
+        if name not in known:
+            raise UserError(f"averaging.{name} is not an option: there are {', '.join([*known][1:])}.")
+        check_type(f"averaging.{name}", value, known[name].annotation)
+    with told_at("averaging", new_average):
+        return new_average(model, **options)

@@ -104,9 +104,13 @@ training.objectives.cross_entropy.CrossEntropy
 training.scheduled_sampling.ExponentialSampling
 training.scheduled_sampling.InverseSigmoidSampling
 training.scheduled_sampling.LinearSampling
+training.plateau.PlateauSchedule
 training.schedules.ConstantSchedule
+training.schedules.CosineRestartsSchedule
 training.schedules.CosineSchedule
 training.schedules.InverseSquareRootSchedule
+training.schedules.LinearSchedule
+training.schedules.OneCycleSchedule
 translation.pieces.PieceLimits
 translation.reranking.MinimumBayesRisk
 """

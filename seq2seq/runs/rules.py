@@ -103,6 +103,10 @@ KIND_RULES: KindRules = {
     "monitor.mode": _mode,
     "callbacks.*.monitor": lambda kind, config: config["monitor"]["metric"],
     "callbacks.*.mode": lambda kind, config: config["monitor"]["mode"],
+    "schedule.monitor": lambda kind, config: config["monitor"]["metric"],
+    "schedule.mode": lambda kind, config: config["monitor"]["mode"],
+    "averaging.monitor": lambda kind, config: config["monitor"]["metric"],
+    "averaging.mode": lambda kind, config: config["monitor"]["mode"],
 }
 
 
@@ -159,6 +163,12 @@ def _learning_rate(size: DataSize, config: Config) -> float:
     return float(f"{2e-3 * (max(pairs, _FEWEST_PAIRS) / _FEWEST_PAIRS) ** (1 / 3):.2g}")
 
 
+def _warmup(size: DataSize, config: Config) -> int:
+    if str(config["schedule"]["_target_"]).endswith(".OneCycleSchedule"):
+        return 0  # its rise is a warm-up
+    return max(1, _expected_steps(size, config) // 15)
+
+
 def _decay(size: DataSize, config: Config) -> float:
     return round(min(max(1 - 5 / _expected_steps(size, config), 0.9), 0.9995), 4)
 
@@ -172,7 +182,7 @@ def _sample(size: DataSize, config: Config) -> int:
 SIZE_RULES: SizeRules = {
     "batches.max_tokens": _max_tokens,
     "budget.max_steps": _max_steps,
-    "schedule.warmup_steps": lambda size, config: max(1, _expected_steps(size, config) // 15),
+    "schedule.warmup_steps": _warmup,
     "averaging.decay": _decay,
     "trainer.val_check_interval": _interval,
     "batches.max_dev_examples": _sample,

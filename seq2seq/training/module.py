@@ -20,6 +20,7 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.training.budget import Budget
 from seq2seq.training.diagnosis import where_not_finite
 from seq2seq.training.likelihood import likelihood
+from seq2seq.training.scores_seen import ScoreTeller
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
 from seq2seq.training.windows import begins_window, count_logged_steps, ends_window, schedule_validation
@@ -57,6 +58,10 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> Optimizer:
         return self.step.new_optimizer()
+
+    def configure_callbacks(self) -> list[lightning.Callback]:
+        """The callback that tells of validations, where something counts them."""
+        return [ScoreTeller()] if self.step.state_dict() else []
 
     def on_fit_start(self) -> None:
         self.translator.device = self.device
@@ -120,7 +125,7 @@ class Seq2SeqModule(lightning.LightningModule):
         schedule_validation(self.trainer, after_step=stepped)
 
     def _end_step(self, finite: Tensor) -> None:
-        self.step.average.update(finite)
+        self.step.average.update(finite, self.spent)
         self.skipped.note(self.global_step, self._window, finite)
         self._finite = None
         logged = self._logs(self.global_step)
@@ -197,11 +202,14 @@ class Seq2SeqModule(lightning.LightningModule):
         checkpoint["skipped_steps"] = self.skipped.state_dict()
         checkpoint["average_updates"] = self.step.average.updates
         checkpoint["seconds"] = self.budget.seconds
+        if seen := self.step.state_dict():
+            checkpoint["validations_seen"] = seen
         self.complete(checkpoint)  # last: it seals what is in there
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.step.average.load_state_dict(checkpoint["weights"], checkpoint["average_updates"])
         self.budget.restore(checkpoint["seconds"])
+        self.step.load_state_dict(checkpoint.get("validations_seen", {}))
         if "skipped_steps" in checkpoint:  # earlier checkpoints lack it
             self.skipped.load_state_dict(checkpoint["skipped_steps"])
 

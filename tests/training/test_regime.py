@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
+from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.errors import UserError
-from seq2seq.runs.possible import checked
 from seq2seq.training.module import Seq2SeqModule
 
 RUN = ["averaging.decay=0.5", "trainer.val_check_interval=2", "budget.max_steps=8"]
@@ -14,6 +14,12 @@ OPTIONS = {
     "gate": ["gradients=gate", "gradients.max_norm=0.01"],
     "adaptive": ["gradients=adaptive"],
     "noise": ["gradient_noise=annealed"],
+    "linear": ["schedule=linear"],
+    "one cycle": ["schedule=one_cycle"],
+    "restarts": ["schedule=cosine_restarts", "schedule.cycles=2"],
+    "plateau": ["schedule=plateau", "schedule.patience=1", "schedule.threshold=100.0"],
+    "swa": ["averaging.kind=swa", "averaging.start=0.3"],
+    "triggered": ["averaging.kind=triggered", "averaging.patience=1", "monitor.metric=dev/loss", "monitor.mode=max"],
 }
 
 
@@ -71,10 +77,18 @@ def test_each_changes_the_result_and_goes_on_to_the_bit(train_tiny, tmp_path, pl
     [
         (["gradients=gate", "gradients.max_norm=0.0"], "gradients.max_norm must be above 0, but is 0.0: for gradien"),
         (["gradients=adaptive", "gradients.clipping=0.0"], "gradients.clipping must be above 0, but is 0.0: for grad"),
+        (["averaging.kind=mean"], "averaging.kind must be ema, swa or triggered, but is 'mean'."),
+        (["averaging.kind=swa", "averaging.start=1.0"], "averaging.start must be at least 0 and below 1, but is 1.0: "),
+        (["averaging.kind=triggered", "averaging.patience=0"], "averaging.patience must be at least 1, but is 0."),
+        (["averaging.start=soon"], "averaging.start must be float, but is 'soon'."),
+        (["schedule=plateau", "schedule.monitor=dev/bleu"], "schedule.monitor must be one of dev/loss, "),
+        (["schedule=plateau", "schedule.mode=up"], "schedule.mode must be max or min, but is 'up'."),
+        (["schedule=one_cycle", "schedule.rise=0.6"], "schedule.rise must be above 0 and at most 0.5, but is 0.6: "),
+        (["schedule=linear", "budget.max_steps=null"], "budget.max_steps or max_minutes must be set, but both are nu"),
         (["gradient_noise=annealed", "gradient_noise.eta=0.0"], "gradient_noise.eta must be above 0, but is 0.0: for"),
     ],
 )
-def test_what_cannot_be_is_refused_before_data_are_read(tiny_config, overrides, message):
+def test_what_cannot_be_is_refused_before_data_are_read(tiny_config, tmp_path, overrides, message):
     with pytest.raises(UserError) as error:
-        checked(tiny_config(*overrides))
+        refuse_mistakes(tiny_config(*overrides), tmp_path)
     assert str(error.value).startswith(message)
