@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from seq2seq.commands.module import build_average
+from seq2seq.commands.module import build_average, check_optimizer
 from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.config.builder import build
 from seq2seq.errors import UserError
@@ -24,6 +24,7 @@ def refuse_mistakes(config: dict[str, Any], folder: Path) -> None:
         check_monitor(possible)
     build(possible["budget"], "budget")
     build_average(possible, nn.Module())
+    check_optimizer(possible)
     build_trainer(possible, folder)
 
 

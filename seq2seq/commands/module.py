@@ -3,9 +3,11 @@
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from seq2seq.config.builder import build, told_at
+from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_options, check_type, parameters
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
@@ -16,6 +18,7 @@ from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage, new_average
 from seq2seq.training.gradients.noise import NoisyGradients
 from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.muon import spared_of
 from seq2seq.training.parts import FrozenParts, PartedOptimizer
 from seq2seq.training.step import TrainingStep
 from seq2seq.translation.translator import Translator
@@ -41,6 +44,8 @@ def _complete(entries: dict[str, Any], checkpoint: dict[str, Any]) -> None:
 def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
     parts = ("objective", "optimizer", "schedule", "scheduled_sampling", "gradients")
     built = {name: build(config[name], name) for name in parts}
+    if _spares(config):
+        built["optimizer"] = partial(built["optimizer"], spared=spared_of(model))
     if config["rates"]:
         for name, rate in config["rates"].items():
             check_type(f"rates.{name}", rate, float)
@@ -51,6 +56,20 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
         check_options(FrozenParts, config)
         built["gradients"] = FrozenParts(model, config["freeze"], config["freeze_steps"], built["gradients"])
     return TrainingStep(model=model, average=build_average(config, model), seed=config["seed"], **built)
+
+
+def check_optimizer(config: dict[str, Any]) -> None:
+    """Check that an optimizer can do what is asked of it. Raises UserError if not."""
+    if config["rates"] and _spares(config):
+        raise UserError(
+            "rates cannot be given with optimizer=muon, which has groups of its own: use another optimizer."
+        )
+    build(config["optimizer"], "optimizer")([nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1, 1))])
+
+
+def _spares(config: dict[str, Any]) -> bool:
+    """Tell whether the optimizer is told of parameters that it treats otherwise."""
+    return "spared" in parameters(find(config["optimizer"]["_target_"], "optimizer"))
 
 
 def build_average(config: dict[str, Any], model: nn.Module) -> WeightAverage:

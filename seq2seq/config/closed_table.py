@@ -100,6 +100,7 @@ training.gradients.clip_by_norm.ClipByNorm
 training.gradients.clip_by_value.ClipByValue
 training.gradients.noise.AnnealedNoise
 training.lr_finder.RateRange
+training.muon.MuonWithAdamW
 training.objectives.cross_entropy.CrossEntropy
 training.scheduled_sampling.ExponentialSampling
 training.scheduled_sampling.InverseSigmoidSampling
@@ -123,6 +124,7 @@ pytorch_lightning.loggers.TensorBoardLogger
 pytorch_lightning.loggers.WandbLogger
 pytorch_lightning.strategies.DDPStrategy
 torch.optim.Adadelta
+torch.optim.Adafactor
 torch.optim.Adagrad
 torch.optim.Adam
 torch.optim.AdamW

@@ -18,6 +18,7 @@ SizeRules = Mapping[str, Callable[[DataSize, Config], Any]]
 
 # Found on 100 to 120,000 pairs of pronunciation and on 100,000 of translation; docs/settings.md has the scores.
 _LEAST_STEPS, _EPOCHS, _FEWEST_PAIRS = 2200, 3.5, 24.0
+_OWN_RATES = {"torch.optim.SGD": 1.0, "torch.optim.Adafactor": 0.01}
 _LOWER_IS_BETTER = ("loss", "wer", "per", "ter")
 
 
@@ -158,7 +159,10 @@ def _dropout(size: DataSize, config: Config) -> float:
 
 
 def _learning_rate(size: DataSize, config: Config) -> float:
-    """The rate of Adam, higher for larger batches, whose gradients are surer."""
+    """The rate of Adam, higher for larger batches, whose gradients are surer; another kind's is that of its option."""
+    own = _OWN_RATES.get(str(config["optimizer"]["_target_"]))
+    if own is not None:
+        return own
     pairs = _step_tokens(config) / size.tokens
     return float(f"{2e-3 * (max(pairs, _FEWEST_PAIRS) / _FEWEST_PAIRS) ** (1 / 3):.2g}")
 

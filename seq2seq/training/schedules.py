@@ -54,9 +54,10 @@ class CosineSchedule(Schedule):
 
 
 class CosineRestartsSchedule(Schedule):
-    """A row of half cosines from 1 to `final`, each `growth` times as long as the one before (Loshchilov & Hutter 2017).
+    """Factors by several half cosines from 1 to `final` (Loshchilov & Hutter 2017, "SGDR").
 
-    Together they take the whole budget, in steps or in time. Raises UserError below one cycle or outside of ranges.
+    Each is `growth` times as long as the one before. Together they take the whole budget, in steps or in time.
+    Raises UserError below one cycle or outside of ranges.
     """
 
     def __init__(self, *, warmup_steps: int = 400, final: float = 0.0, cycles: int = 4, growth: float = 1.0) -> None:

@@ -18,6 +18,10 @@ OPTIONS = {
     "one cycle": ["schedule=one_cycle"],
     "restarts": ["schedule=cosine_restarts", "schedule.cycles=2"],
     "plateau": ["schedule=plateau", "schedule.patience=1", "schedule.threshold=100.0"],
+    "sgd": ["optimizer=sgd", "optimizer.momentum=0.5"],
+    "adafactor": ["optimizer=adafactor"],
+    "muon": ["optimizer=muon"],
+    "nt-asgd": ["optimizer=sgd", "averaging.kind=triggered", "averaging.patience=1", "monitor.metric=dev/loss"],
     "swa": ["averaging.kind=swa", "averaging.start=0.3"],
     "triggered": ["averaging.kind=triggered", "averaging.patience=1", "monitor.metric=dev/loss", "monitor.mode=max"],
 }
@@ -85,6 +89,22 @@ def test_each_changes_the_result_and_goes_on_to_the_bit(train_tiny, tmp_path, pl
         (["schedule=plateau", "schedule.mode=up"], "schedule.mode must be max or min, but is 'up'."),
         (["schedule=one_cycle", "schedule.rise=0.6"], "schedule.rise must be above 0 and at most 0.5, but is 0.6: "),
         (["schedule=linear", "budget.max_steps=null"], "budget.max_steps or max_minutes must be set, but both are nu"),
+        (["optimizer=sgd", "optimizer.nesterov=true"], "optimizer.nesterov needs a momentum above 0, and no dampening"),
+        (["optimizer=adafactor", "optimizer.d=0.5"], "optimizer.d must be at least 1, but is 0.5."),
+        (
+            ["optimizer=adafactor", "optimizer.eps=[null,-1.0]"],
+            "optimizer.eps must be at least 0, but is [None, -1.0].",
+        ),
+        (["optimizer=adafactor", "optimizer.beta2_decay=0.5"], "optimizer.beta2_decay must be below 0, but is 0.5: "),
+        (
+            ["optimizer=muon", "optimizer.momentum=1.0"],
+            "optimizer.momentum must be at least 0 and below 1, but is 1.0.",
+        ),
+        (["optimizer=muon", "optimizer.lr=0.0"], "optimizer.lr must be above 0, but is 0.0."),
+        (
+            ["optimizer=muon", "rates={encoder:0.1}"],
+            "rates cannot be given with optimizer=muon, which has groups of it",
+        ),
         (["gradient_noise=annealed", "gradient_noise.eta=0.0"], "gradient_noise.eta must be above 0, but is 0.0: for"),
     ],
 )
