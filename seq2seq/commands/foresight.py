@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from seq2seq.commands.module import build_average, check_optimizer
+from seq2seq.commands.rolling_back import check_divergence
 from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.config.builder import build
 from seq2seq.errors import UserError
@@ -25,7 +26,7 @@ def refuse_mistakes(config: dict[str, Any], folder: Path) -> None:
     build(possible["budget"], "budget")
     build_average(possible, nn.Module())
     check_optimizer(possible)
-    build_trainer(possible, folder)
+    check_divergence(possible, build_trainer(possible, folder).world_size)
 
 
 def check_monitor(config: dict[str, Any]) -> None:

@@ -37,7 +37,8 @@ class MuonWithAdamW(Optimizer):
         if not weight_decay >= 0:
             raise UserError(f"weight_decay must be at least 0, but is {weight_decay}.")
         others = {id(one) for one in spared}
-        matrices, rest = [], []
+        matrices: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for one in params:
             (matrices if one.dim() == 2 and id(one) not in others else rest).append(one)
         shared: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay}
@@ -56,7 +57,7 @@ class MuonWithAdamW(Optimizer):
             one.param_groups, one.state = [group], self.state
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Let both take their step, after the closure if there is one, and return what that returned."""
         loss = None
         if closure is not None:

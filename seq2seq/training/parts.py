@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
 
 _SHOWN = 2  # levels of names
@@ -37,7 +38,7 @@ class FrozenParts(GradientTransformation):
         self.frozen = list(frozen.values())
         self.steps, self.then = freeze_steps, then
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: Seq2Seq) -> None:
         """Let what comes then look at the model."""
         if self.then is not None:
             self.then.prepare(model)

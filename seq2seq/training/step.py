@@ -49,6 +49,7 @@ class TrainingStep:
             gradients.prepare(model)
         self.average = average
         self.seed = seed
+        self.rate_scale = 1.0  # of what the schedule says
 
     def new_optimizer(self) -> Optimizer:
         """An optimizer of the model's parameters, whose learning rates `begin` sets."""
@@ -70,7 +71,7 @@ class TrainingStep:
         # Seeding every step makes a resumed run draw the dropout masks that the uninterrupted one would have.
         key = (self.seed, step, rank, part) if part else (self.seed, step, rank)
         torch.manual_seed(hash(key) % 2**63)
-        factor = self.schedule.factor(step, spent)
+        factor = self.schedule.factor(step, spent) * self.rate_scale
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 

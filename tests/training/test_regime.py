@@ -1,13 +1,15 @@
 """Options of the training regime in whole runs: each changes the result, goes on as it was, and is refused early."""
 
+import json
 from typing import Any
 
 import pytest
 import torch
 
 from seq2seq.commands.foresight import refuse_mistakes
-from seq2seq.errors import UserError
+from seq2seq.errors import DivergedError, UserError
 from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.step import TrainingStep
 
 RUN = ["averaging.decay=0.5", "trainer.val_check_interval=2", "budget.max_steps=8"]
 OPTIONS = {
@@ -105,6 +107,15 @@ def test_each_changes_the_result_and_goes_on_to_the_bit(train_tiny, tmp_path, pl
             ["optimizer=muon", "rates={encoder:0.1}"],
             "rates cannot be given with optimizer=muon, which has groups of it",
         ),
+        (["on_divergence=wait"], "on_divergence must be stop or roll_back, but is 'wait'."),
+        (
+            ["on_divergence=roll_back", "max_rollbacks=0"],
+            "max_rollbacks must be a whole number of at least 1, ",
+        ),
+        (
+            ["on_divergence=roll_back", "trainer.devices=2"],
+            "on_divergence=roll_back needs one process, but ",
+        ),
         (["gradient_noise=annealed", "gradient_noise.eta=0.0"], "gradient_noise.eta must be above 0, but is 0.0: for"),
     ],
 )
@@ -112,3 +123,74 @@ def test_what_cannot_be_is_refused_before_data_are_read(tiny_config, tmp_path, o
     with pytest.raises(UserError) as error:
         refuse_mistakes(tiny_config(*overrides), tmp_path)
     assert str(error.value).startswith(message)
+
+
+# ---- Divergence
+
+
+@pytest.fixture
+def diverge_above(monkeypatch):
+    """Let losses be no numbers from a step on, for as long as the rate is above a share of what it was."""
+
+    def arrange(share: float, step: int = 5) -> None:
+        loss = TrainingStep.loss
+
+        def diverging(self, batch, **options):
+            found = loss(self, batch, **options)
+            return found * float("nan") if options["step"] >= step and self.rate_scale > share else found
+
+        monkeypatch.setattr(TrainingStep, "loss", diverging)
+
+    return arrange
+
+
+DIVERGING = ["on_divergence=roll_back", "averaging.decay=0.5", "trainer.val_check_interval=2", "budget.max_steps=14"]
+
+
+def test_a_run_that_diverges_goes_back_and_on_at_half_the_rate(train_tiny, tmp_path, diverge_above, caplog):
+    diverge_above(0.5)
+    train_tiny(tmp_path, *DIVERGING)
+    ((step, back),) = last(tmp_path)["rollbacks"]
+    assert json.loads((tmp_path / "metrics.json").read_text())["rollbacks"] == [[step, back]]
+    assert back < step
+    (told,) = [message for message in caplog.messages if "rolled back" in message]
+    assert told == (
+        "training has diverged at step 10; rolled back to step "
+        f"{back}, from which training goes on at 1/2 of the rate (1 of 3 times)"
+    )
+    assert last(tmp_path)["global_step"] == 14
+
+
+def test_it_goes_back_more_than_once_and_then_no_more(train_tiny, tmp_path, diverge_above, caplog):
+    diverge_above(0.25)
+    train_tiny(tmp_path, *DIVERGING)
+    assert len(last(tmp_path)["rollbacks"]) == 2
+    assert "1/4 of the rate (2 of 3 times)" in caplog.text
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(DivergedError, match="training has diverged at step"):
+        train_tiny(other, *DIVERGING, "max_rollbacks=1")
+
+
+def test_without_a_checkpoint_it_stops(train_tiny, tmp_path, diverge_above):
+    diverge_above(0.5, 0)
+    with pytest.raises(DivergedError):
+        train_tiny(tmp_path, *DIVERGING, "trainer.val_check_interval=50")
+
+
+def test_unasked_it_stops(train_tiny, tmp_path, diverge_above):
+    diverge_above(0.5)
+    with pytest.raises(DivergedError):
+        train_tiny(tmp_path, *DIVERGING[1:])
+
+
+def test_a_run_that_went_back_is_resumed_to_the_bit(train_tiny, tmp_path, diverge_above, interrupt_at):
+    diverge_above(0.5)
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    train_tiny(whole, *DIVERGING)
+    interrupt_at(13)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(parted, *DIVERGING)
+    train_tiny(parted, *DIVERGING, resume=True)
+    assert last(parted)["rollbacks"] == last(whole)["rollbacks"]
+    assert same(last(parted), last(whole))

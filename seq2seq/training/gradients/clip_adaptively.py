@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
 
 _LEAST_NORM = 1e-3  # of weights: rows that begin at zero must be able to move
@@ -25,10 +26,9 @@ class ClipAdaptively(GradientTransformation):
         self.clipping = clipping
         self._left_alone: set[int] = set()
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: Seq2Seq) -> None:
         """Find the output layer of the model."""
-        output = getattr(model, "output", None)
-        self._left_alone = {id(one) for one in output.parameters()} if isinstance(output, nn.Module) else set()
+        self._left_alone = {id(one) for one in model.output.parameters()}
 
     @torch.no_grad()
     def __call__(self, parameters: Sequence[nn.Parameter], step: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from seq2seq.errors import UserError
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
 
 _EPSILON = 1e-6  # torch's own, where it clips by norm
@@ -41,7 +42,7 @@ class ClipByGate(GradientTransformation):
         self.max_norm = max_norm
         self._gates: list[list[_Rows]] = []
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: Seq2Seq) -> None:
         """Find the gates of every cell of the model."""
         self._gates = [gate for cell in named_cells(model).values() for gate in _gates(cell)]
 

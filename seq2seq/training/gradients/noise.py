@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
 
 _STREAM = 7_019  # keeps these random numbers apart from those of the step's dropout
@@ -38,7 +39,7 @@ class NoisyGradients(GradientTransformation):
     def __init__(self, noise: AnnealedNoise, seed: int, first: GradientTransformation | None = None) -> None:
         self.noise, self.seed, self.first = noise, seed, first
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: Seq2Seq) -> None:
         """Let what comes first look at the model."""
         if self.first is not None:
             self.first.prepare(model)

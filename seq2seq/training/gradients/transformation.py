@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from seq2seq.models.seq2seq import Seq2Seq
+
 
 class GradientTransformation(ABC):
     """A change of gradients, in place, between the backward pass and the optimizer."""
 
-    def prepare(self, model: nn.Module) -> None:  # noqa: B027  (most look at no more than gradients)
+    def prepare(self, model: Seq2Seq) -> None:  # noqa: B027  (most look at no more than gradients)
         """Learn, before the first step, which parts of the model its parameters are."""
 
     @abstractmethod
