@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from seq2seq.commands.module import refuse_unfit
+from torch import nn
+
+from seq2seq.commands.module import build_average, check_optimizer, refuse_unfit
+from seq2seq.commands.rolling_back import check_divergence
 from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.config.builder import build
 from seq2seq.errors import UserError
@@ -11,6 +14,8 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.automatic import AUTO
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.possible import checked, possible_model
+
+_WATCHING = ("schedule", "averaging")
 
 
 def refuse_mistakes(config: dict[str, Any], folder: Path, start: Seq2Seq | None = None) -> None:
@@ -21,17 +26,22 @@ def refuse_mistakes(config: dict[str, Any], folder: Path, start: Seq2Seq | None 
     if config["metrics"] != AUTO:
         check_monitor(possible)
     build(possible["budget"], "budget")
-    build_trainer(possible, folder)
+    build_average(possible, nn.Module())
+    check_optimizer(possible)
+    check_divergence(possible, build_trainer(possible, folder).world_size)
 
 
 def check_monitor(config: dict[str, Any]) -> None:
-    """Check that the metric to monitor is one that validation computes.
+    """Check that metrics to monitor are ones that validation computes.
 
     Lightning would miss it at the first validation only. Raises UserError if it is not.
     """
-    known, metric = ["dev/loss"], config["monitor"]["metric"]
+    known = ["dev/loss"]
     for scores in build_scores(config).values():
         scores.update(["a"], [["a"]])
         known += [f"dev/{name}" for name in scores.compute()]
-    if metric not in known:
-        raise UserError(f"monitor.metric must be one of {', '.join(known)}, but is {metric!r}.")
+    watched = {"monitor.metric": config["monitor"]["metric"]}
+    watched |= {f"{part}.monitor": config[part]["monitor"] for part in _WATCHING if "monitor" in config[part]}
+    for name, metric in watched.items():
+        if metric not in known:
+            raise UserError(f"{name} must be one of {', '.join(known)}, but is {metric!r}.")

@@ -4,20 +4,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Adam, Optimizer
 
 from seq2seq.config.builder import build, told_at
-from seq2seq.config.contract import check_options, check_type
+from seq2seq.config.closed_table import find
+from seq2seq.config.contract import check_options, check_type, parameters
 from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.run import build_model
-from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.averaging import WeightAverage, new_average
 from seq2seq.training.feeding import Feeding
+from seq2seq.training.gradients.noise import NoisyGradients
 from seq2seq.training.gradients.transformation import GradientTransformation
 from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.muon import spared_of
 from seq2seq.training.parts import FrozenParts, PartedOptimizer
 from seq2seq.training.step import TrainingStep
 from seq2seq.translation.translator import Translator
@@ -41,13 +46,10 @@ def _complete(entries: dict[str, Any], checkpoint: dict[str, Any]) -> None:
 
 
 def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
-    decay = config["averaging"]["decay"]
-    check_type("averaging.decay", decay, float)
     parts = ("objective", "optimizer", "schedule", "scheduled_sampling", "gradients")
     built = {name: build(config[name], name) for name in parts}
     built |= _of_parts(config, model, built["optimizer"], built["gradients"])
-    with told_at("averaging", WeightAverage):
-        return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
+    return TrainingStep(model=model, average=build_average(config, model), seed=config["seed"], **built)
 
 
 def refuse_unfit(config: dict[str, Any], model: Seq2Seq) -> None:
@@ -65,11 +67,40 @@ def _of_parts(
     gradients: GradientTransformation | None,
 ) -> dict[str, Any]:
     """The optimizer and the transformation of gradients, with what a config says of parts of the model."""
+    if _spares(config):
+        optimizer = partial(optimizer, spared=spared_of(model))
     if config["rates"]:
         for name, rate in config["rates"].items():
             check_type(f"rates.{name}", rate, float)
         optimizer = PartedOptimizer(optimizer, model, config["rates"])
+    if noise := build(config["gradient_noise"], "gradient_noise"):
+        gradients = NoisyGradients(noise, config["seed"], gradients)
     if config["freeze"] or config["freeze_steps"] is not None:
         check_options(FrozenParts, config)
         gradients = FrozenParts(model, config["freeze"], config["freeze_steps"], gradients)
     return {"optimizer": optimizer, "gradients": gradients}
+
+
+def check_optimizer(config: dict[str, Any]) -> None:
+    """Check that an optimizer can do what is asked of it. Raises UserError if not."""
+    if config["rates"] and _spares(config):
+        raise UserError(
+            "rates cannot be given with optimizer=muon, which has groups of its own: use another optimizer."
+        )
+    build(config["optimizer"], "optimizer")([nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1, 1))])
+
+
+def _spares(config: dict[str, Any]) -> bool:
+    """Tell whether the optimizer is told of parameters that it treats otherwise."""
+    return "spared" in parameters(find(config["optimizer"]["_target_"], "optimizer"))
+
+
+def build_average(config: dict[str, Any], model: nn.Module) -> WeightAverage:
+    """The average of a model's weights that a config asks for. Raises UserError by config path at bad options."""
+    options, known = config["averaging"], parameters(new_average)
+    for name, value in options.items():
+        if name not in known:
+            raise UserError(f"averaging.{name} is not an option: there are {', '.join([*known][1:])}.")
+        check_type(f"averaging.{name}", value, known[name].annotation)
+    with told_at("averaging", new_average):
+        return new_average(model, **options)

@@ -18,6 +18,7 @@ from seq2seq.commands.foresight import check_monitor, refuse_mistakes
 from seq2seq.commands.hindsight import cost_of, remarks_of
 from seq2seq.commands.loggers import log_config, log_result
 from seq2seq.commands.module import build_module
+from seq2seq.commands.rolling_back import fit_through
 from seq2seq.commands.trainer import build_trainer, choose_threads
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
@@ -106,10 +107,11 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     size = {"parameters": parameter_count(module.model)}
     log_config(trainer.loggers, config, **size)
     started = time.monotonic()
-    _fit(trainer, module, data, last, resume=resume)
+    fit = partial(_fit, data=data, last=last)
+    trainer, module = fit_through(fit, trainer, module, data, config, last if resume else None)
     if not trainer.is_global_zero:
         return Outcome()
-    hindsight = {**cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
+    hindsight = {**module.record, **cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
     seconds, device = time.monotonic() - started, trainer.strategy.root_device
     outcome = _finish(config, splits, folder, seconds, device, start, **hindsight)
     log_result(trainer.loggers, config, outcome.record, **size)
@@ -124,10 +126,10 @@ def _write_beginnings(folder: Path, config: dict[str, Any], tokenizers: Tokenize
 
 
 def _fit(
-    trainer: lightning.Trainer, module: Seq2SeqModule, data: Seq2SeqDataModule, last: Path, *, resume: bool
+    trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, *, data: Seq2SeqDataModule, last: Path
 ) -> None:
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None)
+        trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None)
     except SystemExit:
         if not trainer.interrupted:
             raise

@@ -63,6 +63,9 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     if "budget" in found:
         found.setdefault("matmul_precision", "highest")
         found.setdefault("threads", "auto")
+        found.setdefault("gradient_noise", None)
+        found.setdefault("on_divergence", "stop")
+        found.setdefault("max_rollbacks", 3)
         for name, value in _FINE_TUNING.items():
             found.setdefault(name, value)
     board = found.get("logger")

@@ -26,16 +26,19 @@ CHANGEABLE = (
     "threads",
     "freeze",
     "freeze_steps",
+    "on_divergence",
+    "max_rollbacks",
     *(f"data.{name}" for name in ("train", "dev", "test", "require_test")),
     *(f"batches.{name}" for name in ("max_tokens", "max_sentences", "max_length", "pool_batches")),
-    *(f"{part}.*" for part in ("optimizer", "schedule", "objective", "gradients", "scheduled_sampling", "averaging")),
-    *(f"{part}.*" for part in ("decoding", "callbacks", "trainer")),
+    *(f"{part}.*" for part in ("optimizer", "schedule", "objective", "scheduled_sampling", "averaging")),
+    *(f"{part}.*" for part in ("gradients", "gradient_noise", "decoding", "callbacks", "trainer")),
     "model*.dropout",
     "model.*.regularization.*",
 )
 _SHOWN = (
-    "budget, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, scheduled_sampling, "
-    "averaging, sizes of batches, dropout, decoding, callbacks, trainer, precision and threads"
+    "budget, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, gradient_noise, "
+    "scheduled_sampling, averaging, sizes of batches, dropout, decoding, callbacks, trainer, "
+    "on_divergence, precision and threads"
 )
 
 

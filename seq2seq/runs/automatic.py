@@ -19,7 +19,7 @@ AUTO = "auto"
 _NOMINAL_KIND = DataKind(TextKind.WORDS, TextKind.WORDS, 1000, 60)
 _NOMINAL_SIZE = DataSize(1000, 20.0)
 # Chosen, but not worth a word: they follow from others that are said.
-_UNSAID = ("callbacks.*", "monitor.*", "model.*.dropout")
+_UNSAID = ("callbacks.*", "monitor.*", "*.monitor", "*.mode", "model.*.dropout")
 
 
 def settle(

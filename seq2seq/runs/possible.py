@@ -12,6 +12,7 @@ from seq2seq.runs.automatic import AUTO, nominal
 
 _LARGEST_SEED = (1 << 32) - 1  # of NumPy
 _COUNTS = ("max_tokens", "max_sentences", "max_length", "pool_batches")
+_TRAINING = ("objective", "schedule", "scheduled_sampling", "gradients", "gradient_noise")
 _PIECES = 100  # of a vocabulary, whatever it will be
 
 
@@ -25,6 +26,8 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     build({"max_steps": 1} | given["budget"], "budget")
     _check_choices(config["monitor"]["mode"], config["trainer"]["val_check_interval"])
     check(possible := nominal(config))
+    for part in _TRAINING:
+        build(possible.get(part), part)
     _check_vocabularies(possible["model"], joint=config["tokenizer"].get("joint"))
     possible_model(possible)
     return possible

@@ -18,6 +18,7 @@ SizeRules = Mapping[str, Callable[[DataSize, Config], Any]]
 
 # Found on 100 to 120,000 pairs of pronunciation and on 100,000 of translation; docs/settings.md has the scores.
 _LEAST_STEPS, _EPOCHS, _FEWEST_PAIRS = 2200, 3.5, 24.0
+_OWN_RATES = {"torch.optim.SGD": 1.0, "torch.optim.Adafactor": 0.01}
 _LOWER_IS_BETTER = ("loss", "wer", "per", "ter")
 
 
@@ -103,6 +104,10 @@ KIND_RULES: KindRules = {
     "monitor.mode": _mode,
     "callbacks.*.monitor": lambda kind, config: config["monitor"]["metric"],
     "callbacks.*.mode": lambda kind, config: config["monitor"]["mode"],
+    "schedule.monitor": lambda kind, config: config["monitor"]["metric"],
+    "schedule.mode": lambda kind, config: config["monitor"]["mode"],
+    "averaging.monitor": lambda kind, config: config["monitor"]["metric"],
+    "averaging.mode": lambda kind, config: config["monitor"]["mode"],
 }
 
 
@@ -154,9 +159,18 @@ def _dropout(size: DataSize, config: Config) -> float:
 
 
 def _learning_rate(size: DataSize, config: Config) -> float:
-    """The rate of Adam, higher for larger batches, whose gradients are surer."""
+    """The rate of Adam, higher for larger batches, whose gradients are surer; another kind's is that of its option."""
+    own = _OWN_RATES.get(str(config["optimizer"]["_target_"]))
+    if own is not None:
+        return own
     pairs = _step_tokens(config) / size.tokens
     return float(f"{2e-3 * (max(pairs, _FEWEST_PAIRS) / _FEWEST_PAIRS) ** (1 / 3):.2g}")
+
+
+def _warmup(size: DataSize, config: Config) -> int:
+    if str(config["schedule"]["_target_"]).endswith(".OneCycleSchedule"):
+        return 0  # its rise is a warm-up
+    return max(1, _expected_steps(size, config) // 15)
 
 
 def _decay(size: DataSize, config: Config) -> float:
@@ -172,7 +186,7 @@ def _sample(size: DataSize, config: Config) -> int:
 SIZE_RULES: SizeRules = {
     "batches.max_tokens": _max_tokens,
     "budget.max_steps": _max_steps,
-    "schedule.warmup_steps": lambda size, config: max(1, _expected_steps(size, config) // 15),
+    "schedule.warmup_steps": _warmup,
     "averaging.decay": _decay,
     "trainer.val_check_interval": _interval,
     "batches.max_dev_examples": _sample,

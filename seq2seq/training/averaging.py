@@ -1,13 +1,15 @@
-"""The exponential moving average of a model's weights."""
+"""Averages of a model's weights: moving, and equal ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
 from seq2seq.precise import precise
+from seq2seq.training.scores_seen import Monitored
 
 
 class WeightAverage:
@@ -33,21 +35,42 @@ class WeightAverage:
         return int(self._updates)
 
     @torch.no_grad()
-    def update(self, finite: Tensor | None = None) -> None:
+    def update(self, finite: Tensor | None = None, spent: float = 1.0) -> None:
         """Take in the model's present weights; where `finite` is false they are those of before, and nothing changes.
 
-        All of it on the device: nobody waits for what `finite` is.
+        All of it on the device: nobody waits for what `finite` is. `spent` is the share of the budget.
         """
         present = {name: weight.detach() for name, weight in self.model.named_parameters()}
         if not self.weights:
             self.weights = {name: _kept(weight) for name, weight in present.items()}
         if finite is None:
             finite = torch.ones_like(self._updates, dtype=torch.bool)
-        decay = ((1 + self._updates) / (10 + self._updates)).clamp(max=self.decay)
-        share = (1 - decay * (self._updates > 0)) * finite  # the first average is the weights, whatever it began as
+        share = self._share() * finite
         for name, average in self.weights.items():
             average.lerp_(present[name].to(average.dtype), share.to(average.dtype))
-        self._updates += finite
+        if self.counts(spent):
+            self._updates += finite
+        else:
+            self._updates.zero_()
+
+    def counts(self, spent: float) -> bool:
+        """Tell whether there is an average yet at this share of the budget; before, it is the weights."""
+        return True
+
+    def _share(self) -> Tensor:
+        """The share of the present weights in the next average: all of the first, whatever it began as."""
+        decay = ((1 + self._updates) / (10 + self._updates)).clamp(max=self.decay)
+        return 1 - decay * (self._updates > 0)
+
+    def note(self, scores: Mapping[str, float]) -> None:
+        """Take in the scores of a validation."""
+
+    def progress(self) -> dict[str, Any]:
+        """Counts of validations so far, for a checkpoint; empty where nothing counts them."""
+        return {}
+
+    def restore(self, progress: dict[str, Any]) -> None:
+        """Take up what an interrupted run left."""
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -87,6 +110,85 @@ class WeightAverage:
         """Take up the average, and the number of its updates, that a checkpoint holds."""
         self._updates = torch.tensor(updates)
         self.weights = {name: _kept(state[name]) for name, _ in self.model.named_parameters()}
+
+
+class EqualAverage(WeightAverage):
+    """The mean of the weights after each step from `start` of the budget on, "SWA" (Izmailov et al. 2018, equation 1).
+
+    Before, it is the weights themselves. Raises UserError if start is not in [0, 1).
+    """
+
+    def __init__(self, model: nn.Module, start: float) -> None:
+        super().__init__(model, 0.0)
+        if not 0 <= start < 1:
+            raise UserError(f"start must be at least 0 and below 1, but is {start}: it is a share of the budget.")
+        self.start = start
+
+    def counts(self, spent: float) -> bool:
+        """Tell whether the mean has begun."""
+        return spent >= self.start
+
+    def _share(self) -> Tensor:
+        return 1 / (self._updates + 1)
+
+
+class TriggeredAverage(EqualAverage):
+    """The mean of the weights from a validation on that is worse than an old one: with SGD this is "NT-ASGD".
+
+    Non-monotonically triggered (Merity et al. 2018, as their code has it): it begins once a score is worse than the
+    best of those before the last `patience` ones. Raises UserError at a patience below 1.
+    """
+
+    def __init__(self, model: nn.Module, monitor: str, mode: str, patience: int) -> None:
+        super().__init__(model, 0.0)
+        self.monitored = Monitored(monitor, mode)
+        if patience < 1:
+            raise UserError(f"patience must be at least 1, but is {patience}.")
+        self.patience = patience
+        self.triggered = False
+        self._losses: list[float] = []
+
+    def counts(self, spent: float) -> bool:
+        """Tell whether the mean has begun."""
+        return self.triggered
+
+    def note(self, scores: Mapping[str, float]) -> None:
+        """Take in the scores of a validation, which may be the one from which on to average."""
+        loss = self.monitored.read(scores)
+        if old := self._losses[: -self.patience]:
+            self.triggered = self.triggered or loss > min(old)
+        self._losses.append(loss)
+
+    def progress(self) -> dict[str, Any]:
+        """Scores as losses, and whether the mean has begun."""
+        return {"losses": list(self._losses), "triggered": self.triggered}
+
+    def restore(self, progress: dict[str, Any]) -> None:
+        """Take up what an interrupted run left."""
+        self._losses, self.triggered = list(progress["losses"]), progress["triggered"]
+
+
+def new_average(
+    model: nn.Module,
+    *,
+    decay: float = 0.999,
+    kind: str = "ema",
+    start: float = 0.75,
+    patience: int = 5,
+    monitor: str = "dev/loss",
+    mode: str = "min",
+) -> WeightAverage:
+    """The average of a kind: ema, a moving one by `decay`; swa, an equal one from `start` on; or triggered.
+
+    Raises UserError at another kind, or where that kind's options are outside of their ranges.
+    """
+    if kind == "ema":
+        return WeightAverage(model, decay)
+    if kind == "swa":
+        return EqualAverage(model, start)
+    if kind == "triggered":
+        return TriggeredAverage(model, monitor, mode, patience)
+    raise UserError(f"kind must be ema, swa or triggered, but is {kind!r}.")
 
 
 def _kept(tensor: Tensor) -> Tensor:

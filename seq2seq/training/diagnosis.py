@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.finite import listed, not_finite
-from seq2seq.interpretation.trace import trace
+from seq2seq.interpretation.trace import named_cells, trace
 from seq2seq.models.seq2seq import Seq2Seq
 
 
@@ -20,24 +20,39 @@ def where_not_finite(
 ) -> str:
     """The parameters that are not finite, or have such gradients, and the cells of such activations, as part of a line.
 
-    Batches are run once more, one by one. Gradients are lost.
+    Gates are named where some have such gradients and others have not. Batches are run once more, one by one.
+    Gradients are lost.
     """
     named = dict(model.named_parameters())
     found: list[str] = []
+    gates: list[str] = []
     cells: list[str] = []
     for batch in batches:
         model.zero_grad()
         with autocast():
             value = loss(batch)
         value.backward()
-        gradients = {name: weight.grad for name, weight in named.items() if weight.grad is not None}
+        given = {name: weight.grad for name, weight in named.items() if weight.grad is not None}
+        gates = _gates(model)
         cells = cells or _cells(model, batch)
-        if found := not_finite(gradients):
+        if found := not_finite(given):
             break
     model.zero_grad()
     weights = not_finite({name: weight.detach() for name, weight in named.items()})
-    kinds = (("parameters", weights), ("gradients of", [] if weights else found), ("activations of", cells))
+    gradients = [] if weights else [("gradients of", found), ("gates", gates)]
+    kinds = [("parameters", weights), *gradients, ("activations of", cells)]
     return "; ".join(f"{kind} {listed(names)}" for kind, names in kinds if names) or "none when run again"
+
+
+def _gates(model: Seq2Seq) -> list[str]:
+    """The names of gates whose gradients are not finite, unless none are or all."""
+    norms = {
+        f"{name} {gate}": view.gradient_norm()
+        for name, cell in named_cells(model).items()
+        for gate, view in cell.gates.items()
+    }
+    found = not_finite(norms)
+    return found if len(found) < len(norms) else []
 
 
 def _cells(model: Seq2Seq, batch: Batch) -> list[str]:

@@ -20,6 +20,7 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.training.budget import Budget
 from seq2seq.training.diagnosis import where_not_finite
 from seq2seq.training.likelihood import likelihood
+from seq2seq.training.scores_seen import ScoreTeller
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
 from seq2seq.training.windows import begins_window, count_logged_steps, ends_window, schedule_validation
@@ -49,14 +50,24 @@ class Seq2SeqModule(lightning.LightningModule):
         self.complete = complete
         self.spent = 0.0
         self.skipped = SkippedSteps()
+        self.rollbacks: list[list[int]] = []  # steps of divergence, and steps that were gone back to
         self._window: list[Batch] = []  # batches of the step under way
         self.step_loss = torch.zeros(())  # of the step under way, as far as its batches are done
         self.step_likelihood: Tensor | None = None  # the part of it that is a negative log-likelihood
         self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
         self._averaged = ExitStack()
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """Entries of a run's record: how often it was rolled back, if it was."""
+        return {"rollbacks": self.rollbacks} if self.rollbacks else {}
+
     def configure_optimizers(self) -> Optimizer:
         return self.step.new_optimizer()
+
+    def configure_callbacks(self) -> list[lightning.Callback]:
+        """The callback that tells of validations, where something counts them."""
+        return [ScoreTeller()] if self.step.state_dict() else []
 
     def on_fit_start(self) -> None:
         self.translator.device = self.device
@@ -120,7 +131,7 @@ class Seq2SeqModule(lightning.LightningModule):
         schedule_validation(self.trainer, after_step=stepped)
 
     def _end_step(self, finite: Tensor) -> None:
-        self.step.average.update(finite)
+        self.step.average.update(finite, self.spent)
         self.skipped.note(self.global_step, self._window, finite)
         self._finite = None
         logged = self._logs(self.global_step)
@@ -197,13 +208,23 @@ class Seq2SeqModule(lightning.LightningModule):
         checkpoint["skipped_steps"] = self.skipped.state_dict()
         checkpoint["average_updates"] = self.step.average.updates
         checkpoint["seconds"] = self.budget.seconds
+        checkpoint |= self.record
+        if seen := self.step.state_dict():
+            checkpoint["validations_seen"] = seen
         self.complete(checkpoint)  # last: it seals what is in there
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.step.average.load_state_dict(checkpoint["weights"], checkpoint["average_updates"])
         self.budget.restore(checkpoint["seconds"])
+        self.step.load_state_dict(checkpoint.get("validations_seen", {}))
         if "skipped_steps" in checkpoint:  # earlier checkpoints lack it
             self.skipped.load_state_dict(checkpoint["skipped_steps"])
+        before = checkpoint.get("rollbacks", [])
+        if len(self.rollbacks) > len(before):  # it is gone back to
+            self.skipped.in_a_row = 0
+        else:
+            self.rollbacks = before
+        self.step.rate_scale = 0.5 ** len(self.rollbacks)
 
     def _logs(self, step: int) -> bool:
         """Tell whether the step is logged; a number's way to the device, where Lightning keeps it, takes a wait."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
 
 _SHOWN = 2  # levels of names
@@ -36,6 +37,11 @@ class FrozenParts(GradientTransformation):
             raise UserError(f"freeze must leave a part to train, but {', '.join(freeze)} is all of the model.")
         self.frozen = list(frozen.values())
         self.steps, self.then = freeze_steps, then
+
+    def prepare(self, model: Seq2Seq) -> None:
+        """Let what comes then look at the model."""
+        if self.then is not None:
+            self.then.prepare(model)
 
     def __call__(self, parameters: Sequence[nn.Parameter], step: int) -> Tensor:
         if self.steps is None or step < self.steps:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ class TrainingStep:
         schedule: Schedule,
         scheduled_sampling: ScheduledSampling | None,
         gradients: GradientTransformation | None,
-        average_decay: float,
+        average: WeightAverage,
         seed: int,
     ) -> None:
         self.model = model
@@ -45,8 +46,11 @@ class TrainingStep:
         self.schedule = schedule
         self.scheduled_sampling = scheduled_sampling
         self.gradients = gradients
-        self.average = WeightAverage(model, average_decay)
+        if gradients is not None:
+            gradients.prepare(model)
+        self.average = average
         self.seed = seed
+        self.rate_scale = 1.0  # of what the schedule says
 
     def new_optimizer(self) -> Optimizer:
         """An optimizer of the model's parameters, whose learning rates `begin` sets."""
@@ -68,7 +72,7 @@ class TrainingStep:
         # Seeding every step makes a resumed run draw the dropout masks that the uninterrupted one would have.
         key = (self.seed, step, rank, part) if part else (self.seed, step, rank)
         torch.manual_seed(hash(key) % 2**63)
-        factor = self.schedule.factor(step, spent)
+        factor = self.schedule.factor(step, spent) * self.rate_scale
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
@@ -115,10 +119,10 @@ class TrainingStep:
                 scaler.scale(loss).backward()
             losses.append(loss.detach())
         with timed("optimizer"):
-            self._apply(optimizer, scaler, step)
+            self._apply(optimizer, scaler, step, spent)
         return torch.stack(losses).sum()
 
-    def _apply(self, optimizer: Optimizer, scaler: GradScaler, step: int) -> None:
+    def _apply(self, optimizer: Optimizer, scaler: GradScaler, step: int, spent: float) -> None:
         """Transform the gradients, let the optimizer move the weights, and take these into the average."""
         scaler.unscale_(optimizer)
         finite = self.transform(step=step).isfinite()
@@ -127,4 +131,16 @@ class TrainingStep:
         scaler.step(optimizer)
         scaler.update()
         optimizer.zero_grad()
-        self.average.update(finite)
+        self.average.update(finite, spent)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Counts of validations, of schedule and average, for a checkpoint; empty where nothing counts them."""
+        found = {"schedule": self.schedule.state_dict(), "average": self.average.progress()}
+        return {name: state for name, state in found.items() if state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what an interrupted run left; what it had not counted begins anew."""
+        if "schedule" in state and self.schedule.state_dict().keys() == state["schedule"].keys():
+            self.schedule.load_state_dict(state["schedule"])
+        if "average" in state and self.average.progress().keys() == state["average"].keys():
+            self.average.restore(state["average"])

@@ -6,7 +6,7 @@ from seq2seq.config.contract import check
 from seq2seq.config.optimizer_bounds import check_bounds
 from seq2seq.errors import UserError
 
-KINDS = ("Adam", "AdamW", "NAdam", "RAdam", "Adagrad", "Adadelta", "RMSprop", "SGD")
+KINDS = ("Adam", "AdamW", "NAdam", "RAdam", "Adagrad", "Adadelta", "RMSprop", "SGD", "Adafactor")
 
 
 def refusal(kind: str, **options: object) -> str:
@@ -49,3 +49,23 @@ def test_betas_are_shares(betas):
 @pytest.mark.parametrize(("kind", "name"), [("RMSprop", "alpha"), ("Adadelta", "rho")])
 def test_other_shares(kind, name):
     assert refusal(kind, **{name: 1.5}) == f"optimizer.{name} must be at least 0 and below 1, but is 1.5."
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.0}, {"momentum": 0.9, "dampening": 0.1}])
+def test_nesterov_needs_momentum(options):
+    assert refusal("SGD", nesterov=True, **options) == (
+        "optimizer.nesterov needs a momentum above 0, and no dampening: set optimizer.momentum."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"beta2_decay": 0.5}, "optimizer.beta2_decay must be below 0, but is 0.5: -0.8 is the default of Adafactor."),
+        ({"d": 0.5}, "optimizer.d must be at least 1, but is 0.5."),
+        ({"eps": [None, -1.0]}, "optimizer.eps must be at least 0, but is [None, -1.0]."),
+    ],
+)
+def test_options_of_adafactor(options, message):
+    assert refusal("Adafactor", **options) == message
+    check_bounds("optimizer", {"beta2_decay": -0.8, "d": 1.0, "eps": [None, 1e-3]})

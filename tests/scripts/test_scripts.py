@@ -296,7 +296,12 @@ def test_benchmark_prints_one_object(session):
 
 
 @pytest.mark.parametrize(
-    "line", ["model: bahdanau, gnmt, luong", "schedule: constant, cosine, inverse_square_root", "model/attention: "]
+    "line",
+    [
+        "model: bahdanau, gnmt, luong",
+        "schedule: constant, cosine, cosine_restarts, inverse_square_root, linear, one_cycle, plateau",
+        "model/attention: ",
+    ],
 )
 def test_help_lists_groups_and_options(session, line):
     assert line in session.succeeded("help").stdout

@@ -24,6 +24,7 @@ from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.symbols import BOS, PAD
+from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.budget import Budget
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
@@ -97,7 +98,7 @@ def new_module(build_model: Callable, splits: Splits, tokenizers: Tokenizers) ->
             "schedule": ConstantSchedule(warmup_steps=0),
             "scheduled_sampling": None,
             "gradients": None,
-            "average_decay": 0.9,
+            "average": WeightAverage(model, changes.pop("average_decay", 0.9)),
             "seed": 1,
         }
         options: dict[str, Any] = {

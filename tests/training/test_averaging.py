@@ -6,7 +6,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from seq2seq.errors import UserError
-from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.averaging import EqualAverage, TriggeredAverage, WeightAverage, new_average
 
 
 @pytest.fixture
@@ -173,3 +173,100 @@ def test_a_decay_outside_its_range_is_refused(model, decay):
     with pytest.raises(UserError) as error:
         WeightAverage(model, decay)
     assert str(error.value) == f"decay must be at least 0 and below 1, but is {decay}."
+
+
+# ---- Equal averages
+
+
+def test_the_mean_begins_at_its_start_and_is_equal(model):
+    """Of the weights 4, 8, 19, 6 after steps begun at 0, 1/2, 5/8 and 3/4: first the weights, then 8, 27/2, 11."""
+    average, found = EqualAverage(model, 0.5), []
+    for value, spent in zip((4.0, 8.0, 19.0, 6.0), (0.0, 0.5, 0.625, 0.75), strict=True):
+        set_weight(model, value)
+        average.update(None, spent)
+        found.append(average.weights["weight"].item())
+    assert found == pytest.approx([4.0, 8.0, 13.5, 11.0])
+    assert average.updates == 3
+
+
+def test_a_step_left_out_is_not_in_the_mean(model):
+    average = EqualAverage(model, 0.0)
+    for value, finite in ((8.0, True), (float("nan"), False), (4.0, True)):
+        if finite:
+            set_weight(model, value)
+        average.update(torch.tensor(finite), 0.5)
+    assert average.weights["weight"].item() == 6.0
+    assert average.updates == 2
+
+
+def test_the_mean_of_many_weights_is_exact_to_float32(model):
+    average = EqualAverage(model.bfloat16(), 0.0)
+    for step in range(4001):
+        set_weight(model, float(step % 2))
+        average.update(None, 0.5)
+    assert average.weights["weight"].item() == pytest.approx(2000 / 4001, rel=1e-5)
+    assert average.weights["weight"].dtype == torch.float32
+
+
+def test_a_restored_mean_goes_on_as_the_first_would_have(model):
+    first, second = EqualAverage(model, 0.5), EqualAverage(model, 0.5)
+    for value, spent in ((4.0, 0.4), (8.0, 0.5), (19.0, 0.6)):
+        set_weight(model, value)
+        first.update(None, spent)
+        if spent < 0.6:
+            second.load_state_dict(first.state_dict(), first.updates)
+    second.update(None, 0.6)
+    assert second.updates == first.updates == 2
+    assert torch.equal(second.weights["weight"], first.weights["weight"])
+
+
+def triggers(average: TriggeredAverage, *losses: float) -> list[bool]:
+    found = []
+    for loss in losses:
+        average.note({"dev/loss": loss})
+        found.append(average.counts(0.0))
+    return found
+
+
+def test_averaging_is_triggered_by_a_score_worse_than_the_best_but_for_the_last_ones(model):
+    """With a patience of 2: 4.5 is not worse than min(9, 5), but 5.5 is worse than min(9, 5, 4, 4.5) without two."""
+    average = TriggeredAverage(model, "dev/loss", "min", 2)
+    assert triggers(average, 9.0, 5.0, 4.0, 4.5, 5.5, 1.0) == [False, False, False, False, True, True]
+    assert triggers(TriggeredAverage(model, "dev/loss", "max", 1), 1.0, 2.0, 3.0, 1.5) == [False, False, False, True]
+
+
+def test_the_triggered_mean_is_of_the_weights_from_then_on(model):
+    average = TriggeredAverage(model, "dev/loss", "min", 1)
+    for value, loss in ((3.0, 1.0), (5.0, 1.0), (7.0, 2.0), (8.0, None), (4.0, None)):
+        set_weight(model, value)
+        average.update()
+        if loss is not None:
+            average.note({"dev/loss": loss})
+    assert average.weights["weight"].item() == 6.0
+    assert average.updates == 2
+
+
+def test_a_trigger_goes_on_where_it_was(model):
+    first, second = (TriggeredAverage(model, "dev/loss", "min", 1) for _ in range(2))
+    triggers(first, 1.0, 1.0)
+    second.restore(first.progress())
+    assert triggers(second, 2.0) == triggers(first, 2.0) == [True]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "mean"}, "kind must be ema, swa or triggered, but is 'mean'."),
+        (
+            {"kind": "swa", "start": 1.0},
+            "start must be at least 0 and below 1, but is 1.0: it is a share of the budget.",
+        ),
+        ({"kind": "triggered", "patience": 0}, "patience must be at least 1, but is 0."),
+        ({"kind": "triggered", "mode": "up"}, "mode must be max or min, but is 'up'."),
+        ({"decay": 1.0}, "decay must be at least 0 and below 1, but is 1.0."),
+    ],
+)
+def test_an_average_that_cannot_be_is_refused(model, options, message):
+    with pytest.raises(UserError) as error:
+        new_average(model, **options)
+    assert str(error.value) == message

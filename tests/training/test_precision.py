@@ -138,3 +138,15 @@ def test_an_unknown_precision_is_refused_with_the_list():
     assert str(error.value) == (
         "precision must be one of auto, 32-true, bf16-mixed, bf16-true, 16-mixed, 16-true, 64-true, but is 'half'."
     )
+
+
+@pytest.mark.parametrize("bits", ["bf16", "16"])
+def test_weights_in_16_bits_are_warned_of(caplog, bits):
+    assert resolve_precision(f"{bits}-true", "gpu") == f"{bits}-true"
+    assert caplog.messages == [
+        f"precision={bits}-true keeps weights and the optimizer's state in 16 bits, where small updates vanish: "
+        f"{bits}-mixed keeps them in float32; the average is in float32 with both"
+    ]
+    caplog.clear()
+    assert resolve_precision(f"{bits}-mixed", "gpu") == f"{bits}-mixed"
+    assert not caplog.messages

@@ -5,9 +5,14 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from seq2seq.models.seq2seq import Seq2Seq
+
 
 class GradientTransformation(ABC):
     """A change of gradients, in place, between the backward pass and the optimizer."""
+
+    def prepare(self, model: Seq2Seq) -> None:  # noqa: B027  (most look at no more than gradients)
+        """Learn, before the first step, which parts of the model its parameters are."""
 
     @abstractmethod
     def __call__(self, parameters: Sequence[nn.Parameter], step: int) -> Tensor:

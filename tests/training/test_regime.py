@@ -1,0 +1,196 @@
+"""Options of the training regime in whole runs: each changes the result, goes on as it was, and is refused early."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.errors import DivergedError, UserError
+from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.step import TrainingStep
+
+RUN = ["averaging.decay=0.5", "trainer.val_check_interval=2", "budget.max_steps=8"]
+OPTIONS = {
+    "gate": ["gradients=gate", "gradients.max_norm=0.01"],
+    "adaptive": ["gradients=adaptive"],
+    "noise": ["gradient_noise=annealed"],
+    "linear": ["schedule=linear"],
+    "one cycle": ["schedule=one_cycle"],
+    "restarts": ["schedule=cosine_restarts", "schedule.cycles=2"],
+    "plateau": ["schedule=plateau", "schedule.patience=1", "schedule.threshold=100.0"],
+    "sgd": ["optimizer=sgd", "optimizer.momentum=0.5"],
+    "adafactor": ["optimizer=adafactor"],
+    "muon": ["optimizer=muon"],
+    "nt-asgd": ["optimizer=sgd", "averaging.kind=triggered", "averaging.patience=1", "monitor.metric=dev/loss"],
+    "swa": ["averaging.kind=swa", "averaging.start=0.3"],
+    "triggered": ["averaging.kind=triggered", "averaging.patience=1", "monitor.metric=dev/loss", "monitor.mode=max"],
+}
+
+
+def last(folder) -> dict[str, Any]:
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
+    """Tell whether checkpoints have the same weights and averages, to the bit."""
+    return all(
+        torch.equal(left[part][name], right[part][name]) for part in ("state_dict", "weights") for name in left[part]
+    )
+
+
+@pytest.fixture(scope="module")
+def plain(train_tiny, tmp_path_factory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("plain")
+    train_tiny(folder, *RUN)
+    return last(folder)
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Press Ctrl-C at a step of training, once."""
+
+    def arrange(step: int) -> None:
+        training_step, pressed = Seq2SeqModule.training_step, []
+
+        def pressing(self, *arguments):
+            if self.global_step == step and not pressed:
+                pressed.append(step)
+                raise KeyboardInterrupt
+            return training_step(self, *arguments)
+
+        monkeypatch.setattr(Seq2SeqModule, "training_step", pressing)
+
+    return arrange
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_each_changes_the_result_and_goes_on_to_the_bit(train_tiny, tmp_path, plain, interrupt_at, options):
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    train_tiny(whole, *RUN, *options)
+    assert not same(last(whole), plain)
+    interrupt_at(5)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(parted, *RUN, *options)
+    assert last(parted)["global_step"] == 4
+    train_tiny(parted, *RUN, *options, resume=True)
+    assert same(last(parted), last(whole))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["gradients=gate", "gradients.max_norm=0.0"], "gradients.max_norm must be above 0, but is 0.0: for gradien"),
+        (["gradients=adaptive", "gradients.clipping=0.0"], "gradients.clipping must be above 0, but is 0.0: for grad"),
+        (["averaging.kind=mean"], "averaging.kind must be ema, swa or triggered, but is 'mean'."),
+        (["averaging.kind=swa", "averaging.start=1.0"], "averaging.start must be at least 0 and below 1, but is 1.0: "),
+        (["averaging.kind=triggered", "averaging.patience=0"], "averaging.patience must be at least 1, but is 0."),
+        (["averaging.start=soon"], "averaging.start must be float, but is 'soon'."),
+        (["schedule=plateau", "schedule.monitor=dev/bleu"], "schedule.monitor must be one of dev/loss, "),
+        (["schedule=plateau", "schedule.mode=up"], "schedule.mode must be max or min, but is 'up'."),
+        (["schedule=one_cycle", "schedule.rise=0.6"], "schedule.rise must be above 0 and at most 0.5, but is 0.6: "),
+        (["schedule=linear", "budget.max_steps=null"], "budget.max_steps or max_minutes must be set, but both are nu"),
+        (["optimizer=sgd", "optimizer.nesterov=true"], "optimizer.nesterov needs a momentum above 0, and no dampening"),
+        (["optimizer=adafactor", "optimizer.d=0.5"], "optimizer.d must be at least 1, but is 0.5."),
+        (
+            ["optimizer=adafactor", "optimizer.eps=[null,-1.0]"],
+            "optimizer.eps must be at least 0, but is [None, -1.0].",
+        ),
+        (["optimizer=adafactor", "optimizer.beta2_decay=0.5"], "optimizer.beta2_decay must be below 0, but is 0.5: "),
+        (
+            ["optimizer=muon", "optimizer.momentum=1.0"],
+            "optimizer.momentum must be at least 0 and below 1, but is 1.0.",
+        ),
+        (["optimizer=muon", "optimizer.lr=0.0"], "optimizer.lr must be above 0, but is 0.0."),
+        (
+            ["optimizer=muon", "rates={encoder:0.1}"],
+            "rates cannot be given with optimizer=muon, which has groups of it",
+        ),
+        (["on_divergence=wait"], "on_divergence must be stop or roll_back, but is 'wait'."),
+        (
+            ["on_divergence=roll_back", "max_rollbacks=0"],
+            "max_rollbacks must be a whole number of at least 1, ",
+        ),
+        (
+            ["on_divergence=roll_back", "trainer.devices=2"],
+            "on_divergence=roll_back needs one process, but ",
+        ),
+        (["gradient_noise=annealed", "gradient_noise.eta=0.0"], "gradient_noise.eta must be above 0, but is 0.0: for"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_data_are_read(tiny_config, tmp_path, overrides, message):
+    with pytest.raises(UserError) as error:
+        refuse_mistakes(tiny_config(*overrides), tmp_path)
+    assert str(error.value).startswith(message)
+
+
+# ---- Divergence
+
+
+@pytest.fixture
+def diverge_above(monkeypatch):
+    """Let losses be no numbers from a step on, for as long as the rate is above a share of what it was."""
+
+    def arrange(share: float, step: int = 5) -> None:
+        loss = TrainingStep.loss
+
+        def diverging(self, batch, **options):
+            found = loss(self, batch, **options)
+            return found * float("nan") if options["step"] >= step and self.rate_scale > share else found
+
+        monkeypatch.setattr(TrainingStep, "loss", diverging)
+
+    return arrange
+
+
+DIVERGING = ["on_divergence=roll_back", "averaging.decay=0.5", "trainer.val_check_interval=2", "budget.max_steps=14"]
+
+
+def test_a_run_that_diverges_goes_back_and_on_at_half_the_rate(train_tiny, tmp_path, diverge_above, caplog):
+    diverge_above(0.5)
+    train_tiny(tmp_path, *DIVERGING)
+    ((step, back),) = last(tmp_path)["rollbacks"]
+    assert json.loads((tmp_path / "metrics.json").read_text())["rollbacks"] == [[step, back]]
+    assert back < step
+    (told,) = [message for message in caplog.messages if "rolled back" in message]
+    assert told == (
+        "training has diverged at step 10; rolled back to step "
+        f"{back}, from which training goes on at 1/2 of the rate (1 of 3 times)"
+    )
+    assert last(tmp_path)["global_step"] == 14
+
+
+def test_it_goes_back_more_than_once_and_then_no_more(train_tiny, tmp_path, diverge_above, caplog):
+    diverge_above(0.25)
+    train_tiny(tmp_path, *DIVERGING)
+    assert len(last(tmp_path)["rollbacks"]) == 2
+    assert "1/4 of the rate (2 of 3 times)" in caplog.text
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(DivergedError, match="training has diverged at step"):
+        train_tiny(other, *DIVERGING, "max_rollbacks=1")
+
+
+def test_without_a_checkpoint_it_stops(train_tiny, tmp_path, diverge_above):
+    diverge_above(0.5, 0)
+    with pytest.raises(DivergedError):
+        train_tiny(tmp_path, *DIVERGING, "trainer.val_check_interval=50")
+
+
+def test_unasked_it_stops(train_tiny, tmp_path, diverge_above):
+    diverge_above(0.5)
+    with pytest.raises(DivergedError):
+        train_tiny(tmp_path, *DIVERGING[1:])
+
+
+def test_a_run_that_went_back_is_resumed_to_the_bit(train_tiny, tmp_path, diverge_above, interrupt_at):
+    diverge_above(0.5)
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    train_tiny(whole, *DIVERGING)
+    interrupt_at(13)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(parted, *DIVERGING)
+    train_tiny(parted, *DIVERGING, resume=True)
+    assert last(parted)["rollbacks"] == last(whole)["rollbacks"]
+    assert same(last(parted), last(whole))
