@@ -6,12 +6,16 @@ from typing import Any
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check_options, check_type
 from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.metrics.risk import Risk
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.objectives.judge import Judge
+from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.objectives.sampled import SampledObjective
 from seq2seq.training.parts import FrozenParts, PartedOptimizer
 from seq2seq.training.step import TrainingStep
 from seq2seq.translation.translator import Translator
@@ -21,7 +25,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     """The module that Lightning trains, as a config describes it."""
     model = build_model(config, data.tokenizers)
     return Seq2SeqModule(
-        step=_build_step(config, model),
+        step=_build_step(config, model, data),
         budget=build(config["budget"], "budget"),
         translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
         dev_examples=data.dev_examples,
@@ -34,11 +38,12 @@ def _complete(entries: dict[str, Any], checkpoint: dict[str, Any]) -> None:
     checkpoint |= sealed(checkpoint | entries)
 
 
-def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
+def _build_step(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule) -> TrainingStep:
     decay = config["averaging"]["decay"]
     check_type("averaging.decay", decay, float)
     parts = ("objective", "optimizer", "schedule", "scheduled_sampling", "gradients")
     built = {name: build(config[name], name) for name in parts}
+    _supply(built["objective"], config, data)
     if config["rates"]:
         for name, rate in config["rates"].items():
             check_type(f"rates.{name}", rate, float)
@@ -48,3 +53,12 @@ def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
         built["gradients"] = FrozenParts(model, config["freeze"], config["freeze_steps"], built["gradients"])
     with told_at("averaging", WeightAverage):
         return TrainingStep(model=model, average_decay=decay, seed=config["seed"], **built)
+
+
+def _supply(objective: Objective, config: dict[str, Any], data: Seq2SeqDataModule) -> None:
+    """Give an objective what its config cannot hold: a judge of the model's outputs."""
+    if isinstance(objective, SampledObjective):
+        with told_at("objective", type(objective)):
+            risk = Risk(build_scores(config), objective.risk)
+        length = build(config["decoding"], "decoding").length
+        objective.judge = Judge(data.tokenizers, data.splits.train, risk, length)

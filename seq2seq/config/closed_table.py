@@ -98,6 +98,8 @@ training.gradients.clip_by_norm.ClipByNorm
 training.gradients.clip_by_value.ClipByValue
 training.lr_finder.RateRange
 training.objectives.cross_entropy.CrossEntropy
+training.objectives.minimum_risk.MinimumRisk
+training.objectives.self_critical.SelfCritical
 training.scheduled_sampling.ExponentialSampling
 training.scheduled_sampling.InverseSigmoidSampling
 training.scheduled_sampling.LinearSampling

@@ -4,10 +4,15 @@ from typing import Any
 
 import torch
 
-from seq2seq.config.builder import build
+from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_counts
 from seq2seq.errors import UserError
+from seq2seq.metrics.risk import Risk
 from seq2seq.runs.automatic import AUTO, nominal
+from seq2seq.runs.evaluation import build_scores
+from seq2seq.training.objectives.late import LateObjective
+from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.objectives.sampled import SampledObjective
 
 _LARGEST_SEED = (1 << 32) - 1  # of NumPy
 _COUNTS = ("max_tokens", "max_sentences", "max_length", "pool_batches")
@@ -24,6 +29,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     build({"max_steps": 1} | given["budget"], "budget")
     _check_choices(config["monitor"]["mode"], config["trainer"]["val_check_interval"])
     check(possible := nominal(config))
+    _check_objective(possible, metrics=config["metrics"])
     _check_model(possible["model"], joint=config["tokenizer"].get("joint"))
     return possible
 
@@ -40,6 +46,21 @@ def _without_auto(config: Any) -> Any:
     if isinstance(config, dict):
         return {key: _without_auto(value) for key, value in config.items() if value != AUTO}
     return config
+
+
+def _check_objective(config: dict[str, Any], *, metrics: Any) -> None:
+    """Build the objective, and refuse what would come too early, or judge by what there is not."""
+    objective = build(config["objective"], "objective")
+    if not isinstance(objective, Objective):
+        raise UserError("objective must be built by a class of Objective, but is not.")
+    if isinstance(objective, LateObjective) and objective.start == 0 and config["init"] is None:
+        raise UserError(
+            "objective.start must be above 0 where training starts from nothing, as a model that knows nothing learns "
+            "nothing from what it says: give init=RUN, or leave start at a share of the budget."
+        )
+    if isinstance(objective, SampledObjective) and isinstance(metrics, dict):
+        with told_at("objective", type(objective)):
+            Risk(build_scores(config), objective.risk)
 
 
 def _check_model(node: dict[str, Any], *, joint: Any) -> None:

@@ -12,6 +12,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
+from seq2seq.training.objectives.late import LateObjective
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.scheduled_sampling import ScheduledSampling
 from seq2seq.training.schedules import Schedule
@@ -78,6 +79,8 @@ class TrainingStep:
     def loss(self, batch: Batch, *, step: int, spent: float) -> Tensor:
         """The loss per target token of the whole step, in nats where the objective is a likelihood."""
         inputs = batch.target_inputs
+        if isinstance(self.objective, LateObjective):
+            self.objective.spent = spent
         if self.scheduled_sampling is not None:
             inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
         return self.objective(self.model, batch, inputs) / batch.step_tokens
