@@ -11,8 +11,10 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.run import build_model
+from seq2seq.runs.teachers import load_teachers
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.objectives.distillation import Distillation, parts_of
 from seq2seq.training.objectives.judge import Judge
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.objectives.sampled import SampledObjective
@@ -56,9 +58,12 @@ def _build_step(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule)
 
 
 def _supply(objective: Objective, config: dict[str, Any], data: Seq2SeqDataModule) -> None:
-    """Give an objective what its config cannot hold: a judge of the model's outputs."""
-    if isinstance(objective, SampledObjective):
-        with told_at("objective", type(objective)):
-            risk = Risk(build_scores(config), objective.risk)
-        length = build(config["decoding"], "decoding").length
-        objective.judge = Judge(data.tokenizers, data.splits.train, risk, length)
+    """Give an objective what its config cannot hold: a judge of the model's outputs, the models of teachers."""
+    for part in parts_of(objective):
+        if isinstance(part, SampledObjective):
+            with told_at("objective", type(part)):
+                risk = Risk(build_scores(config), part.risk)
+            length = build(config["decoding"], "decoding").length
+            part.judge = Judge(data.tokenizers, data.splits.train, risk, length)
+        if isinstance(part, Distillation):
+            part.models = load_teachers(part.teachers, data.tokenizers)

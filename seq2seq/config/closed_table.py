@@ -98,6 +98,7 @@ training.gradients.clip_by_norm.ClipByNorm
 training.gradients.clip_by_value.ClipByValue
 training.lr_finder.RateRange
 training.objectives.cross_entropy.CrossEntropy
+training.objectives.distillation.Distillation
 training.objectives.minimum_risk.MinimumRisk
 training.objectives.self_critical.SelfCritical
 training.scheduled_sampling.ExponentialSampling

@@ -10,6 +10,8 @@ from seq2seq.errors import UserError
 from seq2seq.metrics.risk import Risk
 from seq2seq.runs.automatic import AUTO, nominal
 from seq2seq.runs.evaluation import build_scores
+from seq2seq.runs.teachers import check_teachers
+from seq2seq.training.objectives.distillation import Distillation, parts_of
 from seq2seq.training.objectives.late import LateObjective
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.objectives.sampled import SampledObjective
@@ -58,9 +60,12 @@ def _check_objective(config: dict[str, Any], *, metrics: Any) -> None:
             "objective.start must be above 0 where training starts from nothing, as a model that knows nothing learns "
             "nothing from what it says: give init=RUN, or leave start at a share of the budget."
         )
-    if isinstance(objective, SampledObjective) and isinstance(metrics, dict):
-        with told_at("objective", type(objective)):
-            Risk(build_scores(config), objective.risk)
+    for part in parts_of(objective):
+        if isinstance(part, SampledObjective) and isinstance(metrics, dict):
+            with told_at("objective", type(part)):
+                Risk(build_scores(config), part.risk)
+        if isinstance(part, Distillation):
+            check_teachers(part.teachers)
 
 
 def _check_model(node: dict[str, Any], *, joint: Any) -> None:
