@@ -13,6 +13,7 @@ import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
 
+from seq2seq.commands.distilling import data_of
 from seq2seq.commands.fine_tuning import StartingPoint
 from seq2seq.commands.foresight import check_monitor, refuse_mistakes
 from seq2seq.commands.hindsight import cost_of, remarks_of
@@ -37,7 +38,6 @@ from seq2seq.runs.environment import environment
 from seq2seq.runs.evaluation import (
     build_scores,
     evaluate,
-    load_splits,
     warn_of_other_data,
     warn_of_poor_data,
     warn_of_shared_sources,
@@ -83,7 +83,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
     start = None if resume else StartingPoint.of(config)
-    config, splits = _data(config, start)
+    config, splits = _data(config, start, folder)
     learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
     config, tokenizers = settle(config, splits, learn, says=first_process())
     check(config)
@@ -190,12 +190,12 @@ def _set_arithmetic(matmul_precision: Any) -> None:
     torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
 
 
-def _data(config: dict[str, Any], start: StartingPoint | None) -> tuple[dict[str, Any], Splits]:
+def _data(config: dict[str, Any], start: StartingPoint | None, folder: Path) -> tuple[dict[str, Any], Splits]:
     """The splits, and the config with the bound that held dev out of train: it holds out the same ever after.
 
     Both with what a starting point brings along.
     """
-    splits = load_splits(config)
+    config, splits = data_of(config, folder)
     if splits.held_out_below is not None:
         config = {**config, "data": {**config["data"], "held_out_below": splits.held_out_below}}
     return (config, splits) if start is None else start.adopt(config, splits)

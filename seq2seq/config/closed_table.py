@@ -79,6 +79,7 @@ models.decoder.LuongDecoder
 models.encoder.Encoder
 models.input_feeding.BahdanauDecoder
 models.seq2seq.Seq2Seq
+runs.teacher_targets.TeacherTargets
 training.budget.Budget
 training.callbacks.cost.Cost
 training.callbacks.early_stopping.EarlyStopping

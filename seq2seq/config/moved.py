@@ -37,7 +37,14 @@ _LOGGERS = {
 _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
 
 
-_FINE_TUNING: dict[str, Any] = {"init": None, "rehearsal": 0.0, "freeze": [], "freeze_steps": None, "rates": None}
+_LATER: dict[str, Any] = {
+    "distill": None,
+    "init": None,
+    "rehearsal": 0.0,
+    "freeze": [],
+    "freeze_steps": None,
+    "rates": None,
+}
 
 
 def new_name(option: str) -> str | None:
@@ -60,7 +67,7 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     if "budget" in found:
         found.setdefault("matmul_precision", "highest")
         found.setdefault("threads", "auto")
-        for name, value in _FINE_TUNING.items():
+        for name, value in _LATER.items():
             found.setdefault(name, value)
     board = found.get("logger")
     if isinstance(board, dict) and "_target_" in board:

@@ -32,6 +32,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     _check_choices(config["monitor"]["mode"], config["trainer"]["val_check_interval"])
     check(possible := nominal(config))
     _check_objective(possible, metrics=config["metrics"])
+    _check_distill(config.get("distill"))
     _check_model(possible["model"], joint=config["tokenizer"].get("joint"))
     return possible
 
@@ -65,7 +66,15 @@ def _check_objective(config: dict[str, Any], *, metrics: Any) -> None:
             with told_at("objective", type(part)):
                 Risk(build_scores(config), part.risk)
         if isinstance(part, Distillation):
-            check_teachers(part.teachers)
+            check_teachers(part.teachers, "objective.teachers")
+
+
+def _check_distill(node: dict[str, Any] | None) -> None:
+    """Refuse teachers and sources that are not there."""
+    if node is not None:
+        wanted = build(node, "distill")
+        check_teachers(wanted.teachers, "distill.teachers")
+        wanted.check()
 
 
 def _check_model(node: dict[str, Any], *, joint: Any) -> None:

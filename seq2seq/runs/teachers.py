@@ -9,14 +9,14 @@ from seq2seq.runs.checkpoint import find_checkpoint
 from seq2seq.runs.run import load_run
 
 
-def check_teachers(paths: Sequence[str]) -> None:
-    """Check that there is a checkpoint at every path. Raises UserError if not."""
+def check_teachers(paths: Sequence[str], option: str) -> None:
+    """Check that there is a checkpoint at every path of an option. Raises UserError if not."""
     for path in paths:
         try:
             find_checkpoint(path)
         except UserError as error:
             raise UserError(
-                f"objective.teachers must be runs that are there for as long as others learn from them, but {error}"
+                f"{option} must be runs that are there for as long as others learn from them, but {error}"
             ) from None
 
 
@@ -25,7 +25,7 @@ def load_teachers(paths: Sequence[str], tokenizers: Tokenizers) -> list[Seq2Seq]
 
     Raises UserError if one has other tokenizers than those given: its probabilities would be of other pieces.
     """
-    check_teachers(paths)
+    check_teachers(paths, "objective.teachers")
     models = []
     for path in paths:
         run = load_run(path)

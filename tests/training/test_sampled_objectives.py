@@ -221,7 +221,11 @@ def test_kernels_stay_as_in_training(model_of):
 def test_a_judge_takes_the_closest_of_all_references_of_a_source(letters, new_batch):
     ids = letters.source.encode(["ab"])
     batch = new_batch(ids, letters.target.encode(["12"]))
-    judge = Judge(letters, [Example("ab", ("12", "3")), Example("c", ("4",))], Risk({"exact_match": ExactMatch()}))
+    judge = Judge(
+        letters,
+        [Example("ab", ("12", "3")), Example("c", ("4",)), Example("ab", ("4",))],
+        Risk({"exact_match": ExactMatch()}),
+    )
     assert judge.risks(batch, [0], [["12", "3", "4", "13"]]) == [[0.0, 0.0, 2.0, 1.5]]
     alone = Judge(letters, [], Risk({}))
     assert alone.risks(batch, [0], [["12", "3", ""]]) == [[0.0, 1.0, 1.0]]

@@ -18,6 +18,7 @@ Candidates = Sequence[Sequence[Sequence[int]]]  # token ids by sentence
 class Judge:
     """Tells texts of token ids, and their risks against all references of their source among the examples.
 
+    Where a source comes twice, the first example has its references: others are made, or come along.
     `length` bounds the outputs that are to be judged.
     """
 
@@ -31,7 +32,7 @@ class Judge:
         self._references: dict[str, tuple[str, ...]] = {}
         texts = tokenizers.source.decode(tokenizers.source.encode([example.source for example in given]))
         for text, example in zip(texts, given, strict=True):  # as a batch's ids come back, however it was cut
-            self._references[text] = self._references.get(text, ()) + example.targets
+            self._references.setdefault(text, example.targets)
 
     def texts(self, candidates: Candidates) -> list[list[str]]:
         """Texts of every sentence's candidates."""
