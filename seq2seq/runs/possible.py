@@ -62,6 +62,11 @@ def _check_objective(config: dict[str, Any], *, metrics: Any) -> None:
             "nothing from what it says: give init=RUN, or leave start at a share of the budget."
         )
     for part in parts_of(objective):
+        if isinstance(part, LateObjective) and part is not objective:
+            raise UserError(
+                f"objective must be {type(part).__name__} itself, with {type(objective).__name__} as its base: the "
+                "other way round it would never begin."
+            )
         if isinstance(part, SampledObjective) and isinstance(metrics, dict):
             with told_at("objective", type(part)):
                 Risk(build_scores(config), part.risk)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from seq2seq.config.closed_table import trusting
 from seq2seq.data.examples import Example
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.request import Request
@@ -15,9 +16,11 @@ from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.errors import UserError
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.metrics.risk import Risk
+from seq2seq.runs.possible import checked
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.judge import Judge
 from seq2seq.training.objectives.minimum_risk import MinimumRisk, distinct, expected_risks
+from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.objectives.sampled import found_by, in_evaluation, log_probabilities
 from seq2seq.training.objectives.self_critical import SelfCritical, above_the_others, self_critical_loss
 
@@ -52,6 +55,14 @@ def judged(letters):
         return objective
 
     return build
+
+
+class Standing(CrossEntropy):
+    """An objective on top of another."""
+
+    def __init__(self, *, base: Objective) -> None:
+        super().__init__()
+        self.base = base
 
 
 # Exact values
@@ -270,6 +281,17 @@ def test_a_bad_value_is_refused(kind, options, message):
 def test_a_start_from_nothing_is_refused_before_data_are_read(train_tiny, tmp_path, kind):
     with pytest.raises(UserError, match="^objective.start must be above 0 where training starts from nothing"):
         train_tiny(tmp_path, f"objective={kind}", "objective.start=0.0", "budget.max_steps=2", "data.train_size=0")
+
+
+def test_an_objective_that_begins_late_is_not_below_another(tiny_config):
+    config = tiny_config("objective=minimum_risk", "budget.max_steps=2")
+    below = config["objective"]
+    config["objective"] = {"_target_": f"{Standing.__module__}.Standing", "base": below}
+    with (
+        trusting([Standing.__module__]),
+        pytest.raises(UserError, match="^objective must be MinimumRisk itself, with Standing as its base: the other"),
+    ):
+        checked(config)
 
 
 def test_a_risk_that_no_metric_has_is_refused_before_data_are_read(train_tiny, tmp_path):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
@@ -12,7 +12,6 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import TargetIds
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
-from seq2seq.training.objectives.late import LateObjective
 from seq2seq.training.objectives.objective import Objective
 
 RowScores = Float[Tensor, "rows vocabulary"]
@@ -49,6 +48,12 @@ class Distillation(Objective):
         self.weight = weight
         self.temperature = temperature
         self.models: Sequence[Seq2Seq] = ()
+
+    def check(self, model: Seq2Seq) -> None:
+        self.base.check(model)
+
+    def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:
+        self.base.prepare(counts)
 
     def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds) -> Tensor:
         return self._mixed(model, batch, inputs, model(batch.source, batch.source_lengths, inputs))
@@ -87,5 +92,5 @@ def distillation_losses(student: RowScores, teacher: RowScores, temperature: flo
 def parts_of(objective: Objective) -> Iterator[Objective]:
     """The objective and, one below the other, those that it stands on."""
     yield objective
-    if isinstance(objective, LateObjective | Distillation):
-        yield from parts_of(objective.base)
+    if isinstance(base := getattr(objective, "base", None), Objective):
+        yield from parts_of(base)

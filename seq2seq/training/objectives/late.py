@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 
+from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
@@ -33,6 +34,12 @@ class LateObjective(Objective):
         self.base = base or CrossEntropy()
         self.base_weight = base_weight
         self.spent = 0.0  # of the budget, at the step under way
+
+    def check(self, model: Seq2Seq) -> None:
+        self.base.check(model)
+
+    def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:
+        self.base.prepare(counts)
 
     def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds) -> Tensor:
         loss = self.base(model, batch, inputs)
