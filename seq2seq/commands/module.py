@@ -10,6 +10,7 @@ from seq2seq.metrics.risk import Risk
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
+from seq2seq.runs.possible import check_tag
 from seq2seq.runs.run import build_model
 from seq2seq.runs.teachers import load_teachers
 from seq2seq.training.averaging import WeightAverage
@@ -26,6 +27,10 @@ from seq2seq.translation.translator import Translator
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
     """The module that Lightning trains, as a config describes it."""
     model = build_model(config, data.tokenizers)
+    augmentation = build(config["augmentation"], "augmentation")
+    if augmentation is not None:
+        check_tag(augmentation, config)
+        data.augment(augmentation)
     return Seq2SeqModule(
         step=_build_step(config, model, data),
         budget=build(config["budget"], "budget"),

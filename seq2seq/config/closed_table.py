@@ -12,6 +12,9 @@ from hydra.utils import get_object
 from seq2seq.errors import UserError
 
 _OURS = """
+data.augmentation.copying.Copying
+data.augmentation.hallucination.Hallucination
+data.augmentation.noise.Noise
 data.corpora.cmudict.CMUDictCorpus
 data.corpora.hub.DatasetsCorpus
 data.corpora.kept_pairs.KeptPairsCorpus

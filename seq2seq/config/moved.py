@@ -38,6 +38,7 @@ _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
 
 
 _LATER: dict[str, Any] = {
+    "augmentation": None,
     "distill": None,
     "init": None,
     "rehearsal": 0.0,

@@ -6,6 +6,7 @@ import torch
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_counts
+from seq2seq.data.augmentation.augmentation import Augmentation
 from seq2seq.errors import UserError
 from seq2seq.metrics.risk import Risk
 from seq2seq.runs.automatic import AUTO, nominal
@@ -33,6 +34,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     check(possible := nominal(config))
     _check_objective(possible, metrics=config["metrics"])
     _check_distill(config.get("distill"))
+    _check_augmentation(possible)
     _check_model(possible["model"], joint=config["tokenizer"].get("joint"))
     return possible
 
@@ -80,6 +82,25 @@ def _check_distill(node: dict[str, Any] | None) -> None:
         wanted = build(node, "distill")
         check_teachers(wanted.teachers, "distill.teachers")
         wanted.check()
+
+
+def _check_augmentation(config: dict[str, Any]) -> None:
+    """Build the augmentation, and refuse a tag that no tokenizer would know."""
+    augmentation = build(config.get("augmentation"), "augmentation")
+    if augmentation is not None and config["init"] is None:  # whose tokenizers may know more
+        check_tag(augmentation, config)
+
+
+def check_tag(augmentation: Any, config: dict[str, Any]) -> None:
+    """Check that a tag is one of the tokenizer's symbols. Raises UserError if not, and at what is no augmentation."""
+    if not isinstance(augmentation, Augmentation):
+        raise UserError("augmentation must be built by a class of Augmentation, but is not.")
+    tag = getattr(augmentation, "tag", None)
+    if tag is not None and tag not in config["tokenizer"]["symbols"]:
+        raise UserError(
+            f"augmentation.tag must be one of tokenizer.symbols, but {tag!r} is none: add "
+            f"\"tokenizer.symbols=['{tag}']\", or set it to null."
+        )
 
 
 def _check_model(node: dict[str, Any], *, joint: Any) -> None:
