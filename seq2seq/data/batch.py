@@ -67,7 +67,7 @@ class PairSequences:
         return len(self.source)
 
     def followed_by(self, others: "PairSequences") -> "PairSequences":
-        """These pairs, and others behind them."""
+        """The pairs, and others behind them."""
         return PairSequences(self.source.followed_by(others.source), self.target.followed_by(others.target))
 
     def batch(self, rows: Tensor, *, step_tokens: float, silent: bool = False) -> Batch:

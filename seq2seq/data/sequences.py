@@ -31,7 +31,7 @@ class TokenSequences:
         return len(self.lengths)
 
     def followed_by(self, others: "TokenSequences") -> "TokenSequences":
-        """These sentences, and others behind them."""
+        """The sentences, and others behind them."""
         before = len(self.flat) - 1  # the last token is padding
         flat, starts = torch.cat([self.flat[:-1], others.flat]), torch.cat([self.starts, others.starts + before])
         return TokenSequences(flat, starts, torch.cat([self.lengths, others.lengths]))

@@ -64,7 +64,7 @@ def refuse_two_alphabets(examples: Sequence[Example]) -> None:
 
 
 def letters_in_common(examples: Sequence[Example]) -> list[str]:
-    """All characters of common stretches, but for white space, sorted."""
+    """The characters of common stretches, but for white space, sorted."""
     found = {
         character
         for example in examples

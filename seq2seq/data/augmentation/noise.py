@@ -53,12 +53,12 @@ class Noise(Augmentation):
 def _written(source: str, target: str) -> Iterator[tuple[str, str]]:
     """Characters of the target, each with what stands for it in the source; more follows the one before."""
     found: list[list[str]] = []
-    for kind, of_target, target_end, of_source, source_end in Levenshtein.opcodes(target, source):
-        text = source[of_source:source_end]
-        if kind == "insert":
+    for step in Levenshtein.opcodes(target, source):
+        text = source[step.dest_start : step.dest_end]
+        if step.tag == "insert":
             if found:
                 found[-1][1] += text
         else:
-            size = target_end - of_target
-            found += [[target[of_target + n], text[n : n + 1]] for n in range(size)]
+            size = step.src_end - step.src_start
+            found += [[target[step.src_start + place], text[place : place + 1]] for place in range(size)]
     yield from ((character, written) for character, written in found)
