@@ -21,8 +21,8 @@ from seq2seq.runs.run_folder import first_process
 from seq2seq.runs.teacher_targets import TeacherTargets
 
 logger = logging.getLogger(__name__)
-_FOLDER = "pairs"
-_RECORD = "distilled.json"
+_FOLDER = "distilled"
+_RECORD = "made.json"
 _WAIT_SECONDS = 24 * 3600  # for the first process to translate
 _KEPT = {"_target_": "seq2seq.data.corpora.kept_pairs.KeptPairsCorpus"}
 

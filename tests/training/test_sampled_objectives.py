@@ -305,6 +305,35 @@ def test_a_risk_that_no_metric_has_is_refused_before_data_are_read(train_tiny, t
 # Runs
 
 
+def test_a_run_that_starts_from_another_may_begin_at_once(train_tiny, tmp_path):
+    first = tmp_path / "first"
+    first.mkdir()
+    train_tiny(first, "budget.max_steps=2", "trainer.val_check_interval=2")
+    options = [f"init={first}", "objective=minimum_risk", "objective.start=0.0", "budget.max_steps=2"]
+    found = []
+    for number, weight in enumerate(("0.0", "1.0")):
+        train_tiny(tmp_path / f"{number}", *options, "trainer.val_check_interval=2", f"objective.base_weight={weight}")
+        found.append(torch.load(tmp_path / f"{number}" / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"])
+    assert not torch.equal(found[0]["model.output.bias"], found[1]["model.output.bias"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_stands_on_any_base_and_scheduled_sampling(model_of, judged, new_batch, kind):
+    """The base reads the mixed inputs; what is sampled has nothing to do with them."""
+    model, batch = model_of(dropout=0.0, encoder_dropout=0.0, decoder_dropout=0.0), new_batch(SOURCES, TARGETS)
+    mixed = torch.where(batch.target_inputs == 4, 7, batch.target_inputs)
+    base = CrossEntropy(label_smoothing=0.3, coverage_loss=0.5)
+
+    def loss(objective, inputs):
+        torch.manual_seed(5)
+        return objective(model, batch, inputs)
+
+    term = loss(judged(kind, base_weight=0.0, risk="edits"), mixed)
+    whole = loss(judged(kind, base_weight=0.5, base=base, risk="edits"), mixed)
+    assert_close(whole, term + 0.5 * loss(base, mixed))
+    assert_close(term, loss(judged(kind, base_weight=0.0, risk="edits"), batch.target_inputs))
+
+
 @pytest.mark.parametrize("kind", ["minimum_risk", "self_critical"])
 def test_a_run_that_is_resumed_is_the_same(train_tiny, tmp_path, kind):
     common = [f"objective={kind}", "schedule=constant", "model.dropout=0.2", "trainer.val_check_interval=2"]

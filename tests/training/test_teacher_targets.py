@@ -55,7 +55,7 @@ def test_the_truth_stays_one_for_one_beside_the_best_answer_of_the_teacher(
     (tmp_path / "more.txt").write_text("\n".join([dev[0], *new, f" {new[0]} \tignored", truth.train[0].source, ""]))
     with caplog.at_level("INFO"):
         checkpoint = learn(train_tiny, teacher, tmp_path / "run", f"distill.sources={tmp_path / 'more.txt'}")
-    found = read_kept_pairs(str(tmp_path / "run" / "pairs" / "train.jsonl"))
+    found = read_kept_pairs(str(tmp_path / "run" / "distilled" / "train.jsonl"))
     sources = [example.source for example in truth.train]
     assert found[: len(sources)] == truth.train
     made = [Example(source, (text,)) for source in [*sources, *new] if (text := answers([source])[0])]
@@ -68,13 +68,13 @@ def test_the_truth_stays_one_for_one_beside_the_best_answer_of_the_teacher(
     splits = load_splits(checkpoint["config"])
     assert (splits.train, splits.dev, splits.test) == (found, truth.dev, truth.test)
     assert checkpoint["splits"]["train"]["examples"] == len(found)
-    record = json.loads((tmp_path / "run" / "pairs" / "distilled.json").read_text())
+    record = json.loads((tmp_path / "run" / "distilled" / "made.json").read_text())
     assert record["distill"]["teachers"] == [str(teacher)]
 
 
 def test_without_the_truth_only_the_teacher_is_learnt_from(train_tiny, tiny_config, teacher, answers, tmp_path):
     learn(train_tiny, teacher, tmp_path / "run", "distill.truth=false")
-    found = read_kept_pairs(str(tmp_path / "run" / "pairs" / "train.jsonl"))
+    found = read_kept_pairs(str(tmp_path / "run" / "distilled" / "train.jsonl"))
     sources = [example.source for example in load_splits(tiny_config()).train]
     assert found == [Example(source, (text,)) for source in sources if (text := answers([source])[0])]
 
