@@ -10,15 +10,19 @@ from typing import Any
 
 import torch
 
+from seq2seq.commands.fine_tuning import know_nearly_all
 from seq2seq.config.builder import build, told_at
 from seq2seq.data.corpora.kept_pairs import keep_pairs
 from seq2seq.data.examples import Splits
+from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
+from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint
 from seq2seq.runs.evaluation import load_splits
-from seq2seq.runs.run import pick_device, text_form
+from seq2seq.runs.run import pick_device, text_form, tokenizers_of
 from seq2seq.runs.run_folder import first_process
 from seq2seq.runs.teacher_targets import TeacherTargets
+from seq2seq.training.objectives.distillation import Distillation, parts_of
 
 logger = logging.getLogger(__name__)
 _FOLDER = "distilled"
@@ -47,6 +51,20 @@ def data_of(config: dict[str, Any], folder: Path) -> tuple[dict[str, Any], Split
     paths = {name: str(path) if (path := place / f"{name}.jsonl").exists() else None for name in ("dev", "test")}
     config = {**config, "distill": None, "data": {**_KEPT, "train": str(place / "train.jsonl"), **paths}}
     return config, load_splits(config)
+
+
+def taught_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers | None:
+    """The tokenizers of the teachers that an objective has, if they were asked for by the same options and know train.
+
+    They were learnt from other data where teachers have added to it, or some has come since.
+    """
+    for part in parts_of(build(config["objective"], "objective")):
+        if isinstance(part, Distillation):
+            checkpoint = read_checkpoint(find_checkpoint(part.teachers[0]))
+            own = tokenizers_of(checkpoint)
+            alike = all(checkpoint["config"][name] == config[name] for name in ("tokenizer", "text"))
+            return own if alike and know_nearly_all(own, splits) else None
+    return None
 
 
 def _make(config: dict[str, Any], place: Path) -> None:

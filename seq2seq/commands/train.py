@@ -13,7 +13,7 @@ import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
 
-from seq2seq.commands.distilling import data_of
+from seq2seq.commands.distilling import data_of, taught_tokenizers
 from seq2seq.commands.fine_tuning import StartingPoint
 from seq2seq.commands.foresight import check_monitor, refuse_mistakes
 from seq2seq.commands.hindsight import cost_of, remarks_of
@@ -175,6 +175,8 @@ def _tokenizers(
         return tokenizers_of(read_checkpoint(last_checkpoint(folder)))
     if start and start.keeps_tokenizers(splits):
         return start.run.tokenizers
+    if (taught := taught_tokenizers(config, splits)) is not None:
+        return taught
     if first_process():
         return train_tokenizers(config, splits)
     deadline = time.monotonic() + _WAIT_SECONDS

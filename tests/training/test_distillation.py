@@ -169,9 +169,12 @@ def test_a_run_goes_on_as_it_would_have_and_needs_its_teachers_only_for_that(tra
 
 def test_a_teacher_of_another_vocabulary_is_refused_by_name(train_tiny, teacher, tmp_path):
     with pytest.raises(UserError) as error:
-        train_tiny(tmp_path, *LEARNING, f"objective.teachers=[{teacher}]", "budget.max_steps=2", "data.alphabet_size=5")
+        train_tiny(tmp_path, *LEARNING, f"objective.teachers=[{teacher}]", "budget.max_steps=2", "data.alphabet_size=9")
     assert str(error.value).startswith(
         f"objective.teachers must have the tokenizers of the run that learns, but {teacher} has another source "
         "vocabulary: train both on the same data"
     )
     assert list(tmp_path.iterdir()) == []
+    train_tiny(
+        tmp_path / "fewer", *LEARNING, f"objective.teachers=[{teacher}]", "budget.max_steps=2", "data.alphabet_size=5"
+    )

@@ -96,6 +96,16 @@ def test_a_run_goes_on_and_is_repeated_without_its_teachers(train_tiny, teacher,
     assert all(torch.equal(weight, again["weights"][name]) for name, weight in whole["weights"].items())
 
 
+def test_it_composes_with_what_teachers_say_of_every_token(train_tiny, teacher, tmp_path):
+    """Tokenizers are the teacher's, though there are more pairs than it learnt them from."""
+    asked = ["objective=distillation", f"objective.teachers=[{teacher}]", "objective.weight=1.0"]
+    learn(train_tiny, teacher, tmp_path / "run", *asked)
+    mine, its = (load_run(folder).tokenizers for folder in (tmp_path / "run", teacher))
+    assert (mine.source.serialized, mine.target.serialized) == (its.source.serialized, its.target.serialized)
+    learn(train_tiny, teacher, tmp_path / "other")
+    assert load_run(tmp_path / "other").tokenizers.target.serialized != its.target.serialized
+
+
 def test_configs_of_before_have_no_teachers():
     assert up_to_date({"budget": {}})["distill"] is None
 
