@@ -20,12 +20,11 @@ from seq2seq.finite import strict_json
 from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import pick_device, text_form, tokenizers_of
-from seq2seq.runs.run_folder import first_process
+from seq2seq.runs.run_folder import MADE, first_process
 from seq2seq.runs.teacher_targets import TeacherTargets
 from seq2seq.training.objectives.distillation import Distillation, parts_of
 
 logger = logging.getLogger(__name__)
-_FOLDER = "distilled"
 _RECORD = "made.json"
 _WAIT_SECONDS = 24 * 3600  # for the first process to translate
 _KEPT = {"_target_": "seq2seq.data.corpora.kept_pairs.KeptPairsCorpus"}
@@ -38,7 +37,7 @@ def data_of(config: dict[str, Any], folder: Path) -> tuple[dict[str, Any], Split
     """
     if config.get("distill") is None:
         return config, load_splits(config)
-    place = folder.absolute() / _FOLDER
+    place = folder.absolute() / MADE
     if first_process():
         # Teachers that are built draw random numbers: the run's own stay those of its repetition, which needs none.
         with _removed_at_failure(place), torch.random.fork_rng(devices=[]):

@@ -16,6 +16,8 @@ from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.errors import UserError
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.translator import build_stepper, load_runs
+from seq2seq.symbols import UNK
+from seq2seq.translation.pieces import PieceLimits
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -79,7 +81,8 @@ class TeacherTargets:
             raise UserError(f"distill.teachers cannot be read: {error}") from None
         stepper = build_stepper({"precision": "float32", "device": str(device), "ensemble": "probabilities"}, runs)
         search = BeamSearch(beam_size=self.beam_size, length=length, ranking=AverageRanking())
-        return Translator(stepper, runs[0].tokenizers, search, device=device)
+        known = PieceLimits(forbidden=[runs[0].tokenizers.target.pieces([UNK])[0]])
+        return Translator(stepper, runs[0].tokenizers, search, pieces=known, device=device)
 
     def _translated(self, sources: Sequence[str], translator: Translator) -> list[Example]:
         """Examples of the sources and their best translations, without those that are empty."""

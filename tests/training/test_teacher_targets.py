@@ -17,7 +17,9 @@ from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import load_run
+from seq2seq.runs.run_folder import released_at_failure
 from seq2seq.runs.teacher_targets import TeacherTargets
+from seq2seq.translation.pieces import PieceLimits
 from seq2seq.translation.translator import Translator
 
 SHORT = ["budget.max_steps=2", "trainer.val_check_interval=2", "schedule=constant"]
@@ -36,7 +38,8 @@ def teacher(train_tiny, tmp_path_factory):
 def answers(teacher):
     """Answers of the teacher to sources."""
     run = load_run(teacher)
-    return Translator(run.model, run.tokenizers, BeamSearch(beam_size=3, length=LIMITS, ranking=AverageRanking()))
+    search = BeamSearch(beam_size=3, length=LIMITS, ranking=AverageRanking())
+    return Translator(run.model, run.tokenizers, search, pieces=PieceLimits(forbidden=["<unk>"]))
 
 
 def learn(train_tiny, teacher, folder, *overrides):
@@ -104,6 +107,14 @@ def test_it_composes_with_what_teachers_say_of_every_token(train_tiny, teacher, 
     assert (mine.source.serialized, mine.target.serialized) == (its.source.serialized, its.target.serialized)
     learn(train_tiny, teacher, tmp_path / "other")
     assert load_run(tmp_path / "other").tokenizers.target.serialized != its.target.serialized
+
+
+def test_what_was_made_is_removed_where_the_run_never_begins(train_tiny, teacher, tmp_path):
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    with pytest.raises(UserError, match="max_tokens must be at least"), released_at_failure(folder):
+        learn(train_tiny, teacher, folder, "batches.max_tokens=3")
+    assert not folder.exists()
 
 
 def test_configs_of_before_have_no_teachers():
