@@ -71,13 +71,7 @@ class StartingPoint:
 
     def keeps_tokenizers(self, splits: Splits) -> bool:
         """Tell whether the run's tokenizers know nearly all tokens to train on, and no others are asked for."""
-        sources = [example.source for example in splits.train]
-        targets = [target for example in splits.train for target in example.targets]
-        own = self.run.tokenizers
-        return not self._own_tokenizer and all(
-            _unknown_share(tokenizer, texts) <= _UNKNOWN_SHARE
-            for tokenizer, texts in ((own.source, sources), (own.target, targets))
-        )
+        return not self._own_tokenizer and know_nearly_all(self.run.tokenizers, splits)
 
     def hand_on(self, model: Seq2Seq, tokenizers: Tokenizers) -> None:
         """Give a new model the run's weights, and tell how much of the vocabularies they are for."""
@@ -125,6 +119,14 @@ class StartingPoint:
             except UserError as error:
                 logger.warning("the data of init=%s cannot be read: %s", self.path, error)
         return self._old
+
+
+def know_nearly_all(tokenizers: Tokenizers, splits: Splits) -> bool:
+    """Tell whether tokenizers know nearly all tokens to train on."""
+    sources = [example.source for example in splits.train]
+    targets = [target for example in splits.train for target in example.targets]
+    sides = ((tokenizers.source, sources), (tokenizers.target, targets))
+    return all(_unknown_share(tokenizer, texts) <= _UNKNOWN_SHARE for tokenizer, texts in sides)
 
 
 def _with_dropout(node: Any, chosen: dict[str, Any], default: Any, path: str = "") -> Any:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Adam, Optimizer
 
+from seq2seq.commands.objectives import supply
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_options, check_type, parameters
@@ -16,6 +17,7 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
+from seq2seq.runs.possible_training import check_tag
 from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage, new_average
 from seq2seq.training.feeding import Feeding
@@ -31,8 +33,12 @@ from seq2seq.translation.translator import Translator
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
     """The module that Lightning trains, as a config describes it."""
     model = build_model(config, data.tokenizers)
+    augmentation = build(config["augmentation"], "augmentation")
+    if augmentation is not None:
+        check_tag(augmentation, config)
+        data.augment(augmentation)
     return Seq2SeqModule(
-        step=_build_step(config, model),
+        step=_build_step(config, model, data),
         budget=build(config["budget"], "budget"),
         translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
         dev_examples=data.dev_examples,
@@ -45,9 +51,10 @@ def _complete(entries: dict[str, Any], checkpoint: dict[str, Any]) -> None:
     checkpoint |= sealed(checkpoint | entries)
 
 
-def _build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
+def _build_step(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule) -> TrainingStep:
     parts = ("objective", "optimizer", "schedule", "scheduled_sampling", "gradients")
     built = {name: build(config[name], name) for name in parts}
+    supply(built["objective"], config, data)
     built |= _of_parts(config, model, built["optimizer"], built["gradients"])
     return TrainingStep(model=model, average=build_average(config, model), seed=config["seed"], **built)
 

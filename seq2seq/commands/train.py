@@ -3,8 +3,6 @@
 import logging
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,13 @@ import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
 
+from seq2seq.commands.distilling import data_of, taught_tokenizers
 from seq2seq.commands.fine_tuning import StartingPoint
 from seq2seq.commands.foresight import check_monitor, refuse_mistakes
 from seq2seq.commands.hindsight import cost_of, remarks_of
 from seq2seq.commands.loggers import log_config, log_result
 from seq2seq.commands.module import build_module
+from seq2seq.commands.outcome import Outcome
 from seq2seq.commands.rolling_back import fit_through
 from seq2seq.commands.trainer import build_trainer, choose_threads
 from seq2seq.compression.packing import pack
@@ -27,7 +27,7 @@ from seq2seq.config.invocation import is_called
 from seq2seq.config.overrides import command, override
 from seq2seq.config.stored import record_changes, with_changes
 from seq2seq.data.datamodule import Seq2SeqDataModule
-from seq2seq.data.examples import Example, Splits
+from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
@@ -38,7 +38,6 @@ from seq2seq.runs.environment import environment
 from seq2seq.runs.evaluation import (
     build_scores,
     evaluate,
-    load_splits,
     warn_of_other_data,
     warn_of_poor_data,
     warn_of_shared_sources,
@@ -55,39 +54,13 @@ logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 600  # for the first process to prepare the run folder
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Record of a run: its scores on test, else dev, and what it cost; with the examples of that split and its outputs.
-
-    `monitored` names the score on dev that the best checkpoint was chosen by, and `higher` says whether more is better.
-    Processes other than the first have none of it.
-    """
-
-    record: dict[str, Any] = field(default_factory=dict)
-    examples: Sequence[Example] = ()
-    outputs: Sequence[str] = ()
-    monitored: str = ""
-    higher: bool = True
-
-    @property
-    def scores(self) -> dict[str, float]:
-        """Scores in percent by name."""
-        return dict(self.record.get("scores", {}))
-
-    @property
-    def objective(self) -> float:
-        """The score on dev, all of it, to choose other settings by; not a number where there is none."""
-        scores = self.record.get("dev", self.record).get("scores", {})
-        return float(scores.get(self.monitored, float("nan")))
-
-
 def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     """Fit, keep best and last, score the best on test (else dev), and return what came out."""
     start = None if resume else StartingPoint.of(config)
     refuse_mistakes(config, folder, start.run.model if start else None)
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
-    config, splits = _data(config, start)
+    config, splits = _data(config, start, folder)
     learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
     config, tokenizers = settle(config, splits, learn, says=first_process())
     check(config)
@@ -180,6 +153,8 @@ def _tokenizers(
         return tokenizers_of(read_checkpoint(last_checkpoint(folder)))
     if start and start.keeps_tokenizers(splits):
         return start.run.tokenizers
+    if (taught := taught_tokenizers(config, splits)) is not None:
+        return taught
     if first_process():
         return train_tokenizers(config, splits)
     deadline = time.monotonic() + _WAIT_SECONDS
@@ -195,12 +170,12 @@ def _set_arithmetic(matmul_precision: Any) -> None:
     torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
 
 
-def _data(config: dict[str, Any], start: StartingPoint | None) -> tuple[dict[str, Any], Splits]:
+def _data(config: dict[str, Any], start: StartingPoint | None, folder: Path) -> tuple[dict[str, Any], Splits]:
     """The splits, and the config with the bound that held dev out of train: it holds out the same ever after.
 
     Both with what a starting point brings along.
     """
-    splits = load_splits(config)
+    config, splits = data_of(config, folder)
     if splits.held_out_below is not None:
         config = {**config, "data": {**config["data"], "held_out_below": splits.held_out_below}}
     return (config, splits) if start is None else start.adopt(config, splits)

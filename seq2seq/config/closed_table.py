@@ -12,6 +12,9 @@ from hydra.utils import get_object
 from seq2seq.errors import UserError
 
 _OURS = """
+data.augmentation.copying.Copying
+data.augmentation.hallucination.Hallucination
+data.augmentation.noise.Noise
 data.corpora.cmudict.CMUDictCorpus
 data.corpora.hub.DatasetsCorpus
 data.corpora.kept_pairs.KeptPairsCorpus
@@ -79,6 +82,7 @@ models.decoder.LuongDecoder
 models.encoder.Encoder
 models.input_feeding.BahdanauDecoder
 models.seq2seq.Seq2Seq
+runs.teacher_targets.TeacherTargets
 training.budget.Budget
 training.callbacks.cost.Cost
 training.callbacks.early_stopping.EarlyStopping
@@ -102,6 +106,9 @@ training.gradients.noise.AnnealedNoise
 training.lr_finder.RateRange
 training.muon.MuonWithAdamW
 training.objectives.cross_entropy.CrossEntropy
+training.objectives.distillation.Distillation
+training.objectives.minimum_risk.MinimumRisk
+training.objectives.self_critical.SelfCritical
 training.scheduled_sampling.ConstantSampling
 training.scheduled_sampling.ExponentialSampling
 training.scheduled_sampling.InverseSigmoidSampling

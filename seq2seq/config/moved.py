@@ -37,7 +37,15 @@ _LOGGERS = {
 _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
 
 
-_FINE_TUNING: dict[str, Any] = {"init": None, "rehearsal": 0.0, "freeze": [], "freeze_steps": None, "rates": None}
+_LATER: dict[str, Any] = {
+    "augmentation": None,
+    "distill": None,
+    "init": None,
+    "rehearsal": 0.0,
+    "freeze": [],
+    "freeze_steps": None,
+    "rates": None,
+}
 
 
 def new_name(option: str) -> str | None:
@@ -66,7 +74,7 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
         found.setdefault("gradient_noise", None)
         found.setdefault("on_divergence", "stop")
         found.setdefault("max_rollbacks", 3)
-        for name, value in _FINE_TUNING.items():
+        for name, value in _LATER.items():
             found.setdefault(name, value)
     board = found.get("logger")
     if isinstance(board, dict) and "_target_" in board:

@@ -66,6 +66,10 @@ class PairSequences:
     def __len__(self) -> int:
         return len(self.source)
 
+    def followed_by(self, others: "PairSequences") -> "PairSequences":
+        """The pairs, and others behind them."""
+        return PairSequences(self.source.followed_by(others.source), self.target.followed_by(others.target))
+
     def batch(self, rows: Tensor, *, step_tokens: float, silent: bool = False) -> Batch:
         """The batch of the given rows; a silent one has nothing to predict and so adds no loss."""
         source, source_lengths = self.source.padded(rows, end=True)

@@ -1,12 +1,14 @@
 """Splits as token ids, and the batches that training and validation draw from them."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import pytorch_lightning as lightning
 from torch import Tensor
 
+from seq2seq.data.augmentation.augmentation import Augmentation
+from seq2seq.data.augmentation.made_pairs import MadePairs
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
 from seq2seq.data.examples import Example, Splits
@@ -50,6 +52,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
                 raise UserError(f"The {name} split has no usable pair left: see the counts above.")
         self.train_plan = plan(self.train_pairs, budget, pool_batches=pool_batches, seed=seed)
         self.dev_plan = plan(self.dev_pairs, budget, shuffle=False)
+        self.made: MadePairs | None = None
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
@@ -75,15 +78,28 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
             )
         return PairSequences(*(TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1)))
 
+    def augment(self, augmentation: Augmentation) -> None:
+        """Have pairs made from those of train in every epoch. Raises UserError at data that this does not suit."""
+        self.made = MadePairs(
+            augmentation, self.splits.train, self.tokenizers, self.train_plan, max_length=self.max_length
+        )
+
+    def train_epoch(self, number: int) -> tuple[PairSequences, list[Tensor]]:
+        """The pairs of an epoch of training, and its batches of their rows."""
+        if self.made is None:
+            return self.train_pairs, self.train_plan.epoch(number)
+        pairs, own = self.train_pairs.followed_by(self.made.epoch(number)), self.train_plan
+        return pairs, plan(pairs, own.budget, pool_batches=own.pool_batches, seed=own.seed).epoch(number)
+
     def train_dataloader(self) -> "BatchLoader":
         """The loader of the training batches, for Lightning."""
         assert self.trainer is not None  # Lightning attaches it before it asks for batches
-        return BatchLoader(self.train_pairs, self.train_plan, self.trainer)
+        return BatchLoader(self.train_epoch, self.trainer)
 
     def val_dataloader(self) -> "BatchLoader":
         """The loader of the dev batches, for Lightning."""
         assert self.trainer is not None
-        return BatchLoader(self.dev_pairs, self.dev_plan, self.trainer, training=False)
+        return BatchLoader(lambda number: (self.dev_pairs, self.dev_plan.epoch(number)), self.trainer, training=False)
 
 
 def plan(
@@ -108,27 +124,30 @@ class BatchLoader:
     """
 
     def __init__(
-        self, pairs: PairSequences, batch_plan: BatchPlan, trainer: lightning.Trainer, *, training: bool = True
+        self,
+        epoch: Callable[[int], tuple[PairSequences, list[Tensor]]],
+        trainer: lightning.Trainer,
+        *,
+        training: bool = True,
     ) -> None:
-        self.pairs = pairs
         self.trainer = trainer
         self.training = training
-        self._batches = lru_cache(maxsize=1)(batch_plan.epoch)
+        self._of_epoch = lru_cache(maxsize=1)(epoch)
 
     def __len__(self) -> int:
-        return len(self._batches(self._epoch))
+        return len(self._of_epoch(self._epoch)[1])
 
     def __iter__(self) -> Iterator[Batch]:
-        batches = self._batches(self._epoch)
+        pairs, batches = self._of_epoch(self._epoch)
         start = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready if self.training else 0
         for number, rows in enumerate(batches[start:], start):
-            yield self._share(rows, self._tokens_of_step(batches, number))
+            yield self._share(pairs, rows, self._tokens_of_step(pairs, batches, number))
 
-    def _tokens_of_step(self, batches: list[Tensor], number: int) -> float:
+    def _tokens_of_step(self, pairs: PairSequences, batches: list[Tensor], number: int) -> float:
         """The target tokens of all batches whose gradients are summed with those of this one."""
         window = self.trainer.accumulate_grad_batches if self.training else 1
         start = number - number % window
-        return float(sum(int((self.pairs.target.lengths[rows] + 1).sum()) for rows in batches[start : start + window]))
+        return float(sum(int((pairs.target.lengths[rows] + 1).sum()) for rows in batches[start : start + window]))
 
     def state_dict(self) -> dict[str, int]:
         """An empty state: the position is the trainer's. Having it tells Lightning that resuming is exact."""
@@ -141,8 +160,8 @@ class BatchLoader:
     def _epoch(self) -> int:
         return self.trainer.current_epoch if self.training else 0
 
-    def _share(self, rows: Tensor, tokens: float) -> Batch:
+    def _share(self, pairs: PairSequences, rows: Tensor, tokens: float) -> Batch:
         rank, processes = self.trainer.global_rank, self.trainer.world_size
         mine = rows[rank::processes]
         silent = len(mine) == 0  # fewer rows than processes: this one still has to take part
-        return self.pairs.batch(rows[:1] if silent else mine, step_tokens=tokens, silent=silent)
+        return pairs.batch(rows[:1] if silent else mine, step_tokens=tokens, silent=silent)

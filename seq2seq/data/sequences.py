@@ -30,6 +30,12 @@ class TokenSequences:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def followed_by(self, others: "TokenSequences") -> "TokenSequences":
+        """The sentences, and others behind them."""
+        before = len(self.flat) - 1  # the last token is padding
+        flat, starts = torch.cat([self.flat[:-1], others.flat]), torch.cat([self.starts, others.starts + before])
+        return TokenSequences(flat, starts, torch.cat([self.lengths, others.lengths]))
+
     def padded(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Ids, Lengths]:
         """Ids of the given sentences, padded to `batch time`, with EOS behind each if `end`, and their lengths."""
         lengths = self.lengths[indices]

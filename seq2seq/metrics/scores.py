@@ -36,6 +36,10 @@ class Scores(Metric, ABC):
     def scores(self, totals: TrialTotals) -> dict[str, TrialScores]:
         """Scores in percent, by name, of every row of summed counts."""
 
+    def of_sentences(self, counts: SentenceCounts) -> dict[str, TrialScores]:
+        """Scores in percent, by name, of every sentence alone; smoothed where zeros would hide what differs."""
+        return self.scores(counts)
+
     @property
     @abstractmethod
     def signature(self) -> str:

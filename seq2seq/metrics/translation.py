@@ -85,6 +85,16 @@ class TranslationScores(Scores):
             for (name, scorer), part in zip(self.scorers.items(), self._parts, strict=True)
         }
 
+    def of_sentences(self, counts: SentenceCounts) -> dict[str, TrialScores]:
+        """Scores of every sentence alone; BLEU is of the orders that it has, and smoothed (Chen & Cherry 2014)."""
+        bleu = self.scorers["bleu"]
+        assert isinstance(bleu, BLEU)
+        bleu.effective_order = True
+        try:
+            return self.scores(counts)
+        finally:
+            bleu.effective_order = False
+
     @property
     def signature(self) -> str:
         return "; ".join(f"{name} {scorer.get_signature()}" for name, scorer in self.scorers.items())

@@ -9,6 +9,7 @@ from seq2seq.config.contract import check, check_counts
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.automatic import AUTO, nominal
+from seq2seq.runs.possible_training import check_augmentation, check_distill, check_objective
 
 _LARGEST_SEED = (1 << 32) - 1  # of NumPy
 _COUNTS = ("max_tokens", "max_sentences", "max_length", "pool_batches")
@@ -30,6 +31,9 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
         build(possible.get(part), part)
     _check_vocabularies(possible["model"], joint=config["tokenizer"].get("joint"))
     possible_model(possible)
+    check_objective(possible, metrics=config["metrics"])
+    check_distill(config.get("distill"))
+    check_augmentation(possible)
     return possible
 
 

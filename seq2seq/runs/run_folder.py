@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 # Processes that Lightning starts for one run share its folder through this variable; their clocks may differ.
 _SHARED = "SEQ2SEQ_RUN_DIR"
 _CHECKPOINTS = "checkpoints"
+MADE = "distilled"  # what teachers have made for a run, before it begins
 
 
 def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) -> tuple[dict[str, Any], Path]:
@@ -51,6 +52,8 @@ def released_at_failure(folder: Path, *, taken: bool = True) -> Iterator[None]:
         yield
     except BaseException:
         if taken and first_process():
+            if not (folder / "config.yaml").exists():
+                shutil.rmtree(folder / MADE, ignore_errors=True)
             with suppress(OSError):  # where there is something in it
                 (folder / _CHECKPOINTS).rmdir()
                 folder.rmdir()

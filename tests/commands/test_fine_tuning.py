@@ -98,7 +98,7 @@ def test_old_pairs_come_along_but_none_that_is_judged_by(first, tmp_path, caplog
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(first, tmp_path, keywords, message, monkeypatch):
     if "text__form" not in keywords:  # which takes the tokenizers to know
-        monkeypatch.setattr("seq2seq.commands.train.load_splits", lambda config: 1 / 0)
+        monkeypatch.setattr("seq2seq.commands.distilling.load_splits", lambda config: 1 / 0)
     with pytest.raises(seq2seq.UserError) as error:
         first.fine_tune(PAIRS, run_dir=tmp_path / "run", logger="none", verbose=False, **keywords)
     assert str(error.value).startswith(message)

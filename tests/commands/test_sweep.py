@@ -7,8 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from seq2seq.commands import job as command
+from seq2seq.commands.outcome import Outcome
 from seq2seq.commands.sweep import EndedJob, Sweep
-from seq2seq.commands.train import Outcome
 from seq2seq.config.sweep import Job
 
 

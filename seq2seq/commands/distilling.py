@@ -1,0 +1,90 @@
+"""Data that teachers add to, kept in the folder of the run that learns from them."""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seq2seq.commands.fine_tuning import know_nearly_all
+from seq2seq.config.builder import build, told_at
+from seq2seq.data.corpora.kept_pairs import keep_pairs
+from seq2seq.data.examples import Splits
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
+from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint
+from seq2seq.runs.evaluation import load_splits
+from seq2seq.runs.run import pick_device, text_form, tokenizers_of
+from seq2seq.runs.run_folder import MADE, first_process
+from seq2seq.runs.teacher_targets import TeacherTargets
+from seq2seq.training.objectives.distillation import Distillation, parts_of
+
+logger = logging.getLogger(__name__)
+_RECORD = "made.json"
+_WAIT_SECONDS = 24 * 3600  # for the first process to translate
+_KEPT = {"_target_": "seq2seq.data.corpora.kept_pairs.KeptPairsCorpus"}
+
+
+def data_of(config: dict[str, Any], folder: Path) -> tuple[dict[str, Any], Splits]:
+    """The config and its splits; with what teachers have made in them, where the config asks for that.
+
+    It is made once, by the first process: the run folder keeps all pairs, and the config names them from then on.
+    """
+    if config.get("distill") is None:
+        return config, load_splits(config)
+    place = folder.absolute() / MADE
+    if first_process():
+        # Teachers that are built draw random numbers: the run's own stay those of its repetition, which needs none.
+        with _removed_at_failure(place), torch.random.fork_rng(devices=[]):
+            _make(config, place)
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while not (place / _RECORD).exists():  # written last
+        if time.monotonic() > deadline:
+            raise UserError(f"The first process has not written {place / _RECORD} in {_WAIT_SECONDS} seconds.")
+        time.sleep(0.2)
+    paths = {name: str(path) if (path := place / f"{name}.jsonl").exists() else None for name in ("dev", "test")}
+    config = {**config, "distill": None, "data": {**_KEPT, "train": str(place / "train.jsonl"), **paths}}
+    return config, load_splits(config)
+
+
+def taught_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers | None:
+    """The tokenizers of the teachers that an objective has, if they were asked for by the same options and know train.
+
+    They were learnt from other data where teachers have added to it, or some has come since.
+    """
+    for part in parts_of(build(config["objective"], "objective")):
+        if isinstance(part, Distillation):
+            checkpoint = read_checkpoint(find_checkpoint(part.teachers[0]))
+            own = tokenizers_of(checkpoint)
+            alike = all(checkpoint["config"][name] == config[name] for name in ("tokenizer", "text"))
+            return own if alike and know_nearly_all(own, splits) else None
+    return None
+
+
+def _make(config: dict[str, Any], place: Path) -> None:
+    """Write the splits with the pairs of teachers to a folder."""
+    wanted = build(config["distill"], "distill")
+    splits, length = load_splits(config), build(config["decoding"], "decoding").length
+    device = pick_device("cpu" if config["trainer"].get("accelerator") == "cpu" else "auto")
+    with told_at("distill", TeacherTargets):
+        made = wanted.added_to(splits, text_form(config), length, device)
+    place.mkdir(exist_ok=True)
+    for name in ("train", "dev", "test"):
+        if examples := getattr(made, name):
+            keep_pairs(place / f"{name}.jsonl", examples)
+    record = {"distill": config["distill"], "data": config["data"], "examples": len(made.train)}
+    (place / _RECORD).write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _removed_at_failure(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise

@@ -1,0 +1,1 @@
+"""Pairs made from those of train, anew in every epoch."""

@@ -1,0 +1,64 @@
+"""What can be said against an objective, teachers and an augmentation before there are data."""
+
+from typing import Any
+
+from seq2seq.config.builder import build, told_at
+from seq2seq.data.augmentation.augmentation import Augmentation
+from seq2seq.errors import UserError
+from seq2seq.metrics.risk import Risk
+from seq2seq.runs.evaluation import build_scores
+from seq2seq.runs.teachers import check_teachers
+from seq2seq.training.objectives.distillation import Distillation, parts_of
+from seq2seq.training.objectives.late import LateObjective
+from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.objectives.sampled import SampledObjective
+
+
+def check_objective(config: dict[str, Any], *, metrics: Any) -> None:
+    """Build the objective, and refuse what would come too early, or judge by what there is not."""
+    objective = build(config["objective"], "objective")
+    if not isinstance(objective, Objective):
+        raise UserError("objective must be built by a class of Objective, but is not.")
+    if isinstance(objective, LateObjective) and objective.start == 0 and config["init"] is None:
+        raise UserError(
+            "objective.start must be above 0 where training starts from nothing, as a model that knows nothing learns "
+            "nothing from what it says: give init=RUN, or leave start at a share of the budget."
+        )
+    for part in parts_of(objective):
+        if isinstance(part, LateObjective) and part is not objective:
+            raise UserError(
+                f"objective must be {type(part).__name__} itself, with {type(objective).__name__} as its base: the "
+                "other way round it would never begin."
+            )
+        if isinstance(part, SampledObjective) and isinstance(metrics, dict):
+            with told_at("objective", type(part)):
+                Risk(build_scores(config), part.risk)
+        if isinstance(part, Distillation):
+            check_teachers(part.teachers, "objective.teachers")
+
+
+def check_distill(node: dict[str, Any] | None) -> None:
+    """Refuse teachers and sources that are not there."""
+    if node is not None:
+        wanted = build(node, "distill")
+        check_teachers(wanted.teachers, "distill.teachers")
+        wanted.check()
+
+
+def check_augmentation(config: dict[str, Any]) -> None:
+    """Build the augmentation, and refuse a tag that no tokenizer would know."""
+    augmentation = build(config.get("augmentation"), "augmentation")
+    if augmentation is not None and config["init"] is None:  # whose tokenizers may know more
+        check_tag(augmentation, config)
+
+
+def check_tag(augmentation: Any, config: dict[str, Any]) -> None:
+    """Check that a tag is one of the tokenizer's symbols. Raises UserError if not, and at what is no augmentation."""
+    if not isinstance(augmentation, Augmentation):
+        raise UserError("augmentation must be built by a class of Augmentation, but is not.")
+    tag = getattr(augmentation, "tag", None)
+    if tag is not None and tag not in config["tokenizer"]["symbols"]:
+        raise UserError(
+            f"augmentation.tag must be one of tokenizer.symbols, but {tag!r} is none: add "
+            f"\"tokenizer.symbols=['{tag}']\", or set it to null."
+        )

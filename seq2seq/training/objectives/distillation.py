@@ -1,0 +1,99 @@
+"""Distillation of trained models into one, token by token."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seq2seq.data.batch import Batch
+from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
+from seq2seq.shapes import SoftIds, TargetIds
+from seq2seq.training.objectives.cross_entropy import CrossEntropy
+from seq2seq.training.objectives.objective import Objective
+
+RowScores = Float[Tensor, "rows vocabulary"]
+
+
+class Distillation(Objective):
+    """Cross-entropy with what teachers say of every token (Kim & Rush 2016, eq. 4), mixed with the base's loss.
+
+    Teachers are runs; several are one ensemble, the mean of their probabilities. The loss is `weight` times
+    temperature^2 * -sum q log p, both distributions of scores over `temperature` (Hinton et al. 2015), and for the
+    rest the base's. Teachers read what the model reads, without dropout. Whoever builds it supplies their models.
+    """
+
+    def __init__(
+        self,
+        *,
+        teachers: Sequence[str] | str,
+        weight: float = 0.5,
+        temperature: float = 1.0,
+        base: Objective | None = None,
+    ) -> None:
+        self.teachers = (teachers,) if isinstance(teachers, str) else tuple(teachers)
+        if not self.teachers:
+            raise UserError("teachers must name at least one run, but is empty: give teachers=[RUN].")
+        if not 0 < weight <= 1:
+            raise UserError(f"weight must be above 0 and at most 1, but is {weight}.")
+        if temperature <= 0:
+            raise UserError(f"temperature must be above 0, but is {temperature}.")
+        self.base = base or CrossEntropy()
+        if type(self.base).__call__ is not Objective.__call__:
+            raise UserError(
+                f"base must be an objective of one pass, which it shares, but {type(self.base).__name__} makes its own."
+            )
+        self.weight = weight
+        self.temperature = temperature
+        self.models: Sequence[Seq2Seq] = ()
+
+    def begin(self, spent: float) -> None:
+        self.base.begin(spent)
+
+    def check(self, model: Seq2Seq) -> None:
+        self.base.check(model)
+
+    def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:
+        self.base.prepare(counts)
+
+    def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> Tensor:
+        return self._mixed(model, batch, inputs, model(batch.source, batch.source_lengths, inputs))
+
+    def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
+        """The loss of a batch, given what the model made of its true inputs."""
+        return self._mixed(model, batch, batch.target_inputs, outputs)
+
+    def _mixed(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds, outputs: ModelOutputs) -> Tensor:
+        base = self.base.loss(model, batch, outputs)
+        self.likelihood = self.base.likelihood
+        own = model.output.log_probabilities(batch.of_tokens(outputs.features))
+        taught = distillation_losses(own, self._taught(batch, inputs), self.temperature).sum()
+        return self.weight * taught + (1 - self.weight) * base
+
+    @torch.no_grad()
+    def _taught(self, batch: Batch, inputs: TargetIds | SoftIds) -> RowScores:
+        """The logarithm of the teachers' mean probabilities of every real token."""
+        assert self.models, "distillation needs its teachers' models"
+        scores = []
+        for teacher in self.models:
+            teacher.to(batch.source.device)  # does nothing from the second step on
+            features = teacher(batch.source, batch.source_lengths, inputs).features
+            scores.append(teacher.output.log_probabilities(batch.of_tokens(features)))
+        return torch.stack(scores).logsumexp(0) - math.log(len(scores))
+
+
+def distillation_losses(student: RowScores, teacher: RowScores, temperature: float = 1.0) -> Float[Tensor, " rows"]:
+    """The loss of every row, temperature^2 * -sum q log p, from log-probabilities; where q is 0, p has no part."""
+    if temperature != 1:
+        student, teacher = ((scores / temperature).log_softmax(-1) for scores in (student, teacher))
+    weights = teacher.exp()
+    return -(weights * student.masked_fill(weights == 0, 0.0)).sum(-1) * temperature**2
+
+
+def parts_of(objective: Objective) -> Iterator[Objective]:
+    """The objective and, one below the other, those that it stands on."""
+    yield objective
+    if isinstance(base := getattr(objective, "base", None), Objective):
+        yield from parts_of(base)

@@ -1,0 +1,180 @@
+"""Learning from what trained models say of every token."""
+
+import shutil
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from seq2seq.errors import UserError
+from seq2seq.runs.run import load_run
+from seq2seq.training.objectives.cross_entropy import CrossEntropy
+from seq2seq.training.objectives.distillation import Distillation, distillation_losses, parts_of
+from seq2seq.training.objectives.minimum_risk import MinimumRisk
+
+SOURCES = [[4, 5, 6], [7], [5, 5]]
+TARGETS = [[4, 5], [5, 5, 4], [4]]
+TEACHER, STUDENT = torch.tensor([[0.7, 0.2, 0.1, 0.0]]).log(), torch.tensor([[0.5, 0.25, 0.25, 0.0]]).log()
+
+
+@pytest.fixture
+def taught():
+    """An objective with models as its teachers."""
+
+    def build(*models, **options):
+        objective = Distillation(teachers=["given"], **options)
+        objective.models = [model.eval().requires_grad_(False) for model in models]
+        return objective
+
+    return build
+
+
+# Exact values
+
+
+def test_the_loss_of_two_distributions():
+    assert_close(distillation_losses(STUDENT, TEACHER), torch.tensor([0.90109]), atol=1e-5, rtol=0)
+    assert_close(distillation_losses(TEACHER, TEACHER), torch.tensor([0.80182]), atol=1e-5, rtol=0)
+
+
+def test_scores_are_over_the_temperature():
+    """Square roots of the probabilities, made to sum to 1; the gradient's size is kept by 4."""
+    teacher, student = (scores.exp().sqrt() for scores in (TEACHER, STUDENT))
+    teacher, student = teacher / teacher.sum(), student / student.sum()
+    wanted = -4 * (teacher[:, :3] * student[:, :3].log()).sum(-1)
+    assert_close(distillation_losses(STUDENT, TEACHER, 2.0), wanted)
+
+
+def test_a_model_that_says_what_its_teacher_says_has_the_entropy_as_loss_and_no_gradient(
+    build_model, taught, new_batch
+):
+    model, teacher = build_model(), build_model()
+    teacher.load_state_dict(model.state_dict())
+    batch = new_batch(SOURCES, TARGETS, extra=2)
+    loss = taught(teacher, weight=1.0)(model, batch, batch.target_inputs)
+    loss.backward()
+    scores = model.output.log_probabilities(
+        batch.of_tokens(model(batch.source, batch.source_lengths, batch.target_inputs).features)
+    )
+    assert_close(loss, torch.distributions.Categorical(logits=scores.detach()).entropy().sum())
+    for name, weight in model.named_parameters():
+        assert weight.grad.abs().max() < 1e-6, name
+
+
+def test_several_teachers_are_the_mean_of_their_probabilities(build_model, taught, new_batch):
+    model, first, second = build_model(), build_model(), build_model()
+    batch = new_batch(SOURCES, TARGETS)
+
+    def loss(*teachers):
+        return taught(*teachers, weight=1.0)(model, batch, batch.target_inputs)
+
+    assert not torch.isclose(loss(first), loss(second))
+    assert_close(loss(first, second), (loss(first) + loss(second)) / 2)  # it is linear in q
+    assert_close(loss(first, first), loss(first))
+
+
+def test_the_rest_is_the_base_s_and_teachers_read_what_the_model_reads(build_model, taught, new_batch):
+    model, teacher, batch = build_model(), build_model(), new_batch(SOURCES, TARGETS)
+    base = CrossEntropy(label_smoothing=0.2)
+    other = torch.where(batch.target_inputs == 4, 7, batch.target_inputs)
+    for inputs in (batch.target_inputs, other):
+        whole = taught(teacher, weight=1.0)(model, batch, inputs)
+        mixed = taught(teacher, weight=0.25, base=base)(model, batch, inputs)
+        assert_close(mixed, 0.25 * whole + 0.75 * base(model, batch, inputs))
+    truth, mixed = (taught(teacher)(model, batch, inputs) for inputs in (batch.target_inputs, other))
+    assert not torch.isclose(truth, mixed)
+
+
+def test_padding_and_silent_batches_add_nothing(build_model, taught, new_batch):
+    model, teacher = build_model(), build_model()
+    objective = taught(teacher)
+    tight, wide = (objective(model, b, b.target_inputs) for b in (new_batch(SOURCES, TARGETS, extra=e) for e in (0, 4)))
+    assert_close(tight, wide)
+    silent = new_batch(SOURCES, TARGETS, silent=True)
+    loss = objective(model, silent, silent.target_inputs)
+    loss.backward()
+    assert loss.item() == 0
+    assert all(weight.grad is not None and not weight.grad.any() for weight in model.parameters())
+
+
+def test_it_can_be_what_another_objective_stands_on():
+    distillation = Distillation(teachers="one")
+    risk = MinimumRisk(base=distillation)
+    assert [type(part).__name__ for part in parts_of(risk)] == ["MinimumRisk", "Distillation", "CrossEntropy"]
+    assert distillation.teachers == ("one",)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"teachers": []}, "teachers must name at least one run, but is empty: give teachers=[RUN]."),
+        ({"weight": 0.0}, "weight must be above 0 and at most 1, but is 0.0."),
+        ({"weight": 1.5}, "weight must be above 0 and at most 1, but is 1.5."),
+        ({"temperature": 0.0}, "temperature must be above 0, but is 0.0."),
+        (
+            {"base": MinimumRisk()},
+            "base must be an objective of one pass, which it shares, but MinimumRisk makes its own.",
+        ),
+    ],
+)
+def test_a_bad_value_is_refused(options, message):
+    with pytest.raises(UserError) as error:
+        Distillation(**{"teachers": ["a"], **options})
+    assert str(error.value) == message
+
+
+# Runs
+
+LEARNING = ["objective=distillation", "schedule=constant", "model.dropout=0.2", "trainer.val_check_interval=2"]
+
+
+@pytest.fixture(scope="module")
+def teacher(train_tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("teacher") / "run"
+    folder.mkdir()
+    train_tiny(folder, "budget.max_steps=4", "trainer.val_check_interval=2", "model.embedding_size=12")
+    return folder
+
+
+def state(folder):
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def test_a_run_goes_on_as_it_would_have_and_needs_its_teachers_only_for_that(train_tiny, teacher, tmp_path):
+    own = shutil.copytree(teacher, tmp_path / "teacher")
+    options = [
+        *LEARNING,
+        f"objective.teachers=[{own}]",
+        "scheduled_sampling=exponential",
+        "scheduled_sampling.base=0.9",
+    ]
+    train_tiny(tmp_path / "whole", *options, "budget.max_steps=6")
+    train_tiny(tmp_path / "parts", *options, "budget.max_steps=4")
+    parts = shutil.copytree(tmp_path / "parts", tmp_path / "left")
+    train_tiny(tmp_path / "parts", *options, "budget.max_steps=6", resume=True)
+    whole = state(tmp_path / "whole")
+    assert all(torch.equal(weight, whole[name]) for name, weight in state(tmp_path / "parts").items())
+    assert not any("teacher" in name for name in whole)
+    train_tiny(tmp_path / "alone", *LEARNING[1:], *options[5:], "budget.max_steps=6")
+    assert not torch.equal(whole["model.output.bias"], state(tmp_path / "alone")["model.output.bias"])
+    shutil.rmtree(own)
+    assert load_run(parts / "checkpoints" / "last.ckpt").step == 4
+    with pytest.raises(UserError) as error:
+        train_tiny(parts, *options, "budget.max_steps=6", resume=True)
+    assert str(error.value) == (
+        "objective.teachers must be runs that are there for as long as others learn from them, but "
+        f"run={own} does not exist: give a run folder or a checkpoint file."
+    )
+
+
+def test_a_teacher_of_another_vocabulary_is_refused_by_name(train_tiny, teacher, tmp_path):
+    with pytest.raises(UserError) as error:
+        train_tiny(tmp_path, *LEARNING, f"objective.teachers=[{teacher}]", "budget.max_steps=2", "data.alphabet_size=9")
+    assert str(error.value).startswith(
+        f"objective.teachers must have the tokenizers of the run that learns, but {teacher} has another source "
+        "vocabulary: train both on the same data"
+    )
+    assert list(tmp_path.iterdir()) == []
+    train_tiny(
+        tmp_path / "fewer", *LEARNING, f"objective.teachers=[{teacher}]", "budget.max_steps=2", "data.alphabet_size=5"
+    )
