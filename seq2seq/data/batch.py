@@ -42,6 +42,14 @@ class Batch:
         """The values, `batch target ...`, of tokens to predict, `tokens ...`."""
         return values.flatten(0, 1).index_select(0, self.target_places)
 
+    def twice(self) -> "Batch":
+        """The batch with all its pairs, and behind them all of them again; the loss is divided by what it was."""
+        doubled = copy(self)
+        for name in ("source", "source_lengths", "target_inputs", "target_outputs"):
+            setattr(doubled, name, torch.cat([getattr(self, name)] * 2))
+        doubled.target_places = torch.cat([self.target_places, self.target_places + self.target_outputs.numel()])
+        return doubled
+
     def to(self, device: torch.device | str, **options: Any) -> "Batch":
         """Move the tensors to a device and return them as a new batch; Lightning calls this.
 

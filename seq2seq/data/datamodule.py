@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import pytorch_lightning as lightning
+import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.batch import Batch, PairSequences
@@ -14,6 +16,7 @@ from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.splitting import sample
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.symbols import EOS
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +77,14 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
                 self.max_length,
             )
         return PairSequences(*(TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1)))
+
+    def target_counts(self) -> Int[Tensor, " vocabulary"]:
+        """How often every target token comes in train, with an EOS behind each target."""
+        counts = torch.bincount(
+            self.train_pairs.target.flat[:-1], minlength=self.tokenizers.target.size
+        )  # the last is PAD
+        counts[EOS] += len(self.train_pairs)
+        return counts
 
     def train_dataloader(self) -> "BatchLoader":
         """The loader of the training batches, for Lightning."""

@@ -4,10 +4,12 @@ from typing import Any
 
 import torch
 
-from seq2seq.config.builder import build
+from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_counts
 from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.automatic import AUTO, nominal
+from seq2seq.training.objectives.objective import Objective
 
 _LARGEST_SEED = (1 << 32) - 1  # of NumPy
 _COUNTS = ("max_tokens", "max_sentences", "max_length", "pool_batches")
@@ -24,8 +26,15 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     build({"max_steps": 1} | given["budget"], "budget")
     _check_choices(config["monitor"]["mode"], config["trainer"]["val_check_interval"])
     check(possible := nominal(config))
-    _check_model(possible["model"], joint=config["tokenizer"].get("joint"))
+    model = _checked_model(possible["model"], joint=config["tokenizer"].get("joint"))
+    check_objective(build(possible["objective"], "objective"), model)
     return possible
+
+
+def check_objective(objective: Objective, model: Seq2Seq) -> None:
+    """Check that a model has what an objective needs. Raises UserError, by the config path of an option, if not."""
+    with told_at("objective", type(objective)):
+        objective.check(model)
 
 
 def _check_choices(mode: Any, interval: Any) -> None:
@@ -42,14 +51,14 @@ def _without_auto(config: Any) -> Any:
     return config
 
 
-def _check_model(node: dict[str, Any], *, joint: Any) -> None:
-    """Build the model as it would be on some vocabulary, without memory, for what its constructors refuse."""
+def _checked_model(node: dict[str, Any], *, joint: Any) -> Seq2Seq:
+    """The model as it would be on some vocabulary, without memory. Raises UserError at what constructors refuse."""
     if node.get("share_embeddings") and joint is False:
         raise UserError(
             "model.share_embeddings needs one vocabulary for both sides, but tokenizer.joint is false: make it true."
         )
     with torch.device("meta"):
-        build(node, "model")(source_vocabulary_size=_PIECES, target_vocabulary_size=_PIECES)
+        return build(node, "model")(source_vocabulary_size=_PIECES, target_vocabulary_size=_PIECES)
 
 
 def _check_seed(seed: Any) -> None:

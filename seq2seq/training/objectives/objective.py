@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
@@ -17,6 +18,12 @@ class Objective(ABC):
     """
 
     likelihood: Tensor | None = None
+
+    def check(self, model: Seq2Seq) -> None:  # noqa: B027
+        """Check that a model has what the objective needs. Raises UserError, by its name, if not."""
+
+    def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:  # noqa: B027
+        """Take in how often every target token comes in the training data, EOS counted, before the first step."""
 
     def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds) -> Tensor:
         """The loss of a batch when the decoder reads `inputs`."""

@@ -1,0 +1,67 @@
+"""Agreement of the model with itself under another dropout."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2seq.data.batch import Batch
+from seq2seq.errors import UserError
+from seq2seq.layers.dropout import LockedDropout
+from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
+from seq2seq.shapes import TargetIds
+from seq2seq.training.objectives.objective import Objective
+
+LogProbabilities = Float[Tensor, "rows vocabulary"]
+
+
+class RDrop(Objective):
+    """Another objective on each batch twice, by two draws of dropout that must agree (Liang et al. 2021, eq. 4).
+
+    loss = base(first) + base(second) + alpha (KL(p || q) + KL(q || p)) / 2, where p and q are what the model says of a
+    token under either draw. Both are one pass, read the same decoder inputs and are not smoothed. Raises UserError
+    if alpha is not above 0, and for a model whose two draws could not differ.
+    """
+
+    def __init__(self, *, base: Objective, alpha: float = 5.0) -> None:
+        if not alpha > 0:
+            raise UserError(f"alpha must be above 0, but is {alpha}: without the agreement, choose another objective.")
+        if isinstance(base, RDrop):
+            raise UserError("base must be another objective than R-Drop, which is it already.")
+        self.base = base
+        self.alpha = alpha
+
+    def check(self, model: Seq2Seq) -> None:
+        """Check the base's needs, and that dropout is on. Raises UserError if it is not."""
+        self.base.check(model)
+        if not any(_differs(part) for part in model.modules()):
+            raise UserError(
+                "objective=r_drop needs dropout, as it compares two draws of it, but dropout is 0 everywhere in the "
+                "model (weight_drop is drawn once for both): set model.dropout above 0, or choose another objective."
+            )
+
+    def prepare(self, counts: Tensor) -> None:
+        self.base.prepare(counts)
+
+    def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds) -> Tensor:
+        return super().__call__(model, batch.twice(), torch.cat([inputs, inputs]))
+
+    def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
+        """The loss of a batch that holds every pair twice: first all of them, then all again."""
+        total = self.base.loss(model, batch, outputs)
+        self.likelihood = None if self.base.likelihood is None else self.base.likelihood / 2
+        first, second = model.output.log_probabilities(batch.of_tokens(outputs.features)).chunk(2)
+        return total + self.alpha * divergences(first, second).sum()
+
+
+def divergences(first: LogProbabilities, second: LogProbabilities) -> Float[Tensor, " rows"]:
+    """Means of both Kullback-Leibler divergences, sum of (p - q) (log p - log q) / 2, of each row in nats."""
+    # What neither can say has no difference, where minus infinity less itself would be no number.
+    differences = torch.where(first.isfinite() & second.isfinite(), first - second, 0.0)
+    return ((first.exp() - second.exp()) * differences).sum(-1) / 2
+
+
+def _differs(part: torch.nn.Module) -> bool:
+    """Tell whether a part is another for every sentence of a batch."""
+    if isinstance(part, LockedDropout):
+        return part.probability > 0
+    return bool(getattr(getattr(part, "regularization", None), "zoneout", False))
