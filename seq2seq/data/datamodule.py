@@ -79,7 +79,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         return PairSequences(*(TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1)))
 
     def target_counts(self) -> Int[Tensor, " vocabulary"]:
-        """How often every target token comes in train, with an EOS behind each target."""
+        """Counts of every target token in train, with an EOS behind each target."""
         counts = torch.bincount(
             self.train_pairs.target.flat[:-1], minlength=self.tokenizers.target.size
         )  # the last is PAD

@@ -54,6 +54,7 @@ class Unrolled(NamedTuple):
     features: Features
     weights: AttentionWeights
     outputs: Outputs  # of the top layer, as the readout reads them
+    undropped: Outputs  # of the top cell, before dropout and what joins it
 
 
 class Readout(nn.Module):
@@ -166,9 +167,10 @@ class LuongDecoder(Decoder):
     def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
         hidden = self.embedding(ids)
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
-            hidden = connection(hidden, self.dropout(cell.unroll(hidden, state)[0]))
+            undropped = cell.unroll(hidden, state)[0]
+            hidden = connection(hidden, self.dropout(undropped))
         context, weights = self.attention.unroll(hidden, memory, states.attention)
-        return Unrolled(self.readout(hidden, context), weights, hidden)
+        return Unrolled(self.readout(hidden, context), weights, hidden, undropped)
 
 
 Run = Callable[[Cell, Inputs, State], tuple[Outputs, State]]  # of a layer: one step, or all of them
@@ -203,20 +205,22 @@ class GNMTDecoder(Decoder):
         bottom = self.bottom.step(self.embedding(ids), states.layers[0])
         hidden = self.dropout(bottom.hidden)
         context, weights, attention = self.attention.step(hidden, memory, states.attention)
-        top, upper = self._upper_layers(hidden, context, states, _one_step)
+        top, _, upper = self._upper_layers(hidden, context, states, _one_step)
         return self.readout(top, context), weights, States((bottom, *upper), attention)
 
     def unroll(self, ids: TargetIds, memory: Memory, states: States) -> Unrolled:
         hidden = self.dropout(self.bottom.unroll(self.embedding(ids), states.layers[0])[0])
         context, weights = self.attention.unroll(hidden, memory, states.attention)
-        top, _ = self._upper_layers(hidden, context, states, lambda cell, *given: cell.unroll(*given))
-        return Unrolled(self.readout(top, context), weights, top)
+        top, undropped, _ = self._upper_layers(hidden, context, states, lambda cell, *given: cell.unroll(*given))
+        return Unrolled(self.readout(top, context), weights, top, undropped)
 
-    def _upper_layers(self, hidden: Outputs, context: Context, states: States, run: Run) -> tuple[Outputs, list[State]]:
-        """Outputs of the top layer from those of the bottom one, and the layers' states after them."""
+    def _upper_layers(
+        self, hidden: Outputs, context: Context, states: States, run: Run
+    ) -> tuple[Outputs, Outputs, list[State]]:
+        """Outputs of the top layer from those of the bottom one, its cell's, and the layers' states after them."""
         after = []
         for depth, (cell, state) in enumerate(zip(self.upper, states.layers[1:], strict=True)):
             outputs, state = run(cell, torch.cat([hidden, context], -1), state)
             after.append(state)
             hidden = self.dropout(outputs) + hidden if depth > 0 else self.dropout(outputs)
-        return hidden, after
+        return hidden, outputs, after

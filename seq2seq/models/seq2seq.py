@@ -56,6 +56,7 @@ class ModelOutputs(NamedTuple):
     weights: AttentionWeights  # of source tokens
     encoder_outputs: Values  # one for `reduction` tokens of the encoder
     decoder_outputs: Outputs  # of the top layer
+    undropped: Outputs  # of the top cell of the decoder, before dropout and what joins it
 
 
 class Seq2Seq(nn.Module):
@@ -130,7 +131,7 @@ class Seq2Seq(nn.Module):
         memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]))
         unrolled = self.decoder.unroll(target, memory, states)
         weights = self._of_tokens(unrolled.weights, memory)
-        return ModelOutputs(unrolled.features, weights, encoded.values, unrolled.outputs)
+        return ModelOutputs(unrolled.features, weights, encoded.values, *unrolled[2:])
 
     def _of_tokens(self, weights: AttentionWeights, memory: Memory) -> Float[Tensor, "batch target token"]:
         """The weights of source tokens, from those of the memory's positions."""

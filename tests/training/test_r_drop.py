@@ -18,8 +18,8 @@ from seq2seq.training.objectives.r_drop import RDrop, divergences
 SOURCES = [[4, 5, 6], [7], [5, 5]]
 TARGETS = [[4, 5], [5, 5, 4], [4]]
 NO_DROPOUT = (
-    "objective=r_drop needs dropout, as it compares two draws of it, but dropout is 0 everywhere in the model "
-    "(weight_drop is drawn once for both): set model.dropout above 0, or choose another objective."
+    "R-Drop needs dropout, as it compares two draws of it, but dropout is 0 everywhere "
+    "(weight_drop is drawn once for both): raise dropout, or choose another objective."
 )
 
 

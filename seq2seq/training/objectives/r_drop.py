@@ -35,8 +35,8 @@ class RDrop(Objective):
         self.base.check(model)
         if not any(_differs(part) for part in model.modules()):
             raise UserError(
-                "objective=r_drop needs dropout, as it compares two draws of it, but dropout is 0 everywhere in the "
-                "model (weight_drop is drawn once for both): set model.dropout above 0, or choose another objective."
+                "R-Drop needs dropout, as it compares two draws of it, but dropout is 0 everywhere "
+                "(weight_drop is drawn once for both): raise dropout, or choose another objective."
             )
 
     def prepare(self, counts: Tensor) -> None:
