@@ -12,6 +12,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.entmax import NORMALIZERS
 from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
 from seq2seq.layers.recurrent.layers import build_layers
@@ -71,17 +72,35 @@ class Readout(nn.Module):
 
 @dataclass(frozen=True)
 class DecoderOptions:
-    """Options of every decoder: of its layers and of what attends."""
+    """Options of every decoder: of its layers and of what attends.
+
+    `attention_normalizer` makes weights of attention's scores: softmax, or 1.5-entmax, by which low scores have exactly
+    no weight (Peters et al. 2019).
+    """
 
     hidden_size: int
     feature_size: int
     cell: Callable[[int, int], Cell]
     attention: Callable[..., Attention]
     dropout: float = 0.3
+    attention_normalizer: str = "softmax"
+
+    def __post_init__(self) -> None:
+        if self.attention_normalizer not in NORMALIZERS:
+            raise UserError(
+                f"attention_normalizer must be one of {', '.join(NORMALIZERS)}, but is {self.attention_normalizer!r}."
+            )
 
     def new_attention(self, memory_size: int) -> Attention:
         """Attention of the hidden states of one layer to a memory."""
-        return self.attention(query_size=self.hidden_size, memory_size=memory_size)
+        attention = self.attention(query_size=self.hidden_size, memory_size=memory_size)
+        if self.attention_normalizer != "softmax" and not attention.normalizes:
+            raise UserError(
+                f"attention_normalizer must be softmax for {type(attention).__name__}, which normalises no scores, "
+                f"but is {self.attention_normalizer}: choose another attention."
+            )
+        attention.normalizer = self.attention_normalizer
+        return attention
 
     def new_readout(self, memory_size: int) -> Readout:
         """The readout of one layer's hidden states and the context."""

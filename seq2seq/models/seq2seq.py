@@ -123,7 +123,7 @@ class Seq2Seq(nn.Module):
         inputs = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], 1)
         features = self.decoder.unroll(inputs, memory, states.of_sentences()).features
         rows = zip(features.flatten(0, 1).split(_ROWS), target.flatten().split(_ROWS), strict=True)
-        return -torch.cat([self.output.loss(*each) for each in rows]).unflatten(0, target.shape)
+        return torch.cat([self.output.target_scores(*each) for each in rows]).unflatten(0, target.shape)
 
     def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds) -> ModelOutputs:
         """Features, weights and outputs of what follows each target token, whole targets at once."""

@@ -67,11 +67,11 @@ class ScheduledSampling(ABC):
         return torch.stack(mixed, 1)
 
     def _choose(self, model: Seq2Seq, rows: torch.Tensor) -> torch.Tensor:
-        logits = precise(model.output.logits(rows))
-        logits[:, EOS] = float("-inf")  # as it is of PAD and BOS already
+        scores = precise(model.output.barred(rows))
+        scores[:, EOS] = float("-inf")  # as it is of PAD and BOS already
         if not self.sample:
-            return logits.argmax(-1)
-        return torch.multinomial(logits.softmax(-1), 1).squeeze(1)
+            return scores.argmax(-1)
+        return torch.multinomial(model.output.probabilities(scores), 1).squeeze(1)
 
 
 class LinearSampling(ScheduledSampling):

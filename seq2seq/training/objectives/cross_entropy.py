@@ -7,6 +7,7 @@ from torch.nn import functional
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.statistics import OfSteps, entropies, of_groups, repetitions
+from seq2seq.layers.entmax import entmax_loss
 from seq2seq.layers.output.output import Output
 from seq2seq.masking import shortened
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
@@ -78,6 +79,8 @@ class CrossEntropy(Objective):
 
     def _of_tokens(self, output: Output, features: Tensor, targets: Tensor) -> Tensor:
         """The loss of each row: (1 - smoothing) of its target's, and for the rest a mean over what can be said."""
+        if output.normalizer != "softmax":
+            return self._sparse(output, features, targets)
         if self.label_smoothing == 0:
             losses = output.loss(features, targets)
             self.likelihood = losses.detach().sum()
@@ -92,6 +95,19 @@ class CrossEntropy(Objective):
         share = self.label_smoothing / (log_probabilities.shape[-1] - 2)  # all but PAD and BOS
         of_all = log_probabilities[:, UNK] + log_probabilities[:, EOS:].sum(-1)
         return (1 - self.label_smoothing) * of_targets - share * of_all
+
+    def _sparse(self, output: Output, features: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each row by entmax, smoothed in its targets (Peters & Martins 2021): no likelihood."""
+        self.likelihood = None
+        scores = precise(output.barred(features))
+        losses = entmax_loss(scores, targets)
+        if self.label_smoothing == 0:
+            return losses
+        of_targets = scores.gather(1, targets.unsqueeze(1)).squeeze(1)
+        if self.smoothing_prior == "unigram":
+            return losses + self.label_smoothing * (of_targets - self._unigram_mean(scores))
+        of_all = (scores[:, UNK] + scores[:, EOS:].sum(-1)) / (scores.shape[-1] - 2)
+        return losses + self.label_smoothing * (of_targets - of_all)
 
     def _unigram_mean(self, log_probabilities: Tensor) -> Tensor:
         """The mean of each row by how often tokens come."""

@@ -33,6 +33,11 @@ class RDrop(Objective):
     def check(self, model: Seq2Seq) -> None:
         """Check the base's needs, and that dropout is on. Raises UserError if it is not."""
         self.base.check(model)
+        if model.output.normalizer != "softmax":
+            raise UserError(
+                "R-Drop needs an output by softmax, as the divergence from zeros is infinite, but normalizer is "
+                f"{model.output.normalizer}: choose softmax, or another objective."
+            )
         if not any(_differs(part) for part in model.modules()):
             raise UserError(
                 "R-Drop needs dropout, as it compares two draws of it, but dropout is 0 everywhere "
