@@ -98,6 +98,7 @@ training.gradients.clip_by_norm.ClipByNorm
 training.gradients.clip_by_value.ClipByValue
 training.lr_finder.RateRange
 training.objectives.cross_entropy.CrossEntropy
+training.objectives.guided_attention.GuidedAttention
 training.objectives.r_drop.RDrop
 training.scheduled_sampling.ExponentialSampling
 training.scheduled_sampling.InverseSigmoidSampling

@@ -27,7 +27,13 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     _check_choices(config["monitor"]["mode"], config["trainer"]["val_check_interval"])
     check(possible := nominal(config))
     model = _checked_model(possible["model"], joint=config["tokenizer"].get("joint"))
-    check_objective(build(possible["objective"], "objective"), model)
+    objective = build(possible["objective"], "objective")
+    check_objective(objective, model)
+    if objective.needs_alignments and not possible["data"].get("alignments"):
+        raise UserError(
+            "objective needs alignments of the training pairs, but data.alignments is not given: use data=parallel "
+            "with data.alignments=FILE, or choose another objective."
+        )
     return possible
 
 

@@ -91,7 +91,7 @@ def test_both_draws_read_the_inputs_that_are_given(build_model, new_batch, monke
 def test_a_batch_twice_is_what_it_would_be_made_anew(new_batch):
     twice, expected = new_batch(SOURCES, TARGETS).twice(), new_batch(SOURCES * 2, TARGETS * 2)
     for name, value in vars(expected).items():
-        if name != "step_tokens":
+        if isinstance(value, torch.Tensor):
             assert torch.equal(getattr(twice, name), value), name
     assert twice.step_tokens == new_batch(SOURCES, TARGETS).step_tokens
 

@@ -44,8 +44,15 @@ class RDrop(Objective):
                 "(weight_drop is drawn once for both): raise dropout, or choose another objective."
             )
 
+    @property
+    def needs_alignments(self) -> bool:
+        return self.base.needs_alignments
+
     def prepare(self, counts: Tensor) -> None:
         self.base.prepare(counts)
+
+    def begin(self, spent: float) -> None:
+        self.base.begin(spent)
 
     def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds) -> Tensor:
         return super().__call__(model, batch.twice(), torch.cat([inputs, inputs]))
