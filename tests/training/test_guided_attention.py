@@ -7,6 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from seq2seq.commands.train import train
+from seq2seq.config.builder import build
 from seq2seq.errors import UserError
 from seq2seq.runs.possible import checked
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
@@ -140,6 +141,19 @@ def test_a_config_without_alignments_is_refused_before_data_are_read(tiny_config
     assert str(error.value) == (
         "objective needs alignments of the training pairs, but data.alignments is not given: use data=parallel with "
         "data.alignments=FILE, or choose another objective."
+    )
+
+
+def test_r_drop_takes_it_as_its_base_and_not_the_other_way_round(tiny_config):
+    given = tiny_config("objective=r_drop", "objective@objective.base=guided_attention")
+    found = build(given["objective"], "objective")
+    assert [type(part) for part in (found, found.base, found.base.base)] == [RDrop, GuidedAttention, CrossEntropy]
+    assert found.needs_alignments
+    given = tiny_config("objective=guided_attention", "objective@objective.base=r_drop")
+    with pytest.raises(UserError) as error:
+        build(given["objective"], "objective")
+    assert str(error.value) == (
+        "objective.base must be an objective of the batch as it is, but is RDrop: make this one its base."
     )
 
 
