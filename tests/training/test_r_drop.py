@@ -103,6 +103,12 @@ def test_a_silent_batch_has_zero_loss(build_model, new_batch):
     assert loss.item() == 0
 
 
+def test_a_base_that_runs_the_batch_in_its_own_way_is_refused():
+    with pytest.raises(UserError) as error:
+        RDrop(base=RDrop(base=CrossEntropy()))
+    assert str(error.value) == "base must be an objective of the batch as it is, but is RDrop: choose another."
+
+
 @pytest.mark.parametrize("alpha", [0.0, -1.0, float("nan")])
 def test_no_weight_is_refused(alpha):
     with pytest.raises(UserError) as error:

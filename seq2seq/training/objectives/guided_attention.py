@@ -26,7 +26,8 @@ class GuidedAttention(Objective):
             raise UserError(f"duration must be above 0 and at most 1, or null for all the time, but is {duration}.")
         if type(base).__call__ is not Objective.__call__:
             raise UserError(
-                f"base must be an objective of the batch as it is, but is {type(base).__name__}: make this one its base."
+                f"base must be an objective of the batch as it is, but is {type(base).__name__}: "
+                "make this one its base."
             )
         self.base, self.weight, self.duration = base, weight, duration
         self._spent = 0.0

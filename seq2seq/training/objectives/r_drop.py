@@ -25,8 +25,10 @@ class RDrop(Objective):
     def __init__(self, *, base: Objective, alpha: float = 5.0) -> None:
         if not alpha > 0:
             raise UserError(f"alpha must be above 0, but is {alpha}: without the agreement, choose another objective.")
-        if isinstance(base, RDrop):
-            raise UserError("base must be another objective than R-Drop, which is it already.")
+        if type(base).__call__ is not Objective.__call__:
+            raise UserError(
+                f"base must be an objective of the batch as it is, but is {type(base).__name__}: choose another."
+            )
         self.base = base
         self.alpha = alpha
 
