@@ -15,6 +15,7 @@ Scores = Float[Tensor, "*rows size"]
 Weights = Float[Tensor, "batch target source"]
 
 NORMALIZERS = ("softmax", "entmax")
+_LIKELY = 256  # of the highest scores are looked at first; sorting a whole vocabulary takes most of a step
 
 
 def check_normalizer(value: str) -> str:
@@ -64,12 +65,10 @@ class _Entmax(torch.autograd.Function):
     def forward(ctx: Any, scores: Tensor) -> Tensor:
         # The highest is 0 now and has at most 1, so the threshold is -1 or above, and what is lower has 0, however low.
         halves = ((scores - scores.amax(-1, keepdim=True)) / 2).clamp(min=-1)
-        ordered = halves.sort(-1, descending=True).values
-        counts = torch.arange(1, scores.shape[-1] + 1, device=scores.device, dtype=scores.dtype)
-        means = ordered.cumsum(-1) / counts
-        spreads = ordered.square().cumsum(-1) / counts - means.square()
-        thresholds = means - (1 / counts - spreads).clamp(min=0).sqrt()  # if so many had a share
-        sharing = ((thresholds <= ordered) & (ordered > -1)).sum(-1, keepdim=True)
+        size = scores.shape[-1]
+        thresholds, sharing = _thresholds(halves.topk(min(size, _LIKELY)).values)
+        if size > _LIKELY and bool((sharing == _LIKELY).any()):  # perhaps more have a share
+            thresholds, sharing = _thresholds(halves.sort(-1, descending=True).values)
         probabilities = (halves - thresholds.gather(-1, sharing - 1)).relu().square()
         ctx.save_for_backward(probabilities)
         return probabilities
@@ -81,3 +80,12 @@ class _Entmax(torch.autograd.Function):
         roots = probabilities.sqrt()
         weighted = roots * gradient
         return weighted - roots * (weighted.sum(-1, keepdim=True) / roots.sum(-1, keepdim=True))
+
+
+def _thresholds(ordered: Tensor) -> tuple[Tensor, Tensor]:
+    """Thresholds if so many of the highest had a share, and how many do have one."""
+    counts = torch.arange(1, ordered.shape[-1] + 1, device=ordered.device, dtype=ordered.dtype)
+    means = ordered.cumsum(-1) / counts
+    spreads = ordered.square().cumsum(-1) / counts - means.square()
+    thresholds = means - (1 / counts - spreads).clamp(min=0).sqrt()
+    return thresholds, ((thresholds <= ordered) & (ordered > -1)).sum(-1, keepdim=True)
