@@ -355,7 +355,8 @@ def message_of(config: dict[str, Any], path: str = "") -> str:
         (
             "objective.smoothing",
             "objective.smoothing is not an option of seq2seq.training.objectives.cross_entropy.CrossEntropy: it takes "
-            "label_smoothing, coverage_loss, entropy_floor, entropy_weight.",
+            "label_smoothing, smoothing_prior, coverage_loss, entropy_floor, entropy_weight, activation_loss, "
+            "temporal_loss.",
         ),
     ],
 )
@@ -409,5 +410,6 @@ def test_a_planted_mistake_in_a_file_is_found(tmp_path):
     path.write_text(f"_target_: {target}\nlabel_smoothing: ${{a}}\nlabel_smothing: 0.1\n")
     assert message_of(raw(path), "broken.yaml") == (
         f"broken.yaml.label_smothing is not an option of {target}: it takes "
-        "label_smoothing, coverage_loss, entropy_floor, entropy_weight."
+        "label_smoothing, smoothing_prior, coverage_loss, entropy_floor, entropy_weight, activation_loss, "
+        "temporal_loss."
     )

@@ -37,8 +37,10 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     if augmentation is not None:
         check_tag(augmentation, config)
         data.augment(augmentation)
+    step = _build_step(config, model, data)
+    step.objective.prepare(data.target_counts())
     return Seq2SeqModule(
-        step=_build_step(config, model, data),
+        step=step,
         budget=build(config["budget"], "budget"),
         translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
         dev_examples=data.dev_examples,
@@ -60,8 +62,11 @@ def _build_step(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule)
 
 
 def refuse_unfit(config: dict[str, Any], model: Seq2Seq) -> None:
-    """Raise UserError at a mistake in what a config says of the parts of such a model, and of how it is fed."""
+    """Raise UserError at a mistake in what a config says of the parts of such a model, its objective and its inputs."""
     _of_parts(config, model, Adam, None)
+    objective = build(config["objective"], "objective")
+    with told_at("objective", type(objective)):
+        objective.check(model)
     if sampling := build(config["scheduled_sampling"], "scheduled_sampling"):
         with told_at("scheduled_sampling", Feeding):
             sampling.feeding.check(model)

@@ -106,6 +106,8 @@ training.gradients.noise.AnnealedNoise
 training.lr_finder.RateRange
 training.muon.MuonWithAdamW
 training.objectives.cross_entropy.CrossEntropy
+training.objectives.guided_attention.GuidedAttention
+training.objectives.r_drop.RDrop
 training.objectives.distillation.Distillation
 training.objectives.minimum_risk.MinimumRisk
 training.objectives.self_critical.SelfCritical

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from seq2seq.data.piece_links import PieceLinks
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.shapes import Lengths, SourceIds, TargetIds
 from seq2seq.symbols import BOS, PAD
@@ -27,6 +28,8 @@ class Batch:
     target_outputs: TargetIds
     # Target tokens (EOS counted) that the loss is divided by: those of the whole step, all its batches and processes.
     step_tokens: float
+    # What each target token is aligned to, as even weights of source tokens, where the data tell.
+    alignments: Float[Tensor, "batch target source"] | None = None
     # Where there is a token to predict, among `batch target` as one axis: found here, before a device has to be asked.
     target_places: Int[Tensor, " tokens"] = field(init=False)
 
@@ -41,6 +44,15 @@ class Batch:
     def of_tokens(self, values: Tensor) -> Tensor:
         """The values, `batch target ...`, of tokens to predict, `tokens ...`."""
         return values.flatten(0, 1).index_select(0, self.target_places)
+
+    def twice(self) -> "Batch":
+        """The batch with all its pairs, and behind them all of them again; the loss is divided by what it was."""
+        doubled = copy(self)
+        for name, part in vars(self).items():
+            if isinstance(part, Tensor):
+                setattr(doubled, name, torch.cat([part, part]))
+        doubled.target_places = torch.cat([self.target_places, self.target_places + self.target_outputs.numel()])
+        return doubled
 
     def to(self, device: torch.device | str, **options: Any) -> "Batch":
         """Move the tensors to a device and return them as a new batch; Lightning calls this.
@@ -58,10 +70,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class PairSequences:
-    """Pairs of tokenised sentences: row i of one side answers row i of the other."""
+    """Pairs of tokenised sentences: row i of one side answers row i of the other; `links` tell which pieces belong."""
 
     source: TokenSequences
     target: TokenSequences
+    links: PieceLinks | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -77,4 +90,5 @@ class PairSequences:
         inputs = functional.pad(outputs[:, :-1], (1, 0), value=BOS)
         if silent:
             outputs = torch.full_like(outputs, PAD)
-        return Batch(source, source_lengths, inputs, outputs, step_tokens)
+        linked = None if self.links is None else self.links.matrix(rows, outputs.shape[1], source.shape[1])
+        return Batch(source, source_lengths, inputs, outputs, step_tokens, linked)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import pytorch_lightning as lightning
+import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.augmentation.augmentation import Augmentation
@@ -12,10 +14,12 @@ from seq2seq.data.augmentation.made_pairs import MadePairs
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.piece_links import PieceLinks, piece_links
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.splitting import sample
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.symbols import EOS
 
 logger = logging.getLogger(__name__)
 
@@ -60,13 +64,13 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         source = self.tokenizers.source.encode([text for text, _ in texts])
         target = self.tokenizers.target.encode([text for _, text in texts])
         kept, empty, long = [], 0, 0
-        for pair in zip(source, target, strict=True):
+        for row, pair in enumerate(zip(source, target, strict=True)):
             if not all(pair):
                 empty += 1
             elif max(map(len, pair)) > self.max_length:
                 long += 1
             else:
-                kept.append(pair)
+                kept.append(row)
         if empty:
             logger.warning("%s: left out %d pairs with an empty side (fill or delete them in the data)", split, empty)
         if long:
@@ -76,7 +80,27 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
                 long,
                 self.max_length,
             )
-        return PairSequences(*(TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1)))
+        links = self._links(examples, kept) if split == "train" else None
+        both = [TokenSequences.from_ids([side[row] for row in kept]) for side in (source, target)]
+        return PairSequences(both[0], both[1], links)
+
+    def _links(self, examples: Sequence[Example], kept: list[int]) -> PieceLinks | None:
+        """Links of the pairs that were kept; None where no example is aligned."""
+        if not any(example.alignments for example in examples):
+            return None
+        pairs = [(example, place) for example in examples for place in range(len(example.targets))]
+        found: list[list[tuple[int, int]]] = []
+        for example, place in (pairs[row] for row in kept):
+            given = example.alignments[place] if example.alignments else None
+            found.append(piece_links(given, self.tokenizers, example.source, example.targets[place]) if given else [])
+        return PieceLinks.of(found)
+
+    def target_counts(self) -> Int[Tensor, " vocabulary"]:
+        """Counts of every target token in train, with an EOS behind each target."""
+        tokens = self.train_pairs.target.flat[:-1]  # the last is PAD
+        counts = torch.bincount(tokens, minlength=self.tokenizers.target.size)
+        counts[EOS] += len(self.train_pairs)
+        return counts
 
     def augment(self, augmentation: Augmentation) -> None:
         """Have pairs made from those of train in every epoch. Raises UserError at data that this does not suit."""

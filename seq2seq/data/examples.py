@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from seq2seq.data.alignments import Alignment
+
 
 @dataclass(frozen=True)
 class Example:
-    """A source text and every target text that answers it."""
+    """A source text and every target text that answers it, perhaps with what each of these is aligned to."""
 
     source: str
     targets: tuple[str, ...]
+    alignments: tuple[Alignment, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class Fingerprint:
     @classmethod
     def of(cls, examples: Sequence[Example]) -> "Fingerprint":
         """The fingerprint of a split."""
-        texts = ("\0".join((example.source, *sorted(example.targets))) for example in examples)
+        texts = ("\0".join((example.source, *sorted(example.targets), *_shown(example))) for example in examples)
         hashes = (hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts)
         return cls(len(examples), f"{sum(map(int.from_bytes, hashes)) % _RANKS:016x}")
 
@@ -91,6 +91,10 @@ class Fingerprint:
         if self.examples != now.examples:
             return f"{self.examples} examples then, {now.examples} now"
         return "" if self.digest == now.digest else f"as many examples, {now.examples}, but others"
+
+
+def _shown(example: Example) -> list[str]:
+    return [str(alignment) for alignment in example.alignments]
 
 
 def fingerprints(splits: Splits) -> dict[str, dict[str, Any]]:

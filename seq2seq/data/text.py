@@ -59,10 +59,14 @@ def changed(form: TextForm, texts: Sequence[str]) -> Change:
 
 def formed(form: TextForm, examples: Sequence[Example]) -> list[Example]:
     """The examples with every text in a form; targets of one example that have become equal are one."""
-    return [
-        Example(form(example.source), tuple(dict.fromkeys(form(target) for target in example.targets)))
-        for example in examples
-    ]
+    found = []
+    for example in examples:
+        places: dict[str, int] = {}
+        for place, target in enumerate(example.targets):
+            places.setdefault(form(target), place)
+        alignments = tuple(example.alignments[place] for place in places.values()) if example.alignments else ()
+        found.append(Example(form(example.source), tuple(places), alignments))
+    return found
 
 
 def formed_splits(form: TextForm, splits: Splits) -> tuple[Splits, Change]:

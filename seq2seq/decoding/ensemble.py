@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Generic
 
 import torch
+from torch import Tensor
 
 from seq2seq.decoding.stepper import Memory, States, Stepper
 from seq2seq.errors import UserError
@@ -45,6 +46,17 @@ class Ensemble(Generic[Memory, States]):
         members = zip(self.steppers, memory, states, strict=True)
         logits, weights, stepped = zip(*(stepper.step(ids, kept, own) for stepper, kept, own in members), strict=True)
         scores = torch.stack([own.float().log_softmax(-1) for own in logits])
-        mean = scores.mean(0) if self.average == "log_probabilities" else scores.logsumexp(0) - math.log(len(scores))
+        mean = _mean_probabilities(scores) if self.average == "probabilities" else _mean_of_logarithms(scores)
         looks = [own for looking, own in zip(self.looking, weights, strict=True) if looking]
         return mean, torch.stack(looks).mean(0), stepped
+
+
+def _mean_probabilities(scores: Tensor) -> Tensor:
+    return scores.logsumexp(0) - math.log(len(scores))
+
+
+def _mean_of_logarithms(scores: Tensor) -> Tensor:
+    """The mean; of probabilities where members with zeros leave no token that all of them would say."""
+    mean = scores.mean(0)
+    none = mean.amax(-1, keepdim=True) == float("-inf")
+    return torch.where(none, _mean_probabilities(scores), mean) if none.any() else mean

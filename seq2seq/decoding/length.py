@@ -37,6 +37,11 @@ class LengthLimits:
         self.max_ratio, self.max_extra, self.maximum = max_ratio, max_extra, maximum
         self.min_ratio, self.minimum = min_ratio, minimum
 
+    @property
+    def forces(self) -> bool:
+        """Tell whether EOS can be forbidden, which may leave nothing to choose where a model gives all to it."""
+        return self.minimum > 0 or self.min_ratio > 0
+
     def max_length(self, lengths: Lengths) -> Int[Tensor, " batch"]:
         """The number of steps that a search may take for each sentence."""
         most = (lengths * self.max_ratio).long() + self.max_extra

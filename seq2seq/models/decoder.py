@@ -12,6 +12,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.entmax import NORMALIZERS
 from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
 from seq2seq.layers.recurrent.layers import build_layers
@@ -55,6 +56,7 @@ class Unrolled(NamedTuple):
     features: Features
     weights: AttentionWeights
     outputs: Outputs  # of the top layer, as the readout reads them
+    undropped: Outputs  # of the top cell, before dropout and what joins it
 
 
 class Readout(nn.Module):
@@ -71,7 +73,11 @@ class Readout(nn.Module):
 
 @dataclass(frozen=True)
 class DecoderOptions:
-    """Options of every decoder: of its layers and of what attends."""
+    """Options of every decoder: of its layers and of what attends.
+
+    `attention_normalizer` makes weights of attention's scores: softmax, or 1.5-entmax, by which low scores have exactly
+    no weight (Peters et al. 2019).
+    """
 
     hidden_size: int
     feature_size: int
@@ -79,10 +85,24 @@ class DecoderOptions:
     attention: Callable[..., Attention]
     dropout: float = 0.3
     attention_dropout: float = 0.0
+    attention_normalizer: str = "softmax"
+
+    def __post_init__(self) -> None:
+        if self.attention_normalizer not in NORMALIZERS:
+            raise UserError(
+                f"attention_normalizer must be one of {', '.join(NORMALIZERS)}, but is {self.attention_normalizer!r}."
+            )
 
     def new_attention(self, memory_size: int) -> Attention:
         """Attention of the hidden states of one layer to a memory."""
-        return self.attention(query_size=self.hidden_size, memory_size=memory_size)
+        attention = self.attention(query_size=self.hidden_size, memory_size=memory_size)
+        if self.attention_normalizer != "softmax" and not attention.normalizes:
+            raise UserError(
+                f"attention_normalizer must be softmax for {type(attention).__name__}, which normalises no scores, "
+                f"but is {self.attention_normalizer}: choose another attention."
+            )
+        attention.normalizer = self.attention_normalizer
+        return attention
 
     def new_readout(self, memory_size: int) -> Readout:
         """The readout of one layer's hidden states and the context."""
@@ -172,9 +192,10 @@ class LuongDecoder(Decoder):
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         hidden = self.embedding(ids)
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
-            hidden = connection(hidden, self.dropout(cell.unroll(hidden, state)[0]))
+            undropped = cell.unroll(hidden, state)[0]
+            hidden = connection(hidden, self.dropout(undropped))
         context, weights = self.attention.unroll(hidden, memory, states.attention)
-        return Unrolled(self.readout(hidden, context), weights, hidden)
+        return Unrolled(self.readout(hidden, context), weights, hidden, undropped)
 
 
 Run = Callable[[Cell, Inputs, State], tuple[Outputs, State]]  # of a layer: one step, or all of them
@@ -209,20 +230,22 @@ class GNMTDecoder(Decoder):
         bottom = self.bottom.step(self.embedding(ids), states.layers[0])
         hidden = self.dropout(bottom.hidden)
         context, weights, attention = self.attention.step(hidden, memory, states.attention)
-        top, upper = self._upper_layers(hidden, context, states, _one_step)
+        top, _, upper = self._upper_layers(hidden, context, states, _one_step)
         return self.readout(top, context), weights, States((bottom, *upper), attention)
 
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         hidden = self.dropout(self.bottom.unroll(self.embedding(ids), states.layers[0])[0])
         context, weights = self.attention.unroll(hidden, memory, states.attention)
-        top, _ = self._upper_layers(hidden, context, states, lambda cell, *given: cell.unroll(*given))
-        return Unrolled(self.readout(top, context), weights, top)
+        top, undropped, _ = self._upper_layers(hidden, context, states, lambda cell, *given: cell.unroll(*given))
+        return Unrolled(self.readout(top, context), weights, top, undropped)
 
-    def _upper_layers(self, hidden: Outputs, context: Context, states: States, run: Run) -> tuple[Outputs, list[State]]:
-        """Outputs of the top layer from those of the bottom one, and the layers' states after them."""
+    def _upper_layers(
+        self, hidden: Outputs, context: Context, states: States, run: Run
+    ) -> tuple[Outputs, Outputs, list[State]]:
+        """Outputs of the top layer from those of the bottom one, its cell's, and the layers' states after them."""
         after = []
         for depth, (cell, state) in enumerate(zip(self.upper, states.layers[1:], strict=True)):
             outputs, state = run(cell, torch.cat([hidden, context], -1), state)
             after.append(state)
             hidden = self.dropout(outputs) + hidden if depth > 0 else self.dropout(outputs)
-        return hidden, after
+        return hidden, outputs, after

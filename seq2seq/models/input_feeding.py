@@ -86,9 +86,9 @@ class BahdanauDecoder(Decoder):
         for projected in self.cells.bottom.project(self.embedding(ids)).split(1, 1):
             bottom = self._feeding(first, projected)
             *step, states = self._step([bottom, *run], memory, states, masks)
-            steps.append(step)
-        hidden, context, weights = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
-        return Unrolled(self.readout(hidden, context), weights, hidden)
+            steps.append((*step, states.layers[-1].hidden))
+        hidden, context, weights, undropped = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
+        return Unrolled(self.readout(hidden, context), weights, hidden, undropped)
 
     def _feeding(self, step: Step, projected: Inputs) -> "Layer":
         return lambda context, state: step(projected + self.feed(context), state)[0]

@@ -61,6 +61,7 @@ class ModelOutputs(NamedTuple):
     weights: AttentionWeights  # of source tokens
     encoder_outputs: Values  # one for `reduction` tokens of the encoder
     decoder_outputs: Outputs  # of the top layer
+    undropped: Outputs  # of the top cell of the decoder, before dropout and what joins it
 
 
 class Seq2Seq(nn.Module):
@@ -129,7 +130,7 @@ class Seq2Seq(nn.Module):
         inputs = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], 1)
         features = self.decoder.unroll(inputs, memory, states.of_sentences()).features
         rows = zip(features.flatten(0, 1).split(_ROWS), target.flatten().split(_ROWS), strict=True)
-        return -torch.cat([self.output.loss(*each) for each in rows]).unflatten(0, target.shape)
+        return torch.cat([self.output.target_scores(*each) for each in rows]).unflatten(0, target.shape)
 
     def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
         """Features, weights and outputs of what follows each target token, whole targets at once."""
@@ -138,7 +139,7 @@ class Seq2Seq(nn.Module):
         memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]))
         unrolled = self.decoder.unroll(target, memory, states)
         weights = self._of_tokens(unrolled.weights, memory)
-        return ModelOutputs(unrolled.features, weights, encoded.values, unrolled.outputs)
+        return ModelOutputs(unrolled.features, weights, encoded.values, *unrolled[2:])
 
     def _of_tokens(self, weights: AttentionWeights, memory: Memory) -> Float[Tensor, "batch target token"]:
         """The weights of source tokens, from those of the memory's positions."""

@@ -24,6 +24,13 @@ def check_objective(config: dict[str, Any], *, metrics: Any) -> None:
             "objective.start must be above 0 where training starts from nothing, as a model that knows nothing learns "
             "nothing from what it says: give init=RUN, or leave start at a share of the budget."
         )
+    if objective.needs_alignments and not config["data"].get("alignments"):
+        raise UserError(
+            "objective needs alignments of the training pairs, but data.alignments is not given: use data=parallel "
+            "with data.alignments=FILE, or choose another objective."
+        )
+    if objective.needs_alignments and config.get("augmentation") is not None:
+        raise UserError("augmentation makes pairs without alignments, which objective needs: leave one of them out.")
     for part in parts_of(objective):
         if isinstance(part, LateObjective) and part is not objective:
             raise UserError(

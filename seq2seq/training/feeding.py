@@ -93,13 +93,17 @@ class Feeding:
 
     def _said(self, model: Seq2Seq, rows: Rows) -> SoftIds:
         """The tokens that the model says after each row, `row k`, with their weights; never PAD, BOS or EOS."""
-        logits = precise(model.output.logits(rows))
-        logits[:, EOS] = float("-inf")  # as it is of PAD and BOS already
+        scores = precise(model.output.barred(rows))
+        scores[:, EOS] = float("-inf")  # as it is of PAD and BOS already
+        if self.feed == "argmax":
+            ids = scores.argmax(-1, keepdim=True)
+            return SoftIds(ids, torch.ones_like(ids, dtype=scores.dtype))
+        probabilities = model.output.probabilities(scores)
         if self.feed == "sample":
-            ids = torch.multinomial(logits.softmax(-1), 1)
-            return SoftIds(ids, torch.ones_like(ids, dtype=logits.dtype))
-        best = logits.topk(self._count, dim=-1)
-        return SoftIds(best.indices, best.values.softmax(-1))
+            ids = torch.multinomial(probabilities, 1)
+            return SoftIds(ids, torch.ones_like(ids, dtype=scores.dtype))
+        best = probabilities.topk(self._count, dim=-1)
+        return SoftIds(best.indices, best.values / best.values.sum(-1, keepdim=True))
 
     @property
     def _count(self) -> int:

@@ -86,6 +86,7 @@ class TrainingStep:
         self.objective.begin(spent)
         if self.scheduled_sampling is not None:
             inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
+        self.objective.begin(spent)
         return self.objective(self.model, batch, inputs) / batch.step_tokens
 
     def transform(self, *, step: int) -> Tensor:

@@ -216,3 +216,14 @@ def test_lengths_that_the_plan_counts_are_those_of_the_batches(data):
         batch = data.train_pairs.batch(rows, step_tokens=1.0)
         assert_close(torch.from_numpy(data.train_plan.source)[rows], batch.source_lengths)
         assert (data.train_plan.target[rows] == batch.target_mask.sum(1).numpy()).all()
+
+
+def test_tokens_of_train_are_counted_with_an_end_behind_every_target():
+    word = TRAIN[1].targets[0]
+    data = data_of([Example("a", (word, word[:1])), Example("b", (word,))])
+    ids = data.train_pairs.target.padded(torch.arange(3), end=True)[0].flatten().tolist()
+    assert data.target_counts().tolist() == [
+        0 if index == PAD else ids.count(index) for index in range(data.tokenizers.target.size)
+    ]
+    assert data.target_counts()[EOS] == 3
+    assert data.target_counts().sum() == 2 * len(word) + 1 + 3

@@ -324,10 +324,13 @@ def assert_found() -> Callable[..., None]:
 # Models
 
 
-@pytest.fixture(params=["luong", "gnmt", "bahdanau"])
+@pytest.fixture(params=["luong", "gnmt", "bahdanau", "luong by entmax"])
 def model(request, build_model) -> Seq2Seq:
     """Random, with logits far enough apart for a clear choice, and EOS likely enough to end some sentences."""
-    model = build_model(decoder=request.param, attention="general").eval()
+    decoder, _, sparse = request.param.partition(" by ")
+    model = build_model(decoder=decoder, attention="general").eval()
+    if sparse:
+        model.output.normalizer = model.decoder.attention.normalizer = sparse
     with torch.no_grad():
         for weight in model.parameters():
             weight.mul_(2.5)

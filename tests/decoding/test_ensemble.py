@@ -14,6 +14,7 @@ from seq2seq.decoding.request import Request
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.sampling import Sampling
+from seq2seq.decoding.table import Table
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD
 from seq2seq.translation.recoded import Recoded
@@ -146,3 +147,18 @@ def test_attention_is_of_those_that_read_the_source_as_it_is_given(recoded, buil
     _, weights, _ = ensemble.step(torch.full((2, 1), BOS), memory, states)
     _, wanted, _ = plain.step(torch.full((2, 1), BOS), memory[0], states[0])
     torch.testing.assert_close(weights, wanted)
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_members_with_nothing_in_common_share_by_probability(average, stepper_of, sources):
+    """One gives all to 3 or 4, the other to 4 or 5; and where one gives all to 4 and the other to 5, both remain."""
+    alike = Ensemble([Table({2: {4: 0.5, 6: 0.5}}), Table({2: {4: 0.5, 5: 0.5}, 6: {3: 1.0}})], average=average)
+    apart = Ensemble([Table({2: {4: 1.0}, 6: {3: 1.0}}), Table({2: {5: 1.0}, 6: {3: 1.0}})], average=average)
+    search = BeamSearch(beam_size=4, length=LIMITS)
+    source, lengths = torch.tensor([[3]]), torch.tensor([1])
+    (found,) = search(alike, source, lengths, Request(n_best=4))
+    assert found[0].ids == [4]
+    assert all(math.isfinite(own.score) for own in found)
+    (found,) = search(apart, source, lengths, Request(n_best=4))
+    assert sorted(own.ids for own in found) == [[4], [5]]
+    assert [own.score for own in found] == pytest.approx([math.log(0.5)] * 2)

@@ -87,9 +87,9 @@ def test_forced_scores_and_attention_are_those_of_the_search(searched, model, se
         features, weights, *_ = model(*padded([sentence for sentence, _ in found]), inputs)
     for place, ((sentence, hypothesis), ids) in enumerate(zip(found, said, strict=True)):
         with torch.no_grad():
-            forced = -model.output.loss(features[place, : len(ids)], torch.tensor(ids))
-        assert hypothesis.token_scores == pytest.approx(forced.tolist(), abs=1e-5)
-        assert hypothesis.score == pytest.approx(forced.sum().item(), abs=1e-5)
+            forced = model.output.target_scores(features[place, : len(ids)], torch.tensor(ids, dtype=torch.long))
+        assert hypothesis.token_scores == pytest.approx(forced.tolist(), abs=1e-5, rel=1e-5)
+        assert hypothesis.score == pytest.approx(forced.sum().item(), abs=1e-5, rel=1e-5)
         assert hypothesis.score == pytest.approx(sum(hypothesis.token_scores), abs=1e-6)
         looked = weights[place, : len(hypothesis.ids), : len(sentence)]
         torch.testing.assert_close(hypothesis.attention, looked)
@@ -105,10 +105,14 @@ def test_a_wide_beam_finds_the_best_of_a_model_s_space(model, sentences, padded)
         with torch.no_grad():
             features, *_ = model(source, lengths, inputs)
             scores = [
-                -model.output.loss(features[place, : len(ids)], torch.tensor(ids)).sum().item()
+                model.output.target_scores(features[place, : len(ids)], torch.tensor(ids, dtype=torch.long))
+                .sum()
+                .item()
                 for place, ids in enumerate(said)
             ]
         (found,) = search(model, *padded([sentence]), Request(n_best=len(said)))
-        order = sorted(range(len(said)), key=lambda place: -scores[place])
+        possible = [place for place in range(len(said)) if scores[place] > float("-inf")]
+        order = sorted(possible, key=lambda place: -scores[place])
+        found = [hypothesis for hypothesis in found if hypothesis.finished]
         assert [hypothesis.ids for hypothesis in found] == [said[place][:-1] for place in order]
         assert [hypothesis.score for hypothesis in found] == pytest.approx([scores[place] for place in order], abs=1e-5)

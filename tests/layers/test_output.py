@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from seq2seq.errors import UserError
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.tied import TiedOutput
@@ -11,6 +12,8 @@ OUTPUTS = {
     "tied": lambda: TiedOutput(feature_size=6, embedding=Embedding(9, 6)),
     "projected": lambda: TiedOutput(feature_size=4, embedding=Embedding(9, 6)),
     "full": lambda: FullOutput(feature_size=6, embedding=Embedding(9, 6)),
+    "tied by entmax": lambda: TiedOutput(feature_size=6, embedding=Embedding(9, 6), normalizer="entmax"),
+    "full by entmax": lambda: FullOutput(feature_size=6, embedding=Embedding(9, 6), normalizer="entmax"),
 }
 
 
@@ -91,7 +94,7 @@ def test_full_output_has_a_matrix_of_its_own():
     assert sum(weight.numel() for weight in output.parameters()) == 9 * 6 + 9
 
 
-@pytest.mark.parametrize("kind", OUTPUTS)
+@pytest.mark.parametrize("kind", ["tied", "projected", "full"])
 def test_loss_is_cross_entropy_of_the_logits(kind):
     output = OUTPUTS[kind]()
     features, targets = rows(output), torch.randint(EOS, 9, (10,))
@@ -99,7 +102,7 @@ def test_loss_is_cross_entropy_of_the_logits(kind):
     torch.testing.assert_close(output.loss(features, targets), expected)
 
 
-@pytest.mark.parametrize("kind", OUTPUTS)
+@pytest.mark.parametrize("kind", ["tied", "projected", "full"])
 def test_log_probabilities_are_those_of_the_loss(kind):
     output = OUTPUTS[kind]()
     features, targets = rows(output), torch.randint(EOS, 9, (10,))
@@ -115,3 +118,32 @@ def test_loss_is_computed_in_float32_or_better(given, computed):
     output = OUTPUTS["tied"]().to(given)
     loss = output.loss(torch.randn(3, 6, dtype=given), torch.tensor([1, 4, 3]))
     assert loss.dtype == computed
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_scores_of_targets_and_logits_are_those_of_the_probabilities(kind):
+    output = OUTPUTS[kind]()
+    features, targets = rows(output) * 5, torch.randint(EOS, 9, (10,))
+    found = output.log_probabilities(features)
+    torch.testing.assert_close(output.logits(features).log_softmax(-1), found, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.exp(), output.probabilities(output.barred(features)))
+    torch.testing.assert_close(
+        found.gather(1, targets.unsqueeze(1)).squeeze(1), output.target_scores(features, targets)
+    )
+    zeros = int((found[:, EOS:] == float("-inf")).sum())
+    assert (zeros > 0) == ("entmax" in kind)
+
+
+def test_the_loss_by_entmax_pulls_towards_the_target_alone():
+    output = OUTPUTS["full by entmax"]()
+    features, targets = torch.randn(10, 6), torch.randint(EOS, 9, (10,))
+    scores = output.barred(features).detach()
+    output.loss(features, targets).sum().backward()
+    pull = output.probabilities(scores) - torch.eye(9)[targets]
+    torch.testing.assert_close(output.projection.bias.grad, pull.sum(0))
+
+
+def test_another_normalizer_is_refused():
+    with pytest.raises(UserError) as error:
+        FullOutput(feature_size=6, embedding=Embedding(9, 6), normalizer="sparsemax")
+    assert str(error.value) == "normalizer must be one of softmax, entmax, but is 'sparsemax'."

@@ -276,7 +276,7 @@ def test_weights_of_a_reduced_memory_are_shared_equally_among_the_tokens(reduced
     source, lengths = padded(SOURCES, extra=1)
     memory, states = model.encode(source, lengths)
     target, _ = padded([[BOS, *ids] for ids in TARGETS])
-    _, of_positions, _ = model.decoder.unroll(target, memory, states)
+    _, of_positions, *_ = model.decoder.unroll(target, memory, states)
     _, weights, *_ = model(source, lengths, target)
     tokens = model.encoder.reduction
     assert of_positions.shape[2] == -(-source.shape[1] // tokens)

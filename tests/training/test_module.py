@@ -17,6 +17,7 @@ from seq2seq.training.gradients.clip_by_norm import ClipByNorm
 from seq2seq.training.gradients.clip_by_value import ClipByValue
 from seq2seq.training.likelihood import likelihood
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
+from seq2seq.training.objectives.r_drop import RDrop
 from seq2seq.training.scheduled_sampling import LinearSampling
 from seq2seq.training.schedules import ConstantSchedule, CosineSchedule, InverseSquareRootSchedule
 
@@ -183,6 +184,9 @@ def test_dev_loss_and_attention_are_the_averaged_models_means_over_all_dev_token
     [
         {"objective": CrossEntropy(label_smoothing=0.3)},
         {"objective": CrossEntropy(label_smoothing=0.0, coverage_loss=0.5)},
+        {"objective": CrossEntropy(label_smoothing=0.0, activation_loss=2.0)},
+        {"objective": CrossEntropy(label_smoothing=0.0, temporal_loss=1.0)},
+        {"objective": RDrop(base=CrossEntropy(label_smoothing=0.0))},
         {"objective": CrossEntropy(label_smoothing=0.0, entropy_floor=2.0)},
         {"objective": CrossEntropy(label_smoothing=0.0, entropy_floor=2.0, entropy_weight=0.5)},
         {"optimizer": partial(torch.optim.Adam, lr=0.02)},

@@ -8,11 +8,12 @@ from torch.testing import assert_close
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
+from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.symbols import EOS
 from seq2seq.training.likelihood import likelihood
-from seq2seq.training.objectives.cross_entropy import CrossEntropy
+from seq2seq.training.objectives.cross_entropy import CrossEntropy, changes
 
 # What the model below says at every step, whatever it reads: powers of two, so that losses are multiples of log 2.
 # UNK, EOS, 4 and 5 make up all that can be said; PAD and BOS, in between, have scores that do not count.
@@ -46,6 +47,45 @@ def test_label_smoothing_mixes_in_the_mean_over_all_that_can_be_said(knowing, ne
     loss = CrossEntropy(label_smoothing=0.25)(knowing, batch, batch.target_inputs)
     mean = (3 + 3 + 2 + 1) / 4  # bits
     assert_close(loss, torch.tensor((0.75 * BITS + 0.25 * TOKENS * mean) * math.log(2)))
+
+
+def test_unigram_smoothing_mixes_in_the_mean_by_how_often_tokens_come(knowing, new_batch):
+    """UNK comes never, EOS, 4 and 5 come 3, 3 and 4 times."""
+    batch, objective = new_batch(SOURCES, TARGETS), CrossEntropy(label_smoothing=0.25, smoothing_prior="unigram")
+    objective.prepare(torch.tensor([0, 0, 0, 3, 3, 4]))
+    loss = objective(knowing, batch, batch.target_inputs)
+    mean = (3 * 3 + 3 * 2 + 4 * 1) / 10  # bits
+    assert_close(loss, torch.tensor((0.75 * BITS + 0.25 * TOKENS * mean) * math.log(2)))
+    loss.backward()
+    assert all(weight.grad.isfinite().all() for weight in knowing.parameters() if weight.grad is not None)
+
+
+def test_unigram_smoothing_of_an_example_by_hand(build_model, new_batch):
+    """(1 - eps) (-log .7) + eps (.5 (-log .7) + .5 (-log .1)), eps = .1."""
+    objective = CrossEntropy(label_smoothing=0.1, smoothing_prior="unigram")
+    objective.prepare(torch.tensor([0, 0, 0, 1, 0, 1]))
+    output = FullOutput(feature_size=2, embedding=Embedding(6, 2))
+    with torch.no_grad():
+        output.projection.weight.zero_()
+        output.projection.bias.copy_(torch.tensor([1.0, 1e-9, 1.0, 0.7, 0.2, 0.1]).log())
+    found = objective._of_tokens(output, torch.zeros(1, 2), torch.tensor([EOS]))
+    assert_close(found, torch.tensor([0.95 * -math.log(0.7) + 0.05 * -math.log(0.1)]), atol=1e-6, rtol=1e-5)
+
+
+def test_even_counts_of_all_that_can_be_said_are_uniform_smoothing(build_model, new_batch):
+    model, batch = build_model(), new_batch(SOURCES, TARGETS)
+    objective = CrossEntropy(label_smoothing=0.2, smoothing_prior="unigram")
+    objective.prepare(torch.tensor([0, 7, 0] + [7] * 10))
+    assert_close(
+        objective(model, batch, batch.target_inputs),
+        CrossEntropy(label_smoothing=0.2)(model, batch, batch.target_inputs),
+    )
+
+
+def test_unigram_smoothing_without_counts_is_refused(build_model, new_batch):
+    batch = new_batch(SOURCES, TARGETS)
+    with pytest.raises(UserError, match="^smoothing_prior=unigram needs the counts of tokens: call prepare"):
+        CrossEntropy(smoothing_prior="unigram")(build_model(), batch, batch.target_inputs)
 
 
 def test_the_likelihood_is_the_sum_without_smoothing(knowing, new_batch):
@@ -97,7 +137,9 @@ def test_the_loss_of_a_batch_is_the_sum_of_its_sentences(build_model, new_batch)
 
 
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
-@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"coverage_loss": 1.0}, {"entropy_floor": 2.0}])
+@pytest.mark.parametrize(
+    "options", [{}, {"label_smoothing": 0.1}, {"coverage_loss": 1.0}, {"entropy_floor": 2.0}, {"temporal_loss": 1.0}]
+)
 def test_a_silent_batch_has_zero_loss_and_zero_but_no_missing_gradients(build_model, new_batch, decoder, options):
     model = build_model(decoder=decoder)
     batch = new_batch(SOURCES, TARGETS, silent=True)
@@ -167,6 +209,50 @@ def test_the_entropy_term_is_what_is_missing_to_the_floor_or_to_even_weights(loo
     assert added(*looking, entropy_floor=floor, entropy_weight=0.5) == pytest.approx(sum(missing) / 2, rel=1e-4)
 
 
+# Terms for the decoder's outputs
+
+
+@pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
+def test_terms_for_outputs_are_sums_over_tokens_of_means_over_units(build_model, new_batch, decoder):
+    """AR of what is left by dropout, TAR of what was there before; both of real tokens alone."""
+    model = build_model(decoder=decoder, decoder_layers=2, decoder_dropout=0.5)
+    batch = new_batch(SOURCES, TARGETS, extra=2)
+    torch.manual_seed(4)
+    outputs = model(batch.source, batch.source_lengths, batch.target_inputs)
+    found = {}
+    for name in ("", "activation_loss", "temporal_loss"):
+        options = {name: 0.5} if name else {}
+        found[name] = CrossEntropy(label_smoothing=0.0, **options).loss(model, batch, outputs).item()
+    activation = temporal = 0.0
+    for row, target in enumerate(TARGETS):
+        for step in range(len(target) + 1):
+            activation += outputs.decoder_outputs[row, step].square().mean().item()
+            if step:
+                change = outputs.undropped[row, step] - outputs.undropped[row, step - 1]
+                temporal += change.square().mean().item()
+    assert found["activation_loss"] - found[""] == pytest.approx(0.5 * activation, rel=1e-3)
+    assert found["temporal_loss"] - found[""] == pytest.approx(0.5 * temporal, rel=1e-3)
+    assert (outputs.decoder_outputs == 0).any() or decoder == "gnmt"  # whose top layer is residual
+    assert not (outputs.undropped == 0).any()
+
+
+def test_changes_of_an_example_by_hand():
+    outputs = torch.tensor([[[1.0, 2.0], [1.0, 4.0], [4.0, 0.0]]])
+    assert changes(outputs).tolist() == [[0.0, 2.0, 12.5]]
+
+
+@pytest.mark.parametrize("term", [{"activation_loss": 1.0}, {"temporal_loss": 1.0}])
+@pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
+def test_terms_for_outputs_do_not_see_padding(build_model, new_batch, decoder, term):
+    model, objective = build_model(decoder=decoder), CrossEntropy(label_smoothing=0.0, **term)
+    together = loss_and_gradients(model, new_batch(SOURCES, TARGETS), objective)
+    assert_close(loss_and_gradients(model, new_batch(SOURCES, TARGETS, extra=3), objective), together)
+    alone = [loss_and_gradients(model, new_batch([s], [t]), objective) for s, t in zip(SOURCES, TARGETS, strict=True)]
+    assert_close(together, {name: sum(part[name] for part in alone) for name in together})
+    plain = loss_and_gradients(model, new_batch(SOURCES, TARGETS), CrossEntropy(label_smoothing=0.0))
+    assert together["loss"] > plain["loss"]
+
+
 def test_terms_that_are_off_leave_the_loss_as_it_is(looking):
     assert added(*looking, coverage_loss=0.0, entropy_floor=0.0) == 0
 
@@ -218,6 +304,13 @@ def test_terms_reach_what_attention_learns(build_model, new_batch, term):
     ("options", "message"),
     [
         ({"coverage_loss": -1.0}, "coverage_loss must be at least 0, but is -1.0."),
+        ({"activation_loss": -2.0}, "activation_loss must be at least 0, but is -2.0."),
+        ({"temporal_loss": float("nan")}, "temporal_loss must be at least 0, but is nan."),
+        ({"smoothing_prior": "bigram"}, "smoothing_prior must be one of uniform, unigram, but is 'bigram'."),
+        (
+            {"smoothing_prior": "unigram", "label_smoothing": 0.0},
+            "smoothing_prior=unigram needs label_smoothing, but that is 0: raise it.",
+        ),
         ({"entropy_floor": -0.5}, "entropy_floor must be at least 0, but is -0.5."),
         (
             {"entropy_weight": 2.0},

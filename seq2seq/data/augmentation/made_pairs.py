@@ -61,7 +61,8 @@ class MadePairs:
         sides = (self.tokenizers.source, self.tokenizers.target)
         ids = [side.encode([pair[place] for pair in made]) for place, side in enumerate(sides)]
         kept = [pair for pair in zip(*ids, strict=True) if self._usable(pair)]
-        return PairSequences(*(TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1)))
+        source, target = (TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1))
+        return PairSequences(source, target)
 
     def _usable(self, pair: tuple[list[int], ...]) -> bool:
         fits = max(map(len, pair)) <= self.max_length and sum(len(ids) + 1 for ids in pair) <= self.max_tokens

@@ -145,7 +145,7 @@ class Search(ABC, Generic[Context]):
                 following.log_probabilities(choice.ended, torch.full_like(choice.ended, EOS)),
                 position,
             )
-        if request.filters:  # nothing else can leave a hypothesis without any token to choose
+        if request.filters or self.length.forces:  # nothing else can leave a hypothesis without any token to choose
             finished = self._keep_stuck(frontier, choice, finished, position)
         remember = bool(request.filters) or request.phrases is not None
         return attended.advance(choice, finished, remember=remember), choice
@@ -180,7 +180,8 @@ class Search(ABC, Generic[Context]):
 
     def _close(self, frontier: Frontier, length: int, request: Request) -> Frontier:
         """The frontier without hypotheses that can no longer change the result; sentences without any are done."""
-        if not (request.filters or request.phrases or _may_be_any(frontier.finished.ranks > _NONE)):
+        can_be_stuck = request.filters or request.phrases or self.length.forces
+        if not (can_be_stuck or _may_be_any(frontier.finished.ranks > _NONE)):
             return frontier  # nothing has ended, and nothing can be stuck
         grouped = frontier.scores.unflatten(1, (self.groups, -1))  # (batch, beam) -> (batch, group, beam / groups)
         ranks = frontier.finished.ranks  # (batch, group, place), best first

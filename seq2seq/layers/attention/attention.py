@@ -1,13 +1,13 @@
 """Interface of every attention, and the memory it reads."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seq2seq.masking import masked_softmax
+from seq2seq.layers.entmax import masked_weights
 from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context, Keys, Query, SourceMask, Values
 
 AttentionState = tuple[Tensor, ...]  # what a hypothesis remembers of its earlier weights: `batch source` each
@@ -33,7 +33,15 @@ class Attention(nn.Module, ABC):
 
     Kinds whose weights depend on those of earlier steps carry what they need in a state, a tuple of tensors: `batch
     source` from `start` and into `unroll`, `batch beam source` at a `step`. `unroll` equals repeated `step`.
+    `normalizer` says what makes weights of scores, where `normalizes` says that something does.
     """
+
+    normalizes: ClassVar[bool] = True
+    normalizer: str = "softmax"  # or entmax, by which low scores have no weight at all
+
+    def weights(self, scores: AttentionWeights, mask: SourceMask) -> AttentionWeights:
+        """Weights from scores, `batch target source`, in float32 (or better), exactly 0 on padding."""
+        return masked_weights(self.normalizer, scores, mask)
 
     @abstractmethod
     def keys(self, values: Values) -> Keys:
@@ -86,14 +94,14 @@ class StatelessAttention(Attention):
 
 
 class ScoredAttention(StatelessAttention):
-    """Attention that is one softmax over the source."""
+    """Attention that is one softmax, or entmax, over the source."""
 
     @abstractmethod
     def score(self, query: Query, memory: Memory) -> AttentionWeights:
-        """Scores that the softmax is of, `batch target source`; padding is masked later."""
+        """Scores that weights are made of, `batch target source`; padding is masked later."""
 
     def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:
-        weights = masked_softmax(self.score(query, memory), memory.mask)
+        weights = self.weights(self.score(query, memory), memory.mask)
         return read(weights, memory), weights
 
 

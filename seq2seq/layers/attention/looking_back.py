@@ -7,7 +7,6 @@ from torch import Tensor
 
 from seq2seq.layers.attention.additive import AdditiveScore
 from seq2seq.layers.attention.attention import AttentionState, Memory, nothing_seen, read
-from seq2seq.masking import masked_softmax
 from seq2seq.shapes import BeamFeatures, BeamWeights, Context
 
 
@@ -32,5 +31,5 @@ class LookingBackAttention(AdditiveScore):
         self, query: BeamFeatures, memory: Memory, state: AttentionState
     ) -> tuple[Context, BeamWeights, AttentionState]:
         (seen,) = state
-        weights = masked_softmax(self.score(query, memory, self.features(seen)), memory.mask)
+        weights = self.weights(self.score(query, memory, self.features(seen)), memory.mask)
         return read(weights, memory), weights, (seen + weights if self.cumulative else weights,)

@@ -36,6 +36,8 @@ class MonotonicAttention(NormalizedAdditiveScore):
     True
     """
 
+    normalizes = False
+
     def __init__(
         self,
         *,

@@ -6,7 +6,6 @@ from torch import Tensor
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory, StatelessAttention, with_dropout
 from seq2seq.layers.linear import linear
-from seq2seq.masking import masked_softmax
 from seq2seq.shapes import AttentionWeights, Context, Keys, Query, SourceMask, Values
 
 
@@ -56,7 +55,7 @@ class MultiHeadAttention(StatelessAttention):
         """Weights of every head, `batch heads target source`."""
         queries = self._parts(self.query_projection(query) * self.scale)
         scores = queries @ self._parts(memory.keys).transpose(2, 3)
-        weights = masked_softmax(scores.flatten(1, 2), memory.mask)
+        weights = self.weights(scores.flatten(1, 2), memory.mask)
         return weights.unflatten(1, scores.shape[1:3])
 
     def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:

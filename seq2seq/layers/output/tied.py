@@ -14,8 +14,8 @@ class TiedOutput(Output):
     P is the identity where sizes agree.
     """
 
-    def __init__(self, *, feature_size: int, embedding: Embedding) -> None:
-        super().__init__()
+    def __init__(self, *, feature_size: int, embedding: Embedding, normalizer: str = "softmax") -> None:
+        super().__init__(normalizer)
         same = feature_size == embedding.size
         self.projection = nn.Identity() if same else linear(feature_size, embedding.size, bias=False)
         self.weight = embedding.table.weight

@@ -24,6 +24,8 @@ class Perplexity(lightning.Callback):
             log(trainer, {"train/perplexity": _perplexity(float(pl_module.step_likelihood))})
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        if pl_module.model.output.normalizer != "softmax":
+            return  # dev/loss is no likelihood
         log(trainer, {"dev/perplexity": _perplexity(float(trainer.callback_metrics["dev/loss"]))})
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
@@ -13,11 +13,12 @@ from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.objectives.wrapping import WrappingObjective
 
 RowScores = Float[Tensor, "rows vocabulary"]
 
 
-class Distillation(Objective):
+class Distillation(WrappingObjective):
     """Cross-entropy with what teachers say of every token (Kim & Rush 2016, eq. 4), mixed with the base's loss.
 
     Teachers are runs; several are one ensemble, the mean of their probabilities. The loss is `weight` times
@@ -40,7 +41,7 @@ class Distillation(Objective):
             raise UserError(f"weight must be above 0 and at most 1, but is {weight}.")
         if temperature <= 0:
             raise UserError(f"temperature must be above 0, but is {temperature}.")
-        self.base = base or CrossEntropy()
+        super().__init__(base or CrossEntropy())
         if type(self.base).__call__ is not Objective.__call__:
             raise UserError(
                 f"base must be an objective of one pass, which it shares, but {type(self.base).__name__} makes its own."
@@ -49,14 +50,14 @@ class Distillation(Objective):
         self.temperature = temperature
         self.models: Sequence[Seq2Seq] = ()
 
-    def begin(self, spent: float) -> None:
-        self.base.begin(spent)
-
     def check(self, model: Seq2Seq) -> None:
-        self.base.check(model)
-
-    def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:
-        self.base.prepare(counts)
+        """Check the base's needs, and that no token of the model has exactly no probability. Raises UserError."""
+        super().check(model)
+        if model.output.normalizer != "softmax":
+            raise UserError(
+                "Distillation needs an output by softmax, as what the model can never say has no logarithm, "
+                f"but normalizer is {model.output.normalizer}: choose softmax, or distill=teachers."
+            )
 
     def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> Tensor:
         return self._mixed(model, batch, inputs, model(batch.source, batch.source_lengths, inputs))

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 
-from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
@@ -11,9 +10,10 @@ from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.objectives.wrapping import WrappingObjective
 
 
-class LateObjective(Objective):
+class LateObjective(WrappingObjective):
     """An objective that joins another, its `base`, once `start` of the budget is spent; before, the base is all.
 
     From then on the loss is `base_weight` times the base's and a term of its own. A model that knows nothing would
@@ -30,20 +30,14 @@ class LateObjective(Objective):
             raise UserError(
                 f"base must be an objective that is there from the first step, but is {type(base).__name__}."
             )
+        super().__init__(base or CrossEntropy())
         self.start = start
-        self.base = base or CrossEntropy()
         self.base_weight = base_weight
         self.spent = 0.0  # of the budget, at the step under way
 
     def begin(self, spent: float) -> None:
+        super().begin(spent)
         self.spent = spent
-        self.base.begin(spent)
-
-    def check(self, model: Seq2Seq) -> None:
-        self.base.check(model)
-
-    def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:
-        self.base.prepare(counts)
 
     def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> Tensor:
         loss = self.base(model, batch, inputs)

@@ -19,6 +19,11 @@ class Objective(ABC):
 
     likelihood: Tensor | None = None
 
+    @property
+    def needs_alignments(self) -> bool:
+        """Tell whether batches must come with alignments."""
+        return False
+
     def begin(self, spent: float) -> None:  # noqa: B027
         """Take in the share of the budget that is spent, before each loss."""
 

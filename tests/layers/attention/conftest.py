@@ -44,9 +44,13 @@ def build(attention_kind) -> Callable[..., Attention]:
     return _build
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[*KINDS, *(f"{kind} by entmax" for kind in KINDS if kind != "monotonic")])
 def attention(request, build) -> Attention:
-    return build(request.param)
+    kind, _, normalizer = request.param.partition(" by ")
+    attention = build(kind)
+    if normalizer:
+        attention.normalizer = normalizer
+    return attention
 
 
 @pytest.fixture(params=STATEFUL)

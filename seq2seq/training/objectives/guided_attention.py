@@ -1,0 +1,72 @@
+"""Attention that is shown where to look."""
+
+import torch
+from torch import Tensor
+
+from seq2seq.data.batch import Batch
+from seq2seq.errors import UserError
+from seq2seq.layers.attention.statistics import OfSteps, of_groups
+from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
+from seq2seq.shapes import AttentionWeights
+from seq2seq.training.objectives.objective import Objective
+
+
+class GuidedAttention(Objective):
+    """Another objective, and attention that follows given alignments (Chen et al. 2016; Mi et al. 2016).
+
+    loss = base + weight sum of -A log a, for A the even weights of what a target token is aligned to and a those of
+    attention; tokens without an alignment add nothing. The weight falls evenly to 0 over a share `duration` of the
+    budget, or never at None. Raises UserError if a value is out of range, and for weights that can be 0.
+    """
+
+    def __init__(self, *, base: Objective, weight: float = 0.1, duration: float | None = None) -> None:
+        if not weight > 0:
+            raise UserError(f"weight must be above 0, but is {weight}: without guidance, choose another objective.")
+        if duration is not None and not 0 < duration <= 1:
+            raise UserError(f"duration must be above 0 and at most 1, or null for all the time, but is {duration}.")
+        if type(base).__call__ is not Objective.__call__:
+            raise UserError(
+                f"base must be an objective of the batch as it is, but is {type(base).__name__}: "
+                "make this one its base."
+            )
+        self.base, self.weight, self.duration = base, weight, duration
+        self._spent = 0.0
+
+    @property
+    def needs_alignments(self) -> bool:
+        return True
+
+    def check(self, model: Seq2Seq) -> None:
+        """Check the base's needs, and that attention has no exact zeros. Raises UserError if it has."""
+        self.base.check(model)
+        if model.decoder.attention.normalizer != "softmax":
+            raise UserError(
+                "Guided attention needs weights above 0, but attention_normalizer is "
+                f"{model.decoder.attention.normalizer}: choose softmax, or another objective."
+            )
+
+    def prepare(self, counts: Tensor) -> None:
+        self.base.prepare(counts)
+
+    def begin(self, spent: float) -> None:
+        self.base.begin(spent)
+        self._spent = spent
+
+    def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
+        total = self.base.loss(model, batch, outputs)
+        self.likelihood = self.base.likelihood
+        if batch.alignments is None:
+            raise UserError("Guided attention needs alignments of the training pairs, but there are none.")
+        reduction = model.encoder.reduction  # tokens that attention cannot tell apart
+        wanted, found = (of_groups(each, reduction) for each in (batch.alignments, outputs.weights))
+        return total + self.present_weight * batch.of_tokens(strayings(wanted, found)).sum()
+
+    @property
+    def present_weight(self) -> float:
+        """The weight at the share of the budget that is spent."""
+        return self.weight if self.duration is None else self.weight * max(0.0, 1 - self._spent / self.duration)
+
+
+def strayings(wanted: AttentionWeights, found: AttentionWeights) -> OfSteps:
+    """Cross-entropies of attention's weights and those that are wanted, in nats; 0 where none are, `batch target`."""
+    return -(wanted * found.clamp(min=torch.finfo(found.dtype).tiny).log()).sum(-1)
