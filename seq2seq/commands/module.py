@@ -17,7 +17,7 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
-from seq2seq.runs.possible_training import check_tag
+from seq2seq.runs.possible_training import check_tag, kinds_of
 from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage, new_average
 from seq2seq.training.feeding import Feeding
@@ -25,7 +25,7 @@ from seq2seq.training.gradients.noise import NoisyGradients
 from seq2seq.training.gradients.transformation import GradientTransformation
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.muon import spared_of
-from seq2seq.training.parts import FrozenParts, PartedOptimizer
+from seq2seq.training.parts import FrozenParts, PartedOptimizer, spared_from_decay
 from seq2seq.training.step import TrainingStep
 from seq2seq.translation.translator import Translator
 
@@ -37,6 +37,9 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     if augmentation is not None:
         check_tag(augmentation, config)
         data.augment(augmentation)
+    if segmentation := build(config["segmentation"], "segmentation"):
+        with told_at("segmentation", type(segmentation)):
+            data.segment(segmentation, kinds_of(config))
     step = _build_step(config, model, data)
     step.objective.prepare(data.target_counts())
     return Seq2SeqModule(
@@ -81,10 +84,11 @@ def _of_parts(
     """The optimizer and the transformation of gradients, with what a config says of parts of the model."""
     if _spares(config):
         optimizer = partial(optimizer, spared=spared_of(model))
-    if config["rates"]:
-        for name, rate in config["rates"].items():
-            check_type(f"rates.{name}", rate, float)
-        optimizer = PartedOptimizer(optimizer, model, config["rates"])
+    for name, rate in (config["rates"] or {}).items():
+        check_type(f"rates.{name}", rate, float)
+    undecayed = spared_from_decay(model) if _spares_from_decay(config) else []
+    if config["rates"] or undecayed:
+        optimizer = PartedOptimizer(optimizer, model, config["rates"] or {}, undecayed)
     if noise := build(config["gradient_noise"], "gradient_noise"):
         gradients = NoisyGradients(noise, config["seed"], gradients)
     if config["freeze"] or config["freeze_steps"] is not None:
@@ -100,6 +104,15 @@ def check_optimizer(config: dict[str, Any]) -> None:
             "rates cannot be given with optimizer=muon, which has groups of its own: use another optimizer."
         )
     build(config["optimizer"], "optimizer")([nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1, 1))])
+
+
+def _spares_from_decay(config: dict[str, Any]) -> bool:
+    """Tell whether weight decay is for some parameters alone. Raises UserError where it is for none at all."""
+    check_type("decay_all", config["decay_all"], bool)
+    decays = "weight_decay" in config["optimizer"]  # 0 or not, so that it can change where a run goes on
+    if config["decay_all"] and not decays:
+        raise UserError("decay_all=true needs an optimizer with a weight_decay: choose adamw, or leave it out.")
+    return decays and not config["decay_all"] and not _spares(config)
 
 
 def _spares(config: dict[str, Any]) -> bool:

@@ -22,6 +22,7 @@ data.corpora.parallel.ParallelCorpus
 data.corpora.synthetic.SyntheticCorpus
 data.corpora.tsv.TSVCorpus
 data.datamodule.Seq2SeqDataModule
+data.segmentation.SampledSegmentation
 data.text.TextForm
 data.tokenizers.TokenizerTrainer
 decoding.filters.Filters

@@ -39,6 +39,7 @@ _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
 
 _LATER: dict[str, Any] = {
     "augmentation": None,
+    "segmentation": None,
     "distill": None,
     "init": None,
     "rehearsal": 0.0,
@@ -76,6 +77,9 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
         found.setdefault("max_rollbacks", 3)
         for name, value in _LATER.items():
             found.setdefault(name, value)
+        optimizer = found.get("optimizer")
+        decays = isinstance(optimizer, dict) and "weight_decay" in optimizer
+        found.setdefault("decay_all", decays)  # it was for all
     board = found.get("logger")
     if isinstance(board, dict) and "_target_" in board:
         found["logger"] = {_LOGGERS.get(str(board["_target_"]), "own"): board}

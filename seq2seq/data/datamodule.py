@@ -15,6 +15,8 @@ from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.piece_links import PieceLinks, piece_links
+from seq2seq.data.sampled_pairs import SampledPairs
+from seq2seq.data.segmentation import SampledSegmentation
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.splitting import sample
 from seq2seq.data.tokenizers import Tokenizers
@@ -57,6 +59,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.train_plan = plan(self.train_pairs, budget, pool_batches=pool_batches, seed=seed)
         self.dev_plan = plan(self.dev_pairs, budget, shuffle=False)
         self.made: MadePairs | None = None
+        self.sampled: SampledPairs | None = None
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
@@ -108,11 +111,18 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
             augmentation, self.splits.train, self.tokenizers, self.train_plan, max_length=self.max_length
         )
 
+    def segment(self, segmentation: SampledSegmentation, kinds: Sequence[str]) -> None:
+        """Have the pairs of train cut anew in every epoch, by tokenizers of the given kinds."""
+        strengths = segmentation.strengths(kinds)
+        self.sampled = SampledPairs(self.splits.train, self.tokenizers, strengths, self.train_plan, self.max_length)
+
     def train_epoch(self, number: int) -> tuple[PairSequences, list[Tensor]]:
         """The pairs of an epoch of training, and its batches of their rows."""
-        if self.made is None:
+        if self.made is None and self.sampled is None:
             return self.train_pairs, self.train_plan.epoch(number)
-        pairs, own = self.train_pairs.followed_by(self.made.epoch(number)), self.train_plan
+        pairs, own = self.sampled.epoch(number) if self.sampled else self.train_pairs, self.train_plan
+        if self.made is not None:
+            pairs = pairs.followed_by(self.made.epoch(number))
         return pairs, plan(pairs, own.budget, pool_batches=own.pool_batches, seed=own.seed).epoch(number)
 
     def train_dataloader(self) -> "BatchLoader":

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,17 @@ class Tokenizer:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without BOS and EOS."""
         return self._processor.encode([self.form(text) for text in texts], num_threads=_THREADS)
+
+    def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
+        """Token ids of each text, cut in a way that is drawn: a function of the texts and the seed."""
+
+        def drawn() -> list[list[int]]:
+            given = [self.form(text) for text in texts]
+            return self._processor.encode(given, enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=_THREADS)
+
+        sentencepiece.set_random_generator_seed(seed)
+        with ThreadPoolExecutor(1) as pool:  # a thread takes the seed up at its first draw, and at no later one
+            return pool.submit(drawn).result()
 
     def decode(self, ids: Sequence[list[int]]) -> list[str]:
         """Texts, one for each list of token ids."""

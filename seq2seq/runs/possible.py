@@ -9,7 +9,12 @@ from seq2seq.config.contract import check, check_counts
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.automatic import AUTO, nominal
-from seq2seq.runs.possible_training import check_augmentation, check_distill, check_objective
+from seq2seq.runs.possible_training import (
+    check_augmentation,
+    check_distill,
+    check_objective,
+    check_segmentation,
+)
 
 _LARGEST_SEED = (1 << 32) - 1  # of NumPy
 _COUNTS = ("max_tokens", "max_sentences", "max_length", "pool_batches")
@@ -34,6 +39,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     check_objective(possible, metrics=config["metrics"])
     check_distill(config.get("distill"))
     check_augmentation(possible)
+    check_segmentation(possible, config)
     return possible
 
 

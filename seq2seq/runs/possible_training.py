@@ -6,6 +6,7 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.data.augmentation.augmentation import Augmentation
 from seq2seq.errors import UserError
 from seq2seq.metrics.risk import Risk
+from seq2seq.runs.automatic import AUTO
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.teachers import check_teachers
 from seq2seq.training.objectives.distillation import Distillation, parts_of
@@ -57,6 +58,21 @@ def check_augmentation(config: dict[str, Any]) -> None:
     augmentation = build(config.get("augmentation"), "augmentation")
     if augmentation is not None and config["init"] is None:  # whose tokenizers may know more
         check_tag(augmentation, config)
+
+
+def check_segmentation(config: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Build the segmentation, and refuse tokenizers that cut a text in one way, where they were asked for."""
+    if segmentation := build(config.get("segmentation"), "segmentation"):
+        if config["data"].get("alignments"):
+            raise UserError("segmentation must be none with data.alignments, whose links are of the likeliest pieces.")
+        if AUTO not in (kinds := kinds_of(asked)):
+            with told_at("segmentation", type(segmentation)):
+                segmentation.strengths(kinds)
+
+
+def kinds_of(config: dict[str, Any]) -> list[str]:
+    """The kinds of the tokenizers of both sides."""
+    return [config["tokenizer"][side] for side in ("source", "target")]
 
 
 def check_tag(augmentation: Any, config: dict[str, Any]) -> None:

@@ -53,10 +53,17 @@ class FrozenParts(GradientTransformation):
 class PartedOptimizer:
     """A factory of optimizers whose parameters of a part learn at a multiple of the rate; the inner part's counts.
 
-    Raises UserError at a name that is no part, and at a multiple that is not above 0.
+    Weight decay is not for parameters that are `undecayed`. Raises UserError at a name that is no part, and at a
+    multiple that is not above 0.
     """
 
-    def __init__(self, factory: Callable[[Any], Optimizer], model: nn.Module, rates: Mapping[str, float | int]) -> None:
+    def __init__(
+        self,
+        factory: Callable[[Any], Optimizer],
+        model: nn.Module,
+        rates: Mapping[str, float | int],
+        undecayed: Sequence[nn.Parameter] = (),
+    ) -> None:
         for name, rate in rates.items():
             if not rate > 0:
                 raise UserError(f"rates must be above 0, but that of {name} is {rate}: to keep it as it is, freeze it.")
@@ -64,15 +71,28 @@ class PartedOptimizer:
         self._group: dict[int, int] = {}
         for number, name in sorted(enumerate(rates, 1), key=lambda item: item[1].count(".")):
             self._group |= {id(one): number for one in part_of(model, name, "rates").parameters()}
+        self._undecayed = {id(one) for one in undecayed}
 
     def __call__(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         groups: list[dict[str, Any]] = [{"params": []} for _ in self.rates]
+        if self._undecayed:
+            groups += [{"params": [], "weight_decay": 0.0} for _ in self.rates]
         for one in parameters:
-            groups[self._group.get(id(one), 0)]["params"].append(one)
+            behind = len(self.rates) if id(one) in self._undecayed else 0
+            groups[self._group.get(id(one), 0) + behind]["params"].append(one)
         optimizer = self.factory(groups)
-        for group, rate in zip(optimizer.param_groups, self.rates, strict=True):
-            group["lr"] *= rate
+        for number, group in enumerate(optimizer.param_groups):
+            group["lr"] *= self.rates[number % len(self.rates)]
         return optimizer
+
+
+def spared_from_decay(model: nn.Module) -> list[nn.Parameter]:
+    """Parameters that weight decay is not for: biases, gains and other vectors, and the tables of embeddings.
+
+    What is rarely seen would be forgotten, as Adam decays the rows of a table whether they have a gradient or not.
+    """
+    tables = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
+    return [one for one in model.parameters() if one.dim() < 2 or id(one) in tables]
 
 
 def part_of(model: nn.Module, name: str, option: str) -> nn.Module:

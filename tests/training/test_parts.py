@@ -1,6 +1,7 @@
 """Parts of a model that are frozen, or trained at rates of their own."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 
 from seq2seq.errors import UserError
 from seq2seq.training.gradients.clip_by_norm import ClipByNorm
-from seq2seq.training.parts import FrozenParts, PartedOptimizer
+from seq2seq.training.parts import FrozenParts, PartedOptimizer, spared_from_decay
 
 
 @pytest.fixture
@@ -115,3 +116,43 @@ def test_rates_that_cannot_be_are_told(model, rates, message):
     with pytest.raises(UserError) as error:
         PartedOptimizer(torch.optim.SGD, model, rates)
     assert str(error.value).startswith(message)
+
+
+# ---- Weight decay
+
+
+def test_vectors_and_embeddings_are_spared_from_weight_decay():
+    model = nn.ModuleDict({"table": nn.Embedding(5, 4), "norm": nn.LayerNorm(4), "linear": nn.Linear(4, 5)})
+    spared = {id(one) for one in spared_from_decay(model)}
+    names = {name for name, one in model.named_parameters() if id(one) in spared}
+    assert names == {"table.weight", "norm.weight", "norm.bias", "linear.bias"}
+    model["linear"].weight = model["table"].weight  # a tied output
+    assert len(spared_from_decay(model)) == len(list(model.parameters())) == 4
+
+
+@pytest.mark.parametrize("rates", [{}, {"encoder": 0.1}])
+def test_what_is_spared_does_not_shrink_and_the_rest_does(model, rates):
+    factory = partial(torch.optim.AdamW, lr=0.1, weight_decay=0.5)
+    optimizer = PartedOptimizer(factory, model, rates, spared_from_decay(model))(model.parameters())
+    before = {name: one.detach().clone() for name, one in model.named_parameters()}
+    for one in model.parameters():
+        one.grad = torch.zeros_like(one)
+    optimizer.step()
+    for name, one in model.named_parameters():
+        rate = 0.1 * (rates.get("encoder", 1.0) if name.startswith("encoder") else 1.0)
+        torch.testing.assert_close(one, before[name] * (1 if name.endswith("bias") else 1 - rate * 0.5))
+
+
+def test_runs_decay_matrices_alone_unless_told(train_tiny, tmp_path):
+    found = {}
+    for name, own in (("spared", []), ("all", ["decay_all=true"])):
+        train_tiny(tmp_path / name, "optimizer=adamw", "optimizer.weight_decay=0.5", *own, "budget.max_steps=2")
+        last = torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)
+        found[name] = [group["weight_decay"] for group in last["optimizer_states"][0]["param_groups"]]
+    assert found == {"spared": [0.5, 0.0], "all": [0.5]}
+
+
+def test_decay_of_all_without_any_is_refused_before_data_are_read(train_tiny, tmp_path):
+    with pytest.raises(UserError) as error:
+        train_tiny(tmp_path, "decay_all=true", "budget.max_steps=2", "data.train_size=0")
+    assert str(error.value) == "decay_all=true needs an optimizer with a weight_decay: choose adamw, or leave it out."

@@ -1,0 +1,59 @@
+"""Training pairs whose subwords are drawn anew in every epoch."""
+
+from collections.abc import Sequence
+
+from seq2seq.data.batch import PairSequences
+from seq2seq.data.batching import BatchPlan
+from seq2seq.data.examples import Example
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.tokenizers import Tokenizers
+
+_LARGEST_SEED = 2**32
+
+
+class SampledPairs:
+    """Pairs of train as token ids, drawn for every epoch as a function of the plan's seed and the epoch.
+
+    Each side has its strength of drawing, None where it is always cut in the likeliest way; so is a text whose drawn
+    pieces are too many for a batch, or for the longest sentence that is allowed.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        tokenizers: Tokenizers,
+        strengths: Sequence[float | None],
+        plan: BatchPlan,
+        max_length: int,
+    ) -> None:
+        self.sides = list(zip((tokenizers.source, tokenizers.target), strengths, strict=True))
+        self.max_length, self.seed = max_length, plan.seed
+        self.max_tokens = plan.budget.max_tokens
+        texts = [(example.source, target) for example in examples for target in example.targets]
+        source, target = (side.encode([text[place] for text in texts]) for place, (side, _) in enumerate(self.sides))
+        best = zip(source, target, strict=True)
+        kept = [(text, ids) for text, ids in zip(texts, best, strict=True) if all(ids) and self._short(ids)]
+        self._texts = [[text[place] for text, _ in kept] for place in (0, 1)]
+        self._best = [ids for _, ids in kept]
+
+    def __len__(self) -> int:
+        return len(self._best)
+
+    def epoch(self, number: int) -> PairSequences:
+        """The pairs of an epoch, in the order of the examples."""
+        drawn = zip(*(self._drawn(place, number) for place in (0, 1)), strict=True)
+        pairs = [own if self._fits(own) else best for own, best in zip(drawn, self._best, strict=True)]
+        source, target = (TokenSequences.from_ids([pair[side] for pair in pairs]) for side in (0, 1))
+        return PairSequences(source, target)
+
+    def _drawn(self, place: int, epoch: int) -> list[list[int]]:
+        tokenizer, strength = self.sides[place]
+        if strength is None:
+            return [ids[place] for ids in self._best]
+        return tokenizer.sample(self._texts[place], strength, hash((self.seed, epoch, place)) % _LARGEST_SEED)
+
+    def _fits(self, pair: Sequence[list[int]]) -> bool:
+        return self._short(pair) and sum(len(ids) + 1 for ids in pair) <= self.max_tokens
+
+    def _short(self, pair: Sequence[list[int]]) -> bool:
+        return max(map(len, pair)) <= self.max_length
