@@ -23,7 +23,7 @@ class SampledSegmentation:
         self.alpha, self.merge_dropout = alpha, merge_dropout
 
     def strengths(self, kinds: Sequence[str]) -> list[float | None]:
-        """What SentencePiece calls alpha, for tokenizers of these kinds; None for those that have one segmentation.
+        """Values that SentencePiece calls alpha, for tokenizers of these kinds; None for those that cut in one way.
 
         Raises UserError where an option, or all of it, has no effect.
         """

@@ -157,8 +157,7 @@ class Decoder(nn.Module, ABC):
 class LuongDecoder(Decoder):
     """Recurrent layers, then attention from the top one (Luong et al. 2015, without input feeding).
 
-    The context never enters the recurrence, so each layer runs over a whole target at once. `connection` is none,
-    residual, highway or dense, as in the encoder.
+    The context never enters the recurrence, so each layer runs over a whole target at once (`connection`: see Encoder).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What can be said against an objective, teachers and an augmentation before there are data."""
+"""Mistakes in objectives, teachers, augmentations and segmentations that are known before there are data."""
 
 from typing import Any
 

@@ -73,7 +73,7 @@ def test_each_is_chosen_by_name(tiny_config, tmp_path):
 @pytest.mark.parametrize("library", ["wandb", "mlflow"])
 def test_a_library_that_is_lacking_is_told_before_anything_is_done(tiny_config, tmp_path, monkeypatch, library):
     monkeypatch.setattr(command, "importlib", SimpleNamespace(util=SimpleNamespace(find_spec=lambda name: None)))
-    monkeypatch.setattr("seq2seq.commands.train.load_splits", lambda config: pytest.fail("data were read"))
+    monkeypatch.setattr("seq2seq.commands.distilling.load_splits", lambda config: pytest.fail("data were read"))
     with pytest.raises(UserError) as error:
         train(tiny_config(f"logger={library}"), tmp_path, resume=False)
     assert str(error.value) == f"logger={library} needs the library {library}: pip install -e '.[{library}]'."
