@@ -11,7 +11,9 @@ from seq2seq.commands.module import build_module
 from seq2seq.commands.trainer import choose_threads, quieten
 from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.builder import build
+from seq2seq.config.choices import PLAIN, read_choices
 from seq2seq.config.contract import check, check_counts, check_type, read_options, resolve
+from seq2seq.config.job import composed, given_overrides
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 from seq2seq.runs.automatic import nominal, settle, settled_like
@@ -24,6 +26,8 @@ from seq2seq.training.precision import resolve_precision
 from seq2seq.training.speed import Conditions, benchmark, compare
 from seq2seq.translation.speed import benchmark_bulk, benchmark_lines
 from seq2seq.translation.threads import set_threads
+
+_OWN = ("mode", "rounds", "warmup", "choices")  # of what the script takes beside options of train.py
 
 
 def benchmark_config(config: DictConfig) -> dict[str, Any]:
@@ -95,6 +99,25 @@ def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
     return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
 
 
+def _benchmark_options(config: DictConfig) -> dict[str, Any]:
+    """Train the model with each choice of options in turn and return the report, with a row of speeds per choice."""
+    check_counts(resolve(config), rounds=1, warmup=0)
+    shared = [text for text in given_overrides() if text.partition("=")[0] not in _OWN]
+    choices = read_choices(config["choices"] or ())
+    plains = {name: composed("train", [*shared, *own]) for name, own in choices.items()}
+    for plain in plains.values():
+        check(nominal(plain))
+    plain, data = load_data(plains[PLAIN])
+    modules = {
+        name: build_module(settled_like(own, data.splits, data.tokenizers), data) for name, own in plains.items()
+    }
+    where = conditions(plain)
+    choose_threads(plain, modules[PLAIN].model, where.device, where.precision)
+    rows = compare(modules, data, where, rounds=config["rounds"], warmup=config["warmup"])
+    print_rates(rows)
+    return {"mode": "options", "threads": torch.get_num_threads(), "rounds": config["rounds"], "options": rows}
+
+
 def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
     own = copy.deepcopy(config)
     own["model"]["cell"] = kind
@@ -154,6 +177,7 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
 _MODES = {
     "train": _benchmark_training,
     "cells": _benchmark_cells,
+    "options": _benchmark_options,
     "peers": _benchmark_peers,
     "decode": _benchmark_decoding,
 }

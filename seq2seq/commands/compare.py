@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ import torch
 from omegaconf import DictConfig
 
 from seq2seq.commands.attendance import attended
+from seq2seq.config.choices import read_choices
 from seq2seq.config.contract import check_counts
 from seq2seq.config.job import chosen_option, composed, given_overrides
 from seq2seq.config.places import CONF
@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 _OWN = ("folder", "groups", "options", "choices", "seeds")
 _GROUPS = ("model/cell", "model/attention")
-_PLAIN = "as it is"
 
 
 @dataclass(frozen=True)
@@ -125,10 +124,7 @@ def _choices(config: DictConfig) -> dict[str, list[str]]:
         return {name: [name] for name in _names(config["groups"] or _GROUPS, config["options"])}
     if config["groups"] is not None or config["options"] is not None:
         raise UserError("choices must be given without groups and options: leave the one or the others out.")
-    own = {text: shlex.split(text) for text in map(str, config["choices"])}
-    for text in [text for parts in own.values() for text in parts if "=" not in text] or ([] if own else ["nothing"]):
-        raise UserError(f"choices must be overrides, such as ['model.dropout=0.2'], but {text} is none.")
-    return {_PLAIN: [], **own}
+    return read_choices(config["choices"])
 
 
 def _names(groups: Sequence[str], only: Sequence[str] | None) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
+from tiny_run import TINY_RUN
 
 from seq2seq.commands.benchmark import benchmark_config
 from seq2seq.config.contract import resolve
@@ -157,6 +158,19 @@ def test_cells_of_a_config_are_compared(tiny_benchmark):
     assert str(error.value) == (
         "kinds must hold at least one cell, but is empty: keep one of those in conf/mode/cells.yaml."
     )
+
+
+def test_options_are_compared_beside_none(tiny_benchmark, config_of, monkeypatch):
+    given = ["mode=options", "rounds=1", "warmup=0", "choices=['optimizer=adamw decay_all=true','model.dropout=0.2']"]
+    config = tiny_benchmark(*given, "budget.max_steps=1")
+    monkeypatch.setattr("seq2seq.commands.benchmark.given_overrides", lambda: [*given, *TINY_RUN, "budget.max_steps=1"])
+    monkeypatch.setattr("seq2seq.commands.benchmark.composed", lambda script, own: resolve(config_of(script, *own)))
+    report = benchmark_config(config)
+    names = [row["name"] for row in report["options"]]
+    assert names == ["as it is", "optimizer=adamw decay_all=true", "model.dropout=0.2"]
+    config["choices"] = []
+    with pytest.raises(UserError, match="choices must be overrides, such as "):
+        benchmark_config(config)
 
 
 def test_what_was_recorded_of_peers_stands_beside_a_speed_of_now(tiny_benchmark, capsys):
