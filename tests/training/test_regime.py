@@ -194,3 +194,27 @@ def test_a_run_that_went_back_is_resumed_to_the_bit(train_tiny, tmp_path, diverg
     train_tiny(parted, *DIVERGING, resume=True)
     assert last(parted)["rollbacks"] == last(whole)["rollbacks"]
     assert same(last(parted), last(whole))
+
+
+TOGETHER = [
+    *("data=copy", "data.min_length=4", "tokenizer=char", "batches.max_tokens=256", "augmentation=hallucination"),
+    *("model.dropout=0.2", "model.type_dropout=0.1", "model.source_word_dropout=0.1", "model.target_word_dropout=0.1"),
+    *("model.decoder.attention_dropout=0.1", "model.cell.regularization.weight_drop=0.1"),
+    *("scheduled_sampling=constant", "scheduled_sampling.share=0.8", "scheduled_sampling.feed=mixture"),
+    *("objective=r_drop", "objective.base.smoothing_prior=unigram", "objective.base.activation_loss=1.0"),
+    *("optimizer=adamw", "gradients=gate", "gradient_noise=annealed", "rates={encoder:0.5}", "freeze=[bridge]"),
+    *("freeze_steps=2", "schedule=plateau", "averaging.kind=swa", "averaging.start=0.5"),
+    "trainer.accumulate_grad_batches=2",
+]
+
+
+def test_options_of_all_kinds_go_together_and_go_on_to_the_bit(train_tiny, tmp_path, interrupt_at):
+    options = [*TOGETHER, "budget.max_steps=6", "trainer.val_check_interval=2"]
+    train_tiny(tmp_path / "whole", *options)
+    interrupt_at(4)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(tmp_path / "parted", *options)
+    train_tiny(tmp_path / "parted", *options, resume=True)
+    whole = last(tmp_path / "whole")
+    assert same(last(tmp_path / "parted"), whole)
+    assert all(torch.isfinite(weight).all() for weight in whole["weights"].values())
