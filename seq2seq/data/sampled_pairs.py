@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.batching import BatchPlan
 from seq2seq.data.examples import Example
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
-
-_LARGEST_SEED = 2**32
 
 
 class SampledPairs:
@@ -50,7 +50,8 @@ class SampledPairs:
         tokenizer, strength = self.sides[place]
         if strength is None:
             return [ids[place] for ids in self._best]
-        return tokenizer.sample(self._texts[place], strength, hash((self.seed, epoch, place)) % _LARGEST_SEED)
+        (seed,) = np.random.SeedSequence((self.seed, epoch, place)).generate_state(1)
+        return tokenizer.sample(self._texts[place], strength, int(seed))
 
     def _fits(self, pair: Sequence[list[int]]) -> bool:
         return self._short(pair) and sum(len(ids) + 1 for ids in pair) <= self.max_tokens

@@ -11,7 +11,7 @@ _MERGE_DROPOUT = 0.1
 class SampledSegmentation:
     """Segmentations of the training pairs, drawn anew in every epoch.
 
-    Of a unigram model, by P(pieces)^alpha: 0 is any of them alike, 1 the model's own distribution (Kudo 2018). Of byte
+    Of a unigram model, by P(pieces)^alpha: near 0 any alike, 1 the model's own distribution (Kudo 2018). Of byte
     pairs, by leaving out merges with the probability `merge_dropout` (Provilkov et al. 2020). Sides of characters or
     words stay as they are. Raises UserError if a value is out of range.
     """

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 import sentencepiece
 
@@ -19,6 +20,7 @@ from seq2seq.symbols import BOS, EOS, PAD, UNK
 KINDS = ("unigram", "bpe", "char", "word")
 _THREADS = 1  # starting others takes longer than most batches, and long where the processor is busy
 _SPACE = "\u2581"  # how SentencePiece writes a space
+_ONE_SEED = Lock()  # SentencePiece has one for the process
 _UNLIMITED = 2**22  # more words than any output layer can take
 
 
@@ -46,9 +48,9 @@ class Tokenizer:
             given = [self.form(text) for text in texts]
             return self._processor.encode(given, enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=_THREADS)
 
-        sentencepiece.set_random_generator_seed(seed)
-        with ThreadPoolExecutor(1) as pool:  # a thread takes the seed up at its first draw, and at no later one
-            return pool.submit(drawn).result()
+        with _ONE_SEED, ThreadPoolExecutor(1) as pool:
+            sentencepiece.set_random_generator_seed(seed)
+            return pool.submit(drawn).result()  # a thread takes the seed up at its first draw, and at no later one
 
     def decode(self, ids: Sequence[list[int]]) -> list[str]:
         """Texts, one for each list of token ids."""

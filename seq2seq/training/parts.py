@@ -91,8 +91,9 @@ def spared_from_decay(model: nn.Module) -> list[nn.Parameter]:
 
     What is rarely seen would be forgotten, as Adam decays the rows of a table whether they have a gradient or not.
     """
-    tables = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
-    return [one for one in model.parameters() if one.dim() < 2 or id(one) in tables]
+    spared = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
+    spared |= {id(getattr(part, name)) for part in model.modules() for name in getattr(part, "stacked_vectors", ())}
+    return [one for one in model.parameters() if one.dim() < 2 or id(one) in spared]
 
 
 def part_of(model: nn.Module, name: str, option: str) -> nn.Module:

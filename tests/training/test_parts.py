@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from tiny_models import CELLS
 from torch import nn
 
 from seq2seq.errors import UserError
@@ -128,6 +129,15 @@ def test_vectors_and_embeddings_are_spared_from_weight_decay():
     assert names == {"table.weight", "norm.weight", "norm.bias", "linear.bias"}
     model["linear"].weight = model["table"].weight  # a tied output
     assert len(spared_from_decay(model)) == len(list(model.parameters())) == 4
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_vectors_that_a_cell_stacks_are_spared_too(cell):
+    cell = CELLS[cell](4, 4)
+    spared = {id(one) for one in spared_from_decay(cell)}
+    decayed = {name.rpartition(".")[2] for name, one in cell.named_parameters() if id(one) not in spared}
+    assert not {name for name in decayed if "peephole" in name or "bias" in name or "gain" in name}
+    assert decayed  # matrices
 
 
 @pytest.mark.parametrize("rates", [{}, {"encoder": 0.1}])

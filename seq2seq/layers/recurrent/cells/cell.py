@@ -30,6 +30,7 @@ class Cell(nn.Module, ABC):
     """
 
     keep_gate: ClassVar[str | None] = "forget"
+    stacked_vectors: ClassVar[tuple[str, ...]] = ()  # parameters that look like matrices and are vectors of gates
     fused: bool = True
     activation: Activation  # what new content goes through
 

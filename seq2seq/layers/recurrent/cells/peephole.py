@@ -27,6 +27,8 @@ class PeepholeLSTMCell(LSTMVariant):
     [[1.0, 1.0]]
     """
 
+    stacked_vectors = ("peepholes",)
+
     def extend(self) -> None:
         self.peepholes = nn.Parameter(torch.zeros(3, self.hidden_size))  # of the input, forget and output gate
 

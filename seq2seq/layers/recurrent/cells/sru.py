@@ -44,6 +44,7 @@ class SRUCell(LightCell):
     """
 
     gate_names = SRUGates._fields
+    stacked_vectors = ("peepholes",)
 
     def __init__(
         self,
