@@ -17,6 +17,7 @@ import torch
 from omegaconf import DictConfig
 
 from seq2seq.commands.attendance import attended
+from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.config.choices import read_choices
 from seq2seq.config.contract import check_counts
 from seq2seq.config.job import chosen_option, composed, given_overrides
@@ -27,7 +28,6 @@ from seq2seq.models.sizes import fitted_size, parameter_count
 from seq2seq.runs.automatic import settle, settled_like
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import Row, leaderboard
-from seq2seq.runs.possible import checked
 from seq2seq.runs.run import build_model, train_tokenizers
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     choices = _choices(config)
     plains = {name: composed("train", [*shared, *own]) for name, own in choices.items()}
     for plain in (configured, *plains.values()):
-        checked(plain)
+        refuse_mistakes(plain, Path(config["folder"]))
     configured, tokenizers = settle(configured, splits := load_splits(configured), train_tokenizers)
     plains = {name: settled_like(plain, splits, tokenizers) for name, plain in plains.items()}
     metric, mode = configured["monitor"]["metric"], configured["monitor"]["mode"]
@@ -75,7 +75,9 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     best, rows = max if mode == "max" else min, []
     for number, (name, plain) in enumerate(plains.items()):
         contender = fit_sizes(name, [*shared, *choices[name]], plain, tokenizers, wanted)
-        logger.info("%d of %d: %s, %s", number + 1, len(plains), name, _left(plain, len(plains) - number))
+        logger.info(
+            "%d of %d: %s, %s", number + 1, len(plains), name, _left(plain, (len(plains) - number) * config["seeds"])
+        )
         runs = _trained(contender, Path(config["folder"]), config["seeds"])
         yield _row(contender, runs, metric, best=best)
         rows.append(_place(number, choices[name], runs, metric, best=best))

@@ -133,7 +133,9 @@ def _with_dropout(node: Any, chosen: dict[str, Any], default: Any, path: str = "
     """The model's node with the chosen values of dropout and regularization, at the same places or else the default."""
     if not isinstance(node, dict):
         return node
-    found = {key: value for key, value in chosen.items() if not path and re.fullmatch(r"\w+_dropout", key)}
+    here = f"{path}." if path else ""
+    new = {key.removeprefix(here): value for key, value in chosen.items() if key.startswith(here)}
+    found = {key: value for key, value in new.items() if re.fullmatch(r"\w+_dropout", key)}
     for key, value in node.items():
         own = f"{path}.{key}" if path else key
         if key == "dropout":

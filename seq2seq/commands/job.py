@@ -14,12 +14,12 @@ from seq2seq.config.contract import check_type
 from seq2seq.config.sweep import current_job
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
 
-_sweeps: list[Sweep] = []  # of this process: one, or none
+_sweeps: dict[tuple[str, bool], Sweep] = {}  # of this process, by the score that compares its jobs
 
 
 def lines_of_sweep() -> Iterable[str]:
     """Lines of the table that a sweep ends in; none outside of one."""
-    return [line for sweep in _sweeps for line in ("", *sweep.table())]
+    return [line for sweep in _sweeps.values() for line in ("", *sweep.table())]
 
 
 def repeated_config(config: DictConfig) -> dict[str, Any] | None:
@@ -57,7 +57,9 @@ def run_job(config: DictConfig) -> float:
 
                 print(verdict(config["from"], folder))
             if (job := current_job()) and isfinite(outcome.objective):
-                if not _sweeps:
-                    _sweeps.append(Sweep(outcome.monitored, outcome.higher))
-                _sweeps[0].note(EndedJob(job, outcome.objective, outcome.record["training_seconds"]))
+                key = outcome.monitored, outcome.higher
+                ended = EndedJob(job, outcome.objective, outcome.record["training_seconds"])
+                _sweeps.setdefault(key, Sweep(*key)).note(ended)
+                lines = "\n".join(lines_of_sweep()).lstrip()
+                (job.folder / "leaderboard.md").write_text(f"{lines}\n", encoding="utf-8")
         return outcome.objective

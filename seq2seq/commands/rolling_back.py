@@ -52,9 +52,10 @@ def fit_through(
             fit(trainer, module, start)
             return trainer, module
         except DivergedError as error:
-            start = _good_checkpoint(folder / "checkpoints")
             done = len(module.rollbacks)
-            if config["on_divergence"] != "roll_back" or start is None or done == config["max_rollbacks"]:
+            if config["on_divergence"] != "roll_back" or done >= config["max_rollbacks"]:
+                raise
+            if (start := _good_checkpoint(folder / "checkpoints")) is None:
                 raise
             step, back = trainer.global_step, int(read_checkpoint(start)["global_step"])
             logger.warning(

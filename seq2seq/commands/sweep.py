@@ -25,10 +25,8 @@ class Sweep:
     ended: list[EndedJob] = field(default_factory=list)
 
     def note(self, ended: EndedJob) -> None:
-        """Keep what came of a job, and write the table of all so far to `leaderboard.md` in the sweep's folder."""
+        """Keep what came of a job."""
         self.ended.append(ended)
-        text = "\n".join(self.table()) + "\n"
-        (ended.job.folder / "leaderboard.md").write_text(text, encoding="utf-8")
 
     def table(self) -> Iterator[str]:
         """Lines of a Markdown table, the best settings first; jobs that differ in their seed alone are one row."""

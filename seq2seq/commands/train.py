@@ -192,6 +192,9 @@ def _take_up(
             f"The run has used up its budget ({module.budget}) at step {checkpoint['global_step']}: "
             "raise budget.max_steps or budget.max_minutes to go on."
         )
+    (state,), groups = checkpoint["optimizer_states"], module.step.new_optimizer().param_groups
+    if len(state["param_groups"]) != len(groups):
+        raise UserError("optimizer.weight_decay is new to this run, which began without: start another, with init.")
     if first_process():
         warn_of_other_data(recorded_splits(checkpoint), splits, "train", "dev", "test")
         for table in (log for log in trainer.loggers if isinstance(log, CSVLogger)):

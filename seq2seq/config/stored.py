@@ -30,9 +30,10 @@ CHANGEABLE = (
     "max_rollbacks",
     *(f"data.{name}" for name in ("train", "dev", "test", "require_test")),
     *(f"batches.{name}" for name in ("max_tokens", "max_sentences", "max_length", "pool_batches")),
-    *(f"{part}.*" for part in ("optimizer", "schedule", "objective", "scheduled_sampling", "averaging")),
+    *(f"{part}.*" for part in ("optimizer", "schedule", "objective", "scheduled_sampling")),
+    *(f"averaging.{name}" for name in ("decay", "start", "patience", "monitor", "mode")),
     *(f"{part}.*" for part in ("gradients", "gradient_noise", "decoding", "callbacks", "trainer")),
-    "model*.dropout",
+    "model*dropout",
     "model.*.regularization.*",
 )
 _SHOWN = (

@@ -32,6 +32,8 @@ def check_objective(config: dict[str, Any], *, metrics: Any) -> None:
         )
     if objective.needs_alignments and config.get("augmentation") is not None:
         raise UserError("augmentation makes pairs without alignments, which objective needs: leave one of them out.")
+    if objective.needs_alignments and config.get("distill") is not None:
+        raise UserError("distill keeps pairs without alignments, which objective needs: leave one of them out.")
     for part in parts_of(objective):
         if isinstance(part, LateObjective) and part is not objective:
             raise UserError(

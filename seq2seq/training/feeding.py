@@ -72,7 +72,8 @@ class Feeding:
 
     def _at_once(self, model: Seq2Seq, batch: Batch, replaced: Replaced) -> TargetIds | SoftIds:
         memory, states = model.encode(batch.source, batch.source_lengths)
-        truth, inputs = batch.target_inputs, self._read(self._sure(batch.target_inputs))
+        truth, count = batch.target_inputs, self._count(model)
+        inputs = self._read(self._sure(truth, count))
         for _ in range(self.passes):
             features = model.decoder.unroll(inputs, memory, states).features
             # (batch, target, feature) -> (batch target, feature) -> (batch target, k) -> (batch, target, k)
@@ -83,7 +84,7 @@ class Feeding:
 
     def _step_by_step(self, model: Seq2Seq, batch: Batch, replaced: Replaced) -> TargetIds | SoftIds:
         memory, states = model.start(batch.source, batch.source_lengths)
-        read = [self._sure(batch.target_inputs[:, :1])]
+        read = [self._sure(batch.target_inputs[:, :1], self._count(model))]
         for place in range(1, batch.target_inputs.shape[1]):
             features, _, states = model.decoder.step(self._read(read[-1]), memory, states)
             said = [part.unsqueeze(1) for part in self._said(model, features.squeeze(1))]
@@ -102,24 +103,23 @@ class Feeding:
         if self.feed == "sample":
             ids = torch.multinomial(probabilities, 1)
             return SoftIds(ids, torch.ones_like(ids, dtype=scores.dtype))
-        best = probabilities.topk(self._count, dim=-1)
+        best = probabilities.topk(self._count(model), dim=-1)
         return SoftIds(best.indices, best.values / best.values.sum(-1, keepdim=True))
 
-    @property
-    def _count(self) -> int:
-        """The number of tokens in one place."""
-        return (self.top_k or _MIXED) if self.feed == "mixture" else 1
+    def _count(self, model: Seq2Seq) -> int:
+        """The number of tokens in one place: of a mixture no more than the model has."""
+        return min(self.top_k or _MIXED, model.decoder.embedding.vocabulary_size) if self.feed == "mixture" else 1
 
-    def _sure(self, ids: TargetIds) -> SoftIds:
-        """The tokens as mixtures of one alone."""
-        several = ids.unsqueeze(-1).expand(*ids.shape, self._count)
+    def _sure(self, ids: TargetIds, count: int) -> SoftIds:
+        """The tokens as mixtures of one alone, among others of no weight."""
+        several = ids.unsqueeze(-1).expand(*ids.shape, count)
         weights = torch.zeros(several.shape, device=ids.device)
         weights[..., 0] = 1
         return SoftIds(several, weights)
 
     def _mixed(self, replaced: Replaced, said: Sequence[Tensor], truth: TargetIds) -> SoftIds:
         """True tokens, and those that were said where they are replaced."""
-        sure, where = self._sure(truth), replaced.unsqueeze(-1)
+        sure, where = self._sure(truth, said[0].shape[-1]), replaced.unsqueeze(-1)
         return SoftIds(*(torch.where(where, new, old) for new, old in zip(said, sure, strict=True)))
 
     def _read(self, mixtures: SoftIds) -> TargetIds | SoftIds:

@@ -18,9 +18,9 @@ from seq2seq.errors import DivergedError
 from seq2seq.finite import listed, not_finite
 from seq2seq.metrics.scores import Scores
 from seq2seq.training.budget import Budget
+from seq2seq.training.callbacks.score_teller import ScoreTeller
 from seq2seq.training.diagnosis import where_not_finite
 from seq2seq.training.likelihood import likelihood
-from seq2seq.training.scores_seen import ScoreTeller
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
 from seq2seq.training.windows import begins_window, count_logged_steps, ends_window, schedule_validation

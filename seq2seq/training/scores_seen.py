@@ -1,10 +1,7 @@
-"""Scores of validations that parts of a step count, and how they hear of them."""
+"""Scores of validations that parts of a step count."""
 
 import math
 from collections.abc import Mapping
-from typing import Any
-
-import pytorch_lightning as lightning
 
 from seq2seq.errors import UserError
 
@@ -27,12 +24,3 @@ class Monitored:
         if not math.isfinite(value):
             return math.inf
         return -value if self.mode == "max" else value
-
-
-class ScoreTeller(lightning.Callback):
-    """Tells the step's schedule and average of every validation, before checkpoints are saved."""
-
-    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        scores = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("dev/")}
-        pl_module.step.schedule.note(scores)
-        pl_module.step.average.note(scores)

@@ -83,7 +83,6 @@ class TrainingStep:
     def loss(self, batch: Batch, *, step: int, spent: float) -> Tensor:
         """The loss per target token of the whole step, in nats where the objective is a likelihood."""
         inputs: TargetIds | SoftIds = batch.target_inputs
-        self.objective.begin(spent)
         if self.scheduled_sampling is not None:
             inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
         self.objective.begin(spent)

@@ -60,9 +60,9 @@ def endless_windows(data: Seq2SeqDataModule, size: int, device: torch.device) ->
     """The windows of up to `size` training batches that Lightning's loop would draw, epoch after epoch."""
     epoch = 0
     while True:
-        plan = data.train_plan.epoch(epoch)
+        pairs, plan = data.train_epoch(epoch)
         for start in range(0, len(plan), size):
             window = plan[start : start + size]
-            tokens = float(sum(int((data.train_pairs.target.lengths[rows] + 1).sum()) for rows in window))
-            yield [data.train_pairs.batch(rows, step_tokens=tokens).to(device) for rows in window]
+            tokens = float(sum(int((pairs.target.lengths[rows] + 1).sum()) for rows in window))
+            yield [pairs.batch(rows, step_tokens=tokens).to(device) for rows in window]
         epoch += 1

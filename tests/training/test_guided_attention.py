@@ -187,3 +187,9 @@ def test_a_run_is_guided_and_resumes_to_the_bit(tiny_config, tmp_path):
     assert all(torch.equal(other[name], resumed[name]) for name in other)
     name = "model.encoder.embedding.table.weight"
     assert len({tuple(found[name].flatten().tolist()) for found in (plain, whole, other, steady)}) == 4
+
+
+@pytest.mark.parametrize("attention", ["local", "monotonic"])
+def test_attention_that_has_zeros_of_its_own_is_refused(build_model, attention):
+    with pytest.raises(UserError, match="Guided attention needs weights above 0, which "):
+        GuidedAttention(base=CrossEntropy()).check(build_model(attention=attention))

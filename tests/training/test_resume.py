@@ -156,6 +156,15 @@ def test_a_run_that_never_validated_cannot_be_resumed(train_tiny, tmp_path):
     )
 
 
+def test_weight_decay_that_a_run_began_without_is_refused(train_tiny, tmp_path):
+    train_tiny(tmp_path, "budget.max_steps=2", "trainer.val_check_interval=2")
+    with pytest.raises(UserError) as error:
+        train_tiny(tmp_path, "+optimizer.weight_decay=0.1", "budget.max_steps=4", resume=True)
+    assert str(error.value) == (
+        "optimizer.weight_decay is new to this run, which began without: start another, with init."
+    )
+
+
 def test_other_options_of_the_optimizer_take_effect(train_tiny, tmp_path):
     adamw = ["optimizer=adamw", "schedule=constant", "schedule.warmup_steps=0", "trainer.val_check_interval=2"]
     train_tiny(tmp_path, *adamw, "budget.max_steps=2")

@@ -14,6 +14,7 @@ from seq2seq.decoding.request import Request
 from seq2seq.decoding.scoring import score_targets
 from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.errors import UserError
+from seq2seq.layers.output.full import FullOutput
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.metrics.risk import Risk
 from seq2seq.runs.possible import checked
@@ -112,9 +113,9 @@ def test_of_equal_texts_the_first_stays():
 
 
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
-def test_log_probabilities_are_those_of_forced_targets_with_eos(model_of, padded, decoder):
+def test_log_probabilities_are_those_of_forced_targets(model_of, padded, decoder):
     model, given = model_of(decoder=decoder).eval(), padded([[4, 5, 3], [7, 3]])
-    candidates = [[[4, 5], [], [6]], [[5, 5, 4, 8]]]
+    candidates = [[[4, 5, 3], [3], [6, 3]], [[5, 5, 4, 8, 3]]]
     scores, owners = log_probabilities(model, given, candidates)
     assert owners.tolist() == [0, 0, 0, 1]
     for number, (row, ids) in enumerate([(0, [4, 5]), (0, []), (0, [6]), (1, [5, 5, 4, 8])]):
@@ -122,8 +123,23 @@ def test_log_probabilities_are_those_of_forced_targets_with_eos(model_of, padded
         source = given[0][row : row + 1, : int(given[1][row])]
         (forced,) = score_targets(model, source, given[1][row : row + 1], target, torch.tensor([len(ids) + 1]))
         assert_close(scores[number].item(), forced.score, atol=1e-5, rtol=1e-5)
+    cut, _ = log_probabilities(model, given, [[[4, 5]], [[5]]])  # an output that was never ended has no EOS
+    assert (cut > scores[[0, 3]]).all()
     scores.sum().backward()
     assert all(weight.grad is not None for weight in model.parameters())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_that_are_cut_are_not_taken_to_have_ended(model_of, judged, new_batch, kind):
+    """By entmax that would have had no probability at all."""
+    model, batch = model_of(output=FullOutput), new_batch(SOURCES, TARGETS)
+    model.output.normalizer = "entmax"
+    with torch.no_grad():
+        model.output.projection.bias[3] = -100.0
+    loss = judged(kind, base_weight=0.0)(model, batch, batch.target_inputs)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(weight.grad is None or weight.grad.isfinite().all() for weight in model.parameters())
 
 
 def test_samples_come_as_often_as_the_model_says(model_of, padded):
@@ -132,7 +148,7 @@ def test_samples_come_as_often_as_the_model_says(model_of, padded):
     search = Sampling(samples=4000, length=LengthLimits(max_ratio=0.0, max_extra=1))
     (found,) = search(model, source, lengths, Request(n_best=4000))
     share = sum(hypothesis.ids == [] for hypothesis in found) / 4000
-    (score,), _ = log_probabilities(model, (source, lengths), [[[]]])
+    (score,), _ = log_probabilities(model, (source, lengths), [[[3]]])
     assert share == pytest.approx(score.exp().item(), abs=3 * math.sqrt(share / 4000) + 1e-3)
 
 
@@ -237,7 +253,7 @@ def test_a_judge_takes_the_closest_of_all_references_of_a_source(letters, new_ba
         [Example("ab", ("12", "3")), Example("c", ("4",)), Example("ab", ("4",))],
         Risk({"exact_match": ExactMatch()}),
     )
-    assert judge.risks(batch, [0], [["12", "3", "4", "13"]]) == [[0.0, 0.0, 2.0, 1.5]]
+    assert judge.risks(batch, [0], [["12", "3", "4", "13"]]) == [[0.0, 0.0, 0.0, 1.5]]
     alone = Judge(letters, [], Risk({}))
     assert alone.risks(batch, [0], [["12", "3", ""]]) == [[0.0, 1.0, 1.0]]
 

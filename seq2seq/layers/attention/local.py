@@ -31,6 +31,8 @@ class LocalAttention(GeneralAttention):
     [[[0, 0, 1, 1, 1, 0, 0]]]
     """
 
+    everywhere = False
+
     def __init__(self, *, query_size: int, memory_size: int, window: int = 4, scaled: bool = False) -> None:
         super().__init__(query_size=query_size, memory_size=memory_size, scaled=scaled)
         if window < 1:

@@ -37,6 +37,7 @@ class MonotonicAttention(NormalizedAdditiveScore):
     """
 
     normalizes = False
+    everywhere = False
 
     def __init__(
         self,

@@ -9,9 +9,10 @@ from seq2seq.layers.attention.statistics import OfSteps, of_groups
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import AttentionWeights
 from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.objectives.wrapping import WrappingObjective
 
 
-class GuidedAttention(Objective):
+class GuidedAttention(WrappingObjective):
     """Another objective, and attention that follows given alignments (Chen et al. 2016; Mi et al. 2016).
 
     loss = base + weight sum of -A log a, for A the even weights of what a target token is aligned to and a those of
@@ -29,7 +30,8 @@ class GuidedAttention(Objective):
                 f"base must be an objective of the batch as it is, but is {type(base).__name__}: "
                 "make this one its base."
             )
-        self.base, self.weight, self.duration = base, weight, duration
+        super().__init__(base)
+        self.weight, self.duration = weight, duration
         self._spent = 0.0
 
     @property
@@ -38,18 +40,20 @@ class GuidedAttention(Objective):
 
     def check(self, model: Seq2Seq) -> None:
         """Check the base's needs, and that attention has no exact zeros. Raises UserError if it has."""
-        self.base.check(model)
+        super().check(model)
         if model.decoder.attention.normalizer != "softmax":
             raise UserError(
                 "Guided attention needs weights above 0, but attention_normalizer is "
                 f"{model.decoder.attention.normalizer}: choose softmax, or another objective."
             )
-
-    def prepare(self, counts: Tensor) -> None:
-        self.base.prepare(counts)
+        if not model.decoder.attention.everywhere:
+            raise UserError(
+                f"Guided attention needs weights above 0, which {type(model.decoder.attention).__name__} does not have "
+                "everywhere: choose another attention, or another objective."
+            )
 
     def begin(self, spent: float) -> None:
-        self.base.begin(spent)
+        super().begin(spent)
         self._spent = spent
 
     def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:

@@ -32,11 +32,13 @@ class Judge:
         self._references: dict[str, tuple[str, ...]] = {}
         texts = tokenizers.source.decode(tokenizers.source.encode([example.source for example in given]))
         for text, example in zip(texts, given, strict=True):  # as a batch's ids come back, however it was cut
-            self._references.setdefault(text, example.targets)
+            known = (*self._references.get(text, ()), *example.targets)
+            self._references[text] = tuple(dict.fromkeys(known))
 
     def texts(self, candidates: Candidates) -> list[list[str]]:
-        """Texts of every sentence's candidates."""
-        texts = iter(self.tokenizers.target.decode([list(ids) for own in candidates for ids in own]))
+        """Texts of every sentence's candidates, whether they end or not."""
+        words = [[token for token in ids if token != EOS] for own in candidates for ids in own]
+        texts = iter(self.tokenizers.target.decode(words))
         return [[next(texts) for _ in own] for own in candidates]
 
     def risks(self, batch: Batch, rows: Sequence[int], texts: Sequence[Sequence[str]]) -> list[list[float]]:

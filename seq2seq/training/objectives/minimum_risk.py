@@ -12,6 +12,7 @@ from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import Lengths, SourceIds
+from seq2seq.symbols import EOS
 from seq2seq.training.objectives.judge import Candidates, Judge, targets_of
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.objectives.sampled import SampledObjective, found_by, log_probabilities, new_seed
@@ -55,7 +56,7 @@ class MinimumRisk(SampledObjective):
             best = found_by(BeamSearch(beam_size=self.beam, length=judge.length), model, given)
             found = [[*first, *own] for first, own in zip(best, found, strict=True)]
         if self.reference:
-            found = [[*own, ids] for own, ids in zip(found, targets_of(batch, rows.tolist()), strict=True)]
+            found = [[*own, [*ids, EOS]] for own, ids in zip(found, targets_of(batch, rows.tolist()), strict=True)]
         candidates, texts = distinct(found, judge.texts(found))
         risks = judge.risks(batch, rows.tolist(), texts)
         scores, owners = log_probabilities(model, given, candidates)

@@ -82,20 +82,20 @@ def new_seed() -> int:
 
 
 def found_by(search: Search, model: Seq2Seq, given: tuple[SourceIds, Lengths]) -> list[list[list[int]]]:
-    """Token ids of all hypotheses that a search finds for every source."""
+    """Token ids of all hypotheses that a search finds for every source, EOS behind those that end."""
     found = search(model, *given, Request(n_best=search.width))
     torch.clear_autocast_cache()  # of weights that were cast where there is no gradient
-    return [[hypothesis.ids for hypothesis in own] for own in found]
+    return [[[*one.ids, EOS] if one.finished else list(one.ids) for one in own] for own in found]
 
 
 def log_probabilities(
     model: Seq2Seq, given: tuple[SourceIds, Lengths], candidates: Candidates
 ) -> tuple[Float[Tensor, " candidates"], Int[Tensor, " candidates"]]:
-    """Log-probabilities of all candidates, EOS behind each, by one pass over them; and the rows of their sources."""
+    """Log-probabilities of all candidates, token by token as they are; and the rows of their sources."""
     source, lengths = given
     owners = torch.tensor([row for row, own in enumerate(candidates) for _ in own], device=source.device)
     ids = TokenSequences.from_ids([list(ids) for own in candidates for ids in own])
-    target, target_lengths = (part.to(source.device) for part in ids.padded(torch.arange(len(owners)), end=True))
+    target, target_lengths = (part.to(source.device) for part in ids.padded(torch.arange(len(owners)), end=False))
     inside = length_mask(target_lengths, target.shape[1])
     memory, states = select(model.start(source, lengths), owners)
     scores = model.token_scores(target.where(inside, EOS), memory, states)
