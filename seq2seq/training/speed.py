@@ -126,13 +126,17 @@ def benchmark(
 def compare(
     modules: Mapping[str, Seq2SeqModule], data: Seq2SeqDataModule, conditions: Conditions, *, rounds: int, warmup: int
 ) -> list[dict[str, Any]]:
-    """Train several models in turn on the same batches, and report medians, also as shares of the first model's."""
+    """Train several models in turn on the same batches, and report medians, also as shares of the first model's.
+
+    Each round begins with another model: the one that meets a batch first finds nothing of it in the cache.
+    """
     trained = {name: Trained(module, conditions) for name, module in modules.items()}
     rates: dict[str, list[float]] = {name: [] for name in modules}
     batches = (batch for (batch,) in endless_windows(data, 1, conditions.device))
     for number in track(range(warmup + rounds), "comparing", console=Console(stderr=True), transient=True):
         batch = next(batches)
-        for name, one in trained.items():
+        turns = [*trained.items()]
+        for name, one in turns[number % len(turns) :] + turns[: number % len(turns)]:
             watch = Stopwatch(conditions.device)
             one.take_step(batch, watch.time)
             if number >= warmup:
