@@ -1,6 +1,7 @@
 """Measure the speed of training or decoding on this machine, as a config says."""
 
 import copy
+from collections.abc import Mapping
 from itertools import cycle, islice
 from typing import Any
 
@@ -11,7 +12,7 @@ from seq2seq.commands.module import build_module
 from seq2seq.commands.trainer import choose_threads, quieten
 from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.builder import build
-from seq2seq.config.choices import PLAIN, read_choices
+from seq2seq.config.choices import read_choices
 from seq2seq.config.contract import check, check_counts, check_type, read_options, resolve
 from seq2seq.config.job import composed, given_overrides
 from seq2seq.data.datamodule import Seq2SeqDataModule
@@ -85,37 +86,32 @@ def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
     plains = {str(name): _with_cell(config, kind) for name, kind in config["kinds"].items()}
     if not plains:
         raise UserError("kinds must hold at least one cell, but is empty: keep one of those in conf/mode/cells.yaml.")
-    for plain in plains.values():
-        check(nominal(plain))
-    check_counts(plain, rounds=1, warmup=0)
-    plain, data = load_data(plain)
-    modules = {
-        name: build_module(settled_like(own, data.splits, data.tokenizers), data) for name, own in plains.items()
-    }
-    where = conditions(plain)
-    choose_threads(plain, next(iter(modules.values())).model, where.device, where.precision)
-    rows = compare(modules, data, where, rounds=plain["rounds"], warmup=plain["warmup"])
-    print_rates(rows)
-    return {"mode": "cells", "threads": torch.get_num_threads(), "rounds": plain["rounds"], "cells": rows}
+    return {"mode": "cells", **_in_turn(plains, config, "cells")}
 
 
 def _benchmark_options(config: DictConfig) -> dict[str, Any]:
     """Train the model with each choice of options in turn and return the report, with a row of speeds per choice."""
-    check_counts(resolve(config), rounds=1, warmup=0)
     shared = [text for text in given_overrides() if text.partition("=")[0] not in _OWN]
     choices = read_choices(config["choices"] or ())
     plains = {name: composed("train", [*shared, *own]) for name, own in choices.items()}
+    return {"mode": "options", **_in_turn(plains, config, "options")}
+
+
+def _in_turn(plains: Mapping[str, dict[str, Any]], config: DictConfig, name: str) -> dict[str, Any]:
+    """The part of a report that holds, under a name, a row of speeds per config, trained in turn on one's data."""
+    counts = {count: config[count] for count in ("rounds", "warmup")}
+    check_counts(counts, rounds=1, warmup=0)
     for plain in plains.values():
         check(nominal(plain))
-    plain, data = load_data(plains[PLAIN])
+    first, data = load_data(next(iter(plains.values())))
     modules = {
-        name: build_module(settled_like(own, data.splits, data.tokenizers), data) for name, own in plains.items()
+        own: build_module(settled_like(plain, data.splits, data.tokenizers), data) for own, plain in plains.items()
     }
-    where = conditions(plain)
-    choose_threads(plain, modules[PLAIN].model, where.device, where.precision)
-    rows = compare(modules, data, where, rounds=config["rounds"], warmup=config["warmup"])
+    where = conditions(first)
+    choose_threads(first, next(iter(modules.values())).model, where.device, where.precision)
+    rows = compare(modules, data, where, **counts)
     print_rates(rows)
-    return {"mode": "options", "threads": torch.get_num_threads(), "rounds": config["rounds"], "options": rows}
+    return {"threads": torch.get_num_threads(), "rounds": counts["rounds"], name: rows}
 
 
 def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:

@@ -23,21 +23,21 @@ class Risk:
     """
 
     def __init__(self, metrics: Mapping[str, Scores], names: Sequence[str] = ()) -> None:
-        self.metrics = list(metrics.values())
-        known = {_EDITS: False} | {name: higher for metric in self.metrics for name, higher in _directions(metric)}
+        directions = [(metric, _directions(metric)) for metric in metrics.values()]
+        known = {_EDITS: False} | {name: higher for _, own in directions for name, higher in own.items()}
         chosen = [group for group in _CHOSEN if all(name in known for name in group)]
         self.names = tuple(names) or (chosen[0] if chosen else (_EDITS,))
         for name in self.names:
             if name not in known:
                 raise UserError(f"risk must be among {', '.join(sorted(known))}, scores of metrics, but is {name!r}.")
+        self._metrics = [metric for metric, own in directions if own.keys() & set(self.names)]
         self._higher_is_better = known
 
     def __call__(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], sources: Sequence[str]) -> Risks:
         """The risk of every hypothesis, which has one or more references."""
         found: dict[str, Risks] = {}
-        for metric in self.metrics:
-            if any(name in self.names for name, _ in _directions(metric)):
-                found |= metric.of_sentences(metric.counts(hypotheses, references, sources))
+        for metric in self._metrics:
+            found |= metric.of_sentences(metric.counts(hypotheses, references, sources))
         if _EDITS in self.names:
             found[_EDITS] = 100 * np.array([_edit_rate(*pair) for pair in zip(hypotheses, references, strict=True)])
         total = np.zeros(len(hypotheses))
@@ -46,10 +46,10 @@ class Risk:
         return total
 
 
-def _directions(metric: Scores) -> list[tuple[str, bool]]:
+def _directions(metric: Scores) -> dict[str, bool]:
     """Names of a metric's scores, each with whether a perfect sentence has much of it."""
     perfect = metric.scores(metric.counts(["a b c d e f"], [["a b c d e f"]], ["a"]).sum(0)[None])
-    return [(name, bool(values[0] > 50)) for name, values in perfect.items()]
+    return {name: bool(values[0] > 50) for name, values in perfect.items()}
 
 
 def _edit_rate(hypothesis: str, references: Sequence[str]) -> float:

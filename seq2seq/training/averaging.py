@@ -11,6 +11,8 @@ from seq2seq.errors import UserError
 from seq2seq.precise import precise
 from seq2seq.training.scores_seen import Monitored
 
+_START, _PATIENCE = 0.75, 5
+
 
 class WeightAverage:
     """The moving average of weights: average <- d average + (1 - d) weights.
@@ -173,15 +175,19 @@ def new_average(
     *,
     decay: float = 0.999,
     kind: str = "ema",
-    start: float = 0.75,
-    patience: int = 5,
+    start: float = _START,
+    patience: int = _PATIENCE,
     monitor: str = "dev/loss",
     mode: str = "min",
 ) -> WeightAverage:
     """The average of a kind: ema, a moving one by `decay`; swa, an equal one from `start` on; or triggered.
 
-    Raises UserError at another kind, or where that kind's options are outside of their ranges.
+    Raises UserError at another kind, where that kind's options are outside of their ranges, and at those of others.
     """
+    of_others = {"swa": {"start": start != _START}, "triggered": {"patience": patience != _PATIENCE}}
+    for other, changed in of_others.items():
+        for name in (name for name, given in changed.items() if given and kind != other):
+            raise UserError(f"{name} needs kind={other}, but that is {kind}: leave {name} out.")
     if kind == "ema":
         return WeightAverage(model, decay)
     if kind == "swa":

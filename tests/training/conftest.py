@@ -238,3 +238,21 @@ def train_tiny(tiny_config: Callable) -> Callable[..., dict[str, float]]:
         return train(tiny_config(*overrides), folder, resume=resume).scores
 
     return run
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Press Ctrl-C at a step of training, once."""
+
+    def arrange(step: int) -> None:
+        training_step, pressed = Seq2SeqModule.training_step, []
+
+        def pressing(self, *arguments):
+            if self.global_step == step and not pressed:
+                pressed.append(step)
+                raise KeyboardInterrupt
+            return training_step(self, *arguments)
+
+        monkeypatch.setattr(Seq2SeqModule, "training_step", pressing)
+
+    return arrange

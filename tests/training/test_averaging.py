@@ -270,3 +270,16 @@ def test_an_average_that_cannot_be_is_refused(model, options, message):
     with pytest.raises(UserError) as error:
         new_average(model, **options)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"start": 0.5}, "start needs kind=swa, but that is ema: leave start out."),
+        ({"kind": "swa", "patience": 3}, "patience needs kind=triggered, but that is swa: leave patience out."),
+    ],
+)
+def test_options_of_another_kind_are_refused(options, message):
+    with pytest.raises(UserError) as error:
+        new_average(torch.nn.Linear(1, 1), **options)
+    assert str(error.value) == message

@@ -8,7 +8,6 @@ import torch
 
 from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.errors import DivergedError, UserError
-from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.step import TrainingStep
 
 RUN = ["averaging.decay=0.5", "trainer.val_check_interval=2", "budget.max_steps=8"]
@@ -45,24 +44,6 @@ def plain(train_tiny, tmp_path_factory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("plain")
     train_tiny(folder, *RUN)
     return last(folder)
-
-
-@pytest.fixture
-def interrupt_at(monkeypatch):
-    """Press Ctrl-C at a step of training, once."""
-
-    def arrange(step: int) -> None:
-        training_step, pressed = Seq2SeqModule.training_step, []
-
-        def pressing(self, *arguments):
-            if self.global_step == step and not pressed:
-                pressed.append(step)
-                raise KeyboardInterrupt
-            return training_step(self, *arguments)
-
-        monkeypatch.setattr(Seq2SeqModule, "training_step", pressing)
-
-    return arrange
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)

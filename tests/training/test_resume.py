@@ -13,7 +13,6 @@ from seq2seq.config.builder import build
 from seq2seq.config.overrides import parsed
 from seq2seq.data.batching import BatchPlan
 from seq2seq.errors import UserError
-from seq2seq.training.module import Seq2SeqModule
 
 # All that draws random numbers is on; nothing depends on how long the run will be.
 RUN = [
@@ -235,24 +234,6 @@ def test_another_interval_of_validations_takes_effect(train_tiny, tmp_path, caps
     capsys.readouterr()
     train_tiny(tmp_path, *RUN, "budget.max_steps=6", "trainer.val_check_interval=1", resume=True)
     assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["4", "5", "6"]
-
-
-@pytest.fixture
-def interrupt_at(monkeypatch):
-    """Press Ctrl-C at a step of training, once."""
-
-    def arrange(step: int) -> None:
-        training_step, pressed = Seq2SeqModule.training_step, []
-
-        def pressing(self, *arguments):
-            if self.global_step == step and not pressed:
-                pressed.append(step)
-                raise KeyboardInterrupt
-            return training_step(self, *arguments)
-
-        monkeypatch.setattr(Seq2SeqModule, "training_step", pressing)
-
-    return arrange
 
 
 def test_a_run_that_is_interrupted_before_its_first_checkpoint_can_be_started_again(

@@ -138,11 +138,7 @@ def test_with_input_feeding_each_prediction_continues_the_mixed_prefix(build_mod
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_sampling_draws_from_the_models_distribution(build_model, new_batch, decoder):
     chances = torch.tensor([0.0, 0.1, 0.0, 0.0, 0.2, 0.3, 0.4])
-    model = build_model(decoder=decoder, target_vocabulary_size=len(chances), output=FullOutput)
-    with torch.no_grad():
-        model.output.projection.weight.zero_()
-        model.output.projection.bias.copy_(chances.log())
-        model.output.projection.bias[EOS] = 9.0
+    model = saying_by_chance(build_model, decoder, chances)
     batch = new_batch([[4]] * 600, [[5, 6, 5, 6, 5]] * 600)
     counts = (
         LinearSampling(options=Feeding(feed="sample"))
@@ -179,6 +175,16 @@ def saying(build_model, decoder: str, token: int) -> Seq2Seq:
     model = build_model(decoder=decoder)
     with torch.no_grad():
         model.output.bias[token] = 1e4
+    return model
+
+
+def saying_by_chance(build_model, decoder: str, chances: Tensor) -> Seq2Seq:
+    """A model that gives every token its chance, always, and finds EOS likeliest of all."""
+    model = build_model(decoder=decoder, target_vocabulary_size=len(chances), output=FullOutput)
+    with torch.no_grad():
+        model.output.projection.weight.zero_()
+        model.output.projection.bias.copy_(chances.log())
+        model.output.projection.bias[EOS] = 9.0
     return model
 
 
@@ -286,11 +292,7 @@ def test_passes_are_refused_with_input_feeding(build_model):
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_mixture_is_of_the_likeliest_by_their_probabilities_among_themselves(build_model, new_batch, decoder):
     chances = torch.tensor([0.0, 0.1, 0.0, 0.0, 0.2, 0.3, 0.4])
-    model = build_model(decoder=decoder, target_vocabulary_size=len(chances), output=FullOutput)
-    with torch.no_grad():
-        model.output.projection.weight.zero_()
-        model.output.projection.bias.copy_(chances.log())
-        model.output.projection.bias[EOS] = 9.0
+    model = saying_by_chance(build_model, decoder, chances)
     batch = new_batch([[4], [5, 6]], [[5, 6, 4], [4]])
     mixed = LinearSampling(options=Feeding(feed="mixture", top_k=2)).mix(model, batch, 0.0)
     words = (batch.target_inputs != PAD) & (batch.target_inputs != BOS)
