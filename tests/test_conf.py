@@ -293,7 +293,11 @@ def test_no_two_options_of_a_group_are_the_same(group):
     assert len({json.dumps(OmegaConf.to_container(file), sort_keys=True) for file in files}) == len(files)
 
 
-@pytest.mark.parametrize("name", [option for group, option in OPTIONS if group == "experiment"])
+def test_no_experiment_is_what_train_says():
+    assert plain("train", "experiment=none") == plain("train")
+
+
+@pytest.mark.parametrize("name", [option for group, option in OPTIONS if group == "experiment" and option != "none"])
 def test_an_experiment_names_its_runs_and_has_a_budget(name):
     config = plain("train", f"experiment={name}")
     assert config["task"] == name
