@@ -5,17 +5,25 @@ import runpy
 import sys
 
 import seq2seq
+from seq2seq.config.command_line import mistakes_in_one_line
+from seq2seq.config.completion import complete
 from seq2seq.config.places import SCRIPTS
 
 
 def main() -> None:
     """Run the script that the first argument names with the others; exit with code 2 and one line at any other name."""
-    names = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+    scripts = sorted(SCRIPTS.glob("*.py"))
+    names = [path.stem for path in scripts]
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
-        print(f"seq2seq COMMAND [key=value ...]; its options: seq2seq COMMAND --help\ncommands: {', '.join(names)}")
+        print("seq2seq COMMAND [key=value ...]; its options: seq2seq COMMAND --help")
+        print('words complete in bash, zsh and fish: eval "$(seq2seq -sc install=bash)"')
+        print(f"commands: {', '.join(names)}")
     elif name == "--version":
         print(f"seq2seq {seq2seq.__version__}")
+    elif name in ("-sc", "--shell-completion"):
+        with mistakes_in_one_line():
+            complete(" ".join(arguments), scripts)
     elif name in names:
         sys.argv[:] = [str(SCRIPTS / f"{name}.py"), *arguments]
         runpy.run_path(sys.argv[0], run_name="__main__")
