@@ -18,7 +18,27 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError as error:
+        _flush_folder(path.parent)
+    except BaseException as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the folder itself on disk, with the name that a file has got in it, where the system can do that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote have left in a folder."""
+    for part in folder.glob(".*.*.part"):
+        with suppress(OSError):
+            part.unlink()

@@ -1,6 +1,7 @@
 """Train a model as a config says, into a run folder."""
 
 import logging
+import signal
 import sys
 import time
 from functools import partial
@@ -46,9 +47,11 @@ from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard, first_process
 from seq2seq.training.csv_logger import CSVLogger
+from seq2seq.training.interruption import StoppedError, is_validation_due
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
+from seq2seq.whole_file import remove_parts
 
 logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 600  # for the first process to prepare the run folder
@@ -72,16 +75,15 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
         start.hand_on(module.model, tokenizers)
     choose_threads(config, module.model, trainer.strategy.root_device, str(trainer.precision))
     out_of_reach = _tell(module, splits)
-    last = folder / "checkpoints" / "last.ckpt"
-    if resume:
-        _take_up(trainer, module, last, splits, config)
+    start_from = last_checkpoint(folder) if resume else None
+    if start_from:
+        _take_up(trainer, module, start_from, splits, config)
     elif first_process():  # nothing is written before all mistakes that can be found have been
         _write_beginnings(folder, config, tokenizers)
     size = {"parameters": parameter_count(module.model)}
     log_config(trainer.loggers, config, **size)
     started = time.monotonic()
-    fit = partial(_fit, data=data, last=last)
-    trainer, module = fit_through(fit, trainer, module, data, config, last if resume else None)
+    trainer, module = fit_through(partial(_fit, data=data), trainer, module, data, config, start_from)
     if not trainer.is_global_zero:
         return Outcome()
     hindsight = {**module.record, **cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
@@ -98,18 +100,24 @@ def _write_beginnings(folder: Path, config: dict[str, Any], tokenizers: Tokenize
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
 
 
-def _fit(
-    trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, *, data: Seq2SeqDataModule, last: Path
-) -> None:
+def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, *, data: Seq2SeqDataModule) -> None:
+    folder = Path(trainer.default_root_dir)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None)
+    except StoppedError as stop:
+        if trainer.is_global_zero:
+            logger.warning(
+                "interrupted by %s at step %d; continue with %s", stop, trainer.global_step, _continuation(folder)
+            )
+        if stop.number == signal.SIGINT:
+            raise KeyboardInterrupt from None
+        sys.exit(128 + signal.SIGTERM)
     except SystemExit:
         if not trainer.interrupted:
             raise
-        # Lightning turned Ctrl-C into an exit of its own, without a word on what is kept.
-        folder = last.parents[1]
+        # Lightning turned a Ctrl-C that could not wait into an exit of its own, without a word on what is kept.
         kept = f"continue with {_continuation(folder)}"
-        if not last.exists():
+        if not any((folder / "checkpoints").glob("*.ckpt")):
             kept = f"no checkpoint was due yet, and {folder} is removed"
             if trainer.is_global_zero:
                 discard(folder)
@@ -182,12 +190,12 @@ def _data(config: dict[str, Any], start: StartingPoint | None, folder: Path) -> 
 
 
 def _take_up(
-    trainer: lightning.Trainer, module: Seq2SeqModule, last: Path, splits: Splits, config: dict[str, Any]
+    trainer: lightning.Trainer, module: Seq2SeqModule, start: Path, splits: Splits, config: dict[str, Any]
 ) -> None:
     """Refuse a run that is done or cannot go on, and record what is changed of one that can."""
-    checkpoint = read_checkpoint(last, whole=True)
+    checkpoint = read_checkpoint(start, whole=True)
     module.budget.restore(checkpoint["seconds"])
-    if module.budget.spent(checkpoint["global_step"]) >= 1:
+    if module.budget.spent(checkpoint["global_step"]) >= 1 and not is_validation_due(checkpoint):
         raise UserError(
             f"The run has used up its budget ({module.budget}) at step {checkpoint['global_step']}: "
             "raise budget.max_steps or budget.max_minutes to go on."
@@ -196,10 +204,12 @@ def _take_up(
     if len(state["param_groups"]) != len(groups):
         raise UserError("optimizer.weight_decay is new to this run, which began without: start another, with init.")
     if first_process():
+        remove_parts(start.parent)
         warn_of_other_data(recorded_splits(checkpoint), splits, "train", "dev", "test")
         for table in (log for log in trainer.loggers if isinstance(log, CSVLogger)):
             table.go_on_from(checkpoint["global_step"])
-        record_changes(last.parents[1], with_changes(checkpoint["config"], last.parents[1]), config)
+        folder = Path(trainer.default_root_dir)
+        record_changes(folder, with_changes(checkpoint["config"], folder), config)
 
 
 def _finish(

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 
 from seq2seq.commands.loggers import build_loggers
 from seq2seq.config.builder import build, told_at
 from seq2seq.machine import is_busy
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.training.checkpoints import BestCheckpoint, WholeFiles
+from seq2seq.training.checkpoints import BestCheckpoint, KeptCheckpoint, WholeFiles
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.threads import set_training_threads
 from seq2seq.training.windows import check_accumulation, check_intervals
@@ -68,7 +68,7 @@ def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
     common: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
     return [
         BestCheckpoint(filename="best", monitor=monitor["metric"], mode=monitor["mode"], **common),
-        ModelCheckpoint(filename="last", **common),
+        KeptCheckpoint(filename="last", **common),
     ]
 
 

@@ -67,14 +67,33 @@ def find_checkpoint(path: str | Path) -> Path:
 
 
 def last_checkpoint(folder: Path) -> Path:
-    """The path of the checkpoint that a run folder goes on from. Raises UserError if there is none."""
+    """The path of the checkpoint that a run folder goes on from: its last, or the newest that is whole.
+
+    Raises UserError if there is none.
+    """
     last = folder / "checkpoints" / "last.ckpt"
-    if not last.is_file():
+    try:
+        read_checkpoint(last, whole=True)
+    except UserError as error:
+        best = last.with_name("best.ckpt")
+        others = [path for path in (best, *last.parent.glob("step_*.ckpt")) if _step_of(path) >= 0]
+        if others:
+            return max(others, key=_step_of)
+        if last.is_file():
+            raise UserError(str(error)) from None
         raise UserError(
-            f"resume=true needs {last}, but there is none, as the run stopped before its first validation: remove "
+            f"resume=true needs {last}, but there is none, as the run stopped before its first step was saved: remove "
             f"{folder} and start again without resume=true, or give another run_dir."
-        )
+        ) from None
     return last
+
+
+def _step_of(path: Path) -> int:
+    """The step of a checkpoint that is whole; -1 of any other file."""
+    try:
+        return int(read_checkpoint(path, whole=True)["global_step"])
+    except UserError:
+        return -1
 
 
 def read_checkpoint(path: Path, *, whole: bool = False) -> dict[str, Any]:

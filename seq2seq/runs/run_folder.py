@@ -127,7 +127,15 @@ def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
         read_checkpoint,
     )
 
-    config = with_changes(read_checkpoint(last_checkpoint(folder))["config"], folder)
+    start = last_checkpoint(folder)
+    checkpoint = read_checkpoint(start)
+    if start.name != "last.ckpt" and first_process():
+        logger.warning(
+            "checkpoints/last.ckpt is not whole: the run goes on from %s, of step %d",
+            start.name,
+            checkpoint["global_step"],
+        )
+    config = with_changes(checkpoint["config"], folder)
     if keys := edited(folder, config):
         shown = ", ".join(keys[:3]) + (", ..." if len(keys) > 3 else "")
         logger.warning(

@@ -14,13 +14,29 @@ from seq2seq.finite import not_finite
 from seq2seq.whole_file import write_whole
 
 
-class BestCheckpoint(ModelCheckpoint):
-    """The checkpoint of the best validation; one with a score or loss that is not finite is never the best."""
+class KeptCheckpoint(ModelCheckpoint):
+    """A checkpoint of one name in a folder, known by its score wherever the folder is: moved, copied or renamed."""
 
     @property
     def state_key(self) -> str:
         """The name of its state in a checkpoint: that of Lightning's class, which earlier runs kept."""
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The scores of the best and of the last, without a path."""
+        names = ("monitor", "best_model_score", "current_score", "kth_value")
+        return {name: value for name, value in super().state_dict().items() if name in names}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up scores, as those of the file that this folder has."""
+        assert self.dirpath is not None
+        score, path = state_dict["best_model_score"], str(Path(self.dirpath) / f"{self.filename}.ckpt")
+        here = {"dirpath": self.dirpath, "best_model_path": path, "kth_best_model_path": path, "last_model_path": path}
+        super().load_state_dict(state_dict | here | {"best_k_models": {} if score is None else {path: score}})
+
+
+class BestCheckpoint(KeptCheckpoint):
+    """The checkpoint of the best validation; one with a score or loss that is not finite is never the best."""
 
     def check_monitor_top_k(self, trainer: lightning.Trainer, current: Tensor | None = None) -> bool:
         """Tell whether this validation is the best so far."""

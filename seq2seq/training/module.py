@@ -20,6 +20,7 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.score_teller import ScoreTeller
 from seq2seq.training.diagnosis import where_not_finite
+from seq2seq.training.interruption import Interruption
 from seq2seq.training.likelihood import likelihood
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
@@ -56,6 +57,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.step_likelihood: Tensor | None = None  # the part of it that is a negative log-likelihood
         self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
         self._averaged = ExitStack()
+        self.interruption = Interruption(budget)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -66,8 +68,8 @@ class Seq2SeqModule(lightning.LightningModule):
         return self.step.new_optimizer()
 
     def configure_callbacks(self) -> list[lightning.Callback]:
-        """The callback that tells of validations, where something counts them."""
-        return [ScoreTeller()] if self.step.state_dict() else []
+        """Callbacks: one stops training when asked to; one tells of validations, where something counts them."""
+        return [self.interruption, *([ScoreTeller()] if self.step.state_dict() else [])]
 
     def on_fit_start(self) -> None:
         self.translator.device = self.device
@@ -129,6 +131,8 @@ class Seq2SeqModule(lightning.LightningModule):
             if self._agreed(self.budget.spent(self.global_step)) >= 1:
                 self.trainer.should_stop = True
         schedule_validation(self.trainer, after_step=stepped)
+        if stepped:
+            self.interruption.after_step(self.trainer)
 
     def _end_step(self, finite: Tensor) -> None:
         self.step.average.update(finite, self.spent)
@@ -186,6 +190,11 @@ class Seq2SeqModule(lightning.LightningModule):
             scores.update(hypotheses, references, sources)
             self.log_dict({f"dev/{name}": value for name, value in scores.compute().items()})
             scores.reset()
+        self.interruption.scores_are_made()
+        self._averaged.close()
+
+    def cut_validation(self) -> None:
+        """Take back the weights that are trained, in the middle of a validation."""
         self._averaged.close()
 
     def _fast_translator(self) -> Translator:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor
 
 from seq2seq.config.builder import build
 from seq2seq.config.overrides import parsed
 from seq2seq.data.batching import BatchPlan
 from seq2seq.errors import UserError
+from seq2seq.runs.run_folder import open_run_folder
 
 # All that draws random numbers is on; nothing depends on how long the run will be.
 RUN = [
@@ -144,14 +146,15 @@ def test_a_finished_run_refuses_to_go_on(train_tiny, tmp_path):
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
-def test_a_run_that_never_validated_cannot_be_resumed(train_tiny, tmp_path):
+def test_a_run_without_a_checkpoint_cannot_be_resumed(train_tiny, tmp_path):
     train_tiny(tmp_path, "budget.max_steps=2")
-    (tmp_path / "checkpoints" / "last.ckpt").unlink()
+    for name in ("last", "best"):
+        (tmp_path / "checkpoints" / f"{name}.ckpt").unlink()
     with pytest.raises(UserError) as error:
         train_tiny(tmp_path, "budget.max_steps=4", resume=True)
     assert str(error.value) == (
         f"resume=true needs {tmp_path}/checkpoints/last.ckpt, but there is none, as the run stopped before its first "
-        f"validation: remove {tmp_path} and start again without resume=true, or give another run_dir."
+        f"step was saved: remove {tmp_path} and start again without resume=true, or give another run_dir."
     )
 
 
@@ -264,3 +267,36 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(train_tiny, tmp_path, inter
     assert parsed(shlex.split(said)[-2]).value() == str(folder)
     train_tiny(folder, *RUN, "budget.max_steps=6", resume=True)
     assert last(folder)["global_step"] == 6
+
+
+def test_a_copied_folder_keeps_its_best(train_tiny, tmp_path, recwarn):
+    first, copy = tmp_path / "a", tmp_path / "b"
+    first.mkdir()
+    train_tiny(first, *RUN, "budget.max_steps=6")
+    shutil.copytree(first, copy)
+    best = (copy / "checkpoints" / "best.ckpt").read_bytes()
+    # Weights that are ruined are worse than those of before, whose score the folder knows wherever it is.
+    train_tiny(copy, *RUN, "budget.max_steps=9", "optimizer.lr=10", "averaging.decay=0.0", resume=True)
+    assert (copy / "checkpoints" / "best.ckpt").read_bytes() == best
+    assert not [str(one.message) for one in recwarn if "dirpath has changed" in str(one.message)]
+    state = torch.load(copy / "checkpoints" / "last.ckpt", weights_only=True)
+    assert str(tmp_path) not in str(state["callbacks"])
+
+
+@pytest.mark.parametrize("damage", ["cut", "missing"])
+def test_where_the_last_checkpoint_is_not_whole_the_best_is_taken(
+    train_tiny, uninterrupted, epoch, tmp_path, caplog, damage
+):
+    train_tiny(tmp_path, *RUN, "budget.max_steps=6")
+    place = tmp_path / "checkpoints" / "last.ckpt"
+    step = torch.load(place.with_name("best.ckpt"), weights_only=True)["global_step"]
+    part = place.with_name(".last.ckpt.4711.part")
+    part.write_bytes(b"of a process that was killed")
+    place.write_bytes(place.read_bytes()[:-1000]) if damage == "cut" else place.unlink()
+    open_run_folder(OmegaConf.create({"run_dir": str(tmp_path), "resume": True}))
+    assert caplog.messages[-1] == (
+        f"checkpoints/last.ckpt is not whole: the run goes on from best.ckpt, of step {step}"
+    )
+    train_tiny(tmp_path, *RUN, f"budget.max_steps={epoch + AFTER}", resume=True)
+    assert_identical(last(tmp_path), uninterrupted)
+    assert not part.exists()

@@ -26,8 +26,8 @@ class LossWatch(lightning.Callback):
         self._warned = False
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        if self._warned or not trainer.is_global_zero:
-            return
+        if self._warned or not trainer.is_global_zero or "train/loss" not in trainer.callback_metrics:
+            return  # no step has been taken yet since the run goes on
         guess = math.log(pl_module.translator.tokenizers.target.size)
         train, dev = (float(trainer.callback_metrics[name]) for name in ("train/loss", "dev/loss"))
         bound = guess + _START if trainer.global_step < self.steps else guess

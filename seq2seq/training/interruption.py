@@ -1,0 +1,129 @@
+"""Signals, and a time of day, at which training stops with a checkpoint to go on from."""
+
+import copy
+import signal
+import threading
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+
+from seq2seq.training.budget import Budget
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+_TIME = 1 << 10  # in place of a signal
+_DUE = "validation_due"  # in a checkpoint of a step behind which a validation belongs
+
+
+class StoppedError(Exception):
+    """Training that was asked to stop by a signal or the time of day, for which a checkpoint is kept."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__("the time of day" if number == _TIME else signal.Signals(number).name)
+
+
+class Interruption(lightning.Callback):
+    """Stops training that is asked to: behind the step under way, or at once in a validation, which is then repeated.
+
+    Signals that reach one process of several stop all of them behind a step. A second Ctrl-C stops at once, with the
+    checkpoint of before.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.number = 0  # of the signal; 0 while there was none
+        self._at_once = False  # whether the handler raises
+        self._due = False  # whether a validation belongs behind the last step
+        self._loops: dict[str, Any] = {}  # Lightning's, before the validation under way
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Handle signals, in place of Lightning, which gives them back; and make up for a validation that was cut."""
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                signal.signal(number, self._note)
+        if self._due:
+            self._due = False
+            _validate(trainer)
+            if self.budget.spent(trainer.global_step) >= 1:
+                trainer.should_stop = True
+
+    def after_step(self, trainer: lightning.Trainer) -> None:
+        """Save the step that the optimizer has just taken and raise StoppedError, where a process was asked to stop."""
+        if self.budget.until is not None and datetime.now() >= self.budget.until:
+            self.number = self.number or _TIME
+        if number := self._agreed(trainer):
+            fetcher = trainer.fit_loop._data_fetcher
+            assert fetcher is not None  # training is under way
+            self._due = trainer.fit_loop.epoch_loop._should_check_val_fx(fetcher)
+            _save_last(trainer)
+            raise StoppedError(number)
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Let the only process cut a validation, from here on."""
+        self._loops = copy.deepcopy(trainer.fit_loop.state_dict())
+        self._at_once = trainer.world_size == 1
+
+    def scores_are_made(self) -> None:
+        """Wait for the end of the validation, from here on: what others make of its scores is not cut."""
+        self._at_once = False
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Save the step before a validation that is cut."""
+        if isinstance(exception, StoppedError) and self._at_once:
+            self._due = True
+            pl_module.cut_validation()  # type: ignore[operator]  # of ours
+            _save_last(trainer)
+
+    def on_save_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add that a validation is due, if so; one that is under way has not begun."""
+        if self._due:
+            checkpoint[_DUE] = True
+            if self._at_once:
+                checkpoint["loops"]["fit_loop"] = self._loops
+
+    def on_load_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take up whether a validation is due."""
+        self._due = is_validation_due(checkpoint)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.number and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.number = number
+        if self._at_once:
+            raise StoppedError(number)
+
+    def _agreed(self, trainer: lightning.Trainer) -> int:
+        """The signal of any process, in each of them."""
+        if trainer.world_size == 1:
+            return self.number
+        shared = torch.tensor(self.number, device=trainer.strategy.root_device)
+        torch.distributed.all_reduce(shared, torch.distributed.ReduceOp.MAX)
+        return int(shared)
+
+
+def is_validation_due(checkpoint: dict[str, Any]) -> bool:
+    """Tell whether a validation belongs behind the step of a checkpoint, which was saved when it was cut."""
+    return bool(checkpoint.get(_DUE, False))
+
+
+def _save_last(trainer: lightning.Trainer) -> None:
+    trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt")
+
+
+def _validate(trainer: lightning.Trainer) -> None:
+    """Validate as Lightning does between two steps."""
+    loop, connector = trainer.fit_loop.epoch_loop, trainer._logger_connector
+    loop.val_loop.restarting = False
+    first, trainer.validating = connector._first_loop_iter, True
+    loop.val_loop.run()
+    connector._first_loop_iter, trainer.training = first, True
