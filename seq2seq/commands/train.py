@@ -19,14 +19,12 @@ from seq2seq.commands.hindsight import cost_of, remarks_of
 from seq2seq.commands.loggers import log_config, log_result
 from seq2seq.commands.module import build_module
 from seq2seq.commands.outcome import Outcome
+from seq2seq.commands.resuming import continuation, take_up
 from seq2seq.commands.rolling_back import fit_through
 from seq2seq.commands.trainer import build_trainer, choose_threads
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check
-from seq2seq.config.invocation import is_called
-from seq2seq.config.overrides import command, override
-from seq2seq.config.stored import record_changes, with_changes
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
@@ -34,24 +32,21 @@ from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.automatic import settle
-from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint, recorded_splits
+from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint
 from seq2seq.runs.environment import environment
 from seq2seq.runs.evaluation import (
     build_scores,
     evaluate,
-    warn_of_other_data,
     warn_of_poor_data,
     warn_of_shared_sources,
 )
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard, first_process
-from seq2seq.training.csv_logger import CSVLogger
-from seq2seq.training.interruption import StoppedError, is_validation_due
+from seq2seq.training.interruption import StoppedError
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
-from seq2seq.whole_file import remove_parts
 
 logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 600  # for the first process to prepare the run folder
@@ -76,17 +71,18 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     choose_threads(config, module.model, trainer.strategy.root_device, str(trainer.precision))
     out_of_reach = _tell(module, splits)
     start_from = last_checkpoint(folder) if resume else None
-    if start_from:
-        _take_up(trainer, module, start_from, splits, config)
-    elif first_process():  # nothing is written before all mistakes that can be found have been
+    goes_on = start_from is None or take_up(trainer, module, start_from, splits, config)
+    if start_from is None and first_process():  # nothing is written before all mistakes that can be found have been
         _write_beginnings(folder, config, tokenizers)
     size = {"parameters": parameter_count(module.model)}
     log_config(trainer.loggers, config, **size)
     started = time.monotonic()
-    trainer, module = fit_through(partial(_fit, data=data), trainer, module, data, config, start_from)
+    hindsight: dict[str, Any] = {}
+    if goes_on:
+        trainer, module = fit_through(partial(_fit, data=data), trainer, module, data, config, start_from)
+        hindsight = {**module.record, **cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
     if not trainer.is_global_zero:
         return Outcome()
-    hindsight = {**module.record, **cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
     seconds, device = time.monotonic() - started, trainer.strategy.root_device
     outcome = _finish(config, splits, folder, seconds, device, start, **hindsight)
     log_result(trainer.loggers, config, outcome.record, **size)
@@ -107,7 +103,7 @@ def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, 
     except StoppedError as stop:
         if trainer.is_global_zero:
             logger.warning(
-                "interrupted by %s at step %d; continue with %s", stop, trainer.global_step, _continuation(folder)
+                "interrupted by %s at step %d; continue with %s", stop, trainer.global_step, continuation(folder)
             )
         if stop.number == signal.SIGINT:
             raise KeyboardInterrupt from None
@@ -116,7 +112,7 @@ def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, 
         if not trainer.interrupted:
             raise
         # Lightning turned a Ctrl-C that could not wait into an exit of its own, without a word on what is kept.
-        kept = f"continue with {_continuation(folder)}"
+        kept = f"continue with {continuation(folder)}"
         if not any((folder / "checkpoints").glob("*.ckpt")):
             kept = f"no checkpoint was due yet, and {folder} is removed"
             if trainer.is_global_zero:
@@ -125,13 +121,6 @@ def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, 
         raise KeyboardInterrupt from None
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
-
-
-def _continuation(folder: Path) -> str:
-    """The line to type to go on with a run."""
-    if is_called():
-        return f"seq2seq.train(run_dir={str(folder)!r}, resume=True)"
-    return command(sys.argv[0], [override("run_dir", str(folder)), "resume=true"])
 
 
 def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
@@ -187,29 +176,6 @@ def _data(config: dict[str, Any], start: StartingPoint | None, folder: Path) -> 
     if splits.held_out_below is not None:
         config = {**config, "data": {**config["data"], "held_out_below": splits.held_out_below}}
     return (config, splits) if start is None else start.adopt(config, splits)
-
-
-def _take_up(
-    trainer: lightning.Trainer, module: Seq2SeqModule, start: Path, splits: Splits, config: dict[str, Any]
-) -> None:
-    """Refuse a run that is done or cannot go on, and record what is changed of one that can."""
-    checkpoint = read_checkpoint(start, whole=True)
-    module.budget.restore(checkpoint["seconds"])
-    if module.budget.spent(checkpoint["global_step"]) >= 1 and not is_validation_due(checkpoint):
-        raise UserError(
-            f"The run has used up its budget ({module.budget}) at step {checkpoint['global_step']}: "
-            "raise budget.max_steps or budget.max_minutes to go on."
-        )
-    (state,), groups = checkpoint["optimizer_states"], module.step.new_optimizer().param_groups
-    if len(state["param_groups"]) != len(groups):
-        raise UserError("optimizer.weight_decay is new to this run, which began without: start another, with init.")
-    if first_process():
-        remove_parts(start.parent)
-        warn_of_other_data(recorded_splits(checkpoint), splits, "train", "dev", "test")
-        for table in (log for log in trainer.loggers if isinstance(log, CSVLogger)):
-            table.go_on_from(checkpoint["global_step"])
-        folder = Path(trainer.default_root_dir)
-        record_changes(folder, with_changes(checkpoint["config"], folder), config)
 
 
 def _finish(

@@ -1,5 +1,6 @@
 """An interrupted run that is resumed is the uninterrupted run, bit for bit."""
 
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -144,6 +145,28 @@ def test_a_finished_run_refuses_to_go_on(train_tiny, tmp_path):
         "The run has used up its budget (max_steps=2) at step 2: raise budget.max_steps or budget.max_minutes to go on."
     )
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_finished_run_whose_report_is_missing_gets_it(train_tiny, tmp_path, caplog):
+    scores = train_tiny(tmp_path, "budget.max_steps=2")
+    (tmp_path / "metrics.json").unlink()
+    checkpoints = {path: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
+    assert train_tiny(tmp_path, "budget.max_steps=2", resume=True) == scores
+    assert "raise budget.max_steps or budget.max_minutes to go on. Its report was missing" in caplog.text
+    assert json.loads((tmp_path / "metrics.json").read_text())["step"] == 2
+    assert checkpoints == {path: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
+
+
+def test_a_run_that_stopped_early_refuses_to_go_on(train_tiny, tmp_path):
+    stopping = ["callbacks=early_stopping", "callbacks.early_stopping.patience=2", "trainer.val_check_interval=1"]
+    stopping += ["monitor.metric=dev/loss", "monitor.mode=min", "+callbacks.early_stopping.min_delta=1000.0"]
+    train_tiny(tmp_path, *stopping, "budget.max_steps=6")
+    with pytest.raises(UserError) as error:
+        train_tiny(tmp_path, *stopping, "budget.max_steps=6", resume=True)
+    assert str(error.value) == (
+        "The run has stopped early at step 3, as 2 validations in a row were no better: "
+        "raise callbacks.early_stopping.patience to go on."
+    )
 
 
 def test_a_run_without_a_checkpoint_cannot_be_resumed(train_tiny, tmp_path):

@@ -1,0 +1,74 @@
+"""A run that goes on: what is checked and recorded before it does, and the line to type for it."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+
+from seq2seq.config.invocation import is_called
+from seq2seq.config.overrides import command, override
+from seq2seq.config.stored import record_changes, with_changes
+from seq2seq.data.examples import Splits
+from seq2seq.errors import UserError
+from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
+from seq2seq.runs.evaluation import warn_of_other_data
+from seq2seq.runs.run_folder import first_process
+from seq2seq.training.csv_logger import CSVLogger
+from seq2seq.training.interruption import is_validation_due
+from seq2seq.training.module import Seq2SeqModule
+from seq2seq.whole_file import remove_parts
+
+logger = logging.getLogger(__name__)
+
+
+def continuation(folder: Path) -> str:
+    """The line to type to go on with a run."""
+    if is_called():
+        return f"seq2seq.train(run_dir={str(folder)!r}, resume=True)"
+    return command(sys.argv[0], [override("run_dir", str(folder)), "resume=true"])
+
+
+def take_up(
+    trainer: lightning.Trainer, module: Seq2SeqModule, start: Path, splits: Splits, config: dict[str, Any]
+) -> bool:
+    """Record what is changed of a run that goes on, and tell whether it does: else, only its report is missing.
+
+    Raises UserError at a run that is done or cannot go on.
+    """
+    checkpoint, folder = read_checkpoint(start, whole=True), Path(trainer.default_root_dir)
+    module.budget.restore(checkpoint["seconds"])
+    end = "" if is_validation_due(checkpoint) else _end(checkpoint, module, config)
+    if end and (folder / "metrics.json").is_file():
+        raise UserError(end)
+    (state,), groups = checkpoint["optimizer_states"], module.step.new_optimizer().param_groups
+    if len(state["param_groups"]) != len(groups):
+        raise UserError("optimizer.weight_decay is new to this run, which began without: start another, with init.")
+    if first_process():
+        remove_parts(start.parent)
+        warn_of_other_data(recorded_splits(checkpoint), splits, "train", "dev", "test")
+        for table in (log for log in trainer.loggers if isinstance(log, CSVLogger)):
+            table.go_on_from(checkpoint["global_step"])
+        record_changes(folder, with_changes(checkpoint["config"], folder), config)
+        if end:
+            logger.warning("%s Its report was missing, and is made now.", end)
+    return not end
+
+
+def _end(checkpoint: dict[str, Any], module: Seq2SeqModule, config: dict[str, Any]) -> str:
+    """A sentence on why the training of a checkpoint is over, and what would make it go on; none where it is not."""
+    step = checkpoint["global_step"]
+    if module.budget.spent(step) >= 1:
+        return (
+            f"The run has used up its budget ({module.budget}) at step {step}: "
+            "raise budget.max_steps or budget.max_minutes to go on."
+        )
+    stopping = (config["callbacks"] or {}).get("early_stopping") or {}
+    waited = [state["wait_count"] for key, state in checkpoint["callbacks"].items() if key.startswith("EarlyStopping")]
+    if waited and max(waited) >= stopping.get("patience", float("inf")):
+        return (
+            f"The run has stopped early at step {step}, as {max(waited)} validations in a row were no better: "
+            "raise callbacks.early_stopping.patience to go on."
+        )
+    return ""
