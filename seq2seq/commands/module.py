@@ -112,6 +112,8 @@ def _spares_from_decay(config: dict[str, Any]) -> bool:
     decays = "weight_decay" in config["optimizer"]  # 0 or not, so that it can change where a run goes on
     if config["decay_all"] and not decays:
         raise UserError("decay_all=true needs an optimizer with a weight_decay: choose adamw, or leave it out.")
+    if config["decay_all"] and _spares(config):
+        raise UserError("decay_all=true says nothing new with optimizer=muon, which decays all weights: leave it out.")
     return decays and not config["decay_all"] and not _spares(config)
 
 
@@ -122,10 +124,13 @@ def _spares(config: dict[str, Any]) -> bool:
 
 def build_average(config: dict[str, Any], model: nn.Module) -> WeightAverage:
     """The average of a model's weights that a config asks for. Raises UserError by config path at bad options."""
-    options, known = config["averaging"], parameters(new_average)
+    options, known = dict(config["averaging"]), parameters(new_average)
     for name, value in options.items():
         if name not in known:
             raise UserError(f"averaging.{name} is not an option: there are {', '.join([*known][1:])}.")
         check_type(f"averaging.{name}", value, known[name].annotation)
+    if options.get("kind") == "triggered":
+        watched = {"monitor": config["monitor"]["metric"], "mode": config["monitor"]["mode"]}
+        options |= {name: value for name, value in watched.items() if options.get(name) is None}
     with told_at("averaging", new_average):
         return new_average(model, **options)
