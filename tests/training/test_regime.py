@@ -111,6 +111,11 @@ def test_what_cannot_be_is_refused_before_data_are_read(tiny_config, tmp_path, o
     assert str(error.value).startswith(message)
 
 
+def test_layers_that_are_computed_anew_change_no_run(train_tiny, tmp_path, plain):
+    train_tiny(tmp_path, *RUN, "model.checkpointing=true")
+    assert same(last(tmp_path), plain)
+
+
 # ---- Divergence
 
 

@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.connections import connect
+from seq2seq.layers.recurrent.recomputing import recomputed, unroll
 from seq2seq.masking import last_within, reversal, reverse_within, shortened, without_padding
 from seq2seq.shapes import Inputs, Lengths, Outputs, Vectors
 
@@ -65,13 +65,10 @@ class BidirectionalLayer(nn.Module):
     def _unroll(self, cell: Cell, inputs: Inputs) -> Outputs:
         state = cell.start(inputs)
         if self.chunk_size is None or inputs.shape[1] <= self.chunk_size:
-            return cell.unroll(inputs, state)[0]
+            return unroll(cell, inputs, state)[0]
         outputs = []
         for chunk in inputs.split(self.chunk_size, 1):
-            if torch.is_grad_enabled():
-                part, state = checkpoint(cell.unroll, chunk, state, use_reentrant=False)
-            else:
-                part, state = cell.unroll(chunk, state)
+            part, state = recomputed(cell.unroll, chunk, state)
             outputs.append(part)  # (batch, chunk, half)
         return torch.cat(outputs, 1)
 

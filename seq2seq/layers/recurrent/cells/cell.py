@@ -32,6 +32,7 @@ class Cell(nn.Module, ABC):
     keep_gate: ClassVar[str | None] = "forget"
     stacked_vectors: ClassVar[tuple[str, ...]] = ()  # parameters that look like matrices and are vectors of gates
     fused: bool = True
+    recomputes: bool = False  # whether what is inside of `unroll` is computed anew for gradients
     activation: Activation  # what new content goes through
 
     def __init__(self, input_size: int, projected_size: int, layout: StateLayout, options: CellOptions) -> None:
