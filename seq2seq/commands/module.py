@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 
 from seq2seq.commands.objectives import supply
+from seq2seq.commands.pacing import pace
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_options, check_type, parameters
@@ -40,6 +41,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     if segmentation := build(config["segmentation"], "segmentation"):
         with told_at("segmentation", type(segmentation)):
             data.segment(segmentation, kinds_of(config))
+    pace(config, data)
     step = _build_step(config, model, data)
     step.objective.prepare(data.target_counts())
     return Seq2SeqModule(

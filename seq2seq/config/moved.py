@@ -40,6 +40,8 @@ _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
 _LATER: dict[str, Any] = {
     "augmentation": None,
     "segmentation": None,
+    "curriculum": None,
+    "batch_growth": None,
     "distill": None,
     "init": None,
     "rehearsal": 0.0,
