@@ -86,7 +86,7 @@ class BahdanauDecoder(Decoder):
 
     def _unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         states = states.of_one_hypothesis()
-        first, *upper = [cell.sequence() for cell in self.cells]
+        first, *upper = [cell.sequence(state) for cell, state in zip(self.cells, states.layers, strict=True)]
         run = [_projecting(cell, step) for cell, step in zip(list(self.cells)[1:], upper, strict=True)]
         masks, steps = self._masks(states), []
         for projected in self.cells.bottom.project(self.embedding(ids)).split(1, 1):

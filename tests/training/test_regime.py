@@ -15,6 +15,7 @@ TRIGGERED = ["averaging.kind=triggered", "averaging.decay=null", "averaging.pati
 OPTIONS = {
     "gate": ["gradients=gate", "gradients.max_norm=0.01"],
     "adaptive": ["gradients=adaptive"],
+    "recurrent dropout": ["model.cell.regularization.recurrent_dropout=0.3"],
     "noise": ["gradient_noise=annealed"],
     "linear": ["schedule=linear"],
     "one cycle": ["schedule=one_cycle"],
@@ -191,6 +192,7 @@ TOGETHER = [
     *("data=copy", "data.min_length=4", "tokenizer=char", "batches.max_tokens=256", "augmentation=hallucination"),
     *("model.dropout=0.2", "model.type_dropout=0.1", "model.source_word_dropout=0.1", "model.target_word_dropout=0.1"),
     *("model.decoder.attention_dropout=0.1", "model.cell.regularization.weight_drop=0.1"),
+    "model.cell.regularization.recurrent_dropout=0.1",
     *("scheduled_sampling=constant", "scheduled_sampling.share=0.8", "scheduled_sampling.feed=mixture"),
     *("objective=r_drop", "objective.base.smoothing_prior=unigram", "objective.base.activation_loss=1.0"),
     *("optimizer=adamw", "gradients=gate", "gradient_noise=annealed", "rates={encoder:0.5}", "freeze=[bridge]"),

@@ -45,12 +45,13 @@ class BidirectionalLayer(nn.Module):
         self.forwards = cell(input_size, hidden_size)
         self.backwards = cell(input_size, hidden_size)
         self.chunk_size = chunk_size
-        drop = self.forwards.regularization.weight_drop
-        if chunk_size is not None and drop > 0:
-            raise UserError(
-                "chunk_size must be null where weight_drop is above 0, as each "
-                f"chunk would drop other weights, but they are {chunk_size} and {drop}."
-            )
+        for name, what in (("weight_drop", "weights"), ("recurrent_dropout", "units")):
+            rate = getattr(self.forwards.regularization, name)
+            if chunk_size is not None and rate > 0:
+                raise UserError(
+                    f"chunk_size must be null where {name} is above 0, as each "
+                    f"chunk would drop other {what}, but they are {chunk_size} and {rate}."
+                )
 
     def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
         """Outputs of both directions side by side, `batch time hidden`, and the last of each, `batch hidden`."""
