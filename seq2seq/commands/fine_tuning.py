@@ -143,7 +143,8 @@ def _with_dropout(node: Any, chosen: dict[str, Any], default: Any, path: str = "
         elif key.endswith("_dropout"):
             found[key] = chosen.get(own, value)
         elif key == "regularization" and isinstance(value, dict):
-            found[key] = {name: chosen.get(f"{own}.{name}", old) for name, old in value.items()}
+            of_now = {name.removeprefix(f"{own}."): rate for name, rate in chosen.items() if name.startswith(f"{own}.")}
+            found[key] = value | of_now
         else:
             found[key] = _with_dropout(value, chosen, default, own)
     return found

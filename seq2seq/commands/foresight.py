@@ -41,7 +41,7 @@ def check_monitor(config: dict[str, Any]) -> None:
         scores.update(["a"], [["a"]])
         known += [f"dev/{name}" for name in scores.compute()]
     watched = {"monitor.metric": config["monitor"]["metric"]}
-    watched |= {f"{part}.monitor": config[part]["monitor"] for part in _WATCHING if "monitor" in config[part]}
+    watched |= {f"{part}.monitor": config[part]["monitor"] for part in _WATCHING if config[part].get("monitor")}
     for name, metric in watched.items():
         if metric not in known:
             raise UserError(f"{name} must be one of {', '.join(known)}, but is {metric!r}.")

@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 
 from seq2seq.commands.objectives import supply
+from seq2seq.commands.pacing import pace
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_options, check_type, parameters
@@ -40,6 +41,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     if segmentation := build(config["segmentation"], "segmentation"):
         with told_at("segmentation", type(segmentation)):
             data.segment(segmentation, kinds_of(config))
+    pace(config, data)
     step = _build_step(config, model, data)
     step.objective.prepare(data.target_counts())
     return Seq2SeqModule(
@@ -112,6 +114,8 @@ def _spares_from_decay(config: dict[str, Any]) -> bool:
     decays = "weight_decay" in config["optimizer"]  # 0 or not, so that it can change where a run goes on
     if config["decay_all"] and not decays:
         raise UserError("decay_all=true needs an optimizer with a weight_decay: choose adamw, or leave it out.")
+    if config["decay_all"] and _spares(config):
+        raise UserError("decay_all=true says nothing new with optimizer=muon, which decays all weights: leave it out.")
     return decays and not config["decay_all"] and not _spares(config)
 
 
@@ -122,10 +126,13 @@ def _spares(config: dict[str, Any]) -> bool:
 
 def build_average(config: dict[str, Any], model: nn.Module) -> WeightAverage:
     """The average of a model's weights that a config asks for. Raises UserError by config path at bad options."""
-    options, known = config["averaging"], parameters(new_average)
+    options, known = dict(config["averaging"]), parameters(new_average)
     for name, value in options.items():
         if name not in known:
             raise UserError(f"averaging.{name} is not an option: there are {', '.join([*known][1:])}.")
         check_type(f"averaging.{name}", value, known[name].annotation)
+    if options.get("kind") == "triggered":
+        watched = {"monitor": config["monitor"]["metric"], "mode": config["monitor"]["mode"]}
+        options |= {name: value for name, value in watched.items() if options.get(name) is None}
     with told_at("averaging", new_average):
         return new_average(model, **options)

@@ -18,6 +18,7 @@ from seq2seq.training.module import Seq2SeqModule
 
 logger = logging.getLogger(__name__)
 CHOICES = ("stop", "roll_back")
+MAX_ROLLBACKS = 3  # where nothing else is said
 Fit = Callable[[lightning.Trainer, Seq2SeqModule, Path | None], None]
 
 
@@ -27,6 +28,10 @@ def check_divergence(config: dict[str, Any], processes: int) -> None:
     if chosen not in CHOICES:
         raise UserError(f"on_divergence must be stop or roll_back, but is {chosen!r}.")
     check_counts(config, max_rollbacks=1)
+    if chosen == "stop" and config["max_rollbacks"] != MAX_ROLLBACKS:
+        raise UserError(
+            f"max_rollbacks needs on_divergence=roll_back, but that is stop: leave it at {MAX_ROLLBACKS}, or roll back."
+        )
     if chosen == "roll_back" and processes > 1:
         raise UserError(
             f"on_divergence=roll_back needs one process, but there are {processes}: use trainer.devices=1, or stop."

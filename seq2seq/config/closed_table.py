@@ -15,12 +15,15 @@ _OURS = """
 data.augmentation.copying.Copying
 data.augmentation.hallucination.Hallucination
 data.augmentation.noise.Noise
+data.batch_growth.BatchGrowth
 data.corpora.cmudict.CMUDictCorpus
 data.corpora.hub.DatasetsCorpus
 data.corpora.kept_pairs.KeptPairsCorpus
 data.corpora.parallel.ParallelCorpus
 data.corpora.synthetic.SyntheticCorpus
 data.corpora.tsv.TSVCorpus
+data.curriculum.CompetenceCurriculum
+data.curriculum.LengthCurriculum
 data.datamodule.Seq2SeqDataModule
 data.segmentation.SampledSegmentation
 data.text.TextForm

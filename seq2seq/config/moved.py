@@ -40,6 +40,8 @@ _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
 _LATER: dict[str, Any] = {
     "augmentation": None,
     "segmentation": None,
+    "curriculum": None,
+    "batch_growth": None,
     "distill": None,
     "init": None,
     "rehearsal": 0.0,
@@ -70,16 +72,9 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     if isinstance(fed, dict) and "sample" in fed:
         fed["feed"] = "sample" if fed.pop("sample") else "argmax"
     if "budget" in found:
-        found.setdefault("matmul_precision", "highest")
-        found.setdefault("threads", "auto")
-        found.setdefault("gradient_noise", None)
-        found.setdefault("on_divergence", "stop")
-        found.setdefault("max_rollbacks", 3)
-        for name, value in _LATER.items():
-            found.setdefault(name, value)
-        optimizer = found.get("optimizer")
-        decays = isinstance(optimizer, dict) and "weight_decay" in optimizer
-        found.setdefault("decay_all", decays)  # it was for all
+        _complete_training(found)
+    if "averaging" in found:
+        found["averaging"] = _of_its_kind(found["averaging"])
     board = found.get("logger")
     if isinstance(board, dict) and "_target_" in board:
         found["logger"] = {_LOGGERS.get(str(board["_target_"]), "own"): board}
@@ -91,6 +86,32 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
         limit = trainer.pop("gradient_clip_val", None)
         found["gradients"] = None if limit is None else {"_target_": _CLIP_BY_NORM, "max_norm": float(limit)}
     return found
+
+
+def _complete_training(found: dict[str, Any]) -> None:
+    """Add what training was told without a word, and take what changed nothing."""
+    found.setdefault("matmul_precision", "highest")
+    found.setdefault("threads", "auto")
+    found.setdefault("gradient_noise", None)
+    found.setdefault("on_divergence", "stop")
+    found.setdefault("max_rollbacks", 3)
+    for name, value in _LATER.items():
+        found.setdefault(name, value)
+    optimizer = found.get("optimizer")
+    decays = isinstance(optimizer, dict) and "weight_decay" in optimizer
+    muon = decays and str(optimizer.get("_target_")).endswith(".MuonWithAdamW")
+    found.setdefault("decay_all", decays and not muon)  # it was for all, as muon's is without a word
+    if found["on_divergence"] == "stop":
+        found["max_rollbacks"] = 3
+
+
+def _of_its_kind(averaging: Any) -> Any:
+    """The options of an average without those that other kinds have, which changed nothing."""
+    if not isinstance(averaging, dict):
+        return averaging
+    kind = averaging.get("kind", "ema")
+    others = (() if kind == "ema" else ("decay",)) + (() if kind == "triggered" else ("monitor", "mode"))
+    return {name: None if name in others else value for name, value in averaging.items()}
 
 
 def _with_moved_targets(config: Any) -> Any:

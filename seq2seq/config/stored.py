@@ -34,6 +34,7 @@ CHANGEABLE = (
     *(f"averaging.{name}" for name in ("decay", "start", "patience", "monitor", "mode")),
     *(f"{part}.*" for part in ("gradients", "gradient_noise", "decoding", "callbacks", "trainer")),
     "model*dropout",
+    "model.checkpointing",
     "model.*.regularization.*",
 )
 _SHOWN = (

@@ -1,5 +1,6 @@
 """Plan which row numbers make up a batch under a token budget. Integers only."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +64,17 @@ class BatchPlan:
         self.shuffle = shuffle
         self.seed = seed
 
-    def epoch(self, number: int) -> list[Rows]:
-        """The batches of an epoch, as row numbers; every row comes exactly once."""
+    def within(self, budget: TokenBudget) -> "BatchPlan":
+        """The plan under another budget."""
+        changed = copy(self)
+        changed.budget = budget
+        return changed
+
+    def epoch(self, number: int, among: np.ndarray | None = None) -> list[Rows]:
+        """The batches of an epoch, as row numbers; every row comes exactly once, or every one of those given."""
         random = np.random.default_rng((self.seed, number))
-        rows = random.permutation(len(self.source)) if self.shuffle else np.arange(len(self.source))
+        among = np.arange(len(self.source)) if among is None else among
+        rows = random.permutation(among) if self.shuffle else among
         batches = [batch for pool in self._pools(rows) for batch in self._sorted(pool)]
         if self.shuffle:
             random.shuffle(order := np.arange(len(batches)))
@@ -76,7 +84,7 @@ class BatchPlan:
     def _pools(self, rows: np.ndarray) -> list[np.ndarray]:
         if not len(rows):
             return []
-        sentences = self.budget.max_tokens / float((self.source + self.target).mean())
+        sentences = self.budget.max_tokens / float((self.source + self.target)[rows].mean())
         size = max(1, int(self.pool_batches * min(sentences, self.budget.max_sentences)))
         return np.split(rows, range(size, len(rows), size))
 

@@ -14,6 +14,7 @@ from seq2seq.data.augmentation.made_pairs import MadePairs
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.pacing import Pacing
 from seq2seq.data.piece_links import PieceLinks, piece_links
 from seq2seq.data.sampled_pairs import SampledPairs
 from seq2seq.data.segmentation import SampledSegmentation
@@ -60,6 +61,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.dev_plan = plan(self.dev_pairs, budget, shuffle=False)
         self.made: MadePairs | None = None
         self.sampled: SampledPairs | None = None
+        self.pacing: Pacing | None = None  # of epochs that differ by the step that they begin at
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
@@ -118,12 +120,19 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
 
     def train_epoch(self, number: int) -> tuple[PairSequences, list[Tensor]]:
         """The pairs of an epoch of training, and its batches of their rows."""
+        if self.pacing is not None:
+            return self.pacing.epoch(number, self.drawn)
+        pairs, planned = self.drawn(number)
+        return pairs, planned.epoch(number)
+
+    def drawn(self, number: int) -> tuple[PairSequences, BatchPlan]:
+        """The pairs that there are for an epoch of training, and a plan of all of them."""
         if self.made is None and self.sampled is None:
-            return self.train_pairs, self.train_plan.epoch(number)
+            return self.train_pairs, self.train_plan
         pairs, own = self.sampled.epoch(number) if self.sampled else self.train_pairs, self.train_plan
         if self.made is not None:
             pairs = pairs.followed_by(self.made.epoch(number))
-        return pairs, plan(pairs, own.budget, pool_batches=own.pool_batches, seed=own.seed).epoch(number)
+        return pairs, plan(pairs, own.budget, pool_batches=own.pool_batches, seed=own.seed)
 
     def train_dataloader(self) -> "BatchLoader":
         """The loader of the training batches, for Lightning."""

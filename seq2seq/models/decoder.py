@@ -16,6 +16,7 @@ from seq2seq.layers.entmax import NORMALIZERS
 from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
 from seq2seq.layers.recurrent.layers import build_layers
+from seq2seq.layers.recurrent.recomputing import unroll
 from seq2seq.layers.recurrent.state import State, StateLayout, map_state
 from seq2seq.shapes import (
     AttentionWeights,
@@ -75,8 +76,7 @@ class Readout(nn.Module):
 class DecoderOptions:
     """Options of every decoder: of its layers and of what attends.
 
-    `attention_normalizer` makes weights of attention's scores: softmax, or 1.5-entmax, by which low scores have exactly
-    no weight (Peters et al. 2019).
+    `attention_normalizer` makes weights of scores: softmax, or 1.5-entmax, with exact zeros (Peters et al. 2019).
     """
 
     hidden_size: int
@@ -191,7 +191,7 @@ class LuongDecoder(Decoder):
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         hidden = self.embedding(ids)
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
-            undropped = cell.unroll(hidden, state)[0]
+            undropped = unroll(cell, hidden, state)[0]
             hidden = connection(hidden, self.dropout(undropped))
         context, weights = self.attention.unroll(hidden, memory, states.attention)
         return Unrolled(self.readout(hidden, context), weights, hidden, undropped)
@@ -233,9 +233,9 @@ class GNMTDecoder(Decoder):
         return self.readout(top, context), weights, States((bottom, *upper), attention)
 
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
-        hidden = self.dropout(self.bottom.unroll(self.embedding(ids), states.layers[0])[0])
+        hidden = self.dropout(unroll(self.bottom, self.embedding(ids), states.layers[0])[0])
         context, weights = self.attention.unroll(hidden, memory, states.attention)
-        top, undropped, _ = self._upper_layers(hidden, context, states, lambda cell, *given: cell.unroll(*given))
+        top, undropped, _ = self._upper_layers(hidden, context, states, unroll)
         return Unrolled(self.readout(top, context), weights, top, undropped)
 
     def _upper_layers(

@@ -11,6 +11,7 @@ from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.linear import initialize_linear
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.layers import build_layers
+from seq2seq.layers.recurrent.recomputing import recomputed
 from seq2seq.layers.recurrent.scan import Step
 from seq2seq.layers.recurrent.state import State
 from seq2seq.models.decoder import Decoder, DecoderOptions, States, Unrolled
@@ -79,8 +80,13 @@ class BahdanauDecoder(Decoder):
         return self.readout(hidden, context), weights, states
 
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
+        if self.cells.bottom.recomputes:  # layers take turns at every step, so all of them together
+            return recomputed(self._unroll, ids, memory, states)
+        return self._unroll(ids, memory, states)
+
+    def _unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         states = states.of_one_hypothesis()
-        first, *upper = [cell.sequence() for cell in self.cells]
+        first, *upper = [cell.sequence(state) for cell, state in zip(self.cells, states.layers, strict=True)]
         run = [_projecting(cell, step) for cell, step in zip(list(self.cells)[1:], upper, strict=True)]
         masks, steps = self._masks(states), []
         for projected in self.cells.bottom.project(self.embedding(ids)).split(1, 1):

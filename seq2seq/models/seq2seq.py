@@ -14,6 +14,7 @@ from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.dropout import WordDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.output import Output
+from seq2seq.layers.recurrent.recomputing import recompute
 from seq2seq.layers.recurrent.stack import Encoded
 from seq2seq.masking import length_mask, shortened
 from seq2seq.models.bridge import Bridge
@@ -67,7 +68,8 @@ class ModelOutputs(NamedTuple):
 class Seq2Seq(nn.Module):
     """An attention encoder-decoder, usable as a `Stepper`.
 
-    The parts are factories: this class supplies the sizes, its caller made the choices.
+    The parts are factories: this class supplies the sizes, its caller made the choices. With `checkpointing`, recurrent
+    layers keep no insides for gradients, but compute them anew, one layer after the other (Chen et al. 2016).
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Seq2Seq(nn.Module):
         bridge: Callable[..., Bridge],
         decoder: Callable[..., Decoder],
         output: Callable[..., Output],
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         self.source_words = WordDropout(options.source_word_dropout, "source_word_dropout")
@@ -95,6 +98,8 @@ class Seq2Seq(nn.Module):
         self.decoder = decoder(embedding=target, memory_size=self.encoder.output_size)
         self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)
         self.output = output(feature_size=self.decoder.feature_size, embedding=target)
+        if checkpointing:
+            recompute(self)
 
     def encode(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
         """Memory and first decoder states, `batch ...`."""

@@ -13,6 +13,7 @@ from seq2seq.runs.possible_training import (
     check_augmentation,
     check_distill,
     check_objective,
+    check_pacing,
     check_segmentation,
 )
 
@@ -39,6 +40,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     check_objective(possible, metrics=config["metrics"])
     check_distill(config.get("distill"))
     check_augmentation(possible)
+    check_pacing(given)
     check_segmentation(possible, config)
     return possible
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.data.augmentation.augmentation import Augmentation
+from seq2seq.data.batch_growth import BatchGrowth
+from seq2seq.data.curriculum import Curriculum
 from seq2seq.errors import UserError
 from seq2seq.metrics.risk import Risk
 from seq2seq.runs.automatic import AUTO
@@ -60,6 +62,20 @@ def check_augmentation(config: dict[str, Any]) -> None:
     augmentation = build(config.get("augmentation"), "augmentation")
     if augmentation is not None and config["init"] is None:  # whose tokenizers may know more
         check_tag(augmentation, config)
+
+
+def check_pacing(config: dict[str, Any]) -> None:
+    """Build the curriculum and the growth of batches, and refuse those that training would be too short for."""
+    for name, option, kind in (("curriculum", "steps", Curriculum), ("batch_growth", "every", BatchGrowth)):
+        if (part := build(config.get(name), name)) is None:
+            continue
+        if not isinstance(part, kind):
+            raise UserError(f"{name} must be built by a class of {kind.__name__}, but is not.")
+        steps, limit = getattr(part, option), config["budget"].get("max_steps")
+        if isinstance(limit, int) and steps >= limit:
+            raise UserError(
+                f"{name}.{option} must be below budget.max_steps={limit}, but is {steps}: lower it, or train for more."
+            )
 
 
 def check_segmentation(config: dict[str, Any], asked: dict[str, Any]) -> None:

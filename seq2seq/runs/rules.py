@@ -106,8 +106,6 @@ KIND_RULES: KindRules = {
     "callbacks.*.mode": lambda kind, config: config["monitor"]["mode"],
     "schedule.monitor": lambda kind, config: config["monitor"]["metric"],
     "schedule.mode": lambda kind, config: config["monitor"]["mode"],
-    "averaging.monitor": lambda kind, config: config["monitor"]["metric"],
-    "averaging.mode": lambda kind, config: config["monitor"]["mode"],
 }
 
 
@@ -173,7 +171,9 @@ def _warmup(size: DataSize, config: Config) -> int:
     return max(1, _expected_steps(size, config) // 15)
 
 
-def _decay(size: DataSize, config: Config) -> float:
+def _decay(size: DataSize, config: Config) -> float | None:
+    if config["averaging"]["kind"] != "ema":
+        return None  # whose option it is
     return round(min(max(1 - 5 / _expected_steps(size, config), 0.9), 0.9995), 4)
 
 

@@ -11,7 +11,7 @@ from seq2seq.errors import UserError
 from seq2seq.precise import precise
 from seq2seq.training.scores_seen import Monitored
 
-_START, _PATIENCE = 0.75, 5
+_DECAY, _START, _PATIENCE = 0.999, 0.75, 5
 
 
 class WeightAverage:
@@ -170,31 +170,43 @@ class TriggeredAverage(EqualAverage):
         self._losses, self.triggered = list(progress["losses"]), progress["triggered"]
 
 
+KINDS = ("ema", "swa", "triggered")
+_OF_KIND = {  # options of one kind alone, and what they are where they are not given
+    "decay": ("ema", None),
+    "start": ("swa", _START),
+    "patience": ("triggered", _PATIENCE),
+    "monitor": ("triggered", None),
+    "mode": ("triggered", None),
+}
+
+
 def new_average(
     model: nn.Module,
     *,
-    decay: float = 0.999,
+    decay: float | None = None,
     kind: str = "ema",
     start: float = _START,
     patience: int = _PATIENCE,
-    monitor: str = "dev/loss",
-    mode: str = "min",
+    monitor: str | None = None,
+    mode: str | None = None,
 ) -> WeightAverage:
     """The average of a kind: ema, a moving one by `decay`; swa, an equal one from `start` on; or triggered.
 
-    Raises UserError at another kind, where that kind's options are outside of their ranges, and at those of others.
+    A decay of None is 0.999; without a monitor and a mode, a trigger looks for a low dev/loss. Raises UserError at
+    another kind, where that kind's options are outside of their ranges, and at those of others.
     """
-    of_others = {"swa": {"start": start != _START}, "triggered": {"patience": patience != _PATIENCE}}
-    for other, changed in of_others.items():
-        for name in (name for name, given in changed.items() if given and kind != other):
-            raise UserError(f"{name} needs kind={other}, but that is {kind}: leave {name} out.")
+    if kind not in KINDS:
+        raise UserError(f"kind must be ema, swa or triggered, but is {kind!r}.")
+    given = {"decay": decay, "start": start, "patience": patience, "monitor": monitor, "mode": mode}
+    for name, (other, default) in _OF_KIND.items():
+        if kind != other and given[name] != default:
+            left = "set it to null" if default is None else f"leave {name} out"
+            raise UserError(f"{name} needs kind={other}, but that is {kind}: {left}.")
     if kind == "ema":
-        return WeightAverage(model, decay)
+        return WeightAverage(model, _DECAY if decay is None else decay)
     if kind == "swa":
         return EqualAverage(model, start)
-    if kind == "triggered":
-        return TriggeredAverage(model, monitor, mode, patience)
-    raise UserError(f"kind must be ema, swa or triggered, but is {kind!r}.")
+    return TriggeredAverage(model, monitor or "dev/loss", mode or "min", patience)
 
 
 def _kept(tensor: Tensor) -> Tensor:

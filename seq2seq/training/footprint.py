@@ -87,6 +87,7 @@ def footprint(
     It must not be the first, as an optimizer has no state before that.
     """
     states = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
+    states += getattr(optimizer, "masters", [])
     own = list(step.model.parameters())
     held = {"parameters": _bytes(own), "optimizer": _bytes(states), "average": _bytes(step.average.weights.values())}
     for owner, name in ((step.objective, "likelihood"), (optimizer, "found_inf")):

@@ -29,12 +29,8 @@ def resolve_precision(precision: str, accelerator: str) -> str:
         return "bf16-mixed" if (_gpu_multiplies_bf16() if on_cuda else _cpu_multiplies_bf16()) else "32-true"
     if precision not in _PRECISIONS:
         raise UserError(f"precision must be one of auto, {', '.join(_PRECISIONS)}, but is {precision!r}.")
-    if precision in ("bf16-true", "16-true"):
-        logger.warning(
-            "precision=%s keeps weights and the optimizer's state in 16 bits, where small updates vanish: "
-            "%s keeps them in float32; the average is in float32 with both",
-            *(precision, precision.replace("true", "mixed")),
-        )
+    if precision == "16-true":
+        logger.warning("precision=16-true scales no loss, so that small gradients vanish: 16-mixed does")
     if on_cuda:
         return precision
     if precision.startswith("16"):

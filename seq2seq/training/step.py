@@ -14,6 +14,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
+from seq2seq.training.master_weights import MasterWeights, rounds
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.scheduled_sampling import ScheduledSampling
 from seq2seq.training.schedules import Schedule
@@ -53,8 +54,10 @@ class TrainingStep:
         self.rate_scale = 1.0  # of what the schedule says
 
     def new_optimizer(self) -> Optimizer:
-        """An optimizer of the model's parameters, whose learning rates `begin` sets."""
-        optimizer = self.optimizer_factory(self.model.parameters())
+        """An optimizer of the model's parameters, in float32 at least, whose learning rates `begin` sets."""
+        weights = list(self.model.parameters())
+        factory = self.optimizer_factory
+        optimizer = MasterWeights(weights, factory) if rounds(weights) else factory(weights)
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
         return optimizer

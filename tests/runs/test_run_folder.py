@@ -339,7 +339,7 @@ def test_what_changed_is_kept_for_the_next_time(opened, copied):
         (lambda text: text.replace("seq2seq.training.budget.Budget", "os.system"), "budget._target_"),
         (lambda text: text + "more: ${oc.env:HOME}\n", "more"),
         (lambda text: text + "a: [\n", "all of it (ParserError)"),
-        (lambda text: "", "averaging.decay, averaging.kind, averaging.mode, ..."),
+        (lambda text: "", "averaging.decay, averaging.kind, averaging.patience, ..."),
     ],
 )
 def test_an_edited_config_is_named_and_not_read(opened, copied, caplog, edit, keys):

@@ -140,13 +140,9 @@ def test_an_unknown_precision_is_refused_with_the_list():
     )
 
 
-@pytest.mark.parametrize("bits", ["bf16", "16"])
-def test_weights_in_16_bits_are_warned_of(caplog, bits):
-    assert resolve_precision(f"{bits}-true", "gpu") == f"{bits}-true"
-    assert caplog.messages == [
-        f"precision={bits}-true keeps weights and the optimizer's state in 16 bits, where small updates vanish: "
-        f"{bits}-mixed keeps them in float32; the average is in float32 with both"
-    ]
-    caplog.clear()
-    assert resolve_precision(f"{bits}-mixed", "gpu") == f"{bits}-mixed"
+def test_losses_that_nothing_scales_are_warned_of(caplog):
+    for precision in ("bf16-true", "bf16-mixed", "16-mixed"):
+        assert resolve_precision(precision, "gpu") == precision
     assert not caplog.messages
+    assert resolve_precision("16-true", "gpu") == "16-true"
+    assert caplog.messages == ["precision=16-true scales no loss, so that small gradients vanish: 16-mixed does"]

@@ -11,9 +11,11 @@ from seq2seq.errors import DivergedError, UserError
 from seq2seq.training.step import TrainingStep
 
 RUN = ["averaging.decay=0.5", "trainer.val_check_interval=2", "budget.max_steps=8"]
+TRIGGERED = ["averaging.kind=triggered", "averaging.decay=null", "averaging.patience=1"]
 OPTIONS = {
     "gate": ["gradients=gate", "gradients.max_norm=0.01"],
     "adaptive": ["gradients=adaptive"],
+    "recurrent dropout": ["model.cell.regularization.recurrent_dropout=0.3"],
     "noise": ["gradient_noise=annealed"],
     "linear": ["schedule=linear"],
     "one cycle": ["schedule=one_cycle"],
@@ -22,9 +24,10 @@ OPTIONS = {
     "sgd": ["optimizer=sgd", "optimizer.momentum=0.5"],
     "adafactor": ["optimizer=adafactor"],
     "muon": ["optimizer=muon"],
-    "nt-asgd": ["optimizer=sgd", "averaging.kind=triggered", "averaging.patience=1", "monitor.metric=dev/loss"],
-    "swa": ["averaging.kind=swa", "averaging.start=0.3"],
-    "triggered": ["averaging.kind=triggered", "averaging.patience=1", "monitor.metric=dev/loss", "monitor.mode=max"],
+    "nt-asgd": ["optimizer=sgd", *TRIGGERED, "monitor.metric=dev/loss", "monitor.mode=min"],
+    "swa": ["averaging.kind=swa", "averaging.decay=null", "averaging.start=0.3"],
+    "triggered": [*TRIGGERED, "monitor.metric=dev/loss", "monitor.mode=max"],
+    "triggered by another score": [*TRIGGERED, "averaging.monitor=dev/loss", "averaging.mode=max"],
 }
 
 
@@ -65,8 +68,11 @@ def test_each_changes_the_result_and_goes_on_to_the_bit(train_tiny, tmp_path, pl
         (["gradients=gate", "gradients.max_norm=0.0"], "gradients.max_norm must be above 0, but is 0.0: for gradien"),
         (["gradients=adaptive", "gradients.clipping=0.0"], "gradients.clipping must be above 0, but is 0.0: for grad"),
         (["averaging.kind=mean"], "averaging.kind must be ema, swa or triggered, but is 'mean'."),
-        (["averaging.kind=swa", "averaging.start=1.0"], "averaging.start must be at least 0 and below 1, but is 1.0: "),
-        (["averaging.kind=triggered", "averaging.patience=0"], "averaging.patience must be at least 1, but is 0."),
+        (
+            ["averaging.kind=swa", "averaging.decay=null", "averaging.start=1.0"],
+            "averaging.start must be at least 0 and below 1, but is 1.0: ",
+        ),
+        ([*TRIGGERED[:2], "averaging.patience=0"], "averaging.patience must be at least 1, but is 0."),
         (["averaging.start=soon"], "averaging.start must be float, but is 'soon'."),
         (["schedule=plateau", "schedule.monitor=dev/bleu"], "schedule.monitor must be one of dev/loss, "),
         (["schedule=plateau", "schedule.mode=up"], "schedule.mode must be max or min, but is 'up'."),
@@ -104,6 +110,11 @@ def test_what_cannot_be_is_refused_before_data_are_read(tiny_config, tmp_path, o
     with pytest.raises(UserError) as error:
         refuse_mistakes(tiny_config(*overrides), tmp_path)
     assert str(error.value).startswith(message)
+
+
+def test_layers_that_are_computed_anew_change_no_run(train_tiny, tmp_path, plain):
+    train_tiny(tmp_path, *RUN, "model.checkpointing=true")
+    assert same(last(tmp_path), plain)
 
 
 # ---- Divergence
@@ -181,10 +192,11 @@ TOGETHER = [
     *("data=copy", "data.min_length=4", "tokenizer=char", "batches.max_tokens=256", "augmentation=hallucination"),
     *("model.dropout=0.2", "model.type_dropout=0.1", "model.source_word_dropout=0.1", "model.target_word_dropout=0.1"),
     *("model.decoder.attention_dropout=0.1", "model.cell.regularization.weight_drop=0.1"),
+    "model.cell.regularization.recurrent_dropout=0.1",
     *("scheduled_sampling=constant", "scheduled_sampling.share=0.8", "scheduled_sampling.feed=mixture"),
     *("objective=r_drop", "objective.base.smoothing_prior=unigram", "objective.base.activation_loss=1.0"),
     *("optimizer=adamw", "gradients=gate", "gradient_noise=annealed", "rates={encoder:0.5}", "freeze=[bridge]"),
-    *("freeze_steps=2", "schedule=plateau", "averaging.kind=swa", "averaging.start=0.5"),
+    *("freeze_steps=2", "schedule=plateau", "averaging.kind=swa", "averaging.start=0.5", "averaging.decay=null"),
     "trainer.accumulate_grad_batches=2",
 ]
 

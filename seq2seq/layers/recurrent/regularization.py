@@ -11,16 +11,19 @@ from seq2seq.layers.recurrent.state import State, map_state
 
 @dataclass(frozen=True)
 class Regularization:
-    """Zoneout and weight drop, each the probability of a unit's or weight's being left out.
+    """Zoneout, weight drop and recurrent dropout, each the probability of a unit's or weight's being left out.
 
     Zoneout (Krueger et al. 2017) leaves units of the hidden state, or of the cell, as they were a step before, drawn
     anew every step; out of training the state is the expectation. Weight drop (Merity et al. 2018) sets recurrent
-    weights to zero, drawn once for all sentences of a batch and all their steps. Raises UserError outside [0, 1).
+    weights to zero, drawn once for all sentences of a batch and all their steps. Recurrent dropout (Gal & Ghahramani
+    2016, equation 7) is of the units that recurrent weights read, U (m h), with one mask m for all steps of a sentence,
+    0 or 1 / (1 - p); what is kept from step to step is not masked. Raises UserError outside [0, 1).
     """
 
     zoneout_hidden: float = 0.0
     zoneout_cell: float = 0.0
     weight_drop: float = 0.0
+    recurrent_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -39,6 +42,11 @@ class Regularization:
     def zoneout(self) -> bool:
         """Tell whether units are left out."""
         return self.zoneout_hidden > 0 or self.zoneout_cell > 0
+
+    def mask(self, hidden: Tensor) -> Tensor:
+        """A mask of the units that recurrent weights read, for all steps of a pass that begins with a hidden state."""
+        keep = 1 - self.recurrent_dropout
+        return torch.empty_like(hidden).bernoulli_(keep).div_(keep)
 
     def zone_out(self, stepped: State, state: State, *, training: bool) -> State:
         """The state after a step, part of it as it was before."""

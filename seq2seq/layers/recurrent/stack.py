@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.connections import connect
+from seq2seq.layers.recurrent.recomputing import recomputed, unroll
 from seq2seq.masking import last_within, reversal, reverse_within, shortened, without_padding
 from seq2seq.shapes import Inputs, Lengths, Outputs, Vectors
 
@@ -45,12 +45,13 @@ class BidirectionalLayer(nn.Module):
         self.forwards = cell(input_size, hidden_size)
         self.backwards = cell(input_size, hidden_size)
         self.chunk_size = chunk_size
-        drop = self.forwards.regularization.weight_drop
-        if chunk_size is not None and drop > 0:
-            raise UserError(
-                "chunk_size must be null where weight_drop is above 0, as each "
-                f"chunk would drop other weights, but they are {chunk_size} and {drop}."
-            )
+        for name, what in (("weight_drop", "weights"), ("recurrent_dropout", "units")):
+            rate = getattr(self.forwards.regularization, name)
+            if chunk_size is not None and rate > 0:
+                raise UserError(
+                    f"chunk_size must be null where {name} is above 0, as each "
+                    f"chunk would drop other {what}, but they are {chunk_size} and {rate}."
+                )
 
     def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
         """Outputs of both directions side by side, `batch time hidden`, and the last of each, `batch hidden`."""
@@ -65,13 +66,10 @@ class BidirectionalLayer(nn.Module):
     def _unroll(self, cell: Cell, inputs: Inputs) -> Outputs:
         state = cell.start(inputs)
         if self.chunk_size is None or inputs.shape[1] <= self.chunk_size:
-            return cell.unroll(inputs, state)[0]
+            return unroll(cell, inputs, state)[0]
         outputs = []
         for chunk in inputs.split(self.chunk_size, 1):
-            if torch.is_grad_enabled():
-                part, state = checkpoint(cell.unroll, chunk, state, use_reentrant=False)
-            else:
-                part, state = cell.unroll(chunk, state)
+            part, state = recomputed(cell.unroll, chunk, state)
             outputs.append(part)  # (batch, chunk, half)
         return torch.cat(outputs, 1)
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout, WordDropout
+from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.objectives.objective import Objective
@@ -71,4 +72,5 @@ def _differs(part: torch.nn.Module) -> bool:
     """Tell whether a part is another for every sentence of a batch."""
     if isinstance(part, LockedDropout | WordDropout):
         return part.probability > 0
-    return bool(getattr(getattr(part, "regularization", None), "zoneout", False))
+    noise = getattr(part, "regularization", None)
+    return isinstance(noise, Regularization) and (noise.zoneout or noise.recurrent_dropout > 0)

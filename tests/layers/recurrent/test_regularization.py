@@ -91,12 +91,13 @@ def test_weight_drop_is_off_out_of_training(matrix_kind, rough, random_state):
 
 
 def test_a_cell_without_a_recurrent_matrix_has_none_to_drop(light_kind):
-    with pytest.raises(UserError) as error:
-        light_kind(3, 4, regularization=Regularization(weight_drop=0.5))
-    assert str(error.value) == (
-        "regularization must leave weight_drop at 0 for a cell without a recurrent matrix, but has 0.5: "
-        "use zoneout_cell."
-    )
+    for name in ("weight_drop", "recurrent_dropout"):
+        with pytest.raises(UserError) as error:
+            light_kind(3, 4, regularization=Regularization(**{name: 0.5}))
+        assert str(error.value) == (
+            f"regularization must leave {name} at 0 for a cell without a recurrent matrix, but has 0.5: "
+            "use zoneout_cell."
+        )
     assert light_kind(3, 4).dropped_weights() == {}
 
 
@@ -111,7 +112,7 @@ def test_zoneout_of_the_cell_of_a_cell_without_a_recurrent_matrix_is_in_unroll(l
     torch.testing.assert_close(last, state)
 
 
-@pytest.mark.parametrize("name", ["zoneout_hidden", "zoneout_cell", "weight_drop"])
+@pytest.mark.parametrize("name", ["zoneout_hidden", "zoneout_cell", "weight_drop", "recurrent_dropout"])
 @pytest.mark.parametrize("value", [-0.1, 1.0])
 def test_a_rate_that_is_no_probability_is_told(name, value):
     with pytest.raises(UserError) as error:

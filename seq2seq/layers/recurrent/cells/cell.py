@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import torch
@@ -32,6 +33,7 @@ class Cell(nn.Module, ABC):
     keep_gate: ClassVar[str | None] = "forget"
     stacked_vectors: ClassVar[tuple[str, ...]] = ()  # parameters that look like matrices and are vectors of gates
     fused: bool = True
+    recomputes: bool = False  # whether what is inside of `unroll` is computed anew for gradients
     activation: Activation  # what new content goes through
 
     def __init__(self, input_size: int, projected_size: int, layout: StateLayout, options: CellOptions) -> None:
@@ -71,12 +73,19 @@ class Cell(nn.Module, ABC):
     def advance(self, projected: Projected, state: Any) -> tuple[State, Any]:
         """The next state by the cell's equations, and the gates that made it, which `precise` sums go into."""
 
-    def forward(self, projected: Projected, state: State) -> tuple[State, Any]:
-        """The next state by the equations and zoneout, and the gates that made it.
+    def advance_masked(self, projected: Projected, state: Any, mask: Tensor) -> tuple[State, Any]:
+        """The same where a mask is on what recurrent weights read, and not on what the state keeps."""
+        return self.advance(projected, state._replace(hidden=state.hidden * mask))
+
+    def forward(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[State, Any]:
+        """The next state by the equations and zoneout, and the gates that made it; a mask is of what weights read.
 
         Gates and memory are in float32, or better, whatever products are computed in; the hidden state keeps its type.
         """
-        stepped, gates = self.advance(projected, state)
+        if mask is None:
+            stepped, gates = self.advance(projected, state)
+        else:
+            stepped, gates = self.advance_masked(projected, state, mask)
         stepped = stepped._replace(hidden=stepped.hidden.to(state.hidden.dtype))
         if self.regularization.zoneout:
             stepped = self.regularization.zone_out(stepped, state, training=self.training)
@@ -86,16 +95,22 @@ class Cell(nn.Module, ABC):
         """The next state from the input itself; the given state stays as it is."""
         return self(self.project(inputs), state)[0]
 
-    def sequence(self) -> Step:
-        """The step for one pass over a batch: in training with weights dropped that stay so until its end."""
+    def sequence(self, start: State) -> Step:
+        """The step for one pass from a state: in training with weights and units dropped that stay so until its end."""
+        mask = self.regularization.mask(start.hidden) if self.masks else None
         dropped = self.dropped_weights()
         if not dropped:
-            return self
-        return lambda projected, state: functional_call(self, dropped, (projected, state))
+            return self if mask is None else partial(self, mask=mask)
+        return lambda projected, state: functional_call(self, dropped, (projected, state, mask))
+
+    @property
+    def masks(self) -> bool:
+        """Tell whether units that recurrent weights read are dropped."""
+        return self.training and self.regularization.recurrent_dropout > 0
 
     def unroll(self, inputs: Inputs, state: State) -> tuple[Outputs, State]:
         """Hidden states of all steps, `batch time hidden`, and the last state, by the fastest path there is."""
-        outputs, last, _ = scan(self.sequence(), self.project(inputs), state)
+        outputs, last, _ = scan(self.sequence(state), self.project(inputs), state)
         return outputs, last
 
     def start(self, like: Tensor) -> State:

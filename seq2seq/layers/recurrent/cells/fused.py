@@ -48,7 +48,7 @@ class FusedCell(Cell):
         return functional.linear(hidden, kernel.weight_hh_l0, kernel.bias_hh_l0)
 
     def unroll(self, inputs: Inputs, state: State) -> tuple[Outputs, State]:
-        if not (self.fused and self.plain):
+        if self.masks or not (self.fused and self.plain):
             return super().unroll(inputs, state)
         first = tuple(part.unsqueeze(0).to(inputs.dtype).contiguous() for part in state)  # as cuDNN wants it
         outputs, last = self._run(inputs, first[0] if len(first) == 1 else first)

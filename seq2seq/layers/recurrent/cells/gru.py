@@ -46,8 +46,14 @@ class GRUCell(FusedCell):
         self.gate_activation = gate_function(options.gate_activation)
 
     def advance(self, projected: Projected, state: HiddenState) -> tuple[HiddenState, GRUGates]:
-        (r, z, g), (u_r, u_z, u_g) = (precise(part).chunk(3, -1) for part in (projected, self.recur(state.hidden)))
+        return self._advance(projected, state, state.hidden)
+
+    def advance_masked(self, projected: Projected, state: HiddenState, mask: Tensor) -> tuple[HiddenState, GRUGates]:
+        return self._advance(projected, state, state.hidden * mask)
+
+    def _advance(self, projected: Projected, state: HiddenState, hidden: Tensor) -> tuple[HiddenState, GRUGates]:
+        (r, z, g), (u_r, u_z, u_g) = (precise(part).chunk(3, -1) for part in (projected, self.recur(hidden)))
         reset, update = self.gate_activation(r + u_r), self.gate_activation(z + u_z)
         candidate = self.activation(g + reset * u_g)
-        hidden = update * state.hidden + (1 - update) * candidate
-        return HiddenState(hidden), GRUGates(reset, update, candidate)
+        after = update * state.hidden + (1 - update) * candidate
+        return HiddenState(after), GRUGates(reset, update, candidate)

@@ -1,5 +1,6 @@
 """The recurrent highway network."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -76,13 +77,23 @@ class RecurrentHighwayCell(Cell):
         return functional.linear(inputs, self.input_weight)
 
     def advance(self, projected: Projected, state: HiddenState) -> tuple[HiddenState, HighwayGates]:
+        return self._advance(projected, state, lambda hidden: hidden)
+
+    def advance_masked(
+        self, projected: Projected, state: HiddenState, mask: Tensor
+    ) -> tuple[HiddenState, HighwayGates]:
+        return self._advance(projected, state, lambda hidden: hidden * mask)
+
+    def _advance(
+        self, projected: Projected, state: HiddenState, read: Callable[[Tensor], Tensor]
+    ) -> tuple[HiddenState, HighwayGates]:
         hidden, (weights, biases) = (
             state.hidden,
             (part.chunk(self.depth) for part in (self.recurrent_weight, self.bias)),
         )
         carries, candidates = [], []
         for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-            sums = precise(functional.linear(hidden.to(state.hidden.dtype), weight, bias))
+            sums = precise(functional.linear(read(hidden.to(state.hidden.dtype)), weight, bias))
             sums = sums if layer else sums + projected
             carry, candidate = sums.unflatten(-1, (self.hidden_size, 2)).unbind(-1)
             carries.append(self.gate_activation(carry))

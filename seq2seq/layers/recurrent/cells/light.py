@@ -18,18 +18,18 @@ class LightCell(Cell):
 
     So all products are of whole sequences, and what is left of a step is elementwise. The hidden state is only what a
     step puts out: no step reads it. Beside the memory there may be more that is carried to the next step. Raises
-    UserError where recurrent weights are to be dropped, as there are none.
+    UserError where recurrent weights, or what they read, are to be dropped, as there are none.
     """
 
     gate_names: ClassVar[tuple[str, ...]]  # in the order of the rows
 
     def __init__(self, input_size: int, hidden_size: int, options: CellOptions, *, carried: int = 0) -> None:
-        drop = options.regularization.weight_drop
-        if drop > 0:
-            raise UserError(
-                f"regularization must leave weight_drop at 0 for a cell without a recurrent matrix, but has {drop}: "
-                "use zoneout_cell."
-            )
+        for name in ("weight_drop", "recurrent_dropout"):
+            if (rate := getattr(options.regularization, name)) > 0:
+                raise UserError(
+                    f"regularization must leave {name} at 0 for a cell without a recurrent matrix, but has {rate}: "
+                    "use zoneout_cell."
+                )
         layout = StateLayout(LSTMState, (hidden_size, hidden_size + carried), reads_hidden=False, carried=carried)
         rows = len(self.gate_names) * hidden_size
         super().__init__(input_size, rows, layout, options)

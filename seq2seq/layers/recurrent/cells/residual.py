@@ -64,7 +64,15 @@ class ResidualElmanCell(Cell):
         return functional.linear(hidden, self.recurrent_weight)
 
     def advance(self, projected: Projected, state: HiddenState) -> tuple[HiddenState, ResidualGates]:
-        candidate = self.activation(precise(projected) + self.recur(state.hidden))
+        return self._advance(projected, state, state.hidden)
+
+    def advance_masked(
+        self, projected: Projected, state: HiddenState, mask: Tensor
+    ) -> tuple[HiddenState, ResidualGates]:
+        return self._advance(projected, state, state.hidden * mask)
+
+    def _advance(self, projected: Projected, state: HiddenState, hidden: Tensor) -> tuple[HiddenState, ResidualGates]:
+        candidate = self.activation(precise(projected) + self.recur(hidden))
         new, old = precise(self.shares).sigmoid()
-        hidden = new * candidate + old * state.hidden
-        return HiddenState(hidden), ResidualGates(candidate, new.expand_as(hidden), old.expand_as(hidden))
+        after = new * candidate + old * state.hidden
+        return HiddenState(after), ResidualGates(candidate, new.expand_as(after), old.expand_as(after))
