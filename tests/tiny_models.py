@@ -172,6 +172,7 @@ def _build_model(
     feature_size: int = 6,
     attention: str | Callable = SCALED,
     output: Callable = TiedOutput,
+    copying: Callable | None = None,
 ) -> Seq2Seq:
     return Seq2Seq(
         source_vocabulary_size=source_vocabulary_size,
@@ -205,6 +206,7 @@ def _build_model(
             attention_dropout=attention_dropout,
         ),
         output=output,
+        copying=copying,
     )
 
 
