@@ -125,12 +125,7 @@ class PointerOutput(Output):
             )
         self.words = words
         self.feature_size = feature_size
-        self.vocabulary_size = vocabulary_size
-
-    @property
-    def smoothed(self) -> int | None:
-        """Number of the first tokens among which label smoothing spreads: those of the vocabulary."""
-        return self.vocabulary_size
+        self.vocabulary_size = self.smoothed = vocabulary_size
 
     def scores(self, features: Rows) -> RowScores:
         return self.log_probabilities(features)
