@@ -79,6 +79,8 @@ def test_every_unknown_piece_that_the_source_has_comes_back(kind):
         assert all(index < size for index in row)
     found = texts_of(tokenizers, ids, sources)
     assert found == targets
+    unknown = [UNK, *ids[0]]
+    assert texts_of(tokenizers, [unknown], sources[:1])[0].split() == ["\u2047", *targets[0].split()]
     assert texts_of(tokenizers, [ids[4], ids[0]], [sources[4], sources[0]]) == ["ruf", targets[0]]
 
 
