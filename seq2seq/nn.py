@@ -31,6 +31,7 @@ from seq2seq.layers.attention.location import LocationAttention
 from seq2seq.layers.attention.monotonic import MonotonicAttention
 from seq2seq.layers.attention.multi_head import MultiHeadAttention
 from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveAttention
+from seq2seq.layers.copying import Pointer
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
@@ -127,6 +128,7 @@ __all__ = [
     "NormalizedAdditiveAttention",
     "Output",
     "PeepholeLSTMCell",
+    "Pointer",
     "ProjectedLSTMCell",
     "QRNNCell",
     "Regularization",

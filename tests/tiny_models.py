@@ -173,6 +173,7 @@ def _build_model(
     attention: str | Callable = SCALED,
     output: Callable = TiedOutput,
     checkpointing: bool = False,
+    copying: Callable | None = None,
 ) -> Seq2Seq:
     return Seq2Seq(
         source_vocabulary_size=source_vocabulary_size,
@@ -207,6 +208,7 @@ def _build_model(
         ),
         output=output,
         checkpointing=checkpointing,
+        copying=copying,
     )
 
 

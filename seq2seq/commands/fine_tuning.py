@@ -152,4 +152,4 @@ def _with_dropout(node: Any, chosen: dict[str, Any], default: Any, path: str = "
 
 def _unknown_share(tokenizer: Tokenizer, texts: Sequence[str]) -> float:
     ids = torch.tensor([index for sentence in tokenizer.encode(texts) for index in sentence])
-    return float((ids == UNK).float().mean()) if len(ids) else 0.0
+    return float(((ids == UNK) | (ids >= tokenizer.size)).float().mean()) if len(ids) else 0.0

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, read_options
+from seq2seq.data.copied_pieces import encode_pairs, pieces_of, texts_of
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import SCORES, gradient_times_input, integrated_gradients, occlusion
 from seq2seq.interpretation.gates import time_constants
@@ -22,6 +23,7 @@ from seq2seq.interpretation.plots import (
     FORMATS,
     attention_figure,
     attribution_figure,
+    copying_figure,
     gates_figure,
     time_constants_figure,
 )
@@ -65,11 +67,11 @@ def read(run: LoadedRun, options: Mapping[str, Any]) -> Reading:
     written = target[0, 1:].tolist()
     reading = Reading(
         text=text,
-        output=run.tokenizers.target.decode([[index for index in written if index != EOS]])[0],
+        output=texts_of(run.tokenizers, [[index for index in written if index != EOS]], [text])[0],
         run=str(options["run"]),
         forced=options["target"] is not None,
         source=_unmarked(pieces),
-        target=_unmarked(run.tokenizers.target.pieces(written)),
+        target=_unmarked(pieces_of(run.tokenizers, written, text)),
         trace=trace(model, source, torch.tensor([source.shape[1]], device=device), target),
         probe=_numbers(options["probe"]),
     )
@@ -109,7 +111,7 @@ def _source(run: LoadedRun, text: str, most: int) -> tuple[SourceIds, list[str]]
 def _target(run: LoadedRun, text: str, options: Mapping[str, Any]) -> list[int]:
     """Ids of the given target and EOS, or of the best translation and EOS if it ended by itself."""
     if options["target"] is not None:
-        return [*run.tokenizers.target.encode([str(options["target"])])[0], EOS]
+        return [*encode_pairs(run.tokenizers, [text], [str(options["target"])])[1][0], EOS]
     device = pick_device(str(options["device"]))
     search = build(options["decoding"], "decoding")
     longest = options["max_source_tokens"]
@@ -159,11 +161,13 @@ def draw(reading: Reading, folder: Path, formats: Sequence[str]) -> Iterator[Pat
 
 
 def figures_of(reading: Reading) -> dict[str, Figure]:
-    """Pictures of a reading by their names: attention, attributions, the gates of each cell, time constants."""
+    """Pictures of a reading by name: attention, copying, attributions, the gates of each cell, time constants."""
     cells = reading.trace.cells.values()
     source, target = reading.source, reading.target
     pair = f"{reading.text} \u2192 {reading.output}"
     figures = {"attention": attention_figure(reading.trace.weights[0], source, target, title=f"Attention: {pair}")}
+    if reading.trace.copying is not None:
+        figures["copying"] = copying_figure(reading.trace.copying, target, title=f"Copying: {pair}")
     for own in reading.attributions:
         figures[own.method] = attribution_figure(own.shares, source, target, title=f"{own.method.capitalize()}: {pair}")
     for cell in cells:

@@ -6,8 +6,9 @@ from itertools import islice
 from omegaconf import DictConfig
 
 from seq2seq.config.contract import check_counts, read_options
+from seq2seq.data.copied_pieces import encode_pairs, pieces_of
 from seq2seq.data.text import decoded
-from seq2seq.data.tokenizers import Tokenizer
+from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
@@ -27,13 +28,14 @@ def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
     if options["format"] not in FORMATS:
         raise UserError(f"format must be one of {', '.join(FORMATS)}, but is {options['format']!r}.")
     translator = open_translator(options, lines=options["buffer"])
-    tokenizer, stream = translator.tokenizers.target, enumerate(lines, 1)
+    tokenizers, stream = translator.tokenizers, enumerate(lines, 1)
     while chunk := list(islice(stream, options["buffer"])):
         pairs, mistake = _read(chunk)
-        targets = tokenizer.encode([target for _, target in pairs])
         sources = [source for source, _ in pairs]
-        for hypothesis in translator.score(sources, targets, first_number=chunk[0][0]):
-            yield _written(hypothesis, tokenizer, options["format"])
+        _, targets = encode_pairs(tokenizers, sources, [target for _, target in pairs])
+        scored = translator.score(sources, targets, first_number=chunk[0][0])
+        for source, hypothesis in zip(sources, scored, strict=True):
+            yield _written(hypothesis, tokenizers, source, options["format"])
         if mistake is not None:
             raise mistake
 
@@ -49,11 +51,11 @@ def _read(chunk: list[tuple[int, bytes]]) -> tuple[list[tuple[str, str]], UserEr
     return pairs, None
 
 
-def _written(hypothesis: Hypothesis, tokenizer: Tokenizer, form: str) -> str:
+def _written(hypothesis: Hypothesis, tokenizers: Tokenizers, source: str, form: str) -> str:
     scores = [round(score, 6) for score in hypothesis.token_scores]
     if form == "tsv":
         return "\t".join([f"{hypothesis.score:.6f}", str(len(scores)), " ".join(map(str, scores))])
-    pieces = tokenizer.pieces([*hypothesis.ids, EOS])
+    pieces = pieces_of(tokenizers, [*hypothesis.ids, EOS], source)
     return strict_json(
         {"score": round(hypothesis.score, 6), "pieces": pieces, "token_scores": scores}, ensure_ascii=False
     )

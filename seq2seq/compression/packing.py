@@ -18,6 +18,7 @@ from seq2seq.compression.prepared import (
     prepare,
 )
 from seq2seq.layers.attention.attention import Memory
+from seq2seq.layers.copying import PointerOutput
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.light import LightCell
@@ -67,8 +68,9 @@ def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
         packer.pack_feed(model.decoder)
     packer.pack(model.decoder)
     packer.pack(model.output)
-    if isinstance(model.output, TiedOutput):
-        model.output = PackedTiedOutput(model.output, packer.product)
+    holder, name = (model.output, "words") if isinstance(model.output, PointerOutput) else (model, "output")
+    if isinstance(words := getattr(holder, name), TiedOutput):
+        setattr(holder, name, PackedTiedOutput(words, packer.product))
     if precision != "float32" and computes_bfloat16():
         model.encoder.stack = BFloat16Stack(model.encoder.stack)
     packer.calibrate(model)

@@ -48,6 +48,7 @@ layers.attention.location.LocationAttention
 layers.attention.monotonic.MonotonicAttention
 layers.attention.multi_head.MultiHeadAttention
 layers.attention.normalized_additive.NormalizedAdditiveAttention
+layers.copying.Pointer
 layers.embedding.NGramEmbedding
 layers.front_end.ConvolutionalFrontEnd
 layers.output.full.FullOutput

@@ -13,6 +13,7 @@ from seq2seq.data.augmentation.augmentation import Augmentation
 from seq2seq.data.augmentation.made_pairs import MadePairs
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
+from seq2seq.data.copied_pieces import encode_pairs
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.pacing import Pacing
 from seq2seq.data.piece_links import PieceLinks, piece_links
@@ -22,7 +23,7 @@ from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.splitting import sample
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
-from seq2seq.symbols import EOS
+from seq2seq.symbols import EOS, UNK
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +67,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
         texts = [(example.source, target) for example in examples for target in example.targets]
-        source = self.tokenizers.source.encode([text for text, _ in texts])
-        target = self.tokenizers.target.encode([text for _, text in texts])
+        source, target = encode_pairs(self.tokenizers, [text for text, _ in texts], [text for _, text in texts])
         kept, empty, long = [], 0, 0
         for row, pair in enumerate(zip(source, target, strict=True)):
             if not all(pair):
@@ -102,8 +102,8 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
 
     def target_counts(self) -> Int[Tensor, " vocabulary"]:
         """Counts of every target token in train, with an EOS behind each target."""
-        tokens = self.train_pairs.target.flat[:-1]  # the last is PAD
-        counts = torch.bincount(tokens, minlength=self.tokenizers.target.size)
+        tokens, size = self.train_pairs.target.flat[:-1], self.tokenizers.target.size  # the last is PAD
+        counts = torch.bincount(tokens.where(tokens < size, UNK), minlength=size)
         counts[EOS] += len(self.train_pairs)
         return counts
 

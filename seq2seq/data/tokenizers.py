@@ -66,12 +66,14 @@ class Tokenizer:
 
     def join(self, pieces: Sequence[str]) -> str:
         """The text of pieces, those that the vocabulary lacks as they are; where all others are words, so are they."""
-        mark = _SPACE if self._has_words_alone else ""
-        marked = [piece if piece.startswith(mark) else mark + piece for piece in pieces]
+        mark = _SPACE if self.has_words_alone else ""
+        unknown = self.pieces([UNK])[0]
+        marked = [piece if piece.startswith(mark) or piece == unknown else mark + piece for piece in pieces]
         return self.form(self._processor.decode(marked).replace(_SPACE, " "))
 
     @cached_property
-    def _has_words_alone(self) -> bool:
+    def has_words_alone(self) -> bool:
+        """Tell whether all pieces are whole words."""
         return all(piece.startswith(_SPACE) for piece in self.pieces(range(EOS + 1, self.size)))
 
     def ids(self, piece: str) -> list[int]:

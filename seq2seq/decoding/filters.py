@@ -86,15 +86,19 @@ class EndBias(Filter):
 
 
 class Permitted(Filter):
-    """A bar to all tokens but these and EOS, in all sentences."""
+    """A bar to all tokens but these and EOS, in all sentences; `beyond` permits what comes behind the vocabulary."""
 
-    def __init__(self, ids: Iterable[int], vocabulary_size: int) -> None:
+    def __init__(self, ids: Iterable[int], vocabulary_size: int, *, beyond: bool = False) -> None:
         self.barred = torch.ones(vocabulary_size, dtype=torch.bool)
         self.barred[[EOS, *ids]] = False
+        self.beyond = beyond
 
     def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
         self.barred = self.barred.to(scores.device)
-        return scores.masked_fill_(self.barred, _NEVER)
+        scores[..., : len(self.barred)].masked_fill_(self.barred, _NEVER)
+        if not self.beyond:
+            scores[..., len(self.barred) :] = _NEVER
+        return scores
 
 
 class PermittedNext(Filter):

@@ -108,19 +108,22 @@ def _scoring(
     check_target(target)
 
     def scores(vectors: TimeVectors) -> Tensor:
-        return _scores(model, vectors, target.expand(len(vectors), -1), score)
+        return _scores(model, vectors, source.expand(len(vectors), -1), target.expand(len(vectors), -1), score)
 
     # cuDNN's recurrent layers have no backward pass in evaluation mode.
     with evaluating(model), torch.backends.cudnn.flags(enabled=False):
         yield model.encoder.embed(source).detach(), scores
 
 
-def _scores(model: Seq2Seq, vectors: TimeVectors, target: TargetIds, score: str) -> Tensor:
-    """Scores of every token behind BOS, `batch target`; every row of vectors is of a whole source."""
+def _scores(model: Seq2Seq, vectors: TimeVectors, source: SourceIds, target: TargetIds, score: str) -> Tensor:
+    """Scores of every token behind BOS, `batch target`; every row of vectors is of a whole source.
+
+    What could be copied stays what the source says, whatever its vectors.
+    """
     batch, size = vectors.shape[:2]
     lengths: Lengths = torch.full((batch,), size, device=vectors.device)
-    memory, states = model.remember(model.encoder.encode(vectors, lengths), length_mask(lengths, size))
-    features = model.decoder.unroll(target[:, :-1], memory, states).features
+    memory, states = model.remember(model.encoder.encode(vectors, lengths), length_mask(lengths, size), source)
+    features = model.unroll(target[:, :-1], memory, states).features
     score_rows = model.output.log_probabilities if score == "log_probability" else model.output.logits
     scores = score_rows(features.flatten(0, 1)).unflatten(0, features.shape[:2])
     return scores.gather(-1, target[:, 1:].unsqueeze(-1)).squeeze(-1)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seq2seq.interpretation.fonts import font_families, writable
 from seq2seq.interpretation.gates import order_by_peak
-from seq2seq.interpretation.trace import CellTrace
+from seq2seq.interpretation.trace import CellTrace, Copying
 
 FORMATS = ("png", "svg", "pdf")
 # Low, middle and high; negative, neutral and positive.
@@ -53,6 +53,23 @@ def attribution_figure(
     most = float(shares.abs().max()) or 1.0
     image = axes.imshow(shares.float().cpu().numpy(), cmap=SIGNED, vmin=-most, vmax=most, aspect="auto")
     figure.colorbar(image, label="share of the score")
+    return figure
+
+
+def copying_figure(copying: Copying, target: Sequence[str], *, title: str = "") -> Figure:
+    """Bars of how much of each target piece of the first pair was copied, and a line at what the switch gave that."""
+    figure = Picture(figsize=(min(_WIDTH, max(_NARROW, 1.8 + 0.35 * len(target))), 3.0), layout="constrained")
+    _title(figure, title or "Copying")
+    axes = figure.add_subplot()
+    shares, switch = (part[0, : len(target)].float().cpu().numpy() for part in (copying.shares, copying.switch))
+    axes.bar(range(len(target)), shares, color=ACCENT, label="share of the piece that was copied")
+    axes.step(
+        np.arange(-0.5, len(target)), [*switch, switch[-1]], where="post", color="#b5382a", label="switch to copy"
+    )
+    axes.set_ylim(0, 1)
+    _ticks(axes, target, figure.get_figwidth() - 1.0)
+    axes.set_xlabel("target")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
     return figure
 
 

@@ -103,6 +103,8 @@ def contents(reading: Reading, *, units: int) -> dict[str, Any]:
         "attention": _rounded(found.weights[0]),
         "entropy": _rounded(attention_entropy(found)[0]),
         "coverage": _rounded(coverage(found)[0]),
+        "copied": None if found.copying is None else _rounded(found.copying.shares[0]),
+        "copying": None if found.copying is None else _rounded(found.copying.switch[0]),
         "attributions": [
             {
                 "method": own.method,

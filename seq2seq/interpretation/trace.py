@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from seq2seq.errors import UserError
+from seq2seq.layers.copying import PointerOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.stack import BidirectionalLayer
 from seq2seq.masking import length_mask, reversal, reverse_within
@@ -51,11 +52,20 @@ class CellTrace:
 
 
 @dataclass(frozen=True)
+class Copying:
+    """Copying of every target token: its share of the token's probability, and that which the switch gave it."""
+
+    shares: TargetScores
+    switch: TargetScores
+
+
+@dataclass(frozen=True)
 class Trace:
     """A record of what a model did on given pairs.
 
     Row j of `features`, `weights`, `logits` and `log_probabilities` is the step that wrote token j + 1 of the target;
-    the last two are of that token, and they and `weights` are 0 where a target has ended.
+    the last two are of that token, and they and `weights` are 0 where a target has ended. `copying` is None where the
+    model does not copy.
     """
 
     cells: dict[str, CellTrace]
@@ -65,6 +75,7 @@ class Trace:
     weights: AttentionWeights
     logits: TargetScores
     log_probabilities: TargetScores
+    copying: Copying | None = None
 
 
 @torch.no_grad()
@@ -81,19 +92,24 @@ def trace(model: Seq2Seq, source: SourceIds, lengths: Lengths, target: TargetIds
         logits, log_probabilities = (
             score(rows).unflatten(0, steps) for score in (model.output.logits, model.output.log_probabilities)
         )
-    tokens = target[:, 1:]
-    ends = target_lengths(target)
+    tokens, ends = target[:, 1:], target_lengths(target)
     cells = [record.cell_trace(ends) for record in records]
     mask = length_mask(ends, weights.shape[1])
     return Trace(
         {cell.name: cell for cell in cells},
         lengths,
         ends,
-        features,
+        features[..., : model.decoder.feature_size],
         weights * mask.unsqueeze(-1),
         _scores_of(logits, tokens).where(mask, 0.0),
         _scores_of(log_probabilities, tokens).where(mask, 0.0),
+        _copying(model.output, rows, tokens, mask) if isinstance(model.output, PointerOutput) else None,
     )
+
+
+def _copying(output: PointerOutput, rows: Tensor, tokens: TargetIds, mask: TimeMask) -> Copying:
+    found = output.copied(rows, tokens.flatten())
+    return Copying(*(part.unflatten(0, tokens.shape).where(mask, 0.0) for part in found))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout, TypeDropout
 from seq2seq.mixing import mixed
 from seq2seq.shapes import Ids, SoftIds, TimeVectors
-from seq2seq.symbols import PAD
+from seq2seq.symbols import PAD, UNK
 
 
 def initialize_embedding(embedding: nn.Embedding) -> None:
@@ -22,7 +22,12 @@ def initialize_embedding(embedding: nn.Embedding) -> None:
 
 
 class Embedding(nn.Module):
-    """A table of vectors, with dropout of words by type, and locked dropout on what it returns."""
+    """A table of vectors, with dropout of words by type, and locked dropout on what it returns.
+
+    Where a model copies, ids beyond the vocabulary are read as UNK.
+    """
+
+    beyond = False  # whether there can be such ids
 
     def __init__(self, vocabulary_size: int, size: int, *, dropout: float = 0.0, type_dropout: float = 0.0) -> None:
         super().__init__()
@@ -42,11 +47,20 @@ class Embedding(nn.Module):
         return self.table.num_embeddings
 
     def forward(self, ids: Ids | SoftIds) -> TimeVectors:
-        return self.dropout(self._mean(ids) if isinstance(ids, SoftIds) else self.look_up(ids))
+        return self.dropout(self.undropped(ids))
+
+    def undropped(self, ids: Ids | SoftIds) -> TimeVectors:
+        """The vectors of tokens or mixtures, before locked dropout."""
+        return self._mean(ids) if isinstance(ids, SoftIds) else self.look_up(ids)
 
     def look_up(self, ids: Ids) -> TimeVectors:
         """The vectors of the tokens, before locked dropout."""
+        ids = self.known(ids)
         return self.types(self.table(ids), ids, self.vocabulary_size)
+
+    def known(self, ids: Ids) -> Ids:
+        """The ids, those beyond the vocabulary as UNK."""
+        return ids.where(ids < self.vocabulary_size, UNK) if self.beyond else ids
 
     def _mean(self, soft: SoftIds) -> TimeVectors:
         """The mean vector of every place's tokens, by their weights."""

@@ -7,6 +7,7 @@ from typing import Any, overload
 from seq2seq.commands.evaluate import build_metrics, read_draws
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
+from seq2seq.data.copied_pieces import encode_pairs
 from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
@@ -118,9 +119,10 @@ class Trained:
         """Log-probabilities, in nats, of every target after its source: `score` in all, `token_scores`, EOS last."""
         decoder, _ = self._decoder("score", keywords)
         flat = pairs_of(pairs)
-        targets = decoder.translator.tokenizers.target.encode([target for _, target in flat])
+        sources = [source for source, _ in flat]
+        _, targets = encode_pairs(decoder.translator.tokenizers, sources, [target for _, target in flat])
         with decoder.threads_for(len(flat)):
-            return decoder.translator.score([source for source, _ in flat], targets)
+            return decoder.translator.score(sources, targets)
 
     def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[Decoder, dict[str, Any]]:
         """The decoder that keywords describe, and their options; both are kept for the next call."""

@@ -59,6 +59,7 @@ class Encoder(nn.Module):
 
     def embed(self, source: SourceIds) -> TimeVectors:
         """Vectors of the source tokens, `batch source size`."""
+        source = self.embedding.known(source)
         vectors = self.embedding.look_up(source)
         if self.ngrams is not None:
             vectors = vectors + self.ngrams(source)

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
+from seq2seq.layers.copying import Pointer, PointerOutput
 from seq2seq.layers.dropout import WordDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.output import Output
@@ -18,7 +19,7 @@ from seq2seq.layers.recurrent.recomputing import recompute
 from seq2seq.layers.recurrent.stack import Encoded
 from seq2seq.masking import length_mask, shortened
 from seq2seq.models.bridge import Bridge
-from seq2seq.models.decoder import Decoder, States
+from seq2seq.models.decoder import Decoder, States, Unrolled
 from seq2seq.models.encoder import Encoder
 from seq2seq.shapes import (
     AttentionWeights,
@@ -83,6 +84,7 @@ class Seq2Seq(nn.Module):
         decoder: Callable[..., Decoder],
         output: Callable[..., Output],
         checkpointing: bool = False,
+        copying: Callable[..., Pointer] | None = None,
     ) -> None:
         super().__init__()
         self.source_words = WordDropout(options.source_word_dropout, "source_word_dropout")
@@ -98,20 +100,36 @@ class Seq2Seq(nn.Module):
         self.decoder = decoder(embedding=target, memory_size=self.encoder.output_size)
         self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)
         self.output = output(feature_size=self.decoder.feature_size, embedding=target)
+        self.copying = None if copying is None else self._new_pointer(copying, source, target)
         if checkpointing:
             recompute(self)
 
+    def _new_pointer(self, copying: Callable[..., Pointer], source: Embedding, target: Embedding) -> Pointer:
+        """A new pointer, to which output and embeddings are made to listen."""
+        source.beyond = target.beyond = True
+        size, memory_size = target.vocabulary_size, self.encoder.output_size
+        self.output = PointerOutput(self.output, feature_size=self.decoder.feature_size, vocabulary_size=size)
+        return copying(
+            source_vocabulary_size=source.vocabulary_size,
+            target_vocabulary_size=size,
+            state_size=self.decoder.readout.projection.in_features - memory_size,
+            memory_size=memory_size,
+            input_size=target.size,
+        )
+
     def encode(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
         """Memory and first decoder states, `batch ...`."""
-        return self.remember(self.encoder(source, lengths), length_mask(lengths, source.shape[1]))
+        return self.remember(self.encoder(source, lengths), length_mask(lengths, source.shape[1]), source)
 
-    def remember(self, encoded: Encoded, tokens: SourceMask) -> tuple[Memory, States]:
-        """Memory and first decoder states, from what the encoder gave and where the source has tokens."""
+    def remember(self, encoded: Encoded, tokens: SourceMask, source: SourceIds) -> tuple[Memory, States]:
+        """Memory and first decoder states, from what the encoder gave, where the source has tokens, and which."""
         values = encoded.values
         memory = self.decoder.remember(values, length_mask(encoded.lengths, values.shape[1]))
         states = States(self.bridge(encoded.last), self.decoder.attention.start(memory))
         if self.encoder.reduction > 1:
             memory = memory._replace(shares=(_shares(tokens, self.encoder.reduction, values.dtype),))
+        if self.copying is not None:
+            memory = memory._replace(copies=tuple(self.copying.reach(source, tokens)))
         return memory, states
 
     def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
@@ -121,9 +139,28 @@ class Seq2Seq(nn.Module):
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
         """Scores of the token after each of `ids`, `batch beam vocabulary`, weights of the source, and next states."""
-        features, weights, states = self.decoder.step(ids, memory, states)
+        features, weights, states = self.features(ids, memory, states)
         logits = self.output.logits(features.flatten(0, 1))
-        return logits.unflatten(0, ids.shape), self._of_tokens(weights, memory), states
+        return logits.unflatten(0, ids.shape), weights, states
+
+    def features(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[Features, BeamWeights, States]:
+        """Features of each next token as the output reads them, weights of the source, and next states."""
+        features, weights, states = self.decoder.step(ids, memory, states)
+        of_tokens = self._of_tokens(weights, memory)
+        if self.copying is not None:
+            inputs = self.decoder.embedding.undropped(ids)
+            features = self.copying(features, weights, of_tokens, memory, states.layers[-1].hidden, inputs)
+        return features, of_tokens, states
+
+    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
+        """Features as the output reads them, weights of the source and outputs, of whole targets."""
+        found = self.decoder.unroll(ids, memory, states)
+        of_tokens = self._of_tokens(found.weights, memory)
+        if self.copying is None:
+            return found._replace(weights=of_tokens)
+        inputs = self.decoder.embedding.undropped(ids)
+        features = self.copying(found.features, found.weights, of_tokens, memory, found.undropped, inputs)
+        return found._replace(features=features, weights=of_tokens)
 
     @property
     def whole_target(self) -> bool:
@@ -133,18 +170,17 @@ class Seq2Seq(nn.Module):
     def token_scores(self, target: TargetIds, memory: Memory, states: States) -> Float[Tensor, "batch target"]:
         """Log-probabilities of the tokens of whole targets, from the memory and states that `start` gave."""
         inputs = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], 1)
-        features = self.decoder.unroll(inputs, memory, states.of_sentences()).features
+        features = self.unroll(inputs, memory, states.of_sentences()).features
         rows = zip(features.flatten(0, 1).split(_ROWS), target.flatten().split(_ROWS), strict=True)
         return torch.cat([self.output.target_scores(*each) for each in rows]).unflatten(0, target.shape)
 
     def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
         """Features, weights and outputs of what follows each target token, whole targets at once."""
-        source, target = self.source_words(source), self.target_words(target)
-        encoded = self.encoder(source, lengths)
-        memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]))
-        unrolled = self.decoder.unroll(target, memory, states)
-        weights = self._of_tokens(unrolled.weights, memory)
-        return ModelOutputs(unrolled.features, weights, encoded.values, *unrolled[2:])
+        words, target = self.source_words(source), self.target_words(target)  # what is dropped can be copied
+        encoded = self.encoder(words, lengths)
+        memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]), source)
+        unrolled = self.unroll(target, memory, states)
+        return ModelOutputs(*unrolled[:2], encoded.values, *unrolled[2:])
 
     def _of_tokens(self, weights: AttentionWeights, memory: Memory) -> Float[Tensor, "batch target token"]:
         """The weights of source tokens, from those of the memory's positions."""

@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 from typing import Any
 
 from seq2seq.config.options import flat
+from seq2seq.data.copied_pieces import suited
 from seq2seq.data.examples import Splits
 from seq2seq.data.text_kind import TextKind
 from seq2seq.data.tokenizers import Tokenizers
@@ -27,7 +28,8 @@ def settle(
 ) -> tuple[Config, Tokenizers]:
     """The config with a value wherever it was at auto, and the tokenizers that it describes, as `learn` gives them.
 
-    What was chosen is logged in one line, as overrides that choose the same.
+    What was chosen is logged in one line, as overrides that choose the same. Where the model copies, the tokenizers
+    tell unknown pieces of the source apart.
     """
     kind = DataKind.of(splits)
     config, of_kind = _settled(config, KIND_RULES, kind)
@@ -39,7 +41,7 @@ def settle(
             "%s pairs, %s, %.0f tokens each, come %.3g times: %s",
             *(f"{size.pairs:,}", kind, size.tokens, epochs(size, config), " ".join(chosen)),
         )
-    return config, tokenizers
+    return config, suited(tokenizers, config)
 
 
 def settled_like(config: Config, splits: Splits, tokenizers: Tokenizers) -> Config:

@@ -67,6 +67,6 @@ def _carried(rows: Tensor, fresh: Tensor, before: Tokenizer, now: Tokenizer) -> 
             carried[index] = rows[numbers[piece]]
             continue
         (cut,) = before.encode([piece.replace(_SPACE, " ")])
-        if known := [part for part in cut if part != UNK]:
+        if known := [part for part in cut if part != UNK and part < before.size]:
             carried[index] = rows[known].mean(0)
     return carried

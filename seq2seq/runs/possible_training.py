@@ -83,6 +83,11 @@ def check_segmentation(config: dict[str, Any], asked: dict[str, Any]) -> None:
     if segmentation := build(config.get("segmentation"), "segmentation"):
         if config["data"].get("alignments"):
             raise UserError("segmentation must be none with data.alignments, whose links are of the likeliest pieces.")
+        if config["model"].get("copying"):
+            raise UserError(
+                "segmentation must be none with model/copying, which finds pieces of the target in the source as both "
+                "are cut in the likeliest way."
+            )
         if AUTO not in (kinds := kinds_of(asked)):
             with told_at("segmentation", type(segmentation)):
                 segmentation.strengths(kinds)

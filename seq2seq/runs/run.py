@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.config.builder import build, told_at
+from seq2seq.data.copied_pieces import suited, target_ids
 from seq2seq.data.examples import Splits
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import TextForm
@@ -30,9 +31,12 @@ class LoadedRun:
 
 def build_model(config: dict[str, Any], tokenizers: Tokenizers) -> Seq2Seq:
     """The model of a plain config, with fresh weights."""
-    return build(config["model"], "model")(
+    model = build(config["model"], "model")(
         source_vocabulary_size=tokenizers.source.size, target_vocabulary_size=tokenizers.target.size
     )
+    if model.copying is not None:
+        model.copying.spell(target_ids(tokenizers))
+    return model
 
 
 def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
@@ -70,7 +74,7 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> LoadedRun:
 def tokenizers_of(checkpoint: dict[str, Any]) -> Tokenizers:
     """The tokenizers that a checkpoint holds."""
     source, target = (bytes(checkpoint["tokenizers"][side].numpy()) for side in ("source", "target"))
-    return Tokenizers.from_bytes(source, target, text_form(checkpoint["config"]))
+    return suited(Tokenizers.from_bytes(source, target, text_form(checkpoint["config"])), checkpoint["config"])
 
 
 def _with_weights(config: dict[str, Any], tokenizers: Tokenizers, weights: dict[str, Tensor]) -> Seq2Seq:

@@ -51,7 +51,25 @@ def load_runs(options: Mapping[str, Any]) -> list[LoadedRun]:
                 f"run must name runs of one target vocabulary, but that of {path} is not that of {paths[0]}: "
                 "train both from the same data with the same tokenizer options."
             )
+    _check_copying(paths, runs)
     return runs
+
+
+def _check_copying(paths: Sequence[str], runs: Sequence[LoadedRun]) -> None:
+    """Raise UserError at runs that cannot vote on copies together."""
+    first = runs[0]
+    for path, other in zip(paths[1:], runs[1:], strict=True):
+        if (other.model.copying is None) != (first.model.copying is None):
+            raise UserError(
+                f"run must name runs that all copy, or none, but of {paths[0]} and {path} one does and the other does "
+                "not: train both with the same model/copying."
+            )
+        same = other.tokenizers.source.serialized == first.tokenizers.source.serialized
+        if first.model.copying is not None and not same:
+            raise UserError(
+                f"run must name runs of one source vocabulary where they copy its pieces, but that of {path} is not "
+                f"that of {paths[0]}: train both from the same data with the same tokenizer options."
+            )
 
 
 def open_translator(

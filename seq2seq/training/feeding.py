@@ -75,7 +75,7 @@ class Feeding:
         truth, count = batch.target_inputs, self._count(model)
         inputs = self._read(self._sure(truth, count))
         for _ in range(self.passes):
-            features = model.decoder.unroll(inputs, memory, states).features
+            features = model.unroll(inputs, memory, states).features
             # (batch, target, feature) -> (batch target, feature) -> (batch target, k) -> (batch, target, k)
             said = [part.unflatten(0, truth.shape) for part in self._said(model, features.flatten(0, 1))]
             # What is said at one position is the input of the next; column 0 comes from the end, but is never taken.
@@ -86,7 +86,7 @@ class Feeding:
         memory, states = model.start(batch.source, batch.source_lengths)
         read = [self._sure(batch.target_inputs[:, :1], self._count(model))]
         for place in range(1, batch.target_inputs.shape[1]):
-            features, _, states = model.decoder.step(self._read(read[-1]), memory, states)
+            features, _, states = model.features(self._read(read[-1]), memory, states)
             said = [part.unsqueeze(1) for part in self._said(model, features.squeeze(1))]
             now = slice(place, place + 1)
             read.append(self._mixed(replaced[:, now], said, batch.target_inputs[:, now]))

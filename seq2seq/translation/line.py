@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.symbols import EOS, UNK
@@ -29,7 +30,7 @@ class Translation:
     @cached_property
     def pieces(self) -> list[str]:
         """Pieces of the hypothesis, one per token."""
-        return self.tokenizers.target.pieces(self.hypothesis.ids)
+        return pieces_of(self.tokenizers, self.hypothesis.ids, self.source)
 
     @cached_property
     def source_pieces(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from seq2seq.data.copied_pieces import pieces_from
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.decoding.filters import Filter, Permitted, PermittedNext
 from seq2seq.errors import UserError
@@ -42,7 +43,8 @@ class PieceLimits:
         if self.forbidden or self.allowed is not None:
             every = range(tokenizer.size) if self.allowed is None else _ids(tokenizer, "allowed", self.allowed)
             barred = set(_ids(tokenizer, "forbidden", self.forbidden))
-            found.append(Permitted([index for index in every if index not in barred], tokenizer.size))
+            kept = [index for index in every if index not in barred]
+            found.append(Permitted(kept, tokenizer.size, beyond=self.allowed is None))
         if self.function is not None:
             found.append(PermittedNext(_on_ids(self.function, tokenizer, sources())))
         return found
@@ -61,7 +63,7 @@ def _on_ids(
     function: NextPieces, tokenizer: Tokenizer, sources: Sequence[list[str]]
 ) -> Callable[[int, list[int]], list[int] | None]:
     def allowed(sentence: int, prefix: list[int]) -> list[int] | None:
-        pieces = function(sources[sentence], tokenizer.pieces(prefix))
+        pieces = function(sources[sentence], pieces_from(tokenizer, prefix, sources[sentence]))
         return None if pieces is None else _ids(tokenizer, "function", pieces)
 
     return allowed

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from seq2seq.data.copied_pieces import encode_pairs, texts_of
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.decoding.length import LengthLimits
@@ -31,18 +32,18 @@ def unreachable(
     examples: Sequence[Example], tokenizers: Tokenizers, length: LengthLimits, *, max_source_tokens: int
 ) -> Unreachable:
     """The references that the target vocabulary cannot write, or that are longer than the limits of a search allow."""
-    sources = tokenizers.source.encode([example.source for example in examples])
+    texts = [(example.source, text) for example in examples for text in example.targets]
+    given = [source for source, _ in texts]
+    sources, encoded = encode_pairs(tokenizers, given, [text for _, text in texts])
     read = torch.tensor([min(len(ids), max_source_tokens) + 1 for ids in sources])
-    limits = length.max_length(read).tolist() if examples else []
-    pairs = [(text, most) for example, most in zip(examples, limits, strict=True) for text in example.targets]
-    encoded = tokenizers.target.encode([text for text, _ in pairs])
-    written = tokenizers.target.decode(encoded)
+    limits = length.max_length(read).tolist() if texts else []
+    written = texts_of(tokenizers, encoded, given)
     found = [
         (text, _reason(tokenizers.target, text, len(ids) + 1, most, back))
-        for (text, most), ids, back in zip(pairs, encoded, written, strict=True)
+        for (_, text), most, ids, back in zip(texts, limits, encoded, written, strict=True)
         if back != text or len(ids) + 1 > most
     ]
-    return Unreachable(len(found), len(pairs), *(found[0] if found else ()))
+    return Unreachable(len(found), len(texts), *(found[0] if found else ()))
 
 
 def _reason(tokenizer: Tokenizer, text: str, tokens: int, most: int, written: str) -> str:

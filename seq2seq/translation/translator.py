@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seq2seq.data.copied_pieces import texts_of, within
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
@@ -82,7 +83,9 @@ class Translator:
             attention=attention or self.replace_unknown,
             first_number=first_number,
         )
-        texts = iter(self.tokenizers.target.decode([hypothesis.ids for own in found for hypothesis in own]))
+        sources = [line.source for line, own in zip(lines, found, strict=True) for _ in own]
+        ids = [hypothesis.ids for own in found for hypothesis in own]
+        texts = iter(texts_of(self.tokenizers, ids, sources))
         translations = [
             [Translation(next(texts), hypothesis, line.source, self.tokenizers) for hypothesis in own]
             for line, own in zip(lines, found, strict=True)
@@ -125,7 +128,11 @@ class Translator:
         self, sources: Sequence[str], targets: Sequence[Sequence[int]], *, first_number: int = 1
     ) -> list[Hypothesis]:
         """Hypotheses with what the model gives to token ids as translations of texts, EOS behind them."""
-        encoded, wanted = self._encode(sources, first_number), TokenSequences.from_ids(targets)
+        encoded = self._encode(sources, first_number)
+        lengths = encoded.lengths.tolist()
+        wanted = TokenSequences.from_ids(
+            [within(self.tokenizers, ids, length) for ids, length in zip(targets, lengths, strict=True)]
+        )
         found = [Hypothesis([], 0.0, True)] * len(sources)
         for rows in self._batches(torch.arange(len(sources)), encoded.lengths.maximum(wanted.lengths) + 1):
             batch = (*encoded.padded(rows, end=True), *wanted.padded(rows, end=True))

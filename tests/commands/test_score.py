@@ -68,7 +68,7 @@ def assert_alike(found, wanted) -> None:
 
 def test_a_score_that_is_not_finite_is_null_in_json(letters):
     hypothesis = Hypothesis([5], float("-inf"), True, 0.0, [float("-inf"), float("nan")], None)
-    read = json.loads(_written(hypothesis, letters.target, "json"))
+    read = json.loads(_written(hypothesis, letters, "e", "json"))
     assert read["score"] is None
     assert read["token_scores"] == [None, None]
 

@@ -31,6 +31,7 @@ function offer(select, values) {
 
 const stacked = data.source.length > 28; // too wide for two pictures side by side
 const shown = (piece) => (piece === " " || piece === "▁" ? "␣" : piece);
+const percent = (share) => `${(100 * share).toFixed(0)} %`;
 const signed = (value, digits = 2) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
 
 // Colours are those of the style sheet, so that they follow light and dark mode.
@@ -136,13 +137,19 @@ function header() {
   const who = data.forced ? "The output was given" : "The model's own output";
   $("summary").textContent =
     `${who}. Score: log-probability ${total.toFixed(3)} over ${data.scores.length} tokens, ` +
-    `${(total / data.scores.length).toFixed(3)} a token, so a probability of ${(100 * Math.exp(total)).toPrecision(3)} %. Run: ${data.run}`;
+    `${(total / data.scores.length).toFixed(3)} a token, so a probability of ${(100 * Math.exp(total)).toPrecision(3)} %. ` +
+    (data.copied ? `Copied: ${percent(data.copied.reduce((sum, share) => sum + share, 0) / data.copied.length)} of it, in the mean over tokens. ` : "") +
+    `Run: ${data.run}`;
   $("tokens").replaceChildren(
     ...data.target.map((piece, row) => {
       const chance = Math.exp(data.scores[row]);
       const bar = make("i", {}, make("span", { style: `width:${100 * chance}%` }));
       const chip = make("li", {}, make("b", {}, shown(piece)), make("small", {}, `${(100 * chance).toFixed(1)} %`), bar);
       chip.style.opacity = 0.6 + 0.4 * chance;
+      if (data.copied) {
+        chip.append(make("small", {}, `${percent(data.copied[row])} copied`));
+        chip.title = `the switch gave copying ${percent(data.copying[row])}`;
+      }
       return chip;
     }),
   );

@@ -18,7 +18,8 @@ class Memory(NamedTuple):
 
     Where one value stands for several tokens, `shares` holds each token's share of its value's weight. Where attention
     has dropout, `kept` holds the factor of every weight, 0 or 1 / (1 - probability): one for all steps of a target, in
-    the manner of DropAttention (Zehui et al. 2019). Weights that are returned or remembered are those before it.
+    the manner of DropAttention (Zehui et al. 2019). Weights that are returned or remembered are those before it. Where
+    the model copies, `copies` holds what can be copied.
     """
 
     values: Tensor  # batch source memory
@@ -26,6 +27,7 @@ class Memory(NamedTuple):
     mask: Tensor  # batch source
     shares: tuple[Tensor, ...] = ()  # batch token, or nothing: values are tokens
     kept: tuple[Tensor, ...] = ()  # batch source, or nothing
+    copies: tuple[Tensor, ...] = ()  # batch token, and batch token token, or nothing
 
 
 class Attention(nn.Module, ABC):

@@ -23,6 +23,8 @@ class Output(nn.Module, ABC):
     al. 2019). Raises UserError if it is neither.
     """
 
+    smoothed: int | None = None  # number of the first tokens among which label smoothing spreads; None: all
+
     def __init__(self, normalizer: str = "softmax") -> None:
         super().__init__()
         self.normalizer = check_normalizer(normalizer)

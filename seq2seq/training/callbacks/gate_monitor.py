@@ -7,6 +7,7 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from seq2seq.data.copied_pieces import encode_pairs
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.errors import UserError
 from seq2seq.interpretation.gates import saturation, time_constants
@@ -77,8 +78,9 @@ class GateMonitor(lightning.Callback):
         tokenizers = module.translator.tokenizers
         # Some more than wanted, as too long ones are left out: their gates would fill the memory.
         examples = [example for example in module.dev_examples if example.source.strip()][: 4 * self.sentences]
-        sources = tokenizers.source.encode([example.source for example in examples])
-        targets = tokenizers.target.encode([example.targets[0] for example in examples])
+        sources, targets = encode_pairs(
+            tokenizers, [example.source for example in examples], [example.targets[0] for example in examples]
+        )
         pairs = [pair for pair in zip(sources, targets, strict=True) if max(map(len, pair)) < self.max_tokens]
         if not pairs:
             return None

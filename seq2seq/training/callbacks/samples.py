@@ -7,6 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from seq2seq.data.copied_pieces import pieces_of, texts_of
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.errors import UserError
 from seq2seq.interpretation.plots import attention_figure
@@ -32,7 +33,8 @@ class Samples(lightning.Callback):
             return
         examples = [example for example in pl_module.dev_examples if example.source.strip()][: self.count]
         hypotheses = pl_module.translator.hypotheses([example.source for example in examples])
-        texts = pl_module.translator.tokenizers.target.decode([hypothesis.ids for hypothesis in hypotheses])
+        ids = [hypothesis.ids for hypothesis in hypotheses]
+        texts = texts_of(pl_module.translator.tokenizers, ids, [example.source for example in examples])
         rows = [
             f"| {_cell(example.source)} | {_cell(text)} | {_cell(' / '.join(example.targets))} |"
             for example, text in zip(examples, texts, strict=True)
@@ -53,8 +55,8 @@ class Samples(lightning.Callback):
         return attention_figure(
             outputs.weights[0],
             [*tokenizers.source.pieces(encoded[0]), "</s>"],
-            [*tokenizers.target.pieces(ids), "</s>"],
-            title=f"{text} \u2192 {tokenizers.target.decode([ids])[0]}",
+            [*pieces_of(tokenizers, ids, text), "</s>"],
+            title=f"{text} \u2192 {texts_of(tokenizers, [ids], [text])[0]}",
         )
 
 

@@ -88,6 +88,7 @@ class CrossEntropy(Objective):
         log_probabilities = output.log_probabilities(features)  # (rows, vocabulary)
         of_targets = functional.nll_loss(log_probabilities, targets, reduction="none")  # (rows,)
         self.likelihood = of_targets.detach().sum()
+        log_probabilities = log_probabilities[:, : output.smoothed]
         if self.smoothing_prior == "unigram":
             return (1 - self.label_smoothing) * of_targets - self.label_smoothing * self._unigram_mean(
                 log_probabilities

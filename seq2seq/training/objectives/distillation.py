@@ -58,6 +58,11 @@ class Distillation(WrappingObjective):
                 "Distillation needs an output by softmax, as what the model can never say has no logarithm, "
                 f"but normalizer is {model.output.normalizer}: choose softmax, or distill=teachers."
             )
+        if model.copying is not None:
+            raise UserError(
+                "Distillation needs models of the target vocabulary alone, but copying is on: choose copying=none, or "
+                "distill=teachers."
+            )
 
     def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> Tensor:
         return self._mixed(model, batch, inputs, model(batch.source, batch.source_lengths, inputs))

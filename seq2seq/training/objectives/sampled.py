@@ -45,6 +45,15 @@ class SampledObjective(LateObjective):
         self.samples = samples
         self.risk = (risk,) if isinstance(risk, str) else tuple(risk)
 
+    def check(self, model: Seq2Seq) -> None:
+        """Check the base's needs, and that all that is said has a text. Raises UserError if it has not."""
+        super().check(model)
+        if model.copying is not None:
+            raise UserError(
+                f"{type(self).__name__} needs outputs whose texts are known from their ids, which those of copied "
+                "pieces are not, but copying is on: choose copying=none, or another objective."
+            )
+
     def term(self, model: Seq2Seq, batch: Batch) -> Tensor:
         rows = batch.target_mask.any(1).nonzero().squeeze(1)
         if not len(rows):  # a silent batch
