@@ -18,6 +18,7 @@ data.augmentation.noise.Noise
 data.corpora.cmudict.CMUDictCorpus
 data.corpora.hub.DatasetsCorpus
 data.corpora.kept_pairs.KeptPairsCorpus
+data.corpora.mixture.MixtureCorpus
 data.corpora.parallel.ParallelCorpus
 data.corpora.synthetic.SyntheticCorpus
 data.corpora.tsv.TSVCorpus

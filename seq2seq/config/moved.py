@@ -41,6 +41,7 @@ _LATER: dict[str, Any] = {
     "augmentation": None,
     "segmentation": None,
     "distill": None,
+    "references": "each",
     "init": None,
     "rehearsal": 0.0,
     "freeze": [],
