@@ -63,8 +63,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.dev_plan = plan(self.dev_pairs, budget, shuffle=False)
         self.made: MadePairs | None = None
         self.sampled: SampledPairs | None = None
-        mixed = splits.mix is not None and not splits.mix.even
-        self.mixture = Mixture(splits.train, splits.mix, seed) if mixed else None
+        self.mixture = Mixture(splits.train, splits.mix, seed) if splits.mix and not splits.mix.even else None
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""

@@ -41,7 +41,8 @@ class ExamplePlan(BatchPlan):
         widest = [_widest(lengths, self.firsts) for lengths in (source_lengths, target_lengths)]
         _refuse_large(self.sizes, widest[0] + widest[1], budget)
         super().__init__(
-            *(torch.from_numpy(lengths) for lengths in widest),
+            torch.from_numpy(widest[0]),
+            torch.from_numpy(widest[1]),
             budget,
             pool_batches=pool_batches,
             shuffle=shuffle,

@@ -245,7 +245,9 @@ def test_a_bad_value_is_refused(options, message):
 
 
 def test_a_part_alone_or_one_that_is_none_is_refused():
-    with pytest.raises(UserError, match="^parts must be at least 2 corpora, but are 1: name each with an override of its own"):
+    with pytest.raises(
+        UserError, match="^parts must be at least 2 corpora, but are 1: name each with an override of its own"
+    ):
         MixtureCorpus(parts={"a": Given(LARGE)}).load()
     with pytest.raises(UserError, match=r"^parts must be corpora, classes with load\(\), but b is none.$"):
         MixtureCorpus(parts={"a": Given(LARGE), "b": 3}).load()
