@@ -33,7 +33,7 @@ class PaddedPairs:
 
     @property
     def ends(self) -> Lattice:
-        """0 behind the last symbols of both sides, and infinity everywhere else."""
+        """Numbers that are 0 behind the last symbols of both sides, and infinity everywhere else."""
         rows = torch.arange(len(self.source))
         shape = len(self.source), self.source.shape[1] + 1, self.target.shape[1] + 1
         found = torch.full(shape, float("inf"), dtype=torch.float64)
