@@ -15,6 +15,7 @@ _OURS = """
 data.augmentation.copying.Copying
 data.augmentation.hallucination.Hallucination
 data.augmentation.noise.Noise
+data.augmentation.splicing.Splicing
 data.corpora.cmudict.CMUDictCorpus
 data.corpora.hub.DatasetsCorpus
 data.corpora.kept_pairs.KeptPairsCorpus
