@@ -24,7 +24,7 @@ layers = nn.DecoderOptions(hidden_size=64, feature_size=32, cell=nn.GRUCell, att
 model = nn.Seq2Seq(
     source_vocabulary_size=tokenizers.source.size,
     target_vocabulary_size=tokenizers.target.size,
-    options=nn.EmbeddingOptions(embedding_size=32, dropout=0.0),
+    options=nn.ModelOptions(embedding_size=32, dropout=0.0),
     encoder=partial(nn.Encoder, options=stack),
     bridge=nn.LastOutputBridge,
     decoder=partial(nn.LuongDecoder, options=layers),

@@ -1,7 +1,7 @@
 """Parts of models as modules of torch, for loops of one's own.
 
     model = nn.Seq2Seq(
-        source_vocabulary_size=30, target_vocabulary_size=40, options=nn.EmbeddingOptions(embedding_size=64),
+        source_vocabulary_size=30, target_vocabulary_size=40, options=nn.ModelOptions(embedding_size=64),
         encoder=partial(nn.Encoder, options=nn.StackOptions(hidden_size=64, num_layers=2, cell=nn.LSTMCell)),
         bridge=nn.LastOutputBridge,
         decoder=partial(nn.LuongDecoder, options=nn.DecoderOptions(...)), output=nn.TiedOutput,
@@ -67,7 +67,7 @@ from seq2seq.models.bridge import LastOutputBridge, ZeroBridge
 from seq2seq.models.decoder import Decoder, DecoderOptions, GNMTDecoder, LuongDecoder, States
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.input_feeding import BahdanauDecoder
-from seq2seq.models.seq2seq import EmbeddingOptions, ModelOutputs, Seq2Seq
+from seq2seq.models.seq2seq import ModelOptions, ModelOutputs, Seq2Seq
 
 __all__ = [
     "FactorizedLSTMCell",
@@ -91,7 +91,7 @@ __all__ = [
     "DotAttention",
     "ElmanCell",
     "Embedding",
-    "EmbeddingOptions",
+    "ModelOptions",
     "Encoded",
     "Encoder",
     "Ensemble",

@@ -32,7 +32,7 @@ from seq2seq.models.bridge import LastOutputBridge
 from seq2seq.models.decoder import GNMTDecoder, LuongDecoder
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.input_feeding import BahdanauDecoder
-from seq2seq.models.seq2seq import EmbeddingOptions, Seq2Seq
+from seq2seq.models.seq2seq import ModelOptions, Seq2Seq
 from seq2seq.symbols import EOS, PAD
 from seq2seq.translation.translator import Translator
 
@@ -178,8 +178,14 @@ def _build_model(
     return Seq2Seq(
         source_vocabulary_size=source_vocabulary_size,
         target_vocabulary_size=target_vocabulary_size,
-        options=EmbeddingOptions(
-            embedding_size, share_embeddings, dropout, type_dropout, source_word_dropout, target_word_dropout
+        options=ModelOptions(
+            embedding_size,
+            share_embeddings,
+            dropout,
+            type_dropout,
+            source_word_dropout,
+            target_word_dropout,
+            checkpointing,
         ),
         encoder=partial(
             call,
@@ -207,7 +213,6 @@ def _build_model(
             attention_dropout=attention_dropout,
         ),
         output=output,
-        checkpointing=checkpointing,
         copying=copying,
     )
 

@@ -18,6 +18,8 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
+from seq2seq.runs.possible_mixture import refuse_unknown_tags
+from seq2seq.runs.possible_references import refuse_references
 from seq2seq.runs.possible_training import check_tag, kinds_of
 from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage, new_average
@@ -34,6 +36,10 @@ from seq2seq.translation.translator import Translator
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
     """The module that Lightning trains, as a config describes it."""
     model = build_model(config, data.tokenizers)
+    refuse_unknown_tags(data.splits, data.tokenizers)
+    data.gather(config["references"])
+    if data.mixture is not None:
+        data.mixture.tell(data.train_pairs)
     augmentation = build(config["augmentation"], "augmentation")
     if augmentation is not None:
         check_tag(augmentation, config)
@@ -72,6 +78,7 @@ def refuse_unfit(config: dict[str, Any], model: Seq2Seq) -> None:
     objective = build(config["objective"], "objective")
     with told_at("objective", type(objective)):
         objective.check(model)
+    refuse_references(config, objective, model)
     if sampling := build(config["scheduled_sampling"], "scheduled_sampling"):
         with told_at("scheduled_sampling", Feeding):
             sampling.feeding.check(model)

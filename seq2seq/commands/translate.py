@@ -17,4 +17,5 @@ def build_stream(config: DictConfig) -> LineStream:
         input=options["input"],
         format=options["format"],
         n_best=options["n_best"],
+        tag=options["tag"],
     )

@@ -16,9 +16,11 @@ data.augmentation.copying.Copying
 data.augmentation.hallucination.Hallucination
 data.augmentation.noise.Noise
 data.batch_growth.BatchGrowth
+data.augmentation.splicing.Splicing
 data.corpora.cmudict.CMUDictCorpus
 data.corpora.hub.DatasetsCorpus
 data.corpora.kept_pairs.KeptPairsCorpus
+data.corpora.mixture.MixtureCorpus
 data.corpora.parallel.ParallelCorpus
 data.corpora.synthetic.SyntheticCorpus
 data.corpora.tsv.TSVCorpus

@@ -43,6 +43,7 @@ _LATER: dict[str, Any] = {
     "curriculum": None,
     "batch_growth": None,
     "distill": None,
+    "references": "each",
     "init": None,
     "rehearsal": 0.0,
     "freeze": [],

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seq2seq.data.piece_links import PieceLinks
+from seq2seq.data.references import EACH, shares_of
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.shapes import Lengths, SourceIds, TargetIds
 from seq2seq.symbols import BOS, PAD
@@ -30,6 +31,9 @@ class Batch:
     step_tokens: float
     # What each target token is aligned to, as even weights of source tokens, where the data tell.
     alignments: Float[Tensor, "batch target source"] | None = None
+    # Numbers of the examples that rows are of, from 0, where several references of one are taken together.
+    owners: Int[Tensor, " batch"] | None = None
+    references: str = EACH  # what is made of their losses
     # Where there is a token to predict, among `batch target` as one axis: found here, before a device has to be asked.
     target_places: Int[Tensor, " tokens"] = field(init=False)
 
@@ -45,6 +49,13 @@ class Batch:
         """The values, `batch target ...`, of tokens to predict, `tokens ...`."""
         return values.flatten(0, 1).index_select(0, self.target_places)
 
+    def first_rows(self) -> Int[Tensor, " examples"]:
+        """Rows that have a token to predict; of one example, where references are taken together, the first."""
+        spoken = self.target_mask.any(1)
+        if self.owners is not None:
+            spoken = spoken & (self.owners.diff(prepend=self.owners[:1] - 1) != 0)
+        return spoken.nonzero().squeeze(1)
+
     def twice(self) -> "Batch":
         """The batch with all its pairs, and behind them all of them again; the loss is divided by what it was."""
         doubled = copy(self)
@@ -52,6 +63,8 @@ class Batch:
             if isinstance(part, Tensor):
                 setattr(doubled, name, torch.cat([part, part]))
         doubled.target_places = torch.cat([self.target_places, self.target_places + self.target_outputs.numel()])
+        if self.owners is not None:
+            doubled.owners = torch.cat([self.owners, self.owners + len(self.owners)])
         return doubled
 
     def to(self, device: torch.device | str, **options: Any) -> "Batch":
@@ -70,18 +83,57 @@ class Batch:
 
 @dataclass(frozen=True)
 class PairSequences:
-    """Pairs of tokenised sentences: row i of one side answers row i of the other; `links` tell which pieces belong."""
+    """Pairs of tokenised sentences: row i of one side answers row i of the other; `links` tell which pieces belong.
+
+    `owners` are the numbers of the examples that pairs are of, ascending; `references` is what is made of their losses.
+    """
 
     source: TokenSequences
     target: TokenSequences
     links: PieceLinks | None = None
+    owners: Int[Tensor, " pairs"] | None = None
+    references: str = EACH
 
     def __len__(self) -> int:
         return len(self.source)
 
+    @property
+    def together(self) -> Int[Tensor, " pairs"] | None:
+        """The owners, where pairs of one must be in one batch."""
+        return None if self.references == EACH else self.owners
+
     def followed_by(self, others: "PairSequences") -> "PairSequences":
-        """The pairs, and others behind them."""
-        return PairSequences(self.source.followed_by(others.source), self.target.followed_by(others.target))
+        """The pairs, and others behind them, each of an example of its own."""
+        owners = self.owners
+        if owners is not None:
+            first = int(owners[-1]) + 1 if len(owners) else 0
+            owners = torch.cat([owners, torch.arange(first, first + len(others))])
+        return PairSequences(
+            self.source.followed_by(others.source),
+            self.target.followed_by(others.target),
+            owners=owners,
+            references=self.references,
+        )
+
+    def chosen(self, rows: Tensor, owners: Tensor) -> "PairSequences":
+        """The given pairs, in their order, each as often as it is given, with new owners and without links."""
+        sides = self.source.chosen(rows), self.target.chosen(rows)
+        return PairSequences(*sides, owners=owners, references=self.references)
+
+    def target_tokens(self, rows: Tensor) -> float:
+        """The number of target tokens of a batch, EOS counted; those of an example whose references are taken together
+        are the mean of them."""
+        lengths = self.target.lengths[rows] + 1
+        if self.together is None:
+            return float(lengths.sum())
+        return float((lengths * shares_of(self.together[rows])).sum())
+
+    def share(self, rows: Tensor, rank: int, processes: int) -> Tensor:
+        """The rows of a batch that one of several processes takes: every so manieth, or those of such examples."""
+        if self.together is None:
+            return rows[rank::processes]
+        _, places = self.together[rows].unique_consecutive(return_inverse=True)
+        return rows[places % processes == rank]
 
     def batch(self, rows: Tensor, *, step_tokens: float, silent: bool = False) -> Batch:
         """The batch of the given rows; a silent one has nothing to predict and so adds no loss."""
@@ -91,4 +143,7 @@ class PairSequences:
         if silent:
             outputs = torch.full_like(outputs, PAD)
         linked = None if self.links is None else self.links.matrix(rows, outputs.shape[1], source.shape[1])
-        return Batch(source, source_lengths, inputs, outputs, step_tokens, linked)
+        owners = None
+        if self.together is not None:
+            _, owners = self.together[rows].unique_consecutive(return_inverse=True)
+        return Batch(source, source_lengths, inputs, outputs, step_tokens, linked, owners, self.references)

@@ -20,16 +20,23 @@ class TokenBudget:
     max_tokens: int
     max_sentences: int
 
-    def cut(self, source: np.ndarray, target: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
-        """Batches of row numbers: stretches of `order` that follow each other, each as long as the budget allows."""
-        batches, start, width_source, width_target = [], 0, 0, 0
+    def cut(
+        self, source: np.ndarray, target: np.ndarray, order: np.ndarray, sizes: np.ndarray | None = None
+    ) -> list[np.ndarray]:
+        """Batches of row numbers: stretches of `order` that follow each other, each as long as the budget allows.
+
+        With `sizes`, each row stands for so many sentences of at most its lengths.
+        """
+        batches, start, count, width_source, width_target = [], 0, 0, 0, 0
         for position, row in enumerate(order.tolist()):
             wider_source = max(width_source, int(source[row]))
             wider_target = max(width_target, int(target[row]))
-            count = position - start + 1
-            if count > 1 and (count > self.max_sentences or count * (wider_source + wider_target) > self.max_tokens):
+            size = 1 if sizes is None else int(sizes[row])
+            count += size
+            over = count > self.max_sentences or count * (wider_source + wider_target) > self.max_tokens
+            if position > start and over:
                 batches.append(order[start:position])
-                start, wider_source, wider_target = position, int(source[row]), int(target[row])
+                start, count, wider_source, wider_target = position, size, int(source[row]), int(target[row])
             width_source, width_target = wider_source, wider_target
         return [*batches, order[start:]] if len(order) else []
 
@@ -91,4 +98,7 @@ class BatchPlan:
     def _sorted(self, pool: np.ndarray) -> list[np.ndarray]:
         source, target = self.source[pool], self.target[pool]
         order = np.lexsort((source + target, np.maximum(source, target)))
-        return self.budget.cut(self.source, self.target, pool[order])
+        return self._cut(pool[order])
+
+    def _cut(self, order: np.ndarray) -> list[np.ndarray]:
+        return self.budget.cut(self.source, self.target, order)

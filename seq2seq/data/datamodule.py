@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import pytorch_lightning as lightning
@@ -15,8 +16,10 @@ from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
 from seq2seq.data.copied_pieces import encode_pairs
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.mixture import Mixture
 from seq2seq.data.pacing import Pacing
 from seq2seq.data.piece_links import PieceLinks, piece_links
+from seq2seq.data.references import EACH, ExamplePlan, check_references
 from seq2seq.data.sampled_pairs import SampledPairs
 from seq2seq.data.segmentation import SampledSegmentation
 from seq2seq.data.sequences import TokenSequences
@@ -63,6 +66,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.made: MadePairs | None = None
         self.sampled: SampledPairs | None = None
         self.pacing: Pacing | None = None  # of epochs that differ by the step that they begin at
+        self.mixture = Mixture(splits.train, splits.mix, seed) if splits.mix and not splits.mix.even else None
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
@@ -87,7 +91,8 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
             )
         links = self._links(examples, kept) if split == "train" else None
         both = [TokenSequences.from_ids([side[row] for row in kept]) for side in (source, target)]
-        return PairSequences(both[0], both[1], links)
+        numbers = [number for number, example in enumerate(examples) for _ in example.targets]
+        return PairSequences(both[0], both[1], links, torch.tensor([numbers[row] for row in kept], dtype=torch.long))
 
     def _links(self, examples: Sequence[Example], kept: list[int]) -> PieceLinks | None:
         """Links of the pairs that were kept; None where no example is aligned."""
@@ -118,6 +123,23 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         strengths = segmentation.strengths(kinds)
         self.sampled = SampledPairs(self.splits.train, self.tokenizers, strengths, self.train_plan, self.max_length)
 
+    def gather(self, references: str) -> None:
+        """Take the pairs of an example of train together, and have its references counted as one; `each` does not.
+
+        Raises UserError at another name, where no example has several targets, or where batches are too small.
+        """
+        check_references(references)
+        owners = self.train_pairs.owners
+        if references == EACH or owners is None:
+            return
+        if not bool((owners.diff() == 0).any()):
+            raise UserError(
+                f"references={references} needs sources with several targets, but every one of train has a single one: "
+                "leave it at each."
+            )
+        self.train_pairs = replace(self.train_pairs, references=references)
+        self.train_plan = self._planned(self.train_pairs)
+
     def train_epoch(self, number: int) -> tuple[PairSequences, list[Tensor]]:
         """The pairs of an epoch of training, and its batches of their rows."""
         if self.pacing is not None:
@@ -127,12 +149,19 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
 
     def drawn(self, number: int) -> tuple[PairSequences, BatchPlan]:
         """The pairs that there are for an epoch of training, and a plan of all of them."""
-        if self.made is None and self.sampled is None:
+        if self.made is None and self.sampled is None and self.mixture is None:
             return self.train_pairs, self.train_plan
-        pairs, own = self.sampled.epoch(number) if self.sampled else self.train_pairs, self.train_plan
+        pairs = self.train_pairs if self.sampled is None else self.sampled.epoch(number, self.train_pairs)
+        if self.mixture is not None:
+            pairs = self.mixture.epoch(pairs, number)
         if self.made is not None:
             pairs = pairs.followed_by(self.made.epoch(number))
-        return pairs, plan(pairs, own.budget, pool_batches=own.pool_batches, seed=own.seed)
+        return pairs, self._planned(pairs)
+
+    def _planned(self, pairs: PairSequences) -> BatchPlan:
+        """The plan of other pairs of train in the way of its own."""
+        own = self.train_plan
+        return plan(pairs, own.budget, pool_batches=own.pool_batches, seed=own.seed)
 
     def train_dataloader(self) -> "BatchLoader":
         """The loader of the training batches, for Lightning."""
@@ -149,14 +178,10 @@ def plan(
     pairs: PairSequences, budget: TokenBudget, *, pool_batches: int = 100, shuffle: bool = True, seed: int = 1
 ) -> BatchPlan:
     """The batch plan of tokenised pairs, with EOS counted on both sides."""
-    return BatchPlan(
-        pairs.source.lengths + 1,
-        pairs.target.lengths + 1,
-        budget,
-        pool_batches=pool_batches,
-        shuffle=shuffle,
-        seed=seed,
-    )
+    lengths = pairs.source.lengths + 1, pairs.target.lengths + 1
+    if pairs.together is None:
+        return BatchPlan(*lengths, budget, pool_batches=pool_batches, shuffle=shuffle, seed=seed)
+    return ExamplePlan(*lengths, budget, owners=pairs.together, pool_batches=pool_batches, shuffle=shuffle, seed=seed)
 
 
 class BatchLoader:
@@ -190,7 +215,7 @@ class BatchLoader:
         """The target tokens of all batches whose gradients are summed with those of this one."""
         window = self.trainer.accumulate_grad_batches if self.training else 1
         start = number - number % window
-        return float(sum(int((pairs.target.lengths[rows] + 1).sum()) for rows in batches[start : start + window]))
+        return sum(pairs.target_tokens(rows) for rows in batches[start : start + window])
 
     def state_dict(self) -> dict[str, int]:
         """An empty state: the position is the trainer's. Having it tells Lightning that resuming is exact."""
@@ -205,6 +230,6 @@ class BatchLoader:
 
     def _share(self, pairs: PairSequences, rows: Tensor, tokens: float) -> Batch:
         rank, processes = self.trainer.global_rank, self.trainer.world_size
-        mine = rows[rank::processes]
+        mine = pairs.share(rows, rank, processes)
         silent = len(mine) == 0  # fewer rows than processes: this one still has to take part
         return pairs.batch(rows[:1] if silent else mine, step_tokens=tokens, silent=silent)

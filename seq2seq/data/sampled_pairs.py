@@ -1,12 +1,14 @@
 """Training pairs whose subwords are drawn anew in every epoch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.batching import BatchPlan
 from seq2seq.data.examples import Example
+from seq2seq.data.references import too_large
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
 
@@ -39,12 +41,22 @@ class SampledPairs:
     def __len__(self) -> int:
         return len(self._best)
 
-    def epoch(self, number: int) -> PairSequences:
-        """The pairs of an epoch, in the order of the examples."""
+    def epoch(self, number: int, like: PairSequences | None = None) -> PairSequences:
+        """The pairs of an epoch, in the order of the examples, whose owners are those of `like`.
+
+        Where references are taken together, all of an example are cut in the likeliest way if they are too long.
+        """
         drawn = zip(*(self._drawn(place, number) for place in (0, 1)), strict=True)
         pairs = [own if self._fits(own) else best for own, best in zip(drawn, self._best, strict=True)]
-        source, target = (TokenSequences.from_ids([pair[side] for pair in pairs]) for side in (0, 1))
-        return PairSequences(source, target)
+        found = _sequences(pairs)
+        if like is None:
+            return found
+        if like.together is not None:
+            lengths = found.source.lengths + 1, found.target.lengths + 1
+            for start, end in too_large(like.together, *lengths, self.max_tokens):
+                pairs[start:end] = self._best[start:end]
+            found = _sequences(pairs)
+        return replace(found, owners=like.owners, references=like.references)
 
     def _drawn(self, place: int, epoch: int) -> list[list[int]]:
         tokenizer, strength = self.sides[place]
@@ -58,3 +70,8 @@ class SampledPairs:
 
     def _short(self, pair: Sequence[list[int]]) -> bool:
         return max(map(len, pair)) <= self.max_length
+
+
+def _sequences(pairs: Sequence[Sequence[list[int]]]) -> PairSequences:
+    source, target = (TokenSequences.from_ids([pair[side] for pair in pairs]) for side in (0, 1))
+    return PairSequences(source, target)

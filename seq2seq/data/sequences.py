@@ -36,6 +36,10 @@ class TokenSequences:
         flat, starts = torch.cat([self.flat[:-1], others.flat]), torch.cat([self.starts, others.starts + before])
         return TokenSequences(flat, starts, torch.cat([self.lengths, others.lengths]))
 
+    def chosen(self, rows: Int[Tensor, " rows"]) -> "TokenSequences":
+        """The given sentences, in their order, each as often as it is given; tokens are not copied."""
+        return TokenSequences(self.flat, self.starts[rows], self.lengths[rows])
+
     def padded(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Ids, Lengths]:
         """Ids of the given sentences, padded to `batch time`, with EOS behind each if `end`, and their lengths."""
         lengths = self.lengths[indices]

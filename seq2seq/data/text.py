@@ -65,7 +65,7 @@ def formed(form: TextForm, examples: Sequence[Example]) -> list[Example]:
         for place, target in enumerate(example.targets):
             places.setdefault(form(target), place)
         alignments = tuple(example.alignments[place] for place in places.values()) if example.alignments else ()
-        found.append(Example(form(example.source), tuple(places), alignments))
+        found.append(Example(form(example.source), tuple(places), alignments, example.corpus))
     return found
 
 

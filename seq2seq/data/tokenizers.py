@@ -13,6 +13,7 @@ import sentencepiece
 
 from seq2seq.data.examples import Example
 from seq2seq.data.normalization import REVERSIBLE, rule_of
+from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.text import TextForm
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
@@ -76,6 +77,10 @@ class Tokenizer:
         """Tell whether all pieces are whole words."""
         return all(piece.startswith(_SPACE) for piece in self.pieces(range(EOS + 1, self.size)))
 
+    def parts(self, piece: str) -> list[int]:
+        """Ids that another tokenizer's piece is cut into."""
+        return self.encode([piece.replace(_SPACE, " ")])[0]
+
     def ids(self, piece: str) -> list[int]:
         """Ids of a piece, at the beginning of a word and within one; none if the vocabulary lacks it."""
         forms = (piece, _SPACE + piece)
@@ -106,42 +111,34 @@ class Tokenizers:
         source, target = ((folder / f"{side}.model").read_bytes() for side in ("source", "target"))
         return cls.from_bytes(source, target, form)
 
+    @property
+    def edits(self) -> bool:
+        """Tell whether target ids are edits of the source rather than pieces of a text."""
+        return False
+
+    @property
+    def written(self) -> Tokenizer:
+        """The tokenizer of the texts that are written."""
+        return self.target
+
+    @property
+    def serialized(self) -> dict[str, bytes]:
+        """All that makes them up, by name."""
+        return {"source": self.source.serialized, "target": self.target.serialized}
+
+    def encode_pairs(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids of sources and of their targets, without BOS and EOS."""
+        return self.source.encode(sources), self.target.encode(targets)
+
+    def decode(self, sources: Sequence[str], ids: Sequence[list[int]]) -> list[str]:
+        """Texts of target ids, one for each of the sources that they were said after."""
+        return self.target.decode(ids)
+
     def save(self, folder: Path) -> None:
         """Write both models to a folder, as source.model and target.model."""
         folder.mkdir(parents=True, exist_ok=True)
         for side in ("source", "target"):
             (folder / f"{side}.model").write_bytes(getattr(self, side).serialized)
-
-
-@dataclass(frozen=True)
-class PieceOptions:
-    """Options of what may become a piece.
-
-    `normalization` is nfd or one of SentencePiece's rules. Identity changes nothing, so that what was encoded comes
-    back; so it does with nfd, which takes composed characters apart (`각` into three letters, `é` into two characters):
-    decoded text is composed again by its `TextForm`.
-    `symbols`, and whatever the regular expression `protect` finds in the training data, are pieces that are never cut.
-    Raises UserError if `protect` is no regular expression, a symbol is empty or less than 98 % of what is read covered.
-    """
-
-    character_coverage: float = 1.0
-    normalization: str = "identity"
-    symbols: Sequence[str] = ()
-    protect: str | None = None
-
-    def __post_init__(self) -> None:
-        self.pattern()
-        if not 0.98 <= self.character_coverage <= 1:
-            raise UserError(f"character_coverage must be from 0.98 to 1, but is {self.character_coverage}.")
-        if any(not symbol.strip() for symbol in self.symbols):
-            raise UserError(f"symbols must each have a character that is no space, but are {list(self.symbols)}.")
-
-    def pattern(self) -> re.Pattern[str] | None:
-        """The compiled expression of what is protected, None without one."""
-        try:
-            return None if self.protect is None else re.compile(self.protect)
-        except re.error as error:
-            raise UserError(f"protect must be a regular expression, but {self.protect!r} is none: {error}.") from None
 
 
 _EXACT = PieceOptions()

@@ -41,8 +41,8 @@ _ROWS = 2048  # of scores of the whole vocabulary in memory at once, when target
 
 
 @dataclass(frozen=True)
-class EmbeddingOptions:
-    """Options of the embeddings of both sides, and of what training drops before them."""
+class ModelOptions:
+    """Options of a model beside its parts: embeddings of both sides, what training drops, and what it keeps."""
 
     embedding_size: int
     share_embeddings: bool = False
@@ -50,6 +50,7 @@ class EmbeddingOptions:
     type_dropout: float = 0.0
     source_word_dropout: float = 0.0
     target_word_dropout: float = 0.0
+    checkpointing: bool = False
 
     def table(self, vocabulary_size: int) -> Embedding:
         """A new embedding of a vocabulary."""
@@ -78,12 +79,11 @@ class Seq2Seq(nn.Module):
         *,
         source_vocabulary_size: int,
         target_vocabulary_size: int,
-        options: EmbeddingOptions,
+        options: ModelOptions,
         encoder: Callable[..., Encoder],
         bridge: Callable[..., Bridge],
         decoder: Callable[..., Decoder],
         output: Callable[..., Output],
-        checkpointing: bool = False,
         copying: Callable[..., Pointer] | None = None,
     ) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Seq2Seq(nn.Module):
         self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)
         self.output = output(feature_size=self.decoder.feature_size, embedding=target)
         self.copying = None if copying is None else self._new_pointer(copying, source, target)
-        if checkpointing:
+        if options.checkpointing:
             recompute(self)
 
     def _new_pointer(self, copying: Callable[..., Pointer], source: Embedding, target: Embedding) -> Pointer:

@@ -31,7 +31,7 @@ class DataKind:
     def of(cls, splits: Splits) -> "DataKind":
         """The kinds of most of train's examples."""
         some = _spread(splits.train)
-        sources, targets = [example.source for example in some], [example.targets[0] for example in some]
+        sources, targets = [splits.untagged(example) for example in some], [example.targets[0] for example in some]
         read = _characters(example.source for example in splits.train)
         written = _characters(target for example in splits.train for target in example.targets)
         composed = _is_composed(read) or _is_composed(written)

@@ -36,6 +36,7 @@ class Evaluation:
     seconds: float
     intervals: dict[str, Interval]  # of 95 %; none where no sentences were drawn
     counts: dict[str, SentenceCounts]  # by metric
+    corpora: dict[str, dict[str, float]]  # scores of each, where the examples are of several
 
     def report(self) -> dict[str, Any]:
         """The record that evaluate prints and training keeps, in types of JSON."""
@@ -43,6 +44,7 @@ class Evaluation:
         return {
             "scores": {name: round(value, 4) for name, value in self.scores.items()},
             **({"intervals": rounded} if rounded else {}),
+            **({"corpora": _rounded_by_corpus(self.corpora)} if self.corpora else {}),
             "signatures": self.signatures,
             "sentences": len(self.hypotheses),
             "seconds": round(self.seconds, 3),
@@ -71,9 +73,9 @@ def load_splits(config: dict[str, Any]) -> Splits:
 
 def warn_of_shared_sources(splits: Splits) -> None:
     """Warn of sources that are in train and in what a model is judged by: it may have learnt the answer by heart."""
-    known = {example.source for example in splits.train}
+    known = {splits.untagged(example) for example in splits.train}
     for name, examples in (("dev", splits.dev), ("test", splits.test)):
-        if shared := sum(example.source in known for example in examples):
+        if shared := sum(splits.untagged(example) in known for example in examples):
             logger.warning(
                 "%s: %d of %d sources are in train, too: scores on them say what was learnt by heart; take them out of "
                 "one of the two",
@@ -172,4 +174,27 @@ def evaluate(
         if draws.bootstrap:
             ends |= intervals(counts[kind], metric.scores, draws)
     signatures = {name: metric.signature for name, metric in metrics.items()}
-    return Evaluation(scores, signatures, hypotheses, seconds, ends, counts)
+    return Evaluation(scores, signatures, hypotheses, seconds, ends, counts, _by_corpus(examples, metrics, counts))
+
+
+def _by_corpus(
+    examples: Sequence[Example], metrics: Mapping[str, Scores], counts: Mapping[str, SentenceCounts]
+) -> dict[str, dict[str, float]]:
+    """Scores of the examples of each corpus; nothing where there is one."""
+    rows: dict[str, list[int]] = {}
+    for row, example in enumerate(examples):
+        rows.setdefault(example.corpus, []).append(row)
+    if len(rows) < 2:
+        return {}
+    return {
+        corpus: {
+            name: float(value)
+            for kind, metric in metrics.items()
+            for name, (value,) in metric.scores(counts[kind][own].sum(0)[None]).items()
+        }
+        for corpus, own in rows.items()
+    }
+
+
+def _rounded_by_corpus(corpora: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    return {corpus: {name: round(value, 4) for name, value in own.items()} for corpus, own in corpora.items()}

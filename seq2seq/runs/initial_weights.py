@@ -8,7 +8,6 @@ from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.runs.run import LoadedRun
 from seq2seq.symbols import EOS, UNK
 
-_SPACE = "\u2581"
 _SIDES = ("source", "target")
 
 
@@ -66,7 +65,6 @@ def _carried(rows: Tensor, fresh: Tensor, before: Tokenizer, now: Tokenizer) -> 
         if piece in numbers:
             carried[index] = rows[numbers[piece]]
             continue
-        (cut,) = before.encode([piece.replace(_SPACE, " ")])
-        if known := [part for part in cut if part != UNK and part < before.size]:
+        if known := [part for part in before.parts(piece) if part != UNK and part < before.size]:
             carried[index] = rows[known].mean(0)
     return carried

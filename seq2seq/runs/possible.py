@@ -9,6 +9,7 @@ from seq2seq.config.contract import check, check_counts
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.automatic import AUTO, nominal
+from seq2seq.runs.possible_mixture import refuse_mixture
 from seq2seq.runs.possible_training import (
     check_augmentation,
     check_distill,
@@ -42,6 +43,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     check_augmentation(possible)
     check_pacing(given)
     check_segmentation(possible, config)
+    refuse_mixture(config)
     return possible
 
 

@@ -63,6 +63,6 @@ def endless_windows(data: Seq2SeqDataModule, size: int, device: torch.device) ->
         pairs, plan = data.train_epoch(epoch)
         for start in range(0, len(plan), size):
             window = plan[start : start + size]
-            tokens = float(sum(int((pairs.target.lengths[rows] + 1).sum()) for rows in window))
+            tokens = sum(pairs.target_tokens(rows) for rows in window)
             yield [pairs.batch(rows, step_tokens=tokens).to(device) for rows in window]
         epoch += 1

@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
+from seq2seq.data.corpus_mix import tagged
 from seq2seq.data.text import Change, changed, decoded
 from seq2seq.errors import UserError
 from seq2seq.translation.formats import FORMATS, INPUTS
@@ -18,10 +20,18 @@ class LineStream:
     """Answers lines `buffer` at a time: 1 answers each as it comes, more are sorted by length and faster.
 
     What the source vocabulary lacks is warned of once, and summed up at the end, as is what the form of text changed.
+    A `tag` stands before every source, as it did before those of a corpus that the model was trained on.
     """
 
     def __init__(
-        self, translator: Translator, *, buffer: int = 4096, input: str = "text", format: str = "text", n_best: int = 1
+        self,
+        translator: Translator,
+        *,
+        buffer: int = 4096,
+        input: str = "text",
+        format: str = "text",
+        n_best: int = 1,
+        tag: str | None = None,
     ) -> None:
         if buffer < 1:
             raise UserError(f"buffer must be at least 1, but is {buffer}.")
@@ -35,7 +45,10 @@ class LineStream:
                 f"n_best must be 1 with format=text, where line i answers line i, but is {n_best}: "
                 "use format=tsv or json."
             )
+        if tag is not None and not translator.tokenizers.source.ids(tag):
+            raise UserError(f"tag must be a piece of the model's source vocabulary, but {tag!r} is none: leave it out.")
         self.translator = translator
+        self.tag = tag
         self.buffer = buffer
         self.read, self.write = INPUTS[input], FORMATS[format]
         self.n_best = n_best
@@ -70,9 +83,13 @@ class LineStream:
         wanted: list[Line] = []
         for row, line in enumerate(chunk):
             try:
-                read = self.read(decoded(line), number + row)
+                read = self._tagged(self.read(decoded(line), number + row))
                 self.translator.check(read, number + row)
             except UserError as mistake:
                 return wanted, mistake
             wanted.append(read)
         return wanted, None
+
+    def _tagged(self, line: Line) -> Line:
+        """The line behind the tag; an empty one stays so."""
+        return replace(line, source=tagged(self.tag, line.source)) if self.tag and line.source.strip() else line

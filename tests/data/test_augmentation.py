@@ -3,6 +3,8 @@
 import random
 from collections import Counter
 from fractions import Fraction
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,8 @@ from seq2seq.data.augmentation.augmentation import stretches
 from seq2seq.data.augmentation.copying import Copying
 from seq2seq.data.augmentation.hallucination import Hallucination
 from seq2seq.data.augmentation.noise import Noise
+from seq2seq.data.augmentation.splicing import Splicing, cuts
+from seq2seq.data.corpora.tsv import read_tsv
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.tokenizers import TokenizerTrainer
@@ -24,7 +28,13 @@ INFLECTED = [
 ]
 MISSPELT = [Example("colour", ("color",)), Example("teh end", ("the end",)), Example("hapy", ("happy",))]
 SPOKEN = [Example("abbey", ("AE B IY",)), Example("cat", ("K AE T",))]
-KINDS = {"hallucination": (Hallucination, INFLECTED), "copying": (Copying, INFLECTED), "noise": (Noise, MISSPELT)}
+# Letters of two alphabets; E says nothing, X says two.
+PHONES = {"A": "a", "B": "b", "D": "d", "E": "", "K": "k", "L": "l", "M": "m", "N": "n", "O": "o", "X": "k s"}
+WORDS = ["BANDAL", "KANDOM", "MANDOL", "LANDAB", "BOXE", "KOXAD", "MOXAD", "LADE", "NADE", "BADOM", "ALBAND", "DOLMAN"]
+WORDS += [f"{a}{b}{c}" for a in "BDKLMN" for b in "AO" for c in "BDKLMN"]
+PRONOUNCED = [Example(word, (" ".join(" ".join(PHONES[letter] for letter in word).split()),)) for word in WORDS]
+ALIKE = {"hallucination": (Hallucination, INFLECTED), "copying": (Copying, INFLECTED), "noise": (Noise, MISSPELT)}
+KINDS = {**ALIKE, "splicing": (partial(Splicing, context=1), PRONOUNCED)}
 
 
 @pytest.fixture(params=KINDS)
@@ -63,9 +73,10 @@ def test_the_amount_is_of_pairs_for_each(kind):
     assert len(learnt(make, examples, amount=0.25).epoch(pairs, 1, 0)) == pytest.approx(100, abs=35)
 
 
-def test_two_alphabets_are_refused(kind):
+@pytest.mark.parametrize("make", [make for make, _ in ALIKE.values()])
+def test_two_alphabets_are_refused(make):
     with pytest.raises(UserError) as error:
-        kind[0]().learn(SPOKEN)
+        make().learn(SPOKEN)
     assert str(error.value) == (
         "augmentation needs sources and targets of one alphabet that have parts in common, but only 0 of 2 pairs share "
         "3 characters in a row: leave it out."
@@ -127,6 +138,73 @@ def test_noise_writes_characters_as_sources_do():
     assert augmentation.made(("zz", "zz"), random.Random(1)) == ("zz", "zz")
 
 
+def test_cuts_are_between_symbols_that_each_stand_for_one():
+    """S, S | S, D, S, I, S | S: 0 substitutes, 1 deletes, 2 inserts."""
+    assert list(cuts([0, 0])) == [(1, 1)]
+    assert list(cuts([0, 1, 0])) == []
+    assert list(cuts([0, 0, 1, 0, 2, 0, 0])) == [(1, 1), (5, 5)]
+    assert list(cuts([])) == []
+
+
+@pytest.mark.parametrize("context", [1, 2])
+def test_a_spliced_word_is_said_as_its_parts_are(context):
+    """As letters are said the same everywhere, so are made words; their contexts are those of words of train."""
+    augmentation = learnt(Splicing, PRONOUNCED, amount=5.0, context=context)
+    made = augmentation.epoch(pairs_of(PRONOUNCED), 1, 0)
+    sources = {source for source, _ in made}
+    assert len(sources) > 5
+    assert not sources & set(WORDS)
+    for source, target in made:
+        assert target == " ".join(" ".join(PHONES[letter] for letter in source).split())
+        halves = [
+            (source[:place], source[place:])
+            for place in range(1, len(source))
+            if any(word.startswith(source[: place + context]) for word in WORDS)
+            and any(word.endswith(source[place - context if place > context else 0 :]) for word in WORDS)
+        ]
+        assert halves
+
+
+def test_a_cut_is_joined_with_one_between_the_same_symbols():
+    """The only cut of two words that lies between the same four symbols: BAN|DAL and LAN|DAB."""
+    pairs = [Example("BANDAL", ("b a n d a l",)), Example("LANDAB", ("l a n d a b",))]
+    augmentation = learnt(Splicing, [*pairs, *PRONOUNCED[12:]], amount=20.0, context=2)
+    made = set(augmentation.epoch(pairs_of(pairs), 1, 0))
+    assert ("BANDAB", "b a n d a b") in made
+    assert ("LANDAL", "l a n d a l") in made
+    assert {len(source) for source, _ in made} == {6}
+    assert learnt(Splicing, [*pairs, Example("MOK", ("m o k",))], context=4).epoch(pairs_of(pairs), 1, 0) == []
+
+
+def test_other_contexts_make_other_words():
+    first, second = (learnt(Splicing, PRONOUNCED, context=context) for context in (1, 2))
+    assert first.epoch(pairs_of(PRONOUNCED), 1, 0) != second.epoch(pairs_of(PRONOUNCED), 1, 0)
+
+
+def test_sides_may_be_symbols_or_letters_but_no_sentences():
+    turned = [Example(example.targets[0], (example.source,)) for example in PRONOUNCED]
+    made = learnt(Splicing, turned, amount=3.0).epoch(pairs_of(turned), 1, 0)
+    assert made
+    assert all(" " in source and " " not in target for source, target in made)
+    sentences = [Example(f"the man number {n} has seen a dog of {n} years", ("yes",)) for n in range(50)]
+    with pytest.raises(UserError) as error:
+        Splicing().learn(sentences)
+    assert str(error.value) == (
+        "augmentation needs words or symbols on both sides to splice them, but sources are sentences: leave it out."
+    )
+
+
+GREEK = Path("/work/shared/data/sigmorphon2021/gre_train.tsv")
+
+
+@pytest.mark.skipif(not GREEK.exists(), reason="the data are not there")
+def test_greek_words_are_spliced():
+    examples = read_tsv(GREEK)
+    made = learnt(Splicing, examples, amount=1.0).epoch(pairs_of(examples), 1, 0)
+    assert len(made) > 100
+    assert not {source for source, _ in made} & {example.source for example in examples}
+
+
 def test_stretches_are_those_of_an_alignment():
     assert stretches("walk V;PST", "walked") == [(0, 0, 4)]
     assert stretches("", "a") == []
@@ -139,6 +217,7 @@ def test_stretches_are_those_of_an_alignment():
         (Hallucination, {"probability": 1.5}, "probability must be above 0 and at most 1, but is 1.5."),
         (Copying, {"tag": "a b"}, "tag must be a word, or null for none, but is 'a b'."),
         (Noise, {"strength": -1.0}, "strength must be above 0, but is -1.0."),
+        (Splicing, {"context": 0}, "context must be at least 1, but is 0."),
     ],
 )
 def test_a_bad_value_is_refused(make, options, message):

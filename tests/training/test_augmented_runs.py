@@ -31,6 +31,18 @@ def test_a_run_that_is_resumed_is_the_same(train_tiny, tmp_path, steps):
     assert not torch.equal(weights(tmp_path / "plain")["model.output.bias"], whole["model.output.bias"])
 
 
+def test_spliced_words_change_what_is_learnt_and_a_run_goes_on_to_the_bit(train_tiny, tmp_path):
+    options = ["data=reverse", "tokenizer=char", "schedule=constant", "trainer.val_check_interval=2"]
+    spliced = [*options, "augmentation=splicing", "augmentation.context=1"]
+    train_tiny(tmp_path / "whole", *spliced, "budget.max_steps=4")
+    train_tiny(tmp_path / "parts", *spliced, "budget.max_steps=2")
+    train_tiny(tmp_path / "parts", *spliced, "budget.max_steps=4", resume=True)
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    train_tiny(tmp_path / "plain", *options, "budget.max_steps=4")
+    assert not torch.equal(weights(tmp_path / "plain")["model.output.bias"], whole["model.output.bias"])
+
+
 def test_configs_of_before_have_no_augmentation():
     assert up_to_date({"budget": {}})["augmentation"] is None
 

@@ -15,6 +15,7 @@ from seq2seq.precise import precise
 from seq2seq.shapes import Outputs
 from seq2seq.symbols import EOS, UNK
 from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.objectives.references import weighed, weights_of
 
 PRIORS = ("uniform", "unigram")
 
@@ -60,22 +61,36 @@ class CrossEntropy(Objective):
         self.activation_loss, self.temporal_loss = activation_loss, temporal_loss
         self._shares: Tensor | None = None  # of tokens in what smoothing gives away; None: equal
 
+    @property
+    def weighs_references(self) -> bool:
+        return True
+
     def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:
         if self.smoothing_prior == "unigram":
             self._shares = (counts.double() / counts.sum()).float()
 
     def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
-        of = batch.of_tokens
-        total = self._of_tokens(model.output, of(outputs.features), of(batch.target_outputs)).sum()
+        of, summed = batch.of_tokens, self._summed
+        losses = self._of_tokens(model.output, of(outputs.features), of(batch.target_outputs))
+        self.token_weights, total = None, losses.sum()
+        if batch.owners is not None:
+            self.token_weights, more = weights_of(batch, losses)
+            total = summed(losses) + more
+        if self.likelihood is not None:
+            self.likelihood = summed(self.likelihood)
         if self.coverage_loss > 0:
-            total = total + self.coverage_loss * of(repetitions(outputs.weights)).sum()
+            total = total + self.coverage_loss * summed(of(repetitions(outputs.weights)))
         if self.entropy_floor > 0:
-            total = total + self.entropy_weight * of(self._lacking_entropy(model, batch, outputs)).sum()
+            total = total + self.entropy_weight * summed(of(self._lacking_entropy(model, batch, outputs)))
         if self.activation_loss > 0:
-            total = total + self.activation_loss * of(precise(outputs.decoder_outputs).square().mean(-1)).sum()
+            total = total + self.activation_loss * summed(of(precise(outputs.decoder_outputs).square().mean(-1)))
         if self.temporal_loss > 0:
-            total = total + self.temporal_loss * of(changes(outputs.undropped)).sum()
+            total = total + self.temporal_loss * summed(of(changes(outputs.undropped)))
         return total
+
+    def _summed(self, values: Tensor) -> Tensor:
+        """The sum over tokens, each by its weight."""
+        return weighed(values, self.token_weights).sum()
 
     def _of_tokens(self, output: Output, features: Tensor, targets: Tensor) -> Tensor:
         """The loss of each row: (1 - smoothing) of its target's, and for the rest a mean over what can be said."""
@@ -83,11 +98,11 @@ class CrossEntropy(Objective):
             return self._sparse(output, features, targets)
         if self.label_smoothing == 0:
             losses = output.loss(features, targets)
-            self.likelihood = losses.detach().sum()
+            self.likelihood = losses.detach()
             return losses
         log_probabilities = output.log_probabilities(features)  # (rows, vocabulary)
         of_targets = functional.nll_loss(log_probabilities, targets, reduction="none")  # (rows,)
-        self.likelihood = of_targets.detach().sum()
+        self.likelihood = of_targets.detach()
         log_probabilities = log_probabilities[:, : output.smoothed]
         if self.smoothing_prior == "unigram":
             return (1 - self.label_smoothing) * of_targets - self.label_smoothing * self._unigram_mean(

@@ -13,6 +13,7 @@ from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.objectives.references import weighed
 from seq2seq.training.objectives.wrapping import WrappingObjective
 
 RowScores = Float[Tensor, "rows vocabulary"]
@@ -73,10 +74,10 @@ class Distillation(WrappingObjective):
 
     def _mixed(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds, outputs: ModelOutputs) -> Tensor:
         base = self.base.loss(model, batch, outputs)
-        self.likelihood = self.base.likelihood
+        self.likelihood, self.token_weights = self.base.likelihood, self.base.token_weights
         own = model.output.log_probabilities(batch.of_tokens(outputs.features))
-        taught = distillation_losses(own, self._taught(batch, inputs), self.temperature).sum()
-        return self.weight * taught + (1 - self.weight) * base
+        taught = distillation_losses(own, self._taught(batch, inputs), self.temperature)
+        return self.weight * weighed(taught, self.token_weights).sum() + (1 - self.weight) * base
 
     @torch.no_grad()
     def _taught(self, batch: Batch, inputs: TargetIds | SoftIds) -> RowScores:

@@ -9,6 +9,7 @@ from seq2seq.layers.attention.statistics import OfSteps, of_groups
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import AttentionWeights
 from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.objectives.references import weighed
 from seq2seq.training.objectives.wrapping import WrappingObjective
 
 
@@ -58,12 +59,13 @@ class GuidedAttention(WrappingObjective):
 
     def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
         total = self.base.loss(model, batch, outputs)
-        self.likelihood = self.base.likelihood
+        self.likelihood, self.token_weights = self.base.likelihood, self.base.token_weights
         if batch.alignments is None:
             raise UserError("Guided attention needs alignments of the training pairs, but there are none.")
         reduction = model.encoder.reduction  # tokens that attention cannot tell apart
         wanted, found = (of_groups(each, reduction) for each in (batch.alignments, outputs.weights))
-        return total + self.present_weight * batch.of_tokens(strayings(wanted, found)).sum()
+        of_tokens = weighed(batch.of_tokens(strayings(wanted, found)), self.token_weights)
+        return total + self.present_weight * of_tokens.sum()
 
     @property
     def present_weight(self) -> float:

@@ -14,10 +14,17 @@ class Objective(ABC):
     """A loss of a model on a batch: one number, the sum over target tokens, in nats where it is a likelihood.
 
     `likelihood` is the negative log-likelihood of the last batch alone, as a sum too; None where an objective does not
-    keep it.
+    keep it. `token_weights` are those of the tokens of the last batch in the loss, where several references of a source
+    are taken together; None: each 1.
     """
 
     likelihood: Tensor | None = None
+    token_weights: Tensor | None = None
+
+    @property
+    def weighs_references(self) -> bool:
+        """Tell whether the loss takes several references of a source together, where batches ask for it."""
+        return False
 
     @property
     def needs_alignments(self) -> bool:

@@ -11,6 +11,7 @@ from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.objectives.objective import Objective
+from seq2seq.training.objectives.references import weighed
 from seq2seq.training.objectives.wrapping import WrappingObjective
 
 LogProbabilities = Float[Tensor, "rows vocabulary"]
@@ -58,7 +59,10 @@ class RDrop(WrappingObjective):
         total = self.base.loss(model, batch, outputs)
         self.likelihood = None if self.base.likelihood is None else self.base.likelihood / 2
         first, second = model.output.log_probabilities(batch.of_tokens(outputs.features)).chunk(2)
-        return total + self.alpha * divergences(first, second).sum()
+        weights = self.base.token_weights
+        if weights is not None:  # of either draw, which may prefer another reference
+            weights = torch.stack(weights.chunk(2)).mean(0)
+        return total + self.alpha * weighed(divergences(first, second), weights).sum()
 
 
 def divergences(first: LogProbabilities, second: LogProbabilities) -> Float[Tensor, " rows"]:

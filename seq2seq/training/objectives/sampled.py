@@ -55,7 +55,7 @@ class SampledObjective(LateObjective):
             )
 
     def term(self, model: Seq2Seq, batch: Batch) -> Tensor:
-        rows = batch.target_mask.any(1).nonzero().squeeze(1)
+        rows = batch.first_rows()  # a source once, whose risk knows all references
         if not len(rows):  # a silent batch
             return torch.zeros((), device=rows.device)
         assert self.judge is not None, "an objective of risks needs a judge"

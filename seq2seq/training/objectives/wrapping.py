@@ -17,6 +17,10 @@ class WrappingObjective(Objective):
     def needs_alignments(self) -> bool:
         return self.base.needs_alignments
 
+    @property
+    def weighs_references(self) -> bool:
+        return self.base.weighs_references
+
     def begin(self, spent: float) -> None:
         self.base.begin(spent)
 

@@ -1,0 +1,38 @@
+"""Options of what may become a piece."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seq2seq.errors import UserError
+
+
+@dataclass(frozen=True)
+class PieceOptions:
+    """Options of what may become a piece.
+
+    `normalization` is nfd or one of SentencePiece's rules. Identity changes nothing, so that what was encoded comes
+    back; so it does with nfd, which takes composed characters apart (`각` into three letters, `é` into two characters):
+    decoded text is composed again by its `TextForm`.
+    `symbols`, and whatever the regular expression `protect` finds in the training data, are pieces that are never cut.
+    Raises UserError if `protect` is no regular expression, a symbol is empty or less than 98 % of what is read covered.
+    """
+
+    character_coverage: float = 1.0
+    normalization: str = "identity"
+    symbols: Sequence[str] = ()
+    protect: str | None = None
+
+    def __post_init__(self) -> None:
+        self.pattern()
+        if not 0.98 <= self.character_coverage <= 1:
+            raise UserError(f"character_coverage must be from 0.98 to 1, but is {self.character_coverage}.")
+        if any(not symbol.strip() for symbol in self.symbols):
+            raise UserError(f"symbols must each have a character that is no space, but are {list(self.symbols)}.")
+
+    def pattern(self) -> re.Pattern[str] | None:
+        """The compiled expression of what is protected, None without one."""
+        try:
+            return None if self.protect is None else re.compile(self.protect)
+        except re.error as error:
+            raise UserError(f"protect must be a regular expression, but {self.protect!r} is none: {error}.") from None
