@@ -18,7 +18,8 @@ from seq2seq.config.contract import read_options
 from seq2seq.config.open_parts import with_own_data
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
-from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, save_checkpoint
+from seq2seq.runs.checkpoint import read_checkpoint, save_checkpoint
+from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.comparison import find_runs
 from seq2seq.runs.evaluation import evaluate, load_examples
 from seq2seq.runs.run import LoadedRun, load_run, pick_device

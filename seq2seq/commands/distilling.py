@@ -17,7 +17,8 @@ from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
-from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint
+from seq2seq.runs.checkpoint import read_checkpoint
+from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import pick_device, text_form, tokenizers_of
 from seq2seq.runs.run_folder import MADE, first_process

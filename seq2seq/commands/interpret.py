@@ -29,7 +29,7 @@ from seq2seq.interpretation.plots import (
 )
 from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
-from seq2seq.runs.checkpoint import find_checkpoint
+from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.translator import load_runs

@@ -8,7 +8,8 @@ from omegaconf import DictConfig
 
 from seq2seq.config.job import given_overrides
 from seq2seq.errors import UserError
-from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, recorded_splits
+from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
+from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.environment import differences
 
 _OWN = ("from", "run_dir", "trust", "hydra")  # what may be said of a repetition

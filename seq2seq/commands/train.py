@@ -32,7 +32,8 @@ from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.automatic import settle
-from seq2seq.runs.checkpoint import last_checkpoint, read_checkpoint
+from seq2seq.runs.checkpoint import read_checkpoint
+from seq2seq.runs.checkpoint_paths import last_checkpoint
 from seq2seq.runs.environment import environment
 from seq2seq.runs.evaluation import (
     build_scores,

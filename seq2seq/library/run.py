@@ -11,7 +11,7 @@ from torch import nn
 from seq2seq.library.pairs import Pairs
 from seq2seq.library.trained import Trained
 from seq2seq.models.sizes import parameter_count, shortened
-from seq2seq.runs.checkpoint import find_checkpoint
+from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.html import table
 
 if TYPE_CHECKING:

@@ -50,52 +50,6 @@ def save_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
         write_whole(path, data)
 
 
-def find_checkpoint(path: str | Path) -> Path:
-    """The path of the best checkpoint of a run folder, else of its last; or that of the checkpoint itself.
-
-    Raises UserError if there is none.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise UserError(f"run={path} does not exist: give a run folder or a checkpoint file.")
-    if path.is_file():
-        return path
-    for name in ("best", "last"):
-        if (checkpoint := path / "checkpoints" / f"{name}.ckpt").is_file():
-            return checkpoint
-    raise UserError(f"run={path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it.")
-
-
-def last_checkpoint(folder: Path) -> Path:
-    """The path of the checkpoint that a run folder goes on from: its last, or the newest that is whole.
-
-    Raises UserError if there is none.
-    """
-    last = folder / "checkpoints" / "last.ckpt"
-    try:
-        read_checkpoint(last, whole=True)
-    except UserError as error:
-        best = last.with_name("best.ckpt")
-        others = [path for path in (best, *last.parent.glob("step_*.ckpt")) if _step_of(path) >= 0]
-        if others:
-            return max(others, key=_step_of)
-        if last.is_file():
-            raise UserError(str(error)) from None
-        raise UserError(
-            f"resume=true needs {last}, but there is none, as the run stopped before its first step was saved: remove "
-            f"{folder} and start again without resume=true, or give another run_dir."
-        ) from None
-    return last
-
-
-def _step_of(path: Path) -> int:
-    """The step of a checkpoint that is whole; -1 of any other file."""
-    try:
-        return int(read_checkpoint(path, whole=True)["global_step"])
-    except UserError:
-        return -1
-
-
 def read_checkpoint(path: Path, *, whole: bool = False) -> dict[str, Any]:
     """The contents of a checkpoint, with its config as this version would have written it.
 

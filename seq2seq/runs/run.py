@@ -15,7 +15,8 @@ from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, recorded_splits
+from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
+from seq2seq.runs.checkpoint_paths import find_checkpoint
 
 
 @dataclass(frozen=True)

@@ -122,10 +122,8 @@ def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
             f"resume=true needs a run to continue, but run_dir={folder} holds none: leave resume=true out to start "
             "one, or give another run_dir."
         )
-    from seq2seq.runs.checkpoint import (  # seconds of imports that a start can do without
-        last_checkpoint,
-        read_checkpoint,
-    )
+    from seq2seq.runs.checkpoint import read_checkpoint
+    from seq2seq.runs.checkpoint_paths import last_checkpoint
 
     start = last_checkpoint(folder)
     checkpoint = read_checkpoint(start)

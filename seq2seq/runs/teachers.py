@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.checkpoint import find_checkpoint
+from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.run import load_run
 
 

@@ -18,7 +18,8 @@ from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import DivergedError, UserError
-from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint, saved_with, sealed
+from seq2seq.runs.checkpoint import read_checkpoint, saved_with, sealed
+from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.evaluation import build_scores, evaluate
 from seq2seq.runs.run import LoadedRun, build_model, load_run, pick_device
 from seq2seq.training.likelihood import likelihood

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.errors import UserError
-from seq2seq.runs.checkpoint import find_checkpoint, read_checkpoint
+from seq2seq.runs.checkpoint import read_checkpoint
+from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.soup import greedy_soup, mean_weights, refuse_unlike
 
 
