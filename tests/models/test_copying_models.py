@@ -22,6 +22,7 @@ from seq2seq.symbols import BOS, EOS, UNK
 from seq2seq.training.feeding import Feeding
 from seq2seq.training.likelihood import likelihood
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
+from seq2seq.training.objectives.guided_attention import GuidedAttention
 from seq2seq.training.objectives.r_drop import RDrop
 from seq2seq.training.scheduled_sampling import ConstantSampling
 
@@ -244,6 +245,25 @@ def test_other_terms_and_unigram_smoothing_and_r_drop_go_with_it(new_model, batc
     loss = objective(model, batch, batch.target_inputs)
     assert loss.isfinite()
     loss.backward()
+    assert all(weight.grad.isfinite().all() for weight in model.parameters())
+
+
+def test_guided_attention_goes_with_it(new_model, batch):
+    model, base = new_model(), CrossEntropy()
+    batch.alignments = torch.eye(6)[: batch.target_outputs.shape[1]].expand(3, -1, -1)
+    guided = GuidedAttention(base=base, weight=1.0)
+    guided.check(model)
+    assert guided(model, batch, batch.target_inputs) > base(model, batch, batch.target_inputs)
+
+
+def test_mixed_precision_is_near_full_precision(new_model, batch):
+    model = new_model()
+    full = CrossEntropy()(model, batch, batch.target_inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = CrossEntropy()(model, batch, batch.target_inputs)
+    assert mixed.dtype == torch.float32
+    torch.testing.assert_close(mixed, full, rtol=0.05, atol=0.0)
+    mixed.backward()
     assert all(weight.grad.isfinite().all() for weight in model.parameters())
 
 
