@@ -29,12 +29,16 @@ from seq2seq.interpretation.plots import (
 )
 from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
+from seq2seq.interpretation.training_curves import TrainingCurves
+from seq2seq.interpretation.training_plots import training_figure
+from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.translator import load_runs
 from seq2seq.shapes import SourceIds
 from seq2seq.symbols import BOS, EOS
+from seq2seq.training.callbacks.health import HealthRecord
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -74,6 +78,7 @@ def read(run: LoadedRun, options: Mapping[str, Any]) -> Reading:
         target=_unmarked(pieces_of(run.tokenizers, written, text)),
         trace=trace(model, source, torch.tensor([source.shape[1]], device=device), target),
         probe=_numbers(options["probe"]),
+        training=_training(str(options["run"])),
     )
     reading.probed()  # a mistake in it shows before the long part
     logger.info("attributing")
@@ -81,6 +86,14 @@ def read(run: LoadedRun, options: Mapping[str, Any]) -> Reading:
     found = integrated_gradients(model, source, target, score=score, steps=options["steps"])
     others = (method(model, source, target, score=score) for method in (occlusion, gradient_times_input))
     return replace(reading, attributions=[found, *others])
+
+
+def _training(run: str) -> TrainingCurves | None:
+    """The health of a run while it learnt, up to its last checkpoint; None where none was kept."""
+    checkpoint = find_checkpoint(run)
+    last = checkpoint.with_name("last.ckpt")
+    known = read_checkpoint(last if last.is_file() else checkpoint).get("callbacks", {}).get(HealthRecord.__name__)
+    return TrainingCurves.of(known["points"]) if known and known["points"] else None
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -174,6 +187,8 @@ def figures_of(reading: Reading) -> dict[str, Figure]:
         name = f"gates of {cell.name}"
         figures[name] = gates_figure(cell, reading.pieces(cell), title=f"{name.capitalize()}: {pair}")
     constants = {cell.name: steps for cell in cells if (steps := time_constants(cell)) is not None}
+    if reading.training is not None:
+        figures["training"] = training_figure(reading.training, title=f"Health of training: {reading.run}")
     if constants:
         figures["time constants"] = time_constants_figure(constants, title=f"Time constants: {pair}")
     return figures

@@ -95,6 +95,7 @@ training.callbacks.cost.Cost
 training.callbacks.early_stopping.EarlyStopping
 training.callbacks.gate_monitor.GateMonitor
 training.callbacks.loss_watch.LossWatch
+training.callbacks.health.HealthRecord
 training.callbacks.history.History
 training.callbacks.length_scores.LengthScores
 training.callbacks.memory.Memory

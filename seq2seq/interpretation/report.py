@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from io import BytesIO
 from typing import Any
 
 import torch
@@ -26,6 +27,8 @@ from seq2seq.interpretation.gates import (
     time_constants,
 )
 from seq2seq.interpretation.trace import CellTrace, Trace
+from seq2seq.interpretation.training_curves import TrainingCurves
+from seq2seq.interpretation.training_plots import training_figure
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Reading:
     trace: Trace
     attributions: list[Attribution] = field(default_factory=list)
     probe: list[float] | None = None
+    training: TrainingCurves | None = None  # the health of the run while it learnt, where it was kept
 
     def pieces(self, cell: CellTrace) -> list[str]:
         """Pieces that a cell read or wrote, one per step; numbers, where it has steps of its own."""
@@ -86,9 +90,19 @@ def report(reading: Reading, *, units: int = 8) -> str:
         "style": (folder / "report.css").read_text(encoding="utf-8"),
         "script": (folder / "report.js").read_text(encoding="utf-8"),
         "data": _inlined(contents(reading, units=units)),
+        "training": _training(reading.training, (folder / "training.html").read_text(encoding="utf-8")),
     }
     page = (folder / "report.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)
+
+
+def _training(curves: TrainingCurves | None, section: str) -> str:
+    """The section of the page with the run's curves; nothing where there are none."""
+    if curves is None or not curves.points:
+        return ""
+    picture = BytesIO()
+    training_figure(curves).savefig(picture, format="png", dpi=100)
+    return section.replace("{{picture}}", base64.b64encode(picture.getvalue()).decode("ascii"))
 
 
 def contents(reading: Reading, *, units: int) -> dict[str, Any]:

@@ -143,6 +143,10 @@ class Seq2SeqModule(lightning.LightningModule):
             self._look()
         if logged:
             self.log("train/skipped_steps", float(self.skipped.total))
+            if (scaler := getattr(self.trainer.precision_plugin, "scaler", None)) is not None:
+                self.log_dict(
+                    {"train/overflows": float(self.skipped.overflows), "train/loss_scale": scaler.get_scale()}
+                )
 
     def _look(self) -> None:
         """Count the steps that were left out. Raises DivergedError after too many in a row."""

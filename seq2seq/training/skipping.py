@@ -34,12 +34,13 @@ class SkippedSteps:
     """The steps that were left out, `total` and `in_a_row`, and the files of their batches in a folder.
 
     Whether a step was is known on the device; `look` asks for all steps since it was last called. After `limit` in a
-    row training has diverged. The first `forgiven` in a row are not counted: a scaler's, while it looks for its scale.
+    row training has diverged. The first `forgiven` in a row are a scaler's, while it looks for its scale: they count to
+    `overflows` alone.
     """
 
     def __init__(self, *, limit: int = 5, forgiven: int = 0) -> None:
         self.limit, self.forgiven = limit, forgiven
-        self.total, self.in_a_row = 0, 0
+        self.total, self.in_a_row, self.overflows = 0, 0, 0
         self.last: tuple[int, list[Batch]] | None = None
         self._unseen: list[tuple[int, list[Batch], Tensor]] = []
 
@@ -54,6 +55,7 @@ class SkippedSteps:
             return False
         for (step, batches, _), finite in zip(unseen, torch.stack([flag for *_, flag in unseen]).tolist(), strict=True):
             self.in_a_row = 0 if finite else self.in_a_row + 1
+            self.overflows += 0 < self.in_a_row <= self.forgiven
             if self.in_a_row > self.forgiven:
                 self.total += 1
                 self.last = step, batches
@@ -65,11 +67,12 @@ class SkippedSteps:
 
     def state_dict(self) -> dict[str, int]:
         """The counts, for a run that goes on."""
-        return {"total": self.total, "in_a_row": self.in_a_row}
+        return {"total": self.total, "in_a_row": self.in_a_row, "overflows": self.overflows}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Take up the counts of an interrupted run."""
         self.total, self.in_a_row = state["total"], state["in_a_row"]
+        self.overflows = state.get("overflows", 0)  # earlier checkpoints lack it
 
 
 def _save(folder: Path, step: int, rank: int, batches: Sequence[Batch]) -> None:

@@ -25,6 +25,7 @@ NAMES = [
     "gates_of_encoder_1_forward",
     "gates_of_encoder_1_backward",
     "gates_of_decoder_1",
+    "training",
     "time_constants",
 ]
 PICTURES = [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
@@ -86,7 +87,9 @@ def test_every_picture_has_the_text_and_the_output_in_its_title(config_of, finis
     given = [f"run={finished}", "text='a b'", "target='b a'", f"out={tmp_path / 'out'}", "device=cpu", "steps=2"]
     interpret(config_of("interpret", *given))
     assert len(titles) == len(NAMES)
-    assert all(figure.get_suptitle().endswith(": a b \u2192 b a") for figure in titles)
+    named = [figure.get_suptitle() for figure in titles]
+    assert named.pop(NAMES.index("training")) == f"Health of training: {finished}"
+    assert all(title.endswith(": a b \u2192 b a") for title in named)
 
 
 def test_by_default_each_has_a_folder_of_its_own_in_the_run(config_of, finished, tmp_path, without_pictures):

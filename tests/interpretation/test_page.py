@@ -19,6 +19,7 @@ from seq2seq.interpretation.attribution import gradient_times_input, integrated_
 from seq2seq.interpretation.gates import saturation, time_constants
 from seq2seq.interpretation.report import Reading, contents, report
 from seq2seq.interpretation.trace import trace
+from seq2seq.interpretation.training_curves import Health, TrainingCurves
 
 NASTY = "</script><b onload=alert(1)>&amp;\u2028$"
 SOURCE, TARGET = torch.tensor([[5, 6, 7, 3]]), torch.tensor([[2, 4, 5, 3]])
@@ -80,6 +81,9 @@ def test_the_page_asks_for_nothing_from_outside(reading):
     assert addresses <= {"http://www.w3.org/2000/svg"}  # a name, which nothing fetches
     assert "default-src 'none'" in page
     assert not re.search(r"<link|<img|@import|src=|url\(", page)
+    health = Health(10, 2.0, 2.5, 1.0, 1e-3, 0.1, 0.2, "a gate", 0, 0)
+    page = report(replace(reading, text="n", training=TrainingCurves((health,))))
+    assert re.findall(r"src=.{22}", page) == ['src="data:image/png;base64']
 
 
 def unpacked(packed: dict) -> np.ndarray:
@@ -146,7 +150,7 @@ def test_parts_of_the_page_are_installed_with_the_package():
     patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     package = root / "seq2seq" / "interpretation"
     shipped = {path for pattern in patterns["seq2seq.interpretation"] for path in glob.glob(str(package / pattern))}
-    assert {Path(path).name for path in shipped} == {"report.html", "report.css", "report.js"}
+    assert {Path(path).name for path in shipped} == {"report.html", "report.css", "report.js", "training.html"}
 
 
 # In a browser

@@ -47,6 +47,7 @@ class GateMonitor(lightning.Callback):
             raise UserError(f"threshold must be above 0 and at most 1, but is {threshold}: give a share.")
         self.sentences, self.max_tokens = sentences, max_tokens
         self.low, self.high, self.threshold = low, high, threshold
+        self.saturated: dict[str, float] = {}  # shares of gates at the last validation, by cell and gate
         self._warned: set[str] = set()
 
     def on_before_optimizer_step(self, trainer: lightning.Trainer, pl_module: Any, optimizer: Any) -> None:
@@ -66,6 +67,7 @@ class GateMonitor(lightning.Callback):
         if not trainer.is_global_zero or (traced := self._trace(pl_module)) is None:
             return
         scalars: dict[str, float] = {}
+        self.saturated = {}
         for cell in traced.cells.values():
             if self._is_finite(cell, trainer.global_step):
                 scalars |= self._scalars(cell, trainer.global_step)
@@ -97,7 +99,7 @@ class GateMonitor(lightning.Callback):
         }
         for name, shares in saturation(cell, low=self.low, high=self.high).items():
             saturated = shares.low + shares.high
-            scalars[f"gates/{cell.name}/{name}/saturated"] = saturated
+            scalars[f"gates/{cell.name}/{name}/saturated"] = self.saturated[f"{cell.name} {name}"] = saturated
             self._watch(f"the {name} gate of {cell.name}", saturated, step)
         if (times := time_constants(cell)) is not None:
             scalars[f"gates/{cell.name}/time_constant"] = float(times.median())

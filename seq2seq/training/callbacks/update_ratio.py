@@ -17,6 +17,7 @@ class UpdateRatio(lightning.Callback):
 
     def __init__(self) -> None:
         self._before: list[Tensor] | None = None
+        self.latest: dict[str, float] = {}  # ratios of the last step that was looked at
 
     @torch.no_grad()
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
@@ -28,7 +29,8 @@ class UpdateRatio(lightning.Callback):
         if self._before is None:
             return
         before, self._before = self._before, None
-        log(trainer, ratios(before, [weight.detach() for weight in pl_module.model.parameters()]))
+        self.latest = ratios(before, [weight.detach() for weight in pl_module.model.parameters()])
+        log(trainer, self.latest)
 
 
 def ratios(before: list[Tensor], after: list[Tensor]) -> dict[str, float]:
