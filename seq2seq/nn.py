@@ -34,7 +34,9 @@ from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveAtten
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
+from seq2seq.layers.output.adaptive import AdaptiveOutput
 from seq2seq.layers.output.full import FullOutput
+from seq2seq.layers.output.mixture import MixtureOutput
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
@@ -73,6 +75,7 @@ __all__ = [
     "GroupedLSTMCell",
     "RecurrentHighwayCell",
     "ResidualElmanCell",
+    "AdaptiveOutput",
     "AdditiveAttention",
     "Attention",
     "BahdanauDecoder",
@@ -117,6 +120,7 @@ __all__ = [
     "MinGRUCell",
     "MinLSTMCell",
     "ModelOutputs",
+    "MixtureOutput",
     "MogrifierLSTMCell",
     "MonotonicAttention",
     "MultiHeadAttention",

@@ -41,7 +41,8 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
         with told_at("segmentation", type(segmentation)):
             data.segment(segmentation, kinds_of(config))
     step = _build_step(config, model, data)
-    step.objective.prepare(data.target_counts())
+    for part in (step.objective, model.output):
+        part.prepare(data.target_counts())
     return Seq2SeqModule(
         step=step,
         budget=build(config["budget"], "budget"),

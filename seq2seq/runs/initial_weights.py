@@ -47,7 +47,8 @@ def _rows_of_pieces(run: LoadedRun, side: str) -> list[str]:
     """Names of weights with a row for every piece of a side: those that grow as its vocabulary does."""
     sizes = {other: getattr(run.tokenizers, other).size for other in _SIDES}
     sides = _SIDES if run.config["model"].get("share_embeddings") else (side,)
-    before, grown = _shapes(run, sizes), _shapes(run, sizes | {other: sizes[other] + 1 for other in sides})
+    more = run.config["model"].get("vocabulary_multiple", 1)  # by fewer, a table need not grow
+    before, grown = _shapes(run, sizes), _shapes(run, sizes | {other: sizes[other] + more for other in sides})
     return [name for name, shape in before.items() if shape != grown[name]]
 
 

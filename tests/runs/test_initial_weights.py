@@ -22,11 +22,12 @@ def fresh_of(run, tokenizers) -> dict[str, torch.Tensor]:
     return {name: weight.clone() for name, weight in build_model(run.config, tokenizers).state_dict().items()}
 
 
-@pytest.fixture
-def run(finished) -> LoadedRun:
-    """A run whose tokenizers cut into characters."""
+@pytest.fixture(params=[1, 16])
+def run(request, finished) -> LoadedRun:
+    """A run whose tokenizers cut into characters; its tables may have more rows than those."""
     trained, tokenizers = load_run(finished), learnt("abcdef", "fedcba")
-    return replace(trained, tokenizers=tokenizers, model=build_model(trained.config, tokenizers))
+    config = {**trained.config, "model": {**trained.config["model"], "vocabulary_multiple": request.param}}
+    return replace(trained, config=config, tokenizers=tokenizers, model=build_model(config, tokenizers))
 
 
 def test_the_same_tokenizers_give_the_run_s_weights(run):
