@@ -127,6 +127,7 @@ def test_the_peak_of_memory_is_far_below_that_of_all_scores():
 def test_unasked_it_is_in_chunks_where_all_scores_would_be_many(monkeypatch):
     output = FullOutput(feature_size=4, embedding=Embedding(SIZE, 6))
     assert output.rows_at_once(1000) is None
+    assert FullOutput(feature_size=4, embedding=Embedding(SIZE, 6), chunk=9).rows_at_once(9) is None
     assert output.rows_at_once((1 << 26) // SIZE) is None
     assert output.rows_at_once((1 << 26) // SIZE + 1) == 128
     features, targets = torch.randn(10, 4), torch.randint(EOS, SIZE, (10,))

@@ -17,6 +17,7 @@ from seq2seq.symbols import BOS, EOS, PAD
 
 logger = logging.getLogger(__name__)
 _HEAD, _NEXT = 16, 4  # shares of a vocabulary that are clusters, unless told: one in so many tokens
+_ENOUGH = 10  # times as many tokens as the head has must have been counted to tell
 _WORST = 0.8  # of the tokens that a head could hold, before there is a warning
 
 
@@ -53,9 +54,9 @@ class AdaptiveOutput(Output):
 
     def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:
         """Warn where ids are not in the order of frequency: then the head is not what comes most."""
-        if not self.cutoffs:
+        first = self.cutoffs[0] if self.cutoffs else 0
+        if counts.sum() < _ENOUGH * first or first == 0:
             return
-        first = self.cutoffs[0]
         own, best = (float(each[:first].sum() / counts.sum()) for each in (counts, counts.sort(descending=True).values))
         if own < _WORST * best:
             logger.warning(

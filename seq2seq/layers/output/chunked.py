@@ -55,9 +55,12 @@ class ChunkedCrossEntropy:
         of_shares = None if spread is None else scores @ spread
         scores[:, [PAD, BOS]] = float("-inf")
         scores[:, self.vocabulary_size :] = float("-inf")
-        logarithms = scores.logsumexp(-1, keepdim=True)
-        likelihood = (logarithms - scores.gather(1, places)).sum()
-        pulls = scores.sub_(logarithms).exp_()
+        of_targets, highest = scores.gather(1, places), scores.amax(-1, keepdim=True)
+        pulls = scores.sub_(highest).exp_()
+        sums = pulls.sum(-1, keepdim=True)
+        pulls.div_(sums)
+        logarithms = highest + sums.log()
+        likelihood = (logarithms - of_targets).sum()
         loss = likelihood
         if spread is not None and of_shares is not None:
             total = spread.sum()  # 1, or less if counts have a part of what cannot be said

@@ -62,8 +62,10 @@ class MixtureOutput(Output):
         return -(self._log_weights(features) - each.unflatten(0, (len(features), self.components))).logsumexp(1)
 
     def rows_at_once(self, rows: int) -> int | None:
+        if self.chunk is not None:
+            return super().rows_at_once(rows)
         found = super().rows_at_once(rows * self.components)
-        return found if self.chunk is not None or found is None else max(1, found // self.components)
+        return None if found is None else max(1, found // self.components)
 
     def _rows(self, features: Rows) -> Float[Tensor, "all size"]:
         """Rows that components read, `rows components size` in two axes: all components of a row together."""

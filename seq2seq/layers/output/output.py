@@ -124,7 +124,7 @@ class Output(nn.Module, ABC):
     def rows_at_once(self, rows: int) -> int | None:
         """The number of rows whose scores losses of so many hold at a time; None for all."""
         if self.chunk is not None:
-            return self.chunk
+            return self.chunk if self.chunk < rows else None
         return _ROWS if self.vocabulary_size is not None and rows * self.vocabulary_size > _MOST else None
 
     def losses_of(self, features: Rows, targets: Targets) -> Losses:
