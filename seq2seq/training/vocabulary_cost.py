@@ -30,7 +30,7 @@ def random_batch(*, sentences: int, length: int, sources: int, targets: int, see
 
 
 def step_cost(step: TrainingStep, batch: Batch, where: Conditions, *, rounds: int, warmup: int) -> dict[str, Any]:
-    """Median seconds of a step, also of the processor's, and megabytes: of what stays between steps, and of what is there beside at most."""
+    """Median seconds of a step, also of the processor's, and megabytes: what stays between steps, and most beside."""
     model = step.model.to(where.device).train()
     batch, optimizer = batch.to(where.device), step.new_optimizer()
     seconds: list[tuple[float, float]] = []
