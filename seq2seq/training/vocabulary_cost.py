@@ -1,4 +1,4 @@
-"""What a training step costs by the size of the target vocabulary: seconds, and memory at its peak."""
+"""The cost of a training step by the size of the target vocabulary: seconds, and memory at its peak."""
 
 import time
 from statistics import median

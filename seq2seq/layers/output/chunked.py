@@ -29,7 +29,8 @@ def in_chunks(function: Callable[..., Found], chunk: int | None, *rows: Tensor) 
         function(*part) if keeps else checkpoint(function, *part, use_reentrant=False)
         for part in zip(*(own.split(chunk) for own in rows), strict=True)
     ]
-    return torch.cat(parts) if isinstance(parts[0], Tensor) else tuple(map(torch.cat, zip(*parts, strict=True)))
+    joined: Any = torch.cat(parts) if isinstance(parts[0], Tensor) else tuple(map(torch.cat, zip(*parts, strict=True)))
+    return joined
 
 
 @dataclass(frozen=True)
