@@ -31,6 +31,8 @@ class AdaptiveOutput(Output):
     the vocabulary. Raises UserError at cutoffs that do not rise from behind EOS to below the vocabulary.
     """
 
+    by_token = False
+
     def __init__(
         self,
         *,

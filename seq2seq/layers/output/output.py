@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -43,6 +43,7 @@ class Output(nn.Module, ABC):
     of 128 where all would take over 256 MiB. Raises UserError if a value is out of range.
     """
 
+    by_token: ClassVar[bool] = True  # whether matrices with a row for every token have them in the order of ids
     samples: int | None = None  # tokens that scores in training are of; None: all
 
     def __init__(
