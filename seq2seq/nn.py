@@ -35,7 +35,9 @@ from seq2seq.layers.copying import Pointer
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
+from seq2seq.layers.output.adaptive import AdaptiveOutput
 from seq2seq.layers.output.full import FullOutput
+from seq2seq.layers.output.mixture import MixtureOutput
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
@@ -74,6 +76,7 @@ __all__ = [
     "GroupedLSTMCell",
     "RecurrentHighwayCell",
     "ResidualElmanCell",
+    "AdaptiveOutput",
     "AdditiveAttention",
     "Attention",
     "BahdanauDecoder",
@@ -118,6 +121,7 @@ __all__ = [
     "MinGRUCell",
     "MinLSTMCell",
     "ModelOutputs",
+    "MixtureOutput",
     "MogrifierLSTMCell",
     "MonotonicAttention",
     "MultiHeadAttention",

@@ -75,7 +75,16 @@ def test_pages_that_are_linked_are_there():
 
 def test_every_option_of_a_model_s_parts_is_on_the_page():
     page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
-    for group in ("model", "model/cell", "model/attention", "model/front_end", "model/ngrams", "decoding", "logger"):
+    for group in (
+        "model",
+        "model/cell",
+        "model/attention",
+        "model/output",
+        "model/front_end",
+        "model/ngrams",
+        "decoding",
+        "logger",
+    ):
         names = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
         row = re.search(rf"^\| `{group}=` \| (.*)$", page, re.MULTILINE)[1]
         assert names <= set(re.findall(r"`([^`]+)`", row)) | {"auto"}, group

@@ -154,6 +154,7 @@ def _build_model(
     type_dropout: float = 0.0,
     source_word_dropout: float = 0.0,
     target_word_dropout: float = 0.0,
+    vocabulary_multiple: int = 1,
     cell: Callable = LSTMCell,
     encoder_size: int = 4,  # per direction, so a memory of 8
     encoder_layers: int = 2,
@@ -186,6 +187,7 @@ def _build_model(
             source_word_dropout,
             target_word_dropout,
             checkpointing,
+            vocabulary_multiple,
         ),
         encoder=partial(
             call,

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.module import build_module
 from seq2seq.commands.trainer import choose_threads, quieten
+from seq2seq.commands.vocabularies import benchmark_vocabularies
 from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.builder import build
 from seq2seq.config.choices import read_choices
@@ -176,4 +177,5 @@ _MODES = {
     "options": _benchmark_options,
     "peers": _benchmark_peers,
     "decode": _benchmark_decoding,
+    "vocabulary": benchmark_vocabularies,
 }

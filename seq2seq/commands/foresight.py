@@ -22,7 +22,7 @@ def refuse_mistakes(config: dict[str, Any], folder: Path, start: Seq2Seq | None 
     """Raise UserError at what is wrong whatever the data are; `start` is the model that training starts from."""
     quieten()
     possible = checked(config)
-    refuse_unfit(config, start or possible_model(possible))
+    refuse_unfit(config, start or possible_model(possible, config))
     if config["metrics"] != AUTO:
         check_monitor(possible)
     build(possible["budget"], "budget")

@@ -49,7 +49,8 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
             data.segment(segmentation, kinds_of(config))
     pace(config, data)
     step = _build_step(config, model, data)
-    step.objective.prepare(data.target_counts())
+    for part in (step.objective, model.output):
+        part.prepare(data.target_counts())
     return Seq2SeqModule(
         step=step,
         budget=build(config["budget"], "budget"),

@@ -221,6 +221,9 @@ class _Packer:
                 setattr(parent, name, PackedLinear(child, self.product))
             elif child is self.fed:
                 continue
+            elif isinstance(child, TiedOutput):
+                self.pack(child)
+                setattr(parent, name, PackedTiedOutput(child, self.product))
             elif type(child) is LSTMCell and child.plain:
                 setattr(parent, name, PackedLSTMCell(child, self.product))
             elif isinstance(child, LightCell) or not isinstance(child, Cell):

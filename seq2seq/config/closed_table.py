@@ -53,7 +53,9 @@ layers.attention.normalized_additive.NormalizedAdditiveAttention
 layers.copying.Pointer
 layers.embedding.NGramEmbedding
 layers.front_end.ConvolutionalFrontEnd
+layers.output.adaptive.AdaptiveOutput
 layers.output.full.FullOutput
+layers.output.mixture.MixtureOutput
 layers.output.tied.TiedOutput
 layers.recurrent.cells.coupled.CoupledLSTMCell
 layers.recurrent.cells.elman.ElmanCell

@@ -123,9 +123,10 @@ class PointerOutput(Output):
                 f"normalizer must be softmax with copying, which takes logarithms, but is {words.normalizer}: "
                 "choose softmax, or copying=none."
             )
+        words.refuse_samples("copying")
         self.words = words
         self.feature_size = feature_size
-        self.vocabulary_size = self.smoothed = vocabulary_size
+        self.chunk, self.vocabulary_size = words.chunk, vocabulary_size
 
     def scores(self, features: Rows) -> RowScores:
         return self.log_probabilities(features)
@@ -141,7 +142,13 @@ class PointerOutput(Output):
         both = torch.logaddexp(said.gather(1, places).where(can, 0.0), copied.where(can, 0.0))
         return said.scatter(1, places, both.where(can, _NEVER))
 
-    def loss(self, features: Rows, targets: Targets) -> _Numbers:
+    def barred(self, features: Rows) -> RowScores:
+        return self.scores(features)  # where PAD and BOS have none
+
+    def logits(self, features: Rows) -> RowScores:
+        return self.log_probabilities(features)
+
+    def losses_of(self, features: Rows, targets: Targets) -> _Numbers:
         """The negative log-likelihood of every row's target, in nats, in float32 (or better)."""
         return -torch.logaddexp(*self._ways(features, targets))
 
@@ -154,7 +161,7 @@ class PointerOutput(Output):
         """Log-probabilities that each row's target is said from the vocabulary, and that it is copied."""
         features, switch, sums, places = self._parts(features)
         word = targets < self.vocabulary_size
-        losses = self.words.loss(features, targets.where(word, UNK))
+        losses = self.words.losses_of(features, targets.where(word, UNK))
         said = (functional.logsigmoid(switch).squeeze(1) - losses).where(word, _NEVER)
         total = (sums * (places == targets.unsqueeze(1))).sum(1)
         here = total > 0

@@ -24,14 +24,26 @@ def initialize_embedding(embedding: nn.Embedding) -> None:
 class Embedding(nn.Module):
     """A table of vectors, with dropout of words by type, and locked dropout on what it returns.
 
-    Where a model copies, ids beyond the vocabulary are read as UNK.
+    Its rows are a `multiple` of a number: those past the vocabulary belong to no token. Where a model copies, ids
+    beyond the vocabulary are read as UNK. Raises UserError below 1.
     """
 
     beyond = False  # whether there can be such ids
 
-    def __init__(self, vocabulary_size: int, size: int, *, dropout: float = 0.0, type_dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        vocabulary_size: int,
+        size: int,
+        *,
+        dropout: float = 0.0,
+        type_dropout: float = 0.0,
+        multiple: int = 1,
+    ) -> None:
         super().__init__()
-        self.table = nn.Embedding(vocabulary_size, size, padding_idx=PAD)
+        if multiple < 1:
+            raise UserError(f"multiple must be at least 1, but is {multiple}.")
+        self.vocabulary_size = vocabulary_size
+        self.table = nn.Embedding(-(-vocabulary_size // multiple) * multiple, size, padding_idx=PAD)
         initialize_embedding(self.table)
         self.types = TypeDropout(type_dropout)
         self.dropout = LockedDropout(dropout)
@@ -42,8 +54,8 @@ class Embedding(nn.Module):
         return self.table.embedding_dim
 
     @property
-    def vocabulary_size(self) -> int:
-        """Number of tokens that have a vector."""
+    def rows(self) -> int:
+        """Number of vectors: one for each token, and those that make it a round number."""
         return self.table.num_embeddings
 
     def forward(self, ids: Ids | SoftIds) -> TimeVectors:

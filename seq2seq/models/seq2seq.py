@@ -42,7 +42,11 @@ _ROWS = 2048  # of scores of the whole vocabulary in memory at once, when target
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Options of a model beside its parts: embeddings of both sides, what training drops, and what it keeps."""
+    """Options of a model beside its parts: embeddings of both sides, what training drops, and what it keeps.
+
+    Tables, and matrices of outputs with them, have a multiple of `vocabulary_multiple` rows: kernels like round sizes.
+    Raises UserError below 1.
+    """
 
     embedding_size: int
     share_embeddings: bool = False
@@ -51,10 +55,21 @@ class ModelOptions:
     source_word_dropout: float = 0.0
     target_word_dropout: float = 0.0
     checkpointing: bool = False
+    vocabulary_multiple: int = 1
+
+    def __post_init__(self) -> None:
+        if self.vocabulary_multiple < 1:
+            raise UserError(f"vocabulary_multiple must be at least 1, but is {self.vocabulary_multiple}.")
 
     def table(self, vocabulary_size: int) -> Embedding:
         """A new embedding of a vocabulary."""
-        return Embedding(vocabulary_size, self.embedding_size, dropout=self.dropout, type_dropout=self.type_dropout)
+        return Embedding(
+            vocabulary_size,
+            self.embedding_size,
+            dropout=self.dropout,
+            type_dropout=self.type_dropout,
+            multiple=self.vocabulary_multiple,
+        )
 
 
 class ModelOutputs(NamedTuple):
@@ -214,6 +229,6 @@ def multiply_accumulates(model: Seq2Seq, source_length: Tensor, target_length: T
     """
     encoder, decoder = model.encoder, model.decoder
     of_source = sum(_matrices(part) * shortened(source_length, tokens) for part, tokens in encoder.parts)
-    per_target = _matrices(decoder, decoder.embedding) + _matrices(model.output)
+    per_target = _matrices(decoder, decoder.embedding) + model.output.products
     attention = 2 * encoder.output_size * shortened(source_length, encoder.reduction) * target_length
     return of_source + per_target * target_length + attention + _matrices(model.bridge)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from seq2seq.config.builder import build
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
+from seq2seq.errors import UserError
 from seq2seq.runs.run import LoadedRun
 from seq2seq.symbols import EOS, UNK
 
@@ -15,13 +16,19 @@ def initial_weights(run: LoadedRun, fresh: dict[str, Tensor], tokenizers: Tokeni
     """The weights to start from: the run's, with rows of vocabularies carried over by piece.
 
     A new piece starts as the mean of those that the run's tokenizer cuts it into; where it knows none of them, as it is
-    in `fresh`, newly drawn weights. Vectors of n-grams of other ids start at 0, and so change nothing yet.
+    in `fresh`, newly drawn weights. Vectors of n-grams of other ids start at 0, and so change nothing yet. Raises
+    UserError at an output that cannot be carried over.
     """
     weights = dict(run.model.state_dict())
     for side in _SIDES:
         before, now = getattr(run.tokenizers, side), getattr(tokenizers, side)
         if before.serialized == now.serialized:
             continue
+        if side == "target" and not run.model.output.by_token:
+            raise UserError(
+                f"init cannot carry {type(run.model.output).__name__} over to other target tokens, as its clusters are "
+                "of those that it was trained on: give the tokenizer options of that run, or start from another."
+            )
         for name in _rows_of_pieces(run, side):
             if ".ngrams." in name:
                 weights[name] = torch.zeros_like(fresh[name])
@@ -46,7 +53,8 @@ def _rows_of_pieces(run: LoadedRun, side: str) -> list[str]:
     """Names of weights with a row for every piece of a side: those that grow as its vocabulary does."""
     sizes = {other: getattr(run.tokenizers, other).size for other in _SIDES}
     sides = _SIDES if run.config["model"].get("share_embeddings") else (side,)
-    before, grown = _shapes(run, sizes), _shapes(run, sizes | {other: sizes[other] + 1 for other in sides})
+    more = run.config["model"].get("vocabulary_multiple", 1)  # by fewer, a table need not grow
+    before, grown = _shapes(run, sizes), _shapes(run, sizes | {other: sizes[other] + more for other in sides})
     return [name for name, shape in before.items() if shape != grown[name]]
 
 

@@ -17,11 +17,12 @@ from seq2seq.runs.possible_training import (
     check_pacing,
     check_segmentation,
 )
+from seq2seq.symbols import EOS
 
 _LARGEST_SEED = (1 << 32) - 1  # of NumPy
 _COUNTS = ("max_tokens", "max_sentences", "max_length", "pool_batches")
 _TRAINING = ("objective", "schedule", "scheduled_sampling", "gradients", "gradient_noise")
-_PIECES = 100  # of a vocabulary, whatever it will be
+_PIECES = 1 << 22  # of a vocabulary, whatever it will be: more than any has
 
 
 def checked(config: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     for part in _TRAINING:
         build(possible.get(part), part)
     _check_vocabularies(possible["model"], joint=config["tokenizer"].get("joint"))
-    possible_model(possible)
+    possible_model(possible, config)
     check_objective(possible, metrics=config["metrics"])
     check_distill(config.get("distill"))
     check_augmentation(possible)
@@ -47,10 +48,15 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     return possible
 
 
-def possible_model(possible: dict[str, Any]) -> Seq2Seq:
-    """The model as it would be on some vocabulary, without memory. Raises UserError at what its parts refuse."""
+def possible_model(possible: dict[str, Any], asked: dict[str, Any]) -> Seq2Seq:
+    """The model as it would be on some vocabulary, no smaller than what was asked for gives, without memory.
+
+    Raises UserError at what its parts refuse.
+    """
+    kind, size = (asked["tokenizer"].get(name) for name in ("target", "target_size"))
+    pieces = size if kind in ("unigram", "bpe") and type(size) is int and size > EOS + 1 else _PIECES
     with torch.device("meta"):
-        return build(possible["model"], "model")(source_vocabulary_size=_PIECES, target_vocabulary_size=_PIECES)
+        return build(possible["model"], "model")(source_vocabulary_size=pieces, target_vocabulary_size=pieces)
 
 
 def _check_choices(mode: Any, interval: Any) -> None:

@@ -161,3 +161,15 @@ def print_comparison(record: dict[str, Any]) -> None:
 def _with_interval(value: float, interval: Sequence[float] | None, sign: str = "") -> str:
     ends = f" ({interval[0]:{sign}.2f} to {interval[1]:{sign}.2f})" if interval else ""
     return f"{value:{sign}.2f}{ends}"
+
+
+def print_vocabularies(rows: Sequence[dict[str, Any]]) -> None:
+    """Print what outputs cost at sizes of the vocabulary, as a table on stderr."""
+    table = Table(title="a training step by output and vocabulary")
+    for name in ("vocabulary", "output", "parameters", "seconds", "of processor", "MB at peak, beside", "MB held"):
+        table.add_column(name, justify="left" if name == "output" else "right")
+    for row in rows:
+        names = ("seconds_per_step", "processor_seconds_per_step", "megabytes_at_peak", "megabytes_held")
+        numbers = (f"{row[name]:,.3f}" if row[name] < 10 else f"{row[name]:,.0f}" for name in names)
+        table.add_row(f"{row['vocabulary']:,}", row["output"], f"{row['parameters']:,}", *numbers)
+    Console(highlight=False, stderr=True).print(table)

@@ -19,7 +19,7 @@ from seq2seq.training.step import TrainingStep
 Timed = Callable[[str], AbstractContextManager]
 
 # Methods by which parts of a model are called, so that what they keep is known to be theirs.
-_CALLED = ("forward", "remember", "unroll", "step", "logits", "log_probabilities", "loss")
+_CALLED = ("forward", "remember", "unroll", "step", "logits", "log_probabilities", "loss", "training_loss")
 
 
 class Kept:

@@ -4,7 +4,9 @@ from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.output.adaptive import AdaptiveOutput
 from seq2seq.layers.output.full import FullOutput
+from seq2seq.layers.output.mixture import MixtureOutput
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 
@@ -14,13 +16,18 @@ OUTPUTS = {
     "full": lambda: FullOutput(feature_size=6, embedding=Embedding(9, 6)),
     "tied by entmax": lambda: TiedOutput(feature_size=6, embedding=Embedding(9, 6), normalizer="entmax"),
     "full by entmax": lambda: FullOutput(feature_size=6, embedding=Embedding(9, 6), normalizer="entmax"),
+    "in chunks": lambda: FullOutput(feature_size=6, embedding=Embedding(9, 6), chunk=4),
+    "sampled": lambda: TiedOutput(feature_size=6, embedding=Embedding(9, 6), samples=3),
+    "adaptive": lambda: AdaptiveOutput(feature_size=6, embedding=Embedding(9, 6), cutoffs=[5, 7], shrink=2.0),
+    "mixture": lambda: MixtureOutput(feature_size=6, embedding=Embedding(9, 6), components=3),
+    "mixture of its own": lambda: MixtureOutput(feature_size=6, embedding=Embedding(9, 6), tied=False),
 }
+SOFTMAX = [kind for kind in OUTPUTS if "entmax" not in kind]
 
 
 def rows(output) -> torch.Tensor:
     """Features of ten tokens, as wide as the output wants them."""
-    wide = output.projection.in_features if hasattr(output.projection, "in_features") else 6
-    return torch.randn(10, wide)
+    return torch.randn(10, getattr(getattr(output, "projection", None), "in_features", 6))
 
 
 def barred(scores: torch.Tensor) -> torch.Tensor:
@@ -94,7 +101,7 @@ def test_full_output_has_a_matrix_of_its_own():
     assert sum(weight.numel() for weight in output.parameters()) == 9 * 6 + 9
 
 
-@pytest.mark.parametrize("kind", ["tied", "projected", "full"])
+@pytest.mark.parametrize("kind", SOFTMAX)
 def test_loss_is_cross_entropy_of_the_logits(kind):
     output = OUTPUTS[kind]()
     features, targets = rows(output), torch.randint(EOS, 9, (10,))
@@ -102,7 +109,7 @@ def test_loss_is_cross_entropy_of_the_logits(kind):
     torch.testing.assert_close(output.loss(features, targets), expected)
 
 
-@pytest.mark.parametrize("kind", ["tied", "projected", "full"])
+@pytest.mark.parametrize("kind", SOFTMAX)
 def test_log_probabilities_are_those_of_the_loss(kind):
     output = OUTPUTS[kind]()
     features, targets = rows(output), torch.randint(EOS, 9, (10,))

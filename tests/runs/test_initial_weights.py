@@ -7,6 +7,7 @@ import torch
 
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import TokenizerTrainer
+from seq2seq.errors import UserError
 from seq2seq.runs.initial_weights import initial_weights, shared_pieces
 from seq2seq.runs.run import LoadedRun, build_model, load_run
 from seq2seq.symbols import EOS
@@ -22,11 +23,12 @@ def fresh_of(run, tokenizers) -> dict[str, torch.Tensor]:
     return {name: weight.clone() for name, weight in build_model(run.config, tokenizers).state_dict().items()}
 
 
-@pytest.fixture
-def run(finished) -> LoadedRun:
-    """A run whose tokenizers cut into characters."""
+@pytest.fixture(params=[1, 16])
+def run(request, finished) -> LoadedRun:
+    """A run whose tokenizers cut into characters; its tables may have more rows than those."""
     trained, tokenizers = load_run(finished), learnt("abcdef", "fedcba")
-    return replace(trained, tokenizers=tokenizers, model=build_model(trained.config, tokenizers))
+    config = {**trained.config, "model": {**trained.config["model"], "vocabulary_multiple": request.param}}
+    return replace(trained, config=config, tokenizers=tokenizers, model=build_model(config, tokenizers))
 
 
 def test_the_same_tokenizers_give_the_run_s_weights(run):
@@ -53,6 +55,16 @@ def test_rows_go_with_their_pieces_and_new_ones_are_fresh(run):
     assert len(others) > 10
     assert all(torch.equal(found[name], own[name]) for name in others)
     assert shared_pieces(before.source, now.source) == (2, 4)
+
+
+def test_clusters_of_tokens_are_carried_over_to_the_same_tokens_alone(run):
+    output = {"_target_": "seq2seq.layers.output.adaptive.AdaptiveOutput", "_partial_": True}
+    config = {**run.config, "model": {**run.config["model"], "output": output}}
+    adaptive = replace(run, config=config, model=build_model(config, run.tokenizers))
+    assert initial_weights(adaptive, {}, run.tokenizers).keys() == adaptive.model.state_dict().keys()
+    other = learnt("ebжщ")
+    with pytest.raises(UserError, match="^init cannot carry AdaptiveOutput over to other target tokens, as its "):
+        initial_weights(adaptive, fresh_of(adaptive, other), other)
 
 
 def test_a_piece_of_known_ones_starts_as_their_mean(run):

@@ -68,8 +68,9 @@ def test_unigram_smoothing_of_an_example_by_hand(build_model, new_batch):
     with torch.no_grad():
         output.projection.weight.zero_()
         output.projection.bias.copy_(torch.tensor([1.0, 1e-9, 1.0, 0.7, 0.2, 0.1]).log())
-    found = objective._of_tokens(output, torch.zeros(1, 2), torch.tensor([EOS]))
-    assert_close(found, torch.tensor([0.95 * -math.log(0.7) + 0.05 * -math.log(0.1)]), atol=1e-6, rtol=1e-5)
+    features = torch.zeros(1, 2)
+    found = output.training_loss(features, torch.tensor([EOS]), objective._smoothing(features)).total
+    assert_close(found, torch.tensor(0.95 * -math.log(0.7) + 0.05 * -math.log(0.1)), atol=1e-6, rtol=1e-5)
 
 
 def test_even_counts_of_all_that_can_be_said_are_uniform_smoothing(build_model, new_batch):

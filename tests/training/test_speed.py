@@ -224,3 +224,34 @@ def test_counts_that_are_none_are_refused(tiny_config, option, least, value):
     with pytest.raises(UserError) as error:
         benchmark_config(config)
     assert str(error.value) == f"{option} must be a whole number of at least {least}, but is {value}."
+
+
+def test_outputs_are_measured_at_every_size_of_vocabulary(tiny_benchmark):
+    sizes = ["sizes=[60,4000]", "sentences=16", "length=16", "kinds.sampled.samples=20", "kinds.chunked.chunk=16"]
+    report = benchmark_config(tiny_benchmark("mode=vocabulary", *sizes, "threads=1", "rounds=1", "warmup=1"))
+    assert report["target_tokens"] == 256
+    rows = {(row["vocabulary"], row["output"]): row for row in report["rows"]}
+    assert [*rows] == [
+        (size, output) for size in (60, 4000) for output in ("full", "chunked", "adaptive", "sampled", "mixture")
+    ]
+    assert all(row["seconds_per_step"] > 0 for row in rows.values())
+    scores = 256 * 4000 * 4 / 1e6  # megabytes
+    peaks = {output: rows[4000, output]["megabytes_at_peak"] for output in ("full", "chunked", "adaptive", "sampled")}
+    assert peaks["full"] > 2 * scores
+    assert max(peaks["chunked"], peaks["adaptive"], peaks["sampled"]) < 1.5 * scores
+    assert rows[4000, "full"]["parameters"] == rows[4000, "sampled"]["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["sizes=[]"], "kinds and sizes must hold at least one each: keep some of those in conf/mode/vocabulary.yaml."),
+        (["sizes=[many]"], "sizes must be a whole number of at least 8, but is 'many'."),
+        (["length=1"], "length must be a whole number of at least 2, but is 1."),
+        (["sizes=[60]"], "model.output.samples must be at most 58, the tokens that can be said, but is 4096."),
+    ],
+)
+def test_what_cannot_be_measured_of_outputs_is_one_line(tiny_benchmark, overrides, message):
+    with pytest.raises(UserError) as error:
+        benchmark_config(tiny_benchmark("mode=vocabulary", "sentences=2", "rounds=1", "warmup=0", *overrides))
+    assert str(error.value) == message

@@ -1,16 +1,32 @@
 """An output with a matrix of its own."""
 
+from torch import Tensor
+
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.linear import linear
-from seq2seq.layers.output.output import Output, Rows, RowScores
+from seq2seq.layers.output.matrix import MatrixOutput
+from seq2seq.layers.output.output import Rows, WideScores
 
 
-class FullOutput(Output):
+class FullOutput(MatrixOutput):
     """Output with a matrix of its own: logits = W features + b."""
 
-    def __init__(self, *, feature_size: int, embedding: Embedding, normalizer: str = "softmax") -> None:
-        super().__init__(normalizer)
-        self.projection = linear(feature_size, embedding.vocabulary_size)
+    def __init__(
+        self,
+        *,
+        feature_size: int,
+        embedding: Embedding,
+        normalizer: str = "softmax",
+        chunk: int | None = None,
+        samples: int | None = None,
+        sampler: str = "log_uniform",
+    ) -> None:
+        size = embedding.vocabulary_size
+        super().__init__(normalizer, vocabulary_size=size, chunk=chunk, samples=samples, sampler=sampler)
+        self.projection = linear(feature_size, embedding.rows)
 
-    def scores(self, features: Rows) -> RowScores:
+    def parts(self, features: Rows) -> tuple[Tensor, Tensor, Tensor]:
+        return features, self.projection.weight, self.projection.bias
+
+    def scores(self, features: Rows) -> WideScores:
         return self.projection(features)

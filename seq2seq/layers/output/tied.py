@@ -1,25 +1,35 @@
 """An output that shares the target embedding's matrix."""
 
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
 
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.linear import linear
-from seq2seq.layers.output.output import Output, Rows, RowScores
+from seq2seq.layers.output.matrix import MatrixOutput
+from seq2seq.layers.output.output import Rows
 
 
-class TiedOutput(Output):
+class TiedOutput(MatrixOutput):
     """Output by the target embedding's matrix E: logits = E P features + b (Press & Wolf 2017).
 
     P is the identity where sizes agree.
     """
 
-    def __init__(self, *, feature_size: int, embedding: Embedding, normalizer: str = "softmax") -> None:
-        super().__init__(normalizer)
+    def __init__(
+        self,
+        *,
+        feature_size: int,
+        embedding: Embedding,
+        normalizer: str = "softmax",
+        chunk: int | None = None,
+        samples: int | None = None,
+        sampler: str = "log_uniform",
+    ) -> None:
+        size = embedding.vocabulary_size
+        super().__init__(normalizer, vocabulary_size=size, chunk=chunk, samples=samples, sampler=sampler)
         same = feature_size == embedding.size
         self.projection = nn.Identity() if same else linear(feature_size, embedding.size, bias=False)
         self.weight = embedding.table.weight
-        self.bias = nn.Parameter(self.weight.new_zeros(embedding.vocabulary_size))
+        self.bias = nn.Parameter(self.weight.new_zeros(embedding.rows))
 
-    def scores(self, features: Rows) -> RowScores:
-        return functional.linear(self.projection(features), self.weight, self.bias)
+    def parts(self, features: Rows) -> tuple[Tensor, Tensor, Tensor]:
+        return self.projection(features), self.weight, self.bias

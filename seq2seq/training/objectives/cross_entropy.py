@@ -7,13 +7,11 @@ from torch.nn import functional
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.statistics import OfSteps, entropies, of_groups, repetitions
-from seq2seq.layers.entmax import entmax_loss
-from seq2seq.layers.output.output import Output
+from seq2seq.layers.output.smoothing import Smoothing
 from seq2seq.masking import shortened
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.precise import precise
 from seq2seq.shapes import Outputs
-from seq2seq.symbols import EOS, UNK
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.objectives.references import weighed, weights_of
 
@@ -69,15 +67,26 @@ class CrossEntropy(Objective):
         if self.smoothing_prior == "unigram":
             self._shares = (counts.double() / counts.sum()).float()
 
+    def check(self, model: Seq2Seq) -> None:
+        """Check that smoothing, a mean over all tokens, can be had. Raises UserError if not."""
+        if self.label_smoothing > 0 and model.output.samples is not None:
+            raise UserError(
+                f"label_smoothing must be 0 with an output of {model.output.samples} samples, as it gives to all "
+                f"tokens, but is {self.label_smoothing}."
+            )
+
     def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
         of, summed = batch.of_tokens, self._summed
-        losses = self._of_tokens(model.output, of(outputs.features), of(batch.target_outputs))
-        self.token_weights, total = None, losses.sum()
-        if batch.owners is not None:
+        features, targets = of(outputs.features), of(batch.target_outputs)
+        smoothing = self._smoothing(features)
+        self.token_weights = None
+        if batch.owners is None:
+            total, self.likelihood = model.output.training_loss(features, targets, smoothing)
+        else:
+            losses, likelihoods = model.output.training_losses(features, targets, smoothing)
             self.token_weights, more = weights_of(batch, losses)
             total = summed(losses) + more
-        if self.likelihood is not None:
-            self.likelihood = summed(self.likelihood)
+            self.likelihood = None if likelihoods is None else summed(likelihoods)
         if self.coverage_loss > 0:
             total = total + self.coverage_loss * summed(of(repetitions(outputs.weights)))
         if self.entropy_floor > 0:
@@ -92,46 +101,14 @@ class CrossEntropy(Objective):
         """The sum over tokens, each by its weight."""
         return weighed(values, self.token_weights).sum()
 
-    def _of_tokens(self, output: Output, features: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each row: (1 - smoothing) of its target's, and for the rest a mean over what can be said."""
-        if output.normalizer != "softmax":
-            return self._sparse(output, features, targets)
-        if self.label_smoothing == 0:
-            losses = output.loss(features, targets)
-            self.likelihood = losses.detach()
-            return losses
-        log_probabilities = output.log_probabilities(features)  # (rows, vocabulary)
-        of_targets = functional.nll_loss(log_probabilities, targets, reduction="none")  # (rows,)
-        self.likelihood = of_targets.detach()
-        log_probabilities = log_probabilities[:, : output.smoothed]
-        if self.smoothing_prior == "unigram":
-            return (1 - self.label_smoothing) * of_targets - self.label_smoothing * self._unigram_mean(
-                log_probabilities
-            )
-        share = self.label_smoothing / (log_probabilities.shape[-1] - 2)  # all but PAD and BOS
-        of_all = log_probabilities[:, UNK] + log_probabilities[:, EOS:].sum(-1)
-        return (1 - self.label_smoothing) * of_targets - share * of_all
-
-    def _sparse(self, output: Output, features: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each row by entmax, smoothed in its targets (Peters & Martins 2021): no likelihood."""
-        self.likelihood = None
-        scores = precise(output.barred(features))
-        losses = entmax_loss(scores, targets)
-        if self.label_smoothing == 0:
-            return losses
-        of_targets = scores.gather(1, targets.unsqueeze(1)).squeeze(1)
-        if self.smoothing_prior == "unigram":
-            return losses + self.label_smoothing * (of_targets - self._unigram_mean(scores))
-        of_all = (scores[:, UNK] + scores[:, EOS:].sum(-1)) / (scores.shape[-1] - 2)
-        return losses + self.label_smoothing * (of_targets - of_all)
-
-    def _unigram_mean(self, log_probabilities: Tensor) -> Tensor:
-        """The mean of each row by how often tokens come."""
+    def _smoothing(self, features: Tensor) -> Smoothing:
+        """Label smoothing, with the shares of tokens where features are."""
+        if self.label_smoothing == 0 or self.smoothing_prior == "uniform":
+            return Smoothing(self.label_smoothing)
         if self._shares is None:
             raise UserError("smoothing_prior=unigram needs the counts of tokens: call prepare before the first step.")
-        self._shares = self._shares.to(log_probabilities.device)
-        # What cannot be said never comes, but 0 times its minus infinity would be no number.
-        return log_probabilities.masked_fill(self._shares == 0, 0) @ self._shares.to(log_probabilities.dtype)
+        self._shares = self._shares.to(features.device)
+        return Smoothing(self.label_smoothing, self._shares)
 
     def _lacking_entropy(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
         """The entropy that each step's weights lack of the floor, in nats, `batch target`."""

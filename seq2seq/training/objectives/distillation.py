@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
+from seq2seq.layers.output.output import Output
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
@@ -17,6 +19,7 @@ from seq2seq.training.objectives.references import weighed
 from seq2seq.training.objectives.wrapping import WrappingObjective
 
 RowScores = Float[Tensor, "rows vocabulary"]
+Rows = Float[Tensor, "rows feature"]
 
 
 class Distillation(WrappingObjective):
@@ -54,6 +57,7 @@ class Distillation(WrappingObjective):
     def check(self, model: Seq2Seq) -> None:
         """Check the base's needs, and that no token of the model has exactly no probability. Raises UserError."""
         super().check(model)
+        model.output.refuse_samples("Distillation")
         if model.output.normalizer != "softmax":
             raise UserError(
                 "Distillation needs an output by softmax, as what the model can never say has no logarithm, "
@@ -75,20 +79,28 @@ class Distillation(WrappingObjective):
     def _mixed(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds, outputs: ModelOutputs) -> Tensor:
         base = self.base.loss(model, batch, outputs)
         self.likelihood, self.token_weights = self.base.likelihood, self.base.token_weights
-        own = model.output.log_probabilities(batch.of_tokens(outputs.features))
-        taught = distillation_losses(own, self._taught(batch, inputs), self.temperature)
-        return self.weight * weighed(taught, self.token_weights).sum() + (1 - self.weight) * base
+        read = self._read(batch, inputs)
+        losses = partial(self._losses, model.output)
+        taught = weighed(model.output.in_chunks(losses, batch.of_tokens(outputs.features), *read), self.token_weights)
+        return self.weight * taught.sum() + (1 - self.weight) * base
 
     @torch.no_grad()
-    def _taught(self, batch: Batch, inputs: TargetIds | SoftIds) -> RowScores:
-        """The logarithm of the teachers' mean probabilities of every real token."""
+    def _read(self, batch: Batch, inputs: TargetIds | SoftIds) -> list[Rows]:
+        """Features that each teacher has of every real token."""
         assert self.models, "distillation needs its teachers' models"
-        scores = []
+        found = []
         for teacher in self.models:
             teacher.to(batch.source.device)  # does nothing from the second step on
-            features = teacher(batch.source, batch.source_lengths, inputs).features
-            scores.append(teacher.output.log_probabilities(batch.of_tokens(features)))
-        return torch.stack(scores).logsumexp(0) - math.log(len(scores))
+            found.append(batch.of_tokens(teacher(batch.source, batch.source_lengths, inputs).features))
+        return found
+
+    def _losses(self, output: Output, features: Rows, *read: Rows) -> Float[Tensor, " rows"]:
+        """The loss of every row beside the logarithm of the teachers' mean probabilities."""
+        own = output.log_probabilities(features)
+        with torch.no_grad():
+            scores = [one.output.log_probabilities(rows) for one, rows in zip(self.models, read, strict=True)]
+            taught = torch.stack(scores).logsumexp(0) - math.log(len(scores))
+        return distillation_losses(own, taught, self.temperature)
 
 
 def distillation_losses(student: RowScores, teacher: RowScores, temperature: float = 1.0) -> Float[Tensor, " rows"]:

@@ -1,5 +1,7 @@
 """Agreement of the model with itself under another dropout."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -7,6 +9,7 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout, WordDropout
+from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
@@ -38,6 +41,7 @@ class RDrop(WrappingObjective):
     def check(self, model: Seq2Seq) -> None:
         """Check the base's needs, and that dropout is on. Raises UserError if it is not."""
         super().check(model)
+        model.output.refuse_samples("R-Drop")
         if model.output.normalizer != "softmax":
             raise UserError(
                 "R-Drop needs an output by softmax, as the divergence from zeros is infinite, but normalizer is "
@@ -58,11 +62,16 @@ class RDrop(WrappingObjective):
         """The loss of a batch that holds every pair twice: first all of them, then all again."""
         total = self.base.loss(model, batch, outputs)
         self.likelihood = None if self.base.likelihood is None else self.base.likelihood / 2
-        first, second = model.output.log_probabilities(batch.of_tokens(outputs.features)).chunk(2)
+        first, second = batch.of_tokens(outputs.features).chunk(2)
         weights = self.base.token_weights
         if weights is not None:  # of either draw, which may prefer another reference
             weights = torch.stack(weights.chunk(2)).mean(0)
-        return total + self.alpha * weighed(divergences(first, second), weights).sum()
+        apart = model.output.in_chunks(partial(_divergences_of, model.output), first, second)
+        return total + self.alpha * weighed(apart, weights).sum()
+
+
+def _divergences_of(output: Output, *draws: Float[Tensor, "rows feature"]) -> Float[Tensor, " rows"]:
+    return divergences(*output.log_probabilities(torch.cat(draws)).chunk(2))
 
 
 def divergences(first: LogProbabilities, second: LogProbabilities) -> Float[Tensor, " rows"]:
