@@ -65,7 +65,7 @@ def read(run: LoadedRun, options: Mapping[str, Any]) -> Reading:
     written = target[0, 1:].tolist()
     reading = Reading(
         text=text,
-        output=run.tokenizers.target.decode([[index for index in written if index != EOS]])[0],
+        output=run.tokenizers.decode([text], [[index for index in written if index != EOS]])[0],
         run=str(options["run"]),
         forced=options["target"] is not None,
         source=_unmarked(pieces),
@@ -109,7 +109,7 @@ def _source(run: LoadedRun, text: str, most: int) -> tuple[SourceIds, list[str]]
 def _target(run: LoadedRun, text: str, options: Mapping[str, Any]) -> list[int]:
     """Ids of the given target and EOS, or of the best translation and EOS if it ended by itself."""
     if options["target"] is not None:
-        return [*run.tokenizers.target.encode([str(options["target"])])[0], EOS]
+        return [*run.tokenizers.encode_pairs([text], [str(options["target"])])[1][0], EOS]
     device = pick_device(str(options["device"]))
     search = build(options["decoding"], "decoding")
     longest = options["max_source_tokens"]

@@ -30,8 +30,8 @@ def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
     tokenizer, stream = translator.tokenizers.target, enumerate(lines, 1)
     while chunk := list(islice(stream, options["buffer"])):
         pairs, mistake = _read(chunk)
-        targets = tokenizer.encode([target for _, target in pairs])
         sources = [source for source, _ in pairs]
+        _, targets = translator.tokenizers.encode_pairs(sources, [target for _, target in pairs])
         for hypothesis in translator.score(sources, targets, first_number=chunk[0][0]):
             yield _written(hypothesis, tokenizer, options["format"])
         if mistake is not None:

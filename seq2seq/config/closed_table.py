@@ -83,6 +83,8 @@ models.decoder.LuongDecoder
 models.encoder.Encoder
 models.input_feeding.BahdanauDecoder
 models.seq2seq.Seq2Seq
+models.transducer.Transducer
+models.transducer.TransducerDecoder
 runs.teacher_targets.TeacherTargets
 training.budget.Budget
 training.callbacks.cost.Cost

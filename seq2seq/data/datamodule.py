@@ -64,8 +64,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
         texts = [(example.source, target) for example in examples for target in example.targets]
-        source = self.tokenizers.source.encode([text for text, _ in texts])
-        target = self.tokenizers.target.encode([text for _, text in texts])
+        source, target = self.tokenizers.encode_pairs([text for text, _ in texts], [text for _, text in texts])
         kept, empty, long = [], 0, 0
         for row, pair in enumerate(zip(source, target, strict=True)):
             if not all(pair):

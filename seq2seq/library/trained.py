@@ -118,9 +118,10 @@ class Trained:
         """Log-probabilities, in nats, of every target after its source: `score` in all, `token_scores`, EOS last."""
         decoder, _ = self._decoder("score", keywords)
         flat = pairs_of(pairs)
-        targets = decoder.translator.tokenizers.target.encode([target for _, target in flat])
+        sources = [source for source, _ in flat]
+        _, targets = decoder.translator.tokenizers.encode_pairs(sources, [target for _, target in flat])
         with decoder.threads_for(len(flat)):
-            return decoder.translator.score([source for source, _ in flat], targets)
+            return decoder.translator.score(sources, targets)
 
     def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[Decoder, dict[str, Any]]:
         """The decoder that keywords describe, and their options; both are kept for the next call."""

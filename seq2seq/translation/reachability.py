@@ -34,12 +34,13 @@ def unreachable(
     sources = tokenizers.source.encode([example.source for example in examples])
     read = torch.tensor([min(len(ids), max_source_tokens) + 1 for ids in sources])
     limits = length.max_length(read).tolist() if examples else []
-    pairs = [(text, most) for example, most in zip(examples, limits, strict=True) for text in example.targets]
-    encoded = tokenizers.target.encode([text for text, _ in pairs])
-    written = tokenizers.target.decode(encoded)
+    numbered = zip(examples, limits, strict=True)
+    pairs = [(example.source, text, most) for example, most in numbered for text in example.targets]
+    _, encoded = tokenizers.encode_pairs([source for source, *_ in pairs], [text for _, text, _ in pairs])
+    written = tokenizers.decode([source for source, *_ in pairs], encoded)
     found = [
-        (text, _reason(tokenizers.target, text, len(ids) + 1, most, back))
-        for (text, most), ids, back in zip(pairs, encoded, written, strict=True)
+        (text, _reason(tokenizers.written, text, len(ids) + 1, most, back))
+        for (_, text, most), ids, back in zip(pairs, encoded, written, strict=True)
         if back != text or len(ids) + 1 > most
     ]
     return Unreachable(len(found), len(pairs), *(found[0] if found else ()))

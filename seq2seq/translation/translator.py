@@ -54,6 +54,8 @@ class Translator:
             raise UserError(
                 "rerank needs several hypotheses, but this search finds one: search by beam, or draw several samples."
             )
+        if replace_unknown and tokenizers.edits:
+            raise UserError("replace_unknown must be false for a transducer, which copies what it does not know.")
         self.stepper = stepper
         self.tokenizers = tokenizers
         self.search = search
@@ -82,7 +84,8 @@ class Translator:
             attention=attention or self.replace_unknown,
             first_number=first_number,
         )
-        texts = iter(self.tokenizers.target.decode([hypothesis.ids for own in found for hypothesis in own]))
+        sources = [line.source for line, own in zip(lines, found, strict=True) for _ in own]
+        texts = iter(self.tokenizers.decode(sources, [hypothesis.ids for own in found for hypothesis in own]))
         translations = [
             [Translation(next(texts), hypothesis, line.source, self.tokenizers) for hypothesis in own]
             for line, own in zip(lines, found, strict=True)

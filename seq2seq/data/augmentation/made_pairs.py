@@ -58,8 +58,7 @@ class MadePairs:
         )
 
     def _encoded(self, made: Sequence[tuple[str, str]]) -> PairSequences:
-        sides = (self.tokenizers.source, self.tokenizers.target)
-        ids = [side.encode([pair[place] for pair in made]) for place, side in enumerate(sides)]
+        ids = self.tokenizers.encode_pairs([source for source, _ in made], [target for _, target in made])
         kept = [pair for pair in zip(*ids, strict=True) if self._usable(pair)]
         source, target = (TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1))
         return PairSequences(source, target)

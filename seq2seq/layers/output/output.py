@@ -1,6 +1,7 @@
 """Interface of the last layer, which scores the target vocabulary."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ class Output(nn.Module, ABC):
     `normalizer` makes probabilities of scores: softmax, or 1.5-entmax, by which low scores have exactly none (Peters et
     al. 2019). Raises UserError if it is neither.
     """
+
+    bars_by_row: ClassVar[bool] = False  # whether more than PAD and BOS has no share, and the features tell what
 
     def __init__(self, normalizer: str = "softmax") -> None:
         super().__init__()

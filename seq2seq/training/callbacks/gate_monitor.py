@@ -77,9 +77,10 @@ class GateMonitor(lightning.Callback):
         tokenizers = module.translator.tokenizers
         # Some more than wanted, as too long ones are left out: their gates would fill the memory.
         examples = [example for example in module.dev_examples if example.source.strip()][: 4 * self.sentences]
-        sources = tokenizers.source.encode([example.source for example in examples])
-        targets = tokenizers.target.encode([example.targets[0] for example in examples])
-        pairs = [pair for pair in zip(sources, targets, strict=True) if max(map(len, pair)) < self.max_tokens]
+        texts = [example.source for example in examples], [example.targets[0] for example in examples]
+        pairs = [
+            pair for pair in zip(*tokenizers.encode_pairs(*texts), strict=True) if max(map(len, pair)) < self.max_tokens
+        ]
         if not pairs:
             return None
         every = torch.arange(min(len(pairs), self.sentences))

@@ -31,8 +31,9 @@ class Samples(lightning.Callback):
         if not trainer.is_global_zero or not loggers:
             return
         examples = [example for example in pl_module.dev_examples if example.source.strip()][: self.count]
-        hypotheses = pl_module.translator.hypotheses([example.source for example in examples])
-        texts = pl_module.translator.tokenizers.target.decode([hypothesis.ids for hypothesis in hypotheses])
+        sources = [example.source for example in examples]
+        hypotheses = pl_module.translator.hypotheses(sources)
+        texts = pl_module.translator.tokenizers.decode(sources, [hypothesis.ids for hypothesis in hypotheses])
         rows = [
             f"| {_cell(example.source)} | {_cell(text)} | {_cell(' / '.join(example.targets))} |"
             for example, text in zip(examples, texts, strict=True)
@@ -54,7 +55,7 @@ class Samples(lightning.Callback):
             outputs.weights[0],
             [*tokenizers.source.pieces(encoded[0]), "</s>"],
             [*tokenizers.target.pieces(ids), "</s>"],
-            title=f"{text} \u2192 {tokenizers.target.decode([ids])[0]}",
+            title=f"{text} \u2192 {tokenizers.decode([text], [ids])[0]}",
         )
 
 

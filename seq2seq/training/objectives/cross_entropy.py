@@ -32,6 +32,8 @@ class CrossEntropy(Objective):
     Raises UserError if a value is out of range.
     """
 
+    fits_edits = True
+
     def __init__(
         self,
         *,
@@ -89,9 +91,12 @@ class CrossEntropy(Objective):
         of_targets = functional.nll_loss(log_probabilities, targets, reduction="none")  # (rows,)
         self.likelihood = of_targets.detach().sum()
         if self.smoothing_prior == "unigram":
-            return (1 - self.label_smoothing) * of_targets - self.label_smoothing * self._unigram_mean(
-                log_probabilities
-            )
+            mean = self._unigram_mean(_possible(log_probabilities) if output.bars_by_row else log_probabilities)
+            return (1 - self.label_smoothing) * of_targets - self.label_smoothing * mean
+        if output.bars_by_row:
+            counts = (log_probabilities > float("-inf")).sum(-1)
+            mean = _possible(log_probabilities).sum(-1) / counts
+            return (1 - self.label_smoothing) * of_targets - self.label_smoothing * mean
         share = self.label_smoothing / (log_probabilities.shape[-1] - 2)  # all but PAD and BOS
         of_all = log_probabilities[:, UNK] + log_probabilities[:, EOS:].sum(-1)
         return (1 - self.label_smoothing) * of_targets - share * of_all
@@ -103,6 +108,8 @@ class CrossEntropy(Objective):
         losses = entmax_loss(scores, targets)
         if self.label_smoothing == 0:
             return losses
+        if output.bars_by_row:
+            raise UserError("label_smoothing must be 0 for an output by entmax whose tokens differ by place.")
         of_targets = scores.gather(1, targets.unsqueeze(1)).squeeze(1)
         if self.smoothing_prior == "unigram":
             return losses + self.label_smoothing * (of_targets - self._unigram_mean(scores))
@@ -123,6 +130,11 @@ class CrossEntropy(Objective):
         floors = shortened(batch.source_lengths, reduction).log().clamp(max=self.entropy_floor)
         # (batch, 1) - (batch, target) = (batch, target)
         return (floors.unsqueeze(1) - entropies(of_groups(outputs.weights, reduction))).relu()
+
+
+def _possible(log_probabilities: Tensor) -> Tensor:
+    """The log-probabilities of what can be said in each row, 0 of all else."""
+    return log_probabilities.masked_fill(log_probabilities == float("-inf"), 0.0)
 
 
 def changes(outputs: Outputs) -> OfSteps:

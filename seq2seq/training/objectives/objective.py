@@ -1,6 +1,7 @@
 """The interface of losses that training minimises."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from jaxtyping import Int
 from torch import Tensor
@@ -18,6 +19,7 @@ class Objective(ABC):
     """
 
     likelihood: Tensor | None = None
+    fits_edits: ClassVar[bool] = False  # whether target ids may be edits of the source, some of them impossible
 
     @property
     def needs_alignments(self) -> bool:
