@@ -19,6 +19,7 @@ from seq2seq.errors import UserError
 from seq2seq.shapes import Lengths, SourceIds
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.line_constraints import LineConstraints
+from seq2seq.translation.merging import merged
 from seq2seq.translation.pieces import PieceLimits
 from seq2seq.translation.reranking import MinimumBayesRisk
 
@@ -78,9 +79,10 @@ class Translator:
         self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1
     ) -> list[list[Translation]]:
         """The `n_best` translations of every line, best first; warnings and mistakes name a line by its number."""
+        merges = self.tokenizers.edits and self.search.distinct  # what was drawn stands for itself
         found = self.search_lines(
             lines,
-            n_best=n_best if self.rerank is None else max(n_best, self.search.width),
+            n_best=max(n_best, self.search.width) if self.rerank or merges else n_best,
             attention=attention or self.replace_unknown,
             first_number=first_number,
         )
@@ -92,6 +94,8 @@ class Translator:
         ]
         if self.replace_unknown:
             translations = [[translation.without_unknown() for translation in own] for own in translations]
+        if merges:
+            translations = [merged(own) for own in translations]
         return [self._in_order(own)[:n_best] for own in translations]
 
     def search_lines(
