@@ -110,6 +110,7 @@ training.lr_finder.RateRange
 training.muon.MuonWithAdamW
 training.objectives.cross_entropy.CrossEntropy
 training.objectives.guided_attention.GuidedAttention
+training.objectives.imitation.Imitation
 training.objectives.r_drop.RDrop
 training.objectives.distillation.Distillation
 training.objectives.minimum_risk.MinimumRisk

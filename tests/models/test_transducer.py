@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 import torch
+from tiny_transducers import build
 
 from seq2seq.compression.packing import pack
-from seq2seq.config.builder import call
 from seq2seq.data.edits.edit_tokenizers import EditTokenizers
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import TokenizerTrainer
@@ -24,35 +24,13 @@ from seq2seq.layers.attention.pointer import Pointer
 from seq2seq.layers.embedding import NGramEmbedding
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.tied import TiedOutput
-from seq2seq.layers.recurrent.cells.lstm import LSTMCell
-from seq2seq.models.bridge import LastOutputBridge
-from seq2seq.models.encoder import Encoder
-from seq2seq.models.seq2seq import EmbeddingOptions
-from seq2seq.models.transducer import Transducer, TransducerDecoder
+from seq2seq.models.transducer import Transducer
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 from seq2seq.translation.line import Line
 from seq2seq.translation.translator import Translator
 
 ACTIONS = EditActions.of(14)  # with COPY, and 4 pieces
 COPY, A, B = ACTIONS.copy, 4, 5
-
-
-def build(
-    *, source_size: int = 10, size: int = 14, output=FullOutput, layers: int = 1, seed: int = 1, embedding=None, **parts
-) -> Transducer:
-    torch.manual_seed(seed)
-    encoder = {"hidden_size": 4, "num_layers": 1, "cell": LSTMCell, "dropout": 0.0} | parts.pop("encoder", {})
-    return Transducer(
-        source_vocabulary_size=source_size,
-        target_vocabulary_size=size,
-        options=EmbeddingOptions(**{"embedding_size": 6, "dropout": 0.0} | (embedding or {})),
-        encoder=partial(call, Encoder, **encoder),
-        bridge=LastOutputBridge,
-        decoder=partial(
-            TransducerDecoder, hidden_size=8, feature_size=6, cell=LSTMCell, num_layers=layers, dropout=0.0
-        ),
-        output=output,
-    )
 
 
 def ids_of(*sentences: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
