@@ -2,10 +2,12 @@
 
 import random
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
 from tiny_transducers import build
+from torch import Tensor
 
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.edits.dynamic_oracle import DynamicOracle
@@ -237,3 +239,30 @@ def test_only_transducers_can_be_imitated(build_model):
     with pytest.raises(UserError, match="Imitation needs a transducer, whose actions it judges"):
         Imitation().check(build_model())
     Imitation().check(model_of())
+
+
+# ---- A run
+
+
+def last(folder: Path) -> dict[str, Tensor]:
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    return checkpoint["state_dict"] | {f"mean {name}": value for name, value in checkpoint["weights"].items()}
+
+
+@pytest.mark.parametrize("objective", [["objective=cross_entropy"], ["objective=imitation", "objective.start=0.0"]])
+def test_a_run_goes_on_to_the_bit(objective, train_tiny, tmp_path, interrupt_at):
+    options = [
+        "model=transducer",
+        *objective,
+        "model.dropout=0.3",
+        "budget.max_steps=6",
+        "trainer.val_check_interval=2",
+    ]
+    train_tiny(tmp_path / "whole", *options)
+    interrupt_at(5)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(tmp_path / "parted", *options)
+    train_tiny(tmp_path / "parted", *options, resume=True)
+    whole, parted = last(tmp_path / "whole"), last(tmp_path / "parted")
+    assert whole.keys() == parted.keys()
+    assert all(torch.equal(whole[name], parted[name]) for name in whole)
