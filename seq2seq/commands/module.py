@@ -34,6 +34,11 @@ from seq2seq.translation.translator import Translator
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
     """The module that Lightning trains, as a config describes it."""
     model = build_model(config, data.tokenizers)
+    if model.edits != data.tokenizers.edits:
+        raise UserError(
+            "model=transducer cannot share its target ids, which are edits, with models that write pieces: compare "
+            "such runs by evaluate.py."
+        )
     augmentation = build(config["augmentation"], "augmentation")
     if augmentation is not None:
         check_tag(augmentation, config)

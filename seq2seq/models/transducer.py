@@ -29,6 +29,8 @@ class TransducerDecoder(Decoder):
     with a number of their own, 1 at the end of the source and 0 before: it tells the output what can be done.
     """
 
+    moves: Tensor  # of the pointer, by action
+
     def __init__(
         self,
         *,
@@ -83,6 +85,7 @@ class EditOutput(Output):
     """Another output, of actions: END has no share before the end of the source, and what reads has none at it."""
 
     bars_by_row = True
+    impossible: Tensor  # actions before the end of the source, and at it
 
     def __init__(self, scored: Output, actions: EditActions) -> None:
         super().__init__(scored.normalizer)

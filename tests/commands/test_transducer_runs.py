@@ -9,14 +9,18 @@ import torch
 
 import seq2seq
 from seq2seq.commands.interpret import read
+from seq2seq.commands.module import build_module
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
+from seq2seq.config.builder import build
 from seq2seq.config.contract import read_options
 from seq2seq.data.edits.edit_tokenizers import EditTokenizers
 from seq2seq.errors import UserError
 from seq2seq.interpretation.report import report
 from seq2seq.models.transducer import Transducer
-from seq2seq.runs.run import load_run
+from seq2seq.runs.automatic import nominal
+from seq2seq.runs.evaluation import load_splits
+from seq2seq.runs.run import load_run, train_tokenizers
 from seq2seq.symbols import EOS
 
 PHONES = {"a": "x", "b": "y y", "c": "", "d": "d"}
@@ -162,6 +166,15 @@ def test_what_does_not_go_together_is_refused_before_anything_is_read(override, 
         train(configured("data.train=nowhere.tsv", override), tmp_path / "run", resume=False)
     assert REFUSED[override] in str(caught.value)
     assert "nowhere" not in str(caught.value)
+
+
+def test_it_is_not_compared_with_models_of_other_target_ids(configured):
+    config = nominal(configured())
+    splits = load_splits(config)
+    texts = train_tokenizers({**config, "model": nominal(configured("model=luong"))["model"]}, splits)
+    data = build(config["batches"], "batches")(splits=splits, tokenizers=texts)
+    with pytest.raises(UserError, match="model=transducer cannot share its target ids, which are edits, with models"):
+        build_module(config, data)
 
 
 def test_imitation_is_refused_for_other_models(configured, tmp_path):

@@ -88,7 +88,8 @@ class DynamicOracle:
             torch.tensor([[*ids, *[0] * (int(longest.max()) - len(ids))] for ids in side])
             for side, longest in zip(sides, lengths, strict=True)
         ]
-        every = self.costs.to_go(PaddedPairs(*padded, *lengths, torch.arange(len(new)))).tolist()
+        together = PaddedPairs(padded[0], padded[1], lengths[0], lengths[1], torch.arange(len(new)))
+        every = self.costs.to_go(together).tolist()
         self._to_go.update(zip(new, every, strict=True))
         while len(self._to_go) > max(_KEPT, len(pairs)):
             self._to_go.popitem(last=False)
