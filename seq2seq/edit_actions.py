@@ -69,12 +69,12 @@ class EditActions:
 
     @property
     def moves(self) -> Int[Tensor, " actions"]:
-        """1 for every action that moves the pointer, 0 for the others."""
+        """Numbers that are 1 for every action that moves the pointer, 0 for the others."""
         return torch.tensor([int(self.reads(action)) for action in range(self.size)])
 
     @property
     def barred(self) -> Bool[Tensor, "place action"]:
-        """What cannot be done before the source's end (row 0), which is to end, and at it (row 1), which is to read."""
+        """Actions that cannot be done before the source's end (row 0), which is to end, and at it (row 1): to read."""
         ends = torch.zeros(self.size, dtype=torch.bool)
         ends[EOS] = True
         found = torch.stack([ends, self.moves.bool()])

@@ -121,7 +121,7 @@ class Tokenizers:
 
     @property
     def serialized(self) -> dict[str, bytes]:
-        """All that makes them up, by name."""
+        """Models that make them up, by name, as bytes."""
         return {"source": self.source.serialized, "target": self.target.serialized}
 
     def encode_pairs(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:

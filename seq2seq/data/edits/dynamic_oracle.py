@@ -1,4 +1,4 @@
-"""What is best to do next, whatever was done before."""
+"""Oracle of what is best to do next, whatever was done before."""
 
 from collections import OrderedDict
 from collections.abc import Sequence

@@ -13,7 +13,16 @@ class Pointer(Attention):
     """Hard monotonic attention (Aharoni & Goldberg 2017): all weight is on one position, from the first to the last.
 
     A query is the number of positions to move on before reading, `batch target 1`: it is told, and not found by scores.
-    At the last position, the end of the source, the pointer stays. The state is where it was last, `batch`.
+    At the last position, the end of the source, the pointer stays. The state is where it was last, `batch`. Of moves by
+    0, 1, 0 and 1 it reads:
+
+    >>> import torch
+    >>> from seq2seq.layers.attention.pointer import Pointer
+    >>> pointer, values = Pointer(query_size=1, memory_size=4), torch.randn(1, 3, 4)
+    >>> memory = pointer.remember(values, torch.ones(1, 3, dtype=torch.bool))
+    >>> context, weights = pointer.unroll(torch.tensor([[[0.0], [1.0], [0.0], [1.0]]]), memory, pointer.start(memory))
+    >>> weights.argmax(-1).tolist()
+    [[0, 1, 1, 2]]
     """
 
     normalizes = False
