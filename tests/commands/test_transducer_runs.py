@@ -1,6 +1,7 @@
 """A transducer through every command: trained, resumed, read back, searched, scored, checked, drawn and averaged."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,30 @@ def test_the_end_of_the_source_comes_last(run):
     vocabulary = load_run(run).tokenizers.target.vocabulary
     assert sum(map(vocabulary.reads, found.hypothesis.ids)) == 3
     assert EOS not in found.hypothesis.ids
+
+
+LARGER = ["budget.max_steps=150", "model.encoder.hidden_size=32", "optimizer.lr=0.01", "trainer.val_check_interval=75"]
+ENDINGS = {"<PST>": "ed", "<GER>": "ing"}
+
+
+def inflected(count: int, seed: int) -> str:
+    """Lines of features and lemmas, and the inflected forms."""
+    draw = random.Random(seed)
+    found = []
+    for _ in range(count):
+        lemma, feature = "".join(draw.choices("abdegins", k=draw.randint(2, 6))), draw.choice(list(ENDINGS))
+        found.append(f"{feature}{lemma}\t{lemma}{ENDINGS[feature]}\n")
+    return "".join(found)
+
+
+def test_features_before_a_lemma_inflect_lemmas_that_were_never_seen(plain_config_of, tmp_path):
+    for name, count, seed in (("train", 300, 1), ("dev", 40, 2)):
+        (tmp_path / f"{name}.tsv").write_text(inflected(count, seed), encoding="utf-8")
+    data = ["data=tsv", f"data.train={tmp_path}/train.tsv", f"data.dev={tmp_path}/dev.tsv", "metrics=exact_match"]
+    symbols = ["tokenizer=char", "tokenizer.symbols=['<PST>','<GER>']"]
+    config = plain_config_of("train", *TINY, *data, *symbols, *LARGER)
+    assert train(config, tmp_path / "run", resume=False).scores["exact_match"] >= 80
+    model = seq2seq.load(str(tmp_path / "run"))
+    assert model.translate("<GER>qui").startswith("qui")  # q and u are no letters of train
+    copy = load_run(tmp_path / "run").tokenizers.target.vocabulary.copy
+    assert model.translate("<PST>dig", n_best=1)[0].hypothesis.ids.count(copy) >= 3
