@@ -9,6 +9,7 @@ import torch
 from tiny_transducers import build
 
 from seq2seq.compression.packing import pack
+from seq2seq.data.batch import Batch
 from seq2seq.data.edits.edit_tokenizers import EditTokenizers
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import TokenizerTrainer
@@ -26,6 +27,7 @@ from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.models.transducer import Transducer
 from seq2seq.symbols import BOS, EOS, PAD, UNK
+from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.translation.line import Line
 from seq2seq.translation.translator import Translator
 
@@ -253,3 +255,30 @@ def test_vectors_of_ngrams_join_those_of_letters():
     ngrams = partial(NGramEmbedding, windows=[[1, 0]])
     model = build(encoder={"ngrams": ngrams})
     assert model.token_scores(TARGET, *model.start(SOURCE, LENGTHS)).isfinite().any()
+
+
+@pytest.mark.parametrize("prior", ["uniform", "unigram"])
+@torch.no_grad()
+def test_label_smoothing_is_over_what_can_be_done(prior):
+    model = build()
+    inputs = torch.cat([torch.full((3, 1), BOS), TARGET[:, :-1]], 1)
+    batch = Batch(SOURCE, LENGTHS, inputs, TARGET, 1.0)
+    objective, counts = CrossEntropy(label_smoothing=0.2, smoothing_prior=prior), torch.arange(14)
+    objective.prepare(counts)
+    features = model(SOURCE, LENGTHS, inputs).features.flatten(0, 1)
+    shares = model.output.log_probabilities(features).unflatten(0, (3, 5))
+    wanted = 0.0
+    for row, column in (TARGET != PAD).nonzero().tolist():
+        own = shares[row, column]
+        possible = own > -math.inf
+        weights = counts / counts.sum() if prior == "unigram" else possible / possible.sum()
+        wanted -= 0.8 * float(own[TARGET[row, column]]) + 0.2 * float((own * weights)[possible].sum())
+    assert float(objective(model, batch, inputs)) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_entmax_with_label_smoothing_is_refused_by_name():
+    model = build(output=partial(FullOutput, normalizer="entmax"))
+    with pytest.raises(UserError, match="label_smoothing must be 0 for a transducer whose output is by entmax"):
+        CrossEntropy(label_smoothing=0.1).check(model)
+    CrossEntropy(label_smoothing=0.0).check(model)
+    CrossEntropy(label_smoothing=0.1).check(build())

@@ -66,6 +66,13 @@ class CrossEntropy(Objective):
         if self.smoothing_prior == "unigram":
             self._shares = (counts.double() / counts.sum()).float()
 
+    def check(self, model: Seq2Seq) -> None:
+        """Check that smoothing suits the output. Raises UserError by entmax whose tokens differ by place."""
+        if self.label_smoothing and model.output.bars_by_row and model.output.normalizer != "softmax":
+            raise UserError(
+                f"label_smoothing must be 0 for a transducer whose output is by entmax, but is {self.label_smoothing}."
+            )
+
     def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
         of = batch.of_tokens
         total = self._of_tokens(model.output, of(outputs.features), of(batch.target_outputs)).sum()
@@ -108,8 +115,6 @@ class CrossEntropy(Objective):
         losses = entmax_loss(scores, targets)
         if self.label_smoothing == 0:
             return losses
-        if output.bars_by_row:
-            raise UserError("label_smoothing must be 0 for an output by entmax whose tokens differ by place.")
         of_targets = scores.gather(1, targets.unsqueeze(1)).squeeze(1)
         if self.smoothing_prior == "unigram":
             return losses + self.label_smoothing * (of_targets - self._unigram_mean(scores))
