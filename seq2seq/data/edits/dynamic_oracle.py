@@ -27,6 +27,7 @@ class DynamicOracle:
 
     def __init__(self, tokenizers: EditTokenizers) -> None:
         self.actions, self.costs = tokenizers.target, tokenizers.costs
+        self._table: list[list[float]] = self.costs.table.tolist()
         self._to_go: OrderedDict[Pair, list[list[float]]] = OrderedDict()
 
     def target(self, source: Sequence[int], actions: Sequence[int]) -> tuple[int, ...]:
@@ -65,15 +66,15 @@ class DynamicOracle:
         self, source: Sequence[int], target: Sequence[int], to_go: list[list[float]], read: int, place: int
     ) -> set[int]:
         """The actions that begin a cheapest way from a place of a pair to its end."""
-        table, least, found = self.costs.table, to_go[read][place] + _TIE, set()
+        table, least, found = self._table, to_go[read][place] + _TIE, set()
         reads, writes = read < len(source), place < len(target)
         if not reads and not writes:
             found.add(EOS)
-        if reads and float(table[source[read], -1]) + to_go[read + 1][place] <= least:
+        if reads and table[source[read]][-1] + to_go[read + 1][place] <= least:
             found.add(DELETE)
-        if writes and float(table[-1, target[place]]) + to_go[read][place + 1] <= least:
+        if writes and table[-1][target[place]] + to_go[read][place + 1] <= least:
             found.add(self.actions.vocabulary.insert(target[place]))
-        if reads and writes and float(table[source[read], target[place]]) + to_go[read + 1][place + 1] <= least:
+        if reads and writes and table[source[read]][target[place]] + to_go[read + 1][place + 1] <= least:
             found.add(self.actions.substitution(source[read], target[place])[0])
         return found
 
