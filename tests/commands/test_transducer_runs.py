@@ -119,6 +119,7 @@ def test_python_translates_scores_and_evaluates(run):
     best = model.translate(dev[0], decoding="beam", n_best=3)
     assert len({own.text for own in best}) == len(best) > 1
     assert len(best[0].hypothesis.attention) == len(best[0].hypothesis.ids)
+    assert all(own.alignment == sorted(own.alignment) for own in best)  # at the end, too
 
 
 def test_an_ensemble_of_transducers_searches(run, configured, tmp_path):
