@@ -125,7 +125,7 @@ def know_nearly_all(tokenizers: Tokenizers, splits: Splits) -> bool:
     """Tell whether tokenizers know nearly all tokens to train on."""
     sources = [example.source for example in splits.train]
     targets = [target for example in splits.train for target in example.targets]
-    sides = ((tokenizers.source, sources), (tokenizers.target, targets))
+    sides = ((tokenizers.source, sources), (tokenizers.written, targets))
     return all(_unknown_share(tokenizer, texts) <= _UNKNOWN_SHARE for tokenizer, texts in sides)
 
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, read_options
-from seq2seq.data.copied_pieces import encode_pairs, pieces_of, texts_of
+from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import SCORES, gradient_times_input, integrated_gradients, occlusion
 from seq2seq.interpretation.gates import time_constants
@@ -71,7 +71,7 @@ def read(run: LoadedRun, options: Mapping[str, Any]) -> Reading:
     written = target[0, 1:].tolist()
     reading = Reading(
         text=text,
-        output=texts_of(run.tokenizers, [[index for index in written if index != EOS]], [text])[0],
+        output=run.tokenizers.decode([text], [[index for index in written if index != EOS]])[0],
         run=str(options["run"]),
         forced=options["target"] is not None,
         source=_unmarked(pieces),
@@ -124,7 +124,7 @@ def _source(run: LoadedRun, text: str, most: int) -> tuple[SourceIds, list[str]]
 def _target(run: LoadedRun, text: str, options: Mapping[str, Any]) -> list[int]:
     """Ids of the given target and EOS, or of the best translation and EOS if it ended by itself."""
     if options["target"] is not None:
-        return [*encode_pairs(run.tokenizers, [text], [str(options["target"])])[1][0], EOS]
+        return [*run.tokenizers.encode_pairs([text], [str(options["target"])])[1][0], EOS]
     device = pick_device(str(options["device"]))
     search = build(options["decoding"], "decoding")
     longest = options["max_source_tokens"]

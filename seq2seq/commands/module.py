@@ -18,6 +18,7 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
+from seq2seq.runs.possible_edits import check_edits
 from seq2seq.runs.possible_mixture import refuse_unknown_tags
 from seq2seq.runs.possible_references import refuse_references
 from seq2seq.runs.possible_training import check_tag, kinds_of
@@ -40,6 +41,11 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     data.gather(config["references"])
     if data.mixture is not None:
         data.mixture.tell(data.train_pairs)
+    if model.edits != data.tokenizers.edits:
+        raise UserError(
+            "model=transducer cannot share its target ids, which are edits, with models that write pieces: compare "
+            "such runs by evaluate.py."
+        )
     augmentation = build(config["augmentation"], "augmentation")
     if augmentation is not None:
         check_tag(augmentation, config)
@@ -77,6 +83,8 @@ def refuse_unfit(config: dict[str, Any], model: Seq2Seq) -> None:
     """Raise UserError at a mistake in what a config says of the parts of such a model, its objective and its inputs."""
     _of_parts(config, model, Adam, None)
     objective = build(config["objective"], "objective")
+    if model.edits:
+        check_edits(config, objective)
     with told_at("objective", type(objective)):
         objective.check(model)
     refuse_references(config, objective, model)

@@ -6,7 +6,7 @@ from itertools import islice
 from omegaconf import DictConfig
 
 from seq2seq.config.contract import check_counts, read_options
-from seq2seq.data.copied_pieces import encode_pairs, pieces_of
+from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.data.text import decoded
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
@@ -32,7 +32,7 @@ def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
     while chunk := list(islice(stream, options["buffer"])):
         pairs, mistake = _read(chunk)
         sources = [source for source, _ in pairs]
-        _, targets = encode_pairs(tokenizers, sources, [target for _, target in pairs])
+        _, targets = tokenizers.encode_pairs(sources, [target for _, target in pairs])
         scored = translator.score(sources, targets, first_number=chunk[0][0])
         for source, hypothesis in zip(sources, scored, strict=True):
             yield _written(hypothesis, tokenizers, source, options["format"])

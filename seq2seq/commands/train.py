@@ -26,6 +26,7 @@ from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check
 from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.data.edits.edit_tokenizers import load
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
@@ -160,7 +161,7 @@ def _tokenizers(
         if time.monotonic() > deadline:
             raise UserError(f"The first process has not written {folder}/config.yaml in {_WAIT_SECONDS} seconds.")
         time.sleep(0.2)
-    return Tokenizers.load(folder / "tokenizers", text_form(config))
+    return load(folder / "tokenizers", text_form(config))
 
 
 def _set_arithmetic(matmul_precision: Any) -> None:

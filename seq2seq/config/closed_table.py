@@ -91,6 +91,8 @@ models.decoder.LuongDecoder
 models.encoder.Encoder
 models.input_feeding.BahdanauDecoder
 models.seq2seq.Seq2Seq
+models.transducer.Transducer
+models.transducer.TransducerDecoder
 runs.teacher_targets.TeacherTargets
 training.budget.Budget
 training.callbacks.cost.Cost
@@ -117,6 +119,7 @@ training.lr_finder.RateRange
 training.muon.MuonWithAdamW
 training.objectives.cross_entropy.CrossEntropy
 training.objectives.guided_attention.GuidedAttention
+training.objectives.imitation.Imitation
 training.objectives.r_drop.RDrop
 training.objectives.distillation.Distillation
 training.objectives.minimum_risk.MinimumRisk

@@ -45,6 +45,30 @@ class CodedTokenizer(Tokenizer):
         return super().pieces(self.known(ids))
 
 
+class CopyingTokenizers(Tokenizers):
+    """Tokenizers of a model that copies: that of the source tells unknown pieces apart."""
+
+    def encode_pairs(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids of sources and of their targets, without BOS and EOS.
+
+        What the target vocabulary lacks is the size of that plus the place where it first comes in the source, or UNK
+        if it does not. Several words or characters that it lacks are taken apart as the source has them.
+        """
+        source, target = super().encode_pairs(sources, targets)
+        for row, ids in enumerate(target):
+            if UNK in ids:
+                target[row] = _pointed(self, ids, targets[row], sources[row])
+        return source, target
+
+    def decode(self, sources: Sequence[str], ids: Sequence[list[int]]) -> list[str]:
+        """Texts of targets' ids, one for each source; what was copied as it is in the source."""
+        copied = {row: source for row, source in enumerate(sources) if _copied(self.target, ids[row])}
+        texts = self.target.decode([[] if row in copied else own for row, own in enumerate(ids)])
+        for row, source in copied.items():
+            texts[row] = self.target.join(pieces_of(self, ids[row], source))
+        return texts
+
+
 def suited(tokenizers: Tokenizers, config: Mapping[str, Any]) -> Tokenizers:
     """The same tokenizers; where a config's model copies, that of the source tells unknown pieces apart."""
     return for_copying(tokenizers) if config.get("model", {}).get("copying") else tokenizers
@@ -53,7 +77,7 @@ def suited(tokenizers: Tokenizers, config: Mapping[str, Any]) -> Tokenizers:
 def for_copying(tokenizers: Tokenizers) -> Tokenizers:
     """The same tokenizers, of which that of the source tells unknown pieces apart."""
     source = tokenizers.source
-    return Tokenizers(CodedTokenizer(source.serialized, source.form), tokenizers.target)
+    return CopyingTokenizers(CodedTokenizer(source.serialized, source.form), tokenizers.target)
 
 
 def target_ids(tokenizers: Tokenizers) -> Int[Tensor, " vocabulary"]:
@@ -61,22 +85,6 @@ def target_ids(tokenizers: Tokenizers) -> Int[Tensor, " vocabulary"]:
     source, target = (side.pieces(range(side.size)) for side in (tokenizers.source, tokenizers.target))
     known = {piece: index for index, piece in enumerate(target) if index >= EOS}
     return torch.tensor([known.get(piece, -1) if index >= EOS else -1 for index, piece in enumerate(source)])
-
-
-def encode_pairs(
-    tokenizers: Tokenizers, sources: Sequence[str], targets: Sequence[str]
-) -> tuple[list[list[int]], list[list[int]]]:
-    """Token ids of texts of both sides, row by row.
-
-    Where models copy, what the target vocabulary lacks is the size of that plus the place where it first comes in the
-    source, or UNK if it does not. Several words or characters that it lacks are taken apart as the source has them.
-    """
-    source, target = tokenizers.source.encode(sources), tokenizers.target.encode(targets)
-    if isinstance(tokenizers.source, CodedTokenizer):
-        for row, ids in enumerate(target):
-            if UNK in ids:
-                target[row] = _pointed(tokenizers, ids, targets[row], sources[row])
-    return source, target
 
 
 def _pointed(tokenizers: Tokenizers, ids: Sequence[int], text: str, source: str) -> list[int]:
@@ -126,16 +134,6 @@ def pieces_from(target: Tokenizer, ids: Sequence[int], source: Sequence[str]) ->
         else (beyond[place] if place < len(beyond) else unknown)
         for index in ids
     ]
-
-
-def texts_of(tokenizers: Tokenizers, ids: Sequence[Sequence[int]], sources: Sequence[str]) -> list[str]:
-    """Texts of targets' ids, one for each source; what was copied as it is in the source."""
-    target = tokenizers.target
-    copied = {row: source for row, source in enumerate(sources) if _copied(target, ids[row])}
-    texts = target.decode([[] if row in copied else list(own) for row, own in enumerate(ids)])
-    for row, source in copied.items():
-        texts[row] = target.join(pieces_of(tokenizers, ids[row], source))
-    return texts
 
 
 def within(tokenizers: Tokenizers, ids: Sequence[int], length: int) -> Sequence[int]:

@@ -14,7 +14,6 @@ from seq2seq.data.augmentation.augmentation import Augmentation
 from seq2seq.data.augmentation.made_pairs import MadePairs
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
-from seq2seq.data.copied_pieces import encode_pairs
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.mixture import Mixture
 from seq2seq.data.pacing import Pacing
@@ -71,7 +70,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
         texts = [(example.source, target) for example in examples for target in example.targets]
-        source, target = encode_pairs(self.tokenizers, [text for text, _ in texts], [text for _, text in texts])
+        source, target = self.tokenizers.encode_pairs([text for text, _ in texts], [text for _, text in texts])
         kept, empty, long = [], 0, 0
         for row, pair in enumerate(zip(source, target, strict=True)):
             if not all(pair):

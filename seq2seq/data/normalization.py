@@ -1,5 +1,6 @@
 """Normalisations of text that a SentencePiece model applies to what it encodes."""
 
+import re
 import sys
 import tempfile
 import unicodedata
@@ -9,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+_PLACE = re.compile(rb"seq2seq-\w{8}/nfd\.tsv")
 REVERSIBLE = ("identity", "nfd")  # what decoding undoes
 
 
@@ -22,6 +24,11 @@ def rule_of(normalization: str) -> Iterator[dict[str, Any]]:
         file = Path(folder, "nfd.tsv")
         file.write_text(_decompositions(), encoding="ascii")
         yield {"normalization_rule_tsv": str(file)}
+
+
+def without_place(model: bytes) -> bytes:
+    """The bytes of a model without the name of the folder that its rule was in, so that equal ones are equal."""
+    return _PLACE.sub(b"seq2seq-________/nfd.tsv", model)
 
 
 @cache

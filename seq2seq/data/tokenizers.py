@@ -12,7 +12,7 @@ from threading import Lock
 import sentencepiece
 
 from seq2seq.data.examples import Example
-from seq2seq.data.normalization import REVERSIBLE, rule_of
+from seq2seq.data.normalization import REVERSIBLE, rule_of, without_place
 from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.text import TextForm
 from seq2seq.errors import UserError
@@ -29,7 +29,7 @@ class Tokenizer:
     """A SentencePiece model of one side, kept as its serialised bytes, and the form of text that it takes."""
 
     def __init__(self, serialized: bytes, form: TextForm | None = None) -> None:
-        self.serialized = serialized
+        self.serialized = without_place(serialized)
         self.form = form or TextForm()
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=serialized)
 

@@ -7,7 +7,6 @@ from typing import Any, overload
 from seq2seq.commands.evaluate import build_metrics, read_draws
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
-from seq2seq.data.copied_pieces import encode_pairs
 from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
@@ -120,7 +119,7 @@ class Trained:
         decoder, _ = self._decoder("score", keywords)
         flat = pairs_of(pairs)
         sources = [source for source, _ in flat]
-        _, targets = encode_pairs(decoder.translator.tokenizers, sources, [target for _, target in flat])
+        _, targets = decoder.translator.tokenizers.encode_pairs(sources, [target for _, target in flat])
         with decoder.threads_for(len(flat)):
             return decoder.translator.score(sources, targets)
 

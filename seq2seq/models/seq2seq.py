@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -88,6 +88,8 @@ class Seq2Seq(nn.Module):
     The parts are factories: this class supplies the sizes, its caller made the choices. With `checkpointing`, recurrent
     layers keep no insides for gradients, but compute them anew, one layer after the other (Chen et al. 2016).
     """
+
+    edits: ClassVar[bool] = False  # whether target ids are edits of the source rather than pieces of a text
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ _USED = ("weights", "tokenizers")  # what a finished run is made of; the rest is
 
 def saved_with(config: dict[str, Any], tokenizers: Tokenizers, splits: Splits) -> dict[str, Any]:
     """Entries that make a checkpoint self-contained, in types that load with weights_only=True."""
-    models = {side: getattr(tokenizers, side).serialized for side in ("source", "target")}
+    models = tokenizers.serialized
     return {
         "format": FORMAT,
         "config": config,

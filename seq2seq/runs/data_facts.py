@@ -57,8 +57,8 @@ class DataSize:
     def of(cls, splits: Splits, tokenizers: Tokenizers, max_length: int) -> "DataSize":
         """The size of train, with the mean length of some of its examples; no side counts as longer than may be."""
         some = _spread(splits.train)
-        sources = tokenizers.source.encode([example.source for example in some])
-        targets = tokenizers.target.encode([example.targets[0] for example in some])
+        texts = [example.source for example in some], [example.targets[0] for example in some]
+        sources, targets = tokenizers.encode_pairs(*texts)
         tokens = sum(min(len(side), max_length) + 1 for side in (*sources, *targets))
         return cls(_pairs(splits), tokens / max(len(some), 1))
 

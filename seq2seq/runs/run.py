@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from seq2seq.config.builder import build, told_at
+from seq2seq.config.closed_table import find
 from seq2seq.data.copied_pieces import suited, target_ids
+from seq2seq.data.edits.edit_tokenizers import EditTokenizers, restored
 from seq2seq.data.examples import Splits
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import TextForm
@@ -44,7 +46,16 @@ def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
     """The tokenizers that a config describes, learnt from what there is to train on."""
     trainer = build(config["tokenizer"], "tokenizer")
     with told_at("tokenizer", type(trainer)):
-        return trainer.train(splits.train, text_form(config))
+        texts = trainer.train(splits.train, text_form(config))
+    if not model_edits(config):
+        return texts
+    with told_at("model", find(config["model"]["_target_"], "model")):
+        return EditTokenizers.learn(texts, splits.train)
+
+
+def model_edits(config: dict[str, Any]) -> bool:
+    """Tell whether the model of a config writes by edits of its source."""
+    return bool(getattr(find(config["model"]["_target_"], "model"), "edits", False))
 
 
 def text_form(config: dict[str, Any]) -> TextForm:
@@ -74,8 +85,8 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> LoadedRun:
 
 def tokenizers_of(checkpoint: dict[str, Any]) -> Tokenizers:
     """The tokenizers that a checkpoint holds."""
-    source, target = (bytes(checkpoint["tokenizers"][side].numpy()) for side in ("source", "target"))
-    return suited(Tokenizers.from_bytes(source, target, text_form(checkpoint["config"])), checkpoint["config"])
+    models = {name: bytes(data.numpy()) for name, data in checkpoint["tokenizers"].items()}
+    return suited(restored(models, text_form(checkpoint["config"])), checkpoint["config"])
 
 
 def _with_weights(config: dict[str, Any], tokenizers: Tokenizers, weights: dict[str, Tensor]) -> Seq2Seq:

@@ -51,6 +51,11 @@ def load_runs(options: Mapping[str, Any]) -> list[LoadedRun]:
                 f"run must name runs of one target vocabulary, but that of {path} is not that of {paths[0]}: "
                 "train both from the same data with the same tokenizer options."
             )
+        if runs[0].model.edits and other.tokenizers.source.serialized != runs[0].tokenizers.source.serialized:
+            raise UserError(
+                f"run must name transducers of one source vocabulary, but that of {path} is not that of {paths[0]}: "
+                "their pointers would be in other places."
+            )
     _check_copying(paths, runs)
     return runs
 

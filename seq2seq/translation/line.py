@@ -43,12 +43,13 @@ class Translation:
     def alignment(self) -> list[int]:
         """Numbers of the source pieces that each target piece attended to most, from 0; the end is none.
 
-        Empty without attention.
+        What looked at the end alone has the last piece. Empty without attention.
         """
         attention = self.hypothesis.attention
         if attention is None or attention.shape[1] < 2:
             return []
-        return attention[:, :-1].argmax(1).tolist()
+        looked = attention[:, :-1]
+        return looked.argmax(1).where(looked.sum(1) > 0, looked.shape[1] - 1).tolist()
 
     def without_unknown(self) -> "Translation":
         """The translation with every UNK as the source piece that it attended to most (Jean et al. 2015)."""

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seq2seq.data.edits.action_tokenizer import ActionTokenizer
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.decoding.filters import Filter, ForcedPrefix
 from seq2seq.errors import UserError
@@ -26,6 +27,8 @@ class LineConstraints:
         for row, line in enumerate(lines):
             if line.prefix or line.phrases:
                 where = f"line {first_number + row}"
+                if isinstance(tokenizer, ActionTokenizer):
+                    raise UserError(f"{where}: prefix and constraints must be left out with a transducer, which edits.")
                 self.prefixes[row] = _ids(tokenizer, line.prefix, f"{where}: the prefix")
                 self.phrases[row] = [_ids(tokenizer, phrase, f"{where}: the constraint") for phrase in line.phrases]
                 _check_length(self.prefixes[row], self.phrases[row], int(most[row]), where)

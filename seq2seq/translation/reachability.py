@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 
-from seq2seq.data.copied_pieces import encode_pairs, texts_of
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.decoding.length import LengthLimits
@@ -34,12 +33,12 @@ def unreachable(
     """The references that the target vocabulary cannot write, or that are longer than the limits of a search allow."""
     texts = [(example.source, text) for example in examples for text in example.targets]
     given = [source for source, _ in texts]
-    sources, encoded = encode_pairs(tokenizers, given, [text for _, text in texts])
+    sources, encoded = tokenizers.encode_pairs(given, [text for _, text in texts])
     read = torch.tensor([min(len(ids), max_source_tokens) + 1 for ids in sources])
     limits = length.max_length(read).tolist() if texts else []
-    written = texts_of(tokenizers, encoded, given)
+    written = tokenizers.decode(given, encoded)
     found = [
-        (text, _reason(tokenizers.target, text, len(ids) + 1, most, back))
+        (text, _reason(tokenizers.written, text, len(ids) + 1, most, back))
         for (_, text), most, ids, back in zip(texts, limits, encoded, written, strict=True)
         if back != text or len(ids) + 1 > most
     ]

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seq2seq.data.copied_pieces import texts_of, within
+from seq2seq.data.copied_pieces import within
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
@@ -20,6 +20,7 @@ from seq2seq.errors import UserError
 from seq2seq.shapes import Lengths, SourceIds
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.line_constraints import LineConstraints
+from seq2seq.translation.merging import merged
 from seq2seq.translation.pieces import PieceLimits
 from seq2seq.translation.reranking import MinimumBayesRisk
 
@@ -55,6 +56,8 @@ class Translator:
             raise UserError(
                 "rerank needs several hypotheses, but this search finds one: search by beam, or draw several samples."
             )
+        if replace_unknown and tokenizers.edits:
+            raise UserError("replace_unknown must be false for a transducer, which copies what it does not know.")
         self.stepper = stepper
         self.tokenizers = tokenizers
         self.search = search
@@ -77,21 +80,23 @@ class Translator:
         self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1
     ) -> list[list[Translation]]:
         """The `n_best` translations of every line, best first; warnings and mistakes name a line by its number."""
+        merges = self.tokenizers.edits and self.search.distinct  # what was drawn stands for itself
         found = self.search_lines(
             lines,
-            n_best=n_best if self.rerank is None else max(n_best, self.search.width),
+            n_best=max(n_best, self.search.width) if self.rerank or merges else n_best,
             attention=attention or self.replace_unknown,
             first_number=first_number,
         )
         sources = [line.source for line, own in zip(lines, found, strict=True) for _ in own]
-        ids = [hypothesis.ids for own in found for hypothesis in own]
-        texts = iter(texts_of(self.tokenizers, ids, sources))
+        texts = iter(self.tokenizers.decode(sources, [hypothesis.ids for own in found for hypothesis in own]))
         translations = [
             [Translation(next(texts), hypothesis, line.source, self.tokenizers) for hypothesis in own]
             for line, own in zip(lines, found, strict=True)
         ]
         if self.replace_unknown:
             translations = [[translation.without_unknown() for translation in own] for own in translations]
+        if merges:
+            translations = [merged(own) for own in translations]
         return [self._in_order(own)[:n_best] for own in translations]
 
     def search_lines(

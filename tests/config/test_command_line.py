@@ -117,7 +117,8 @@ def test_a_key_like_no_other_is_answered_with_where_to_look(mistake):
         (
             "train",
             ["model=lung"],
-            "The option model=lung does not exist: did you mean model=luong? There are bahdanau, gnmt, luong.",
+            "The option model=lung does not exist: did you mean model=luong? There are bahdanau, gnmt, luong, "
+            "transducer.",
         ),
         (
             "train",

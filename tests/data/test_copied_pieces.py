@@ -6,13 +6,11 @@ import torch
 from seq2seq.data.augmentation.copying import Copying
 from seq2seq.data.augmentation.made_pairs import MadePairs
 from seq2seq.data.copied_pieces import (
-    encode_pairs,
     for_copying,
     pieces_from,
     pieces_of,
     suited,
     target_ids,
-    texts_of,
     within,
 )
 from seq2seq.data.datamodule import Seq2SeqDataModule
@@ -51,7 +49,7 @@ def test_unknown_pieces_of_the_source_are_told_apart_by_where_they_first_come():
 def test_what_the_target_lacks_is_the_place_of_its_text_in_the_source():
     tokenizers = trained()
     size = tokenizers.target.size
-    _, (ids, other) = encode_pairs(tokenizers, ["call Zoe now", "call me"], ["ruf Zoe oder Eve an", "ruf call an"])
+    _, (ids, other) = tokenizers.encode_pairs(["call Zoe now", "call me"], ["ruf Zoe oder Eve an", "ruf call an"])
     known = {word: tokenizers.target.ids(word)[0] for word in ("ruf", "an")}
     assert ids == [known["ruf"], size + 1, UNK, known["an"]]  # of what is unknown SentencePiece makes one
     assert other == [known["ruf"], size, known["an"]]  # known to the source's vocabulary alone
@@ -73,21 +71,21 @@ def test_every_unknown_piece_that_the_source_has_comes_back(kind):
     tokenizers = trained(kind)
     sources = ["call Zoë now", "call Ωmega", "call Anna", "call 北京 now", "call Zoë"]
     targets = ["ruf Zoë jetzt an", "ruf Ωmega an", "ruf Anna an", "ruf 北京 an", "ruf"]
-    _, ids = encode_pairs(tokenizers, sources, targets)
+    _, ids = tokenizers.encode_pairs(sources, targets)
     for source, row in zip(sources, ids, strict=True):
         size = tokenizers.target.size + len(tokenizers.source.encode([source])[0])
         assert all(index < size for index in row)
-    found = texts_of(tokenizers, ids, sources)
+    found = tokenizers.decode(sources, ids)
     assert found == targets
     unknown = [UNK, *ids[0]]
-    assert texts_of(tokenizers, [unknown], sources[:1])[0].split() == ["\u2047", *targets[0].split()]
-    assert texts_of(tokenizers, [ids[4], ids[0]], [sources[4], sources[0]]) == ["ruf", targets[0]]
+    assert tokenizers.decode(sources[:1], [unknown])[0].split() == ["\u2047", *targets[0].split()]
+    assert tokenizers.decode([sources[4], sources[0]], [ids[4], ids[0]]) == ["ruf", targets[0]]
 
 
 def test_pieces_are_those_of_the_source_too():
     tokenizers = trained()
     source, target = "call Zoe now", "ruf Zoe an"
-    _, (ids,) = encode_pairs(tokenizers, [source], [target])
+    _, (ids,) = tokenizers.encode_pairs([source], [target])
     assert pieces_of(tokenizers, ids, source) == ["▁ruf", "▁Zoe", "▁an"]
     size = tokenizers.target.size
     assert pieces_from(tokenizers.target, [size, size + 1, size + 9], ["a"]) == ["a", "</s>", "<unk>"]
@@ -98,7 +96,7 @@ def test_pieces_are_those_of_the_source_too():
 def test_other_models_have_the_tokenizers_that_they_had():
     tokenizers = TokenizerTrainer(**KINDS["word"]).train(SEEN)
     assert suited(tokenizers, {"model": {"copying": None}}) is suited(tokenizers, {}) is tokenizers
-    assert encode_pairs(tokenizers, ["call Zoe"], ["ruf Zoe"]) == (
+    assert tokenizers.encode_pairs(["call Zoe"], ["ruf Zoe"]) == (
         tokenizers.source.encode(["call Zoe"]),
         tokenizers.target.encode(["ruf Zoe"]),
     )
@@ -137,6 +135,6 @@ def test_runs_of_characters_are_taken_apart_as_the_source_has_them():
     (coded,) = source.encode(["call ZZë"])
     assert coded[5:] == [source.size + 5, source.size + 5, source.size + 7]
     size = tokenizers.target.size
-    _, (ids,) = encode_pairs(tokenizers, ["ZëoQ"], ["fëßßZo"])  # as one unknown piece after the f
+    _, (ids,) = tokenizers.encode_pairs(["ZëoQ"], ["fëßßZo"])  # as one unknown piece after the f
     assert ids == [*tokenizers.target.encode(["f"])[0], size + 1, UNK, size, size + 2]
-    assert texts_of(tokenizers, [ids], ["ZëoQ"]) == ["fë \u2047 Zo"]
+    assert tokenizers.decode(["ZëoQ"], [ids]) == ["fë \u2047 Zo"]

@@ -365,3 +365,13 @@ def test_joined_words_are_apart_with_or_without_their_marks():
     join = tokenizers_of("word").target.join
     assert join(["\u2581Two", "\u2581dogs", "Ω", "\u2581across"]) == "Two dogs Ω across"
     assert tokenizers_of("char").target.join(["T", "w", "Ω", "\u2581", "a"]) == "TwΩ a"
+
+
+def test_tokenizers_that_take_text_apart_are_equal_where_all_they_learnt_from_is():
+    examples = [Example("\uac01", ("a",))]
+    first, second = (
+        TokenizerTrainer(source="char", target="char", options=PieceOptions(normalization="nfd")).train(examples)
+        for _ in range(2)
+    )
+    assert first.source.serialized == second.source.serialized
+    assert second.source.encode(["\uac01"]) == Tokenizer(first.source.serialized).encode(["\uac01"])

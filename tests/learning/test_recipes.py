@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
+BEYOND = {("transducer", "reverse")}  # what reads from left to right cannot write from right to left
 
 
 def test_there_are_recipes():
@@ -15,8 +16,9 @@ def test_there_are_recipes():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["copy", "reverse"])
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    ("recipe", "task"), [(name, task) for name in RECIPES for task in ("copy", "reverse") if (name, task) not in BEYOND]
+)
 def test_every_recipe_learns(recipe, task, tmp_path):
     assert learnt(tmp_path, f"data={task}", f"model={recipe}") >= 99
 

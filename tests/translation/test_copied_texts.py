@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seq2seq.commands.score import _written
-from seq2seq.data.copied_pieces import encode_pairs, for_copying, target_ids
+from seq2seq.data.copied_pieces import for_copying, target_ids
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.decoding.length import LengthLimits
@@ -89,7 +89,7 @@ def test_limits_of_pieces(new_translator, tokenizers):
 
 
 def test_scores_are_of_what_is_read(new_translator, tokenizers):
-    _, ids = encode_pairs(tokenizers, ["abΩ"], ["Ωu"])
+    _, ids = tokenizers.encode_pairs(["abΩ"], ["Ωu"])
     size = tokenizers.target.size
     assert ids == [[size + 2, *tokenizers.target.ids("u")[:1]]]
     whole, cut = (new_translator(max_source_tokens=most).score(["abΩ"], ids)[0] for most in (9, 2))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from seq2seq.data.augmentation.augmentation import Augmentation
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.batching import BatchPlan
-from seq2seq.data.copied_pieces import encode_pairs
 from seq2seq.data.examples import Example
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
@@ -59,7 +58,7 @@ class MadePairs:
         )
 
     def _encoded(self, made: Sequence[tuple[str, str]]) -> PairSequences:
-        ids = encode_pairs(self.tokenizers, [source for source, _ in made], [target for _, target in made])
+        ids = self.tokenizers.encode_pairs([source for source, _ in made], [target for _, target in made])
         kept = [pair for pair in zip(*ids, strict=True) if self._usable(pair)]
         source, target = (TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1))
         return PairSequences(source, target)

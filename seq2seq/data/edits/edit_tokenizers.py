@@ -10,6 +10,7 @@ from seq2seq.data.edits.learning import learn_edits
 from seq2seq.data.examples import Example
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
+from seq2seq.errors import UserError
 
 _FILE = "edits.npy"
 
@@ -40,8 +41,11 @@ class EditTokenizers(Tokenizers):
 
     @classmethod
     def restored(cls, texts: Tokenizers, costs: bytes) -> "EditTokenizers":
-        """Tokenizers of texts with the serialised costs of the edits between them."""
-        return cls(texts.source, ActionTokenizer(texts.source, texts.target), EditCosts.from_bytes(costs))
+        """Tokenizers of texts with the serialised costs of the edits between them. Raises UserError at other costs."""
+        found, wanted = EditCosts.from_bytes(costs), [texts.source.size + 1, texts.target.size + 1]
+        if list(found.table.shape) != wanted:
+            raise UserError(f"costs of edits must be a table of {wanted}, but are one of {list(found.table.shape)}.")
+        return cls(texts.source, ActionTokenizer(texts.source, texts.target), found)
 
     @property
     def edits(self) -> bool:

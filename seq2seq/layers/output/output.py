@@ -44,6 +44,7 @@ class Output(nn.Module, ABC):
     """
 
     by_token: ClassVar[bool] = True  # whether matrices with a row for every token have them in the order of ids
+    bars_by_row: ClassVar[bool] = False  # whether more than PAD and BOS has no share, and the features tell what
     samples: int | None = None  # tokens that scores in training are of; None: all
 
     def __init__(
@@ -150,7 +151,8 @@ class Output(nn.Module, ABC):
             return losses, losses.detach()
         log_probabilities = self.log_probabilities(features)
         of_targets = functional.nll_loss(log_probabilities, targets, reduction="none")
-        taken = smoothing.taken(log_probabilities[:, : self.vocabulary_size])
+        known = log_probabilities[:, : self.vocabulary_size]
+        taken = smoothing.taken_of_possible(known) if self.bars_by_row else smoothing.taken(known)
         return (1 - smoothing.amount) * of_targets - taken, of_targets.detach()
 
     def _sparse(self, smoothing: Smoothing, features: Rows, targets: Targets) -> Losses:

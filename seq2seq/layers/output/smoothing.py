@@ -31,6 +31,14 @@ class Smoothing:
             return self.amount * self._by_shares(values)
         return self.amount / (values.shape[-1] - 2) * _of_said(values)
 
+    def taken_of_possible(self, values: RowScores) -> Float[Tensor, " rows"]:
+        """The amount of the mean over those values of each row that are not minus infinity."""
+        can = values > float("-inf")
+        values = values.where(can, 0.0)
+        if self.shares is not None:
+            return self.amount * self._by_shares(values)
+        return self.amount * values.sum(-1) / can.sum(-1)
+
     def spread(self, like: Tensor, vocabulary_size: int) -> Tensor:
         """The shares of all columns of scores, in the form of `like`: 0 past the vocabulary."""
         spread = torch.zeros_like(like)

@@ -7,7 +7,6 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from seq2seq.data.copied_pieces import encode_pairs
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.errors import UserError
 from seq2seq.interpretation.gates import saturation, time_constants
@@ -80,10 +79,10 @@ class GateMonitor(lightning.Callback):
         tokenizers = module.translator.tokenizers
         # Some more than wanted, as too long ones are left out: their gates would fill the memory.
         examples = [example for example in module.dev_examples if example.source.strip()][: 4 * self.sentences]
-        sources, targets = encode_pairs(
-            tokenizers, [example.source for example in examples], [example.targets[0] for example in examples]
-        )
-        pairs = [pair for pair in zip(sources, targets, strict=True) if max(map(len, pair)) < self.max_tokens]
+        texts = [example.source for example in examples], [example.targets[0] for example in examples]
+        pairs = [
+            pair for pair in zip(*tokenizers.encode_pairs(*texts), strict=True) if max(map(len, pair)) < self.max_tokens
+        ]
         if not pairs:
             return None
         every = torch.arange(min(len(pairs), self.sentences))

@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from seq2seq.data.copied_pieces import pieces_of, texts_of
+from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.errors import UserError
 from seq2seq.interpretation.plots import attention_figure
@@ -32,9 +32,9 @@ class Samples(lightning.Callback):
         if not trainer.is_global_zero or not loggers:
             return
         examples = [example for example in pl_module.dev_examples if example.source.strip()][: self.count]
-        hypotheses = pl_module.translator.hypotheses([example.source for example in examples])
-        ids = [hypothesis.ids for hypothesis in hypotheses]
-        texts = texts_of(pl_module.translator.tokenizers, ids, [example.source for example in examples])
+        sources = [example.source for example in examples]
+        hypotheses = pl_module.translator.hypotheses(sources)
+        texts = pl_module.translator.tokenizers.decode(sources, [hypothesis.ids for hypothesis in hypotheses])
         rows = [
             f"| {_cell(example.source)} | {_cell(text)} | {_cell(' / '.join(example.targets))} |"
             for example, text in zip(examples, texts, strict=True)
@@ -56,7 +56,7 @@ class Samples(lightning.Callback):
             outputs.weights[0],
             [*tokenizers.source.pieces(encoded[0]), "</s>"],
             [*pieces_of(tokenizers, ids, text), "</s>"],
-            title=f"{text} \u2192 {texts_of(tokenizers, [ids], [text])[0]}",
+            title=f"{text} \u2192 {tokenizers.decode([text], [ids])[0]}",
         )
 
 

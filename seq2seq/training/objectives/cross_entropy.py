@@ -31,6 +31,8 @@ class CrossEntropy(Objective):
     Raises UserError if a value is out of range.
     """
 
+    fits_edits = True
+
     def __init__(
         self,
         *,
@@ -73,6 +75,10 @@ class CrossEntropy(Objective):
             raise UserError(
                 f"label_smoothing must be 0 with an output of {model.output.samples} samples, as it gives to all "
                 f"tokens, but is {self.label_smoothing}."
+            )
+        if self.label_smoothing and model.output.bars_by_row and model.output.normalizer != "softmax":
+            raise UserError(
+                f"label_smoothing must be 0 for a transducer whose output is by entmax, but is {self.label_smoothing}."
             )
 
     def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:

@@ -1,6 +1,7 @@
 """The interface of losses that training minimises."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from jaxtyping import Int
 from torch import Tensor
@@ -25,6 +26,8 @@ class Objective(ABC):
     def weighs_references(self) -> bool:
         """Tell whether the loss takes several references of a source together, where batches ask for it."""
         return False
+
+    fits_edits: ClassVar[bool] = False  # whether target ids may be edits of the source, some of them impossible
 
     @property
     def needs_alignments(self) -> bool:
