@@ -55,7 +55,7 @@ def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
 
 def model_edits(config: dict[str, Any]) -> bool:
     """Tell whether the model of a config writes by edits of its source."""
-    return bool(getattr(find(config["model"]["_target_"], "model"), "edits", False))
+    return "model" in config and bool(getattr(find(config["model"]["_target_"], "model"), "edits", False))
 
 
 def text_form(config: dict[str, Any]) -> TextForm:
