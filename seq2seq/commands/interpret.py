@@ -28,6 +28,7 @@ from seq2seq.interpretation.plots import (
 from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.runs.checkpoint import find_checkpoint
+from seq2seq.runs.possible_text import refuse_language_model
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.translator import load_runs
@@ -47,6 +48,7 @@ def interpret(config: DictConfig) -> list[Path]:
     check_options(options)
     folder = _folder(options)
     run = load_runs(options)[0]
+    refuse_language_model(run, options["run"], "interpret")
     reading = read(run, options)
     page = report(reading, units=options["units"])
     folder.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded
 from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.models.decoder import States
 from seq2seq.models.input_feeding import BahdanauDecoder, Feed
+from seq2seq.models.language_model import LanguageModel
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import (
     BeamFeatures,
@@ -69,7 +70,7 @@ def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
     packer.pack(model.output)
     if isinstance(model.output, TiedOutput):
         model.output = PackedTiedOutput(model.output, packer.product)
-    if precision != "float32" and computes_bfloat16():
+    if precision != "float32" and computes_bfloat16() and not isinstance(model, LanguageModel):
         model.encoder.stack = BFloat16Stack(model.encoder.stack)
     packer.calibrate(model)
     return model
@@ -231,7 +232,9 @@ class _Packer:
             return
         random = torch.Generator().manual_seed(1)
         lengths = torch.randint(1, _LENGTH + 1, (_SENTENCES,), generator=random)
-        source = torch.randint(model.encoder.embedding.vocabulary_size, (_SENTENCES, _LENGTH), generator=random)
+        source = torch.randint(
+            getattr(model, "encoder", model.decoder).embedding.vocabulary_size, (_SENTENCES, _LENGTH), generator=random
+        )
         memory, states = model.start(source, lengths)  # (sentences, 1, ...): one hypothesis of each
         tokens = model.decoder.embedding.vocabulary_size
         for _ in range(_LENGTH):

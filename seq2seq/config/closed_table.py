@@ -20,10 +20,12 @@ data.corpora.hub.DatasetsCorpus
 data.corpora.kept_pairs.KeptPairsCorpus
 data.corpora.parallel.ParallelCorpus
 data.corpora.synthetic.SyntheticCorpus
+data.corpora.text.TextCorpus
 data.corpora.tsv.TSVCorpus
 data.datamodule.Seq2SeqDataModule
 data.segmentation.SampledSegmentation
 data.text.TextForm
+data.truncation.Truncation
 data.tokenizers.TokenizerTrainer
 decoding.filters.Filters
 decoding.length.LengthLimits
@@ -82,6 +84,7 @@ models.decoder.GNMTDecoder
 models.decoder.LuongDecoder
 models.encoder.Encoder
 models.input_feeding.BahdanauDecoder
+models.language_model.LanguageModel
 models.seq2seq.Seq2Seq
 runs.teacher_targets.TeacherTargets
 training.budget.Budget

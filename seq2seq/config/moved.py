@@ -46,6 +46,7 @@ _LATER: dict[str, Any] = {
     "freeze": [],
     "freeze_steps": None,
     "rates": None,
+    "truncation": None,
 }
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.data.examples import Splits
+from seq2seq.data.running_text import lines_of
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizers
@@ -39,7 +40,7 @@ def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
     """The tokenizers that a config describes, learnt from what there is to train on."""
     trainer = build(config["tokenizer"], "tokenizer")
     with told_at("tokenizer", type(trainer)):
-        return trainer.train(splits.train, text_form(config))
+        return trainer.train(lines_of(splits.train), text_form(config))
 
 
 def text_form(config: dict[str, Any]) -> TextForm:

@@ -17,8 +17,10 @@ from seq2seq.decoding.ensemble import AVERAGES, Ensemble
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
+from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
+from seq2seq.translation.continuation import Continuation
 from seq2seq.translation.pieces import NextPieces, PieceLimits
 from seq2seq.translation.recoded import Recoded
 from seq2seq.translation.threads import set_threads
@@ -74,7 +76,8 @@ def open_translator(
 def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Translator:
     """The translator that options describe; those that it does without may be missing."""
     check_options(Translator, options)
-    return Translator(
+    kind = Continuation if isinstance(runs[0].model, LanguageModel) else Translator
+    return kind(
         build_stepper(options, runs),
         runs[0].tokenizers,
         build(options["decoding"], "decoding") if "decoding" in options else GreedySearch(),

@@ -19,6 +19,7 @@ from seq2seq.finite import listed, not_finite
 from seq2seq.metrics.scores import Scores
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.score_teller import ScoreTeller
+from seq2seq.training.carried import CarriedStates, rate_of
 from seq2seq.training.diagnosis import where_not_finite
 from seq2seq.training.likelihood import likelihood
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
@@ -56,6 +57,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.step_likelihood: Tensor | None = None  # the part of it that is a negative log-likelihood
         self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
         self._averaged = ExitStack()
+        self._dev_states = CarriedStates()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -92,7 +94,8 @@ class Seq2SeqModule(lightning.LightningModule):
             self._window, self.step_loss, self.step_likelihood = [], torch.zeros((), device=self.device), None
         self._window.append(batch)
         optimizer, part = self.trainer.optimizers[0], len(self._window) - 1
-        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank, part=part)
+        where = {"rank": self.global_rank, "part": part, "rate": rate_of(batch)}
+        self.step.begin(optimizer, step=self.global_step, spent=self.spent, **where)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if self.step.scheduled_sampling is not None and self._logs(self.global_step + 1):
@@ -168,9 +171,11 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self._look()
         self._averaged.enter_context(self.step.average.applied())
+        self._dev_states = CarriedStates()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        found = likelihood(self.model, batch)
+        with self._dev_states.through(self.model, batch):
+            found = likelihood(self.model, batch)
         tokens = int(found.tokens)
         sums = {"dev/loss": found.total, "attention/entropy": found.entropy, "attention/sharpness": found.sharpness}
         means = {name: total / max(tokens, 1) for name, total in sums.items()}
@@ -178,9 +183,9 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log scores of free-running translations. The average leaves here, before any callback saves the weights."""
-        mine = self.dev_examples[self.global_rank :: self.trainer.world_size]
+        mine = self.dev_examples[self.global_rank :: self.trainer.world_size] if self.scores else []
         sources, references = [example.source for example in mine], [example.targets for example in mine]
-        hypotheses = self._fast_translator()(sources)
+        hypotheses = self._fast_translator()(sources) if self.scores else []
         for scores in self.scores.values():
             assert isinstance(scores, Scores)
             scores.update(hypotheses, references, sources)
@@ -208,7 +213,7 @@ class Seq2SeqModule(lightning.LightningModule):
         checkpoint["skipped_steps"] = self.skipped.state_dict()
         checkpoint["average_updates"] = self.step.average.updates
         checkpoint["seconds"] = self.budget.seconds
-        checkpoint |= self.record
+        checkpoint |= self.record | self.step.carried.record(self.trainer.world_size)
         if seen := self.step.state_dict():
             checkpoint["validations_seen"] = seen
         self.complete(checkpoint)  # last: it seals what is in there
@@ -217,6 +222,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.step.average.load_state_dict(checkpoint["weights"], checkpoint["average_updates"])
         self.budget.restore(checkpoint["seconds"])
         self.step.load_state_dict(checkpoint.get("validations_seen", {}))
+        self.step.carried.restore(checkpoint, self.global_rank, self.trainer.world_size)
         if "skipped_steps" in checkpoint:  # earlier checkpoints lack it
             self.skipped.load_state_dict(checkpoint["skipped_steps"])
         before = checkpoint.get("rollbacks", [])
