@@ -31,6 +31,7 @@ MODELS = [name for group, name in OPTIONS if group == "model" and name != SOURCE
 # What takes the options of a group; train takes those of all others.
 HOMES = {
     "decoding/ranking": ("train", "decoding=beam"),
+    "fusion": ("translate",),
     "inference": ("translate",),
     "mode": ("benchmark",),
     "rerank": ("translate",),

@@ -86,6 +86,9 @@ models.encoder.Encoder
 models.input_feeding.BahdanauDecoder
 models.language_model.LanguageModel
 models.seq2seq.Seq2Seq
+runs.fusion.LanguageModelFusion
+runs.fusion.LanguageModelRescoring
+runs.run_tokenizers.RunTokenizers
 runs.teacher_targets.TeacherTargets
 training.budget.Budget
 training.callbacks.cost.Cost

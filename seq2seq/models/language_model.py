@@ -89,10 +89,6 @@ class SourcelessDecoder(Decoder):
         return hidden, _even(memory, hidden.shape[1]), States(tuple(stepped), ())
 
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
-        return self.run(ids, memory, states)[0]
-
-    def run(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> tuple[Unrolled, States]:
-        """Features and outputs as of `unroll`, and the states behind the last of `ids`."""
         hidden, after = self.embedding(ids), []
         undropped = hidden
         for depth, cell in enumerate(self.cells):
@@ -102,7 +98,7 @@ class SourcelessDecoder(Decoder):
                 hidden = self.connections[depth](hidden, self.hidden_dropout(undropped))
         # What a connection adds to the top layer's outputs is dropped with them, as the output reads the sum.
         hidden = self.output_dropout(self.connections[-1](hidden, undropped))
-        return Unrolled(hidden, _even(memory, hidden.shape[1]), hidden, undropped), States(tuple(after), ())
+        return Unrolled(hidden, _even(memory, hidden.shape[1]), hidden, undropped, States(tuple(after), ()))
 
 
 class LanguageModel(Seq2Seq):
@@ -142,9 +138,9 @@ class LanguageModel(Seq2Seq):
         """Features and outputs of what follows each token; the attention that objectives read is even."""
         target = self.target_words(target)
         memory, states = self.encode(source, lengths)
-        unrolled, last = self.decoder.run(target, memory, states if self.entering is None else self.entering)
-        self.leaving = States(tuple(map_state(Tensor.detach, state) for state in last.layers), ())
-        return ModelOutputs(unrolled.features, unrolled.weights, memory.values, *unrolled[2:])
+        unrolled = self.decoder.unroll(target, memory, states if self.entering is None else self.entering)
+        self.leaving = States(tuple(map_state(Tensor.detach, state) for state in unrolled.states.layers), ())
+        return ModelOutputs(unrolled.features, unrolled.weights, memory.values, *unrolled[2:4])
 
 
 def _even(memory: Memory, count: int) -> Float[Tensor, "batch target source"]:

@@ -139,7 +139,7 @@ class Seq2Seq(nn.Module):
         memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]))
         unrolled = self.decoder.unroll(target, memory, states)
         weights = self._of_tokens(unrolled.weights, memory)
-        return ModelOutputs(unrolled.features, weights, encoded.values, *unrolled[2:])
+        return ModelOutputs(unrolled.features, weights, encoded.values, *unrolled[2:4])
 
     def _of_tokens(self, weights: AttentionWeights, memory: Memory) -> Float[Tensor, "batch target token"]:
         """The weights of source tokens, from those of the memory's positions."""

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from seq2seq.config.builder import build
+from seq2seq.config.builder import build, told_at
+from seq2seq.data.truncation import Truncation
 from seq2seq.errors import UserError
+from seq2seq.runs.checkpoint import find_checkpoint
 from seq2seq.runs.run import LoadedRun
+from seq2seq.training.truncated import check_objective
 
 _MODEL = "seq2seq.models.language_model.LanguageModel"
 _TEXT = "seq2seq.data.corpora.text.TextCorpus"
@@ -27,12 +30,32 @@ def refuse_language_model(run: LoadedRun, path: Any, what: str) -> None:
 def check_text(config: dict[str, Any]) -> None:
     """Refuse parts that do not go together: running text, language models, truncation, and what needs a source."""
     build(config.get("truncation"), "truncation")
+    if "run" in config["tokenizer"]:
+        find_checkpoint(build(config["tokenizer"], "tokenizer").run)
     if not is_language_model(config):
         if _target(config, "data") == _TEXT:
             raise UserError("data=text has no sources, which this model reads: choose experiment=language_model.")
+        if config.get("truncation") is not None:
+            _check_windows(config)
         return
     for problem in _problems(config):
         raise UserError(f"{problem} with a language model, which has no source: see experiment=language_model.")
+
+
+def _check_windows(config: dict[str, Any]) -> None:
+    """Refuse what windows of targets cannot do: they all draw the same, and each is gone back through on the way."""
+    if config["truncation"].get("varied"):
+        raise UserError("truncation.varied must be false with a source, as windows are those of one target.")
+    with told_at("truncation", Truncation):
+        check_objective(build(config["objective"], "objective"))
+    if config["precision"] == "16-mixed":
+        raise UserError("truncation must be none with precision=16-mixed, whose losses are scaled: use bf16-mixed.")
+    decoder = config["model"]["decoder"]
+    noise = decoder["cell"].get("regularization") or {}
+    drawn = {f"cell.regularization.{name}": noise.get(name) for name in ("zoneout_hidden", "zoneout_cell")}
+    for name, value in (drawn | {"attention.noise": decoder["attention"].get("noise")}).items():
+        if value:
+            raise UserError(f"model.{name} must be 0 with truncation, as it is drawn at every step, but is {value}.")
 
 
 def _problems(config: dict[str, Any]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.scheduled_sampling import ScheduledSampling
 from seq2seq.training.schedules import Schedule
 from seq2seq.training.skipping import leave_out_unless
+from seq2seq.training.truncated import truncated_loss
 
 
 class TrainingStep:
@@ -53,6 +54,7 @@ class TrainingStep:
         self.seed = seed
         self.rate_scale = 1.0  # of what the schedule says
         self.carried = CarriedStates()
+        self.window: int | None = None  # target tokens that gradients go back, None for all
 
     def new_optimizer(self) -> Optimizer:
         """An optimizer of the model's parameters, whose learning rates `begin` sets."""
@@ -94,7 +96,9 @@ class TrainingStep:
         if self.scheduled_sampling is not None:
             inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
         self.objective.begin(spent)
-        return self.objective(self.model, batch, inputs) / batch.step_tokens
+        if self.window is None:
+            return self.objective(self.model, batch, inputs) / batch.step_tokens
+        return truncated_loss(self.model, self.objective, batch, inputs, self.window) / batch.step_tokens
 
     def transform(self, *, step: int) -> Tensor:
         """Transform the gradients and return the global norm that they had before."""

@@ -13,6 +13,7 @@ MISSING = {
     "tsv": ("train",),
     "pairs": ("train",),
     "text": ("train",),
+    "run": ("run",),
 }
 MISSING |= {"parquet": MISSING["json"], "parallel": MISSING["json"]}
 
