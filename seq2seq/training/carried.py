@@ -54,8 +54,10 @@ class CarriedStates:
         fresh = torch.zeros(len(batch.source), dtype=torch.bool) if batch.fresh is None else batch.fresh
         anew = fresh.to(batch.source.device).unsqueeze(1)
         # (batch, hidden) by (batch, 1)
-        layers = (map_state(lambda part: part.to(anew.device).masked_fill(anew, 0), own) for own in self.states.layers)
-        return States(tuple(layers), ())
+        entering = (
+            map_state(lambda part: part.to(anew.device).masked_fill(anew, 0), own) for own in self.states.layers
+        )
+        return States(tuple(entering), ())
 
     def record(self, processes: int) -> dict[str, Any]:
         """Entries of a checkpoint; all processes have to ask for them. Nothing where no text is carried."""

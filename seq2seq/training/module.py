@@ -94,8 +94,8 @@ class Seq2SeqModule(lightning.LightningModule):
             self._window, self.step_loss, self.step_likelihood = [], torch.zeros((), device=self.device), None
         self._window.append(batch)
         optimizer, part = self.trainer.optimizers[0], len(self._window) - 1
-        where = {"rank": self.global_rank, "part": part, "rate": rate_of(batch)}
-        self.step.begin(optimizer, step=self.global_step, spent=self.spent, **where)
+        rank, rate = self.global_rank, rate_of(batch)
+        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=rank, part=part, rate=rate)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if self.step.scheduled_sampling is not None and self._logs(self.global_step + 1):

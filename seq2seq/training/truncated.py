@@ -128,6 +128,6 @@ class _HandOn(torch.autograd.Function):
         return total.clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         sums = ctx.saved_tensors
         return (None, None, *(gradient * one for one in sums), *(None for _ in sums))
