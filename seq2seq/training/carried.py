@@ -54,9 +54,8 @@ class CarriedStates:
         fresh = torch.zeros(len(batch.source), dtype=torch.bool) if batch.fresh is None else batch.fresh
         anew = fresh.to(batch.source.device).unsqueeze(1)
         # (batch, hidden) by (batch, 1)
-        entering = (
-            map_state(lambda part: part.to(anew.device).masked_fill(anew, 0), own) for own in self.states.layers
-        )
+        kept = self.states.layers
+        entering = [map_state(lambda part: part.to(anew.device).masked_fill(anew, 0), own) for own in kept]
         return States(tuple(entering), ())
 
     def record(self, processes: int) -> dict[str, Any]:
