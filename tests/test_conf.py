@@ -25,10 +25,13 @@ CONF = Path(__file__).parents[1] / "conf"
 FILES = sorted(CONF.rglob("*.yaml"))
 SCRIPTS = sorted(path.stem for path in CONF.glob("*.yaml"))
 OPTIONS = sorted((str(path.parent.relative_to(CONF)), path.stem) for path in FILES if path.parent != CONF)
-MODELS = [name for group, name in OPTIONS if group == "model"]
+# A model without a source takes other parts than the rest, and settings of its own.
+SOURCELESS = "language_model"
+MODELS = [name for group, name in OPTIONS if group == "model" and name != SOURCELESS]
 # What takes the options of a group; train takes those of all others.
 HOMES = {
     "decoding/ranking": ("train", "decoding=beam"),
+    "fusion": ("translate",),
     "inference": ("translate",),
     "mode": ("benchmark",),
     "rerank": ("translate",),
@@ -87,7 +90,10 @@ def companions(group: str, option: str) -> list[str]:
     An experiment chooses for itself, and not every cell takes every initialization.
     """
     alone = {*HOMES, "experiment", "hydra", "model/cell/initialization"}
-    options = {kind: [name for other, name in OPTIONS if other == kind] for kind, _ in OPTIONS}
+    known = [(kind, name) for kind, name in OPTIONS if (kind, name) != ("model", SOURCELESS)]
+    options = {kind: [name for other, name in known if other == kind] for kind, _ in known}
+    if (group, option) == ("model", SOURCELESS):
+        return [f"experiment={SOURCELESS}"]
     if group in alone:
         return [f"{group}={option}"]
     place = options[group].index(option)
@@ -152,6 +158,7 @@ VARIANTS = {
     "model/cell/elman_relu.yaml": {"activation"},
     "model/front_end/strided.yaml": {"stride", "highway"},
     "tokenizer/auto.yaml": {"exact_size"},
+    "truncation/varied.yaml": {"varied"},
     "tokenizer/bpe.yaml": {"source_size", "target_size", "joint"},
     "tokenizer/unigram.yaml": {"source_size", "target_size", "joint"},
 }
@@ -329,6 +336,9 @@ def test_every_metric_that_a_config_monitors_is_one_that_it_computes():
         scores = [build(node, "") for node in config["metrics"].values()]
         for metric in scores:
             metric.update(["a b c d e f"], [["a b c d e f"]])
+        if not scores:
+            assert config["monitor"] == {"metric": "dev/loss", "mode": "min"}
+            continue
         computed = {f"dev/{name}": float(value) for metric in scores for name, value in metric.compute().items()}
         best = computed[config["monitor"]["metric"]]
         assert (best, config["monitor"]["mode"]) in ((pytest.approx(100), "max"), (pytest.approx(0), "min"))

@@ -22,6 +22,7 @@ from seq2seq.runs.checkpoint import read_checkpoint, save_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.comparison import find_runs
 from seq2seq.runs.evaluation import evaluate, load_examples
+from seq2seq.runs.possible_text import refuse_language_model
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
@@ -68,6 +69,7 @@ class _Scored:
 
     def __init__(self, run: LoadedRun, options: Mapping[str, Any]) -> None:
         run = replace(run, config=with_own_data(run.config, options["data"], options["file"]))
+        refuse_language_model(run, options["run"], "average")
         self.run, self.options = run, options
         self.metrics = build_metrics(run, dict(options))
         self.name, self.examples = load_examples(run, options["file"], "dev" if options["file"] is None else None)

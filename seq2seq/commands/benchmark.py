@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from seq2seq.commands.batches import build_batches
 from seq2seq.commands.module import build_module
 from seq2seq.commands.trainer import choose_threads, quieten
 from seq2seq.commands.vocabularies import benchmark_vocabularies
 from seq2seq.compression.precision import resolve_decoding_precision
-from seq2seq.config.builder import build
 from seq2seq.config.choices import read_choices
 from seq2seq.config.contract import check, check_counts, check_type, read_options, resolve
 from seq2seq.config.job import composed, given_overrides
@@ -128,7 +128,7 @@ def load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]
     torch.manual_seed(plain["seed"])
     splits = load_splits(plain)
     plain, tokenizers = settle(plain, splits, train_tokenizers)
-    return plain, build(plain["batches"], "batches")(splits=splits, tokenizers=tokenizers)
+    return plain, build_batches(plain, splits, tokenizers)
 
 
 def conditions(plain: dict[str, Any]) -> Conditions:

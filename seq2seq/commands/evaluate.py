@@ -5,12 +5,14 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from seq2seq.commands.text import score_text
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.config.open_parts import changed, with_own_data
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
+from seq2seq.runs.possible_text import is_language_model, refuse_language_model
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.summary import print_comparison
 from seq2seq.runs.translator import load_runs, open_translator
@@ -35,6 +37,8 @@ def read_draws(options: dict[str, Any]) -> Draws:
 
 def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     runs = [with_data(run, options) for run in load_runs(options)]
+    if is_language_model(runs[0].config):
+        return score_text(runs, options)
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"])
     translator = open_translator(options, runs=runs)
@@ -44,6 +48,8 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
 def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     paths = find_runs(options["run"])
     runs = [with_data(load_runs(options | {"run": path})[0], options) for path in paths]
+    for path, run in zip(paths, runs, strict=True):
+        refuse_language_model(run, path, "compare")
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"])
     if options["file"] is None:

@@ -33,6 +33,7 @@ from seq2seq.interpretation.training_curves import TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
+from seq2seq.runs.possible_text import refuse_language_model
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.translator import load_runs
@@ -53,6 +54,7 @@ def interpret(config: DictConfig) -> list[Path]:
     check_options(options)
     folder = _folder(options)
     run = load_runs(options)[0]
+    refuse_language_model(run, options["run"], "interpret")
     reading = read(run, options)
     page = report(reading, units=options["units"])
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Adam, Optimizer
 
+from seq2seq.commands.batches import window_of
 from seq2seq.commands.objectives import supply
 from seq2seq.commands.pacing import pace
 from seq2seq.config.builder import build, told_at
@@ -57,6 +58,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     step = _build_step(config, model, data)
     for part in (step.objective, model.output):
         part.prepare(data.target_counts())
+    step.window = window_of(config, data)
     return Seq2SeqModule(
         step=step,
         budget=build(config["budget"], "budget"),

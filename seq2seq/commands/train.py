@@ -12,6 +12,7 @@ import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
 
+from seq2seq.commands.batches import build_batches
 from seq2seq.commands.distilling import data_of, taught_tokenizers
 from seq2seq.commands.fine_tuning import StartingPoint
 from seq2seq.commands.foresight import check_monitor, refuse_mistakes
@@ -21,6 +22,7 @@ from seq2seq.commands.module import build_module
 from seq2seq.commands.outcome import Outcome
 from seq2seq.commands.resuming import continuation, take_up
 from seq2seq.commands.rolling_back import fit_through
+from seq2seq.commands.text import finish_text
 from seq2seq.commands.trainer import build_trainer, choose_threads
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
@@ -31,6 +33,7 @@ from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
+from seq2seq.models.language_model import LanguageModel
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.automatic import settle
 from seq2seq.runs.checkpoint import read_checkpoint
@@ -66,7 +69,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     check(config)
     check_monitor(config)
     trainer = build_trainer(config, folder)
-    data = build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
+    data = build_batches(config, splits, tokenizers)
     module = build_module(config, data)
     if start:
         start.hand_on(module.model, tokenizers)
@@ -130,6 +133,8 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     if not first_process():
         return Unreachable(0, 0)
     logger.info("model: %s parameters", shortened(parameter_count(module.model)))
+    if isinstance(module.model, LanguageModel):
+        return Unreachable(0, 0)
     warn_of_shared_sources(splits)
     warn_of_poor_data(splits)
     translator = module.translator
@@ -194,6 +199,8 @@ def _finish(
     The record, which has the hindsight, is written to metrics.json.
     """
     run = load_run(folder, device)
+    if isinstance(run.model, LanguageModel):
+        return finish_text(run, splits, folder, {"training_seconds": round(seconds, 1)} | hindsight)
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
     search = build(config["decoding"], "decoding")
     translator = Translator(pack(run.model), run.tokenizers, search, device=device)

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
+from seq2seq.compression.bfloat16 import AutocastSeq2Seq, BFloat16Stack, take_over
 from seq2seq.compression.prepared import (
     Int8Linear,
     PreparedLinear,
@@ -17,29 +17,21 @@ from seq2seq.compression.prepared import (
     computes_bfloat16,
     prepare,
 )
-from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.copying import PointerOutput
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.light import LightCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.scan import scan
-from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded
 from seq2seq.layers.recurrent.state import LSTMState
-from seq2seq.models.decoder import States
 from seq2seq.models.input_feeding import BahdanauDecoder, Feed
+from seq2seq.models.language_model import LanguageModel
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import (
     BeamFeatures,
-    BeamIds,
-    BeamWeights,
     Context,
     Inputs,
-    Lengths,
-    Logits,
     Outputs,
-    SourceIds,
-    TargetIds,
 )
 
 # Random sentences that show the range of an int8 product's inputs, and their greatest length.
@@ -71,7 +63,7 @@ def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
     holder, name = (model.output, "words") if isinstance(model.output, PointerOutput) else (model, "output")
     if isinstance(words := getattr(holder, name), TiedOutput):
         setattr(holder, name, PackedTiedOutput(words, packer.product))
-    if precision != "float32" and computes_bfloat16():
+    if precision != "float32" and computes_bfloat16() and not isinstance(model, LanguageModel):
         model.encoder.stack = BFloat16Stack(model.encoder.stack)
     packer.calibrate(model)
     return model
@@ -81,7 +73,7 @@ class PackedLinear(nn.Linear):
     """A linear layer by a prepared product."""
 
     def __init__(self, linear: nn.Linear, make: Callable[..., PreparedLinear]) -> None:
-        _take_over(self, linear)
+        take_over(self, linear)
         self.product = make(self.weight, self.bias)
 
     def forward(self, input: Rows) -> Results:
@@ -92,7 +84,7 @@ class PackedTiedOutput(TiedOutput):
     """A tied output by a prepared product."""
 
     def __init__(self, output: TiedOutput, make: Callable[..., PreparedLinear]) -> None:
-        _take_over(self, output)
+        take_over(self, output)
         self.product = make(self.weight, self.bias)
 
     def scores(self, features: Rows) -> Results:
@@ -136,7 +128,7 @@ class PackedLSTMCell(LSTMCell):
     """
 
     def __init__(self, cell: LSTMCell, make: Callable[..., PreparedLinear]) -> None:
-        _take_over(self, cell)
+        take_over(self, cell)
         self.packed = PreparedLSTM(cell, make)
 
     def step(self, inputs: Float[Tensor, "*batch input"], state: Any) -> LSTMState:
@@ -154,43 +146,11 @@ class PackedFeed(Feed):
     """The step of a cell that a context is fed to: one prepared product of [inputs; context; hidden]."""
 
     def __init__(self, feed: Feed, cell: LSTMCell, make: Callable[..., PreparedLinear]) -> None:
-        _take_over(self, feed)
+        take_over(self, feed)
         self.packed = PreparedLSTM(cell, make, feed.weight)  # (4 hidden, memory), as an LSTM projects to its gates
 
     def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: Any) -> LSTMState:
         return self.packed(inputs, context, state=state)
-
-
-class AutocastSeq2Seq(Seq2Seq):
-    """A model whose products take and give bfloat16 when it decodes on CUDA; parameters and states are float32."""
-
-    def __init__(self, model: Seq2Seq) -> None:
-        _take_over(self, model)
-
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
-        with torch.autocast("cuda", torch.bfloat16):
-            memory, states = super().start(source, lengths)
-        return memory, pytree.tree_map(Tensor.float, states)  # so that a cell's memory is summed in full
-
-    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
-        with torch.autocast("cuda", torch.bfloat16):
-            return super().step(ids, memory, states)
-
-    def token_scores(self, target: TargetIds, memory: Memory, states: States) -> Float[Tensor, "batch target"]:
-        with torch.autocast("cuda", torch.bfloat16):
-            return super().token_scores(target, memory, states)
-
-
-class BFloat16Stack(BidirectionalStack):
-    """An encoder's layers in bfloat16; what goes in and comes out is float32."""
-
-    def __init__(self, stack: BidirectionalStack) -> None:
-        _take_over(self, stack)
-        self.bfloat16()
-
-    def forward(self, inputs: Inputs, lengths: Lengths) -> Encoded:
-        encoded = super().forward(inputs.bfloat16(), lengths)
-        return encoded._replace(values=encoded.values.float(), last=encoded.last.float())
 
 
 class _Packer:
@@ -236,7 +196,9 @@ class _Packer:
             return
         random = torch.Generator().manual_seed(1)
         lengths = torch.randint(1, _LENGTH + 1, (_SENTENCES,), generator=random)
-        source = torch.randint(model.encoder.embedding.vocabulary_size, (_SENTENCES, _LENGTH), generator=random)
+        source = torch.randint(
+            getattr(model, "encoder", model.decoder).embedding.vocabulary_size, (_SENTENCES, _LENGTH), generator=random
+        )
         memory, states = model.start(source, lengths)  # (sentences, 1, ...): one hypothesis of each
         tokens = model.decoder.embedding.vocabulary_size
         for _ in range(_LENGTH):
@@ -244,9 +206,3 @@ class _Packer:
             *_, states = model.step(ids, memory, states)
         for product in products:
             product.calibrating = False
-
-
-def _take_over(packed: nn.Module, plain: nn.Module) -> None:
-    """Give the packed module all that the plain one has, its parameters included."""
-    nn.Module.__init__(packed)
-    vars(packed).update(vars(plain))

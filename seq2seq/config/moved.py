@@ -49,6 +49,7 @@ _LATER: dict[str, Any] = {
     "freeze": [],
     "freeze_steps": None,
     "rates": None,
+    "truncation": None,
 }
 
 
@@ -100,7 +101,7 @@ def _complete_training(found: dict[str, Any]) -> None:
         found.setdefault(name, value)
     optimizer = found.get("optimizer")
     decays = isinstance(optimizer, dict) and "weight_decay" in optimizer
-    muon = decays and str(optimizer.get("_target_")).endswith(".MuonWithAdamW")
+    muon = decays and str(found["optimizer"].get("_target_")).endswith(".MuonWithAdamW")
     found.setdefault("decay_all", decays and not muon)  # it was for all, as muon's is without a word
     if found["on_divergence"] == "stop":
         found["max_rollbacks"] = 3

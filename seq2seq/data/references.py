@@ -49,9 +49,12 @@ class ExamplePlan(BatchPlan):
             seed=seed,
         )
 
-    def epoch(self, number: int) -> list[Rows]:
-        """The batches of an epoch, as row numbers; every row comes exactly once, beside all others of its example."""
-        return [self._rows(examples.numpy()) for examples in super().epoch(number)]
+    def epoch(self, number: int, among: np.ndarray | None = None) -> list[Rows]:
+        """The batches of an epoch, as row numbers; every row comes exactly once, beside all others of its example.
+
+        It may be an epoch of some examples alone.
+        """
+        return [self._rows(examples.numpy()) for examples in super().epoch(number, among)]
 
     def _cut(self, order: np.ndarray) -> list[np.ndarray]:
         return self.budget.cut(self.source, self.target, order, self.sizes)

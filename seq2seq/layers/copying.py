@@ -126,7 +126,8 @@ class PointerOutput(Output):
         words.refuse_samples("copying")
         self.words = words
         self.feature_size = feature_size
-        self.chunk, self.vocabulary_size = words.chunk, vocabulary_size
+        self.chunk, self.words_size = words.chunk, vocabulary_size
+        self.vocabulary_size = vocabulary_size
 
     def scores(self, features: Rows) -> RowScores:
         return self.log_probabilities(features)
@@ -160,7 +161,7 @@ class PointerOutput(Output):
     def _ways(self, features: Rows, targets: Targets) -> tuple[_Numbers, _Numbers]:
         """Log-probabilities that each row's target is said from the vocabulary, and that it is copied."""
         features, switch, sums, places = self._parts(features)
-        word = targets < self.vocabulary_size
+        word = targets < self.words_size
         losses = self.words.losses_of(features, targets.where(word, UNK))
         said = (functional.logsigmoid(switch).squeeze(1) - losses).where(word, _NEVER)
         total = (sums * (places == targets.unsqueeze(1))).sum(1)

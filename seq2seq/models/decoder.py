@@ -13,11 +13,11 @@ from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.entmax import NORMALIZERS
-from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
 from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.recomputing import unroll
 from seq2seq.layers.recurrent.state import State, StateLayout, map_state
+from seq2seq.models.readout import Readout
 from seq2seq.shapes import (
     AttentionWeights,
     BeamFeatures,
@@ -58,18 +58,7 @@ class Unrolled(NamedTuple):
     weights: AttentionWeights
     outputs: Outputs  # of the top layer, as the readout reads them
     undropped: Outputs  # of the top cell, before dropout and what joins it
-
-
-class Readout(nn.Module):
-    """Readout: features = tanh(W [hidden; context]) (Luong et al. 2015, eq. 5), with locked dropout."""
-
-    def __init__(self, hidden_size: int, memory_size: int, feature_size: int, *, dropout: float) -> None:
-        super().__init__()
-        self.projection = linear(hidden_size + memory_size, feature_size)
-        self.dropout = LockedDropout(dropout)
-
-    def forward(self, hidden: Outputs, context: Context) -> Features:
-        return self.dropout(self.projection(torch.cat([hidden, context], -1)).tanh())
+    states: States  # behind the last token
 
 
 @dataclass(frozen=True)
@@ -189,12 +178,14 @@ class LuongDecoder(Decoder):
         return self.readout(hidden, context), weights, States(tuple(stepped), attention)
 
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
-        hidden = self.embedding(ids)
+        hidden, after = self.embedding(ids), []
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
-            undropped = unroll(cell, hidden, state)[0]
+            undropped, state = unroll(cell, hidden, state)
+            after.append(state)
             hidden = connection(hidden, self.dropout(undropped))
         context, weights = self.attention.unroll(hidden, memory, states.attention)
-        return Unrolled(self.readout(hidden, context), weights, hidden, undropped)
+        last = States(tuple(after), self.attention.after(states.attention, weights))
+        return Unrolled(self.readout(hidden, context), weights, hidden, undropped, last)
 
 
 Run = Callable[[Cell, Inputs, State], tuple[Outputs, State]]  # of a layer: one step, or all of them
@@ -233,10 +224,12 @@ class GNMTDecoder(Decoder):
         return self.readout(top, context), weights, States((bottom, *upper), attention)
 
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
-        hidden = self.dropout(unroll(self.bottom, self.embedding(ids), states.layers[0])[0])
+        outputs, bottom = unroll(self.bottom, self.embedding(ids), states.layers[0])
+        hidden = self.dropout(outputs)
         context, weights = self.attention.unroll(hidden, memory, states.attention)
-        top, undropped, _ = self._upper_layers(hidden, context, states, unroll)
-        return Unrolled(self.readout(top, context), weights, top, undropped)
+        top, undropped, upper = self._upper_layers(hidden, context, states, unroll)
+        last = States((bottom, *upper), self.attention.after(states.attention, weights))
+        return Unrolled(self.readout(top, context), weights, top, undropped, last)
 
     def _upper_layers(
         self, hidden: Outputs, context: Context, states: States, run: Run

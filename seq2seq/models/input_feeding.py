@@ -94,7 +94,7 @@ class BahdanauDecoder(Decoder):
             *step, states = self._step([bottom, *run], memory, states, masks)
             steps.append((*step, states.layers[-1].hidden))
         hidden, context, weights, undropped = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
-        return Unrolled(self.readout(hidden, context), weights, hidden, undropped)
+        return Unrolled(self.readout(hidden, context), weights, hidden, undropped, states.of_sentences())
 
     def _feeding(self, step: Step, projected: Inputs) -> "Layer":
         return lambda context, state: step(projected + self.feed(context), state)[0]

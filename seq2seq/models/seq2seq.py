@@ -197,7 +197,7 @@ class Seq2Seq(nn.Module):
         encoded = self.encoder(words, lengths)
         memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]), source)
         unrolled = self.unroll(target, memory, states)
-        return ModelOutputs(*unrolled[:2], encoded.values, *unrolled[2:])
+        return ModelOutputs(*unrolled[:2], encoded.values, *unrolled[2:4])
 
     def _of_tokens(self, weights: AttentionWeights, memory: Memory) -> Float[Tensor, "batch target token"]:
         """The weights of source tokens, from those of the memory's positions."""

@@ -15,6 +15,7 @@ from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.output import Output, Rows, RowScores
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.layers import build_layers
+from seq2seq.layers.recurrent.recomputing import unroll
 from seq2seq.models.bridge import Bridge
 from seq2seq.models.decoder import Decoder, DecoderOptions, States, Unrolled
 from seq2seq.models.encoder import Encoder
@@ -68,12 +69,14 @@ class TransducerDecoder(Decoder):
 
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         context, weights = self.attention.unroll(self._moves(ids), memory, states.attention)
-        hidden = torch.cat([self.embedding(ids), context], -1)
+        hidden, after = torch.cat([self.embedding(ids), context], -1), []
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
-            undropped = cell.unroll(hidden, state)[0]
+            undropped, state = unroll(cell, hidden, state)
+            after.append(state)
             hidden = connection(hidden, self.dropout(undropped))
         features = torch.cat([self.readout(hidden, context), at_end(weights, memory).to(hidden.dtype)], -1)
-        return Unrolled(features, weights, hidden, undropped)
+        last = States(tuple(after), self.attention.after(states.attention, weights))
+        return Unrolled(features, weights, hidden, undropped, last)
 
     def _moves(self, ids: BeamIds | SoftIds) -> Tensor:
         """The positions that the pointer moves by each action, `batch target 1`. Raises UserError at mixtures."""

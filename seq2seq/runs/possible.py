@@ -10,6 +10,7 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.automatic import AUTO, nominal
 from seq2seq.runs.possible_mixture import refuse_mixture
+from seq2seq.runs.possible_text import check_text
 from seq2seq.runs.possible_training import (
     check_augmentation,
     check_distill,
@@ -37,6 +38,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     check(possible := nominal(config))
     for part in _TRAINING:
         build(possible.get(part), part)
+    check_text(possible)
     _check_vocabularies(possible["model"], joint=config["tokenizer"].get("joint"))
     possible_model(possible, config)
     check_objective(possible, metrics=config["metrics"])

@@ -13,6 +13,9 @@ def refuse_references(config: dict[str, Any], objective: Objective, model: Seq2S
     check_references(references := config["references"])
     if references == EACH:
         return
+    for name in ("curriculum", "batch_growth"):
+        if config.get(name):
+            raise UserError(f"references={references} cannot be had with {name}, which plans pairs: leave one out.")
     if not objective.weighs_references:
         raise UserError(
             f"references={references} needs an objective that weighs pairs, but {type(objective).__name__} does not: "

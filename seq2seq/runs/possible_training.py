@@ -95,6 +95,8 @@ def check_segmentation(config: dict[str, Any], asked: dict[str, Any]) -> None:
 
 def kinds_of(config: dict[str, Any]) -> list[str]:
     """The kinds of the tokenizers of both sides."""
+    if "run" in config["tokenizer"]:
+        raise UserError("segmentation must be none with tokenizer=run, as kinds are those of that run.")
     return [config["tokenizer"][side] for side in ("source", "target")]
 
 
@@ -103,7 +105,7 @@ def check_tag(augmentation: Any, config: dict[str, Any]) -> None:
     if not isinstance(augmentation, Augmentation):
         raise UserError("augmentation must be built by a class of Augmentation, but is not.")
     tag = getattr(augmentation, "tag", None)
-    if tag is not None and tag not in config["tokenizer"]["symbols"]:
+    if tag is not None and tag not in config["tokenizer"].get("symbols", ()):
         raise UserError(
             f"augmentation.tag must be one of tokenizer.symbols, but {tag!r} is none: add "
             f"\"tokenizer.symbols=['{tag}']\", or set it to null."

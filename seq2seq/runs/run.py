@@ -12,6 +12,7 @@ from seq2seq.config.closed_table import find
 from seq2seq.data.copied_pieces import suited, target_ids
 from seq2seq.data.edits.edit_tokenizers import EditTokenizers, restored
 from seq2seq.data.examples import Splits
+from seq2seq.data.running_text import lines_of
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizers
@@ -46,7 +47,7 @@ def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
     """The tokenizers that a config describes, learnt from what there is to train on."""
     trainer = build(config["tokenizer"], "tokenizer")
     with told_at("tokenizer", type(trainer)):
-        texts = trainer.train(splits.train, text_form(config))
+        texts = trainer.train(lines_of(splits.train), text_form(config))
     if not model_edits(config):
         return texts
     with told_at("model", find(config["model"]["_target_"], "model")):

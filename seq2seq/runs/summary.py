@@ -35,7 +35,7 @@ def print_report(
         samples.add_row(
             *(Text(printable(text)) for text in (example.source, hypothesis, " / ".join(example.targets))), right
         )
-    console.print(samples, _scores(record))
+    console.print(*([samples] if hypotheses else []), _scores(record))
     if "cost" in record:
         print(cost_line(**record["cost"]))
     for remark in record.get("remarks", []):
@@ -50,7 +50,7 @@ def print_report(
 def _scores(record: dict[str, Any]) -> Table:
     """The scores of the split that is reported, and of all of dev beside it."""
     table = Table()
-    table.add_column("scores, %")
+    table.add_column("scores" if "perplexity" in record["scores"] else "scores, %")
     for name in record["scores"]:
         table.add_column(name, justify="right")
     rows = {record["split"]: record} | ({"dev": record["dev"]} if "dev" in record else {})
@@ -83,7 +83,7 @@ def _next_commands(examples: Sequence[Example], folder: Path, scripts: Path) -> 
     yield command(f"{scripts}/evaluate.py", [run])
     if any(folder.glob("tensorboard/**/events.out.tfevents.*")):
         yield f"tensorboard --logdir {shlex.quote(str(folder))}"
-    elif importlib.util.find_spec("captum"):
+    elif examples and importlib.util.find_spec("captum"):
         yield command(f"{scripts}/interpret.py", [run, override("text", text)])
 
 

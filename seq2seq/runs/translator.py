@@ -11,16 +11,20 @@ import torch
 
 from seq2seq.compression.packing import pack
 from seq2seq.compression.precision import resolve_decoding_precision
-from seq2seq.config.builder import build
+from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check_options
 from seq2seq.decoding.ensemble import AVERAGES, Ensemble
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
+from seq2seq.models.language_model import LanguageModel
+from seq2seq.runs.fusion import LanguageModelRescoring
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
+from seq2seq.translation.continuation import Continuation
 from seq2seq.translation.pieces import NextPieces, PieceLimits
 from seq2seq.translation.recoded import Recoded
+from seq2seq.translation.reranking import Reranking
 from seq2seq.translation.threads import set_threads
 from seq2seq.translation.translator import Translator
 
@@ -97,7 +101,8 @@ def open_translator(
 def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Translator:
     """The translator that options describe; those that it does without may be missing."""
     check_options(Translator, options)
-    return Translator(
+    kind = Continuation if isinstance(runs[0].model, LanguageModel) else Translator
+    return kind(
         build_stepper(options, runs),
         runs[0].tokenizers,
         build(options["decoding"], "decoding") if "decoding" in options else GreedySearch(),
@@ -105,19 +110,26 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
         max_tokens=options["max_tokens"],
         max_source_tokens=options["max_source_tokens"],
         pieces=_build_pieces(options["pieces"]) if "pieces" in options else None,
-        rerank=build(options.get("rerank"), "rerank"),
+        rerank=_build_rerank(options),
         replace_unknown=options.get("replace_unknown", False),
         device=pick_device(options["device"]),
     )
 
 
 def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Stepper:
-    """The packed model of one run, or the ensemble of several."""
-    first = runs[0].tokenizers.source
+    """The packed model of one run, or the ensemble of several, perhaps with a language model beside it."""
     precision = resolve_decoding_precision(options["precision"], pick_device(str(options["device"])))
     models = [pack(run.model, precision) for run in runs]
-    if len(models) == 1:
-        return models[0]
+    joined = models[0] if len(models) == 1 else _ensemble(options, models, runs)
+    fusion = build(options.get("fusion"), "fusion")
+    if fusion is None:
+        return joined
+    with told_at("fusion", type(fusion)):
+        return fusion.around(joined, runs[0].tokenizers.target, precision, pick_device(str(options["device"])))
+
+
+def _ensemble(options: Mapping[str, Any], models: Sequence[Stepper], runs: Sequence[LoadedRun]) -> Ensemble:
+    first = runs[0].tokenizers.source
     looking = [run.tokenizers.source.serialized == first.serialized for run in runs]
     members = [
         model if same else Recoded(model, given=first, own=run.tokenizers.source)
@@ -126,6 +138,14 @@ def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Step
     if options["ensemble"] not in AVERAGES:
         raise UserError(f"ensemble must be one of {', '.join(AVERAGES)}, but is {options['ensemble']!r}.")
     return Ensemble(members, average=options["ensemble"], looking=looking)
+
+
+def _build_rerank(options: Mapping[str, Any]) -> Reranking | None:
+    rerank = build(options.get("rerank"), "rerank")
+    if isinstance(rerank, LanguageModelRescoring):
+        with told_at("rerank", type(rerank)):
+            rerank.prepare(pick_device(str(options["device"])))
+    return rerank
 
 
 def _build_pieces(node: Mapping[str, Any]) -> PieceLimits:

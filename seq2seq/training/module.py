@@ -1,6 +1,5 @@
 """The one adapter between a model and Lightning."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from seq2seq.compression.packing import pack
 from seq2seq.data.batch import Batch
 from seq2seq.data.examples import Example
 from seq2seq.errors import DivergedError
@@ -19,7 +17,9 @@ from seq2seq.finite import listed, not_finite
 from seq2seq.metrics.scores import Scores
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.score_teller import ScoreTeller
+from seq2seq.training.carried import CarriedStates, rate_of
 from seq2seq.training.diagnosis import where_not_finite
+from seq2seq.training.fast_translator import fast_translator
 from seq2seq.training.interruption import Interruption
 from seq2seq.training.likelihood import likelihood
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
@@ -58,6 +58,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
         self._averaged = ExitStack()
         self.interruption = Interruption(budget)
+        self._dev_states = CarriedStates()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -94,7 +95,8 @@ class Seq2SeqModule(lightning.LightningModule):
             self._window, self.step_loss, self.step_likelihood = [], torch.zeros((), device=self.device), None
         self._window.append(batch)
         optimizer, part = self.trainer.optimizers[0], len(self._window) - 1
-        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank, part=part)
+        rank, rate = self.global_rank, rate_of(batch)
+        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=rank, part=part, rate=rate)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if self.step.scheduled_sampling is not None and self._logs(self.global_step + 1):
@@ -176,9 +178,11 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self._look()
         self._averaged.enter_context(self.step.average.applied())
+        self._dev_states = CarriedStates()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        found = likelihood(self.model, batch)
+        with self._dev_states.through(self.model, batch):
+            found = likelihood(self.model, batch)
         tokens = int(found.tokens)
         sums = {"dev/loss": found.total, "attention/entropy": found.entropy, "attention/sharpness": found.sharpness}
         means = {name: total / max(tokens, 1) for name, total in sums.items()}
@@ -186,9 +190,9 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log scores of free-running translations. The average leaves here, before any callback saves the weights."""
-        mine = self.dev_examples[self.global_rank :: self.trainer.world_size]
+        mine = self.dev_examples[self.global_rank :: self.trainer.world_size] if self.scores else []
         sources, references = [example.source for example in mine], [example.targets for example in mine]
-        hypotheses = self._fast_translator()(sources)
+        hypotheses = fast_translator(self.translator, self.model)(sources) if self.scores else []
         for scores in self.scores.values():
             assert isinstance(scores, Scores)
             scores.update(hypotheses, references, sources)
@@ -200,14 +204,6 @@ class Seq2SeqModule(lightning.LightningModule):
     def cut_validation(self) -> None:
         """Take back the weights that are trained, in the middle of a validation."""
         self._averaged.close()
-
-    def _fast_translator(self) -> Translator:
-        """The translator with a packed copy of the model, which must go on to be trained."""
-        translator = copy.copy(self.translator)
-        # Products are packed from float32 alone: a model in another format translates as it is.
-        if all(weight.dtype == torch.float32 for weight in self.model.parameters()):
-            translator.stepper = pack(copy.deepcopy(self.model).eval())
-        return translator
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what a run needs beside Lightning's entries. Raises DivergedError if weights are not finite."""
@@ -221,7 +217,7 @@ class Seq2SeqModule(lightning.LightningModule):
         checkpoint["skipped_steps"] = self.skipped.state_dict()
         checkpoint["average_updates"] = self.step.average.updates
         checkpoint["seconds"] = self.budget.seconds
-        checkpoint |= self.record
+        checkpoint |= self.record | self.step.carried.record(self.trainer.world_size)
         if seen := self.step.state_dict():
             checkpoint["validations_seen"] = seen
         self.complete(checkpoint)  # last: it seals what is in there
@@ -230,6 +226,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.step.average.load_state_dict(checkpoint["weights"], checkpoint["average_updates"])
         self.budget.restore(checkpoint["seconds"])
         self.step.load_state_dict(checkpoint.get("validations_seen", {}))
+        self.step.carried.restore(checkpoint, self.global_rank, self.trainer.world_size)
         if "skipped_steps" in checkpoint:  # earlier checkpoints lack it
             self.skipped.load_state_dict(checkpoint["skipped_steps"])
         before = checkpoint.get("rollbacks", [])

@@ -13,12 +13,14 @@ from seq2seq.data.batch import Batch
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.averaging import WeightAverage
+from seq2seq.training.carried import CarriedStates, rate_of
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
 from seq2seq.training.master_weights import MasterWeights, rounds
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.scheduled_sampling import ScheduledSampling
 from seq2seq.training.schedules import Schedule
 from seq2seq.training.skipping import leave_out_unless
+from seq2seq.training.truncated import truncated_loss
 
 
 class TrainingStep:
@@ -52,6 +54,8 @@ class TrainingStep:
         self.average = average
         self.seed = seed
         self.rate_scale = 1.0  # of what the schedule says
+        self.carried = CarriedStates()
+        self.window: int | None = None  # target tokens that gradients go back, None for all
 
     def new_optimizer(self) -> Optimizer:
         """An optimizer of the model's parameters, in float32 at least, whose learning rates `begin` sets."""
@@ -67,15 +71,17 @@ class TrainingStep:
         for group, new in zip(optimizer.param_groups, self.new_optimizer().param_groups, strict=True):
             group.update({name: value for name, value in new.items() if name != "params"})
 
-    def begin(self, optimizer: Optimizer, *, step: int, spent: float, rank: int = 0, part: int = 0) -> None:
+    def begin(
+        self, optimizer: Optimizer, *, step: int, spent: float, rank: int = 0, part: int = 0, rate: float = 1.0
+    ) -> None:
         """Set the learning rate of the step, and its random numbers: apart from those of other processes and parts.
 
-        Parts are the batches of a step whose gradients are summed.
+        Parts are the batches of a step whose gradients are summed. `rate` is what a batch multiplies the rate by.
         """
         # Seeding every step makes a resumed run draw the dropout masks that the uninterrupted one would have.
         key = (self.seed, step, rank, part) if part else (self.seed, step, rank)
         torch.manual_seed(hash(key) % 2**63)
-        factor = self.schedule.factor(step, spent) * self.rate_scale
+        factor = self.schedule.factor(step, spent) * self.rate_scale * rate
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
 
@@ -85,11 +91,17 @@ class TrainingStep:
 
     def loss(self, batch: Batch, *, step: int, spent: float) -> Tensor:
         """The loss per target token of the whole step, in nats where the objective is a likelihood."""
+        with self.carried.through(self.model, batch):
+            return self._loss(batch, step=step, spent=spent)
+
+    def _loss(self, batch: Batch, *, step: int, spent: float) -> Tensor:
         inputs: TargetIds | SoftIds = batch.target_inputs
         if self.scheduled_sampling is not None:
             inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
         self.objective.begin(spent)
-        return self.objective(self.model, batch, inputs) / batch.step_tokens
+        if self.window is None:
+            return self.objective(self.model, batch, inputs) / batch.step_tokens
+        return truncated_loss(self.model, self.objective, batch, inputs, self.window) / batch.step_tokens
 
     def transform(self, *, step: int) -> Tensor:
         """Transform the gradients and return the global norm that they had before."""
@@ -116,7 +128,7 @@ class TrainingStep:
         scaler = scaler or GradScaler(parts[0].source.device.type, enabled=False)
         losses = []
         for part, batch in enumerate(parts):
-            self.begin(optimizer, step=step, spent=spent, rank=rank, part=part)
+            self.begin(optimizer, step=step, spent=spent, rank=rank, part=part, rate=rate_of(batch))
             with timed("forward"), autocast():
                 loss = self.loss(batch, step=step, spent=spent)
             with timed("backward"):

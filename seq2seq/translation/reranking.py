@@ -1,6 +1,7 @@
 """Orders of hypotheses other than that of their scores."""
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import mul
@@ -15,7 +16,15 @@ _CHRF_ORDERS = range(1, 7)
 _CHRF_BETA = 2  # how many times as much recall weighs as precision
 
 
-class MinimumBayesRisk:
+class Reranking(ABC):
+    """An order of the hypotheses of one line, other than that of their ranks."""
+
+    @abstractmethod
+    def __call__(self, texts: Sequence[str], hypotheses: Sequence[Hypothesis]) -> list[int]:
+        """The numbers of the hypotheses in their new order."""
+
+
+class MinimumBayesRisk(Reranking):
     """An order in which the hypothesis most like all others comes first (Kumar & Byrne 2004; Eikema & Aziz 2020).
 
     utility(h) = sum over h' of p(h') u(h, h'), with u = chrF (Popovic 2015) or edit = 1 - edits / longer length, both
@@ -29,7 +38,6 @@ class MinimumBayesRisk:
         self.weighted = weighted
 
     def __call__(self, texts: Sequence[str], hypotheses: Sequence[Hypothesis]) -> list[int]:
-        """The numbers of the hypotheses in their new order."""
         highest = max(hypothesis.score for hypothesis in hypotheses)
         weights = [math.exp(hypothesis.score - highest) if self.weighted else 1.0 for hypothesis in hypotheses]
         shares = dict.fromkeys(texts, 0.0)  # samples are often equal

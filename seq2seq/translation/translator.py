@@ -22,7 +22,7 @@ from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.line_constraints import LineConstraints
 from seq2seq.translation.merging import merged
 from seq2seq.translation.pieces import PieceLimits
-from seq2seq.translation.reranking import MinimumBayesRisk
+from seq2seq.translation.reranking import Reranking
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Translator:
         max_tokens: int = 32768,
         max_source_tokens: int = 1024,
         pieces: PieceLimits | None = None,
-        rerank: MinimumBayesRisk | None = None,
+        rerank: Reranking | None = None,
         replace_unknown: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:

@@ -43,8 +43,16 @@ def test_null_for_a_group_is_its_option_none(given, script, argument, expected):
             "metrics=null",
             "what the script needs: choose one of metrics=auto, exact_match, ",
         ),
-        ("train", "model=null", "what the script needs: choose one of model=bahdanau, gnmt, luong, transducer."),
-        ("train", "model=", "what the script needs: choose one of model=bahdanau, gnmt, luong, transducer."),
+        (
+            "train",
+            "model=null",
+            "what the script needs: choose one of model=bahdanau, gnmt, language_model, luong, transducer.",
+        ),
+        (
+            "train",
+            "model=",
+            "what the script needs: choose one of model=bahdanau, gnmt, language_model, luong, transducer.",
+        ),
         (
             "compare",
             "optimizer=null",

@@ -58,6 +58,10 @@ class Attention(nn.Module, ABC):
         """The state before the first step; empty, unless a kind looks back."""
         return ()
 
+    def after(self, state: AttentionState, weights: AttentionWeights) -> AttentionState:
+        """The state behind steps that began in another and had the given weights, `batch target source`."""
+        return state
+
     @abstractmethod
     def step(
         self, query: BeamFeatures, memory: Memory, state: AttentionState

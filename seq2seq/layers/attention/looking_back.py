@@ -7,7 +7,7 @@ from torch import Tensor
 
 from seq2seq.layers.attention.additive import AdditiveScore
 from seq2seq.layers.attention.attention import AttentionState, Memory, nothing_seen, read
-from seq2seq.shapes import BeamFeatures, BeamWeights, Context
+from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context
 
 
 class LookingBackAttention(AdditiveScore):
@@ -26,6 +26,9 @@ class LookingBackAttention(AdditiveScore):
 
     def start(self, memory: Memory) -> AttentionState:
         return (nothing_seen(memory),)
+
+    def after(self, state: AttentionState, weights: AttentionWeights) -> AttentionState:
+        return (state[0] + weights.sum(1) if self.cumulative else weights[:, -1],)
 
     def step(
         self, query: BeamFeatures, memory: Memory, state: AttentionState

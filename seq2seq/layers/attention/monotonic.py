@@ -61,6 +61,9 @@ class MonotonicAttention(NormalizedAdditiveScore):
         # (batch, 1) of ones beside (batch, source - 1) of zeros = (batch, source)
         return (torch.cat([torch.ones_like(nothing[:, :1]), nothing[:, 1:]], 1),)
 
+    def after(self, state: AttentionState, weights: AttentionWeights) -> AttentionState:
+        return (weights[:, -1],)
+
     def chances(self, query: Query, memory: Memory) -> tuple[Chances, Chances]:
         """Probabilities to stop at each token and to walk on from it, `batch target source` both."""
         energies = self.score(query, memory)

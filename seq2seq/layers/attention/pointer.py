@@ -37,6 +37,9 @@ class Pointer(Attention):
     def start(self, memory: Memory) -> AttentionState:
         return (torch.zeros(len(memory.mask), dtype=torch.long, device=memory.mask.device),)
 
+    def after(self, state: AttentionState, weights: AttentionWeights) -> AttentionState:
+        return (weights[:, -1].argmax(-1),)
+
     def step(
         self, query: BeamFeatures, memory: Memory, state: AttentionState
     ) -> tuple[Context, BeamWeights, AttentionState]:

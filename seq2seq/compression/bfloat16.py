@@ -1,0 +1,50 @@
+"""Models and layers that compute in bfloat16."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from seq2seq.layers.attention.attention import Memory
+from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded
+from seq2seq.models.decoder import States
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.shapes import BeamIds, BeamWeights, Inputs, Lengths, Logits, SourceIds, TargetIds
+
+
+class AutocastSeq2Seq(Seq2Seq):
+    """A model whose products take and give bfloat16 when it decodes on CUDA; parameters and states are float32."""
+
+    def __init__(self, model: Seq2Seq) -> None:
+        take_over(self, model)
+
+    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+        with torch.autocast("cuda", torch.bfloat16):
+            memory, states = super().start(source, lengths)
+        return memory, pytree.tree_map(Tensor.float, states)  # so that a cell's memory is summed in full
+
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
+        with torch.autocast("cuda", torch.bfloat16):
+            return super().step(ids, memory, states)
+
+    def token_scores(self, target: TargetIds, memory: Memory, states: States) -> Float[Tensor, "batch target"]:
+        with torch.autocast("cuda", torch.bfloat16):
+            return super().token_scores(target, memory, states)
+
+
+class BFloat16Stack(BidirectionalStack):
+    """An encoder's layers in bfloat16; what goes in and comes out is float32."""
+
+    def __init__(self, stack: BidirectionalStack) -> None:
+        take_over(self, stack)
+        self.bfloat16()
+
+    def forward(self, inputs: Inputs, lengths: Lengths) -> Encoded:
+        encoded = super().forward(inputs.bfloat16(), lengths)
+        return encoded._replace(values=encoded.values.float(), last=encoded.last.float())
+
+
+def take_over(packed: nn.Module, plain: nn.Module) -> None:
+    """Give the packed module all that the plain one has, its parameters included."""
+    nn.Module.__init__(packed)
+    vars(packed).update(vars(plain))

@@ -1,0 +1,86 @@
+"""Running text as batches that training and validation draw."""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from seq2seq.data.batch import PairSequences
+from seq2seq.data.batching import TokenBudget
+from seq2seq.data.datamodule import BatchLoader, Seq2SeqDataModule, plan
+from seq2seq.data.examples import Example, Splits
+from seq2seq.data.running_text import RunningText, documents_of, rows_of, whole_documents
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.splitting import sample
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.data.truncation import Truncation
+from seq2seq.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+class TextDataModule(Seq2SeqDataModule):
+    """A data module of the targets alone, each a document without a source.
+
+    Without truncation a document is a sequence, and batches are of like lengths, as those of pairs. With it, documents
+    are read end to end in max_tokens / window rows, at most `max_sentences`, that go on from batch to batch; they come
+    in another order in every epoch. Dev is read whole.
+    """
+
+    def __init__(
+        self,
+        *,
+        splits: Splits,
+        tokenizers: Tokenizers,
+        truncation: Truncation | None = None,
+        max_tokens: int = 4096,
+        max_sentences: int = 512,
+        max_dev_examples: int | None = None,
+        seed: int = 1,
+        **options: int,
+    ) -> None:
+        # Not with the constructor of pairs' batches, which would plan those.
+        super(Seq2SeqDataModule, self).__init__()
+        self.splits, self.tokenizers, self.truncation, self.seed = splits, tokenizers, truncation, seed
+        self.max_length = options.get("max_length", 256)
+        self.budget, self.pool_batches = TokenBudget(max_tokens, max_sentences), options.get("pool_batches", 100)
+        self.dev_examples = splits.dev if max_dev_examples is None else sample(splits.dev, max_dev_examples, seed)
+        self.train_pairs = self.pairs(splits.train, "train")
+        self.dev_pairs = self.pairs(self.dev_examples, "dev")
+        self.made, self.sampled = None, None
+        if truncation is None:
+            self.train_plan = plan(self.train_pairs, self.budget, pool_batches=self.pool_batches, seed=seed)
+
+    def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
+        """Documents as the targets of sources without a token. Raises UserError where there are none.
+
+        Of train without truncation, those that are too long are left out, and how many is logged.
+        """
+        documents = [ids for ids in documents_of(examples, self.tokenizers.target) if ids]
+        fitting = [ids for ids in documents if len(ids) <= self.max_length]
+        if self.truncation is None and split == "train" and len(fitting) < len(documents):
+            logger.warning(
+                "%s: left out %d documents of over %d tokens (raise batches.max_length to keep them, or read them in "
+                "windows, with truncation=window)",
+                *(split, len(documents) - len(fitting), self.max_length),
+            )
+            documents = fitting
+        if not documents:
+            raise UserError(f"The {split} split has no usable document left.")
+        return PairSequences(TokenSequences.from_ids([[]] * len(documents)), TokenSequences.from_ids(documents))
+
+    def train_epoch(self, number: int) -> tuple[PairSequences, list[Tensor]]:
+        if self.truncation is None:
+            return super().train_epoch(number)
+        order = np.random.default_rng((self.seed, number)).permutation(len(self.train_pairs))
+        window = self.truncation.window
+        text = RunningText(self.train_pairs.target, rows_of(self.budget, window))
+        return text.windows(order, self.truncation.lengths(self.seed, number), window)
+
+    def val_dataloader(self) -> BatchLoader:
+        """The loader of dev, whose documents are read whole, for Lightning."""
+        assert self.trainer is not None
+        return BatchLoader(
+            lambda number: whole_documents(self.dev_pairs.target, self.budget), self.trainer, training=False
+        )

@@ -1,0 +1,40 @@
+"""A model that a language model helps at every token."""
+
+from typing import Any
+
+import torch
+
+from seq2seq.decoding.stepper import Stepper
+from seq2seq.errors import UserError
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+from seq2seq.symbols import EOS, PAD
+
+
+class FusedStepper:
+    """Shallow fusion (Gulcehre et al. 2015): score(token) = log p(token | source) + weight log p_LM(token).
+
+    Scores are sums of both, in searches and for given targets. As they leave some probability over, and are not to be
+    scaled, it goes to PAD, which no search says. Raises UserError unless the weight is above 0.
+    """
+
+    def __init__(self, stepper: Stepper, language_model: Stepper, weight: float) -> None:
+        if not weight > 0:
+            raise UserError(f"weight must be above 0, but is {weight}: without fusion, leave it out.")
+        self.stepper, self.language_model, self.weight = stepper, language_model, weight
+
+    def start(self, source: SourceIds, lengths: Lengths) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+        """The memories and the first states of both; the language model has no source."""
+        none = torch.full_like(source[:, :1], EOS)
+        memory, states = self.stepper.start(source, lengths)
+        own_memory, own_states = self.language_model.start(none, torch.ones_like(lengths))
+        return (memory, own_memory), (states, own_states)
+
+    def step(
+        self, ids: BeamIds, memory: tuple[Any, Any], states: tuple[Any, Any]
+    ) -> tuple[Logits, BeamWeights, tuple[Any, Any]]:
+        """Sums of both scores, `batch beam vocabulary`, the first model's attention, and the new states of both."""
+        logits, weights, after = self.stepper.step(ids, memory[0], states[0])
+        own, _, own_after = self.language_model.step(ids, memory[1], states[1])
+        fused = logits.float().log_softmax(-1) + self.weight * own.float().log_softmax(-1)
+        fused[..., PAD] = torch.log1p(-fused.logsumexp(-1).exp().clamp(max=1))
+        return fused, weights, (after, own_after)

@@ -1,0 +1,18 @@
+"""A translator by the weights of a model that is being trained."""
+
+import copy
+
+import torch
+
+from seq2seq.compression.packing import pack
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.translation.translator import Translator
+
+
+def fast_translator(translator: Translator, model: Seq2Seq) -> Translator:
+    """The translator with a packed copy of the model, which must go on to be trained."""
+    found = copy.copy(translator)
+    # Products are packed from float32 alone: a model in another format translates as it is.
+    if all(weight.dtype == torch.float32 for weight in model.parameters()):
+        found.stepper = pack(copy.deepcopy(model).eval())
+    return found
