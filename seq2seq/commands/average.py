@@ -22,10 +22,10 @@ from seq2seq.runs.checkpoint import read_checkpoint, save_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.comparison import find_runs
 from seq2seq.runs.evaluation import evaluate, load_examples
-from seq2seq.runs.possible_text import refuse_language_model
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
+from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.translation.translator import Translator
 
 _SOUPS = ("uniform", "greedy")

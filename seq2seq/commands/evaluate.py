@@ -12,8 +12,8 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
-from seq2seq.runs.possible_text import is_language_model, refuse_language_model
 from seq2seq.runs.run import LoadedRun
+from seq2seq.runs.sourceless import is_language_model, refuse_language_model
 from seq2seq.runs.summary import print_comparison
 from seq2seq.runs.translator import load_runs, open_translator
 

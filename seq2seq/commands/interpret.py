@@ -29,17 +29,16 @@ from seq2seq.interpretation.plots import (
 )
 from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
-from seq2seq.interpretation.training_curves import TrainingCurves
+from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
-from seq2seq.runs.possible_text import refuse_language_model
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.run_folder import new_folder
+from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import load_runs
 from seq2seq.shapes import SourceIds
 from seq2seq.symbols import BOS, EOS
-from seq2seq.training.callbacks.health import HealthRecord
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -94,7 +93,7 @@ def _training(run: str) -> TrainingCurves | None:
     """The health of a run while it learnt, up to its last checkpoint; None where none was kept."""
     checkpoint = find_checkpoint(run)
     last = checkpoint.with_name("last.ckpt")
-    known = read_checkpoint(last if last.is_file() else checkpoint).get("callbacks", {}).get(HealthRecord.__name__)
+    known = read_checkpoint(last if last.is_file() else checkpoint).get("callbacks", {}).get(RECORD)
     return TrainingCurves.of(known["points"]) if known and known["points"] else None
 
 

@@ -17,19 +17,20 @@ class AutocastSeq2Seq(Seq2Seq):
 
     def __init__(self, model: Seq2Seq) -> None:
         take_over(self, model)
+        self._plain = (model,)  # which is no part of its own, but all that is in it
 
     def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
         with torch.autocast("cuda", torch.bfloat16):
-            memory, states = super().start(source, lengths)
-        return memory, pytree.tree_map(Tensor.float, states)  # so that a cell's memory is summed in full
+            memory, states = self._plain[0].start(source, lengths)
+        return memory, pytree.tree_map(_precise, states)  # so that a cell's memory is summed in full
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
         with torch.autocast("cuda", torch.bfloat16):
-            return super().step(ids, memory, states)
+            return self._plain[0].step(ids, memory, states)
 
     def token_scores(self, target: TargetIds, memory: Memory, states: States) -> Float[Tensor, "batch target"]:
         with torch.autocast("cuda", torch.bfloat16):
-            return super().token_scores(target, memory, states)
+            return self._plain[0].token_scores(target, memory, states)
 
 
 class BFloat16Stack(BidirectionalStack):
@@ -42,6 +43,11 @@ class BFloat16Stack(BidirectionalStack):
     def forward(self, inputs: Inputs, lengths: Lengths) -> Encoded:
         encoded = super().forward(inputs.bfloat16(), lengths)
         return encoded._replace(values=encoded.values.float(), last=encoded.last.float())
+
+
+def _precise(part: Tensor) -> Tensor:
+    """A part of a state in float32, but for numbers of places."""
+    return part.float() if part.is_floating_point() else part
 
 
 def take_over(packed: nn.Module, plain: nn.Module) -> None:

@@ -48,7 +48,7 @@ class TextDataModule(Seq2SeqDataModule):
         self.dev_examples = splits.dev if max_dev_examples is None else sample(splits.dev, max_dev_examples, seed)
         self.train_pairs = self.pairs(splits.train, "train")
         self.dev_pairs = self.pairs(self.dev_examples, "dev")
-        self.made, self.sampled = None, None
+        self.made, self.sampled, self.mixture, self.pacing = None, None, None, None
         if truncation is None:
             self.train_plan = plan(self.train_pairs, self.budget, pool_batches=self.pool_batches, seed=seed)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from seq2seq.errors import UserError
 
+RECORD = "HealthRecord"  # by which name checkpoints keep the points
+
 
 @dataclass(frozen=True)
 class Health:

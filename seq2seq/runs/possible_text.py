@@ -7,24 +7,12 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.data.truncation import Truncation
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint_paths import find_checkpoint
-from seq2seq.runs.run import LoadedRun
+from seq2seq.runs.sourceless import is_language_model
 from seq2seq.training.truncated import check_objective
 
-_MODEL = "seq2seq.models.language_model.LanguageModel"
 _TEXT = "seq2seq.data.corpora.text.TextCorpus"
 _LIKELIHOOD = "seq2seq.training.objectives.cross_entropy.CrossEntropy"
-_OFF = ("scheduled_sampling", "augmentation", "segmentation", "distill", "init")
-
-
-def is_language_model(config: dict[str, Any]) -> bool:
-    """Tell whether a config is of a language model."""
-    return _target(config, "model") == _MODEL
-
-
-def refuse_language_model(run: LoadedRun, path: Any, what: str) -> None:
-    """Raise UserError, naming what was asked for, where a run is a language model."""
-    if is_language_model(run.config):
-        raise UserError(f"{what} needs a model with a source, but run={path} is a language model: give another run.")
+_OFF = ("scheduled_sampling", "augmentation", "segmentation", "distill", "init", "curriculum", "batch_growth")
 
 
 def check_text(config: dict[str, Any]) -> None:
@@ -69,6 +57,8 @@ def _problems(config: dict[str, Any]) -> Iterator[str]:
     for name in ("coverage_loss", "entropy_floor"):
         if config["objective"].get(name):
             yield f"objective.{name} must be 0"
+    if config["references"] != "each":
+        yield "references must be each"
     if config["metrics"]:
         yield "metrics must be perplexity"
     if config["monitor"]["metric"] != "dev/loss":

@@ -104,8 +104,8 @@ class Interruption(lightning.Callback):
 
     def _agreed(self, trainer: lightning.Trainer) -> int:
         """The signal of any process, in each of them."""
-        if trainer.world_size == 1:
-            return self.number
+        if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+            return self.number  # of the only process
         shared = torch.tensor(self.number, device=trainer.strategy.root_device)
         torch.distributed.all_reduce(shared, torch.distributed.ReduceOp.MAX)
         return int(shared)

@@ -15,7 +15,7 @@ from seq2seq.data.text import Change, TextForm, changed, decoded, formed_splits
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
 
-OPTIONS = sorted(path.stem for path in (CONF / "tokenizer").glob("*.yaml") if path.stem != "auto")
+OPTIONS = sorted(path.stem for path in (CONF / "tokenizer").glob("*.yaml") if path.stem not in ("auto", "run"))
 # Phones with modifiers and tie bars, composed and combining marks, joiners, spaces of several kinds, symbols that NFKC
 # rewrites, emoji of several characters, scripts that stack their marks, quotes and markup.
 SURVIVORS = [

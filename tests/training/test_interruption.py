@@ -21,6 +21,7 @@ RUN = [
     "schedule.patience=1",
     "averaging.kind=triggered",
     "averaging.patience=1",
+    "averaging.decay=null",
     "scheduled_sampling=exponential",
     "scheduled_sampling.base=0.9",
     "scheduled_sampling.feed=sample",

@@ -32,6 +32,8 @@ class AdaptiveOutput(Output):
     """
 
     by_token = False
+    bounds: Tensor
+    unsaid: Tensor  # columns of the head
 
     def __init__(
         self,
@@ -49,6 +51,9 @@ class AdaptiveOutput(Output):
         self.cutoffs = _default_cutoffs(size) if cutoffs is None else _checked_cutoffs(list(cutoffs), size)
         bounds = [*self.cutoffs, size]
         self.head = linear(feature_size, bounds[0] + len(bounds) - 1)
+        self.register_buffer("bounds", torch.tensor(self.cutoffs, dtype=torch.long), persistent=False)
+        unsaid = [column in (PAD, BOS) for column in range(self.head.out_features)]
+        self.register_buffer("unsaid", torch.tensor(unsaid), persistent=False)
         self.clusters = nn.ModuleList(
             _cluster(feature_size, max(1, int(feature_size / shrink**number)), end - start)
             for number, (start, end) in enumerate(pairwise(bounds), 1)
@@ -63,7 +68,7 @@ class AdaptiveOutput(Output):
         if own < _WORST * best:
             logger.warning(
                 "adaptive output: the first %d tokens are %.0f %% of the targets in train, the most frequent would be "
-                "%.0f %%, so little is saved: tokenizer=unigram or word orders them by frequency",
+                "%.0f %%, so little is saved: a unigram or word tokenizer orders them by frequency",
                 *(first, 100 * own, 100 * best),
             )
 
@@ -83,8 +88,7 @@ class AdaptiveOutput(Output):
         return torch.cat(parts, 1)
 
     def losses_of(self, features: Rows, targets: Targets) -> Losses:
-        bounds = torch.tensor(self.cutoffs, dtype=torch.long, device=targets.device)
-        clusters = torch.bucketize(targets.contiguous(), bounds, right=True)  # 0 is the head
+        clusters = torch.bucketize(targets.contiguous(), self.bounds, right=True)  # 0 is the head
         head = self._head(features)
         first = head.shape[1] - len(self.clusters)
         columns = torch.where(clusters == 0, targets, first - 1 + clusters)
@@ -99,8 +103,7 @@ class AdaptiveOutput(Output):
     def _head(self, features: Rows) -> Tensor:
         """Log-probabilities of the first tokens and of every cluster."""
         scores = precise(self.head(features))
-        barred = torch.tensor([PAD, BOS], device=scores.device)
-        return scores.index_fill(1, barred, float("-inf")).log_softmax(-1)
+        return scores.masked_fill(self.unsaid, float("-inf")).log_softmax(-1)
 
 
 def _cluster(feature_size: int, size: int, tokens: int) -> nn.Sequential:

@@ -120,7 +120,7 @@ class Output(nn.Module, ABC):
         return TrainingLoss(losses.sum(), None if likelihoods is None else likelihoods.sum())
 
     def training_losses(self, features: Rows, targets: Targets, smoothing: Smoothing) -> tuple[Losses, Losses | None]:
-        """That loss of every row, and the negative log-likelihood in it."""
+        """Losses of the rows that make it up, and the negative log-likelihoods in them."""
         losses, likelihoods = self.in_chunks(partial(self._smoothed, smoothing), features, targets)
         return losses, likelihoods if self.normalizer == "softmax" else None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytorch_lightning as lightning
 
-from seq2seq.interpretation.training_curves import Health
+from seq2seq.interpretation.training_curves import RECORD, Health
 from seq2seq.training.callbacks.gate_monitor import GateMonitor
 from seq2seq.training.callbacks.update_ratio import UpdateRatio
 
@@ -20,6 +20,11 @@ class HealthRecord(lightning.Callback):
 
     def __init__(self) -> None:
         self.points: list[Health] = []
+
+    @property
+    def state_key(self) -> str:
+        """The name of its state in a checkpoint."""
+        return RECORD
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         ratios, gates = {}, {}
