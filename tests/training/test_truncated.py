@@ -13,6 +13,7 @@ from torch.testing import assert_close
 from seq2seq.commands.train import train
 from seq2seq.data.truncation import Truncation
 from seq2seq.errors import UserError
+from seq2seq.layers.output.smoothing import Smoothing
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.regularization import Regularization
@@ -88,7 +89,7 @@ def test_gradients_are_those_of_detached_states(build_model, batch, kind, share)
         outputs = batch.target_outputs[:, start : start + 3]
         kept = outputs.flatten() != 0
         rows, targets = unrolled.features.flatten(0, 1)[kept], outputs.flatten()[kept]
-        total = total + objective._of_tokens(model.output, rows, targets).sum()
+        total = total + model.output.training_loss(rows, targets, Smoothing(objective.label_smoothing)).total
         layers = tuple(type(state)(*(part.detach() for part in state)) for state in unrolled.states.layers)
         states = unrolled.states._replace(
             layers=layers, attention=tuple(part.detach() for part in unrolled.states.attention)
