@@ -47,7 +47,8 @@ def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
     """The tokenizers that a config describes, learnt from what there is to train on."""
     trainer = build(config["tokenizer"], "tokenizer")
     with told_at("tokenizer", type(trainer)):
-        texts = trainer.train(lines_of(splits.train), text_form(config))
+        sourceless = str(config.get("model", {}).get("_target_")).endswith(".LanguageModel")
+        texts = trainer.train(lines_of(splits.train) if sourceless else splits.train, text_form(config))
     if not model_edits(config):
         return texts
     with told_at("model", find(config["model"]["_target_"], "model")):

@@ -194,7 +194,7 @@ def test_sides_may_be_symbols_or_letters_but_no_sentences():
     )
 
 
-GREEK = Path("/work/shared/data/sigmorphon2021/gre_train.tsv")
+GREEK = Path(__file__).parents[3] / "shared" / "data" / "sigmorphon2021" / "gre_train.tsv"
 
 
 @pytest.mark.skipif(not GREEK.exists(), reason="the data are not there")
