@@ -70,7 +70,11 @@ class EditActions:
     @property
     def moves(self) -> Int[Tensor, " actions"]:
         """Numbers that are 1 for every action that moves the pointer, 0 for the others."""
-        return torch.tensor([int(self.reads(action)) for action in range(self.size)])
+        actions = torch.arange(self.size)
+        found = actions >= self._first + self._written
+        for action in (DELETE, *([_COPY] if self.copies else [])):
+            found |= actions == action
+        return found.long()
 
     @property
     def barred(self) -> Bool[Tensor, "place action"]:

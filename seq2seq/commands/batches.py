@@ -7,10 +7,10 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import CONTROL
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
-from seq2seq.data.text_datamodule import TextDataModule
+from seq2seq.data.text_datamodule import TextBatches, TextDataModule
 from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.runs.model_kinds import is_language_model
 from seq2seq.runs.run_folder import first_process
-from seq2seq.runs.sourceless import is_language_model
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,8 @@ def build_batches(config: dict[str, Any], splits: Splits, tokenizers: Tokenizers
     options = {name: value for name, value in config["batches"].items() if name not in CONTROL}
     with told_at("batches", Seq2SeqDataModule):
         truncation = build(config.get("truncation"), "truncation")
-        return TextDataModule(splits=splits, tokenizers=tokenizers, truncation=truncation, **options)
+        own = TextBatches(**options)
+        return TextDataModule(splits=splits, tokenizers=tokenizers, truncation=truncation, options=own)
 
 
 def window_of(config: dict[str, Any], data: Seq2SeqDataModule) -> int | None:

@@ -21,6 +21,7 @@ from seq2seq.errors import UserError
 from seq2seq.runs.automatic import nominal, settle, settled_like
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.matmul_precision import set_matmul_precision
+from seq2seq.runs.model_kinds import is_language_model
 from seq2seq.runs.run import pick_device, train_tokenizers
 from seq2seq.runs.summary import print_memory, print_peers, print_profile, print_rates
 from seq2seq.runs.translator import load_runs, open_translator
@@ -122,7 +123,9 @@ def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
 
 
 def load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]:
-    """The config with what follows from the data, and these."""
+    """The config with what follows from the data, and these. Raises UserError for a language model."""
+    if is_language_model(plain):
+        raise UserError("model must read a source to be measured, but is a language model: choose another.")
     set_matmul_precision(plain["matmul_precision"])
     torch.set_flush_denormal(True)
     torch.manual_seed(plain["seed"])

@@ -13,7 +13,7 @@ from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
 from seq2seq.runs.run import LoadedRun
-from seq2seq.runs.sourceless import is_language_model, refuse_language_model
+from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
 from seq2seq.runs.translator import load_runs, open_translator
 
@@ -37,8 +37,8 @@ def read_draws(options: dict[str, Any]) -> Draws:
 
 def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     runs = [with_data(run, options) for run in load_runs(options)]
-    if is_language_model(runs[0].config):
-        return score_text(runs, options)
+    if runs[0].model.sourceless:
+        return score_text(runs[0], options)
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"])
     translator = open_translator(options, runs=runs)

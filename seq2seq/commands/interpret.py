@@ -32,7 +32,7 @@ from seq2seq.interpretation.trace import trace
 from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
 from seq2seq.runs.checkpoint import read_checkpoint
-from seq2seq.runs.checkpoint_paths import find_checkpoint
+from seq2seq.runs.checkpoint_paths import find_checkpoint, last_checkpoint
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.sourceless import refuse_language_model
@@ -91,9 +91,8 @@ def read(run: LoadedRun, options: Mapping[str, Any]) -> Reading:
 
 def _training(run: str) -> TrainingCurves | None:
     """The health of a run while it learnt, up to its last checkpoint; None where none was kept."""
-    checkpoint = find_checkpoint(run)
-    last = checkpoint.with_name("last.ckpt")
-    known = read_checkpoint(last if last.is_file() else checkpoint).get("callbacks", {}).get(RECORD)
+    checkpoint = last_checkpoint(Path(run)) if Path(run).is_dir() else Path(run)
+    known = read_checkpoint(checkpoint).get("callbacks", {}).get(RECORD)
     return TrainingCurves.of(known["points"]) if known and known["points"] else None
 
 

@@ -30,12 +30,9 @@ def finish_text(run: LoadedRun, splits: Splits, folder: Path, hindsight: dict[st
     return Outcome(record, monitored="loss", higher=False)
 
 
-def score_text(runs: Sequence[LoadedRun], options: dict[str, Any]) -> dict[str, Any]:
+def score_text(run: LoadedRun, options: dict[str, Any]) -> dict[str, Any]:
     """The perplexity of a language model on a file of text, or on a split of its own data."""
-    if len(runs) > 1:
-        raise UserError("run must be one language model, as they have no ensembles: give one run.")
-    (run,), file = runs, options["file"]
-    if file is None:
+    if (file := options["file"]) is None:
         name, examples = load_examples(run, None, options["split"])
     elif options["split"] is not None:
         raise UserError(f"split must be null where there is a file, but is {options['split']!r} beside file={file}.")

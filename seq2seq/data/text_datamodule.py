@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
@@ -20,6 +21,18 @@ from seq2seq.errors import UserError
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class TextBatches:
+    """Options of batches of running text: those of pairs' batches."""
+
+    max_tokens: int = 4096
+    max_sentences: int = 512
+    max_length: int = 256
+    max_dev_examples: int | None = None
+    pool_batches: int = 100
+    seed: int = 1
+
+
 class TextDataModule(Seq2SeqDataModule):
     """A data module of the targets alone, each a document without a source.
 
@@ -34,23 +47,20 @@ class TextDataModule(Seq2SeqDataModule):
         splits: Splits,
         tokenizers: Tokenizers,
         truncation: Truncation | None = None,
-        max_tokens: int = 4096,
-        max_sentences: int = 512,
-        max_dev_examples: int | None = None,
-        seed: int = 1,
-        **options: int,
+        options: TextBatches | None = None,
     ) -> None:
         # Not with the constructor of pairs' batches, which would plan those.
         super(Seq2SeqDataModule, self).__init__()
-        self.splits, self.tokenizers, self.truncation, self.seed = splits, tokenizers, truncation, seed
-        self.max_length = options.get("max_length", 256)
-        self.budget, self.pool_batches = TokenBudget(max_tokens, max_sentences), options.get("pool_batches", 100)
-        self.dev_examples = splits.dev if max_dev_examples is None else sample(splits.dev, max_dev_examples, seed)
+        given = options or TextBatches()
+        self.splits, self.tokenizers, self.truncation, self.seed = splits, tokenizers, truncation, given.seed
+        self.max_length, self.budget = given.max_length, TokenBudget(given.max_tokens, given.max_sentences)
+        few = given.max_dev_examples
+        self.dev_examples = splits.dev if few is None else sample(splits.dev, few, given.seed)
         self.train_pairs = self.pairs(splits.train, "train")
         self.dev_pairs = self.pairs(self.dev_examples, "dev")
         self.made, self.sampled, self.mixture, self.pacing = None, None, None, None
         if truncation is None:
-            self.train_plan = plan(self.train_pairs, self.budget, pool_batches=self.pool_batches, seed=seed)
+            self.train_plan = plan(self.train_pairs, self.budget, pool_batches=given.pool_batches, seed=given.seed)
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Documents as the targets of sources without a token. Raises UserError where there are none.

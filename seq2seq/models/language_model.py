@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -109,6 +110,7 @@ class LanguageModel(Seq2Seq):
     `leaving`.
     """
 
+    sourceless: ClassVar[bool] = True
     decoder: SourcelessDecoder
 
     def __init__(

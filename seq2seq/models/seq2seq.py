@@ -90,6 +90,7 @@ class Seq2Seq(nn.Module):
     """
 
     edits: ClassVar[bool] = False  # whether target ids are edits of the source rather than pieces of a text
+    sourceless: ClassVar[bool] = False  # whether it reads no source, as a language model
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from torch import Tensor
 from seq2seq.edit_actions import EditActions
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
-from seq2seq.layers.attention.pointer import Pointer, at_end
+from seq2seq.layers.attention.hard_monotonic import HardMonotonicAttention, at_end
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.output import Output, Rows, RowScores
 from seq2seq.layers.recurrent.cells.cell import Cell
@@ -45,7 +45,7 @@ class TransducerDecoder(Decoder):
         connection: str = "none",
         dropout: float = 0.3,
     ) -> None:
-        options = DecoderOptions(hidden_size, feature_size, cell, Pointer, dropout)
+        options = DecoderOptions(hidden_size, feature_size, cell, HardMonotonicAttention, dropout)
         super().__init__(embedding, options)
         self.cells, self.connections = build_layers(
             cell, embedding.size + memory_size, hidden_size, num_layers, connection=connection, around_bottom=False
@@ -94,8 +94,12 @@ class EditOutput(Output):
     def __init__(self, scored: Output, actions: EditActions) -> None:
         scored.refuse_samples("a transducer")
         super().__init__(scored.normalizer, chunk=scored.chunk, vocabulary_size=actions.barred.shape[-1])
-        self.scored = scored
+        self.scored, self.by_token = scored, scored.by_token
         self.register_buffer("impossible", actions.barred, persistent=False)
+
+    @property
+    def products(self) -> int:
+        return self.scored.products
 
     def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:
         self.scored.prepare(counts)

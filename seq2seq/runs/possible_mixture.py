@@ -35,9 +35,9 @@ def refuse_unknown_tags(splits: Splits, tokenizers: Tokenizers) -> None:
 
 
 def _refuse_loss_of(tags: list[str], config: dict[str, Any]) -> None:
-    symbols = config["tokenizer"]["symbols"]
-    for tag in tags if config["init"] is None and config["tokenizer"]["source"] != "word" else []:
-        if tag not in symbols:
+    tokenizer = config["tokenizer"]  # one of another run has neither option; it is looked into once it is read
+    for tag in tags if config["init"] is None and tokenizer.get("source", "word") != "word" else []:
+        if tag not in tokenizer["symbols"]:
             raise UserError(
                 f"data.tags must each be one of tokenizer.symbols, so that they are not cut, but {tag!r} is none: add "
                 f'"tokenizer.symbols={tags}".'

@@ -7,7 +7,7 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.data.truncation import Truncation
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint_paths import find_checkpoint
-from seq2seq.runs.sourceless import is_language_model
+from seq2seq.runs.model_kinds import is_language_model
 from seq2seq.training.truncated import check_objective
 
 _TEXT = "seq2seq.data.corpora.text.TextCorpus"
@@ -57,6 +57,8 @@ def _problems(config: dict[str, Any]) -> Iterator[str]:
     for name in ("coverage_loss", "entropy_floor"):
         if config["objective"].get(name):
             yield f"objective.{name} must be 0"
+    if "parts" in config["data"]:
+        yield "data must not be a mixture"
     if config["references"] != "each":
         yield "references must be each"
     if config["metrics"]:

@@ -20,6 +20,7 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
 from seq2seq.runs.checkpoint_paths import find_checkpoint
+from seq2seq.runs.model_kinds import is_language_model, writes_edits
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,12 @@ def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
     """The tokenizers that a config describes, learnt from what there is to train on."""
     trainer = build(config["tokenizer"], "tokenizer")
     with told_at("tokenizer", type(trainer)):
-        sourceless = str(config.get("model", {}).get("_target_")).endswith(".LanguageModel")
-        texts = trainer.train(lines_of(splits.train) if sourceless else splits.train, text_form(config))
-    if not model_edits(config):
+        examples = lines_of(splits.train) if is_language_model(config) else splits.train
+        texts = trainer.train(examples, text_form(config))
+    if not writes_edits(config):
         return texts
     with told_at("model", find(config["model"]["_target_"], "model")):
         return EditTokenizers.learn(texts, splits.train)
-
-
-def model_edits(config: dict[str, Any]) -> bool:
-    """Tell whether the model of a config writes by edits of its source."""
-    return "model" in config and bool(getattr(find(config["model"]["_target_"], "model"), "edits", False))
 
 
 def text_form(config: dict[str, Any]) -> TextForm:

@@ -26,6 +26,6 @@ class RunTokenizers:
     def train(self, examples: Sequence[Example], form: TextForm | None = None) -> Tokenizers:
         """Return the tokenizers of the run, taking text in a form. Raises UserError if there is no such run."""
         found = tokenizers_of(read_checkpoint(find_checkpoint(self.run)))
-        kept: Tokenizer = found.source if self.side == "source" else found.target
+        kept: Tokenizer = found.source if self.side == "source" else found.written
         other = found.source if self.side == "both" else kept
         return Tokenizers.from_bytes(other.serialized, kept.serialized, form)

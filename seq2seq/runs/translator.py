@@ -49,6 +49,8 @@ def load_runs(options: Mapping[str, Any]) -> list[LoadedRun]:
             f"device={device} is none of the {torch.cuda.device_count()} GPUs here: use device=cpu or auto."
         )
     runs = [load_run(path, device) for path in paths]
+    if len(runs) > 1 and any(run.model.sourceless for run in runs):
+        raise UserError("run must be one language model alone: fusion=language_model joins it to a translator.")
     for path, other in zip(paths[1:], runs[1:], strict=True):
         if other.tokenizers.target.serialized != runs[0].tokenizers.target.serialized:
             raise UserError(
@@ -124,6 +126,8 @@ def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Step
     fusion = build(options.get("fusion"), "fusion")
     if fusion is None:
         return joined
+    if runs[0].model.copying is not None:
+        raise UserError("fusion must be none with a model that copies, whose copies a language model has no score of.")
     with told_at("fusion", type(fusion)):
         return fusion.around(joined, runs[0].tokenizers.target, precision, pick_device(str(options["device"])))
 

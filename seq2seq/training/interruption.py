@@ -38,7 +38,7 @@ class Interruption(lightning.Callback):
         self.number = 0  # of the signal; 0 while there was none
         self._at_once = False  # whether the handler raises
         self._due = False  # whether a validation belongs behind the last step
-        self._loops: dict[str, Any] = {}  # Lightning's, before the validation under way
+        self._loops: dict[str, Any] = {}  # Lightning's, before the validation under way; empty without one
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Handle signals, in place of Lightning, which gives them back; and make up for a validation that was cut."""
@@ -63,20 +63,25 @@ class Interruption(lightning.Callback):
             raise StoppedError(number)
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Let the only process cut a validation, from here on."""
+        """Keep Lightning's place, to which a validation that is cut goes back."""
         self._loops = copy.deepcopy(trainer.fit_loop.state_dict())
+
+    def scoring(self, trainer: lightning.Trainer) -> None:
+        """Let the only process cut a validation, from here on; the average of the weights is in the model."""
         self._at_once = trainer.world_size == 1
+        if self.number and self._at_once:
+            raise StoppedError(self.number)
 
     def scores_are_made(self) -> None:
         """Wait for the end of the validation, from here on: what others make of its scores is not cut."""
-        self._at_once = False
+        self._at_once, self._loops = False, {}
 
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
         """Save the step before a validation that is cut."""
         if isinstance(exception, StoppedError) and self._at_once:
-            self._due = True
+            self._at_once, self._due = False, True  # whatever comes while it saves waits
             pl_module.cut_validation()  # type: ignore[operator]  # of ours
             _save_last(trainer)
 
@@ -86,7 +91,7 @@ class Interruption(lightning.Callback):
         """Add that a validation is due, if so; one that is under way has not begun."""
         if self._due:
             checkpoint[_DUE] = True
-            if self._at_once:
+            if self._loops:
                 checkpoint["loops"]["fit_loop"] = self._loops
 
     def on_load_checkpoint(

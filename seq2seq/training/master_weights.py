@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seq2seq.precise import precise
+from seq2seq.training.closures import loss_of
 
 _KEY = "masters"  # of a state dict
 
@@ -43,10 +44,7 @@ class MasterWeights(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Let the masters take a step by the weights' gradients, and round the weights from them."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         found = self.__dict__.pop("found_inf", None)
         if getattr(self._inner, "_step_supports_amp_scaling", False):
             if found is not None:

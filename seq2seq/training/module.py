@@ -178,6 +178,7 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self._look()
         self._averaged.enter_context(self.step.average.applied())
+        self.interruption.scoring(self.trainer)
         self._dev_states = CarriedStates()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

@@ -8,6 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from seq2seq.errors import UserError
+from seq2seq.training.closures import loss_of
 
 
 class MuonWithAdamW(Optimizer):
@@ -59,10 +60,7 @@ class MuonWithAdamW(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Let both take their step, after the closure if there is one, and return what that returned."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         for one in self._inner:
             one.step()
         return loss

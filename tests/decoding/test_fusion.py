@@ -155,6 +155,17 @@ def test_other_tokenizers_and_other_models_are_refused(pair, config_of, finished
         lines(config_of, pair[0], "rerank=language_model", f"rerank.run={pair[0]}")
 
 
+def test_an_ensemble_with_a_language_model_is_refused(pair, config_of):
+    with pytest.raises(UserError, match="^run must be one language model alone: fusion=language_model joins it"):
+        lines(config_of, f"[{pair[0]},{pair[1]}]")
+
+
+def test_a_model_that_copies_is_refused(pair, tiny_config, tmp_path, config_of):
+    train(tiny_config("budget.max_steps=2", "model/copying=pointer"), tmp_path, resume=False)
+    with pytest.raises(UserError, match="^fusion must be none with a model that copies"):
+        lines(config_of, tmp_path, "fusion=language_model", f"fusion.run={pair[1]}")
+
+
 def test_another_vocabulary_is_refused(pair, letters):
     with pytest.raises(UserError, match="^run must be a language model with the target's tokenizer, but that of"):
         LanguageModelFusion(run=str(pair[1])).around(MODEL, letters.target, "float32", torch.device("cpu"))

@@ -109,5 +109,5 @@ def test_ids_that_are_not_in_the_order_of_frequency_are_warned_of(caplog):
         output.prepare(torch.arange(VOCABULARY))
     assert caplog.messages == [
         "adaptive output: the first 10 tokens are 10 % of the targets in train, the most frequent would be 56 %, so "
-        "little is saved: tokenizer=unigram or word orders them by frequency"
+        "little is saved: a unigram or word tokenizer orders them by frequency"
     ]

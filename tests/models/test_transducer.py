@@ -21,7 +21,7 @@ from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.edit_actions import DELETE, EditActions
 from seq2seq.errors import UserError
-from seq2seq.layers.attention.pointer import Pointer
+from seq2seq.layers.attention.hard_monotonic import HardMonotonicAttention
 from seq2seq.layers.embedding import NGramEmbedding
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.tied import TiedOutput
@@ -54,6 +54,13 @@ TARGET = torch.tensor(
 # ---- The pointer
 
 
+@pytest.mark.parametrize("size", [9, 10, 23, 24])
+def test_actions_together_are_actions_one_by_one(size):
+    actions = EditActions.of(size)
+    assert actions.size == size
+    assert actions.moves.tolist() == [int(actions.reads(action)) for action in range(size)]
+
+
 def test_the_pointer_moves_with_every_action_that_reads():
     model = build()
     inputs = torch.cat([torch.full((3, 1), BOS), TARGET[:, :-1]], 1)
@@ -65,14 +72,14 @@ def test_the_pointer_moves_with_every_action_that_reads():
 
 
 def test_the_pointer_stays_at_the_end():
-    pointer, model = Pointer(query_size=1, memory_size=8), build()
+    pointer, model = HardMonotonicAttention(query_size=1, memory_size=8), build()
     memory, _ = model.encode(SOURCE, LENGTHS)
     _, weights = pointer.unroll(torch.ones(3, 6, 1), memory, pointer.start(memory))
     assert weights.argmax(-1).tolist() == [[1, 2, 3, 3, 3, 3], [1, 1, 1, 1, 1, 1], [1, 2, 2, 2, 2, 2]]
 
 
 def test_what_is_read_is_the_value_under_the_pointer():
-    pointer, model = Pointer(query_size=1, memory_size=8), build()
+    pointer, model = HardMonotonicAttention(query_size=1, memory_size=8), build()
     memory, _ = model.encode(SOURCE, LENGTHS)
     context, _ = pointer.unroll(torch.tensor([[[0.0], [1.0]]] * 3), memory, pointer.start(memory))
     assert torch.equal(context, memory.values[:, :2])

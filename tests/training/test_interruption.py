@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from seq2seq.errors import UserError
+from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.budget import Budget
 from seq2seq.training.module import Seq2SeqModule
 
@@ -98,6 +99,31 @@ def test_a_run_that_is_stopped_at_any_place_goes_on_as_the_uninterrupted(
     assert kept(folder, "last")["global_step"] == after
     train_tiny(folder, *RUN, f"budget.max_steps={STEPS}", resume=True)
     assert_equal(folder, uninterrupted)
+
+
+def test_a_signal_while_the_average_is_written_into_the_model_waits_for_it(train_tiny, tmp_path, monkeypatch):
+    moving = ["averaging.kind=ema", "averaging.decay=0.5", "averaging.patience=5", f"budget.max_steps={STEPS}"]
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    for folder in (whole, parted):
+        folder.mkdir()
+    train_tiny(whole, *RUN, *moving)
+    write, sent = WeightAverage._write, []
+
+    def half_written(self, values):
+        if not sent:
+            name, weight = next(self.model.named_parameters())
+            assert not torch.equal(weight, values[name])
+            weight.data.copy_(values[name])
+            sent.append(name)
+            os.kill(os.getpid(), signal.SIGTERM)
+        write(self, values)
+
+    monkeypatch.setattr(WeightAverage, "_write", half_written)
+    with pytest.raises(SystemExit):
+        train_tiny(parted, *RUN, *moving)
+    assert kept(parted, "last")["global_step"] == 3
+    train_tiny(parted, *RUN, *moving, resume=True)
+    assert_equal(parted, whole)
 
 
 def test_a_run_can_be_stopped_again_and_again(train_tiny, uninterrupted, send, tmp_path, monkeypatch):

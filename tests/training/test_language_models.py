@@ -6,10 +6,10 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from kept_runs import last
 from torch.testing import assert_close
 
 from seq2seq.commands.evaluate import evaluate_run
@@ -75,10 +75,6 @@ def folder(config_of_run, tmp_path_factory) -> Path:
     folder.mkdir()
     train(config_of_run(), folder, resume=False)
     return folder
-
-
-def last(folder: Path) -> dict[str, Any]:
-    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
 
 
 def test_a_run_reports_the_perplexity_of_dev(folder, config_of):
@@ -206,6 +202,8 @@ def test_what_needs_a_source_is_refused(folder, config_of):
     [
         ("scheduled_sampling=constant", "scheduled_sampling must be none"),
         ("augmentation=noise", "augmentation must be none"),
+        ("references=best", "references must be each"),
+        ("curriculum=competence", "curriculum must be none"),
         ("segmentation=sampled", "segmentation must be none"),
         ("init=runs/1", "init must be null"),
         ("objective.coverage_loss=1.0", "objective.coverage_loss must be 0"),

@@ -1,10 +1,10 @@
 """Training with outputs for large vocabularies: with what goes beside them, in whole runs, and what is refused."""
 
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
+from kept_runs import last, same
 from torch.testing import assert_close
 
 from seq2seq.commands.foresight import refuse_mistakes
@@ -69,17 +69,6 @@ OPTIONS = {
     "mixture": ["model/output=mixture"],
     "chunk of a multiple": ["model.output.chunk=7", "model.vocabulary_multiple=64", "model/output=full"],
 }
-
-
-def last(folder) -> dict[str, Any]:
-    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-
-
-def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
-    """Tell whether checkpoints have the same weights and averages, to the bit."""
-    return all(
-        torch.equal(left[part][name], right[part][name]) for part in ("state_dict", "weights") for name in left[part]
-    )
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-import torch
+from kept_runs import last, same
 
 from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.commands.translate import build_stream
@@ -24,16 +24,6 @@ RUN = [
 ]
 TAGS = ["data.tags={copy:'<copy>',reverse:'<back>'}"]
 SYMBOLS = ["tokenizer.symbols=['<copy>','<back>']"]
-
-
-def last(folder):
-    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-
-
-def same(left, right):
-    return all(
-        torch.equal(left[part][name], right[part][name]) for part in ("state_dict", "weights") for name in left[part]
-    )
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-import torch
+from kept_runs import last, same
 
 from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.errors import UserError
@@ -20,16 +20,6 @@ OPTIONS = {
         *("data.min_length=4", "tokenizer=char", "batches.max_tokens=256"),
     ],
 }
-
-
-def last(folder) -> dict[str, Any]:
-    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-
-
-def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
-    return all(
-        torch.equal(left[part][name], right[part][name]) for part in ("state_dict", "weights") for name in left[part]
-    )
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from kept_runs import last, same
 from torch.testing import assert_close
 
 from seq2seq.commands.foresight import refuse_mistakes
@@ -225,16 +226,6 @@ def train_several(tiny_config, tmp_path_factory):
         train({**tiny_config(*RUN, *overrides), "data": data}, folder, resume=resume)
 
     return run
-
-
-def last(folder):
-    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-
-
-def same(left, right):
-    return all(
-        torch.equal(left[part][name], right[part][name]) for part in ("state_dict", "weights") for name in left[part]
-    )
 
 
 TOGETHER = [

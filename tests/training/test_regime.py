@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from kept_runs import last, same
 
 from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.errors import DivergedError, UserError
@@ -29,17 +30,6 @@ OPTIONS = {
     "triggered": [*TRIGGERED, "monitor.metric=dev/loss", "monitor.mode=max"],
     "triggered by another score": [*TRIGGERED, "averaging.monitor=dev/loss", "averaging.mode=max"],
 }
-
-
-def last(folder) -> dict[str, Any]:
-    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-
-
-def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
-    """Tell whether checkpoints have the same weights and averages, to the bit."""
-    return all(
-        torch.equal(left[part][name], right[part][name]) for part in ("state_dict", "weights") for name in left[part]
-    )
 
 
 @pytest.fixture(scope="module")

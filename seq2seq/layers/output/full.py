@@ -11,18 +11,7 @@ from seq2seq.layers.output.output import Rows, WideScores
 class FullOutput(MatrixOutput):
     """Output with a matrix of its own: logits = W features + b."""
 
-    def __init__(
-        self,
-        *,
-        feature_size: int,
-        embedding: Embedding,
-        normalizer: str = "softmax",
-        chunk: int | None = None,
-        samples: int | None = None,
-        sampler: str = "log_uniform",
-    ) -> None:
-        size = embedding.vocabulary_size
-        super().__init__(normalizer, vocabulary_size=size, chunk=chunk, samples=samples, sampler=sampler)
+    def make(self, feature_size: int, embedding: Embedding) -> None:
         self.projection = linear(feature_size, embedding.rows)
 
     def parts(self, features: Rows) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seq2seq.errors import UserError
+from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.chunked import ChunkedCrossEntropy
 from seq2seq.layers.output.output import Losses, Output, Rows, Targets, TrainingLoss, WideScores
 from seq2seq.layers.output.sampling import SAMPLERS, TokenSampler
@@ -25,14 +26,15 @@ class MatrixOutput(Output):
 
     def __init__(
         self,
-        normalizer: str,
         *,
-        vocabulary_size: int,
+        feature_size: int,
+        embedding: Embedding,
+        normalizer: str = "softmax",
         chunk: int | None = None,
         samples: int | None = None,
         sampler: str = SAMPLERS[0],
     ) -> None:
-        super().__init__(normalizer, chunk=chunk, vocabulary_size=vocabulary_size)
+        super().__init__(normalizer, chunk=chunk, vocabulary_size=embedding.vocabulary_size)
         if samples is None and sampler != SAMPLERS[0]:
             raise UserError(f"sampler={sampler} needs samples, but that is null: give a number of tokens.")
         if samples is not None and normalizer != "softmax":
@@ -40,7 +42,12 @@ class MatrixOutput(Output):
         if samples is not None and chunk is not None:
             raise UserError(f"samples must be null with chunk={chunk}, which is of all tokens, but is {samples}.")
         self.samples = samples
-        self.sampler = None if samples is None else TokenSampler(samples, sampler, vocabulary_size)
+        self.sampler = None if samples is None else TokenSampler(samples, sampler, embedding.vocabulary_size)
+        self.make(feature_size, embedding)
+
+    @abstractmethod
+    def make(self, feature_size: int, embedding: Embedding) -> None:
+        """Give it its matrix, for features and tokens of an embedding."""
 
     def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:
         if self.sampler is not None:

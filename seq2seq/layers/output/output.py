@@ -43,7 +43,7 @@ class Output(nn.Module, ABC):
     of 128 where all would take over 256 MiB. Raises UserError if a value is out of range.
     """
 
-    by_token: ClassVar[bool] = True  # whether matrices with a row for every token have them in the order of ids
+    by_token: bool = True  # whether matrices with a row for every token have them in the order of ids
     bars_by_row: ClassVar[bool] = False  # whether more than PAD and BOS has no share, and the features tell what
     samples: int | None = None  # tokens that scores in training are of; None: all
 

@@ -14,18 +14,7 @@ class TiedOutput(MatrixOutput):
     P is the identity where sizes agree.
     """
 
-    def __init__(
-        self,
-        *,
-        feature_size: int,
-        embedding: Embedding,
-        normalizer: str = "softmax",
-        chunk: int | None = None,
-        samples: int | None = None,
-        sampler: str = "log_uniform",
-    ) -> None:
-        size = embedding.vocabulary_size
-        super().__init__(normalizer, vocabulary_size=size, chunk=chunk, samples=samples, sampler=sampler)
+    def make(self, feature_size: int, embedding: Embedding) -> None:
         same = feature_size == embedding.size
         self.projection = nn.Identity() if same else linear(feature_size, embedding.size, bias=False)
         self.weight = embedding.table.weight

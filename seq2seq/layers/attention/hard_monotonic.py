@@ -9,7 +9,7 @@ from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context, Keys, Query, Values
 
 
-class Pointer(Attention):
+class HardMonotonicAttention(Attention):
     """Hard monotonic attention (Aharoni & Goldberg 2017): all weight is on one position, from the first to the last.
 
     A query is the number of positions to move on before reading, `batch target 1`: it is told, and not found by scores.
@@ -17,8 +17,8 @@ class Pointer(Attention):
     0, 1, 0 and 1 it reads:
 
     >>> import torch
-    >>> from seq2seq.layers.attention.pointer import Pointer
-    >>> pointer, values = Pointer(query_size=1, memory_size=4), torch.randn(1, 3, 4)
+    >>> from seq2seq.layers.attention.hard_monotonic import HardMonotonicAttention
+    >>> pointer, values = HardMonotonicAttention(query_size=1, memory_size=4), torch.randn(1, 3, 4)
     >>> memory = pointer.remember(values, torch.ones(1, 3, dtype=torch.bool))
     >>> context, weights = pointer.unroll(torch.tensor([[[0.0], [1.0], [0.0], [1.0]]]), memory, pointer.start(memory))
     >>> weights.argmax(-1).tolist()
