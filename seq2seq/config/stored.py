@@ -22,6 +22,7 @@ from seq2seq.errors import UserError
 # Options that take effect when a run is continued with other values.
 CHANGEABLE = (
     "budget.*",
+    "saving.*",
     "precision",
     "threads",
     "freeze",
@@ -38,7 +39,7 @@ CHANGEABLE = (
     "model.*.regularization.*",
 )
 _SHOWN = (
-    "budget, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, gradient_noise, "
+    "budget, saving, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, gradient_noise, "
     "scheduled_sampling, averaging, sizes of batches, dropout, decoding, callbacks, trainer, "
     "on_divergence, precision and threads"
 )

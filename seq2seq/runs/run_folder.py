@@ -16,6 +16,7 @@ from seq2seq.config.job import given_overrides, sweep_folder
 from seq2seq.config.stored import continued, edited, with_changes
 from seq2seq.config.task_name import check_task
 from seq2seq.errors import UserError
+from seq2seq.runs.folder_lock import hold, is_held_here, release
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,11 @@ logger = logging.getLogger(__name__)
 _SHARED = "SEQ2SEQ_RUN_DIR"
 _CHECKPOINTS = "checkpoints"
 MADE = "distilled"  # what teachers have made for a run, before it begins
+_WITHOUT_CHECKPOINT = {  # what a run writes before its first checkpoint
+    *("config.yaml", "environment.json", "changes.yaml", "tokenizers", "metrics", "tensorboard", "skipped"),
+    *(_CHECKPOINTS, MADE),
+}
+_STAYS = {"pairs", "wandb", "mlflow.db"}  # of that, what is also of others
 
 
 def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) -> tuple[dict[str, Any], Path]:
@@ -35,7 +41,7 @@ def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) 
         raise UserError(f"run_dir must be a folder, but is {config.run_dir!r}: give one, or leave run_dir out.")
     if config.resume:
         folder = Path(config.run_dir)
-        return _stored(folder, config.get("changes", [])), folder
+        return _held_and_stored(folder, config.get("changes", [])), folder
     check_task(config.task)
     resolved = resolve(config) if repeated is None else repeated
     if not first_process():
@@ -47,7 +53,7 @@ def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) 
 
 @contextmanager
 def released_at_failure(folder: Path, *, taken: bool = True) -> Iterator[None]:
-    """Give back a folder that was taken for a run, where the context ends by an error with nothing in it."""
+    """Let others hold a run's folder once the context ends, and give it back at an error with nothing in it."""
     try:
         yield
     except BaseException:
@@ -58,6 +64,8 @@ def released_at_failure(folder: Path, *, taken: bool = True) -> Iterator[None]:
                 (folder / _CHECKPOINTS).rmdir()
                 folder.rmdir()
         raise
+    finally:
+        release(folder)
 
 
 def new_folder(option: str, path: str | Path) -> Path:
@@ -74,15 +82,18 @@ def discard(folder: Path) -> None:
 
 
 def _taken(folder: Path, *, numbered: bool) -> Path:
-    """The folder, made now, or where it is taken and need not have this name, the next with a number.
+    """The folder, held and made now, or where it is taken and need not have this name, the next with a number.
 
-    Of several processes that come at once, one makes its place for checkpoints.
+    Of several processes that come at once, one holds it; where that cannot be told, one makes its place for
+    checkpoints.
     """
     names = (folder if number == 1 else folder.with_name(f"{folder.name}_{number}") for number in count(1))
     for own in names:
+        held: bool | None = None
         try:
             own.mkdir(parents=True, exist_ok=True)
-            if not any(own.iterdir()):
+            held = hold(own)
+            if held is not False and (not any(own.iterdir()) or (held and not numbered and _replaced(own))):
                 (own / _CHECKPOINTS).mkdir()
                 return own
         except FileExistsError:
@@ -90,19 +101,39 @@ def _taken(folder: Path, *, numbered: bool) -> Path:
                 raise UserError(f"run_dir={own} must be a folder, but is a file: choose another folder.") from None
         except OSError as error:
             raise UserError(f"run_dir={own} cannot be made: {error.strerror}: choose another folder.") from None
+        if held:
+            release(own)
         if not numbered:
-            raise UserError(_refusal(own))
+            raise UserError(_refusal(own, held))
     raise AssertionError  # numbers do not end
 
 
-def _refusal(folder: Path) -> str:
-    checkpoints = folder / _CHECKPOINTS
-    if checkpoints.is_dir() and not any(checkpoints.iterdir()):
+def _refusal(folder: Path, held: bool | None) -> str:
+    if held is False:
+        return f"run_dir={folder} is held by a run that is under way: choose another folder, or wait for its end."
+    checkpoints, known = folder / _CHECKPOINTS, _WITHOUT_CHECKPOINT | _STAYS
+    empty = checkpoints.is_dir() and not any(checkpoints.iterdir())
+    if empty and {path.name for path in folder.iterdir()} <= known:  # it may be under way
         return (
             f"run_dir={folder} holds a run without a checkpoint yet: choose another folder, or remove it if that run "
             "has stopped."
         )
     return f"run_dir={folder} already holds a run: choose another folder, or add resume=true to continue it."
+
+
+def _replaced(folder: Path) -> bool:
+    """Tell whether a folder held no more than a run that left no checkpoint; that is then removed, in a line."""
+    found, parts = {path.name for path in folder.iterdir()}, folder / _CHECKPOINTS
+    if not parts.is_dir() or found - _WITHOUT_CHECKPOINT - _STAYS or any(folder.rglob("*.ckpt")):
+        return False
+    if any(not path.name.endswith(".part") for path in parts.iterdir()):
+        return False
+    gone = sorted(found - _STAYS - {_CHECKPOINTS})
+    for path in (parts, *(folder / name for name in gone)):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    said = f" ({', '.join(gone)}) is replaced" if gone else " is empty"
+    logger.warning("run_dir=%s held a run that stopped before its first checkpoint; what it left%s", folder, said)
+    return True
 
 
 def _named() -> bool:
@@ -113,6 +144,20 @@ def _named() -> bool:
 def first_process() -> bool:
     """Tell whether this process is the first, or the only, of its run; before Lightning starts the others, it is."""
     return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", os.environ.get("LOCAL_RANK", "0")))) == 0
+
+
+def _held_and_stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
+    """The config that a run goes on with, in a folder that no other holds."""
+    if not first_process() or is_held_here(folder):
+        return _stored(folder, changes)
+    if (held := hold(folder)) is False:
+        raise UserError(f"run_dir={folder} is held by a run that is under way: wait for its end, or stop it.")
+    try:
+        return _stored(folder, changes)
+    except BaseException:
+        if held:
+            release(folder)
+        raise
 
 
 def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
