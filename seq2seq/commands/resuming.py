@@ -15,8 +15,8 @@ from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
 from seq2seq.runs.evaluation import warn_of_other_data
 from seq2seq.runs.run_folder import first_process
-from seq2seq.training.csv_logger import CSVLogger
 from seq2seq.training.interruption import is_validation_due
+from seq2seq.training.logged import cut_logged
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.whole_file import remove_parts
 
@@ -48,8 +48,7 @@ def take_up(
     if first_process():
         remove_parts(start.parent)
         warn_of_other_data(recorded_splits(checkpoint), splits, "train", "dev", "test")
-        for table in (log for log in trainer.loggers if isinstance(log, CSVLogger)):
-            table.go_on_from(checkpoint["global_step"])
+        cut_logged(trainer, checkpoint)
         record_changes(folder, with_changes(checkpoint["config"], folder), config)
         if end:
             logger.warning("%s Its report was missing, and is made now.", end)

@@ -13,7 +13,7 @@ from seq2seq.config.contract import check_counts
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import DivergedError, UserError
 from seq2seq.runs.checkpoint import read_checkpoint
-from seq2seq.training.csv_logger import CSVLogger
+from seq2seq.training.logged import cut_logged
 from seq2seq.training.module import Seq2SeqModule
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,8 @@ def fit_through(
                 raise
             if (start := _good_checkpoint(folder / "checkpoints")) is None:
                 raise
-            step, back = trainer.global_step, int(read_checkpoint(start)["global_step"])
+            checkpoint = read_checkpoint(start)
+            step, back = trainer.global_step, int(checkpoint["global_step"])
             logger.warning(
                 "%s; rolled back to step %d, from which training goes on at 1/%d of the rate (%d of %d times)",
                 *(str(error).partition(": ")[0], back, 2 ** (done + 1), done + 1, config["max_rollbacks"]),
@@ -70,8 +71,7 @@ def fit_through(
             rollbacks = [*module.rollbacks, [step, back]]
             trainer, module = build_trainer(config, folder), build_module(config, data)
             module.rollbacks = rollbacks
-            for table in (log for log in trainer.loggers if isinstance(log, CSVLogger)):
-                table.go_on_from(back)
+            cut_logged(trainer, checkpoint)
 
 
 def _good_checkpoint(folder: Path) -> Path | None:

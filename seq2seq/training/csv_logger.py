@@ -14,7 +14,12 @@ class _Writer(csv_logs.ExperimentWriter):
     """A writer that adds to the file that is there; Lightning's deletes it."""
 
     def _check_log_dir_exists(self) -> None:
-        self.metrics_keys, _ = _read(Path(self.metrics_file_path))
+        self.metrics_keys, rows = _read(Path(self.metrics_file_path))
+        self.written = len(rows)
+
+    def save(self) -> None:
+        self.written += len(self.metrics)
+        super().save()
 
 
 class CSVLogger(csv_logs.CSVLogger):
@@ -41,15 +46,22 @@ class CSVLogger(csv_logs.CSVLogger):
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
         self.save()
 
-    def go_on_from(self, step: int) -> None:
+    def rows_on_disk(self) -> int:
+        """The number of rows, which are all written first."""
+        self.save()
+        return self.experiment.written if isinstance(self.experiment, _Writer) else 0
+
+    def go_on_from(self, step: int, rows_then: int | None = None) -> None:
         """Remove the rows after a checkpoint of that many steps. Raises UserError if the table cannot be read.
 
-        The last row of an earlier step is that of the validation which the checkpoint was saved at.
+        Of earlier checkpoints, which do not know how many rows there were, those are kept up to the last of a step
+        before: that of a validation which the checkpoint was saved at.
         """
         path = Path(self.log_dir) / _Writer.NAME_METRICS_FILE
         header, rows = _read(path)
         kept = max((number for number, row in enumerate(rows, 1) if _step(path, number, row) < step), default=0)
-        if kept == len(rows):
+        kept = kept if rows_then is None else rows_then
+        if kept >= len(rows):
             return
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=header, extrasaction="ignore")

@@ -12,6 +12,7 @@ import torch
 
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.cost import Cost
+from seq2seq.training.logged import record_logged
 from seq2seq.training.saving import StepSaving, save_step
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
@@ -73,6 +74,7 @@ class Interruption(lightning.Callback):
         assert fetcher is not None  # training is under way
         self._due = trainer.fit_loop.epoch_loop._should_check_val_fx(fetcher)
         self.budget.stop()
+        _log_step(trainer)
         costs = [one for one in trainer.callbacks if isinstance(one, Cost)]  # type: ignore[attr-defined]
         for cost in costs:
             cost.begin("saving")
@@ -108,7 +110,8 @@ class Interruption(lightning.Callback):
     def on_save_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add that a validation is due, if so; one that is under way has not begun."""
+        """Add how far logs have come, and that a validation is due, if so; one that is under way has not begun."""
+        record_logged(trainer, checkpoint)
         if self._due:
             checkpoint[_DUE] = True
             if self._loops:
@@ -140,6 +143,15 @@ class Interruption(lightning.Callback):
 def is_validation_due(checkpoint: dict[str, Any]) -> bool:
     """Tell whether a validation belongs behind the step of a checkpoint, which was saved when it was cut."""
     return bool(checkpoint.get(_DUE, False))
+
+
+def _log_step(trainer: lightning.Trainer) -> None:
+    """Log what Lightning would log behind the hooks of the step, and so behind its checkpoint; it then does not."""
+    connector = trainer._logger_connector
+    connector.on_batch_end()
+    connector.update_train_step_metrics()
+    assert trainer._results is not None
+    trainer._results.reset()
 
 
 def _validate(trainer: lightning.Trainer) -> None:

@@ -73,8 +73,6 @@ class StepSaving(lightning.Callback):
 
 
 def save_step(trainer: lightning.Trainer, names: Sequence[str]) -> None:
-    """Save the step that was taken under these names, with what was logged up to it on disk before."""
-    for logger in trainer.loggers:
-        logger.save()
+    """Save the step that was taken under these names."""
     for name in names:
         trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / f"{name}.ckpt")
