@@ -378,7 +378,8 @@ def message_of(config: dict[str, Any], path: str = "") -> str:
         (
             "model.encoder.num_layer",
             "model.encoder.num_layer is not an option of seq2seq.models.encoder.Encoder: it takes "
-            "embedding, hidden_size, num_layers, cell, connection, halvings, chunk_size, dropout, ngrams, front_end.",
+            "embedding, hidden_size, num_layers, cell, connection, halvings, chunk_size, dropout, direction, "
+            "block_size, lookahead, ngrams, front_end.",
         ),
         (
             "data.stres",
