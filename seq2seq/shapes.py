@@ -15,6 +15,7 @@ Rows = Bool[Tensor, " batch"]
 
 TimeMask = Bool[Tensor, "batch time"]
 SourceMask = Bool[Tensor, "batch source"]
+StepMask = Bool[Tensor, "batch #target source"]  # of every step of a target, or one for all
 
 TimeVectors = Float[Tensor, "batch time size"]
 Inputs = Float[Tensor, "batch time input"]

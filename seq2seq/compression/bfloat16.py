@@ -40,8 +40,8 @@ class BFloat16Stack(RecurrentStack):
         take_over(self, stack)
         self.bfloat16()
 
-    def forward(self, inputs: Inputs, lengths: Lengths) -> Encoded:
-        return _in_float32(super().forward(inputs.bfloat16(), lengths))
+    def forward(self, inputs: Inputs, lengths: Lengths, seen: Lengths | None = None) -> Encoded:
+        return _in_float32(super().forward(inputs.bfloat16(), lengths, seen))
 
     def start(self, like: Tensor) -> StackState:
         return super().start(like.bfloat16())

@@ -96,6 +96,7 @@ models.language_model.LanguageModel
 models.seq2seq.Seq2Seq
 models.transducer.Transducer
 models.transducer.TransducerDecoder
+models.waiting.WaitK
 runs.fusion.LanguageModelFusion
 runs.fusion.LanguageModelRescoring
 runs.run_tokenizers.RunTokenizers

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from seq2seq.errors import UserError
 from seq2seq.layers.embedding import Embedding, NGramEmbedding, RecentIds
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
+from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions, StackState, renewed
 from seq2seq.shapes import Lengths, Rows, SourceIds, TimeVectors
 from seq2seq.symbols import PAD
@@ -53,6 +54,16 @@ class Encoder(nn.Module):
             )
         self.stack.streaming_layers()
 
+    def check_reads_on(self) -> None:
+        """Check that no value changes with what comes after its token. Raises UserError where one does."""
+        self.check_streams()
+        if not all(isinstance(layer, OneWayLayer) for layer in self.stack.layers):
+            raise UserError(
+                "direction must be forward where waiting is on, as blocks look at what comes after a token."
+            )
+        if self.reduction > 1:
+            raise UserError("halvings must be 0 where waiting is on, which counts the tokens that are read.")
+
     @property
     def output_size(self) -> int:
         """Width of a value."""
@@ -75,9 +86,12 @@ class Encoder(nn.Module):
             yield self.front_end, self.stride
         yield from ((part, self.stride * steps) for part, steps in self.stack.parts)
 
-    def forward(self, source: SourceIds, lengths: Lengths) -> Encoded:
-        """Values, how many there are of each sentence, and the last output of each direction."""
-        return self.encode(self.embed(source), lengths)
+    def forward(self, source: SourceIds, lengths: Lengths, seen: Lengths | None = None) -> Encoded:
+        """Values, how many there are of each sentence, and the last output of each direction.
+
+        If only so many tokens are `seen` of each, the last output is that of the last one seen, of one-way layers.
+        """
+        return self.encode(self.embed(source), lengths, seen)
 
     def embed(self, source: SourceIds) -> TimeVectors:
         """Vectors of the source tokens, `batch source size`."""
@@ -87,11 +101,11 @@ class Encoder(nn.Module):
             vectors = vectors + self.ngrams(source)
         return self.embedding.dropout(vectors)
 
-    def encode(self, vectors: TimeVectors, lengths: Lengths) -> Encoded:
+    def encode(self, vectors: TimeVectors, lengths: Lengths, seen: Lengths | None = None) -> Encoded:
         """Values, their number and the last outputs, as of `forward`, from the vectors of tokens."""
         if self.front_end is not None:
             vectors, lengths = self.front_end(vectors, lengths)
-        return self.stack(vectors, lengths)
+        return self.stack(vectors, lengths, seen)
 
     def start(self, count: int) -> EncoderState:
         """The state before so many streams. Raises UserError where a part looks at what is still to come."""

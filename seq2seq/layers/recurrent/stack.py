@@ -21,7 +21,7 @@ from seq2seq.layers.recurrent.connections import connect
 from seq2seq.layers.recurrent.layer import RecurrentLayer, StreamingLayer
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.pending import Pending
-from seq2seq.masking import shortened, without_padding
+from seq2seq.masking import last_within, shortened, without_padding
 from seq2seq.shapes import Inputs, Lengths, Rows
 
 DIRECTIONS = ("both", "forward")
@@ -143,13 +143,18 @@ class RecurrentStack(nn.Module):
         for reduction, *parts in zip(reductions, self.layers, self.connections, strict=True):
             yield from ((part, reduction) for part in parts)
 
-    def forward(self, inputs: Inputs, lengths: Lengths) -> Encoded:
-        """Outputs of the top connection, how many each sequence has, and the last of the top layer."""
+    def forward(self, inputs: Inputs, lengths: Lengths, seen: Lengths | None = None) -> Encoded:
+        """Outputs of the top connection, how many each sequence has, and the last of the top layer.
+
+        If so many steps are `seen`, the last is that of the last one seen, as it is where layers read one way.
+        """
         last = inputs.new_zeros(0)
         for steps, layer, connection in zip(self.steps, self.layers, self.connections, strict=True):
             if steps > 1:  # (batch, time, size) -> (batch, fewer, steps * size)
                 inputs, lengths = side_by_side(inputs, lengths, steps), shortened(lengths, steps)
             outputs, last = layer(inputs, lengths)
+            if seen is not None:
+                last = last_within(outputs, seen)
             inputs = connection(inputs, self.dropout(outputs))
         return Encoded(inputs, lengths, last)
 
