@@ -23,6 +23,7 @@ from seq2seq.runs.possible_edits import check_edits
 from seq2seq.runs.possible_mixture import refuse_unknown_tags
 from seq2seq.runs.possible_references import refuse_references
 from seq2seq.runs.possible_training import check_tag, kinds_of
+from seq2seq.runs.possible_waiting import refuse_waiting
 from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage, new_average
 from seq2seq.training.feeding import Feeding
@@ -90,6 +91,7 @@ def refuse_unfit(config: dict[str, Any], model: Seq2Seq) -> None:
     with told_at("objective", type(objective)):
         objective.check(model)
     refuse_references(config, objective, model)
+    refuse_waiting(config, objective, model)
     if sampling := build(config["scheduled_sampling"], "scheduled_sampling"):
         with told_at("scheduled_sampling", Feeding):
             sampling.feeding.check(model)

@@ -43,6 +43,8 @@ decoding.search.beam.BeamSearch
 decoding.search.diverse_beam.DiverseBeamSearch
 decoding.search.greedy.GreedySearch
 decoding.search.sampling.Sampling
+decoding.simultaneous.ConfidencePolicy
+decoding.simultaneous.WaitKPolicy
 layers.attention.additive.AdditiveAttention
 layers.attention.coverage.CoverageAttention
 layers.attention.dot.DotAttention

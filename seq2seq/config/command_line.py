@@ -114,14 +114,26 @@ def lines_of_stdin() -> Iterable[bytes]:
     return sys.stdin.buffer
 
 
+def chunks_of_stdin() -> Iterable[bytes]:
+    """What stdin holds, as bytes, in chunks as they come. Raises UserError if it is closed."""
+    stream = lines_of_stdin()
+    assert isinstance(stream, io.BufferedReader)
+    return iter(stream.read1, b"")
+
+
 def write_lines(lines: Iterable[str]) -> None:
     """Write each line to stdout, whole and at once.
 
     Where nobody reads on, or at Ctrl-C, the output ends after a whole line.
     """
+    write_parts(f"{line}\n" for line in lines)
+
+
+def write_parts(parts: Iterable[str]) -> None:
+    """Write each part of a text to stdout at once, until nobody reads on."""
     try:
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
+        for part in parts:
+            sys.stdout.write(part)
             sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()

@@ -77,6 +77,15 @@ class Tokenizer:
         """Tell whether all pieces are whole words."""
         return all(piece.startswith(_SPACE) for piece in self.pieces(range(EOS + 1, self.size)))
 
+    @cached_property
+    def has_characters_alone(self) -> bool:
+        """Tell whether all pieces are single characters."""
+        return all(len(piece) == 1 for piece in self.pieces(range(EOS + 1, self.size)))
+
+    def begins_word(self, piece: str) -> bool:
+        """Tell whether a piece is the beginning of a word."""
+        return piece.startswith(_SPACE)
+
     def parts(self, piece: str) -> list[int]:
         """Ids that another tokenizer's piece is cut into."""
         return self.encode([piece.replace(_SPACE, " ")])[0]

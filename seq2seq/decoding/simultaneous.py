@@ -39,7 +39,15 @@ class Reader(Stepper[Memory, States], Protocol[Reading, Memory, States]):
 
 
 class Policy(ABC):
-    """A rule of when to write the next token, and when to read on; once a source has ended, it is not asked."""
+    """A rule of when to write the next token, and when to read on; once a source has ended, it is not asked.
+
+    Of what was read, the last `window` tokens are kept, at None all. Raises UserError at a window below 1.
+    """
+
+    def __init__(self, window: int | None) -> None:
+        if window is not None and window < 1:
+            raise UserError(f"window must be at least 1 token, or null for all, but is {window}.")
+        self.window = window
 
     @abstractmethod
     def ready(self, read: int, written: int) -> bool:
@@ -58,7 +66,8 @@ class WaitKPolicy(Policy):
     [False, True, False, True]
     """
 
-    def __init__(self, *, k: int = 3) -> None:
+    def __init__(self, *, k: int = 3, window: int | None = None) -> None:
+        super().__init__(window)
         if k < 1:
             raise UserError(f"k must be at least 1 token, but is {k}.")
         self.k = k
@@ -74,7 +83,8 @@ class ConfidencePolicy(Policy):
     any. Raises UserError at a margin that is not between 0 and 1, and at first below 1.
     """
 
-    def __init__(self, *, margin: float = 0.5, first: int = 1) -> None:
+    def __init__(self, *, margin: float = 0.5, first: int = 1, window: int | None = None) -> None:
+        super().__init__(window)
         if not 0 <= margin <= 1:
             raise UserError(f"margin must be between 0 and 1, but is {margin}.")
         if first < 1:

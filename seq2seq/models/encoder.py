@@ -46,23 +46,21 @@ class Encoder(nn.Module):
 
     def check_streams(self) -> None:
         """Check that streams can be read in chunks. Raises UserError where a part looks at what is still to come."""
+        self.stack.streaming_layers()
         if self.front_end is not None:
             raise UserError("front_end must be none for streams, but looks at what comes after each token.")
         if self.ngrams is not None and self.ngrams.after > 0:
             raise UserError(
                 f"windows of ngrams must be [before, 0] for streams, but one looks {self.ngrams.after} tokens ahead."
             )
-        self.stack.streaming_layers()
 
     def check_reads_on(self) -> None:
         """Check that no value changes with what comes after its token. Raises UserError where one does."""
         self.check_streams()
         if not all(isinstance(layer, OneWayLayer) for layer in self.stack.layers):
-            raise UserError(
-                "direction must be forward where waiting is on, as blocks look at what comes after a token."
-            )
+            raise UserError("direction must be forward, as blocks look at what comes after a token.")
         if self.reduction > 1:
-            raise UserError("halvings must be 0 where waiting is on, which counts the tokens that are read.")
+            raise UserError("halvings must be 0, as tokens are counted that are read.")
 
     @property
     def output_size(self) -> int:

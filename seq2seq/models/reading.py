@@ -29,8 +29,7 @@ class GrowingReader:
     """A `Reader` by a model whose encoder reads one way.
 
     With a `window`, no more than the last so many values are kept, so that a step's time and memory do not grow with
-    the source; weights are of what is kept. Raises UserError where a part of the model looks at what is still to come,
-    and at a window below 1.
+    the source; weights are of what is kept. Raises UserError where a part of the model looks at what is still to come.
     """
 
     def __init__(self, model: Seq2Seq, *, window: int | None = None) -> None:
@@ -40,8 +39,6 @@ class GrowingReader:
         check_attention(model.decoder.attention)
         if model.copying is not None:
             raise UserError("run must not copy to be read on, but its pointer looks for pieces in all of a source.")
-        if window is not None and window < 1:
-            raise UserError(f"window must be at least 1 token, or null for all, but is {window}.")
         self.model, self.window = model, window
 
     def open(self) -> Reading:

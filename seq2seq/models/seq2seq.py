@@ -126,9 +126,12 @@ class Seq2Seq(nn.Module):
             self._check_waiting()
 
     def _check_waiting(self) -> None:
-        self.encoder.check_reads_on()
+        try:
+            self.encoder.check_reads_on()
+        except UserError as error:
+            raise UserError(f"encoder must read on where waiting is on: {error}") from None
         if self.copying is not None:
-            raise UserError("waiting must be none with a model that copies, which looks for pieces in all of a source.")
+            raise UserError("copying must be none where waiting is on, as it looks for pieces in all of a source.")
 
     def _new_pointer(self, copying: Callable[..., Pointer], source: Embedding, target: Embedding) -> Pointer:
         """A new pointer, to which output and embeddings are made to listen."""

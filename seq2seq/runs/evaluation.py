@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from seq2seq.metrics.significance import Draws, Interval, intervals
 from seq2seq.runs.html import table
 from seq2seq.runs.run import LoadedRun, text_form
 from seq2seq.shapes import SentenceCounts
-from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
 _NO_DRAWS = Draws()
@@ -157,7 +156,10 @@ def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:
 
 
 def evaluate(
-    translator: Translator, examples: Sequence[Example], metrics: Mapping[str, Scores], draws: Draws = _NO_DRAWS
+    translator: Callable[[Sequence[str]], list[str]],
+    examples: Sequence[Example],
+    metrics: Mapping[str, Scores],
+    draws: Draws = _NO_DRAWS,
 ) -> Evaluation:
     """Translate every example's source and return the scores, with the texts that came out and the seconds taken."""
     sources, references = [example.source for example in examples], [example.targets for example in examples]

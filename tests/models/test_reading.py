@@ -170,7 +170,7 @@ def test_mistakes_are_told(make, message):
 def test_other_mistakes_are_told(build_model):
     model = reading_model(build_model)
     with pytest.raises(UserError, match="window must be at least 1 token, or null for all, but is 0."):
-        GrowingReader(model, window=0)
+        WaitKPolicy(window=0)
     mine = session(model, WaitKPolicy(k=1))
     written(mine)
     assert mine.end() == []

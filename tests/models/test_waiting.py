@@ -117,17 +117,22 @@ def test_the_bridge_reads_the_last_token_that_is_read(build_model):
     [
         (
             {"direction": "both", "encoder_size": 4},
-            "direction must be forward, or block_size a number of steps, for streams: with direction=both a layer "
-            "reads each sequence from its end.",
+            "encoder must read on where waiting is on: direction must be forward, or block_size a number of steps, for "
+            "streams: with direction=both a layer reads each sequence from its end.",
         ),
         (
             {"direction": "both", "encoder_size": 4, "block_size": 3},
-            "direction must be forward where waiting is on, as blocks look at what comes after a token.",
+            "encoder must read on where waiting is on: direction must be forward, as blocks look at what comes after a "
+            "token.",
         ),
-        ({"halvings": 1}, "halvings must be 0 where waiting is on, which counts the tokens that are read."),
+        (
+            {"halvings": 1},
+            "encoder must read on where waiting is on: halvings must be 0, as tokens are counted that are read.",
+        ),
         (
             {"ngrams": partial(NGramEmbedding, windows=[(0, 1)])},
-            "windows of ngrams must be [before, 0] for streams, but one looks 1 tokens ahead.",
+            "encoder must read on where waiting is on: windows of ngrams must be [before, 0] for streams, but one looks "
+            "1 tokens ahead.",
         ),
         (
             {"attention": "local"},
@@ -136,7 +141,7 @@ def test_the_bridge_reads_the_last_token_that_is_read(build_model):
         ),
         (
             {"copying": Pointer},
-            "waiting must be none with a model that copies, which looks for pieces in all of a source.",
+            "copying must be none where waiting is on, as it looks for pieces in all of a source.",
         ),
     ],
     ids=str,
