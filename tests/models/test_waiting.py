@@ -131,8 +131,8 @@ def test_the_bridge_reads_the_last_token_that_is_read(build_model):
         ),
         (
             {"ngrams": partial(NGramEmbedding, windows=[(0, 1)])},
-            "encoder must read on where waiting is on: windows of ngrams must be [before, 0] for streams, but one looks "
-            "1 tokens ahead.",
+            "encoder must read on where waiting is on: windows of ngrams must be [before, 0] for streams, but one "
+            "looks 1 tokens ahead.",
         ),
         (
             {"attention": "local"},
