@@ -18,11 +18,12 @@ from seq2seq.config.contract import check, check_counts, check_type, read_option
 from seq2seq.config.job import composed, given_overrides
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
-from seq2seq.runs.automatic import nominal, settle, settled_like
+from seq2seq.runs.automatic import nominal
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import is_language_model
 from seq2seq.runs.run import pick_device, train_tokenizers
+from seq2seq.runs.settling import settle, settled_like
 from seq2seq.runs.summary import print_memory, print_peers, print_profile, print_rates
 from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.training.precision import resolve_precision

@@ -25,10 +25,10 @@ from seq2seq.config.places import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.sizes import fitted_size, parameter_count
-from seq2seq.runs.automatic import settle, settled_like
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import Row, leaderboard
 from seq2seq.runs.run import build_model, train_tokenizers
+from seq2seq.runs.settling import settle, settled_like
 
 logger = logging.getLogger(__name__)
 

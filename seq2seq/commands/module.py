@@ -19,13 +19,11 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
-from seq2seq.runs.possible_edits import check_edits
+from seq2seq.runs.fitting import check_fit
 from seq2seq.runs.possible_mixture import refuse_unknown_tags
-from seq2seq.runs.possible_references import refuse_references
 from seq2seq.runs.possible_training import check_tag, kinds_of
 from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage, new_average
-from seq2seq.training.feeding import Feeding
 from seq2seq.training.gradients.noise import NoisyGradients
 from seq2seq.training.gradients.transformation import GradientTransformation
 from seq2seq.training.module import Seq2SeqModule
@@ -84,15 +82,7 @@ def _build_step(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule)
 def refuse_unfit(config: dict[str, Any], model: Seq2Seq) -> None:
     """Raise UserError at a mistake in what a config says of the parts of such a model, its objective and its inputs."""
     _of_parts(config, model, Adam, None)
-    objective = build(config["objective"], "objective")
-    if model.edits:
-        check_edits(config, objective)
-    with told_at("objective", type(objective)):
-        objective.check(model)
-    refuse_references(config, objective, model)
-    if sampling := build(config["scheduled_sampling"], "scheduled_sampling"):
-        with told_at("scheduled_sampling", Feeding):
-            sampling.feeding.check(model)
+    check_fit(config, model)
 
 
 def _of_parts(

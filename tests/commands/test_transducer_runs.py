@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 import seq2seq
 from seq2seq.commands.interpret import read
@@ -18,8 +19,10 @@ from seq2seq.config.contract import read_options
 from seq2seq.data.edits.edit_tokenizers import EditTokenizers
 from seq2seq.errors import UserError
 from seq2seq.interpretation.report import report
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.transducer import Transducer
 from seq2seq.runs.automatic import nominal
+from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import load_run, train_tokenizers
 from seq2seq.symbols import EOS
@@ -224,3 +227,30 @@ def test_features_before_a_lemma_inflect_lemmas_that_were_never_seen(plain_confi
     assert model.translate("<GER>qui").startswith("qui")  # q and u are no letters of train
     copy = load_run(tmp_path / "run").tokenizers.target.vocabulary.copy
     assert model.translate("<PST>dig", n_best=1)[0].hypothesis.ids.count(copy) >= 3
+
+
+def test_a_model_left_to_the_data_is_recorded_as_the_one_that_was_chosen(run, files, plain_config_of, tmp_path):
+    options = ["model=auto", *(own for own in TINY if own != "model=transducer" and not own.startswith("budget"))]
+    open_config = plain_config_of("train", *files, *options, "budget.max_steps=60")
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    train(open_config, tmp_path / "one", resume=False)
+    assert OmegaConf.load(tmp_path / "one" / "config.yaml") == OmegaConf.load(run / "config.yaml")
+    ours, theirs = last(tmp_path / "one"), last(run)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    stored = read_checkpoint(tmp_path / "one" / "checkpoints" / "last.ckpt")["config"]
+    assert "auto" not in str(stored["model"])
+    train(plain_config_of("train", *files, *options, "budget.max_steps=30"), tmp_path / "two", resume=False)
+    train(stored, tmp_path / "two", resume=True)
+    ours = last(tmp_path / "two")
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_python_leaves_the_model_to_the_data(tmp_path):
+    pairs = [(word, said(word)) for word in words(80, 1)]
+    sizes = {"model.embedding_size": 8, "model.encoder.hidden_size": 8, "model.decoder.hidden_size": 8}
+    limits = {"budget.max_steps": 2, "logger": "none", "trainer.accelerator": "cpu", "verbose": False}
+    for attention, kind in (({}, Transducer), ({"model/attention": "general"}, Seq2Seq)):
+        folder = str(tmp_path / kind.__name__)
+        seq2seq.train(pairs, model="auto", run_dir=folder, **sizes, **limits, **attention)
+        assert type(load_run(folder).model) is kind
