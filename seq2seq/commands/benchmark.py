@@ -127,6 +127,10 @@ def load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]
     """The config with what follows from the data, and these. Raises UserError for a language model."""
     if is_language_model(plain):
         raise UserError("model must read a source to be measured, but is a language model: choose another.")
+    for name in ("init", "distill"):
+        if plain.get(name) is not None:
+            off = "null" if name == "init" else "none"
+            raise UserError(f"{name} must be {off} where a few steps are looked at: no run and no teacher has a say.")
     set_matmul_precision(plain["matmul_precision"])
     torch.set_flush_denormal(True)
     torch.manual_seed(plain["seed"])

@@ -40,7 +40,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def misfits(config: dict[str, Any]) -> dict[str, str | None]:
-    """What is wrong with each model that a config leaves open; None where it is possible.
+    """The mistake in each model that a config leaves open; None where it is possible.
 
     Raises UserError where neither is.
     """

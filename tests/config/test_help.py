@@ -51,10 +51,10 @@ def test_every_option_is_shown_with_its_comment(shown):
 
 def test_groups_are_shown_with_the_option_that_is_chosen(shown):
     assert re.search(
-        r"^  model: bahdanau, gnmt, language_model, luong, transducer  \[gnmt\]$", shown("train"), re.MULTILINE
+        r"^  model: auto, bahdanau, gnmt, language_model, luong, transducer  \[gnmt\]$", shown("train"), re.MULTILINE
     )
     text = shown("train", "model=bahdanau", "data=tsv")
-    assert re.search(r"^  model: bahdanau, gnmt, language_model, luong, transducer  \[bahdanau\]$", text, re.MULTILINE)
+    assert re.search(r"^  model: auto, bahdanau, gnmt, language_model, luong, transducer  \[bahdanau\]$", text, re.MULTILINE)
     assert re.search(r"^  data.delimiter=auto +# auto: a tab, ", text, re.MULTILINE)
 
 

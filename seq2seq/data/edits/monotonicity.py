@@ -1,4 +1,4 @@
-"""How much of its targets a corpus tells by sources that are read from left to right."""
+"""The share of a corpus's targets that sources tell when they are read from left to right."""
 
 import math
 from collections import Counter
