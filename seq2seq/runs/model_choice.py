@@ -35,7 +35,7 @@ def choose(config: dict[str, Any], splits: Splits, kind: DataKind) -> Choice:
     Raises UserError where what is given fits neither.
     """
     unfit = misfits(config)
-    (out,) = [name for name, why in unfit.items() if why] or [None]
+    out = next((name for name, why in unfit.items() if why), None)
     if out is None:
         return _by_data(config, splits, kind)
     return Choice(ATTENTION if out == TRANSDUCER else TRANSDUCER, f"{out} is not possible: {unfit[out]}")

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from seq2seq.config.builder import build, told_at
-from seq2seq.data.text_datamodule import TextBatches
+from seq2seq.data.text_batches import TextBatches
 from seq2seq.data.truncation import Truncation
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.model_kinds import is_language_model
-from seq2seq.training.truncated import check_objective
+from seq2seq.training.truncated import check_summable
 
 _TEXT = "seq2seq.data.corpora.text.TextCorpus"
 _LIKELIHOOD = "seq2seq.training.objectives.cross_entropy.CrossEntropy"
@@ -51,7 +51,7 @@ def _check_windows(config: dict[str, Any]) -> None:
     if config["truncation"].get("varied"):
         raise UserError("truncation.varied must be false with a source, as windows are those of one target.")
     with told_at("truncation", Truncation):
-        check_objective(build(config["objective"], "objective"))
+        check_summable(build(config["objective"], "objective"))
     if config["precision"] == "16-mixed":
         raise UserError("truncation must be none with precision=16-mixed, whose losses are scaled: use bf16-mixed.")
     if config["references"] != "each":

@@ -54,7 +54,8 @@ def test_groups_are_shown_with_the_option_that_is_chosen(shown):
         r"^  model: auto, bahdanau, gnmt, language_model, luong, transducer  \[gnmt\]$", shown("train"), re.MULTILINE
     )
     text = shown("train", "model=bahdanau", "data=tsv")
-    assert re.search(r"^  model: auto, bahdanau, gnmt, language_model, luong, transducer  \[bahdanau\]$", text, re.MULTILINE)
+    names = "auto, bahdanau, gnmt, language_model, luong, transducer"
+    assert re.search(rf"^  model: {names}  \[bahdanau\]$", text, re.MULTILINE)
     assert re.search(r"^  data.delimiter=auto +# auto: a tab, ", text, re.MULTILINE)
 
 
