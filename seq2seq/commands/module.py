@@ -38,8 +38,8 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     model = build_model(config, data.tokenizers)
     refuse_unknown_tags(data.splits, data.tokenizers)
     data.gather(config["references"])
-    if data.mixture is not None:
-        data.mixture.tell(data.train_pairs)
+    if data.mixed is not None:
+        data.mixed.tell(data.train_pairs)
     if model.edits != data.tokenizers.edits:
         raise UserError(
             "model=transducer cannot share its target ids, which are edits, with models that write pieces: compare "
@@ -56,7 +56,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     step = _build_step(config, model, data)
     for part in (step.objective, model.output):
         part.prepare(data.target_counts())
-    step.window = window_of(config, data)
+    step.target_window = window_of(config, data)
     return Seq2SeqModule(
         step=step,
         budget=build(config["budget"], "budget"),

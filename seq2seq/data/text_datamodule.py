@@ -46,7 +46,7 @@ class TextDataModule(Seq2SeqDataModule):
         self.dev_examples = splits.dev if few is None else sample(splits.dev, few, given.seed)
         self.train_pairs = self.pairs(splits.train, "train")
         self.dev_pairs = self.pairs(self.dev_examples, "dev")
-        self.made, self.sampled, self.mixture, self.pacing = None, None, None, None
+        self.made, self.sampled, self.mixed, self.pacing = None, None, None, None
         if truncation is None:
             self.train_plan = plan(self.train_pairs, self.budget, pool_batches=given.pool_batches, seed=given.seed)
 

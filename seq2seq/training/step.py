@@ -55,7 +55,7 @@ class TrainingStep:
         self.seed = seed
         self.rate_scale = 1.0  # of what the schedule says
         self.carried = CarriedStates()
-        self.window: int | None = None  # target tokens that gradients go back, None for all
+        self.target_window: int | None = None  # target tokens that gradients go back, None for all
 
     def new_optimizer(self) -> Optimizer:
         """An optimizer of the model's parameters, in float32 at least, whose learning rates `begin` sets."""
@@ -99,9 +99,9 @@ class TrainingStep:
         if self.scheduled_sampling is not None:
             inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
         self.objective.begin(spent)
-        if self.window is None:
+        if self.target_window is None:
             return self.objective(self.model, batch, inputs) / batch.step_tokens
-        return truncated_loss(self.model, self.objective, batch, inputs, self.window) / batch.step_tokens
+        return truncated_loss(self.model, self.objective, batch, inputs, self.target_window) / batch.step_tokens
 
     def transform(self, *, step: int) -> Tensor:
         """Transform the gradients and return the global norm that they had before."""
