@@ -33,12 +33,13 @@ def with_model(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _as(node: dict[str, Any], own: dict[str, Any], left_open: dict[str, Any], name: str, path: str) -> dict[str, Any]:
     """The node with its target and what is left at auto as another has them, without what that lacks."""
-    known = parameters(find(own["_target_"], path))
+    known, usual = parameters(find(own["_target_"], path)), {*own, *_parts(own)}
     found = {}
     for key, value in node.items():
-        if key in known or key in CONTROL:
+        given = value != _off(left_open.get(key))
+        if key in CONTROL or (key in known and (given or key in usual)):
             found[key] = own[key] if value == left_open.get(key) == AUTO else value
-        elif value != _off(left_open.get(key)):
+        elif given:
             shown = "" if isinstance(value, dict) else f"={value}"
             raise UserError(f"{as_overridden(f'{path}.{key}')}{shown} is no option of model={name}.")
     return found
@@ -51,7 +52,9 @@ def _off(value: Any) -> Any:
 
 def _parts(own: dict[str, Any]) -> dict[str, str]:
     """Options that a model's file chooses for its parts."""
-    return {key: option for entry in own["defaults"] if isinstance(entry, dict) for key, option in entry.items()}
+    return {
+        key: option for entry in own.get("defaults", []) if isinstance(entry, dict) for key, option in entry.items()
+    }
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -63,3 +63,13 @@ def test_comments_go_by_dotted_keys(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text("# what\na:  # one\n  b: 1            # two\n" + " " * 24 + "# more\n  c: '#'\nd: 3  # four\n")
     assert comments(path) == {"a": "one", "a.b": "two more", "d": "four"}
+
+
+def test_comments_are_those_of_the_options_that_are_chosen(shown):
+    rate = re.compile(r"^  optimizer.lr=\S+ +# at most; it falls", re.MULTILINE)
+    assert not rate.search(shown("train"))
+    assert rate.search(shown("train", "optimizer=adafactor"))
+    layers = re.compile(r"^  model.decoder.num_layers=\S+ +# 2 of gnmt, 1 of a transducer$", re.MULTILINE)
+    assert not layers.search(shown("train"))
+    assert layers.search(shown("train", "model=auto"))
+    assert re.search(r"^  run=\S+ +# a run folder or a checkpoint file", shown("translate"), re.MULTILINE)
