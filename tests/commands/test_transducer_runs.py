@@ -3,10 +3,10 @@
 import json
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from kept_runs import last, same
 from omegaconf import OmegaConf
 
 import seq2seq
@@ -97,18 +97,13 @@ def test_a_checkpoint_has_all_that_it_needs_and_loads_safely(run):
     assert not any("moves" in name or "impossible" in name for name in kept["weights"])
 
 
-def last(folder: Path) -> dict[str, Any]:
-    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-    return checkpoint["state_dict"] | {f"mean {name}": value for name, value in checkpoint["weights"].items()}
-
-
 def test_imitation_changes_what_is_learnt(configured, tmp_path):
     found = []
     for number, options in enumerate((["objective.own=0.0"], ["objective.own=1.0", "objective.start=0.0"])):
         (folder := tmp_path / str(number)).mkdir()
         train(configured("objective=imitation", *options, "budget.max_steps=4"), folder, resume=False)
         found.append(last(folder))
-    assert any(not torch.equal(found[0][name], found[1][name]) for name in found[0])
+    assert not same(*found)
 
 
 def test_python_translates_scores_and_evaluates(run):
@@ -236,14 +231,12 @@ def test_a_model_left_to_the_data_is_recorded_as_the_one_that_was_chosen(run, fi
         (tmp_path / folder).mkdir()
     train(open_config, tmp_path / "one", resume=False)
     assert OmegaConf.load(tmp_path / "one" / "config.yaml") == OmegaConf.load(run / "config.yaml")
-    ours, theirs = last(tmp_path / "one"), last(run)
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert same(last(tmp_path / "one"), last(run))
     stored = read_checkpoint(tmp_path / "one" / "checkpoints" / "last.ckpt")["config"]
     assert "auto" not in str(stored["model"])
     train(plain_config_of("train", *files, *options, "budget.max_steps=30"), tmp_path / "two", resume=False)
     train(stored, tmp_path / "two", resume=True)
-    ours = last(tmp_path / "two")
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert same(last(tmp_path / "two"), last(run))
 
 
 def test_python_leaves_the_model_to_the_data(tmp_path):
