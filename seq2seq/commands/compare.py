@@ -25,10 +25,10 @@ from seq2seq.config.places import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.sizes import fitted_size, parameter_count
-from seq2seq.runs.automatic import settle, settled_like
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import Row, leaderboard
 from seq2seq.runs.run import build_model, train_tokenizers
+from seq2seq.runs.settling import settle, settled_like
 
 logger = logging.getLogger(__name__)
 
@@ -158,17 +158,20 @@ def _left(plain: dict[str, Any], runs: int) -> str:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """The rows that a run logged, and its seconds of training."""
+    """The rows that a run logged, its seconds of training and, where it counted them, its steps."""
 
     logged: list[dict[str, str]]
     seconds: float
+    counted: int | None = None
 
     def column(self, name: str) -> list[float]:
         """Values that were logged under a name, in order."""
         return [float(row[name]) for row in self.logged if row.get(name)]
 
     def steps(self, metric: str) -> int:
-        """The number of steps at the last validation."""
+        """The number of steps; where `callbacks.cost` did not count them, by the row of the last validation."""
+        if self.counted is not None:
+            return self.counted
         return max(int(row["step"]) for row in self.logged if row.get(metric)) + 1
 
 
@@ -204,7 +207,7 @@ def _train(contender: Contender, folder: Path) -> TrainedRun:
     with (folder / "metrics" / "metrics.csv").open(encoding="utf-8", newline="") as file:
         logged = list(csv.DictReader(file))
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return TrainedRun(logged, metrics["training_seconds"])
+    return TrainedRun(logged, metrics["training_seconds"], metrics.get("cost", {}).get("steps"))
 
 
 def _row(contender: Contender, runs: Sequence[TrainedRun], metric: str, *, best: Any) -> str:

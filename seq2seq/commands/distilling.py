@@ -20,8 +20,9 @@ from seq2seq.finite import strict_json
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.evaluation import load_splits
+from seq2seq.runs.own_files import MADE
 from seq2seq.runs.run import pick_device, text_form, tokenizers_of
-from seq2seq.runs.run_folder import MADE, first_process
+from seq2seq.runs.run_folder import first_process
 from seq2seq.runs.teacher_targets import TeacherTargets
 from seq2seq.training.objectives.distillation import Distillation, parts_of
 

@@ -20,11 +20,11 @@ from seq2seq.config.keywords import written
 from seq2seq.config.space import Choices, Range, read_space
 from seq2seq.errors import UserError
 from seq2seq.interpretation.search_plots import history_figure, importance_figure
-from seq2seq.runs.automatic import settle
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import leaderboard
 from seq2seq.runs.possible import checked
 from seq2seq.runs.run import train_tokenizers
+from seq2seq.runs.settling import settle
 
 logger = logging.getLogger(__name__)
 _OWN = ("name", "folder", "storage", "trials", "seeds", "workers", "prune", "space", "space_file")

@@ -1,11 +1,15 @@
 """Scores of language models on text."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from seq2seq.commands.outcome import Outcome
 from seq2seq.config.builder import build
+from seq2seq.config.contract import check_counts
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.text import formed
 from seq2seq.data.text_files import told_as
@@ -15,6 +19,8 @@ from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.perplexity import Perplexity, perplexity
 from seq2seq.runs.run import LoadedRun, text_form
+
+_HEARD = ("run", "trust", "device", "matmul_precision", "threads", "file", "split", "data", "compare", "hydra")
 
 
 def finish_text(run: LoadedRun, splits: Splits, folder: Path, hindsight: dict[str, Any]) -> Outcome:
@@ -30,8 +36,21 @@ def finish_text(run: LoadedRun, splits: Splits, folder: Path, hindsight: dict[st
     return Outcome(record, monitored="loss", higher=False)
 
 
+def refuse_deaf(overrides: Sequence[str]) -> None:
+    """Raise UserError at an override of what the perplexity of a language model does not hang on."""
+    for text in overrides:
+        if (key := re.split(r"[./=]", text.lstrip("+~"))[0]) not in _HEARD:
+            raise UserError(
+                f"{text} has no effect on the perplexity of a language model: leave it out; {key} is for models with a "
+                "source."
+            )
+
+
 def score_text(run: LoadedRun, options: dict[str, Any]) -> dict[str, Any]:
     """The perplexity of a language model on a file of text, or on a split of its own data."""
+    if options["threads"] != "auto":
+        check_counts(options, threads=1)
+        torch.set_num_threads(options["threads"])
     if (file := options["file"]) is None:
         name, examples = load_examples(run, None, options["split"])
     elif options["split"] is not None:

@@ -35,7 +35,6 @@ from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.models.sizes import parameter_count, shortened
-from seq2seq.runs.automatic import settle
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
 from seq2seq.runs.environment import environment
@@ -48,6 +47,7 @@ from seq2seq.runs.evaluation import (
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard, first_process
+from seq2seq.runs.settling import settle
 from seq2seq.training.interruption import StoppedError
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.translation.reachability import Unreachable, unreachable

@@ -15,7 +15,7 @@ from seq2seq.data.augmentation.made_pairs import MadePairs
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.mixture import Mixture
+from seq2seq.data.mixed_epochs import MixedEpochs
 from seq2seq.data.pacing import Pacing
 from seq2seq.data.piece_links import PieceLinks, piece_links
 from seq2seq.data.references import EACH, ExamplePlan, check_references
@@ -65,7 +65,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.made: MadePairs | None = None
         self.sampled: SampledPairs | None = None
         self.pacing: Pacing | None = None  # of epochs that differ by the step that they begin at
-        self.mixture = Mixture(splits.train, splits.mix, seed) if splits.mix and not splits.mix.even else None
+        self.mixed = MixedEpochs(splits.train, splits.mix, seed) if splits.mix and not splits.mix.even else None
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
@@ -148,11 +148,11 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
 
     def drawn(self, number: int) -> tuple[PairSequences, BatchPlan]:
         """The pairs that there are for an epoch of training, and a plan of all of them."""
-        if self.made is None and self.sampled is None and self.mixture is None:
+        if self.made is None and self.sampled is None and self.mixed is None:
             return self.train_pairs, self.train_plan
         pairs = self.train_pairs if self.sampled is None else self.sampled.epoch(number, self.train_pairs)
-        if self.mixture is not None:
-            pairs = self.mixture.epoch(pairs, number)
+        if self.mixed is not None:
+            pairs = self.mixed.epoch(pairs, number)
         if self.made is not None:
             pairs = pairs.followed_by(self.made.epoch(number))
         return pairs, self._planned(pairs)

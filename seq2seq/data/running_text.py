@@ -125,14 +125,14 @@ def _walk(
         places += counts
 
 
-def rows_of(budget: TokenBudget, window: int) -> int:
+def row_count(budget: TokenBudget, window: int) -> int:
     """The number of rows of windows that a budget allows, of which the sources take nothing."""
     return max(1, min(budget.max_tokens // window, budget.max_sentences))
 
 
 def whole_documents(documents: TokenSequences, budget: TokenBudget) -> tuple[Windows, list[Tensor]]:
     """Windows of documents in their own order, none of them cut by a row, and the window numbers of each batch."""
-    rows = min(rows_of(budget, _WINDOW), len(documents))
+    rows = min(row_count(budget, _WINDOW), len(documents))
     return RunningText(documents, rows, whole=True).windows(np.arange(len(documents)), repeat(_WINDOW), _WINDOW)
 
 

@@ -106,6 +106,7 @@ class Seq2Seq(nn.Module):
         copying: Callable[..., Pointer] | None = None,
     ) -> None:
         super().__init__()
+        self._refuse(options, copies=copying is not None)
         self.source_words = WordDropout(options.source_word_dropout, "source_word_dropout")
         self.target_words = WordDropout(options.target_word_dropout, "target_word_dropout")
         target = options.table(target_vocabulary_size)
@@ -118,7 +119,7 @@ class Seq2Seq(nn.Module):
         self.encoder = encoder(embedding=source)
         self.decoder = decoder(embedding=target, memory_size=self.encoder.output_size)
         self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)
-        self.output = output(feature_size=self.decoder.feature_size, embedding=target)
+        self.output = self._own_output(output(feature_size=self.decoder.feature_size, embedding=target))
         self.copying = None if copying is None else self._new_pointer(copying, source, target)
         if options.checkpointing:
             recompute(self)
@@ -132,6 +133,13 @@ class Seq2Seq(nn.Module):
             raise UserError(f"encoder must read on where waiting is on: {error}") from None
         if self.copying is not None:
             raise UserError("copying must be none where waiting is on, as it looks for pieces in all of a source.")
+
+    def _refuse(self, options: ModelOptions, *, copies: bool) -> None:
+        """Raise UserError at options that a kind of model cannot have; this one can have all."""
+
+    def _own_output(self, output: Output) -> Output:
+        """The output as a kind of model needs it; here, as it is."""
+        return output
 
     def _new_pointer(self, copying: Callable[..., Pointer], source: Embedding, target: Embedding) -> Pointer:
         """A new pointer, to which output and embeddings are made to listen."""

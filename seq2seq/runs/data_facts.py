@@ -30,7 +30,7 @@ class DataKind:
     @classmethod
     def of(cls, splits: Splits) -> "DataKind":
         """The kinds of most of train's examples."""
-        some = _spread(splits.train)
+        some = spread(splits.train)
         sources, targets = [splits.untagged(example) for example in some], [example.targets[0] for example in some]
         read = _characters(example.source for example in splits.train)
         written = _characters(target for example in splits.train for target in example.targets)
@@ -56,7 +56,7 @@ class DataSize:
     @classmethod
     def of(cls, splits: Splits, tokenizers: Tokenizers, max_length: int) -> "DataSize":
         """The size of train, with the mean length of some of its examples; no side counts as longer than may be."""
-        some = _spread(splits.train)
+        some = spread(splits.train)
         texts = [example.source for example in some], [example.targets[0] for example in some]
         sources, targets = tokenizers.encode_pairs(*texts)
         tokens = sum(min(len(side), max_length) + 1 for side in (*sources, *targets))
@@ -90,6 +90,6 @@ def _pairs(splits: Splits) -> int:
     return sum(len(example.targets) for example in splits.train)
 
 
-def _spread(examples: Sequence[Example]) -> Sequence[Example]:
+def spread(examples: Sequence[Example], most: int = _LOOKED_AT) -> Sequence[Example]:
     """Examples from all of the order, not too many."""
-    return examples[:: max(1, len(examples) // _LOOKED_AT)][:_LOOKED_AT]
+    return examples[:: max(1, len(examples) // most)][:most]

@@ -71,8 +71,7 @@ def perplexity(
     device, carried, nats = next(model.parameters()).device, CarriedStates(), 0.0
     for rows in batches:
         batch = windows.batch(rows, step_tokens=1.0).to(device)
-        with carried.through(model, batch):
-            nats += float(likelihood(model, batch).total)
+        nats += float(likelihood(model, batch, carried.forward(model, batch, batch.target_inputs)).total)
     lines = [line for example in examples for text in example.targets for line in text.split("\n") if line]
     words, characters = (sum(map(len, parts)) + len(lines) for parts in ([line.split() for line in lines], lines))
     tokens = int(windows.counts.sum())

@@ -10,10 +10,12 @@ from omegaconf import OmegaConf
 from seq2seq.config.places import CONF
 from seq2seq.data.text_kind import TextKind
 from seq2seq.runs.data_facts import DataKind, DataSize
+from seq2seq.runs.model_kinds import writes_edits
 
 Config = dict[str, Any]
 # Rules by the pattern of the key that they settle, from facts and the config as far as it is settled, in their order.
 KindRules = Mapping[str, Callable[[DataKind, Config], Any]]
+ModelRules = Mapping[str, Callable[[None, Config], Any]]
 SizeRules = Mapping[str, Callable[[DataSize, Config], Any]]
 
 # Found on 100 to 120,000 pairs of pronunciation and on 100,000 of translation; docs/settings.md has the scores.
@@ -114,6 +116,17 @@ KIND_RULES: KindRules = {
     "schedule.monitor": lambda kind, config: config["monitor"]["metric"],
     "schedule.mode": lambda kind, config: config["monitor"]["mode"],
 }
+
+
+# ---- What follows from the model
+
+
+def _output(_: None, config: Config) -> str:
+    """The output's class: actions are no pieces of a text, whose embedding would tell how they are scored."""
+    return str(Option("model/output", "full" if writes_edits(config) else "tied").read()["_target_"])
+
+
+MODEL_RULES: ModelRules = {"model.output._target_": _output}
 
 
 # ---- Sizes

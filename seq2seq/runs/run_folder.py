@@ -16,13 +16,13 @@ from seq2seq.config.job import given_overrides, sweep_folder
 from seq2seq.config.stored import continued, edited, with_changes
 from seq2seq.config.task_name import check_task
 from seq2seq.errors import UserError
+from seq2seq.runs.own_files import MADE, with_own_files
 
 logger = logging.getLogger(__name__)
 
 # Processes that Lightning starts for one run share its folder through this variable; their clocks may differ.
 _SHARED = "SEQ2SEQ_RUN_DIR"
 _CHECKPOINTS = "checkpoints"
-MADE = "distilled"  # what teachers have made for a run, before it begins
 
 
 def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) -> tuple[dict[str, Any], Path]:
@@ -139,4 +139,4 @@ def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
         logger.warning(
             "%s/config.yaml was edited and is not read: what the run was trained with holds (%s)", folder, shown
         )
-    return continued(config, changes)
+    return continued(with_own_files(config, folder), changes)

@@ -182,8 +182,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self._dev_states = CarriedStates()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        with self._dev_states.through(self.model, batch):
-            found = likelihood(self.model, batch)
+        found = likelihood(self.model, batch, self._dev_states.forward(self.model, batch, batch.target_inputs))
         tokens = int(found.tokens)
         sums = {"dev/loss": found.total, "attention/entropy": found.entropy, "attention/sharpness": found.sharpness}
         means = {name: total / max(tokens, 1) for name, total in sums.items()}

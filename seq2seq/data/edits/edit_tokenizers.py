@@ -34,9 +34,8 @@ class EditTokenizers(Tokenizers):
         )
         both = [pair for pair in zip(*sides, strict=True) if all(pair)]
         actions = ActionTokenizer(texts.source, texts.written)
-        same = [(own, other) for own, other in enumerate(actions.kept) if other is not None]
         sizes = texts.source.size, texts.written.size
-        learnt = learn_edits([own for own, _ in both], [other for _, other in both], sizes, same)
+        learnt = learn_edits([own for own, _ in both], [other for _, other in both], sizes, actions.same)
         return cls(texts.source, actions, learnt.costs)
 
     @classmethod
