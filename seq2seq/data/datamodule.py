@@ -204,6 +204,12 @@ class BatchLoader:
         for number, rows in enumerate(batches[start:], start):
             yield self._share(pairs, rows, self._tokens_of_step(pairs, batches, number))
 
+    def largest(self) -> Batch:
+        """The part that this process has of the epoch's batch of the most padded tokens; of several, the longest targets'."""
+        pairs, batches = self._of_epoch(self._epoch)
+        number = max(range(len(batches)), key=lambda number: pairs.padded_size(batches[number]))
+        return self._share(pairs, batches[number], self._tokens_of_step(pairs, batches, number))
+
     def _tokens_of_step(self, pairs: PairSequences, batches: list[Tensor], number: int) -> float:
         """The target tokens of all batches whose gradients are summed with those of this one."""
         window = self.trainer.accumulate_grad_batches if self.training else 1

@@ -68,7 +68,8 @@ class MadePairs:
             kept = np.array([self._usable(pair) for pair in zip(*sides, strict=True)])
             for writer, side in zip(writers, sides, strict=True):
                 writer.extend(side, kept)
-        return PairSequences(*(writer.sequences() for writer in writers))
+        source, target = (writer.sequences() for writer in writers)
+        return PairSequences(source, target)
 
     def _usable(self, pair: tuple[list[int], ...]) -> bool:
         fits = max(map(len, pair)) <= self.max_length and sum(len(ids) + 1 for ids in pair) <= self.max_tokens
