@@ -205,7 +205,7 @@ class BatchLoader:
             yield self._share(pairs, rows, self._tokens_of_step(pairs, batches, number))
 
     def largest(self) -> Batch:
-        """The part that this process has of the epoch's batch of the most padded tokens; of several, the longest targets'."""
+        """The part that this process has of the batch of the most padded tokens; of several, the longest targets'."""
         pairs, batches = self._of_epoch(self._epoch)
         number = max(range(len(batches)), key=lambda number: pairs.padded_size(batches[number]))
         return self._share(pairs, batches[number], self._tokens_of_step(pairs, batches, number))
