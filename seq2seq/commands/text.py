@@ -60,7 +60,7 @@ def score_text(run: LoadedRun, options: dict[str, Any]) -> dict[str, Any]:
     return {"data": name, **_of(run, examples).report(), "step": run.step}
 
 
-def _read(run: LoadedRun, file: str) -> list[Example]:
+def _read(run: LoadedRun, file: str) -> Sequence[Example]:
     """The documents of a file, as they are in the run's own data, or else its lines."""
     corpus = build({**_LINES, "documents": run.config["data"].get("documents", "lines"), "train": file}, "data")
     with told_as("file"):

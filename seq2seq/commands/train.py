@@ -50,6 +50,7 @@ from seq2seq.runs.run_folder import discard, first_process
 from seq2seq.runs.settling import settle
 from seq2seq.training.interruption import StoppedError
 from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.out_of_memory import shape_of, told_short_for
 from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
 
@@ -104,7 +105,8 @@ def _write_beginnings(folder: Path, config: dict[str, Any], tokenizers: Tokenize
 def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, *, data: Seq2SeqDataModule) -> None:
     folder = Path(trainer.default_root_dir)
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None)
+        with told_short_for(lambda: _under_way(trainer, module)):
+            trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None)
     except StoppedError as stop:
         if trainer.is_global_zero:
             logger.warning(
@@ -126,6 +128,13 @@ def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, 
         raise KeyboardInterrupt from None
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
+
+
+def _under_way(trainer: lightning.Trainer, module: Seq2SeqModule) -> str:
+    """Say what training was at, in words."""
+    if not module.model.training or not module.under_way:
+        return "a validation"
+    return f"step {trainer.global_step} ({shape_of(module.under_way[-1])})"
 
 
 def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:

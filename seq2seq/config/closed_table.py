@@ -110,6 +110,7 @@ training.callbacks.gate_monitor.GateMonitor
 training.callbacks.loss_watch.LossWatch
 training.callbacks.health.HealthRecord
 training.callbacks.history.History
+training.callbacks.largest_batch.LargestBatch
 training.callbacks.length_scores.LengthScores
 training.callbacks.memory.Memory
 training.callbacks.perplexity.Perplexity

@@ -55,18 +55,20 @@ class TextDataModule(Seq2SeqDataModule):
 
         Of train without truncation, those that are too long are left out, and how many is logged.
         """
-        documents = [ids for ids in documents_of(examples, self.tokenizers.target) if ids]
-        fitting = [ids for ids in documents if len(ids) <= self.max_length]
-        if self.truncation is None and split == "train" and len(fitting) < len(documents):
-            logger.warning(
-                "%s: left out %d documents of over %d tokens (raise batches.max_length to keep them, or read them in "
-                "windows, with truncation=window)",
-                *(split, len(documents) - len(fitting), self.max_length),
-            )
-            documents = fitting
-        if not documents:
+        documents = documents_of(examples, self.tokenizers.target)
+        filled, fitting = documents.lengths > 0, documents.lengths <= self.max_length
+        if self.truncation is None and split == "train":
+            if long := int((~fitting).sum()):
+                logger.warning(
+                    "%s: left out %d documents of over %d tokens (raise batches.max_length to keep them, or read them "
+                    "in windows, with truncation=window)",
+                    *(split, long, self.max_length),
+                )
+            filled &= fitting
+        documents = documents.kept(filled)
+        if not len(documents):
             raise UserError(f"The {split} split has no usable document left.")
-        return PairSequences(TokenSequences.from_ids([[]] * len(documents)), TokenSequences.from_ids(documents))
+        return PairSequences(TokenSequences.from_ids([[]] * len(documents)), documents)
 
     def train_epoch(self, number: int) -> tuple[PairSequences, list[Tensor]]:
         if self.truncation is None:

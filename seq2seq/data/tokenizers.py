@@ -2,10 +2,11 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 
@@ -192,21 +193,20 @@ class TokenizerTrainer:
 
         Raises UserError if a kind or size does not fit them.
         """
-        sources = [example.source for example in examples]
-        targets = [target for example in examples for target in example.targets]
-        symbols = self._symbols(sources + targets)
+        symbols = self._symbols(chain(*_sides(examples)))
         if self.joint:
-            both = self._learn(sources + targets, symbols, side=0)
+            both = self._learn(chain(*_sides(examples)), symbols, side=0)
             return Tokenizers.from_bytes(both, both, form)
-        return Tokenizers.from_bytes(self._learn(sources, symbols, side=0), self._learn(targets, symbols, side=1), form)
+        source, target = (self._learn(lines, symbols, side=side) for side, lines in enumerate(_sides(examples)))
+        return Tokenizers.from_bytes(source, target, form)
 
-    def _symbols(self, texts: Sequence[str]) -> list[str]:
+    def _symbols(self, texts: Iterable[str]) -> list[str]:
         """Symbols that are never cut: those that were named, and all that the pattern finds in texts."""
         pattern = self.options.pattern()
         matches = {match[0] for text in texts for match in pattern.finditer(text)} if pattern else set()
         return list(dict.fromkeys([*self.options.symbols, *sorted(matches - {""})]))
 
-    def _learn(self, lines: list[str], symbols: list[str], *, side: int) -> bytes:
+    def _learn(self, lines: Iterator[str], symbols: list[str], *, side: int) -> bytes:
         """The serialised model of a side. Raises UserError if its kind or size does not fit the lines."""
         (kind, size), name = self.sides[side], ("source", "target")[side]
         if kind not in KINDS:
@@ -217,7 +217,7 @@ class TokenizerTrainer:
         try:
             with rule_of(self.options.normalization) as rule:
                 sentencepiece.SentencePieceTrainer.train(
-                    sentence_iterator=iter(lines),
+                    sentence_iterator=lines,
                     model_writer=model,
                     model_type=kind,
                     # Pieces of a word model begin at spaces, so every word needs one before it; characters do not.
@@ -240,6 +240,11 @@ class TokenizerTrainer:
         except (RuntimeError, OSError) as error:
             raise UserError(_explain(str(error), kind, size, name)) from None
         return model.getvalue()
+
+
+def _sides(examples: Sequence[Example]) -> tuple[Iterator[str], Iterator[str]]:
+    """Sources and targets, without a list of all of them."""
+    return (example.source for example in examples), (target for example in examples for target in example.targets)
 
 
 def _explain(message: str, kind: str, size: int | None, side: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 from seq2seq.data.corpora.kept_pairs import keep_pairs
 from seq2seq.data.corpora.pair_table import read_pairs
-from seq2seq.data.examples import Example, group
+from seq2seq.data.example_store import Examples, group
+from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.runs.own_files import GIVEN
 
@@ -25,7 +26,7 @@ class PairSplits:
     """Splits of a call: keywords that tell training where they are, and those that are to be kept in the run folder."""
 
     keywords: dict[str, Any]
-    kept: dict[str, list[Example]] = field(default_factory=dict)
+    kept: dict[str, Examples] = field(default_factory=dict)
 
     @classmethod
     def of(cls, train: Pairs, dev: Pairs | None, test: Pairs | None) -> "PairSplits":
@@ -55,7 +56,7 @@ class PairSplits:
             raise
 
 
-def examples_of(pairs: Pairs, name: str = "pairs") -> list[Example]:
+def examples_of(pairs: Pairs, name: str = "pairs") -> Examples:
     """Examples, one per distinct source, of whatever holds pairs. Raises UserError, by number, at what is none."""
     return group(pairs_of(pairs, name))
 

@@ -72,8 +72,10 @@ def load_splits(config: dict[str, Any]) -> Splits:
 
 def warn_of_shared_sources(splits: Splits) -> None:
     """Warn of sources that are in train and in what a model is judged by: it may have learnt the answer by heart."""
-    known = {splits.untagged(example) for example in splits.train}
-    for name, examples in (("dev", splits.dev), ("test", splits.test)):
+    parts = (("dev", splits.dev), ("test", splits.test))
+    judged = {splits.untagged(example) for _, examples in parts for example in examples}
+    known = {source for example in splits.train if (source := splits.untagged(example)) in judged}
+    for name, examples in parts:
         if shared := sum(splits.untagged(example) in known for example in examples):
             logger.warning(
                 "%s: %d of %d sources are in train, too: scores on them say what was learnt by heart; take them out of "
@@ -106,7 +108,7 @@ def warn_of_other_data(recorded: Mapping[str, Fingerprint], splits: Splits, *nam
             logger.warning("%s is not what it was when this run was trained: %s", name, difference)
 
 
-def load_examples(run: LoadedRun, file: str | None, split: str | None) -> tuple[str, list[Example]]:
+def load_examples(run: LoadedRun, file: str | None, split: str | None) -> tuple[str, Sequence[Example]]:
     """A name and the examples of it: of a file, or of a split of a run's own data; without either, test or else dev.
 
     Raises UserError at a split that does not exist or is empty.

@@ -12,7 +12,6 @@ import torch
 from seq2seq.data.batching import TokenBudget
 from seq2seq.data.examples import Example
 from seq2seq.data.running_text import documents_of, whole_documents
-from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.language_model import LanguageModel
@@ -64,10 +63,11 @@ def perplexity(
     Raises UserError where there is no token.
     """
     started = time.monotonic()
-    documents = [ids for ids in documents_of(examples, tokenizers.target) if ids]
-    if not documents:
+    documents = documents_of(examples, tokenizers.target)
+    documents = documents.kept(documents.lengths > 0)
+    if not len(documents):
         raise UserError("split must hold a document that is not empty: choose another, or give file=text.txt.")
-    windows, batches = whole_documents(TokenSequences.from_ids(documents), budget or TokenBudget(16384, 512))
+    windows, batches = whole_documents(documents, budget or TokenBudget(16384, 512))
     device, carried, nats = next(model.parameters()).device, CarriedStates(), 0.0
     for rows in batches:
         batch = windows.batch(rows, step_tokens=1.0).to(device)
