@@ -10,6 +10,7 @@ from seq2seq.data.examples import Example, Splits
 from seq2seq.data.text_files import read_lines
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
+from seq2seq.whole_file import write_whole
 
 
 class KeptPairsCorpus:
@@ -28,7 +29,7 @@ def keep_pairs(path: Path, examples: Iterable[Example]) -> None:
     lines = (
         strict_json({"source": example.source, "targets": example.targets}, ensure_ascii=False) for example in examples
     )
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def read_kept_pairs(path: str) -> list[Example]:
