@@ -77,7 +77,7 @@ def _watch(process: subprocess.Popen, folder: Path, watched: Watched) -> None:
 
 
 def last_words(code: int, said: str) -> str:
-    """What a process that failed is told by: its last line, or the signal that it was killed by."""
+    """The last line of a process that failed, or the signal that it was killed by."""
     if code < 0:
         name = signal.Signals(-code).name
         return f"killed by {name}{', often for want of memory' if name == 'SIGKILL' else ''}"

@@ -31,7 +31,7 @@ _DEVICES = {getattr(errno, name) for name in _OF_DEVICES if hasattr(errno, name)
 class _Lossy(io.FileIO):
     """A stream that loses what cannot be written: no run ends because nobody can read what it says."""
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except OSError:
@@ -82,10 +82,11 @@ def _flushed() -> Iterator[None]:
 
 def _say_what_can_be_said() -> None:
     """Lose what stderr cannot take: it may be closed, full, or a pipe that nobody reads."""
-    if sys.stderr is None:
+    stream = sys.stderr
+    if stream is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  for as long as the process
-    elif sys.stderr is sys.__stderr__:
-        raw = _Lossy(sys.stderr.fileno(), "wb", closefd=False)
+    elif sys.__stderr__ is stream:
+        raw = _Lossy(stream.fileno(), "wb", closefd=False)
         sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", line_buffering=True)
 
 

@@ -58,13 +58,22 @@ class End:
 
 @pytest.fixture(scope="session")
 def tiny(plain_config_of: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """The config of a run of six steps: tiny("logger=csv")."""
-    return lambda *overrides: plain_config_of("train", *TINY, *overrides)
+    """The config of a run of four steps: tiny("logger=csv"); with data=..., those take the place of its own."""
+
+    def config(*overrides: str) -> dict[str, Any]:
+        own = any(text.startswith("data=") for text in overrides)
+        kept = [text for text in TINY if not own or not text.startswith(("data.", "experiment="))]
+        return plain_config_of("train", *kept, *overrides)
+
+    return config
 
 
 @pytest.fixture
-def ended(capsys: pytest.CaptureFixture[str], tiny: Callable[..., dict[str, Any]]) -> Callable[..., End]:
+def ended(
+    capsys: pytest.CaptureFixture[str], tiny: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., End]:
     """How training into a folder ends, as scripts/train.py would: ended(folder, "logger=csv", resume=True)."""
+    monkeypatch.setattr(sys, "argv", ["scripts/train.py"])
 
     def script(folder: Path, overrides: tuple[str, ...], *, resume: bool) -> None:
         with mistakes_in_one_line(), released_at_failure(folder, taken=not resume):

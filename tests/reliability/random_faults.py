@@ -1,6 +1,6 @@
 """Put random faults into random commands at random moments, for minutes; the seed makes them again.
 
-python tests/reliability/random_faults.py MINUTES [SEED [FOLDER]]; a line for each that went wrong, and a sum at the end.
+python tests/reliability/random_faults.py MINUTES [SEED [FOLDER]]; prints those that went wrong, and a sum.
 A command has to end by itself, with code 0, 2 or 3 or that of its signal, in one line, and leave nothing half written.
 """
 
@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import faulty_disk
 from processes import Ended, Fault, Started
@@ -32,6 +33,7 @@ COMMANDS: dict[str, list[str]] = {
     "score": ["score", "run=run"],
     "average": ["average", "run=[run/checkpoints/best.ckpt,run/checkpoints/last.ckpt]", "out=mean"],
 }
+_broken: list[Any] = []
 SIGNALS = ("KILL", "TERM", "INT")
 ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EFBIG)
 CODES = {"KILL": (-9,), "TERM": (143, -15), "INT": (130, -2)}
@@ -54,7 +56,8 @@ class Tally:
 
 def break_disk(place: str, first: int, number: int) -> None:
     """Have the writes of this process below a folder fail, from one on, as long as it lives."""
-    faulty_disk.failing(Path(place), first, number).__enter__()
+    _broken.append(faulty_disk.failing(Path(place), first, number))  # one that nobody holds would end at once
+    _broken[-1].__enter__()
 
 
 def jump_back(seconds: float, after: float) -> None:
