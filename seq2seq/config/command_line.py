@@ -85,7 +85,7 @@ def _say_what_can_be_said() -> None:
     stream = sys.stderr
     if stream is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  for as long as the process
-    elif sys.__stderr__ is stream:
+    elif isinstance(stream, io.TextIOWrapper) and stream is sys.__stderr__:
         raw = _Lossy(stream.fileno(), "wb", closefd=False)
         sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", line_buffering=True)
 
