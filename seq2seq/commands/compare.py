@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.attendance import attended
 from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.trials import last_words
 from seq2seq.config.choices import read_choices
 from seq2seq.config.contract import check_counts
 from seq2seq.config.job import chosen_option, composed, given_overrides
@@ -29,6 +30,7 @@ from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import Row, leaderboard
 from seq2seq.runs.run import build_model, train_tokenizers
 from seq2seq.runs.settling import settle, settled_like
+from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
 
 def _finish(rows: Sequence[Row], folder: Path, metric: str, *, higher: bool, seeds: int) -> Iterator[str]:
     lines = list(leaderboard(rows, metric.removeprefix("dev/"), higher=higher, seeds=seeds))
-    (folder / "leaderboard.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(folder / "leaderboard.md", ("\n".join(lines) + "\n").encode())
     yield from ["", *lines]
 
 
@@ -201,9 +203,9 @@ def _train(contender: Contender, folder: Path) -> TrainedRun:
         environment = os.environ | attended()
         result = subprocess.run(run, capture_output=True, text=True, check=False, env=environment)
         if result.returncode != 0:
-            last = (result.stderr.strip() or "no message").splitlines()[-1]
+            last = last_words(result.returncode, result.stderr)
             raise UserError(f"{contender.name} could not be trained into {folder}: {last}")
-        record.write_text(asked, encoding="utf-8")
+        write_whole(record, asked.encode())
     with (folder / "metrics" / "metrics.csv").open(encoding="utf-8", newline="") as file:
         logged = list(csv.DictReader(file))
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

@@ -25,6 +25,7 @@ from seq2seq.runs.run import pick_device, text_form, tokenizers_of
 from seq2seq.runs.run_folder import first_process
 from seq2seq.runs.teacher_targets import TeacherTargets
 from seq2seq.training.objectives.distillation import Distillation, parts_of
+from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 _RECORD = "made.json"
@@ -80,7 +81,7 @@ def _make(config: dict[str, Any], place: Path) -> None:
         if examples := getattr(made, name):
             keep_pairs(place / f"{name}.jsonl", examples)
     record = {"distill": config["distill"], "data": config["data"], "examples": len(made.train)}
-    (place / _RECORD).write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
+    write_whole(place / _RECORD, (strict_json(record, indent=2) + "\n").encode())
 
 
 @contextmanager

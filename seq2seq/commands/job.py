@@ -13,6 +13,7 @@ from seq2seq.commands.sweep import EndedJob, Sweep
 from seq2seq.config.contract import check_type
 from seq2seq.config.sweep import current_job
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
+from seq2seq.whole_file import write_whole
 
 _sweeps: dict[tuple[str, bool], Sweep] = {}  # of this process, by the score that compares its jobs
 
@@ -61,5 +62,5 @@ def run_job(config: DictConfig) -> float:
                 ended = EndedJob(job, outcome.objective, outcome.record["training_seconds"])
                 _sweeps.setdefault(key, Sweep(*key)).note(ended)
                 lines = "\n".join(lines_of_sweep()).lstrip()
-                (job.folder / "leaderboard.md").write_text(f"{lines}\n", encoding="utf-8")
+                write_whole(job.folder / "leaderboard.md", f"{lines}\n".encode())
         return outcome.objective

@@ -19,6 +19,7 @@ from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.perplexity import Perplexity, perplexity
 from seq2seq.runs.run import LoadedRun, text_form
+from seq2seq.whole_file import write_whole
 
 _HEARD = ("run", "trust", "device", "matmul_precision", "threads", "file", "split", "data", "compare", "hydra")
 
@@ -32,7 +33,7 @@ def finish_text(run: LoadedRun, splits: Splits, folder: Path, hindsight: dict[st
     record = {"split": name, **_of(run, examples).report(), "step": run.step} | hindsight
     if splits.test:
         record["dev"] = _of(run, splits.dev).report()
-    (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
+    write_whole(folder / "metrics.json", (strict_json(record, indent=2) + "\n").encode())
     return Outcome(record, monitored="loss", higher=False)
 
 

@@ -1,6 +1,7 @@
 """Train a model as a config says, into a run folder."""
 
 import logging
+import shutil
 import signal
 import sys
 import time
@@ -53,6 +54,7 @@ from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.out_of_memory import shape_of, told_short_for
 from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
+from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 600  # for the first process to prepare the run folder
@@ -96,10 +98,15 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
 
 
 def _write_beginnings(folder: Path, config: dict[str, Any], tokenizers: Tokenizers) -> None:
-    """Write what is known of a run before it trains; its config, which others wait for, last."""
-    tokenizers.save(folder / "tokenizers")
-    (folder / "environment.json").write_text(strict_json(environment(), indent=2) + "\n", encoding="utf-8")
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+    """Write what is known of a run before it trains; its config, which others wait for, last. All of it or nothing."""
+    try:
+        tokenizers.save(folder / "tokenizers")
+        write_whole(folder / "environment.json", (strict_json(environment(), indent=2) + "\n").encode())
+        write_whole(folder / "config.yaml", OmegaConf.to_yaml(config).encode())
+    except OSError:
+        shutil.rmtree(folder / "tokenizers", ignore_errors=True)
+        (folder / "environment.json").unlink(missing_ok=True)
+        raise
 
 
 def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, *, data: Seq2SeqDataModule) -> None:
@@ -219,6 +226,6 @@ def _finish(
         record["dev"] = evaluate(translator, splits.dev, build_scores(config)).report()
     if start:
         record["fine_tuning"] = {"init": start.path, "scores": start.compare(translator, splits, config)}
-    (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
+    write_whole(folder / "metrics.json", (strict_json(record, indent=2) + "\n").encode())
     metric, mode = config["monitor"]["metric"].removeprefix("dev/"), config["monitor"]["mode"]
     return Outcome(record, examples, evaluation.hypotheses, metric, mode == "max")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
@@ -22,6 +23,19 @@ from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
 
 _failed_jobs: list[Job] = []  # of a sweep
+# What a device answers while it is written to or read: of no path, but nothing of ours, either.
+_OF_DEVICES = ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "ENXIO", "ENODEV", "ESTALE", "EMFILE", "ENFILE", "ENOMEM")
+_DEVICES = {getattr(errno, name) for name in _OF_DEVICES if hasattr(errno, name)}
+
+
+class _Lossy(io.FileIO):
+    """A stream that loses what cannot be written: no run ends because nobody can read what it says."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
 
 
 def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> None:
@@ -29,6 +43,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
 
     A user's mistake ends the script with one line and exit code 2, diverged training with 3.
     """
+    _say_what_can_be_said()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
@@ -56,8 +71,23 @@ def _flushed() -> Iterator[None]:
         raise UserError("stdout is closed: leave it open, or write it to a file with > FILE.")
     try:
         yield
-    finally:
-        sys.stdout.flush()
+    except BaseException:
+        try:
+            sys.stdout.flush()
+        except OSError:  # what ends the script is told, and not this besides
+            _discard_output()
+        raise
+    sys.stdout.flush()
+
+
+def _say_what_can_be_said() -> None:
+    """Lose what stderr cannot take: it may be closed, full, or a pipe that nobody reads."""
+    stream = sys.stderr
+    if stream is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  for as long as the process
+    elif isinstance(stream, io.TextIOWrapper) and stream is sys.__stderr__:
+        raw = _Lossy(stream.fileno(), "wb", closefd=False)
+        sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", line_buffering=True)
 
 
 def _write_utf8() -> None:
@@ -94,7 +124,7 @@ def mistakes_in_one_line() -> Iterator[None]:
         sys.exit(0)
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
         if is_of_system(error):
-            if error.filename is None and error.errno != errno.ENOSPC:
+            if error.filename is None and error.errno not in _DEVICES:
                 raise  # of no path or stream that a user can name
             if error.filename is None:
                 _discard_output()

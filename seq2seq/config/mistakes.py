@@ -70,6 +70,10 @@ def is_of_system(error: BaseException) -> TypeGuard[OSError]:
 
 def find(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
     """The first exception of a kind in a chain, None without one; Hydra wraps what constructors raise."""
-    while error is not None and not isinstance(error, kind):
+    seen: set[int] = set()  # an exception that a thread keeps and raises again can be in its own chain
+    while error is not None and id(error) not in seen:
+        if isinstance(error, kind):
+            return error
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
-    return error
+    return None

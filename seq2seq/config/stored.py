@@ -18,6 +18,7 @@ from seq2seq.config.own_choices import own_choices, stored_places
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
+from seq2seq.whole_file import write_whole
 
 # Options that take effect when a run is continued with other values.
 CHANGEABLE = (
@@ -91,9 +92,10 @@ def record_changes(folder: Path, before: dict[str, Any], config: dict[str, Any])
     }
     if changed:
         entry = {"date": f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S}", "changed": changed}
-        with (folder / "changes.yaml").open("a", encoding="utf-8") as file:
-            file.write(OmegaConf.to_yaml([entry]))
-        (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+        record = folder / "changes.yaml"
+        earlier = record.read_bytes() if record.is_file() else b""
+        write_whole(record, earlier + OmegaConf.to_yaml([entry]).encode())
+        write_whole(folder / "config.yaml", OmegaConf.to_yaml(config).encode())
 
 
 def edited(folder: Path, config: dict[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.text import TextForm
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
+from seq2seq.whole_file import write_whole
 
 KINDS = ("unigram", "bpe", "char", "word")
 _THREADS = 1  # starting others takes longer than most batches, and long where the processor is busy
@@ -148,7 +149,7 @@ class Tokenizers:
         """Write both models to a folder, as source.model and target.model."""
         folder.mkdir(parents=True, exist_ok=True)
         for side in ("source", "target"):
-            (folder / f"{side}.model").write_bytes(getattr(self, side).serialized)
+            write_whole(folder / f"{side}.model", getattr(self, side).serialized)
 
 
 _EXACT = PieceOptions()

@@ -340,6 +340,14 @@ def test_what_changed_is_kept_for_the_next_time(opened, copied):
         (lambda text: text + "more: ${oc.env:HOME}\n", "more"),
         (lambda text: text + "a: [\n", "all of it (ParserError)"),
         (lambda text: "", "averaging.decay, averaging.kind, averaging.patience, ..."),
+        (lambda text: "null\n", "averaging.decay, averaging.kind, averaging.patience, ..."),
+        (lambda text: "- a\n- b\n", "all of it (AttributeError)"),
+        (lambda text: "\tx: 1\n" + text, "all of it (ScannerError)"),
+        (lambda text: text + "\x00", "all of it (ReaderError)"),
+        (lambda text: text + "model: 3\n", "all of it (ConstructorError)"),
+        (lambda text: text.replace("max_steps: 30", "max_steps: thirty"), "budget.max_steps"),
+        (lambda text: text.replace("seed: ", "seed: -"), "batches.seed, data.seed, seed"),
+        (lambda text: text[: len(text) // 2], "all of it (ScannerError)"),
     ],
 )
 def test_an_edited_config_is_named_and_not_read(opened, copied, caplog, edit, keys):

@@ -11,6 +11,7 @@ from seq2seq.data.examples import Example, Splits
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
+from seq2seq.whole_file import write_whole
 
 
 class KeptPairsCorpus:
@@ -29,8 +30,7 @@ def keep_pairs(path: Path, examples: Iterable[Example]) -> None:
     lines = (
         strict_json({"source": example.source, "targets": example.targets}, ensure_ascii=False) for example in examples
     )
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def read_kept_pairs(path: str) -> Examples:

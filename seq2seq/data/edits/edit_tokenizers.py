@@ -11,6 +11,7 @@ from seq2seq.data.examples import Example
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.whole_file import write_whole
 
 _FILE = "edits.npy"
 
@@ -60,7 +61,7 @@ class EditTokenizers(Tokenizers):
 
     def save(self, folder: Path) -> None:
         Tokenizers(self.source, self.written).save(folder)
-        (folder / _FILE).write_bytes(self.costs.serialized)
+        write_whole(folder / _FILE, self.costs.serialized)
 
     def encode_pairs(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
         """Ids of sources, and the actions that turn each into its target by the cheapest edits."""
