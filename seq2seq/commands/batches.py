@@ -9,8 +9,8 @@ from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.text_datamodule import TextBatches, TextDataModule
 from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.ranks import first_process
 from seq2seq.runs.model_kinds import is_language_model
-from seq2seq.runs.run_folder import first_process
 
 logger = logging.getLogger(__name__)
 

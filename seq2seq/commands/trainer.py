@@ -11,9 +11,12 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from seq2seq.commands.loggers import build_loggers
+from seq2seq.commands.processes import places
 from seq2seq.config.builder import build, told_at
 from seq2seq.machine import is_busy
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.ranks import first_process
+from seq2seq.runs.meeting import be_silent
 from seq2seq.training.checkpoints import BestCheckpoint, KeptCheckpoint, WholeFiles
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.threads import set_training_threads
@@ -46,7 +49,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     with told_at("trainer", lightning.Trainer):
         check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
         check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
-    trainer = build(config["trainer"], "trainer")(
+    trainer = build(given | places(given), "trainer")(
         precision=precision,
         default_root_dir=str(folder),
         logger=build_loggers(config, folder) or False,
@@ -101,7 +104,11 @@ def choose_threads(config: dict[str, Any], model: Seq2Seq, device: torch.device,
 
 def quieten() -> None:
     """Turn off what Lightning and torch say that users of a script cannot act on; their other warnings stay."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric"):  # which set their own when they are imported
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if not first_process():
+        be_silent()
+        return
     logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # the report that trainer.profiler asks for
     for message in _ADVICE:
         warnings.filterwarnings("ignore", message=message)

@@ -20,6 +20,7 @@ from seq2seq.config.mistakes import find, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
 from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
+from seq2seq.ranks import first_process
 
 _failed_jobs: list[Job] = []  # of a sweep
 
@@ -99,7 +100,8 @@ def mistakes_in_one_line() -> Iterator[None]:
             if error.filename is None:
                 _discard_output()
         job = current_job()
-        print(printable(f"error: {f'{job}: ' if job else ''}{one_line(error)}"), file=sys.stderr)
+        if first_process():  # which makes the same mistakes; those of training are told by guards
+            print(printable(f"error: {f'{job}: ' if job else ''}{one_line(error)}"), file=sys.stderr)
         if job is None:
             sys.exit(getattr(find(error, UserError), "exit_code", UserError.exit_code))
         _failed_jobs.append(job)
