@@ -19,6 +19,7 @@ from seq2seq.config.places import SCRIPTS
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.edits.edit_tokenizers import load
 from seq2seq.data.text import TextForm
+from seq2seq.data.text_datamodule import TextDataModule
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.ranks import OWN, Ranks, ranks
@@ -84,10 +85,21 @@ def told_tokenizers(form: TextForm) -> Tokenizers:
 def _agree(meeting: Meeting, folder: Path, data: Seq2SeqDataModule) -> None:
     meeting.folder = folder
     if not meeting.own.rank:
+        logger.info("%s", shares(meeting.own, data))
         meeting.guarded.tell(words={"folder": str(folder), "go_on": continuation(folder)})
     own = _digest(data)
     if meeting.agree("data", own) != own:
         raise UserError("data must be the same for all processes, but differ from those of rank 0: copy its files.")
+
+
+def shares(own: Ranks, data: Seq2SeqDataModule) -> str:
+    """The line on what batches.max_tokens, which counts over all processes, is for each."""
+    whole = data.budget.max_tokens if isinstance(data, TextDataModule) else data.train_plan.budget.max_tokens
+    machines = f" on {own.machines} machines" if own.machines > 1 else ""
+    return (
+        f"{own.count} processes{machines}: batches.max_tokens={whole} counts over all of them, about "
+        f"{whole // own.count} for each"
+    )
 
 
 def _digest(data: Seq2SeqDataModule) -> str:

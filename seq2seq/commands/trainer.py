@@ -15,7 +15,7 @@ from seq2seq.commands.processes import places
 from seq2seq.config.builder import build, told_at
 from seq2seq.machine import is_busy
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.ranks import first_process
+from seq2seq.ranks import first_process, ranks
 from seq2seq.runs.meeting import be_silent
 from seq2seq.training.checkpoints import BestCheckpoint, KeptCheckpoint, WholeFiles
 from seq2seq.training.precision import resolve_precision
@@ -78,14 +78,13 @@ def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
 def choose_threads(config: dict[str, Any], model: Seq2Seq, device: torch.device, precision: str) -> None:
     """Set the threads of a CPU that a config asks for, or that suit its batches and the width of the model's layers.
 
-    Processes that share a machine keep the number that their launcher gave them.
+    Of several processes each takes the number that is asked for, or with auto the one that its launcher gave it.
     """
-    if (
-        device.type != "cpu"
-        or "WORLD_SIZE" in os.environ
-        or config["trainer"].get("devices", 1) not in (1, "1", "auto")
-    ):
+    several = ranks().count > 1 or config["trainer"].get("devices", 1) not in (1, "1", "auto")
+    if device.type != "cpu" or (several and config["threads"] == "auto"):
         return
+    if several:
+        os.environ["OMP_NUM_THREADS"] = str(config["threads"])  # of processes that are started; Lightning heeds it, too
     batches, [layer, *_] = config["batches"], model.decoder.layers
     rows = min(batches["max_sentences"], max(1, batches["max_tokens"] // _TOKENS_OF_A_PAIR))
     available = torch.get_num_threads()
