@@ -19,6 +19,7 @@ from seq2seq.ranks import first_process, ranks
 from seq2seq.runs.meeting import be_silent
 from seq2seq.training.checkpoints import BestCheckpoint, KeptCheckpoint, WholeFiles
 from seq2seq.training.precision import resolve_precision
+from seq2seq.training.processes import Processes
 from seq2seq.training.threads import set_training_threads
 from seq2seq.training.windows import check_accumulation, check_intervals
 
@@ -63,6 +64,9 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
         use_distributed_sampler=False,
         inference_mode=False,  # validation exchanges weights that training goes on with
     )
+    if isinstance(trainer.strategy, Processes):
+        with told_at("trainer.strategy", Processes):
+            trainer.strategy.check()
     trainer.strategy.checkpoint_io = WholeFiles()
     return trainer
 

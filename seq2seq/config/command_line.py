@@ -31,7 +31,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
     A user's mistake ends the script with one line and exit code 2, diverged training with 3.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("seq2seq").setLevel(logging.INFO)
+    logging.getLogger("seq2seq").setLevel(logging.INFO if first_process() else logging.ERROR)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
     _write_utf8()
     _failed_jobs.clear()

@@ -6,7 +6,6 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
-from torch.nn.parallel import DistributedDataParallel
 
 from seq2seq.errors import UserError
 from seq2seq.ranks import STARTERS, ranks
@@ -42,15 +41,16 @@ class Processes(DDPStrategy):
             "torchrun": TorchElasticEnvironment,
             "srun": lambda: SLURMEnvironment(auto_requeue=False),
         }[found.started_by]()
-        super().__init__(cluster_environment=environment, broadcast_buffers=broadcast_buffers, **more)
+        hook = {"ddp_comm_hook": bf16_compress_hook} if sum_in == "bfloat16" else {}
+        super().__init__(cluster_environment=environment, broadcast_buffers=broadcast_buffers, **hook, **more)
         self.sum_in = sum_in
 
-    def _register_ddp_hooks(self) -> None:
-        """Have gradients rounded before they are sent, on a CPU, too, where Lightning has no hooks."""
-        super()._register_ddp_hooks()
-        if self.sum_in == "bfloat16":
-            assert isinstance(self.model, DistributedDataParallel)
-            self.model.register_comm_hook(None, bf16_compress_hook)
+    def check(self) -> None:
+        """Check that the devices can do what is asked of them. Raises UserError if not."""
+        if self.sum_in == "bfloat16" and self.root_device.type == "cpu":
+            raise UserError(
+                "sum_in=bfloat16 needs GPUs, as torch rounds gradients on their way there alone: leave it at float32."
+            )
 
 
 def end_processes() -> None:

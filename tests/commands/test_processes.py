@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 
+from seq2seq.commands.processes import shares
 from seq2seq.commands.trainer import build_trainer
+from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import DivergedError, UserError
+from seq2seq.ranks import Ranks
 from seq2seq.runs.folder_bytes import packed, unpacked
 from seq2seq.runs.guarded import is_consequence, told
 from seq2seq.runs.process_state import state_of
@@ -134,7 +139,7 @@ def test_tasks_of_slurm_train_together(tiny_run, tmp_path):
 
 @pytest.mark.slow
 def test_jobs_of_a_sweep_start_processes_of_their_own(tiny_run, tmp_path):
-    run = started(DDP, *tiny_run, *SHORT, "--multirun", "seed=1,2", f"run_dir={tmp_path}/sweep")
+    run = started([*DDP[:2], "--multirun", *DDP[2:]], *tiny_run, *SHORT, "seed=1,2", f"run_dir={tmp_path}/sweep")
     out, said = run.communicate(timeout=400)
     assert run.returncode == 0, said
     assert [path.name for path in sorted((tmp_path / "sweep").iterdir()) if path.is_dir()] == ["0", "1"]
@@ -173,6 +178,28 @@ def test_trainers_are_refused_to_who_has_started_the_processes_otherwise(
 def test_other_values_are_refused(option, value):
     with pytest.raises(UserError, match=f"^{option} must be one of .*, but is '{value}'"):
         Processes(**{option: value})
+
+
+def test_gradients_are_rounded_between_gpus_alone(tiny_config, tmp_path):
+    config = tiny_config("trainer=ddp", "trainer.devices=2", "trainer.strategy.sum_in=bfloat16")
+    with pytest.raises(UserError, match="^trainer.strategy.sum_in=bfloat16 needs GPUs, as torch rounds gradients on"):
+        build_trainer(config, tmp_path)
+    assert Processes(sum_in="bfloat16")._ddp_comm_hook is bf16_compress_hook
+    assert Processes()._ddp_comm_hook is None
+
+
+def test_what_the_budget_of_a_batch_is_for_each_process_is_said(splits_of_pairs):
+    data = Seq2SeqDataModule(**splits_of_pairs, max_tokens=4096)
+    assert shares(Ranks(0, 4, 0, 2), data) == (
+        "4 processes on 2 machines: batches.max_tokens=4096 counts over all of them, about 1024 for each"
+    )
+    assert shares(Ranks(0, 2, 0, 2), data).startswith("2 processes: batches.max_tokens=4096 counts over all of them,")
+
+
+@pytest.fixture
+def splits_of_pairs(letters):
+    examples = [Example("ab", ("12",))]
+    return {"splits": Splits(examples, examples), "tokenizers": letters}
 
 
 def test_a_mistake_of_the_user_is_plain_and_others_have_a_traceback(tmp_path):
