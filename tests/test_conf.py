@@ -24,7 +24,10 @@ from seq2seq.runs.run import build_model
 CONF = Path(__file__).parents[1] / "conf"
 FILES = sorted(CONF.rglob("*.yaml"))
 SCRIPTS = sorted(path.stem for path in CONF.glob("*.yaml"))
-OPTIONS = sorted((str(path.parent.relative_to(CONF)), path.stem) for path in FILES if path.parent != CONF)
+LAUNCHERS = CONF / "hydra" / "launcher"  # which compose where their plugin is: tests/commands/test_launchers.py
+OPTIONS = sorted(
+    (str(path.parent.relative_to(CONF)), path.stem) for path in FILES if path.parent not in (CONF, LAUNCHERS)
+)
 # A model without a source takes other parts than the rest, and settings of its own.
 SOURCELESS = "language_model"
 MODELS = [name for group, name in OPTIONS if group == "model" and name != SOURCELESS]

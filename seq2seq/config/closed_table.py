@@ -139,6 +139,7 @@ training.scheduled_sampling.ExponentialSampling
 training.scheduled_sampling.InverseSigmoidSampling
 training.scheduled_sampling.LinearSampling
 training.plateau.PlateauSchedule
+training.processes.Processes
 training.schedules.ConstantSchedule
 training.schedules.CosineRestartsSchedule
 training.schedules.CosineSchedule

@@ -21,6 +21,7 @@ from seq2seq.config.mistakes import find, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
 from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
+from seq2seq.ranks import first_process
 
 _failed_jobs: list[Job] = []  # of a sweep
 # What a device answers while it is written to or read: of no path, but nothing of ours, either.
@@ -45,7 +46,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
     """
     _say_what_can_be_said()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("seq2seq").setLevel(logging.INFO)
+    logging.getLogger("seq2seq").setLevel(logging.INFO if first_process() else logging.ERROR)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
     _write_utf8()
     _failed_jobs.clear()
@@ -129,7 +130,8 @@ def mistakes_in_one_line() -> Iterator[None]:
             if error.filename is None:
                 _discard_output()
         job = current_job()
-        print(printable(f"error: {f'{job}: ' if job else ''}{one_line(error)}"), file=sys.stderr)
+        if first_process():  # which makes the same mistakes; those of training are told by guards
+            print(printable(f"error: {f'{job}: ' if job else ''}{one_line(error)}"), file=sys.stderr)
         if job is None:
             sys.exit(getattr(find(error, UserError), "exit_code", UserError.exit_code))
         _failed_jobs.append(job)

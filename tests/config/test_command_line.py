@@ -24,8 +24,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 @pytest.fixture
 def mistake(monkeypatch, capsys, tmp_path) -> Callable[..., str]:
     """What a script says to wrong arguments or lines, without the `error: `."""
-    for variable in ("HYDRA_FULL_ERROR", "SEQ2SEQ_RUN_DIR"):
-        monkeypatch.setenv(variable, "")  # so that what the script sets goes when the test ends
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # so that what the script sets goes when the test ends
     monkeypatch.chdir(tmp_path)
 
     def run(script: str, *arguments: str, lines: bytes = b"") -> str:
