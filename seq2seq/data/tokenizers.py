@@ -3,15 +3,16 @@
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from threading import Lock
+from random import Random
+from typing import Any
 
 import sentencepiece
 
+from seq2seq.data.drawn_pieces import MergedPieces, PieceTable, UnigramPieces
 from seq2seq.data.examples import Example
 from seq2seq.data.normalization import REVERSIBLE, rule_of, without_place
 from seq2seq.data.piece_options import PieceOptions
@@ -23,7 +24,6 @@ from seq2seq.whole_file import write_whole
 KINDS = ("unigram", "bpe", "char", "word")
 _THREADS = 1  # starting others takes longer than most batches, and long where the processor is busy
 _SPACE = "\u2581"  # how SentencePiece writes a space
-_ONE_SEED = Lock()  # SentencePiece has one for the process
 _UNLIMITED = 2**22  # more words than any output layer can take
 
 
@@ -45,15 +45,35 @@ class Tokenizer:
         return self._processor.encode([self.form(text) for text in texts], num_threads=_THREADS)
 
     def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
-        """Token ids of each text, cut in a way that is drawn: a function of the texts and the seed."""
+        """Token ids of each text, cut in a way that is drawn: a function of the texts and the seed.
 
-        def drawn() -> list[list[int]]:
-            given = [self.form(text) for text in texts]
-            return self._processor.encode(given, enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=_THREADS)
+        `alpha` is the power of a unigram model's probabilities, and of byte pairs the share of merges left out.
+        """
+        numbers, kind = Random(seed), UnigramPieces if self._is_unigram else MergedPieces
+        draw = kind(self._table, alpha)
+        return [draw("".join(self.surface(text)), numbers) for text in texts]
 
-        with _ONE_SEED, ThreadPoolExecutor(1) as pool:
-            sentencepiece.set_random_generator_seed(seed)
-            return pool.submit(drawn).result()  # a thread takes the seed up at its first draw, and at no later one
+    @cached_property
+    def _model(self) -> Any:
+        from sentencepiece import sentencepiece_model_pb2  # protobuf, which nothing else needs
+
+        proto: Any = sentencepiece_model_pb2
+        return proto.ModelProto.FromString(self.serialized)
+
+    @property
+    def _is_unigram(self) -> bool:
+        return self._model.trainer_spec.model_type == self._model.trainer_spec.UNIGRAM
+
+    @cached_property
+    def _table(self) -> PieceTable:
+        kinds = self._model.SentencePiece
+        pieces = {
+            one.piece: (index, one.score)
+            for index, one in enumerate(self._model.pieces)
+            if one.type in (kinds.NORMAL, kinds.USER_DEFINED)
+        }
+        symbols = [one.piece for one in self._model.pieces if one.type == kinds.USER_DEFINED]
+        return PieceTable(pieces, symbols, UNK)
 
     def decode(self, ids: Sequence[list[int]]) -> list[str]:
         """Texts, one for each list of token ids."""
