@@ -8,18 +8,19 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback
 
 from seq2seq.commands.loggers import build_loggers
 from seq2seq.commands.processes import places
 from seq2seq.config.builder import build, told_at
+from seq2seq.errors import UserError
 from seq2seq.machine import is_busy
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.ranks import first_process, ranks
 from seq2seq.runs.meeting import be_silent
-from seq2seq.training.checkpoints import BestCheckpoint, KeptCheckpoint, WholeFiles
+from seq2seq.training.checkpoints import WholeFiles
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.processes import Processes
+from seq2seq.training.saving import CheckpointPolicy
 from seq2seq.training.threads import set_training_threads
 from seq2seq.training.windows import check_accumulation, check_intervals
 
@@ -45,7 +46,7 @@ _ADVICE = (
 def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
     callbacks = [build(node, f"callbacks.{name}") for name, node in (config["callbacks"] or {}).items() if node]
-    given = config["trainer"]
+    given, monitor = config["trainer"], config["monitor"]
     precision = resolve_precision(config["precision"], given.get("accelerator", "auto"))
     with told_at("trainer", lightning.Trainer):
         check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
@@ -54,7 +55,10 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
         precision=precision,
         default_root_dir=str(folder),
         logger=build_loggers(config, folder) or False,
-        callbacks=[*callbacks, *_checkpoints(config["monitor"], folder)],
+        callbacks=[
+            *callbacks,
+            *_checkpoints(config).callbacks(folder, monitor=monitor["metric"], mode=monitor["mode"]),
+        ],
         max_epochs=-1,  # the budget ends training
         check_val_every_n_epoch=None,
         reload_dataloaders_every_n_epochs=1,  # epochs differ in their number of batches
@@ -71,12 +75,11 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     return trainer
 
 
-def _checkpoints(monitor: dict[str, Any], folder: Path) -> list[Callback]:
-    common: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
-    return [
-        BestCheckpoint(filename="best", monitor=monitor["metric"], mode=monitor["mode"], **common),
-        KeptCheckpoint(filename="last", **common),
-    ]
+def _checkpoints(config: dict[str, Any]) -> CheckpointPolicy:
+    policy = build(config["saving"], "saving")
+    if not isinstance(policy, CheckpointPolicy):
+        raise UserError("saving must be built by CheckpointPolicy, but is not: give saving.keep instead.")
+    return policy
 
 
 def choose_threads(config: dict[str, Any], model: Seq2Seq, device: torch.device, precision: str) -> None:

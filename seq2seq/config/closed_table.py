@@ -134,6 +134,7 @@ training.objectives.r_drop.RDrop
 training.objectives.distillation.Distillation
 training.objectives.minimum_risk.MinimumRisk
 training.objectives.self_critical.SelfCritical
+training.saving.CheckpointPolicy
 training.scheduled_sampling.ConstantSampling
 training.scheduled_sampling.ExponentialSampling
 training.scheduled_sampling.InverseSigmoidSampling

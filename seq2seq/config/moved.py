@@ -98,6 +98,10 @@ def _complete_training(found: dict[str, Any]) -> None:
     found.setdefault("gradient_noise", None)
     found.setdefault("on_divergence", "stop")
     found.setdefault("max_rollbacks", 3)
+    found.setdefault(
+        "saving",
+        {"_target_": "seq2seq.training.saving.CheckpointPolicy", "keep": ["best", "last"], "every_minutes": 10.0},
+    )
     for name, value in _LATER.items():
         found.setdefault(name, value)
     optimizer = found.get("optimizer")

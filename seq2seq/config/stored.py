@@ -23,6 +23,7 @@ from seq2seq.whole_file import write_whole
 # Options that take effect when a run is continued with other values.
 CHANGEABLE = (
     "budget.*",
+    "saving.*",
     "precision",
     "threads",
     "freeze",
@@ -39,7 +40,7 @@ CHANGEABLE = (
     "model.*.regularization.*",
 )
 _SHOWN = (
-    "budget, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, gradient_noise, "
+    "budget, saving, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, gradient_noise, "
     "scheduled_sampling, averaging, sizes of batches, dropout, decoding, callbacks, trainer, "
     "on_divergence, precision and threads"
 )
@@ -102,6 +103,8 @@ def edited(folder: Path, config: dict[str, Any]) -> list[str]:
     """Keys at which a folder's config.yaml is not the config that its run goes on with."""
     try:
         shown: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=False)
+        if not isinstance(shown, dict):
+            return [f"all of it (a {type(shown).__name__})"]
         there, here = flat(up_to_date(shown)), flat(config)
     except Exception as error:  # whatever a damaged file makes of YAML's reader
         return [f"all of it ({type(error).__name__})"]

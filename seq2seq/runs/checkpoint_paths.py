@@ -32,14 +32,14 @@ def last_checkpoint(folder: Path) -> Path:
         read_checkpoint(last, whole=True)
     except UserError as error:
         best = last.with_name("best.ckpt")
-        others = [path for path in (best, *last.parent.glob("step_*.ckpt")) if _step_of(path) >= 0]
+        others = [path for path in (best, *last.parent.glob("step-*.ckpt")) if _step_of(path) >= 0]
         if others:
             return max(others, key=_step_of)
         if last.is_file():
             raise UserError(str(error)) from None
         raise UserError(
-            f"resume=true needs {last}, but there is none, as the run stopped before its first step was saved: remove "
-            f"{folder} and start again without resume=true, or give another run_dir."
+            f"resume=true needs {last}, but there is none, as the run stopped before its first step was saved: leave "
+            f"resume=true out, and a run is started anew there."
         ) from None
     return last
 

@@ -16,12 +16,18 @@ from seq2seq.config.stored import continued, edited, with_changes
 from seq2seq.config.task_name import check_task
 from seq2seq.errors import UserError
 from seq2seq.ranks import first_process
+from seq2seq.runs.folder_lock import hold, is_held_here, release
 from seq2seq.runs.meeting import current_meeting
 from seq2seq.runs.own_files import MADE, with_own_files
 
 logger = logging.getLogger(__name__)
 
 _CHECKPOINTS = "checkpoints"
+_WITHOUT_CHECKPOINT = {  # what a run writes before its first checkpoint
+    *("config.yaml", "environment.json", "changes.yaml", "tokenizers", "metrics", "tensorboard", "skipped"),
+    *(_CHECKPOINTS, MADE),
+}
+_STAYS = {"pairs", "wandb", "mlflow.db"}  # of that, what is also of others
 
 
 def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) -> tuple[dict[str, Any], Path]:
@@ -34,7 +40,7 @@ def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) 
         raise UserError(f"run_dir must be a folder, but is {config.run_dir!r}: give one, or leave run_dir out.")
     if config.resume:
         folder = Path(config.run_dir)
-        return _stored(folder, config.get("changes", [])), folder
+        return _held_and_stored(folder, config.get("changes", [])), folder
     check_task(config.task)
     resolved = resolve(config) if repeated is None else repeated
     if (meeting := current_meeting()) is not None and not first_process():
@@ -47,19 +53,21 @@ def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) 
 
 @contextmanager
 def released_at_failure(folder: Path, *, taken: bool = True) -> Iterator[None]:
-    """Give back a folder that was taken for a run, where the context ends by an error with nothing in it."""
+    """Let others hold a run's folder once the context ends, and give it back at an error with nothing in it."""
     taken = taken and first_process()
     if taken and (meeting := current_meeting()) is not None:
-        meeting.at_stop = lambda: _release(folder)
+        meeting.at_stop = lambda: _give_back(folder)
     try:
         yield
     except BaseException:
         if taken:
-            _release(folder)
+            _give_back(folder)
         raise
+    finally:
+        release(folder)
 
 
-def _release(folder: Path) -> None:
+def _give_back(folder: Path) -> None:
     if not (folder / "config.yaml").exists():
         shutil.rmtree(folder / MADE, ignore_errors=True)
     with suppress(OSError):  # where there is something in it
@@ -81,15 +89,18 @@ def discard(folder: Path) -> None:
 
 
 def _taken(folder: Path, *, numbered: bool) -> Path:
-    """The folder, made now, or where it is taken and need not have this name, the next with a number.
+    """The folder, held and made now, or where it is taken and need not have this name, the next with a number.
 
-    Of several processes that come at once, one makes its place for checkpoints.
+    Of several processes that come at once, one holds it; where that cannot be told, one makes its place for
+    checkpoints.
     """
     names = (folder if number == 1 else folder.with_name(f"{folder.name}_{number}") for number in count(1))
     for own in names:
+        held: bool | None = None
         try:
             own.mkdir(parents=True, exist_ok=True)
-            if not any(own.iterdir()):
+            held = hold(own)
+            if held is not False and (not any(own.iterdir()) or (held and not numbered and _replaced(own))):
                 (own / _CHECKPOINTS).mkdir()
                 return own
         except FileExistsError:
@@ -97,14 +108,19 @@ def _taken(folder: Path, *, numbered: bool) -> Path:
                 raise UserError(f"run_dir={own} must be a folder, but is a file: choose another folder.") from None
         except OSError as error:
             raise UserError(f"run_dir={own} cannot be made: {error.strerror}: choose another folder.") from None
+        if held:
+            release(own)
         if not numbered:
-            raise UserError(_refusal(own))
+            raise UserError(_refusal(own, held))
     raise AssertionError  # numbers do not end
 
 
-def _refusal(folder: Path) -> str:
-    checkpoints = folder / _CHECKPOINTS
-    if checkpoints.is_dir() and not any(checkpoints.iterdir()):
+def _refusal(folder: Path, held: bool | None) -> str:
+    if held is False:
+        return f"run_dir={folder} is held by a run that is under way: choose another folder, or wait for its end."
+    checkpoints, known = folder / _CHECKPOINTS, _WITHOUT_CHECKPOINT | _STAYS
+    empty = checkpoints.is_dir() and not any(checkpoints.iterdir())
+    if empty and {path.name for path in folder.iterdir()} <= known:  # it may be under way
         return (
             f"run_dir={folder} holds a run without a checkpoint yet: choose another folder, or remove it if that run "
             "has stopped."
@@ -112,9 +128,38 @@ def _refusal(folder: Path) -> str:
     return f"run_dir={folder} already holds a run: choose another folder, or add resume=true to continue it."
 
 
+def _replaced(folder: Path) -> bool:
+    """Tell whether a folder held no more than a run that left no checkpoint; that is then removed, in a line."""
+    found, parts = {path.name for path in folder.iterdir()}, folder / _CHECKPOINTS
+    if not parts.is_dir() or found - _WITHOUT_CHECKPOINT - _STAYS or any(folder.rglob("*.ckpt")):
+        return False
+    if any(not path.name.endswith(".part") for path in parts.iterdir()):
+        return False
+    gone = sorted(found - _STAYS - {_CHECKPOINTS})
+    for path in (parts, *(folder / name for name in gone)):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    said = f" ({', '.join(gone)}) is replaced" if gone else " is empty"
+    logger.warning("run_dir=%s held a run that stopped before its first checkpoint; what it left%s", folder, said)
+    return True
+
+
 def _named() -> bool:
     """Tell whether the user has chosen the folder."""
     return sweep_folder() is not None or any(text.startswith("run_dir=") for text in given_overrides())
+
+
+def _held_and_stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
+    """The config that a run goes on with, in a folder that no other holds."""
+    if not first_process() or is_held_here(folder):
+        return _stored(folder, changes)
+    if (held := hold(folder)) is False:
+        raise UserError(f"run_dir={folder} is held by a run that is under way: wait for its end, or stop it.")
+    try:
+        return _stored(folder, changes)
+    except BaseException:
+        if held:
+            release(folder)
+        raise
 
 
 def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:

@@ -1,10 +1,9 @@
-"""Signals, and a time of day, at which training stops with a checkpoint to go on from."""
+"""Ends of steps: what is saved there, and signals and a time of day at which training stops."""
 
 import copy
 import signal
 import threading
 from datetime import datetime
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -12,6 +11,8 @@ import pytorch_lightning as lightning
 import torch
 
 from seq2seq.training.budget import Budget
+from seq2seq.training.callbacks.cost import Cost
+from seq2seq.training.saving import StepSaving, save_step
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
 _TIME = 1 << 10  # in place of a signal
@@ -52,15 +53,34 @@ class Interruption(lightning.Callback):
                 trainer.should_stop = True
 
     def after_step(self, trainer: lightning.Trainer) -> None:
-        """Save the step that the optimizer has just taken and raise StoppedError, where a process was asked to stop."""
+        """Save the step that the optimizer has just taken, where that is due; raise StoppedError if asked to stop."""
         if self.budget.until is not None and datetime.now() >= self.budget.until:
             self.number = self.number or _TIME
-        if number := self._agreed(trainer):
-            fetcher = trainer.fit_loop._data_fetcher
-            assert fetcher is not None  # training is under way
-            self._due = trainer.fit_loop.epoch_loop._should_check_val_fx(fetcher)
-            _save_last(trainer)
+        saving = next((one for one in trainer.callbacks if isinstance(one, StepSaving)), None)  # type: ignore[attr-defined]
+        is_time = saving is not None and trainer.is_global_zero and saving.is_time()
+        number, is_time = self._agreed(trainer, is_time)
+        names = [] if saving is None else saving.numbered(trainer.global_step)
+        if number or is_time or names:
+            self._save(trainer, ["last", *names])
+            if saving is not None:
+                saving.saved()
+        if number:
             raise StoppedError(number)
+
+    def _save(self, trainer: lightning.Trainer, names: list[str]) -> None:
+        """Save a step, and with it that a validation is due behind it, if so. It takes none of the budget."""
+        fetcher = trainer.fit_loop._data_fetcher
+        assert fetcher is not None  # training is under way
+        self._due = trainer.fit_loop.epoch_loop._should_check_val_fx(fetcher)
+        self.budget.stop()
+        costs = [one for one in trainer.callbacks if isinstance(one, Cost)]  # type: ignore[attr-defined]
+        for cost in costs:
+            cost.begin("saving")
+        save_step(trainer, names)
+        for cost in costs:
+            cost.begin("data")
+        self.budget.start()
+        self._due = False
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Keep Lightning's place, to which a validation that is cut goes back."""
@@ -83,7 +103,7 @@ class Interruption(lightning.Callback):
         if isinstance(exception, StoppedError) and self._at_once:
             self._at_once, self._due = False, True  # whatever comes while it saves waits
             pl_module.cut_validation()  # type: ignore[operator]  # of ours
-            _save_last(trainer)
+            save_step(trainer, ["last"])
 
     def on_save_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
@@ -107,22 +127,19 @@ class Interruption(lightning.Callback):
         if self._at_once:
             raise StoppedError(number)
 
-    def _agreed(self, trainer: lightning.Trainer) -> int:
-        """The signal of any process, in each of them."""
+    def _agreed(self, trainer: lightning.Trainer, is_time: bool) -> tuple[int, bool]:
+        """The signal of any process, and whether it is time to save by the first one's clock, in each of them."""
         if not torch.distributed.is_available() or not torch.distributed.is_initialized():
-            return self.number  # of the only process
-        shared = torch.tensor(self.number, device=trainer.strategy.root_device)
+            return self.number, is_time  # of the only process
+        shared = torch.tensor([self.number, is_time], device=trainer.strategy.root_device)
         torch.distributed.all_reduce(shared, torch.distributed.ReduceOp.MAX)
-        return int(shared)
+        number, saves = shared.tolist()
+        return number, bool(saves)
 
 
 def is_validation_due(checkpoint: dict[str, Any]) -> bool:
     """Tell whether a validation belongs behind the step of a checkpoint, which was saved when it was cut."""
     return bool(checkpoint.get(_DUE, False))
-
-
-def _save_last(trainer: lightning.Trainer) -> None:
-    trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt")
 
 
 def _validate(trainer: lightning.Trainer) -> None:

@@ -1,5 +1,7 @@
 """Runs are never written over, and found again."""
 
+import fcntl
+import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +20,7 @@ from seq2seq.config.options import flat
 from seq2seq.config.overrides import resuming
 from seq2seq.config.stored import CHANGEABLE, continued, record_changes
 from seq2seq.errors import UserError
+from seq2seq.runs import folder_lock
 from seq2seq.runs.checkpoint import sealed
 from seq2seq.runs.run_folder import _taken, open_run_folder, released_at_failure
 
@@ -27,6 +30,8 @@ def _alone():
     """No job of Hydra after this test."""
     yield
     HydraConfig.instance().cfg = None
+    for folder in [*folder_lock._held]:
+        folder_lock.release(folder)
 
 
 class Words:
@@ -91,9 +96,108 @@ def test_a_folder_is_taken_once(opened, tiny_run, tmp_path):
     with pytest.raises(UserError) as error:
         opened(*tiny_run, f"run_dir={tmp_path}/x")
     assert str(error.value) == (
-        f"run_dir={tmp_path}/x holds a run without a checkpoint yet: choose another folder, or remove it if that run "
-        "has stopped."
+        f"run_dir={tmp_path}/x is held by a run that is under way: choose another folder, or wait for its end."
     )
+
+
+# A run that left no checkpoint
+
+
+@pytest.fixture
+def left(tmp_path) -> Path:
+    """The folder of a run that was killed before its first checkpoint."""
+    folder = tmp_path / "left"
+    for name in ("checkpoints", "tokenizers", "metrics"):
+        (folder / name).mkdir(parents=True)
+    for name in ("config.yaml", "metrics/metrics.csv", "checkpoints/.last.ckpt.4711.part", "tokenizers/source.model"):
+        (folder / name).write_text("of before")
+    return folder
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Let a folder be held as by another process."""
+    handles = []
+
+    def hold(folder: Path) -> None:
+        handles.append(os.open(folder, os.O_RDONLY))
+        fcntl.flock(handles[-1], fcntl.LOCK_EX)
+
+    yield hold
+    for handle in handles:
+        os.close(handle)
+
+
+def test_a_run_that_left_no_checkpoint_gives_its_folder_to_the_next(opened, tiny_run, left, caplog):
+    (left / "pairs").mkdir()
+    assert opened(*tiny_run, f"run_dir={left}")[1] == left
+    assert sorted(path.name for path in left.rglob("*")) == ["checkpoints", "pairs"]
+    assert caplog.messages == [
+        f"run_dir={left} held a run that stopped before its first checkpoint; what it left (config.yaml, metrics, "
+        "tokenizers) is replaced"
+    ]
+
+
+def test_one_that_was_killed_as_it_read_its_data_left_nothing(opened, tiny_run, tmp_path, caplog):
+    (tmp_path / "x" / "checkpoints").mkdir(parents=True)
+    assert opened(*tiny_run, f"run_dir={tmp_path}/x")[1] == tmp_path / "x"
+    assert caplog.messages[-1].endswith("before its first checkpoint; what it left is empty")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("checkpoints/last.ckpt", "already holds a run: choose another folder, or add resume=true to continue it."),
+        ("checkpoints/step-000002.ckpt", "already holds a run: "),
+        ("checkpoints/mine", "already holds a run: "),
+        ("tokenizers/other.ckpt", "already holds a run: "),
+        ("metrics.json", "already holds a run: "),
+        ("notes.txt", "already holds a run: "),
+    ],
+)
+def test_no_checkpoint_and_nothing_of_another_is_replaced(opened, tiny_run, left, name, said):
+    (left / name).write_text("mine")
+    with pytest.raises(UserError) as error:
+        opened(*tiny_run, f"run_dir={left}")
+    assert str(error.value).startswith(f"run_dir={left} {said}")
+    assert (left / name).read_text() == "mine"
+    assert (left / "config.yaml").read_text() == "of before"
+
+
+def test_a_folder_that_need_not_have_its_name_is_never_replaced(left):
+    assert _taken(left, numbered=True).name == "left_2"
+    assert (left / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_another_process_trains_in_is_refused(opened, tiny_run, left, elsewhere, resume):
+    elsewhere(left)
+    with pytest.raises(UserError) as error:
+        opened(*([] if resume else tiny_run), f"run_dir={left}", *(["resume=true"] if resume else []))
+    rest = "wait for its end, or stop it." if resume else "choose another folder, or wait for its end."
+    assert str(error.value) == f"run_dir={left} is held by a run that is under way: {rest}"
+    assert (left / "config.yaml").exists()
+
+
+def test_where_nothing_tells_whether_a_run_is_under_way_it_may_be(opened, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_lock, "fcntl", None)
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(UserError) as error:
+        opened(*tiny_run, f"run_dir={tmp_path}")
+    assert str(error.value) == (
+        f"run_dir={tmp_path} holds a run without a checkpoint yet: choose another folder, or remove it if that run has "
+        "stopped."
+    )
+
+
+def test_a_folder_is_let_go_at_the_end_of_a_run(opened, tiny_run, finished, tmp_path):
+    for _ in range(2):
+        with released_at_failure(opened(f"run_dir={finished}", "resume=true")[1], taken=False):
+            assert folder_lock.hold(finished) is False
+    _, folder = opened(*tiny_run, f"run_dir={tmp_path}/x")
+    with released_at_failure(folder):
+        (folder / "config.yaml").touch()
+    assert folder_lock.hold(folder)
 
 
 def test_of_many_that_want_a_folder_at_once_one_gets_it(tmp_path):
@@ -333,13 +437,13 @@ def test_what_changed_is_kept_for_the_next_time(opened, copied):
         (lambda text: text + "a: [\n", "all of it (ParserError)"),
         (lambda text: "", "averaging.decay, averaging.kind, averaging.patience, ..."),
         (lambda text: "null\n", "averaging.decay, averaging.kind, averaging.patience, ..."),
-        (lambda text: "- a\n- b\n", "all of it (AttributeError)"),
+        (lambda text: "- a\n- b\n", "all of it (a list)"),
         (lambda text: "\tx: 1\n" + text, "all of it (ScannerError)"),
         (lambda text: text + "\x00", "all of it (ReaderError)"),
         (lambda text: text + "model: 3\n", "all of it (ConstructorError)"),
         (lambda text: text.replace("max_steps: 30", "max_steps: thirty"), "budget.max_steps"),
         (lambda text: text.replace("seed: ", "seed: -"), "batches.seed, data.seed, seed"),
-        (lambda text: text[: len(text) // 2], "all of it (ScannerError)"),
+        (lambda text: text[: text.rindex("_target_:") + 4], "all of it (ScannerError)"),
     ],
 )
 def test_an_edited_config_is_named_and_not_read(opened, copied, caplog, edit, keys):

@@ -177,7 +177,7 @@ def test_a_run_without_a_checkpoint_cannot_be_resumed(train_tiny, tmp_path):
         train_tiny(tmp_path, "budget.max_steps=4", resume=True)
     assert str(error.value) == (
         f"resume=true needs {tmp_path}/checkpoints/last.ckpt, but there is none, as the run stopped before its first "
-        f"step was saved: remove {tmp_path} and start again without resume=true, or give another run_dir."
+        "step was saved: leave resume=true out, and a run is started anew there."
     )
 
 

@@ -26,32 +26,33 @@ class Cost(lightning.Callback):
             found = {"steps": sum(found.pop(name) for name in _OF_STEPS), **found}
         return {name: round(seconds, 3) for name, seconds in found.items()}
 
-    def _begin(self, part: str | None) -> None:
+    def begin(self, part: str | None) -> None:
+        """Count the time from here on as that of a part, until another begins."""
         now = time.monotonic()
         if self._part is not None:
             self.seconds[self._part] = self.seconds.get(self._part, 0.0) + now - self._since
         self._part, self._since = part, now
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        self._begin("data")
+        self.begin("data")
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        self._begin("forward")
+        self.begin("forward")
 
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:
-        self._begin("backward and optimizer")
+        self.begin("backward and optimizer")
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self._begin("data")
+        self.begin("data")
 
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
-        self._begin("validation")
+        self.begin("validation")
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        self._begin("saving")  # checkpoints are written by the last callbacks of a validation
+        self.begin("saving")  # checkpoints are written by the last callbacks of a validation
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        self._begin(None)
+        self.begin(None)
 
     def state_dict(self) -> dict[str, Any]:
         return {"seconds": dict(self.seconds)}
