@@ -3,11 +3,11 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2seq.precise import precise
-from seq2seq.shapes import Lengths, TimeMask, TimeVectors, Vectors
+from seq2seq.shapes import Lengths, SourceMask, StepMask, TimeMask, TimeVectors, Vectors
 
 
 def length_mask(lengths: Lengths, size: int) -> TimeMask:
@@ -26,10 +26,17 @@ def without_padding(values: TimeVectors, lengths: Lengths) -> TimeVectors:
 
 
 def masked_softmax(
-    scores: Float[Tensor, "batch target source"], mask: Bool[Tensor, "batch source"]
+    scores: Float[Tensor, "batch target source"], mask: SourceMask | StepMask
 ) -> Float[Tensor, "batch target source"]:
     """Softmax of `batch target source` scores over the source, in float32 (or better), exactly 0 on padding."""
-    return precise(scores).masked_fill(~mask.unsqueeze(1), float("-inf")).softmax(-1)
+    return masked(scores, mask).softmax(-1)
+
+
+def masked(
+    scores: Float[Tensor, "batch target source"], mask: SourceMask | StepMask
+) -> Float[Tensor, "batch target source"]:
+    """Scores, in float32 (or better), minus infinity where a mask of sources, or of each of their steps, is False."""
+    return precise(scores).masked_fill(~(mask if mask.dim() == 3 else mask.unsqueeze(1)), float("-inf"))
 
 
 def last_within(values: TimeVectors, lengths: Lengths) -> Vectors:

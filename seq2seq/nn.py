@@ -40,6 +40,8 @@ from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.mixture import MixtureOutput
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.output.tied import TiedOutput
+from seq2seq.layers.recurrent.bidirectional import BidirectionalLayer
+from seq2seq.layers.recurrent.blockwise import BlockwiseLayer
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
 from seq2seq.layers.recurrent.cells.elman import ElmanCell
@@ -63,8 +65,9 @@ from seq2seq.layers.recurrent.cells.qrnn import QRNNCell
 from seq2seq.layers.recurrent.cells.residual import ResidualElmanCell
 from seq2seq.layers.recurrent.cells.sru import SRUCell
 from seq2seq.layers.recurrent.initialization import Chrono, ForgetBias, Initialization
+from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.regularization import Regularization
-from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded, StackOptions
+from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions
 from seq2seq.models.bridge import LastOutputBridge, ZeroBridge
 from seq2seq.models.decoder import Decoder, DecoderOptions, GNMTDecoder, LuongDecoder, States
 from seq2seq.models.encoder import Encoder
@@ -81,7 +84,10 @@ __all__ = [
     "Attention",
     "BahdanauDecoder",
     "BeamSearch",
-    "BidirectionalStack",
+    "BidirectionalLayer",
+    "BlockwiseLayer",
+    "OneWayLayer",
+    "RecurrentStack",
     "Cell",
     "CellOptions",
     "Chrono",

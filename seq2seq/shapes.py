@@ -11,9 +11,11 @@ SourceIds = Int[Tensor, "batch source"]
 TargetIds = Int[Tensor, "batch target"]
 BeamIds = Int[Tensor, "batch beam"]
 Lengths = Int[Tensor, " batch"]
+Rows = Bool[Tensor, " batch"]
 
 TimeMask = Bool[Tensor, "batch time"]
 SourceMask = Bool[Tensor, "batch source"]
+StepMask = Bool[Tensor, "batch #target source"]  # of every step of a target, or one for all
 
 TimeVectors = Float[Tensor, "batch time size"]
 Inputs = Float[Tensor, "batch time input"]

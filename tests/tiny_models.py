@@ -33,6 +33,7 @@ from seq2seq.models.decoder import GNMTDecoder, LuongDecoder
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.input_feeding import BahdanauDecoder
 from seq2seq.models.seq2seq import ModelOptions, Seq2Seq
+from seq2seq.models.waiting import WaitK
 from seq2seq.symbols import EOS, PAD
 from seq2seq.translation.translator import Translator
 
@@ -162,6 +163,9 @@ def _build_model(
     connection: str = "residual",
     halvings: int = 0,
     chunk_size: int | None = None,
+    direction: str = "both",
+    block_size: int | None = None,
+    lookahead: int = 0,
     ngrams: Callable | None = None,
     front_end: Callable | None = None,
     bridge: Callable = LastOutputBridge,
@@ -175,6 +179,7 @@ def _build_model(
     output: Callable = TiedOutput,
     checkpointing: bool = False,
     copying: Callable | None = None,
+    waiting: WaitK | None = None,
 ) -> Seq2Seq:
     return Seq2Seq(
         source_vocabulary_size=source_vocabulary_size,
@@ -198,6 +203,9 @@ def _build_model(
             connection=connection,
             halvings=halvings,
             chunk_size=chunk_size,
+            direction=direction,
+            block_size=block_size,
+            lookahead=lookahead,
             dropout=encoder_dropout,
             ngrams=ngrams,
             front_end=front_end,
@@ -213,6 +221,7 @@ def _build_model(
             attention=ATTENTIONS[attention] if isinstance(attention, str) else attention,
             dropout=decoder_dropout,
             attention_dropout=attention_dropout,
+            waiting=waiting,
         ),
         output=output,
         copying=copying,

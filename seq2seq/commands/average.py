@@ -27,6 +27,7 @@ from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.translation.translator import Translator
+from seq2seq.whole_file import write_whole
 
 _SOUPS = ("uniform", "greedy")
 _KEPT = ("format", "config", "splits", "tokenizers")  # of the first run's checkpoint
@@ -98,8 +99,8 @@ def _write(folder: Path, checkpoint: dict[str, Any], record: dict[str, Any], run
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     save_checkpoint(folder / "checkpoints" / "best.ckpt", checkpoint)
     run.tokenizers.save(folder / "tokenizers")
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(checkpoint["config"]), encoding="utf-8")
-    (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
+    write_whole(folder / "config.yaml", OmegaConf.to_yaml(checkpoint["config"]).encode())
+    write_whole(folder / "metrics.json", (strict_json(record, indent=2) + "\n").encode())
 
 
 def _print(record: Mapping[str, Any]) -> None:

@@ -7,10 +7,11 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import CONTROL
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
-from seq2seq.data.text_datamodule import TextBatches, TextDataModule
+from seq2seq.data.text_batches import TextBatches
+from seq2seq.data.text_datamodule import TextDataModule
 from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.ranks import first_process
 from seq2seq.runs.model_kinds import is_language_model
-from seq2seq.runs.run_folder import first_process
 
 logger = logging.getLogger(__name__)
 

@@ -18,11 +18,12 @@ from seq2seq.config.contract import check, check_counts, check_type, read_option
 from seq2seq.config.job import composed, given_overrides
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
-from seq2seq.runs.automatic import nominal, settle, settled_like
+from seq2seq.runs.automatic import nominal
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import is_language_model
 from seq2seq.runs.run import pick_device, train_tokenizers
+from seq2seq.runs.settling import settle, settled_like
 from seq2seq.runs.summary import print_memory, print_peers, print_profile, print_rates
 from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.training.precision import resolve_precision
@@ -126,6 +127,10 @@ def load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]
     """The config with what follows from the data, and these. Raises UserError for a language model."""
     if is_language_model(plain):
         raise UserError("model must read a source to be measured, but is a language model: choose another.")
+    for name in ("init", "distill"):
+        if plain.get(name) is not None:
+            off = "null" if name == "init" else "none"
+            raise UserError(f"{name} must be {off} where a few steps are looked at: no run and no teacher has a say.")
     set_matmul_precision(plain["matmul_precision"])
     torch.set_flush_denormal(True)
     torch.manual_seed(plain["seed"])

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.attendance import attended
 from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.trials import last_words
 from seq2seq.config.choices import read_choices
 from seq2seq.config.contract import check_counts
 from seq2seq.config.job import chosen_option, composed, given_overrides
@@ -25,10 +26,11 @@ from seq2seq.config.places import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.sizes import fitted_size, parameter_count
-from seq2seq.runs.automatic import settle, settled_like
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import Row, leaderboard
 from seq2seq.runs.run import build_model, train_tokenizers
+from seq2seq.runs.settling import settle, settled_like
+from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
 
 def _finish(rows: Sequence[Row], folder: Path, metric: str, *, higher: bool, seeds: int) -> Iterator[str]:
     lines = list(leaderboard(rows, metric.removeprefix("dev/"), higher=higher, seeds=seeds))
-    (folder / "leaderboard.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(folder / "leaderboard.md", ("\n".join(lines) + "\n").encode())
     yield from ["", *lines]
 
 
@@ -158,17 +160,20 @@ def _left(plain: dict[str, Any], runs: int) -> str:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """The rows that a run logged, and its seconds of training."""
+    """The rows that a run logged, its seconds of training and, where it counted them, its steps."""
 
     logged: list[dict[str, str]]
     seconds: float
+    counted: int | None = None
 
     def column(self, name: str) -> list[float]:
         """Values that were logged under a name, in order."""
         return [float(row[name]) for row in self.logged if row.get(name)]
 
     def steps(self, metric: str) -> int:
-        """The number of steps at the last validation."""
+        """The number of steps; where `callbacks.cost` did not count them, by the row of the last validation."""
+        if self.counted is not None:
+            return self.counted
         return max(int(row["step"]) for row in self.logged if row.get(metric)) + 1
 
 
@@ -198,13 +203,13 @@ def _train(contender: Contender, folder: Path) -> TrainedRun:
         environment = os.environ | attended()
         result = subprocess.run(run, capture_output=True, text=True, check=False, env=environment)
         if result.returncode != 0:
-            last = (result.stderr.strip() or "no message").splitlines()[-1]
+            last = last_words(result.returncode, result.stderr)
             raise UserError(f"{contender.name} could not be trained into {folder}: {last}")
-        record.write_text(asked, encoding="utf-8")
+        write_whole(record, asked.encode())
     with (folder / "metrics" / "metrics.csv").open(encoding="utf-8", newline="") as file:
         logged = list(csv.DictReader(file))
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return TrainedRun(logged, metrics["training_seconds"])
+    return TrainedRun(logged, metrics["training_seconds"], metrics.get("cost", {}).get("steps"))
 
 
 def _row(contender: Contender, runs: Sequence[TrainedRun], metric: str, *, best: Any) -> str:

@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,17 +16,19 @@ from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
+from seq2seq.ranks import first_process
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.evaluation import load_splits
+from seq2seq.runs.meeting import current_meeting
+from seq2seq.runs.own_files import MADE
 from seq2seq.runs.run import pick_device, text_form, tokenizers_of
-from seq2seq.runs.run_folder import MADE, first_process
 from seq2seq.runs.teacher_targets import TeacherTargets
 from seq2seq.training.objectives.distillation import Distillation, parts_of
+from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 _RECORD = "made.json"
-_WAIT_SECONDS = 24 * 3600  # for the first process to translate
 _KEPT = {"_target_": "seq2seq.data.corpora.kept_pairs.KeptPairsCorpus"}
 
 
@@ -43,11 +44,10 @@ def data_of(config: dict[str, Any], folder: Path) -> tuple[dict[str, Any], Split
         # Teachers that are built draw random numbers: the run's own stay those of its repetition, which needs none.
         with _removed_at_failure(place), torch.random.fork_rng(devices=[]):
             _make(config, place)
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not (place / _RECORD).exists():  # written last
-        if time.monotonic() > deadline:
-            raise UserError(f"The first process has not written {place / _RECORD} in {_WAIT_SECONDS} seconds.")
-        time.sleep(0.2)
+    if (meeting := current_meeting()) is not None:
+        meeting.agree("made", "")  # which takes the first process as long as it takes
+    if not (place / _RECORD).exists():
+        raise UserError(f"distill needs a run folder that all machines share, but {place / _RECORD} is not there.")
     paths = {name: str(path) if (path := place / f"{name}.jsonl").exists() else None for name in ("dev", "test")}
     config = {**config, "distill": None, "data": {**_KEPT, "train": str(place / "train.jsonl"), **paths}}
     return config, load_splits(config)
@@ -79,7 +79,7 @@ def _make(config: dict[str, Any], place: Path) -> None:
         if examples := getattr(made, name):
             keep_pairs(place / f"{name}.jsonl", examples)
     record = {"distill": config["distill"], "data": config["data"], "examples": len(made.train)}
-    (place / _RECORD).write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
+    write_whole(place / _RECORD, (strict_json(record, indent=2) + "\n").encode())
 
 
 @contextmanager

@@ -5,8 +5,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seq2seq.commands.text import score_text
+from seq2seq.commands.latency import score_while_reading, with_policies
+from seq2seq.commands.text import refuse_deaf, score_text
 from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.config.job import given_overrides
 from seq2seq.config.open_parts import changed, with_own_data
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
@@ -23,7 +25,8 @@ def evaluate_run(config: DictConfig) -> dict[str, Any]:
 
     Where it says `compare`, runs are scored one by one, and a table of them is printed on stderr.
     """
-    options = read_options(config)
+    config, policies = with_policies(config)
+    options = read_options(config) | {"policies": policies}
     check_type("compare", options["compare"], bool)
     draws = read_draws(options)
     return _compare_runs(options, draws) if options["compare"] else _score_run(options, draws)
@@ -38,10 +41,17 @@ def read_draws(options: dict[str, Any]) -> Draws:
 def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     runs = [with_data(run, options) for run in load_runs(options)]
     if runs[0].model.sourceless:
+        refuse_deaf(given_overrides())
         return score_text(runs[0], options)
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"])
     translator = open_translator(options, runs=runs)
+    if options["policies"]:
+        return {
+            "data": name,
+            **score_while_reading(options, translator, examples, metrics, draws),
+            "step": runs[0].step,
+        }
     return {"data": name, **evaluate(translator, examples, metrics, draws).report(), "step": runs[0].step}
 
 

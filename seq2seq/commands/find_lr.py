@@ -11,7 +11,7 @@ from seq2seq.commands.trainer import choose_threads
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, plain, resolve
 from seq2seq.config.task_name import check_task
-from seq2seq.interpretation.plots import learning_rate_figure
+from seq2seq.interpretation.plots import learning_rate_figure, write_picture
 from seq2seq.runs.possible import checked
 from seq2seq.training.lr_finder import find_learning_rate
 from seq2seq.training.windows import endless_windows
@@ -44,8 +44,7 @@ def find_lr(config: DictConfig) -> float:
         scaler=getattr(where.handling, "scaler", None),
     )
     rate, picture = float(f"{curve.suggestion:.2g}"), Path(f"{options['run_dir']}_lr.png")
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    learning_rate_figure(curve.rates, curve.losses, curve.smoothed, rate).savefig(picture)
+    write_picture(learning_rate_figure(curve.rates, curve.losses, curve.smoothed, rate), picture)
     logger.info(
         "where the loss falls steepest by the logarithm of the rate, and at most a third of %.2g, from which it rises "
         "(%d steps: %s); schedule and warm-up multiply it",

@@ -2,9 +2,10 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -14,8 +15,9 @@ from seq2seq.config.builder import build
 from seq2seq.config.contract import check_type
 from seq2seq.config.job import given_overrides
 from seq2seq.config.options import flat
+from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.splitting import ranked
+from seq2seq.data.splitting import placed
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
@@ -28,6 +30,7 @@ from seq2seq.translation.translator import Translator
 logger = logging.getLogger(__name__)
 _OWN_OPTIONS = ("model.*dropout", "model.*.regularization.*")  # of the model, while it is trained
 _UNKNOWN_SHARE = 0.001  # of tokens, up to which a run's tokenizers are kept
+_AT_ONCE = 10_000  # texts
 
 
 class StartingPoint:
@@ -105,11 +108,11 @@ class StartingPoint:
         if old is None:
             raise UserError(f"rehearsal={share} needs the data of init={self.path}, which cannot be read: set it to 0.")
         judged = {example.source for example in [*splits.dev, *splits.test]}
-        free = [example for example in old.train if example.source not in judged]
+        free = Examples.of(example for example in old.train if example.source not in judged)
         wanted = round(share * len(splits.train))
-        chosen = [example for _, example in ranked(free, seed)[:wanted]]
+        chosen = free.chosen(placed(free, seed)[1][:wanted])
         logger.info("rehearsal: %d of %d examples of %s come along", len(chosen), len(free), self.path)
-        return replace(splits, train=[*splits.train, *chosen])
+        return replace(splits, train=Examples.of(chain(splits.train, chosen)))
 
     def _old_splits(self) -> Splits | None:
         """The run's own splits; None, with a warning, where they cannot be read any more."""
@@ -123,8 +126,8 @@ class StartingPoint:
 
 def know_nearly_all(tokenizers: Tokenizers, splits: Splits) -> bool:
     """Tell whether tokenizers know nearly all tokens to train on."""
-    sources = [example.source for example in splits.train]
-    targets = [target for example in splits.train for target in example.targets]
+    sources = (example.source for example in splits.train)
+    targets = (target for example in splits.train for target in example.targets)
     sides = ((tokenizers.source, sources), (tokenizers.written, targets))
     return all(_unknown_share(tokenizer, texts) <= _UNKNOWN_SHARE for tokenizer, texts in sides)
 
@@ -150,6 +153,9 @@ def _with_dropout(node: Any, chosen: dict[str, Any], default: Any, path: str = "
     return found
 
 
-def _unknown_share(tokenizer: Tokenizer, texts: Sequence[str]) -> float:
-    ids = torch.tensor([index for sentence in tokenizer.encode(texts) for index in sentence])
-    return float(((ids == UNK) | (ids >= tokenizer.size)).float().mean()) if len(ids) else 0.0
+def _unknown_share(tokenizer: Tokenizer, texts: Iterator[str]) -> float:
+    unknown = tokens = 0
+    while some := list(islice(texts, _AT_ONCE)):
+        ids = torch.tensor([index for sentence in tokenizer.encode(some) for index in sentence])
+        unknown, tokens = unknown + int(((ids == UNK) | (ids >= tokenizer.size)).sum()), tokens + len(ids)
+    return unknown / max(tokens, 1)

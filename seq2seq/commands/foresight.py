@@ -11,8 +11,8 @@ from seq2seq.commands.trainer import build_trainer, quieten
 from seq2seq.config.builder import build
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.automatic import AUTO
 from seq2seq.runs.evaluation import build_scores
+from seq2seq.runs.model_kinds import AUTO
 from seq2seq.runs.possible import checked, possible_model
 
 _WATCHING = ("schedule", "averaging")

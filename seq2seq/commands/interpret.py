@@ -26,6 +26,7 @@ from seq2seq.interpretation.plots import (
     copying_figure,
     gates_figure,
     time_constants_figure,
+    write_picture,
 )
 from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
@@ -40,6 +41,7 @@ from seq2seq.runs.translator import load_runs
 from seq2seq.shapes import SourceIds
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator
+from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ def interpret(config: DictConfig) -> list[Path]:
     reading = read(run, options)
     page = report(reading, units=options["units"])
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    write_whole(folder / "report.html", page.encode())
     return [folder / "report.html", *draw(reading, folder, options["formats"])]
 
 
@@ -169,7 +171,7 @@ def draw(reading: Reading, folder: Path, formats: Sequence[str]) -> Iterator[Pat
     for name, figure in figures_of(reading).items():
         for kind in formats:
             path = folder / f"{name.replace(' ', '_')}.{kind}"
-            figure.savefig(path, dpi=100)
+            write_picture(figure, path, dpi=100)
             yield path
 
 

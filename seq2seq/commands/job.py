@@ -12,7 +12,9 @@ from seq2seq.commands.attendance import end_with_starter
 from seq2seq.commands.sweep import EndedJob, Sweep
 from seq2seq.config.contract import check_type
 from seq2seq.config.sweep import current_job
+from seq2seq.runs.meeting import met_if_several
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
+from seq2seq.whole_file import write_whole
 
 _sweeps: dict[tuple[str, bool], Sweep] = {}  # of this process, by the score that compares its jobs
 
@@ -43,6 +45,11 @@ def run_job(config: DictConfig) -> float:
         from seq2seq.commands.find_lr import find_lr
 
         return find_lr(config)
+    with met_if_several():
+        return _trained(config)
+
+
+def _trained(config: DictConfig) -> float:
     resolved, folder = open_run_folder(config, repeated_config(config))
     with released_at_failure(folder, taken=not config.resume):
         from seq2seq.commands.train import train
@@ -61,5 +68,5 @@ def run_job(config: DictConfig) -> float:
                 ended = EndedJob(job, outcome.objective, outcome.record["training_seconds"])
                 _sweeps.setdefault(key, Sweep(*key)).note(ended)
                 lines = "\n".join(lines_of_sweep()).lstrip()
-                (job.folder / "leaderboard.md").write_text(f"{lines}\n", encoding="utf-8")
+                write_whole(job.folder / "leaderboard.md", f"{lines}\n".encode())
         return outcome.objective

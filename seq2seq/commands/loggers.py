@@ -1,6 +1,7 @@
 """Loggers of a run, as a config describes them, and what each is told of the run as a whole."""
 
 import importlib.util
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,16 @@ def build_loggers(config: dict[str, Any], folder: Path) -> list[Logger]:
 
     Raises UserError if one needs a library that is not installed.
     """
-    return [_logger(name, node, folder) for name, node in (config["logger"] or {}).items() if node]
+    loggers = [_logger(name, node, folder) for name, node in (config["logger"] or {}).items() if node]
+    if any(isinstance(board, TensorBoardLogger) for board in loggers):
+        threading.excepthook = _told_once
+    return loggers
+
+
+def _told_once(failure: threading.ExceptHookArgs) -> None:
+    """Say nothing of a thread that cannot write event files: what logs next, or closes them, raises the same."""
+    if not (isinstance(failure.exc_value, OSError) and type(failure.thread).__module__.startswith("tensorboard")):
+        threading.__excepthook__(failure)
 
 
 def _logger(name: str, node: dict[str, Any], folder: Path) -> Logger:

@@ -19,13 +19,11 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
-from seq2seq.runs.possible_edits import check_edits
+from seq2seq.runs.fitting import check_fit
 from seq2seq.runs.possible_mixture import refuse_unknown_tags
-from seq2seq.runs.possible_references import refuse_references
 from seq2seq.runs.possible_training import check_tag, kinds_of
 from seq2seq.runs.run import build_model
 from seq2seq.training.averaging import WeightAverage, new_average
-from seq2seq.training.feeding import Feeding
 from seq2seq.training.gradients.noise import NoisyGradients
 from seq2seq.training.gradients.transformation import GradientTransformation
 from seq2seq.training.module import Seq2SeqModule
@@ -40,8 +38,8 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     model = build_model(config, data.tokenizers)
     refuse_unknown_tags(data.splits, data.tokenizers)
     data.gather(config["references"])
-    if data.mixture is not None:
-        data.mixture.tell(data.train_pairs)
+    if data.mixed is not None:
+        data.mixed.tell(data.train_pairs)
     if model.edits != data.tokenizers.edits:
         raise UserError(
             "model=transducer cannot share its target ids, which are edits, with models that write pieces: compare "
@@ -58,7 +56,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     step = _build_step(config, model, data)
     for part in (step.objective, model.output):
         part.prepare(data.target_counts())
-    step.window = window_of(config, data)
+    step.target_window = window_of(config, data)
     return Seq2SeqModule(
         step=step,
         budget=build(config["budget"], "budget"),
@@ -84,15 +82,7 @@ def _build_step(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule)
 def refuse_unfit(config: dict[str, Any], model: Seq2Seq) -> None:
     """Raise UserError at a mistake in what a config says of the parts of such a model, its objective and its inputs."""
     _of_parts(config, model, Adam, None)
-    objective = build(config["objective"], "objective")
-    if model.edits:
-        check_edits(config, objective)
-    with told_at("objective", type(objective)):
-        objective.check(model)
-    refuse_references(config, objective, model)
-    if sampling := build(config["scheduled_sampling"], "scheduled_sampling"):
-        with told_at("scheduled_sampling", Feeding):
-            sampling.feeding.check(model)
+    check_fit(config, model)
 
 
 def _of_parts(

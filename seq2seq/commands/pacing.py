@@ -9,7 +9,7 @@ from seq2seq.data.curriculum import Curriculum
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.pacing import Pacing
 from seq2seq.errors import UserError
-from seq2seq.runs.run_folder import first_process
+from seq2seq.ranks import first_process
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from seq2seq.config.overrides import command, override
 from seq2seq.config.stored import record_changes, with_changes
 from seq2seq.data.examples import Splits
 from seq2seq.errors import UserError
+from seq2seq.ranks import first_process
 from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
 from seq2seq.runs.evaluation import warn_of_other_data
-from seq2seq.runs.run_folder import first_process
 from seq2seq.training.interruption import is_validation_due
 from seq2seq.training.logged import cut_logged
 from seq2seq.training.module import Seq2SeqModule

@@ -19,12 +19,14 @@ from seq2seq.config.job import composed, given_overrides
 from seq2seq.config.keywords import written
 from seq2seq.config.space import Choices, Range, read_space
 from seq2seq.errors import UserError
+from seq2seq.interpretation.plots import write_picture
 from seq2seq.interpretation.search_plots import history_figure, importance_figure
-from seq2seq.runs.automatic import settle
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import leaderboard
 from seq2seq.runs.possible import checked
 from seq2seq.runs.run import train_tokenizers
+from seq2seq.runs.settling import settle
+from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 _OWN = ("name", "folder", "storage", "trials", "seeds", "workers", "prune", "space", "space_file")
@@ -107,9 +109,9 @@ def _monitored(shared: list[str], space: Mapping[str, Choices | Range]) -> tuple
 def _finish(study: Study, folder: Path, metric: str, seeds: int) -> Iterator[str]:
     rows = study.rows()
     lines = list(leaderboard(rows, metric, higher=study.higher, seeds=seeds))
-    (folder / "leaderboard.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(folder / "leaderboard.md", ("\n".join(lines) + "\n").encode())
     ended = [(row.number, mean(row.scores)) for row in rows if row.scores]
-    history_figure(ended, metric, higher=study.higher).savefig(folder / "history.png")
+    write_picture(history_figure(ended, metric, higher=study.higher), folder / "history.png")
     if importances := study.importances():
-        importance_figure(importances, metric).savefig(folder / "importance.png")
+        write_picture(importance_figure(importances, metric), folder / "importance.png")
     yield from lines

@@ -1,6 +1,7 @@
 """Train a model as a config says, into a run folder."""
 
 import logging
+import shutil
 import signal
 import sys
 import time
@@ -20,6 +21,7 @@ from seq2seq.commands.hindsight import cost_of, remarks_of
 from seq2seq.commands.loggers import log_config, log_result
 from seq2seq.commands.module import build_module
 from seq2seq.commands.outcome import Outcome
+from seq2seq.commands.processes import tell_of_tokenizers, together, told_tokenizers
 from seq2seq.commands.resuming import continuation, take_up
 from seq2seq.commands.rolling_back import fit_through
 from seq2seq.commands.text import finish_text
@@ -28,14 +30,12 @@ from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check
 from seq2seq.data.datamodule import Seq2SeqDataModule
-from seq2seq.data.edits.edit_tokenizers import load
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
-from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.models.sizes import parameter_count, shortened
-from seq2seq.runs.automatic import settle
+from seq2seq.ranks import first_process
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
 from seq2seq.runs.environment import environment
@@ -47,14 +47,17 @@ from seq2seq.runs.evaluation import (
 )
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
-from seq2seq.runs.run_folder import discard, first_process
+from seq2seq.runs.run_folder import discard
+from seq2seq.runs.settling import settle
 from seq2seq.training.interruption import StoppedError
 from seq2seq.training.module import Seq2SeqModule
+from seq2seq.training.out_of_memory import shape_of, told_short_for
+from seq2seq.training.processes import end_processes
 from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
+from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
-_WAIT_SECONDS = 600  # for the first process to prepare the run folder
 
 
 def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
@@ -95,16 +98,29 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
 
 
 def _write_beginnings(folder: Path, config: dict[str, Any], tokenizers: Tokenizers) -> None:
-    """Write what is known of a run before it trains; its config, which others wait for, last."""
-    tokenizers.save(folder / "tokenizers")
-    (folder / "environment.json").write_text(strict_json(environment(), indent=2) + "\n", encoding="utf-8")
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+    """Write what is known of a run before it trains, all of it or nothing; other processes wait for the tokenizers."""
+    try:
+        tokenizers.save(folder / "tokenizers")
+        write_whole(folder / "environment.json", (strict_json(environment(), indent=2) + "\n").encode())
+        write_whole(folder / "config.yaml", OmegaConf.to_yaml(config).encode())
+    except OSError:
+        shutil.rmtree(folder / "tokenizers", ignore_errors=True)
+        (folder / "environment.json").unlink(missing_ok=True)
+        raise
+    tell_of_tokenizers(folder)
 
 
 def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, *, data: Seq2SeqDataModule) -> None:
+    with together(trainer, data):
+        _fit_here(trainer, module, start, data)
+        end_processes()  # metrics must not wait for the others
+
+
+def _fit_here(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, data: Seq2SeqDataModule) -> None:
     folder = Path(trainer.default_root_dir)
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None)
+        with told_short_for(lambda: _under_way(trainer, module)):
+            trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None)
     except StoppedError as stop:
         if trainer.is_global_zero:
             logger.warning(
@@ -124,8 +140,13 @@ def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, 
                 discard(folder)
         logger.warning("interrupted at step %d; %s", trainer.global_step, kept)
         raise KeyboardInterrupt from None
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()  # the others are done; metrics must not wait for them
+
+
+def _under_way(trainer: lightning.Trainer, module: Seq2SeqModule) -> str:
+    """Say what training was at, in words."""
+    if not module.model.training or not module.under_way:
+        return "a validation"
+    return f"step {trainer.global_step} ({shape_of(module.under_way[-1])})"
 
 
 def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
@@ -152,21 +173,14 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
 def _tokenizers(
     config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool, start: StartingPoint | None
 ) -> Tokenizers:
-    """Tokenizers, learnt by the first process; the others read what it wrote, and resumed runs what was saved."""
+    """Tokenizers, learnt by the first process; the others are told of them, and resumed runs take what was saved."""
     if resume:
         return tokenizers_of(read_checkpoint(last_checkpoint(folder)))
     if start and start.keeps_tokenizers(splits):
         return start.run.tokenizers
     if (taught := taught_tokenizers(config, splits)) is not None:
         return taught
-    if first_process():
-        return train_tokenizers(config, splits)
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not (folder / "config.yaml").exists():  # written last
-        if time.monotonic() > deadline:
-            raise UserError(f"The first process has not written {folder}/config.yaml in {_WAIT_SECONDS} seconds.")
-        time.sleep(0.2)
-    return load(folder / "tokenizers", text_form(config))
+    return train_tokenizers(config, splits) if first_process() else told_tokenizers(text_form(config))
 
 
 def _set_arithmetic(matmul_precision: Any) -> None:
@@ -210,6 +224,6 @@ def _finish(
         record["dev"] = evaluate(translator, splits.dev, build_scores(config)).report()
     if start:
         record["fine_tuning"] = {"init": start.path, "scores": start.compare(translator, splits, config)}
-    (folder / "metrics.json").write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
+    write_whole(folder / "metrics.json", (strict_json(record, indent=2) + "\n").encode())
     metric, mode = config["monitor"]["metric"].removeprefix("dev/"), config["monitor"]["mode"]
     return Outcome(record, examples, evaluation.hypotheses, metric, mode == "max")

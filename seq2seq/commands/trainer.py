@@ -10,12 +10,16 @@ import pytorch_lightning as lightning
 import torch
 
 from seq2seq.commands.loggers import build_loggers
+from seq2seq.commands.processes import places
 from seq2seq.config.builder import build, told_at
 from seq2seq.errors import UserError
 from seq2seq.machine import is_busy
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.ranks import first_process, ranks
+from seq2seq.runs.meeting import be_silent
 from seq2seq.training.checkpoints import WholeFiles
 from seq2seq.training.precision import resolve_precision
+from seq2seq.training.processes import Processes
 from seq2seq.training.saving import CheckpointPolicy
 from seq2seq.training.threads import set_training_threads
 from seq2seq.training.windows import check_accumulation, check_intervals
@@ -47,7 +51,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     with told_at("trainer", lightning.Trainer):
         check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
         check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
-    trainer = build(config["trainer"], "trainer")(
+    trainer = build(given | places(given), "trainer")(
         precision=precision,
         default_root_dir=str(folder),
         logger=build_loggers(config, folder) or False,
@@ -64,6 +68,9 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
         use_distributed_sampler=False,
         inference_mode=False,  # validation exchanges weights that training goes on with
     )
+    if isinstance(trainer.strategy, Processes):
+        with told_at("trainer.strategy", Processes):
+            trainer.strategy.check()
     trainer.strategy.checkpoint_io = WholeFiles()
     return trainer
 
@@ -78,14 +85,13 @@ def _checkpoints(config: dict[str, Any]) -> CheckpointPolicy:
 def choose_threads(config: dict[str, Any], model: Seq2Seq, device: torch.device, precision: str) -> None:
     """Set the threads of a CPU that a config asks for, or that suit its batches and the width of the model's layers.
 
-    Processes that share a machine keep the number that their launcher gave them.
+    Of several processes each takes the number that is asked for, or with auto the one that its launcher gave it.
     """
-    if (
-        device.type != "cpu"
-        or "WORLD_SIZE" in os.environ
-        or config["trainer"].get("devices", 1) not in (1, "1", "auto")
-    ):
+    several = ranks().count > 1 or config["trainer"].get("devices", 1) not in (1, "1", "auto")
+    if device.type != "cpu" or (several and config["threads"] == "auto"):
         return
+    if several:
+        os.environ["OMP_NUM_THREADS"] = str(config["threads"])  # of processes that are started; Lightning heeds it, too
     batches, [layer, *_] = config["batches"], model.decoder.layers
     rows = min(batches["max_sentences"], max(1, batches["max_tokens"] // _TOKENS_OF_A_PAIR))
     available = torch.get_num_threads()
@@ -104,7 +110,11 @@ def choose_threads(config: dict[str, Any], model: Seq2Seq, device: torch.device,
 
 def quieten() -> None:
     """Turn off what Lightning and torch say that users of a script cannot act on; their other warnings stay."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric"):  # which set their own when they are imported
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if not first_process():
+        be_silent()
+        return
     logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # the report that trainer.profiler asks for
     for message in _ADVICE:
         warnings.filterwarnings("ignore", message=message)

@@ -1,10 +1,25 @@
-"""Build a stream of translations from a config, without Lightning, datasets or torchmetrics."""
+"""Translate what comes, as a config says, without Lightning, datasets or torchmetrics."""
 
 from omegaconf import DictConfig
 
+from seq2seq.config.command_line import chunks_of_stdin, lines_of_stdin, write_lines, write_parts
 from seq2seq.config.contract import check_options, read_options
+from seq2seq.errors import UserError
+from seq2seq.runs.simultaneous import simultaneous_translator
 from seq2seq.runs.translator import open_translator
 from seq2seq.translation.line_stream import LineStream
+from seq2seq.translation.live_stream import LiveStream, LiveStreams
+
+# What answers whole lines, and what it is where it does nothing.
+_OF_LINES = {"n_best": 1, "rerank": None, "replace_unknown": False, "tag": None, "fusion": None}
+
+
+def translate(config: DictConfig) -> None:
+    """Translate stdin to stdout: line i to line i, or if a config says `simultaneous`, while it comes."""
+    if config.get("simultaneous") is None:
+        write_lines(build_stream(config)(lines_of_stdin()))
+    else:
+        write_parts(build_live_stream(config)(chunks_of_stdin()))
 
 
 def build_stream(config: DictConfig) -> LineStream:
@@ -19,3 +34,20 @@ def build_stream(config: DictConfig) -> LineStream:
         n_best=options["n_best"],
         tag=options["tag"],
     )
+
+
+def build_live_stream(config: DictConfig) -> LiveStream | LiveStreams:
+    """The stream that answers text while it comes. Raises UserError at options that need whole lines."""
+    options = read_options(config)
+    for name, without in _OF_LINES.items():
+        if (value := options.get(name)) != without:
+            raise UserError(
+                f"{name} must be {str(without).lower()} with simultaneous, which ranks no lines, but is {value}."
+            )
+    if options["input"] != options["format"] or options["format"] not in ("text", "json"):
+        raise UserError(
+            "input and format must both be text, or json for several streams, with simultaneous, but are "
+            f"{options['input']} and {options['format']}."
+        )
+    translator = simultaneous_translator(options, open_translator(options, lines=1))
+    return LiveStreams(translator) if options["input"] == "json" else LiveStream(translator)

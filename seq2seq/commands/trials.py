@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -72,8 +73,15 @@ def _watch(process: subprocess.Popen, folder: Path, watched: Watched) -> None:
         if process.poll() is not None:
             break
     if process.returncode != 0:
-        last = (said.strip() or f"exit code {process.returncode}").splitlines()[-1]
-        raise UserError(last.removeprefix("error: "))
+        raise UserError(last_words(process.returncode, said))
+
+
+def last_words(code: int, said: str) -> str:
+    """The last line of a process that failed, or the signal that it was killed by."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"killed by {name}{', often for want of memory' if name == 'SIGKILL' else ''}"
+    return (said.strip() or f"exit code {code}").splitlines()[-1].removeprefix("error: ")
 
 
 def dev_scores(folder: Path, metric: str) -> Iterator[tuple[int, float]]:
@@ -81,10 +89,10 @@ def dev_scores(folder: Path, metric: str) -> Iterator[tuple[int, float]]:
     path = folder / "metrics" / "metrics.csv"
     if not path.is_file():
         return
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row.get(f"dev/{metric}"):
-                yield int(row["step"]) + 1, float(row[f"dev/{metric}"])
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    for row in csv.DictReader(line for line in lines if line.endswith("\n")):  # the last may be under way
+        if row.get(f"dev/{metric}"):
+            yield int(row["step"]) + 1, float(row[f"dev/{metric}"])
 
 
 def _end(process: subprocess.Popen) -> None:

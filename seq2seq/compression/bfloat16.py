@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from seq2seq.layers.attention.attention import Memory
-from seq2seq.layers.recurrent.stack import BidirectionalStack, Encoded
+from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackState
 from seq2seq.models.decoder import States
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import BeamIds, BeamWeights, Inputs, Lengths, Logits, SourceIds, TargetIds
+from seq2seq.shapes import BeamIds, BeamWeights, Inputs, Lengths, Logits, Rows, SourceIds, TargetIds
 
 
 class AutocastSeq2Seq(Seq2Seq):
@@ -33,16 +33,26 @@ class AutocastSeq2Seq(Seq2Seq):
             return self._plain[0].token_scores(target, memory, states)
 
 
-class BFloat16Stack(BidirectionalStack):
+class BFloat16Stack(RecurrentStack):
     """An encoder's layers in bfloat16; what goes in and comes out is float32."""
 
-    def __init__(self, stack: BidirectionalStack) -> None:
+    def __init__(self, stack: RecurrentStack) -> None:
         take_over(self, stack)
         self.bfloat16()
 
-    def forward(self, inputs: Inputs, lengths: Lengths) -> Encoded:
-        encoded = super().forward(inputs.bfloat16(), lengths)
-        return encoded._replace(values=encoded.values.float(), last=encoded.last.float())
+    def forward(self, inputs: Inputs, lengths: Lengths, seen: Lengths | None = None) -> Encoded:
+        return _in_float32(super().forward(inputs.bfloat16(), lengths, seen))
+
+    def start(self, like: Tensor) -> StackState:
+        return super().start(like.bfloat16())
+
+    def advance(self, inputs: Inputs, lengths: Lengths, state: StackState, ended: Rows) -> tuple[Encoded, StackState]:
+        encoded, state = super().advance(inputs.bfloat16(), lengths, state, ended)
+        return _in_float32(encoded), state
+
+
+def _in_float32(encoded: Encoded) -> Encoded:
+    return encoded._replace(values=encoded.values.float(), last=encoded.last.float())
 
 
 def _precise(part: Tensor) -> Tensor:

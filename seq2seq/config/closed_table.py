@@ -43,6 +43,8 @@ decoding.search.beam.BeamSearch
 decoding.search.diverse_beam.DiverseBeamSearch
 decoding.search.greedy.GreedySearch
 decoding.search.sampling.Sampling
+decoding.simultaneous.ConfidencePolicy
+decoding.simultaneous.WaitKPolicy
 layers.attention.additive.AdditiveAttention
 layers.attention.coverage.CoverageAttention
 layers.attention.dot.DotAttention
@@ -96,6 +98,7 @@ models.language_model.LanguageModel
 models.seq2seq.Seq2Seq
 models.transducer.Transducer
 models.transducer.TransducerDecoder
+models.waiting.WaitK
 runs.fusion.LanguageModelFusion
 runs.fusion.LanguageModelRescoring
 runs.run_tokenizers.RunTokenizers
@@ -107,6 +110,7 @@ training.callbacks.gate_monitor.GateMonitor
 training.callbacks.loss_watch.LossWatch
 training.callbacks.health.HealthRecord
 training.callbacks.history.History
+training.callbacks.largest_batch.LargestBatch
 training.callbacks.length_scores.LengthScores
 training.callbacks.memory.Memory
 training.callbacks.perplexity.Perplexity
@@ -136,6 +140,7 @@ training.scheduled_sampling.ExponentialSampling
 training.scheduled_sampling.InverseSigmoidSampling
 training.scheduled_sampling.LinearSampling
 training.plateau.PlateauSchedule
+training.processes.Processes
 training.schedules.ConstantSchedule
 training.schedules.CosineRestartsSchedule
 training.schedules.CosineSchedule

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
@@ -20,8 +21,22 @@ from seq2seq.config.mistakes import find, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
 from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
+from seq2seq.ranks import first_process
 
 _failed_jobs: list[Job] = []  # of a sweep
+# What a device answers while it is written to or read: of no path, but nothing of ours, either.
+_OF_DEVICES = ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "ENXIO", "ENODEV", "ESTALE", "EMFILE", "ENFILE", "ENOMEM")
+_DEVICES = {getattr(errno, name) for name in _OF_DEVICES if hasattr(errno, name)}
+
+
+class _Lossy(io.FileIO):
+    """A stream that loses what cannot be written: no run ends because nobody can read what it says."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
 
 
 def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> None:
@@ -29,8 +44,9 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
 
     A user's mistake ends the script with one line and exit code 2, diverged training with 3.
     """
+    _say_what_can_be_said()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("seq2seq").setLevel(logging.INFO)
+    logging.getLogger("seq2seq").setLevel(logging.INFO if first_process() else logging.ERROR)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
     _write_utf8()
     _failed_jobs.clear()
@@ -56,8 +72,23 @@ def _flushed() -> Iterator[None]:
         raise UserError("stdout is closed: leave it open, or write it to a file with > FILE.")
     try:
         yield
-    finally:
-        sys.stdout.flush()
+    except BaseException:
+        try:
+            sys.stdout.flush()
+        except OSError:  # what ends the script is told, and not this besides
+            _discard_output()
+        raise
+    sys.stdout.flush()
+
+
+def _say_what_can_be_said() -> None:
+    """Lose what stderr cannot take: it may be closed, full, or a pipe that nobody reads."""
+    stream = sys.stderr
+    if stream is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  for as long as the process
+    elif isinstance(stream, io.TextIOWrapper) and stream is sys.__stderr__:
+        raw = _Lossy(stream.fileno(), "wb", closefd=False)
+        sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", line_buffering=True)
 
 
 def _write_utf8() -> None:
@@ -94,12 +125,13 @@ def mistakes_in_one_line() -> Iterator[None]:
         sys.exit(0)
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
         if is_of_system(error):
-            if error.filename is None and error.errno != errno.ENOSPC:
+            if error.filename is None and error.errno not in _DEVICES:
                 raise  # of no path or stream that a user can name
             if error.filename is None:
                 _discard_output()
         job = current_job()
-        print(printable(f"error: {f'{job}: ' if job else ''}{one_line(error)}"), file=sys.stderr)
+        if first_process():  # which makes the same mistakes; those of training are told by guards
+            print(printable(f"error: {f'{job}: ' if job else ''}{one_line(error)}"), file=sys.stderr)
         if job is None:
             sys.exit(getattr(find(error, UserError), "exit_code", UserError.exit_code))
         _failed_jobs.append(job)
@@ -114,14 +146,26 @@ def lines_of_stdin() -> Iterable[bytes]:
     return sys.stdin.buffer
 
 
+def chunks_of_stdin() -> Iterable[bytes]:
+    """What stdin holds, as bytes, in chunks as they come. Raises UserError if it is closed."""
+    stream = lines_of_stdin()
+    assert isinstance(stream, io.BufferedReader)
+    return iter(stream.read1, b"")
+
+
 def write_lines(lines: Iterable[str]) -> None:
     """Write each line to stdout, whole and at once.
 
     Where nobody reads on, or at Ctrl-C, the output ends after a whole line.
     """
+    write_parts(f"{line}\n" for line in lines)
+
+
+def write_parts(parts: Iterable[str]) -> None:
+    """Write each part of a text to stdout at once, until nobody reads on."""
     try:
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
+        for part in parts:
+            sys.stdout.write(part)
             sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()

@@ -7,6 +7,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
+
 from seq2seq.config.options import choices, defaults
 from seq2seq.config.overrides import command
 from seq2seq.config.places import CONF, INSTALLED
@@ -61,14 +63,26 @@ def _options(script: str) -> Iterator[str]:
 
 
 def _comments_of(script: str) -> dict[str, Any]:
-    """Comments by key: those of the script's own file and of the chosen options come before all others."""
+    """Comments by key, of the script's own file and of the options that are chosen: another one's may not hold."""
     said: dict[str, str] = {}
     for name in ("train", script) if "experiment" in choices() else (script,):
         said |= comments(CONF / f"{name}.yaml")
     for group, chosen in choices().items():
-        paths = sorted((CONF / group).glob("*.yaml"), key=lambda path: path.stem == chosen)
-        for path in paths:
-            everywhere = "@package _global_" in path.read_text(encoding="utf-8")
-            prefix = "" if everywhere else group.replace("/", ".") + "."
+        for path in _files(group, chosen):
+            package = re.match(r"# @package (\S+)", path.read_text(encoding="utf-8"))
+            place = package[1].replace("_global_", "") if package else group.replace("/", ".")
+            prefix = f"{place}." if place else ""
             said |= {f"{prefix}{key}": comment for key, comment in comments(path).items()}
     return said
+
+
+def _files(group: str, option: str) -> Iterator[Path]:
+    """The files that an option is made of: those of its group that it builds upon, then its own."""
+    path = CONF / group / f"{option}.yaml"
+    if not path.is_file():
+        return
+    listed: Any = OmegaConf.load(path)
+    for entry in listed.get("defaults", []) if isinstance(listed, DictConfig) else []:
+        if isinstance(entry, str) and entry != "_self_":
+            yield from _files(group, entry)
+    yield path

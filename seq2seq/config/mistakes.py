@@ -9,6 +9,7 @@ from typing import TypeGuard
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from seq2seq.config.invocation import invocation
 from seq2seq.config.options import example, unknown
 from seq2seq.config.signs import needs_plus
 from seq2seq.errors import DivergedError, UserError
@@ -37,6 +38,8 @@ def one_line(error: BaseException) -> str:
         return f"{error.full_key} must be given, for example {example(str(error.full_key))}"
     if isinstance(error, OverrideParseException):
         return f"The override {error.override!r} cannot be read: {' '.join(text.split())}"
+    if group_name := re.search(r"Could not override '?([\w/]+)'?\.\s*No match in the defaults list", text):
+        return _unmatched(group_name[1])
     if key := re.search(r"Could not override '([^']+)'", text):
         return needs_plus(key[1]) or unknown(key[1])
     if choice := re.search(r"Could not find '([^']+)'", text):
@@ -45,9 +48,19 @@ def one_line(error: BaseException) -> str:
         close = difflib.get_close_matches(name, options, n=1)
         hint = f": did you mean {group}={close[0]}?" if close else "."
         return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
-    if group_name := re.search(r"Could not override '?([\w/]+)'?\.\s*No match in the defaults list", text):
-        return unknown(group_name[1])
     return " ".join(text.split("\n")[0].split())
+
+
+def _unmatched(group: str) -> str:
+    """The line on a group of which the model has no part: the user chose an option of it, or another option did."""
+    given = invocation().arguments
+    model = next((text for text in reversed(given) if text.startswith("model=")), None)
+    if model is None or any(re.split("[=@]", text)[0] == group for text in given):
+        return unknown(group)
+    if model == "model=language_model":
+        return f"{model} needs settings that suit running text: write experiment=language_model in its place."
+    chooser = next((text for text in reversed(given) if text.startswith("experiment=")), "sizing=auto")
+    return f"{model} has no {group}, which {chooser} chooses: leave one of them out."
 
 
 def is_of_system(error: BaseException) -> TypeGuard[OSError]:
@@ -57,6 +70,10 @@ def is_of_system(error: BaseException) -> TypeGuard[OSError]:
 
 def find(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
     """The first exception of a kind in a chain, None without one; Hydra wraps what constructors raise."""
-    while error is not None and not isinstance(error, kind):
+    seen: set[int] = set()  # an exception that a thread keeps and raises again can be in its own chain
+    while error is not None and id(error) not in seen:
+        if isinstance(error, kind):
+            return error
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
-    return error
+    return None

@@ -8,6 +8,7 @@ from seq2seq.config.reserved import without_reserved
 _TARGETS = {
     "pytorch_lightning.callbacks.EarlyStopping": "seq2seq.training.callbacks.early_stopping.EarlyStopping",
     "pytorch_lightning.loggers.CSVLogger": "seq2seq.training.csv_logger.CSVLogger",
+    "pytorch_lightning.strategies.DDPStrategy": "seq2seq.training.processes.Processes",
     "seq2seq.decoding.beam.BeamSearch": "seq2seq.decoding.search.beam.BeamSearch",
     "seq2seq.decoding.diverse_beam.DiverseBeamSearch": "seq2seq.decoding.search.diverse_beam.DiverseBeamSearch",
     "seq2seq.decoding.greedy.GreedySearch": "seq2seq.decoding.search.greedy.GreedySearch",

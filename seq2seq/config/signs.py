@@ -54,7 +54,9 @@ def needs_plus(key: str) -> str | None:
         return None
     part, _, name = key.rpartition(".")
     node = defaults().get(part)
-    if not isinstance(node, Mapping) or "_target_" not in node or name not in parameters(find(node["_target_"], part)):
+    if not isinstance(node, Mapping) or node.get("_target_", "auto") == "auto":  # what data choose is not known yet
+        return None
+    if name not in parameters(find(node["_target_"], part)):
         return None
     return f"{key} is an option of {node['_target_']} that the config leaves at its default: write +{key}=..."
 

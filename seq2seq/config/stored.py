@@ -18,6 +18,7 @@ from seq2seq.config.own_choices import own_choices, stored_places
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
+from seq2seq.whole_file import write_whole
 
 # Options that take effect when a run is continued with other values.
 CHANGEABLE = (
@@ -92,15 +93,18 @@ def record_changes(folder: Path, before: dict[str, Any], config: dict[str, Any])
     }
     if changed:
         entry = {"date": f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S}", "changed": changed}
-        with (folder / "changes.yaml").open("a", encoding="utf-8") as file:
-            file.write(OmegaConf.to_yaml([entry]))
-        (folder / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+        record = folder / "changes.yaml"
+        earlier = record.read_bytes() if record.is_file() else b""
+        write_whole(record, earlier + OmegaConf.to_yaml([entry]).encode())
+        write_whole(folder / "config.yaml", OmegaConf.to_yaml(config).encode())
 
 
 def edited(folder: Path, config: dict[str, Any]) -> list[str]:
     """Keys at which a folder's config.yaml is not the config that its run goes on with."""
     try:
         shown: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=False)
+        if not isinstance(shown, dict):
+            return [f"all of it (a {type(shown).__name__})"]
         there, here = flat(up_to_date(shown)), flat(config)
     except Exception as error:  # whatever a damaged file makes of YAML's reader
         return [f"all of it ({type(error).__name__})"]

@@ -128,6 +128,11 @@ class PairSequences:
             return float(lengths.sum())
         return float((lengths * shares_of(self.together[rows])).sum())
 
+    def padded_size(self, rows: Tensor) -> tuple[int, int]:
+        """The number of tokens of a batch, those of its padding and EOS counted, and those of its longest target."""
+        source, target = (int(side.lengths[rows].max()) + 1 for side in (self.source, self.target))
+        return len(rows) * (source + target), target
+
     def share(self, rows: Tensor, rank: int, processes: int) -> Tensor:
         """The rows of a batch that one of several processes takes: every so manieth, or those of such examples."""
         if self.together is None:

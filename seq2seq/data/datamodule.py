@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
 import pytorch_lightning as lightning
 import torch
 from jaxtyping import Int
@@ -14,20 +15,22 @@ from seq2seq.data.augmentation.augmentation import Augmentation
 from seq2seq.data.augmentation.made_pairs import MadePairs
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
+from seq2seq.data.encoding import encoded
+from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.mixture import Mixture
+from seq2seq.data.mixed_epochs import MixedEpochs
 from seq2seq.data.pacing import Pacing
 from seq2seq.data.piece_links import PieceLinks, piece_links
 from seq2seq.data.references import EACH, ExamplePlan, check_references
 from seq2seq.data.sampled_pairs import SampledPairs
 from seq2seq.data.segmentation import SampledSegmentation
-from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.splitting import sample
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.symbols import EOS, UNK
 
 logger = logging.getLogger(__name__)
+_AT_ONCE = 1 << 20  # tokens that are counted together: a copy of them all would be large
 
 
 class Seq2SeqDataModule(lightning.LightningDataModule):
@@ -65,41 +68,30 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.made: MadePairs | None = None
         self.sampled: SampledPairs | None = None
         self.pacing: Pacing | None = None  # of epochs that differ by the step that they begin at
-        self.mixture = Mixture(splits.train, splits.mix, seed) if splits.mix and not splits.mix.even else None
+        self.mixed = MixedEpochs(splits.train, splits.mix, seed) if splits.mix and not splits.mix.even else None
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
-        texts = [(example.source, target) for example in examples for target in example.targets]
-        source, target = self.tokenizers.encode_pairs([text for text, _ in texts], [text for _, text in texts])
-        kept, empty, long = [], 0, 0
-        for row, pair in enumerate(zip(source, target, strict=True)):
-            if not all(pair):
-                empty += 1
-            elif max(map(len, pair)) > self.max_length:
-                long += 1
-            else:
-                kept.append(row)
-        if empty:
-            logger.warning("%s: left out %d pairs with an empty side (fill or delete them in the data)", split, empty)
-        if long:
+        found = encoded(examples, self.tokenizers, self.max_length)
+        if found.empty:
+            logger.warning(
+                "%s: left out %d pairs with an empty side (fill or delete them in the data)", split, found.empty
+            )
+        if found.long:
             logger.warning(
                 "%s: left out %d pairs of over %d tokens (raise batches.max_length to keep them)",
-                split,
-                long,
-                self.max_length,
+                *(split, found.long, self.max_length),
             )
-        links = self._links(examples, kept) if split == "train" else None
-        both = [TokenSequences.from_ids([side[row] for row in kept]) for side in (source, target)]
-        numbers = [number for number, example in enumerate(examples) for _ in example.targets]
-        return PairSequences(both[0], both[1], links, torch.tensor([numbers[row] for row in kept], dtype=torch.long))
+        links = self._links(examples, found.kept) if split == "train" else None
+        return replace(found.pairs, links=links)
 
-    def _links(self, examples: Sequence[Example], kept: list[int]) -> PieceLinks | None:
+    def _links(self, examples: Sequence[Example], kept: np.ndarray) -> PieceLinks | None:
         """Links of the pairs that were kept; None where no example is aligned."""
-        if not any(example.alignments for example in examples):
+        if not Examples.of(examples).aligned:
             return None
         pairs = [(example, place) for example in examples for place in range(len(example.targets))]
         found: list[list[tuple[int, int]]] = []
-        for example, place in (pairs[row] for row in kept):
+        for example, place in (pairs[row] for row in kept.tolist()):
             given = example.alignments[place] if example.alignments else None
             found.append(piece_links(given, self.tokenizers, example.source, example.targets[place]) if given else [])
         return PieceLinks.of(found)
@@ -107,7 +99,9 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
     def target_counts(self) -> Int[Tensor, " vocabulary"]:
         """Counts of every target token in train, with an EOS behind each target."""
         tokens, size = self.train_pairs.target.flat[:-1], self.tokenizers.target.size  # the last is PAD
-        counts = torch.bincount(tokens.where(tokens < size, UNK), minlength=size)
+        counts = torch.zeros(size, dtype=torch.long)
+        for some in tokens.split(_AT_ONCE):
+            counts += torch.bincount(some.where(some < size, UNK), minlength=size)
         counts[EOS] += len(self.train_pairs)
         return counts
 
@@ -148,11 +142,11 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
 
     def drawn(self, number: int) -> tuple[PairSequences, BatchPlan]:
         """The pairs that there are for an epoch of training, and a plan of all of them."""
-        if self.made is None and self.sampled is None and self.mixture is None:
+        if self.made is None and self.sampled is None and self.mixed is None:
             return self.train_pairs, self.train_plan
         pairs = self.train_pairs if self.sampled is None else self.sampled.epoch(number, self.train_pairs)
-        if self.mixture is not None:
-            pairs = self.mixture.epoch(pairs, number)
+        if self.mixed is not None:
+            pairs = self.mixed.epoch(pairs, number)
         if self.made is not None:
             pairs = pairs.followed_by(self.made.epoch(number))
         return pairs, self._planned(pairs)
@@ -209,6 +203,12 @@ class BatchLoader:
         start = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready if self.training else 0
         for number, rows in enumerate(batches[start:], start):
             yield self._share(pairs, rows, self._tokens_of_step(pairs, batches, number))
+
+    def largest(self) -> Batch:
+        """The part that this process has of the batch of the most padded tokens; of several, the longest targets'."""
+        pairs, batches = self._of_epoch(self._epoch)
+        number = max(range(len(batches)), key=lambda number: pairs.padded_size(batches[number]))
+        return self._share(pairs, batches[number], self._tokens_of_step(pairs, batches, number))
 
     def _tokens_of_step(self, pairs: PairSequences, batches: list[Tensor], number: int) -> float:
         """The target tokens of all batches whose gradients are summed with those of this one."""

@@ -1,6 +1,6 @@
 """Examples, each a source with its acceptable targets, and the splits of a corpus."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seq2seq.data.alignments import Alignment
@@ -28,20 +28,12 @@ class Splits:
     of several corpora, by name. A mix tells how much of an epoch each of these has.
     """
 
-    train: list[Example]
-    dev: list[Example]
-    test: list[Example] = field(default_factory=list)
+    train: Sequence[Example]
+    dev: Sequence[Example]
+    test: Sequence[Example] = field(default_factory=list)
     held_out_below: float | Mapping[str, float] | None = None
     mix: CorpusMix | None = None
 
     def untagged(self, example: Example) -> str:
         """The source of an example without the tag of its corpus."""
         return example.source if self.mix is None else untagged(self.mix.tags.get(example.corpus), example.source)
-
-
-def group(pairs: Iterable[tuple[str, str]]) -> list[Example]:
-    """Examples, one per distinct source, in order of first appearance, with its distinct targets."""
-    targets: dict[str, dict[str, None]] = {}
-    for source, target in pairs:
-        targets.setdefault(source, {})[target] = None
-    return [Example(source, tuple(known)) for source, known in targets.items()]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import islice, repeat
 
 import numpy as np
 import torch
@@ -11,11 +11,13 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import TokenBudget
+from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example
-from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.sequences import SequenceWriter, TokenSequences
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.symbols import BOS, EOS, PAD
 
+_LINES_AT_ONCE = 8192  # whose ids are lists of Python for a moment
 _WINDOW = 256  # tokens of whole documents at a time; states are carried on, so it makes no difference to the result
 
 
@@ -103,10 +105,12 @@ class RunningText:
 
     def _flat(self, order: np.ndarray, sizes: np.ndarray) -> Int[Tensor, " tokens"]:
         """The documents' tokens end to end, EOS behind each."""
-        inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        places = np.repeat(self.documents.starts.numpy()[order], sizes) + inside
-        ended = inside == np.repeat(sizes - 1, sizes)
-        return torch.from_numpy(np.where(ended, EOS, self.documents.flat.numpy()[places]))
+        tokens, starts = self.documents.flat.numpy(), self.documents.starts.numpy()[order]
+        found, place = np.full(sizes.sum(), EOS, dtype=tokens.dtype), 0
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):  # at once, it takes 24 bytes for a token
+            found[place : place + size - 1] = tokens[start : start + size - 1]
+            place += size
+        return torch.from_numpy(found)
 
 
 def _walk(
@@ -125,32 +129,36 @@ def _walk(
         places += counts
 
 
-def rows_of(budget: TokenBudget, window: int) -> int:
+def row_count(budget: TokenBudget, window: int) -> int:
     """The number of rows of windows that a budget allows, of which the sources take nothing."""
     return max(1, min(budget.max_tokens // window, budget.max_sentences))
 
 
 def whole_documents(documents: TokenSequences, budget: TokenBudget) -> tuple[Windows, list[Tensor]]:
     """Windows of documents in their own order, none of them cut by a row, and the window numbers of each batch."""
-    rows = min(rows_of(budget, _WINDOW), len(documents))
+    rows = min(row_count(budget, _WINDOW), len(documents))
     return RunningText(documents, rows, whole=True).windows(np.arange(len(documents)), repeat(_WINDOW), _WINDOW)
 
 
-def documents_of(examples: Sequence[Example], tokenizer: Tokenizer) -> list[list[int]]:
+def documents_of(examples: Sequence[Example], tokenizer: Tokenizer) -> TokenSequences:
     """The targets of examples as token ids, each a document: EOS stands behind every line but the last, too."""
-    texts = [target for example in examples for target in example.targets]
-    lines = [text.split("\n") for text in texts]
-    encoded = iter(tokenizer.encode([line for own in lines for line in own]))
-    return [_joined([next(encoded) for _ in own]) for own in lines]
+    lines = (
+        (line, number == 0)
+        for example in examples
+        for target in example.targets
+        for number, line in enumerate(target.split("\n"))
+    )
+    writer, begins = SequenceWriter(), bytearray()
+    while some := list(islice(lines, _LINES_AT_ONCE)):
+        encoded = tokenizer.encode([line for line, _ in some])
+        writer.extend([ids if first else [EOS, *ids] for ids, (_, first) in zip(encoded, some, strict=True)])
+        begins += bytes(first for _, first in some)
+    return writer.sequences().joined(np.flatnonzero(np.frombuffer(begins, dtype=bool)))
 
 
-def _joined(lines: Sequence[list[int]]) -> list[int]:
-    return [index for number, ids in enumerate(lines) for index in ([EOS, *ids] if number else ids)]
-
-
-def lines_of(examples: Sequence[Example]) -> list[Example]:
+def lines_of(examples: Sequence[Example]) -> Examples:
     """The examples that tokenizers are learnt from: of running text every line, as what both sides are to know."""
-    return [
+    return Examples.of(
         part
         for example in examples
         for part in (
@@ -158,4 +166,4 @@ def lines_of(examples: Sequence[Example]) -> list[Example]:
             if example.source
             else [Example(line, (line,)) for target in example.targets for line in target.split("\n")]
         )
-    ]
+    )

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from seq2seq.shapes import Ids, Lengths
@@ -23,9 +24,9 @@ class TokenSequences:
     @classmethod
     def from_ids(cls, sentences: Sequence[Sequence[int]]) -> "TokenSequences":
         """The sequences of the given token ids, one per sentence."""
-        lengths = torch.tensor([len(sentence) for sentence in sentences], dtype=torch.long)
-        flat = torch.tensor([*chain.from_iterable(sentences), PAD], dtype=torch.int32)
-        return cls(flat, lengths.cumsum(0) - lengths, lengths)
+        written = SequenceWriter()
+        written.extend(sentences)
+        return written.sequences()
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -35,6 +36,19 @@ class TokenSequences:
         before = len(self.flat) - 1  # the last token is padding
         flat, starts = torch.cat([self.flat[:-1], others.flat]), torch.cat([self.starts, others.starts + before])
         return TokenSequences(flat, starts, torch.cat([self.lengths, others.lengths]))
+
+    def joined(self, begins: np.ndarray) -> "TokenSequences":
+        """Sentences that adjoin as one: from each that begins, to the one before the next that does."""
+        lengths = torch.from_numpy(np.add.reduceat(self.lengths.numpy(), begins)) if len(begins) else self.lengths[:0]
+        return TokenSequences(self.flat, lengths.cumsum(0) - lengths, lengths)
+
+    def kept(self, kept: Bool[Tensor, " sentences"]) -> "TokenSequences":
+        """The sentences that are kept, and tokens of no others."""
+        if bool(kept.all()):
+            return self
+        tokens = kept.repeat_interleave(self.lengths)
+        lengths = self.lengths[kept]
+        return TokenSequences(self.flat[torch.cat([tokens, tokens.new_ones(1)])], lengths.cumsum(0) - lengths, lengths)
 
     def chosen(self, rows: Int[Tensor, " rows"]) -> "TokenSequences":
         """The given sentences, in their order, each as often as it is given; tokens are not copied."""
@@ -50,3 +64,30 @@ class TokenSequences:
         if end:
             ids[torch.arange(len(indices)), lengths] = EOS
         return ids, lengths + end
+
+
+class SequenceWriter:
+    """Takes token ids of sentences, some at a time, and keeps them in a row, of two bytes each where that is enough."""
+
+    def __init__(self) -> None:
+        self._kind: type[np.signedinteger] = np.int16
+        self._tokens, self._lengths = bytearray(), bytearray()
+
+    def extend(self, sentences: Sequence[Sequence[int]], kept: np.ndarray | None = None) -> None:
+        """Take sentences behind the others, or those of them that are kept."""
+        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        tokens = np.fromiter(chain.from_iterable(sentences), np.int32, int(lengths.sum()))
+        if kept is not None:
+            lengths, tokens = lengths[kept], tokens[np.repeat(kept, lengths)]
+        if self._kind is np.int16 and len(tokens) and tokens.max() > np.iinfo(np.int16).max:
+            self._tokens = bytearray(np.frombuffer(self._tokens, np.int16).astype(np.int32).tobytes())
+            self._kind = np.int32
+        self._tokens += tokens.astype(self._kind).tobytes()
+        self._lengths += lengths.tobytes()
+
+    def sequences(self) -> TokenSequences:
+        """Sequences of all sentences; no other can be taken from then on."""
+        self._tokens += np.array([PAD], self._kind).tobytes()
+        lengths = torch.from_numpy(np.frombuffer(self._lengths, np.int64))
+        tokens = torch.from_numpy(np.frombuffer(self._tokens, self._kind))
+        return TokenSequences(tokens, lengths.cumsum(0) - lengths, lengths)

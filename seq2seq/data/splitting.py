@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import UserError
 
@@ -25,8 +28,22 @@ def rank(source: str, seed: int) -> float:
 
 def ranked(examples: Sequence[Example], seed: int) -> list[tuple[float, Example]]:
     """The examples behind their places, in an order that depends on them and the seed alone."""
-    places = ((rank(example.source, seed), example) for example in examples)
-    return sorted(places, key=lambda placed: (placed[0], placed[1].source, placed[1].targets))
+    stored = Examples.of(examples)
+    places, rows = placed(stored, seed)
+    return list(zip(places.tolist(), stored.chosen(rows), strict=True))
+
+
+def placed(examples: Examples, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The places of examples, ascending, and the row of each; where places are alike, texts decide."""
+    places = np.fromiter((rank(example.source, seed) for example in examples), np.float64, len(examples))
+    rows = np.argsort(places, kind="stable")
+    places = places[rows]
+    alike = np.flatnonzero(places[1:] == places[:-1])
+    for stretch in np.split(alike, np.flatnonzero(np.diff(alike) > 1) + 1) if len(alike) else ():
+        own = slice(stretch[0], stretch[-1] + 2)
+        found = zip(rows[own].tolist(), examples.chosen(rows[own]), strict=True)
+        rows[own] = [row for row, _ in sorted(found, key=lambda one: (one[1].source, one[1].targets))]
+    return places, rows
 
 
 def hold_out(examples: Sequence[Example], dev_size: int | None, seed: int, below: float | None = None) -> Splits:
@@ -35,12 +52,13 @@ def hold_out(examples: Sequence[Example], dev_size: int | None, seed: int, below
     Without a bound it is the one that leaves `dev_size` in dev, or a few more where sources repeat; at None that is a
     tenth of the examples, at least 1 and at most 1000. Raises UserError if there is none that leaves some in both.
     """
-    order = ranked(examples, seed)
+    stored = Examples.of(examples)
+    places, rows = placed(stored, seed)
     if below is None:
         tenth = min(max(len(examples) // 10, 1), _MOST_HELD_OUT)
-        below = _bound([place for place, _ in order], tenth if dev_size is None else dev_size)
-    dev = [example for place, example in order if place < below]
-    return Splits([example for place, example in order if place >= below], dev, held_out_below=below)
+        below = _bound(places, tenth if dev_size is None else dev_size)
+    held_out = int(np.searchsorted(places, below))
+    return Splits(stored.chosen(rows[held_out:]), stored.chosen(rows[:held_out]), held_out_below=below)
 
 
 def sample(examples: Sequence[Example], max_dev_examples: int, seed: int) -> Sequence[Example]:
@@ -52,11 +70,11 @@ def sample(examples: Sequence[Example], max_dev_examples: int, seed: int) -> Seq
         raise UserError(f"max_dev_examples must be at least 1, or null for all, but is {max_dev_examples}.")
     if len(examples) <= max_dev_examples:
         return examples
-    chosen = {id(example) for _, example in ranked(examples, seed)[:max_dev_examples]}
-    return [example for example in examples if id(example) in chosen]
+    stored = Examples.of(examples)
+    return stored.chosen(np.sort(placed(stored, seed)[1][:max_dev_examples]))
 
 
-def _bound(places: Sequence[float], dev_size: int) -> float:
+def _bound(places: np.ndarray, dev_size: int) -> float:
     """The first of the sorted places that is above those of `dev_size` examples."""
     if len(places) < 2:
         raise UserError(
@@ -66,9 +84,9 @@ def _bound(places: Sequence[float], dev_size: int) -> float:
         raise UserError(
             f"dev_size must be between 1 and {len(places) - 1} (one less than the examples at hand), but is {dev_size}."
         )
-    for place in places[dev_size:]:
-        if place > places[dev_size - 1]:
-            return place
+    first = int(np.searchsorted(places, places[dev_size - 1], side="right"))
+    if first < len(places):
+        return float(places[first])
     raise UserError(f"dev_size must leave a source to train on, but {dev_size} of these examples takes all of them.")
 
 

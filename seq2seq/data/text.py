@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import UserError
 
@@ -57,24 +58,37 @@ def changed(form: TextForm, texts: Sequence[str]) -> Change:
     return Change(len(other), other[0][:60] if other else "")
 
 
-def formed(form: TextForm, examples: Sequence[Example]) -> list[Example]:
+def formed(form: TextForm, examples: Sequence[Example]) -> Examples:
     """The examples with every text in a form; targets of one example that have become equal are one."""
-    found = []
+    return _formed(form, examples)[0]
+
+
+def _formed(form: TextForm, examples: Sequence[Example]) -> tuple[Examples, Change]:
+    """The examples in a form, and what it changed; most are in it already, and then nothing is copied."""
+    texts, first, repeated = 0, "", False
+    for example in examples:
+        for text in (example.source, *example.targets):
+            if form(text) != text:
+                texts, first = texts + 1, first or text[:60]
+        repeated = repeated or len(set(example.targets)) < len(example.targets)
+    change = Change(texts, first)
+    return Examples.of(_each_formed(form, examples) if texts or repeated else examples), change
+
+
+def _each_formed(form: TextForm, examples: Sequence[Example]) -> Iterator[Example]:
     for example in examples:
         places: dict[str, int] = {}
         for place, target in enumerate(example.targets):
             places.setdefault(form(target), place)
         alignments = tuple(example.alignments[place] for place in places.values()) if example.alignments else ()
-        found.append(Example(form(example.source), tuple(places), alignments, example.corpus))
-    return found
+        yield Example(form(example.source), tuple(places), alignments, example.corpus)
 
 
 def formed_splits(form: TextForm, splits: Splits) -> tuple[Splits, Change]:
     """The splits with every text in a form, and what it changed in them."""
-    parts = (splits.train, splits.dev, splits.test)
-    texts = [text for part in parts for example in part for text in (example.source, *example.targets)]
-    train, dev, test = (formed(form, part) for part in parts)
-    return replace(splits, train=train, dev=dev, test=test), changed(form, texts)
+    parts = [_formed(form, part) for part in (splits.train, splits.dev, splits.test)]
+    (train, of_train), (dev, of_dev), (test, of_test) = parts
+    return replace(splits, train=train, dev=dev, test=test), of_train + of_dev + of_test
 
 
 def decoded(line: bytes) -> str:

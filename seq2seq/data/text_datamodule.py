@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
@@ -11,26 +10,15 @@ from seq2seq.data.batch import PairSequences
 from seq2seq.data.batching import TokenBudget
 from seq2seq.data.datamodule import BatchLoader, Seq2SeqDataModule, plan
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.running_text import RunningText, documents_of, rows_of, whole_documents
+from seq2seq.data.running_text import RunningText, documents_of, row_count, whole_documents
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.splitting import sample
+from seq2seq.data.text_batches import TextBatches
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.data.truncation import Truncation
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TextBatches:
-    """Options of batches of running text: those of pairs' batches."""
-
-    max_tokens: int = 4096
-    max_sentences: int = 512
-    max_length: int = 256
-    max_dev_examples: int | None = None
-    pool_batches: int = 100
-    seed: int = 1
 
 
 class TextDataModule(Seq2SeqDataModule):
@@ -58,7 +46,7 @@ class TextDataModule(Seq2SeqDataModule):
         self.dev_examples = splits.dev if few is None else sample(splits.dev, few, given.seed)
         self.train_pairs = self.pairs(splits.train, "train")
         self.dev_pairs = self.pairs(self.dev_examples, "dev")
-        self.made, self.sampled, self.mixture, self.pacing = None, None, None, None
+        self.made, self.sampled, self.mixed, self.pacing = None, None, None, None
         if truncation is None:
             self.train_plan = plan(self.train_pairs, self.budget, pool_batches=given.pool_batches, seed=given.seed)
 
@@ -67,25 +55,27 @@ class TextDataModule(Seq2SeqDataModule):
 
         Of train without truncation, those that are too long are left out, and how many is logged.
         """
-        documents = [ids for ids in documents_of(examples, self.tokenizers.target) if ids]
-        fitting = [ids for ids in documents if len(ids) <= self.max_length]
-        if self.truncation is None and split == "train" and len(fitting) < len(documents):
-            logger.warning(
-                "%s: left out %d documents of over %d tokens (raise batches.max_length to keep them, or read them in "
-                "windows, with truncation=window)",
-                *(split, len(documents) - len(fitting), self.max_length),
-            )
-            documents = fitting
-        if not documents:
+        documents = documents_of(examples, self.tokenizers.target)
+        filled, fitting = documents.lengths > 0, documents.lengths <= self.max_length
+        if self.truncation is None and split == "train":
+            if long := int((~fitting).sum()):
+                logger.warning(
+                    "%s: left out %d documents of over %d tokens (raise batches.max_length to keep them, or read them "
+                    "in windows, with truncation=window)",
+                    *(split, long, self.max_length),
+                )
+            filled &= fitting
+        documents = documents.kept(filled)
+        if not len(documents):
             raise UserError(f"The {split} split has no usable document left.")
-        return PairSequences(TokenSequences.from_ids([[]] * len(documents)), TokenSequences.from_ids(documents))
+        return PairSequences(TokenSequences.from_ids([[]] * len(documents)), documents)
 
     def train_epoch(self, number: int) -> tuple[PairSequences, list[Tensor]]:
         if self.truncation is None:
             return super().train_epoch(number)
         order = np.random.default_rng((self.seed, number)).permutation(len(self.train_pairs))
         window = self.truncation.window
-        text = RunningText(self.train_pairs.target, rows_of(self.budget, window))
+        text = RunningText(self.train_pairs.target, row_count(self.budget, window))
         return text.windows(order, self.truncation.lengths(self.seed, number), window)
 
     def val_dataloader(self) -> BatchLoader:

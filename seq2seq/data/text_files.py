@@ -32,23 +32,45 @@ def check_readable(path: Path) -> None:
 
 def read_lines(path: str | Path) -> list[str]:
     """The lines of a file or pipe, split at newlines only. Raises UserError if it is missing, empty or not UTF-8."""
+    return list(lines_of_file(path))
+
+
+def lines_of_file(path: str | Path) -> Iterator[str]:
+    """The lines of a file or pipe, one by one; see `read_lines`. What is wrong is told at the line that has it."""
     if not str(path):
         raise NoFileError("'' is no path: give the path of a file.")
     path = Path(path)
     check_readable(path)
-    raw = _unpack(path) if path.suffix == ".gz" else path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise UserError(f"{path}, line {line} is not UTF-8: convert the file, for example with iconv.") from None
-    if not text.strip():
+    return _lines(path)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    blank: list[str] | None = []  # those that a file begins with, as long as it may hold nothing else
+    for number, raw in enumerate(_raw_lines(path), 1):
+        try:
+            text = raw.removesuffix(b"\n").decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise UserError(f"{path}, line {number} is not UTF-8: convert the file, for example with iconv.") from None
+        line = text.removesuffix("\r")
+        if blank is not None:
+            blank.append(line)
+            if not line.strip():
+                continue
+            yield from blank
+            blank = None
+        else:
+            yield line
+    if blank is not None:
         raise UserError(f"The data file {path} is empty: it must hold at least one line.")
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
-def _unpack(path: Path) -> bytes:
+def _raw_lines(path: Path) -> Iterator[bytes]:
+    if path.suffix != ".gz":
+        with path.open("rb") as file:
+            yield from file
+        return
     try:
-        return gzip.decompress(path.read_bytes())
+        with gzip.open(path, "rb") as packed:
+            yield from packed
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} cannot be unpacked as gzip: {error}") from None

@@ -2,26 +2,28 @@
 
 import io
 import re
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from threading import Lock
+from random import Random
+from typing import Any
 
 import sentencepiece
 
+from seq2seq.data.drawn_pieces import MergedPieces, PieceTable, UnigramPieces
 from seq2seq.data.examples import Example
 from seq2seq.data.normalization import REVERSIBLE, rule_of, without_place
 from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.text import TextForm
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
+from seq2seq.whole_file import write_whole
 
 KINDS = ("unigram", "bpe", "char", "word")
 _THREADS = 1  # starting others takes longer than most batches, and long where the processor is busy
 _SPACE = "\u2581"  # how SentencePiece writes a space
-_ONE_SEED = Lock()  # SentencePiece has one for the process
 _UNLIMITED = 2**22  # more words than any output layer can take
 
 
@@ -43,15 +45,35 @@ class Tokenizer:
         return self._processor.encode([self.form(text) for text in texts], num_threads=_THREADS)
 
     def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
-        """Token ids of each text, cut in a way that is drawn: a function of the texts and the seed."""
+        """Token ids of each text, cut in a way that is drawn: a function of the texts and the seed.
 
-        def drawn() -> list[list[int]]:
-            given = [self.form(text) for text in texts]
-            return self._processor.encode(given, enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=_THREADS)
+        `alpha` is the power of a unigram model's probabilities, and of byte pairs the share of merges left out.
+        """
+        numbers, kind = Random(seed), UnigramPieces if self._is_unigram else MergedPieces
+        draw = kind(self._table, alpha)
+        return [draw("".join(self.surface(text)), numbers) for text in texts]
 
-        with _ONE_SEED, ThreadPoolExecutor(1) as pool:
-            sentencepiece.set_random_generator_seed(seed)
-            return pool.submit(drawn).result()  # a thread takes the seed up at its first draw, and at no later one
+    @cached_property
+    def _model(self) -> Any:
+        from sentencepiece import sentencepiece_model_pb2  # protobuf, which nothing else needs
+
+        proto: Any = sentencepiece_model_pb2
+        return proto.ModelProto.FromString(self.serialized)
+
+    @property
+    def _is_unigram(self) -> bool:
+        return self._model.trainer_spec.model_type == self._model.trainer_spec.UNIGRAM
+
+    @cached_property
+    def _table(self) -> PieceTable:
+        kinds = self._model.SentencePiece
+        pieces = {
+            one.piece: (index, one.score)
+            for index, one in enumerate(self._model.pieces)
+            if one.type in (kinds.NORMAL, kinds.USER_DEFINED)
+        }
+        symbols = [one.piece for one in self._model.pieces if one.type == kinds.USER_DEFINED]
+        return PieceTable(pieces, symbols, UNK)
 
     def decode(self, ids: Sequence[list[int]]) -> list[str]:
         """Texts, one for each list of token ids."""
@@ -76,6 +98,15 @@ class Tokenizer:
     def has_words_alone(self) -> bool:
         """Tell whether all pieces are whole words."""
         return all(piece.startswith(_SPACE) for piece in self.pieces(range(EOS + 1, self.size)))
+
+    @cached_property
+    def has_characters_alone(self) -> bool:
+        """Tell whether all pieces are single characters."""
+        return all(len(piece) == 1 for piece in self.pieces(range(EOS + 1, self.size)))
+
+    def begins_word(self, piece: str) -> bool:
+        """Tell whether a piece is the beginning of a word."""
+        return piece.startswith(_SPACE)
 
     def parts(self, piece: str) -> list[int]:
         """Ids that another tokenizer's piece is cut into."""
@@ -138,7 +169,7 @@ class Tokenizers:
         """Write both models to a folder, as source.model and target.model."""
         folder.mkdir(parents=True, exist_ok=True)
         for side in ("source", "target"):
-            (folder / f"{side}.model").write_bytes(getattr(self, side).serialized)
+            write_whole(folder / f"{side}.model", getattr(self, side).serialized)
 
 
 _EXACT = PieceOptions()
@@ -183,21 +214,20 @@ class TokenizerTrainer:
 
         Raises UserError if a kind or size does not fit them.
         """
-        sources = [example.source for example in examples]
-        targets = [target for example in examples for target in example.targets]
-        symbols = self._symbols(sources + targets)
+        symbols = self._symbols(chain(*_sides(examples)))
         if self.joint:
-            both = self._learn(sources + targets, symbols, side=0)
+            both = self._learn(chain(*_sides(examples)), symbols, side=0)
             return Tokenizers.from_bytes(both, both, form)
-        return Tokenizers.from_bytes(self._learn(sources, symbols, side=0), self._learn(targets, symbols, side=1), form)
+        source, target = (self._learn(lines, symbols, side=side) for side, lines in enumerate(_sides(examples)))
+        return Tokenizers.from_bytes(source, target, form)
 
-    def _symbols(self, texts: Sequence[str]) -> list[str]:
+    def _symbols(self, texts: Iterable[str]) -> list[str]:
         """Symbols that are never cut: those that were named, and all that the pattern finds in texts."""
         pattern = self.options.pattern()
         matches = {match[0] for text in texts for match in pattern.finditer(text)} if pattern else set()
         return list(dict.fromkeys([*self.options.symbols, *sorted(matches - {""})]))
 
-    def _learn(self, lines: list[str], symbols: list[str], *, side: int) -> bytes:
+    def _learn(self, lines: Iterator[str], symbols: list[str], *, side: int) -> bytes:
         """The serialised model of a side. Raises UserError if its kind or size does not fit the lines."""
         (kind, size), name = self.sides[side], ("source", "target")[side]
         if kind not in KINDS:
@@ -208,7 +238,7 @@ class TokenizerTrainer:
         try:
             with rule_of(self.options.normalization) as rule:
                 sentencepiece.SentencePieceTrainer.train(
-                    sentence_iterator=iter(lines),
+                    sentence_iterator=lines,
                     model_writer=model,
                     model_type=kind,
                     # Pieces of a word model begin at spaces, so every word needs one before it; characters do not.
@@ -231,6 +261,11 @@ class TokenizerTrainer:
         except (RuntimeError, OSError) as error:
             raise UserError(_explain(str(error), kind, size, name)) from None
         return model.getvalue()
+
+
+def _sides(examples: Sequence[Example]) -> tuple[Iterator[str], Iterator[str]]:
+    """Sources and targets, without a list of all of them."""
+    return (example.source for example in examples), (target for example in examples for target in example.targets)
 
 
 def _explain(message: str, kind: str, size: int | None, side: str) -> str:

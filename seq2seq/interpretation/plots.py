@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from seq2seq.interpretation.fonts import font_families, writable
 from seq2seq.interpretation.gates import order_by_peak
 from seq2seq.interpretation.trace import CellTrace, Copying
+from seq2seq.whole_file import write_whole
 
 FORMATS = ("png", "svg", "pdf")
 # Low, middle and high; negative, neutral and positive.
@@ -33,6 +35,13 @@ class Picture(Figure):
         data = BytesIO()
         self.savefig(data, format="png", dpi=_DPI)
         return data.getvalue()
+
+
+def write_picture(figure: Figure, path: Path, dpi: float | str = "figure") -> None:
+    """Write a figure to a file, in the format of its name, whole or not at all."""
+    data = BytesIO()
+    figure.savefig(data, format=path.suffix.removeprefix("."), dpi=dpi)
+    write_whole(path, data.getvalue())
 
 
 def attention_figure(

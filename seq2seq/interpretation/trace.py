@@ -13,8 +13,8 @@ from torch.utils.hooks import RemovableHandle
 from seq2seq.errors import UserError
 from seq2seq.layers.copying import PointerOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
-from seq2seq.layers.recurrent.stack import BidirectionalLayer
-from seq2seq.masking import length_mask, reversal, reverse_within
+from seq2seq.layers.recurrent.layer import RecurrentLayer
+from seq2seq.masking import length_mask
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import AttentionWeights, Features, Lengths, SourceIds, TargetIds, TimeMask
 from seq2seq.symbols import BOS, PAD
@@ -150,10 +150,11 @@ def _scores_of(scores: Float[Tensor, "batch target vocabulary"], tokens: TargetI
 class _Record:
     """Notes what one cell gives at every call; the layer that owns it may say how long its sentences are."""
 
-    def __init__(self, name: str, cell: Cell, layer: BidirectionalLayer | None = None) -> None:
+    def __init__(self, name: str, cell: Cell, layer: RecurrentLayer | None = None, direction: str = "forward") -> None:
         self.name = name
         self.cell = cell
         self.layer = layer
+        self.direction = direction
         self.lengths: Lengths | None = None
         self.steps: list[tuple[Any, Any]] = []
 
@@ -173,12 +174,8 @@ class _Record:
         """The trace of the cell, its steps in the order of the sentence."""
         states, gates = zip(*self.steps, strict=True)
         lengths = target_lengths if self.lengths is None else self.lengths
-        state = _over_time(states, lengths)
-        gate = _over_time(gates, lengths)
-        if self.layer is not None and self.cell is self.layer.backwards:
-            permutation = reversal(lengths, state["hidden"].shape[1])
-            state = {name: reverse_within(values, permutation) for name, values in state.items()}
-            gate = {name: reverse_within(values, permutation) for name, values in gate.items()}
+        state = self._over_time(states, lengths)
+        gate = self._over_time(gates, lengths)
         side = "target" if self.layer is None else "source"
         kind = self.cell.keep_gate, self.cell.bounded
         memory = state.get("cell")
@@ -186,20 +183,25 @@ class _Record:
             memory = memory[..., : -self.cell.layout.carried]
         return CellTrace(self.name, side, lengths, *kind, gate, state["hidden"], memory)
 
-
-def _over_time(steps: Sequence[Any], lengths: Lengths) -> dict[str, Activations]:
-    """Activations as `batch time units` by name, of named tuples of each step's `batch units` or `batch 1 units`."""
-    stacked = {name: torch.stack([getattr(step, name).flatten(1) for step in steps], 1) for name in steps[0]._fields}
-    mask = length_mask(lengths, len(steps)).unsqueeze(-1)
-    return {name: torch.where(mask, values, values.new_zeros(())) for name, values in stacked.items()}
+    def _over_time(self, steps: Sequence[Any], lengths: Lengths) -> dict[str, Activations]:
+        """Activations as `batch time units` by name, of named tuples of each step's `batch units`, `batch 1 units`."""
+        found = {}
+        for name in steps[0]._fields:
+            values = torch.stack([getattr(step, name).flatten(1) for step in steps], 1)
+            if self.layer is not None:
+                values = self.layer.in_order(self.direction, values, lengths)
+            mask = length_mask(lengths, values.shape[1]).unsqueeze(-1)
+            found[name] = torch.where(mask, values, values.new_zeros(()))
+        return found
 
 
 def _records(model: Seq2Seq) -> list[_Record]:
-    layers = [module for module in model.encoder.modules() if isinstance(module, BidirectionalLayer)]
-    records = []
-    for number, layer in enumerate(layers, 1):
-        records.append(_Record(f"encoder {number} forward", layer.forwards, layer))
-        records.append(_Record(f"encoder {number} backward", layer.backwards, layer))
+    layers = [module for module in model.encoder.modules() if isinstance(module, RecurrentLayer)]
+    records = [
+        _Record(f"encoder {number} {direction}", cell, layer, direction)
+        for number, layer in enumerate(layers, 1)
+        for direction, cell in layer.directions.items()
+    ]
     return records + [_Record(f"decoder {number}", cell) for number, cell in enumerate(model.decoder.layers, 1)]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -11,6 +12,8 @@ from seq2seq.layers.dropout import LockedDropout, TypeDropout
 from seq2seq.mixing import mixed
 from seq2seq.shapes import Ids, SoftIds, TimeVectors
 from seq2seq.symbols import PAD, UNK
+
+RecentIds = Int[Tensor, "batch before"]  # of the tokens right before others
 
 
 def initialize_embedding(embedding: nn.Embedding) -> None:
@@ -110,9 +113,21 @@ class NGramEmbedding(nn.Module):
         for weight in self.tables.parameters():
             nn.init.normal_(weight, std=0.5 * size**-0.5)
 
-    def forward(self, ids: Ids) -> TimeVectors:
+    @property
+    def before(self) -> int:
+        """The most tokens before one that an n-gram of it has."""
+        return max(before for before, _ in self.windows)
+
+    @property
+    def after(self) -> int:
+        """The most tokens after one that an n-gram of it has."""
+        return max(after for _, after in self.windows)
+
+    def forward(self, ids: Ids, recent: RecentIds | None = None) -> TimeVectors:
+        """Vectors of the tokens, `batch time size`, which may follow others, `batch before`."""
+        seen, count = (ids, 0) if recent is None else (torch.cat([recent, ids], 1), recent.shape[1])
         vectors = [
-            table(self._rows(ids, *window, rows))
+            table(self._rows(seen, *window, rows)[:, count:])
             for window, rows, table in zip(self.windows, self.sizes, self.tables, strict=True)
         ]
         return torch.stack(vectors).sum(0)

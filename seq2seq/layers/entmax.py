@@ -3,13 +3,14 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seq2seq.errors import UserError
-from seq2seq.masking import masked_softmax
+from seq2seq.masking import masked, masked_softmax
 from seq2seq.precise import precise
+from seq2seq.shapes import SourceMask, StepMask
 
 Scores = Float[Tensor, "*rows size"]
 Weights = Float[Tensor, "batch target source"]
@@ -53,11 +54,11 @@ def logarithms(probabilities: Scores) -> Scores:
     return probabilities.masked_fill(none, 1).log().masked_fill(none, float("-inf"))
 
 
-def masked_weights(normalizer: str, scores: Weights, mask: Bool[Tensor, "batch source"]) -> Weights:
+def masked_weights(normalizer: str, scores: Weights, mask: SourceMask | StepMask) -> Weights:
     """Weights over the source, in float32 (or better), exactly 0 on padding."""
     if normalizer == "softmax":
         return masked_softmax(scores, mask)
-    return entmax(precise(scores).masked_fill(~mask.unsqueeze(1), float("-inf")))
+    return entmax(masked(scores, mask))
 
 
 class _Entmax(torch.autograd.Function):

@@ -15,6 +15,7 @@ from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import Trace
 from seq2seq.library.decoder import read_keywords
 from seq2seq.runs.run_folder import new_folder
+from seq2seq.whole_file import write_whole
 
 if TYPE_CHECKING:
     from seq2seq.library.run import Run
@@ -57,7 +58,7 @@ class Interpretation:
         """Paths of the page and the pictures, written into a folder. Raises UserError if that holds something."""
         place = new_folder("folder", folder)
         place.mkdir(parents=True, exist_ok=True)
-        (place / "report.html").write_text(self.page(), encoding="utf-8")
+        write_whole(place / "report.html", self.page().encode())
         return [place / "report.html", *draw(self.reading, place, formats)]
 
     def _repr_html_(self) -> str:

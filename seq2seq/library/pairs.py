@@ -10,14 +10,15 @@ from typing import Any, TypeAlias
 
 from seq2seq.data.corpora.kept_pairs import keep_pairs
 from seq2seq.data.corpora.pair_table import read_pairs
-from seq2seq.data.examples import Example, group
+from seq2seq.data.example_store import Examples, group
+from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
+from seq2seq.runs.own_files import GIVEN
 
 # A file, or (source, target) pairs, where a target may be a list of those that are right; a table with two columns.
 Pairs: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Any]
 _KINDS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 _SPLITS = ("train", "dev", "test")
-_FOLDER = "pairs"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class PairSplits:
     """Splits of a call: keywords that tell training where they are, and those that are to be kept in the run folder."""
 
     keywords: dict[str, Any]
-    kept: dict[str, list[Example]] = field(default_factory=dict)
+    kept: dict[str, Examples] = field(default_factory=dict)
 
     @classmethod
     def of(cls, train: Pairs, dev: Pairs | None, test: Pairs | None) -> "PairSplits":
@@ -42,7 +43,7 @@ class PairSplits:
     def in_folder(self, folder: Path, config: dict[str, Any]) -> Iterator[None]:
         """Keep the splits in a run folder, where the config then has them; not where training fails at once."""
         if self.kept:
-            (folder / _FOLDER).mkdir(exist_ok=True)
+            (folder / GIVEN).mkdir(exist_ok=True)
         for name, examples in self.kept.items():
             path = _place(folder.absolute(), name)
             keep_pairs(path, examples)
@@ -51,11 +52,11 @@ class PairSplits:
             yield
         except BaseException:
             if self.kept and not (folder / "config.yaml").exists():
-                rmtree(folder / _FOLDER, ignore_errors=True)
+                rmtree(folder / GIVEN, ignore_errors=True)
             raise
 
 
-def examples_of(pairs: Pairs, name: str = "pairs") -> list[Example]:
+def examples_of(pairs: Pairs, name: str = "pairs") -> Examples:
     """Examples, one per distinct source, of whatever holds pairs. Raises UserError, by number, at what is none."""
     return group(pairs_of(pairs, name))
 
@@ -78,7 +79,7 @@ def _of_files(files: Mapping[str, Path]) -> dict[str, Any]:
 
 
 def _place(folder: Path, name: str) -> Path:
-    return folder / _FOLDER / f"{name}.jsonl"
+    return folder / GIVEN / f"{name}.jsonl"
 
 
 def _rows(pairs: Any, name: str) -> Iterable[Any]:

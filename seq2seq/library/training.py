@@ -12,6 +12,7 @@ from seq2seq.errors import UserError
 from seq2seq.library.pairs import Pairs, PairSplits
 from seq2seq.library.run import Run
 from seq2seq.library.undisturbed import told, undisturbed
+from seq2seq.runs.meeting import met_if_several
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,11 @@ def _splits(pairs: Pairs | None, dev: Pairs | None, test: Pairs | None, keywords
 
 def _train(splits: PairSplits, verbose: bool, keywords: dict[str, Any]) -> Run:
     quiet = {} if verbose or keywords.get("resume") else {"callbacks.progress": None}
-    with called("train", {**splits.keywords, **quiet, **keywords}) as config, trusting(config.trust):
+    with (
+        called("train", {**splits.keywords, **quiet, **keywords}) as config,
+        trusting(config.trust),
+        met_if_several(),
+    ):
         if config.find_lr:
             raise UserError("find_lr is for the command line: leave it out.")
         resolved, folder = open_run_folder(config, repeated_config(config))

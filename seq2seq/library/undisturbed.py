@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy
 import torch
 
-_SET_BY_TRAINING = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "SEQ2SEQ_RUN_DIR")
+_SET_BY_TRAINING = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.recomputing import unroll
 from seq2seq.layers.recurrent.state import State, StateLayout, map_state
 from seq2seq.models.readout import Readout
+from seq2seq.models.waiting import WaitK, check_attention
 from seq2seq.shapes import (
     AttentionWeights,
     BeamFeatures,
@@ -66,6 +67,7 @@ class DecoderOptions:
     """Options of every decoder: of its layers and of what attends.
 
     `attention_normalizer` makes weights of scores: softmax, or 1.5-entmax, with exact zeros (Peters et al. 2019).
+    With `waiting`, training shows each step only the beginning of the source.
     """
 
     hidden_size: int
@@ -75,6 +77,7 @@ class DecoderOptions:
     dropout: float = 0.3
     attention_dropout: float = 0.0
     attention_normalizer: str = "softmax"
+    waiting: WaitK | None = None
 
     def __post_init__(self) -> None:
         if self.attention_normalizer not in NORMALIZERS:
@@ -91,6 +94,8 @@ class DecoderOptions:
                 f"but is {self.attention_normalizer}: choose another attention."
             )
         attention.normalizer = self.attention_normalizer
+        if self.waiting is not None:
+            check_attention(attention)
         return attention
 
     def new_readout(self, memory_size: int) -> Readout:
@@ -109,9 +114,11 @@ class Decoder(nn.Module, ABC):
     whole_target: ClassVar[bool] = True
     attention: Attention
     readout: Readout
+    waiting: WaitK | None = None
 
     def __init__(self, embedding: Embedding, options: DecoderOptions) -> None:
         super().__init__()
+        self.waiting = options.waiting
         self.embedding = embedding
         self.feature_size = options.feature_size
         self.dropout = LockedDropout(options.dropout)

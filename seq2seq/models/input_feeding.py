@@ -89,9 +89,9 @@ class BahdanauDecoder(Decoder):
         first, *upper = [cell.sequence(state) for cell, state in zip(self.cells, states.layers, strict=True)]
         run = [_projecting(cell, step) for cell, step in zip(list(self.cells)[1:], upper, strict=True)]
         masks, steps = self._masks(states), []
-        for projected in self.cells.bottom.project(self.embedding(ids)).split(1, 1):
+        for number, projected in enumerate(self.cells.bottom.project(self.embedding(ids)).split(1, 1)):
             bottom = self._feeding(first, projected)
-            *step, states = self._step([bottom, *run], memory, states, masks)
+            *step, states = self._step([bottom, *run], memory.at(number), states, masks)
             steps.append((*step, states.layers[-1].hidden))
         hidden, context, weights, undropped = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
         return Unrolled(self.readout(hidden, context), weights, hidden, undropped, states.of_sentences())

@@ -105,9 +105,7 @@ class SourcelessDecoder(Decoder):
 class LanguageModel(Seq2Seq):
     """A language model: p(text) = product of p(token | all before it) (Mikolov et al. 2010; Merity et al. 2018).
 
-    It stands wherever a model with a source does and looks at none: what it is started on only counts the sentences. A
-    forward pass begins with the states that `entering` holds, where it holds any, and leaves its last, detached, in
-    `leaving`.
+    It stands wherever a model with a source does and looks at none: what it is started on only counts the sentences.
     """
 
     sourceless: ClassVar[bool] = True
@@ -129,8 +127,6 @@ class LanguageModel(Seq2Seq):
         self.decoder = SourcelessDecoder(embedding, options)
         self.output = output(feature_size=self.decoder.feature_size, embedding=embedding)
         self.copying = None
-        self.entering: States | None = None
-        self.leaving: States | None = None
 
     def encode(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
         """A memory with nothing in it, and zero states, `batch ...`."""
@@ -139,11 +135,16 @@ class LanguageModel(Seq2Seq):
 
     def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
         """Features and outputs of what follows each token; the attention that objectives read is even."""
-        target = self.target_words(target)
+        return self.going_on(source, lengths, target, None)[0]
+
+    def going_on(
+        self, source: SourceIds, lengths: Lengths, target: TargetIds | SoftIds, entering: States | None
+    ) -> tuple[ModelOutputs, States]:
+        """The same from states that text before has left, none at its beginning; and the last ones, detached."""
         memory, states = self.encode(source, lengths)
-        unrolled = self.decoder.unroll(target, memory, states if self.entering is None else self.entering)
-        self.leaving = States(tuple(map_state(Tensor.detach, state) for state in unrolled.states.layers), ())
-        return ModelOutputs(unrolled.features, unrolled.weights, memory.values, *unrolled[2:4])
+        unrolled = self.decoder.unroll(self.target_words(target), memory, states if entering is None else entering)
+        leaving = States(tuple(map_state(Tensor.detach, state) for state in unrolled.states.layers), ())
+        return ModelOutputs(unrolled.features, unrolled.weights, memory.values, *unrolled[2:4]), leaving
 
 
 def _even(memory: Memory, count: int) -> Float[Tensor, "batch target source"]:

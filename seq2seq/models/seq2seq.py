@@ -21,6 +21,7 @@ from seq2seq.masking import length_mask, shortened
 from seq2seq.models.bridge import Bridge
 from seq2seq.models.decoder import Decoder, States, Unrolled
 from seq2seq.models.encoder import Encoder
+from seq2seq.models.waiting import revealed
 from seq2seq.shapes import (
     AttentionWeights,
     BeamIds,
@@ -105,6 +106,7 @@ class Seq2Seq(nn.Module):
         copying: Callable[..., Pointer] | None = None,
     ) -> None:
         super().__init__()
+        self._refuse(options, copies=copying is not None)
         self.source_words = WordDropout(options.source_word_dropout, "source_word_dropout")
         self.target_words = WordDropout(options.target_word_dropout, "target_word_dropout")
         target = options.table(target_vocabulary_size)
@@ -117,10 +119,27 @@ class Seq2Seq(nn.Module):
         self.encoder = encoder(embedding=source)
         self.decoder = decoder(embedding=target, memory_size=self.encoder.output_size)
         self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)
-        self.output = output(feature_size=self.decoder.feature_size, embedding=target)
+        self.output = self._own_output(output(feature_size=self.decoder.feature_size, embedding=target))
         self.copying = None if copying is None else self._new_pointer(copying, source, target)
         if options.checkpointing:
             recompute(self)
+        if self.decoder.waiting is not None:
+            self._check_waiting()
+
+    def _check_waiting(self) -> None:
+        try:
+            self.encoder.check_reads_on()
+        except UserError as error:
+            raise UserError(f"encoder must read on where waiting is on: {error}") from None
+        if self.copying is not None:
+            raise UserError("copying must be none where waiting is on, as it looks for pieces in all of a source.")
+
+    def _refuse(self, options: ModelOptions, *, copies: bool) -> None:
+        """Raise UserError at options that a kind of model cannot have; this one can have all."""
+
+    def _own_output(self, output: Output) -> Output:
+        """The output as a kind of model needs it; here, as it is."""
+        return output
 
     def _new_pointer(self, copying: Callable[..., Pointer], source: Embedding, target: Embedding) -> Pointer:
         """A new pointer, to which output and embeddings are made to listen."""
@@ -137,7 +156,15 @@ class Seq2Seq(nn.Module):
 
     def encode(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
         """Memory and first decoder states, `batch ...`."""
-        return self.remember(self.encoder(source, lengths), length_mask(lengths, source.shape[1]), source)
+        return self._read(source, lengths, source)[:2]
+
+    def _read(self, words: SourceIds, lengths: Lengths, source: SourceIds) -> tuple[Memory, States, Encoded]:
+        """Memory, first decoder states and what the encoder gave for words, in the place of a source."""
+        waiting = self.decoder.waiting if self.training else None
+        waited = None if waiting is None else waiting.draw(lengths)
+        encoded = self.encoder(words, lengths, None if waited is None else waited.minimum(lengths))
+        memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]), source)
+        return (memory if waited is None else memory._replace(waited=(waited,))), states, encoded
 
     def remember(self, encoded: Encoded, tokens: SourceMask, source: SourceIds) -> tuple[Memory, States]:
         """Memory and first decoder states, from what the encoder gave, where the source has tokens, and which."""
@@ -172,6 +199,8 @@ class Seq2Seq(nn.Module):
 
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         """Features as the output reads them, weights of the source and outputs, of whole targets."""
+        for waited in memory.waited:
+            memory = revealed(memory, waited, (ids.ids if isinstance(ids, SoftIds) else ids).shape[1])
         found = self.decoder.unroll(ids, memory, states)
         of_tokens = self._of_tokens(found.weights, memory)
         if self.copying is None:
@@ -195,8 +224,7 @@ class Seq2Seq(nn.Module):
     def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
         """Features, weights and outputs of what follows each target token, whole targets at once."""
         words, target = self.source_words(source), self.target_words(target)  # what is dropped can be copied
-        encoded = self.encoder(words, lengths)
-        memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]), source)
+        memory, states, encoded = self._read(words, lengths, source)
         unrolled = self.unroll(target, memory, states)
         return ModelOutputs(*unrolled[:2], encoded.values, *unrolled[2:4])
 

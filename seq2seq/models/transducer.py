@@ -16,9 +16,7 @@ from seq2seq.layers.output.output import Output, Rows, RowScores
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.recomputing import unroll
-from seq2seq.models.bridge import Bridge
 from seq2seq.models.decoder import Decoder, DecoderOptions, States, Unrolled
-from seq2seq.models.encoder import Encoder
 from seq2seq.models.seq2seq import ModelOptions, Seq2Seq
 from seq2seq.shapes import BeamFeatures, BeamIds, BeamWeights, SoftIds, TargetIds
 
@@ -119,17 +117,7 @@ class Transducer(Seq2Seq):
 
     edits: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        *,
-        source_vocabulary_size: int,
-        target_vocabulary_size: int,
-        options: ModelOptions,
-        encoder: Callable[..., Encoder],
-        bridge: Callable[..., Bridge],
-        decoder: Callable[..., Decoder],
-        output: Callable[..., Output],
-    ) -> None:
+    def _refuse(self, options: ModelOptions, *, copies: bool) -> None:
         if options.share_embeddings:
             raise UserError("share_embeddings must be false for a transducer, whose target side are actions.")
         if options.target_word_dropout:
@@ -137,18 +125,13 @@ class Transducer(Seq2Seq):
                 f"target_word_dropout must be 0 for a transducer, whose actions move its pointer, but is "
                 f"{options.target_word_dropout}."
             )
-        super().__init__(
-            source_vocabulary_size=source_vocabulary_size,
-            target_vocabulary_size=target_vocabulary_size,
-            options=options,
-            encoder=encoder,
-            bridge=bridge,
-            decoder=decoder,
-            output=output,
-        )
+        if copies:
+            raise UserError("copying must be null for a transducer, which copies by actions of its own.")
+
+    def _own_output(self, output: Output) -> Output:
         if self.encoder.reduction > 1:
             raise UserError(
                 "halvings and stride must leave a transducer a value for every source token, but one value is for "
                 f"{self.encoder.reduction}."
             )
-        self.output = EditOutput(self.output, EditActions.of(target_vocabulary_size))
+        return EditOutput(output, EditActions.of(self.decoder.embedding.vocabulary_size))

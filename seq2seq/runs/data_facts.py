@@ -1,15 +1,20 @@
 """Facts of data that settings follow from: how much there is, and of which kind."""
 
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
 
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.text_kind import TextKind, kind_of
 from seq2seq.data.tokenizers import Tokenizers
 
 _LOOKED_AT = 1000  # examples
+_COUNTED_TOGETHER = 10_000  # texts
 _RARE = 10  # times in train, below which little is learnt of a character
 _RARE_SHARE, _RARE_LEFT = 0.01, 0.2  # of a text that is much, and of that what decomposing it may leave
 
@@ -30,7 +35,7 @@ class DataKind:
     @classmethod
     def of(cls, splits: Splits) -> "DataKind":
         """The kinds of most of train's examples."""
-        some = _spread(splits.train)
+        some = spread(splits.train)
         sources, targets = [splits.untagged(example) for example in some], [example.targets[0] for example in some]
         read = _characters(example.source for example in splits.train)
         written = _characters(target for example in splits.train for target in example.targets)
@@ -56,7 +61,7 @@ class DataSize:
     @classmethod
     def of(cls, splits: Splits, tokenizers: Tokenizers, max_length: int) -> "DataSize":
         """The size of train, with the mean length of some of its examples; no side counts as longer than may be."""
-        some = _spread(splits.train)
+        some = spread(splits.train)
         texts = [example.source for example in some], [example.targets[0] for example in some]
         sources, targets = tokenizers.encode_pairs(*texts)
         tokens = sum(min(len(side), max_length) + 1 for side in (*sources, *targets))
@@ -65,10 +70,12 @@ class DataSize:
 
 def _characters(texts: Iterable[str]) -> Counter[str]:
     """The number of each character."""
-    found: Counter[str] = Counter()
-    for text in texts:
-        found.update(text)
-    return found
+    found, texts = np.zeros(sys.maxunicode + 1, dtype=np.int64), iter(texts)
+    while some := list(islice(texts, _COUNTED_TOGETHER)):
+        codes = np.frombuffer("".join(some).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        counts = np.bincount(codes)
+        found[: len(counts)] += counts
+    return Counter({chr(code): int(found[code]) for code in np.flatnonzero(found)})
 
 
 def _is_composed(characters: Counter[str]) -> bool:
@@ -90,6 +97,6 @@ def _pairs(splits: Splits) -> int:
     return sum(len(example.targets) for example in splits.train)
 
 
-def _spread(examples: Sequence[Example]) -> Sequence[Example]:
+def spread(examples: Sequence[Example], most: int = _LOOKED_AT) -> Sequence[Example]:
     """Examples from all of the order, not too many."""
-    return examples[:: max(1, len(examples) // _LOOKED_AT)][:_LOOKED_AT]
+    return examples[:: max(1, len(examples) // most)][:most]

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from seq2seq.metrics.significance import Draws, Interval, intervals
 from seq2seq.runs.html import table
 from seq2seq.runs.run import LoadedRun, text_form
 from seq2seq.shapes import SentenceCounts
-from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
 _NO_DRAWS = Draws()
@@ -73,8 +72,10 @@ def load_splits(config: dict[str, Any]) -> Splits:
 
 def warn_of_shared_sources(splits: Splits) -> None:
     """Warn of sources that are in train and in what a model is judged by: it may have learnt the answer by heart."""
-    known = {splits.untagged(example) for example in splits.train}
-    for name, examples in (("dev", splits.dev), ("test", splits.test)):
+    parts = (("dev", splits.dev), ("test", splits.test))
+    judged = {splits.untagged(example) for _, examples in parts for example in examples}
+    known = {source for example in splits.train if (source := splits.untagged(example)) in judged}
+    for name, examples in parts:
         if shared := sum(splits.untagged(example) in known for example in examples):
             logger.warning(
                 "%s: %d of %d sources are in train, too: scores on them say what was learnt by heart; take them out of "
@@ -107,7 +108,7 @@ def warn_of_other_data(recorded: Mapping[str, Fingerprint], splits: Splits, *nam
             logger.warning("%s is not what it was when this run was trained: %s", name, difference)
 
 
-def load_examples(run: LoadedRun, file: str | None, split: str | None) -> tuple[str, list[Example]]:
+def load_examples(run: LoadedRun, file: str | None, split: str | None) -> tuple[str, Sequence[Example]]:
     """A name and the examples of it: of a file, or of a split of a run's own data; without either, test or else dev.
 
     Raises UserError at a split that does not exist or is empty.
@@ -157,7 +158,10 @@ def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:
 
 
 def evaluate(
-    translator: Translator, examples: Sequence[Example], metrics: Mapping[str, Scores], draws: Draws = _NO_DRAWS
+    translator: Callable[[Sequence[str]], list[str]],
+    examples: Sequence[Example],
+    metrics: Mapping[str, Scores],
+    draws: Draws = _NO_DRAWS,
 ) -> Evaluation:
     """Translate every example's source and return the scores, with the texts that came out and the seconds taken."""
     sources, references = [example.source for example in examples], [example.targets for example in examples]

@@ -12,7 +12,6 @@ import torch
 from seq2seq.data.batching import TokenBudget
 from seq2seq.data.examples import Example
 from seq2seq.data.running_text import documents_of, whole_documents
-from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.language_model import LanguageModel
@@ -64,15 +63,15 @@ def perplexity(
     Raises UserError where there is no token.
     """
     started = time.monotonic()
-    documents = [ids for ids in documents_of(examples, tokenizers.target) if ids]
-    if not documents:
+    documents = documents_of(examples, tokenizers.target)
+    documents = documents.kept(documents.lengths > 0)
+    if not len(documents):
         raise UserError("split must hold a document that is not empty: choose another, or give file=text.txt.")
-    windows, batches = whole_documents(TokenSequences.from_ids(documents), budget or TokenBudget(16384, 512))
+    windows, batches = whole_documents(documents, budget or TokenBudget(16384, 512))
     device, carried, nats = next(model.parameters()).device, CarriedStates(), 0.0
     for rows in batches:
         batch = windows.batch(rows, step_tokens=1.0).to(device)
-        with carried.through(model, batch):
-            nats += float(likelihood(model, batch).total)
+        nats += float(likelihood(model, batch, carried.forward(model, batch, batch.target_inputs)).total)
     lines = [line for example in examples for text in example.targets for line in text.split("\n") if line]
     words, characters = (sum(map(len, parts)) + len(lines) for parts in ([line.split() for line in lines], lines))
     tokens = int(windows.counts.sum())

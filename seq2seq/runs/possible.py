@@ -8,7 +8,10 @@ from seq2seq.config.builder import build
 from seq2seq.config.contract import check, check_counts
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.automatic import AUTO, nominal
+from seq2seq.runs.automatic import nominal
+from seq2seq.runs.fitting import check_fit
+from seq2seq.runs.model_kinds import AUTO, is_open
+from seq2seq.runs.open_model import NAMES, with_model
 from seq2seq.runs.possible_mixture import refuse_mixture
 from seq2seq.runs.possible_text import check_text
 from seq2seq.runs.possible_training import (
@@ -27,7 +30,39 @@ _PIECES = 1 << 22  # of a vocabulary, whatever it will be: more than any has
 
 
 def checked(config: dict[str, Any]) -> dict[str, Any]:
-    """The config as some data would settle it. Raises UserError at what no data could make right."""
+    """The config as some data would settle it. Raises UserError at what no data could make right.
+
+    Of a model that is left open, one that is possible.
+    """
+    if is_open(config):
+        return _checked(with_model(config, next(name for name, why in misfits(config).items() if why is None)))
+    return _checked(config)
+
+
+def misfits(config: dict[str, Any]) -> dict[str, str | None]:
+    """The mistake in each model that a config leaves open; None where it is possible.
+
+    Raises UserError where neither is.
+    """
+    found = {name: _misfit(config, name) for name in NAMES}
+    first, *others = found.values()
+    if first is not None and all(others):
+        told = [f"{name} as {why.rstrip('.')}" for name, why in found.items() if why]
+        same = all(own == first for own in others)
+        raise UserError(first if same else f"model=auto can choose neither {'; nor '.join(told)}.")
+    return found
+
+
+def _misfit(config: dict[str, Any], name: str) -> str | None:
+    try:
+        possible = _checked(chosen := with_model(config, name))
+        check_fit(possible, possible_model(possible, chosen))
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _checked(config: dict[str, Any]) -> dict[str, Any]:
     _check_seed(config["seed"])
     given = _without_auto(config)
     check(given)

@@ -19,5 +19,11 @@ def check_edits(config: dict[str, Any], objective: Objective) -> None:
         )
     if config.get("segmentation") is not None:
         raise UserError("segmentation must be none with model=transducer, whose edits are of one way to cut a text.")
+    for name in ("coverage_loss", "entropy_floor"):
+        if value := config["objective"].get(name):
+            raise UserError(
+                f"objective.{name} must be 0 with model=transducer, whose pointer moves by its actions and learns "
+                f"nothing from it, but is {value}."
+            )
     if config["data"].get("alignments"):
         raise UserError("data.alignments must be null with model=transducer, which aligns its pairs itself.")

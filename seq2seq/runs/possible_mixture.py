@@ -30,7 +30,7 @@ def refuse_unknown_tags(splits: Splits, tokenizers: Tokenizers) -> None:
         if not tokenizers.source.ids(tag):
             raise UserError(
                 f"data.tags must each be a piece of the source vocabulary, but {tag!r} is none: add it to "
-                "tokenizer.symbols."
+                "tokenizer.symbols, or with tokenizer=run choose a run that has it."
             )
 
 

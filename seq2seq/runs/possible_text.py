@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from seq2seq.config.builder import build, told_at
+from seq2seq.data.text_batches import TextBatches
 from seq2seq.data.truncation import Truncation
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.model_kinds import is_language_model
-from seq2seq.training.truncated import check_objective
+from seq2seq.training.truncated import check_summable
 
 _TEXT = "seq2seq.data.corpora.text.TextCorpus"
 _LIKELIHOOD = "seq2seq.training.objectives.cross_entropy.CrossEntropy"
+_GREEDY = "seq2seq.decoding.search.greedy.GreedySearch"
+_OF_SOURCES = ("length_scores", "samples", "gate_monitor")  # callbacks
+_OF_SEQUENCES = ("max_length", "pool_batches")  # batches
 _OFF = ("scheduled_sampling", "augmentation", "segmentation", "distill", "init", "curriculum", "batch_growth")
 
 
@@ -26,8 +30,20 @@ def check_text(config: dict[str, Any]) -> None:
         if config.get("truncation") is not None:
             _check_windows(config)
         return
-    for problem in _problems(config):
+    for problem in (*_problems(config), *_inert(config)):
         raise UserError(f"{problem} with a language model, which has no source: see experiment=language_model.")
+    if config.get("truncation") is not None:
+        _check_running(config["batches"])
+
+
+def _check_running(batches: dict[str, Any]) -> None:
+    """Refuse what is said of sequences where text is read end to end."""
+    for name, default in ((name, getattr(TextBatches(), name)) for name in _OF_SEQUENCES):
+        if (value := batches.get(name, default)) != default:
+            raise UserError(
+                f"batches.{name} has no effect on text that is read end to end, but is {value}: leave it out, or read "
+                "each document by itself, with truncation=none; truncation.window says how long windows are."
+            )
 
 
 def _check_windows(config: dict[str, Any]) -> None:
@@ -35,7 +51,7 @@ def _check_windows(config: dict[str, Any]) -> None:
     if config["truncation"].get("varied"):
         raise UserError("truncation.varied must be false with a source, as windows are those of one target.")
     with told_at("truncation", Truncation):
-        check_objective(build(config["objective"], "objective"))
+        check_summable(build(config["objective"], "objective"))
     if config["precision"] == "16-mixed":
         raise UserError("truncation must be none with precision=16-mixed, whose losses are scaled: use bf16-mixed.")
     if config["references"] != "each":
@@ -65,6 +81,15 @@ def _problems(config: dict[str, Any]) -> Iterator[str]:
         yield "metrics must be perplexity"
     if config["monitor"]["metric"] != "dev/loss":
         yield "monitor.metric must be dev/loss"
+
+
+def _inert(config: dict[str, Any]) -> Iterator[str]:
+    """Problems with what nothing would come of."""
+    for name in _OF_SOURCES:
+        if (config["callbacks"] or {}).get(name) is not None:
+            yield f"callbacks.{name} must be null"
+    if _target(config, "decoding") != _GREEDY:
+        yield "decoding must be greedy, as training searches nothing,"
 
 
 def _target(config: dict[str, Any], part: str) -> Any:

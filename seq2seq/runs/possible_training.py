@@ -8,8 +8,8 @@ from seq2seq.data.batch_growth import BatchGrowth
 from seq2seq.data.curriculum import Curriculum
 from seq2seq.errors import UserError
 from seq2seq.metrics.risk import Risk
-from seq2seq.runs.automatic import AUTO
 from seq2seq.runs.evaluation import build_scores
+from seq2seq.runs.model_kinds import AUTO
 from seq2seq.runs.teachers import check_teachers
 from seq2seq.training.objectives.distillation import Distillation, parts_of
 from seq2seq.training.objectives.late import LateObjective

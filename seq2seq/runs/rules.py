@@ -10,10 +10,12 @@ from omegaconf import OmegaConf
 from seq2seq.config.places import CONF
 from seq2seq.data.text_kind import TextKind
 from seq2seq.runs.data_facts import DataKind, DataSize
+from seq2seq.runs.model_kinds import writes_edits
 
 Config = dict[str, Any]
 # Rules by the pattern of the key that they settle, from facts and the config as far as it is settled, in their order.
 KindRules = Mapping[str, Callable[[DataKind, Config], Any]]
+ModelRules = Mapping[str, Callable[[None, Config], Any]]
 SizeRules = Mapping[str, Callable[[DataSize, Config], Any]]
 
 # Found on 100 to 120,000 pairs of pronunciation and on 100,000 of translation; docs/settings.md has the scores.
@@ -82,8 +84,15 @@ def _metrics(kind: DataKind, config: Config) -> Option:
 
 
 def _ngrams(kind: DataKind, config: Config) -> Option:
-    """Vectors of pairs of letters, which tell most of how a word is said; pieces of sentences are longer already."""
-    return Option("model/ngrams", "none" if kind.source is TextKind.SENTENCES else "bigrams")
+    """Vectors of pairs of letters, which tell most of how a word is said; pieces of sentences are longer already.
+
+    Where an encoder reads streams, they are of letters before.
+    """
+    if kind.source is TextKind.SENTENCES:
+        return Option("model/ngrams", "none")
+    encoder = config["model"]["encoder"]
+    looks_ahead = encoder.get("direction", "both") == "both" and encoder.get("block_size") is None
+    return Option("model/ngrams", "bigrams" if looks_ahead else "preceding")
 
 
 def _mode(kind: DataKind, config: Config) -> str:
@@ -107,6 +116,17 @@ KIND_RULES: KindRules = {
     "schedule.monitor": lambda kind, config: config["monitor"]["metric"],
     "schedule.mode": lambda kind, config: config["monitor"]["mode"],
 }
+
+
+# ---- What follows from the model
+
+
+def _output(_: None, config: Config) -> str:
+    """The output's class: actions are no pieces of a text, whose embedding would tell how they are scored."""
+    return str(Option("model/output", "full" if writes_edits(config) else "tied").read()["_target_"])
+
+
+MODEL_RULES: ModelRules = {"model.output._target_": _output}
 
 
 # ---- Sizes
@@ -183,6 +203,16 @@ def _sample(size: DataSize, config: Config) -> int:
     return max(200, 100 * round(0.07 * pairs / 100))
 
 
+def _directions(config: Config) -> int:
+    """The number of ways in which an encoder reads."""
+    return 1 if config["model"]["encoder"].get("direction") == "forward" else 2
+
+
+def _memory_size(config: Config) -> int:
+    """The width of what an encoder leaves, which is also that of queries that are compared with it as they are."""
+    return config["model"]["encoder"]["hidden_size"] * _directions(config)
+
+
 SIZE_RULES: SizeRules = {
     "batches.max_tokens": _max_tokens,
     "budget.max_steps": _max_steps,
@@ -192,8 +222,8 @@ SIZE_RULES: SizeRules = {
     "batches.max_dev_examples": _sample,
     "model*.dropout": _dropout,
     "model.embedding_size": lambda size, config: 128,
-    "model.encoder.hidden_size": lambda size, config: 128,
-    "model.decoder.hidden_size": lambda size, config: 2 * config["model"]["encoder"]["hidden_size"],
-    "model.decoder.feature_size": lambda size, config: config["model"]["encoder"]["hidden_size"],
+    "model.encoder.hidden_size": lambda size, config: 256 // _directions(config),
+    "model.decoder.hidden_size": lambda size, config: _memory_size(config),
+    "model.decoder.feature_size": lambda size, config: _memory_size(config) // 2,
     "optimizer.lr": _learning_rate,
 }

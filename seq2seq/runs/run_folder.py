@@ -1,7 +1,6 @@
 """Run folders: never written over another run, and found again to resume."""
 
 import logging
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,14 +15,14 @@ from seq2seq.config.job import given_overrides, sweep_folder
 from seq2seq.config.stored import continued, edited, with_changes
 from seq2seq.config.task_name import check_task
 from seq2seq.errors import UserError
+from seq2seq.ranks import first_process
 from seq2seq.runs.folder_lock import hold, is_held_here, release
+from seq2seq.runs.meeting import current_meeting
+from seq2seq.runs.own_files import MADE, with_own_files
 
 logger = logging.getLogger(__name__)
 
-# Processes that Lightning starts for one run share its folder through this variable; their clocks may differ.
-_SHARED = "SEQ2SEQ_RUN_DIR"
 _CHECKPOINTS = "checkpoints"
-MADE = "distilled"  # what teachers have made for a run, before it begins
 _WITHOUT_CHECKPOINT = {  # what a run writes before its first checkpoint
     *("config.yaml", "environment.json", "changes.yaml", "tokenizers", "metrics", "tensorboard", "skipped"),
     *(_CHECKPOINTS, MADE),
@@ -44,28 +43,36 @@ def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) 
         return _held_and_stored(folder, config.get("changes", [])), folder
     check_task(config.task)
     resolved = resolve(config) if repeated is None else repeated
-    if not first_process():
-        return resolved, Path(os.environ.get(_SHARED, config.run_dir))
+    if (meeting := current_meeting()) is not None and not first_process():
+        return resolved, Path(meeting.hear("folder").decode())
     folder = _taken(sweep_folder() or Path(config.run_dir), numbered=not _named())
-    os.environ[_SHARED] = str(folder.absolute())
+    if meeting is not None:  # clocks of machines differ, and so would folders that are named by them
+        meeting.tell("folder", str(folder.absolute()).encode())
     return resolved, folder
 
 
 @contextmanager
 def released_at_failure(folder: Path, *, taken: bool = True) -> Iterator[None]:
     """Let others hold a run's folder once the context ends, and give it back at an error with nothing in it."""
+    taken = taken and first_process()
+    if taken and (meeting := current_meeting()) is not None:
+        meeting.at_stop = lambda: _give_back(folder)
     try:
         yield
     except BaseException:
-        if taken and first_process():
-            if not (folder / "config.yaml").exists():
-                shutil.rmtree(folder / MADE, ignore_errors=True)
-            with suppress(OSError):  # where there is something in it
-                (folder / _CHECKPOINTS).rmdir()
-                folder.rmdir()
+        if taken:
+            _give_back(folder)
         raise
     finally:
         release(folder)
+
+
+def _give_back(folder: Path) -> None:
+    if not (folder / "config.yaml").exists():
+        shutil.rmtree(folder / MADE, ignore_errors=True)
+    with suppress(OSError):  # where there is something in it
+        (folder / _CHECKPOINTS).rmdir()
+        folder.rmdir()
 
 
 def new_folder(option: str, path: str | Path) -> Path:
@@ -141,11 +148,6 @@ def _named() -> bool:
     return sweep_folder() is not None or any(text.startswith("run_dir=") for text in given_overrides())
 
 
-def first_process() -> bool:
-    """Tell whether this process is the first, or the only, of its run; before Lightning starts the others, it is."""
-    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", os.environ.get("LOCAL_RANK", "0")))) == 0
-
-
 def _held_and_stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
     """The config that a run goes on with, in a folder that no other holds."""
     if not first_process() or is_held_here(folder):
@@ -184,4 +186,4 @@ def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
         logger.warning(
             "%s/config.yaml was edited and is not read: what the run was trained with holds (%s)", folder, shown
         )
-    return continued(config, changes)
+    return continued(with_own_files(config, folder), changes)

@@ -103,6 +103,8 @@ def open_translator(
 def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Translator:
     """The translator that options describe; those that it does without may be missing."""
     check_options(Translator, options)
+    if runs[0].model.sourceless and options.get("replace_unknown"):
+        raise UserError("replace_unknown must be false with a language model, which attends to no source.")
     kind = Continuation if isinstance(runs[0].model, LanguageModel) else Translator
     return kind(
         build_stepper(options, runs),
@@ -128,6 +130,11 @@ def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Step
         return joined
     if runs[0].model.copying is not None:
         raise UserError("fusion must be none with a model that copies, whose copies a language model has no score of.")
+    if runs[0].model.edits:
+        raise UserError(
+            "fusion must be none with a transducer, whose actions a language model has no score of: rescore texts, "
+            "with rerank=language_model."
+        )
     with told_at("fusion", type(fusion)):
         return fusion.around(joined, runs[0].tokenizers.target, precision, pick_device(str(options["device"])))
 

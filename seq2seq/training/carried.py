@@ -1,17 +1,18 @@
 """States that rows of running text carry from batch to batch."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.running_text import TextBatch
 from seq2seq.layers.recurrent.state import map_state
 from seq2seq.models.decoder import States
 from seq2seq.models.language_model import LanguageModel
+from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
+from seq2seq.shapes import SoftIds, TargetIds
 
 _KEY = "carried_states"
 
@@ -31,17 +32,13 @@ class CarriedStates:
         self.states: States | None = None
         self._restored: list[list[Tensor]] | None = None  # by layer and part, until a batch says of what kind they are
 
-    @contextmanager
-    def through(self, model: nn.Module, batch: Batch) -> Iterator[None]:
-        """Let the forward passes of a context begin with the states of a batch's rows, and keep their last."""
+    def forward(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> ModelOutputs:
+        """Outputs of a model for a batch; of running text from the states of its rows, whose last ones are kept."""
         if not isinstance(batch, TextBatch) or not isinstance(model, LanguageModel):
-            yield
-            return
-        model.entering = self._entering(model, batch)
-        try:
-            yield
-        finally:
-            self.states, model.entering, model.leaving = model.leaving, None, None
+            return model(batch.source, batch.source_lengths, inputs)
+        entering = self._entering(model, batch)
+        outputs, self.states = model.going_on(batch.source, batch.source_lengths, inputs, entering)
+        return outputs
 
     def _entering(self, model: LanguageModel, batch: TextBatch) -> States | None:
         if self._restored is not None:

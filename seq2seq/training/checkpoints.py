@@ -33,6 +33,7 @@ class KeptCheckpoint(ModelCheckpoint):
         score, path = state_dict["best_model_score"], str(Path(self.dirpath) / f"{self.filename}.ckpt")
         here = {"dirpath": self.dirpath, "best_model_path": path, "kth_best_model_path": path, "last_model_path": path}
         super().load_state_dict(state_dict | here | {"best_k_models": {} if score is None else {path: score}})
+        self.current_score = state_dict.get("current_score")  # which Lightning does not take up
 
 
 class BestCheckpoint(KeptCheckpoint):

@@ -52,7 +52,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.spent = 0.0
         self.skipped = SkippedSteps()
         self.rollbacks: list[list[int]] = []  # steps of divergence, and steps that were gone back to
-        self._window: list[Batch] = []  # batches of the step under way
+        self.under_way: list[Batch] = []  # batches of the step under way
         self.step_loss = torch.zeros(())  # of the step under way, as far as its batches are done
         self.step_likelihood: Tensor | None = None  # the part of it that is a negative log-likelihood
         self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
@@ -92,9 +92,9 @@ class Seq2SeqModule(lightning.LightningModule):
         if begins_window(self.trainer, batch_idx):
             count_logged_steps(self.trainer)
             self.spent = self._agreed(self.budget.spent(self.global_step))
-            self._window, self.step_loss, self.step_likelihood = [], torch.zeros((), device=self.device), None
-        self._window.append(batch)
-        optimizer, part = self.trainer.optimizers[0], len(self._window) - 1
+            self.under_way, self.step_loss, self.step_likelihood = [], torch.zeros((), device=self.device), None
+        self.under_way.append(batch)
+        optimizer, part = self.trainer.optimizers[0], len(self.under_way) - 1
         rank, rate = self.global_rank, rate_of(batch)
         self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=rank, part=part, rate=rate)
 
@@ -138,7 +138,7 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def _end_step(self, finite: Tensor) -> None:
         self.step.average.update(finite, self.spent)
-        self.skipped.note(self.global_step, self._window, finite)
+        self.skipped.note(self.global_step, self.under_way, finite)
         self._finite = None
         logged = self._logs(self.global_step)
         if logged or self.device.type == "cpu":  # elsewhere, asking would wait for the device
@@ -182,8 +182,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self._dev_states = CarriedStates()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        with self._dev_states.through(self.model, batch):
-            found = likelihood(self.model, batch)
+        found = likelihood(self.model, batch, self._dev_states.forward(self.model, batch, batch.target_inputs))
         tokens = int(found.tokens)
         sums = {"dev/loss": found.total, "attention/entropy": found.entropy, "attention/sharpness": found.sharpness}
         means = {name: total / max(tokens, 1) for name, total in sums.items()}

@@ -10,6 +10,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from seq2seq.data.batch import Batch
+from seq2seq.data.running_text import TextBatch
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.averaging import WeightAverage
@@ -55,7 +56,7 @@ class TrainingStep:
         self.seed = seed
         self.rate_scale = 1.0  # of what the schedule says
         self.carried = CarriedStates()
-        self.window: int | None = None  # target tokens that gradients go back, None for all
+        self.target_window: int | None = None  # target tokens that gradients go back, None for all
 
     def new_optimizer(self) -> Optimizer:
         """An optimizer of the model's parameters, in float32 at least, whose learning rates `begin` sets."""
@@ -91,17 +92,16 @@ class TrainingStep:
 
     def loss(self, batch: Batch, *, step: int, spent: float) -> Tensor:
         """The loss per target token of the whole step, in nats where the objective is a likelihood."""
-        with self.carried.through(self.model, batch):
-            return self._loss(batch, step=step, spent=spent)
-
-    def _loss(self, batch: Batch, *, step: int, spent: float) -> Tensor:
         inputs: TargetIds | SoftIds = batch.target_inputs
         if self.scheduled_sampling is not None:
             inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
         self.objective.begin(spent)
-        if self.window is None:
+        if isinstance(batch, TextBatch):
+            outputs = self.carried.forward(self.model, batch, inputs)
+            return self.objective.loss(self.model, batch, outputs) / batch.step_tokens
+        if self.target_window is None:
             return self.objective(self.model, batch, inputs) / batch.step_tokens
-        return truncated_loss(self.model, self.objective, batch, inputs, self.window) / batch.step_tokens
+        return truncated_loss(self.model, self.objective, batch, inputs, self.target_window) / batch.step_tokens
 
     def transform(self, *, step: int) -> Tensor:
         """Transform the gradients and return the global norm that they had before."""

@@ -17,7 +17,7 @@ from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.objective import Objective
 
 
-def check_objective(objective: Objective) -> None:
+def check_summable(objective: Objective) -> None:
     """Check that a loss is the sum of those of windows. Raises UserError if not, by the name of what is in the way."""
     if type(objective) is not CrossEntropy:
         raise UserError(f"window needs objective=cross_entropy, as {type(objective).__name__} looks at whole targets.")

@@ -1,5 +1,6 @@
 """Choices trained at equal parameters, and the table of what they reached."""
 
+import json
 import os
 import subprocess
 import sys
@@ -166,6 +167,16 @@ def test_a_done_run_of_other_overrides_is_not_taken_for_this_one(tmp_path):
     with pytest.raises(UserError) as error:
         command._train(Contender("model/cell=gru", ["model/cell=gru", "budget.max_minutes=5"], 8, 16, 1), tmp_path)
     assert str(error.value) == f"{tmp_path} holds a run of other overrides: choose another folder=, or remove it."
+
+
+def test_a_run_has_the_steps_that_it_counted(tmp_path):
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "metrics.csv").write_text("dev/wer,step\n9.0,1499\n9.0,1500\n")
+    sizes = "model.encoder.hidden_size=8 model.decoder.hidden_size=16"
+    (tmp_path / "command.txt").write_text(f"scripts/train.py {sizes} logger=csv\n")
+    for record, steps in (({"cost": {"steps": 1500}}, 1500), ({}, 1501)):
+        (tmp_path / "metrics.json").write_text(json.dumps({"training_seconds": 1.0, **record}))
+        assert command._train(Contender("x", [], 8, 16, 1), tmp_path).steps("dev/wer") == steps
 
 
 def test_a_run_that_did_not_end_is_told(tmp_path):

@@ -163,6 +163,22 @@ def test_a_trial_that_fails_is_told_by_its_last_line_and_a_folder_of_before_is_m
     assert (tmp_path / "run.before_1").is_dir()
 
 
+def test_a_trial_that_is_killed_is_told_by_the_signal(tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.commands.trials.SCRIPTS", tmp_path)
+    fake_run(tmp_path, [30.0])
+    with (tmp_path / "train.py").open("a") as script:
+        script.write("import os, signal\nprint('step 10', file=sys.stderr, flush=True)\n")
+        script.write("os.kill(os.getpid(), signal.SIGKILL)\n")
+    with pytest.raises(UserError, match="^killed by SIGKILL, often for want of memory$"):
+        train_trial([], tmp_path / "run", watched(), threads=1)
+
+
+def test_a_row_that_is_being_written_is_not_read(tmp_path):
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "metrics.csv").write_text("dev/wer,step\n30.0,9\n20.0")
+    assert list(dev_scores(tmp_path, "wer")) == [(10, 30.0)]
+
+
 # ---- The command
 
 

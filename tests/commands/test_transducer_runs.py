@@ -3,10 +3,11 @@
 import json
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from kept_runs import last, same
+from omegaconf import OmegaConf
 
 import seq2seq
 from seq2seq.commands.interpret import read
@@ -18,8 +19,10 @@ from seq2seq.config.contract import read_options
 from seq2seq.data.edits.edit_tokenizers import EditTokenizers
 from seq2seq.errors import UserError
 from seq2seq.interpretation.report import report
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.transducer import Transducer
 from seq2seq.runs.automatic import nominal
+from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import load_run, train_tokenizers
 from seq2seq.symbols import EOS
@@ -94,18 +97,13 @@ def test_a_checkpoint_has_all_that_it_needs_and_loads_safely(run):
     assert not any("moves" in name or "impossible" in name for name in kept["weights"])
 
 
-def last(folder: Path) -> dict[str, Any]:
-    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-    return checkpoint["state_dict"] | {f"mean {name}": value for name, value in checkpoint["weights"].items()}
-
-
 def test_imitation_changes_what_is_learnt(configured, tmp_path):
     found = []
     for number, options in enumerate((["objective.own=0.0"], ["objective.own=1.0", "objective.start=0.0"])):
         (folder := tmp_path / str(number)).mkdir()
         train(configured("objective=imitation", *options, "budget.max_steps=4"), folder, resume=False)
         found.append(last(folder))
-    assert any(not torch.equal(found[0][name], found[1][name]) for name in found[0])
+    assert not same(*found)
 
 
 def test_python_translates_scores_and_evaluates(run):
@@ -224,3 +222,28 @@ def test_features_before_a_lemma_inflect_lemmas_that_were_never_seen(plain_confi
     assert model.translate("<GER>qui").startswith("qui")  # q and u are no letters of train
     copy = load_run(tmp_path / "run").tokenizers.target.vocabulary.copy
     assert model.translate("<PST>dig", n_best=1)[0].hypothesis.ids.count(copy) >= 3
+
+
+def test_a_model_left_to_the_data_is_recorded_as_the_one_that_was_chosen(run, files, plain_config_of, tmp_path):
+    options = ["model=auto", *(own for own in TINY if own != "model=transducer" and not own.startswith("budget"))]
+    open_config = plain_config_of("train", *files, *options, "budget.max_steps=60")
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    train(open_config, tmp_path / "one", resume=False)
+    assert OmegaConf.load(tmp_path / "one" / "config.yaml") == OmegaConf.load(run / "config.yaml")
+    assert same(last(tmp_path / "one"), last(run))
+    stored = read_checkpoint(tmp_path / "one" / "checkpoints" / "last.ckpt")["config"]
+    assert "auto" not in str(stored["model"])
+    train(plain_config_of("train", *files, *options, "budget.max_steps=30"), tmp_path / "two", resume=False)
+    train(stored, tmp_path / "two", resume=True)
+    assert same(last(tmp_path / "two"), last(run))
+
+
+def test_python_leaves_the_model_to_the_data(tmp_path):
+    pairs = [(word, said(word)) for word in words(80, 1)]
+    sizes = {"model.embedding_size": 8, "model.encoder.hidden_size": 8, "model.decoder.hidden_size": 8}
+    limits = {"budget.max_steps": 2, "logger": "none", "trainer.accelerator": "cpu", "verbose": False}
+    for attention, kind in (({}, Transducer), ({"model/attention": "general"}, Seq2Seq)):
+        folder = str(tmp_path / kind.__name__)
+        seq2seq.train(pairs, model="auto", run_dir=folder, **sizes, **limits, **attention)
+        assert type(load_run(folder).model) is kind

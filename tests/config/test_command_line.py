@@ -1,8 +1,11 @@
 """Every mistake is one line on stderr, exit code 2, and nothing else."""
 
+import errno
 import hashlib
 import io
+import os
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +24,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 @pytest.fixture
 def mistake(monkeypatch, capsys, tmp_path) -> Callable[..., str]:
     """What a script says to wrong arguments or lines, without the `error: `."""
-    for variable in ("HYDRA_FULL_ERROR", "SEQ2SEQ_RUN_DIR"):
-        monkeypatch.setenv(variable, "")  # so that what the script sets goes when the test ends
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # so that what the script sets goes when the test ends
     monkeypatch.chdir(tmp_path)
 
     def run(script: str, *arguments: str, lines: bytes = b"") -> str:
@@ -463,6 +465,37 @@ def test_what_the_system_refuses_is_told_by_path(capsys, tmp_path):
 def test_an_error_of_the_system_that_names_nothing_keeps_its_traceback():
     with pytest.raises(OSError, match="odd"), mistakes_in_one_line():
         raise OSError("odd")
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EFBIG", "EIO", "EROFS", "EMFILE"])
+def test_what_a_device_refuses_is_told_though_it_names_nothing(capfd, name):
+    number = getattr(errno, name)
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        raise OSError(number, os.strerror(number))
+    assert end.value.code == 2
+    assert capfd.readouterr().err.startswith(f"error: The output cannot be read or written: {os.strerror(number)}: ")
+
+
+def test_an_error_in_its_own_chain_is_told(capsys, tmp_path):
+    kept = FileNotFoundError(errno.ENOENT, "gone", "log")
+    kept.__context__ = other = ValueError("while it was told")
+    other.__context__ = kept  # as where a thread keeps an error and it is raised twice
+    with pytest.raises(SystemExit), mistakes_in_one_line():
+        raise kept
+    assert capsys.readouterr().err == "error: log cannot be read or written: gone: check path, permissions and space.\n"
+
+
+@pytest.mark.parametrize("stderr", ["> /dev/full", ">&-", "> >(true)"])
+def test_a_script_goes_on_where_nobody_can_read_what_it_says(tmp_path, stderr):
+    own = tmp_path / "script.py"
+    own.write_text(
+        "import sys\nfrom seq2seq.config.command_line import run\nfrom seq2seq.errors import UserError\n"
+        "def main():\n    for _ in range(20000):\n        print('progress', file=sys.stderr)\n    print('done')\n"
+        "    raise UserError('wrong.')\nrun(main)\n"
+    )
+    command = f"{sys.executable} {own} 2{stderr}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "done\n")
 
 
 def test_an_interrupt_exits_as_the_shell_expects(capsys):

@@ -51,10 +51,11 @@ def test_every_option_is_shown_with_its_comment(shown):
 
 def test_groups_are_shown_with_the_option_that_is_chosen(shown):
     assert re.search(
-        r"^  model: bahdanau, gnmt, language_model, luong, transducer  \[gnmt\]$", shown("train"), re.MULTILINE
+        r"^  model: auto, bahdanau, gnmt, language_model, luong, transducer  \[gnmt\]$", shown("train"), re.MULTILINE
     )
     text = shown("train", "model=bahdanau", "data=tsv")
-    assert re.search(r"^  model: bahdanau, gnmt, language_model, luong, transducer  \[bahdanau\]$", text, re.MULTILINE)
+    names = "auto, bahdanau, gnmt, language_model, luong, transducer"
+    assert re.search(rf"^  model: {names}  \[bahdanau\]$", text, re.MULTILINE)
     assert re.search(r"^  data.delimiter=auto +# auto: a tab, ", text, re.MULTILINE)
 
 
@@ -62,3 +63,13 @@ def test_comments_go_by_dotted_keys(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text("# what\na:  # one\n  b: 1            # two\n" + " " * 24 + "# more\n  c: '#'\nd: 3  # four\n")
     assert comments(path) == {"a": "one", "a.b": "two more", "d": "four"}
+
+
+def test_comments_are_those_of_the_options_that_are_chosen(shown):
+    rate = re.compile(r"^  optimizer.lr=\S+ +# at most; it falls", re.MULTILINE)
+    assert not rate.search(shown("train"))
+    assert rate.search(shown("train", "optimizer=adafactor"))
+    layers = re.compile(r"^  model.decoder.num_layers=\S+ +# 2 of gnmt, 1 of a transducer$", re.MULTILINE)
+    assert not layers.search(shown("train"))
+    assert layers.search(shown("train", "model=auto"))
+    assert re.search(r"^  run=\S+ +# a run folder or a checkpoint file", shown("translate"), re.MULTILINE)

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.data.examples import group
+from seq2seq.data.example_store import group
 
 LAW = settings(deadline=None, max_examples=50)
 few_pairs = st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("vwxyz")), max_size=20)

@@ -15,7 +15,7 @@ from seq2seq.data.corpora.tsv import TSVCorpus
 from seq2seq.data.corpus_mix import CorpusMix
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.mixture import Mixture
+from seq2seq.data.mixed_epochs import MixedEpochs
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.text import TextForm, formed_splits
 from seq2seq.data.tokenizers import PieceOptions, TokenizerTrainer
@@ -107,19 +107,19 @@ def test_a_pair_comes_as_often_as_any_other_of_its_corpus_or_once_more(large, sm
     examples += [Example(f"b{n}", ("x",), (), "small") for n in range(small)]
     if shuffled:
         examples = examples[::2] + examples[1::2]
-    mixture = Mixture(examples, CorpusMix({"large": 1.0, "small": weight}), seed)
+    mixture = MixedEpochs(examples, CorpusMix({"large": 1.0, "small": weight}), seed)
     due = mixture.mix.counts({"large": large, "small": small})
 
     ids = TokenSequences.from_ids([[row] for row in range(len(examples))])
     pairs = PairSequences(ids, ids, owners=torch.arange(len(examples)))
 
-    def rows_of_epoch(mixture: Mixture, number: int) -> list[int]:
+    def rows_of_epoch(mixture: MixedEpochs, number: int) -> list[int]:
         return mixture.epoch(pairs, number).source.padded(torch.arange(len(examples)), end=False)[0][:, 0].tolist()
 
     every: Counter[int] = Counter(dict.fromkeys(range(len(examples)), 0))
     for number in range(epochs):
         drawn = rows_of_epoch(mixture, number)
-        assert drawn == rows_of_epoch(Mixture(examples, mixture.mix, seed), number)
+        assert drawn == rows_of_epoch(MixedEpochs(examples, mixture.mix, seed), number)
         assert len(mixture.epoch(pairs, number)) == len(examples)
         own: Counter[int] = Counter(dict.fromkeys(range(len(examples)), 0))
         own.update(drawn)
@@ -145,7 +145,7 @@ def test_batches_of_an_epoch_have_what_is_drawn():
 
 def test_without_weights_or_temperature_an_epoch_is_the_plan():
     data = data_of()
-    assert data.mixture is None
+    assert data.mixed is None
     pairs, batches = data.train_epoch(2)
     assert pairs is data.train_pairs
     assert all(map(torch.equal, batches, data.train_plan.epoch(2)))
@@ -168,7 +168,7 @@ def test_references_taken_together_are_drawn_together(references):
 def test_how_many_pairs_an_epoch_has_is_said(caplog):
     data = data_of(temperature=5.0)
     with caplog.at_level(logging.INFO):
-        data.mixture.tell(data.train_pairs)
+        data.mixed.tell(data.train_pairs)
     assert caplog.messages == [
         "mixture: an epoch has 37 pairs: 21 of 30 pairs of large (x 0.70), 16 of 7 pairs of small (x 2.29)"
     ]

@@ -1,16 +1,24 @@
 """Subwords drawn anew in every epoch."""
 
+import math
 import threading
+from collections import Counter
+from itertools import pairwise, product
+from random import Random
 
 import pytest
 import torch
 
 from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.data.drawn_pieces import MergedPieces, PieceTable, UnigramPieces
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.segmentation import SampledSegmentation
 from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.errors import UserError
 
+UNIGRAM = [[8, 10], [11, 7], [4, 9, 7], [11, 7]]
+MERGED = [[4, 5, 6, 7], [4, 9, 7], [11, 7], [11, 7]]
 WORDS = ["lowest", "newest", "widest", "lower", "newer", "wider", "low", "new", "wide"]
 EXAMPLES = [Example(f"{one} {two}", (f"{two} {one}",)) for one in WORDS for two in WORDS]
 
@@ -50,6 +58,69 @@ def test_epochs_differ_and_are_functions_of_seed_and_number(kind):
     thread.start()
     thread.join()
     assert found == [first] == [drawn(data, 0)]
+
+
+TEXTS = ["lowest wider", "new  newest", "w\u00e9ird \u00e9\u00e9 low", "%s of %d new", "a", "", "widest" * 6]
+
+
+def cut(kind: str, symbols=()):
+    options = PieceOptions(symbols=symbols)
+    trainer = TokenizerTrainer(
+        source=kind, target=kind, source_size=40, target_size=40, joint=True, exact_size=False, options=options
+    )
+    return trainer.train(EXAMPLES).source
+
+
+@pytest.mark.parametrize(("kind", "strength"), [("unigram", 1e6), ("bpe", 0.0)])
+@pytest.mark.parametrize("symbols", [(), ("%s", "%d")], ids=["plain", "symbols"])
+def test_without_chance_pieces_are_sentencepiece_s_own(kind, strength, symbols):
+    tokenizer = cut(kind, symbols)
+    texts = [*TEXTS, *(example.source for example in EXAMPLES)]
+    assert tokenizer.sample(texts, strength, 1) == tokenizer.encode(texts)
+
+
+@pytest.mark.parametrize(("kind", "strength"), [("unigram", 0.1), ("bpe", 0.5)])
+def test_symbols_stay_whole_and_texts_come_back(kind, strength):
+    tokenizer = cut(kind, ("%s", "%d"))
+    for seed in range(20):
+        (ids,) = tokenizer.sample(["%s of %d lowest"], strength, seed)
+        assert {"%s", "%d"} <= {piece.strip("\u2581") for piece in tokenizer.pieces(ids)}
+        assert tokenizer.decode(tokenizer.sample(["lowest wider new"], strength, seed)) == ["lowest wider new"]
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.0])
+def test_each_way_to_cut_a_word_comes_as_often_as_its_probability_says(alpha):
+    """Against all ways of one word, by brute force."""
+    pieces = {"a": (4, -1.0), "b": (5, -2.0), "ab": (6, -2.5), "ba": (7, -1.5), "aba": (8, -4.0)}
+    weights = {}
+    for bars in product([False, True], repeat=2):
+        cuts = [0, *(place for place, bar in enumerate(bars, 1) if bar), 3]
+        parts = ["aba"[start:end] for start, end in pairwise(cuts)]
+        weights[tuple(pieces[part][0] for part in parts)] = math.exp(alpha * sum(pieces[part][1] for part in parts))
+    numbers, draws = Random(1), 20_000
+    draw = UnigramPieces(PieceTable(pieces, [], 1), alpha)
+    counts = Counter(tuple(draw("aba", numbers)) for _ in range(draws))
+    for ids, weight in weights.items():
+        share = weight / sum(weights.values())
+        assert abs(counts[ids] / draws - share) < 4 * math.sqrt(share * (1 - share) / draws)
+    assert counts.keys() == weights.keys()
+
+
+def test_merges_are_left_out_as_often_as_asked():
+    pieces = {"a": (4, -3.0), "b": (5, -4.0), "ab": (6, 0.0)}
+    draw, numbers = MergedPieces(PieceTable(pieces, [], 1), 0.3), Random(1)
+    merged = sum(draw("ab", numbers) == [6] for _ in range(10_000))
+    assert abs(merged / 10_000 - 0.7) < 0.02
+
+
+def test_pieces_that_are_drawn_are_the_same_in_any_process():
+    """Written down: SentencePiece's own numbers differ from process to process."""
+    pieces = {letter: (4 + place, -1.0 - place) for place, letter in enumerate("abcd")}
+    pieces |= {"ab": (8, -2.0), "bc": (9, -2.5), "cd": (10, -3.0), "abc": (11, -3.5)}
+    numbers = Random(7)
+    draw, merge = UnigramPieces(PieceTable(pieces, [], 1), 0.1), MergedPieces(PieceTable(pieces, [], 1), 0.5)
+    assert [draw("abcd", numbers) for _ in range(4)] == UNIGRAM
+    assert [merge("abcd", numbers) for _ in range(4)] == MERGED
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])

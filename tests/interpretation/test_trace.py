@@ -12,6 +12,8 @@ from seq2seq.symbols import BOS, EOS, PAD
 
 NAMES = ["encoder 1 forward", "encoder 1 backward", "encoder 2 forward", "encoder 2 backward", "decoder 1"]
 
+READINGS = [{"direction": "forward"}, {"block_size": 2, "lookahead": 1}, {"block_size": 1}, {"block_size": 50}]
+
 
 def roughened(model: nn.Module) -> nn.Module:
     """All parameters differ, biases and peepholes too, so that nothing in the wrong place goes unseen."""
@@ -55,6 +57,39 @@ def test_scores_are_those_of_the_next_token(build_model, pairs):
             torch.testing.assert_close(found.log_probabilities[row, step], logits[step].log_softmax(-1)[token])
         assert found.logits[row, length:].abs().sum() == 0
         assert found.log_probabilities[row, length:].abs().sum() == 0
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=str)
+def test_streaming_encoders_are_traced_like_others(build_model, pairs, padded, reading):
+    source, lengths, target = pairs
+    model = roughened(build_model(encoder_layers=3, halvings=1, **reading))
+    together = trace(model, nn.functional.pad(source, (0, 2)), lengths, target)
+    with torch.no_grad():
+        torch.testing.assert_close(together.features, model(source, lengths, target[:, :-1])[0])
+    ways = ["forward"] if "direction" in reading else ["forward", "backward"]
+    assert list(together.cells)[:-1] == [f"encoder {number} {way}" for number in (1, 2, 3) for way in ways]
+    for row, length in enumerate(lengths.tolist()):
+        end = int((target[row] != PAD).sum())
+        alone = trace(model, source[row : row + 1, :length], lengths[row : row + 1], target[row : row + 1, :end])
+        for name, cell in alone.cells.items():
+            other, steps = together.cells[name], int(cell.lengths[0])
+            torch.testing.assert_close(other.hidden[row, :steps], cell.hidden[0])
+            torch.testing.assert_close(other.hidden, other.gates["output"] * other.cell.tanh())
+
+
+def test_a_backward_cell_of_blocks_is_aligned_with_the_source(build_model, pairs):
+    """Step i of the trace is what reading from one step behind the block's end down to i leaves."""
+    source, lengths, target = pairs
+    model = roughened(build_model(block_size=2, lookahead=1))
+    found = trace(model, source, lengths, target).cells["encoder 1 backward"]
+    cell = model.encoder.stack.layers[0].backwards
+    for row, length in enumerate(lengths.tolist()):
+        for position in range(length):
+            end = min(length, position // 2 * 2 + 3)
+            seen = model.encoder.embed(source[row : row + 1, position:end].flip(1))
+            _, last = cell.unroll(seen, cell.start(seen))
+            torch.testing.assert_close(found.hidden[row, position], last.hidden[0])
+            torch.testing.assert_close(found.cell[row, position], last.cell[0])
 
 
 def previous(cell, row: int, length: int, part: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
 from seq2seq.layers.recurrent.regularization import Regularization
-from seq2seq.layers.recurrent.stack import BidirectionalStack, StackOptions
+from seq2seq.layers.recurrent.stack import RecurrentStack, StackOptions
 from seq2seq.masking import length_mask
 
 INPUT_SIZE, HIDDEN_SIZE, WIDTH = 3, 4, 6
@@ -22,9 +22,9 @@ CONNECTIONS = ["none", "residual", "highway", "dense"]
 DROPPING = partial(LSTMCell, options=GatedCellOptions(regularization=Regularization(weight_drop=0.25)))
 
 
-def stack(num_layers=1, *, input_size=INPUT_SIZE, cell=LSTMCell, **options) -> BidirectionalStack:
+def stack(num_layers=1, *, input_size=INPUT_SIZE, cell=LSTMCell, **options) -> RecurrentStack:
     given = {"dropout": 0.0, **options}
-    return BidirectionalStack(input_size, StackOptions(HIDDEN_SIZE, num_layers, cell, **given))
+    return RecurrentStack(input_size, StackOptions(HIDDEN_SIZE, num_layers, cell, **given))
 
 
 def sentences(size=INPUT_SIZE) -> torch.Tensor:
@@ -32,7 +32,7 @@ def sentences(size=INPUT_SIZE) -> torch.Tensor:
     return torch.randn(4, WIDTH, size, requires_grad=True)
 
 
-def torch_lstm(ours: BidirectionalStack) -> nn.LSTM:
+def torch_lstm(ours: RecurrentStack) -> nn.LSTM:
     """torch's bidirectional LSTM of the same depth and weights."""
     theirs = nn.LSTM(INPUT_SIZE, HIDDEN_SIZE, len(ours.layers), batch_first=True, bidirectional=True)
     state = {}

@@ -4,6 +4,7 @@ from itertools import product
 import pytest
 import torch
 
+from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
@@ -109,3 +110,76 @@ def test_parts_hold_every_parameter_but_the_embedding_s(options, reduction, step
 def test_every_layer_runs_over_chunks():
     assert [layer.chunk_size for layer in encoder(chunk_size=2).stack.layers] == [2, 2, 2]
     assert [layer.chunk_size for layer in encoder().stack.layers] == [None, None, None]
+
+
+STREAMING = [{"direction": "forward"}, {"block_size": 2, "lookahead": 1}]
+NGRAMS = [None, partial(NGramEmbedding, windows=[(1, 0), (2, 0)]), partial(NGramEmbedding, windows=[(2, 0)], buckets=9)]
+
+
+@pytest.mark.parametrize("options", STREAMING, ids=str)
+@pytest.mark.parametrize("ngrams", NGRAMS, ids=["alone", "ngrams", "hashed"])
+def test_streams_of_tokens_in_chunks_are_what_they_are_whole(padded, options, ngrams):
+    built = encoder(ngrams=ngrams, halvings=1, **options)
+    source, lengths = padded(SENTENCES)
+    whole, state, found = built(source, lengths), built.start(len(SENTENCES)), [[] for _ in SENTENCES]
+    for begin, end in ((0, 3), (3, 4), (4, 4), (4, 7)):
+        left = (lengths - begin).clamp(0, end - begin)
+        encoded, state = built.advance(source[:, begin:end], left, state, lengths <= end)
+        for row, values, length in zip(found, encoded.values, encoded.lengths.tolist(), strict=True):
+            row.append(values[:length])
+    for row, values, length in zip(found, whole.values, whole.lengths.tolist(), strict=True):
+        torch.testing.assert_close(torch.cat(row), values[:length], rtol=0, atol=1e-12)
+
+
+def test_a_renewed_stream_has_forgotten_all(padded):
+    built = encoder(ngrams=NGRAMS[1], direction="forward")
+    source, lengths = padded([[4, 5, 6], [7, 8, 9]])
+    _, state = built.advance(source, lengths, built.start(2))
+    state = built.renew(state, torch.tensor([False, True]))
+    again, _ = built.advance(source, lengths, state)
+    fresh, _ = built.advance(source, lengths, built.start(2))
+    torch.testing.assert_close(again.values[1], fresh.values[1], rtol=0, atol=1e-12)
+    assert not torch.allclose(again.values[0], fresh.values[0])
+
+
+def test_dropout_of_a_stream_s_tokens_is_one_mask(padded):
+    built = encoder(direction="forward", num_layers=1)
+    built.embedding.dropout = LockedDropout(0.5)
+    state = built.start(1)
+    assert set(state.mask.flatten().tolist()) == {0.0, 2.0}
+    source, lengths = padded([[4, 5, 6]])
+    _, after = built.advance(source, lengths, state)
+    assert torch.equal(after.mask, state.mask)
+    vectors = built.embedding.table(source) * state.mask.unsqueeze(1)
+    torch.testing.assert_close(
+        built.advance(source, lengths, state)[0].values, built.stack(vectors, lengths).values, rtol=0, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"front_end": "convolution"}, "front_end must be none for streams, but looks at what comes after each token."),
+        (
+            {"ngrams": partial(NGramEmbedding, windows=[(1, 0), (1, 2)])},
+            "windows of ngrams must be [before, 0] for streams, but one looks 2 tokens ahead.",
+        ),
+        (
+            {"direction": "both"},
+            "direction must be forward, or block_size a number of steps, for streams: with direction=both a layer "
+            "reads each sequence from its end.",
+        ),
+    ],
+    ids=str,
+)
+def test_what_looks_ahead_has_no_streams(options, message):
+    with pytest.raises(UserError) as error:
+        encoder(**{"direction": "forward"} | options).start(2)
+    assert str(error.value) == message
+
+
+def test_a_state_of_other_streams_is_told(padded):
+    built = encoder(direction="forward")
+    with pytest.raises(UserError) as error:
+        built.advance(*padded([[4, 5], [6]]), built.start(3))
+    assert str(error.value) == "state must be of as many streams as the chunk has rows, 2, but is of 3."

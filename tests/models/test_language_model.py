@@ -86,20 +86,19 @@ def test_the_source_makes_no_difference(model):
 def test_windows_that_carry_states_are_the_whole_text(model):
     text = torch.randint(4, SIZE, (2, 9))
     whole = model(*no_source(2), text).features
-    parts = []
+    parts, states = [], None
     for window in text.split(4, 1):
-        parts.append(model(*no_source(2), window).features)
-        model.entering = model.leaving
+        outputs, states = model.going_on(*no_source(2), window, states)
+        parts.append(outputs.features)
     assert_close(torch.cat(parts, 1), whole)
 
 
 def test_gradients_end_at_the_beginning_of_a_window(model):
     text = torch.randint(4, SIZE, (1, 6))
-    model(*no_source(1), text[:, :3])
-    assert all(not part.requires_grad for state in model.leaving.layers for part in state)
-    model.entering = model.leaving
+    states = model.going_on(*no_source(1), text[:, :3], None)[1]
+    assert all(not part.requires_grad for state in states.layers for part in state)
     vectors = model.decoder.embedding.table.weight
-    model(*no_source(1), text[:, 3:]).features.sum().backward()
+    model.going_on(*no_source(1), text[:, 3:], states)[0].features.sum().backward()
     untouched = set(range(4, SIZE)) - set(text[0, 3:].tolist())
     assert all(vectors.grad[index].abs().sum() == 0 for index in untouched)
 

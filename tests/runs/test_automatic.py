@@ -11,10 +11,12 @@ from seq2seq.config.contract import check
 from seq2seq.config.options import flat
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.text_kind import TextKind
-from seq2seq.runs.automatic import AUTO, nominal, settle, with_size
+from seq2seq.runs.automatic import nominal, with_size
 from seq2seq.runs.data_facts import DataKind, DataSize
+from seq2seq.runs.model_kinds import AUTO
 from seq2seq.runs.rules import epochs
 from seq2seq.runs.run import train_tokenizers
+from seq2seq.runs.settling import settle
 
 SETTLED_BY_THE_DATA = [
     "batches.max_tokens",
@@ -166,7 +168,7 @@ def test_the_mode_suits_the_metric_that_the_user_monitors(config):
 def test_what_was_chosen_is_said_in_one_line_of_overrides_that_choose_the_same(config, caplog):
     with caplog.at_level(logging.INFO):
         found = settled(config(), WORDS)
-    [line] = [record.getMessage() for record in caplog.records if record.name == "seq2seq.runs.automatic"]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "seq2seq.runs.settling"]
     said, _, overrides = line.partition(": ")
     assert said.startswith("60 pairs, words to space-separated symbols, 11 tokens each, come ")
     assert "\n" not in line

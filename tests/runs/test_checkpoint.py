@@ -74,12 +74,13 @@ def test_numbers_beside_the_tensors_are_sealed_too(contents, tmp_path, key):
     assert "what is beside its tensors is not what was written" in refusal(tmp_path / "altered.ckpt")
 
 
-def test_a_file_with_any_byte_changed_is_read_as_it_was_or_refused_in_one_line(finished, tmp_path):
+@pytest.mark.parametrize("trials", [60, pytest.param(300, marks=pytest.mark.slow)])
+def test_a_file_with_any_byte_changed_is_read_as_it_was_or_refused_in_one_line(finished, tmp_path, trials):
     whole = (finished / "checkpoints" / "best.ckpt").read_bytes()
     wanted = load_run(finished)
-    draw, path = random.Random(1), tmp_path / "flipped.ckpt"
+    draw, path = random.Random(trials), tmp_path / "flipped.ckpt"
     told: list[str] = []
-    for _ in range(60):
+    for _ in range(trials):
         damaged = bytearray(whole)
         damaged[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
         path.write_bytes(damaged)
@@ -94,7 +95,7 @@ def test_a_file_with_any_byte_changed_is_read_as_it_was_or_refused_in_one_line(f
             read_checkpoint(path, whole=True)  # most of the file is what only resuming needs
         except UserError as error:
             told.append(str(error))
-    assert len(told) > 30
+    assert len(told) > trials / 2
     assert all(line.startswith(str(path)) and "\n" not in line for line in told)
 
 

@@ -22,22 +22,29 @@ from seq2seq.config.stored import CHANGEABLE, continued, record_changes
 from seq2seq.errors import UserError
 from seq2seq.runs import folder_lock
 from seq2seq.runs.checkpoint import sealed
-from seq2seq.runs.run_folder import _taken, first_process, open_run_folder, released_at_failure
-
-SHARED = "SEQ2SEQ_RUN_DIR"
-RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
+from seq2seq.runs.run_folder import _taken, open_run_folder, released_at_failure
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch):
-    """No process around this one, and none of this test's variables after it."""
-    monkeypatch.setenv(SHARED, "")
-    for name in (SHARED, *RANKS):
-        monkeypatch.delenv(name, raising=False)
+def _alone():
+    """No job of Hydra after this test."""
     yield
     HydraConfig.instance().cfg = None
     for folder in [*folder_lock._held]:
         folder_lock.release(folder)
+
+
+class Words:
+    """A meeting of two processes, which is a dict of what was told."""
+
+    def __init__(self):
+        self.told: dict[str, bytes] = {}
+
+    def tell(self, name, value):
+        self.told[name] = value
+
+    def hear(self, name):
+        return self.told[name]
 
 
 @pytest.fixture
@@ -65,7 +72,6 @@ def without_hydra(config: DictConfig) -> DictConfig:
 def test_a_new_folder_is_taken_and_told_to_the_other_processes(opened, tiny_run, tmp_path):
     config, folder = opened(*tiny_run, f"run_dir={tmp_path}/new")
     assert folder == tmp_path / "new"
-    assert os.environ[SHARED] == str(folder)
     assert config["data"]["train_size"] == 60
     assert "run_dir" not in config
 
@@ -83,7 +89,6 @@ def test_a_folder_with_anything_in_it_is_refused(opened, tiny_run, tmp_path, nam
         f"run_dir={tmp_path} already holds a run: choose another folder, or add resume=true to continue it."
     )
     assert (tmp_path / name).read_text() == "mine"
-    assert SHARED not in os.environ
 
 
 def test_a_folder_is_taken_once(opened, tiny_run, tmp_path):
@@ -239,31 +244,19 @@ def test_the_default_folder_is_named_after_task_and_time(opened, tiny_run, tmp_p
     assert "=" not in str(folder)
 
 
-def test_another_process_takes_the_folder_of_the_first(opened, tiny_run, tmp_path, monkeypatch):
-    (tmp_path / "config.yaml").touch()  # the first has begun
-    monkeypatch.setenv(SHARED, str(tmp_path))
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    assert opened(*tiny_run, "run_dir=elsewhere")[1] == tmp_path
+def test_another_process_takes_the_folder_of_the_first_whatever_its_own_clock_says(
+    opened, tiny_run, tmp_path, monkeypatch
+):
+    meeting = Words()
+    monkeypatch.setattr("seq2seq.runs.run_folder.current_meeting", lambda: meeting)
+    _, folder = opened(*tiny_run, f"run_dir={tmp_path}/at_noon")
+    monkeypatch.setattr("seq2seq.runs.run_folder.first_process", lambda: False)
+    assert opened(*tiny_run, f"run_dir={tmp_path}/later")[1] == folder == tmp_path / "at_noon"
+    assert not (tmp_path / "later").exists()
 
 
 def test_a_job_of_a_sweep_has_a_folder_of_its_own(opened, tiny_run, tmp_path):
     assert opened(*tiny_run, "run_dir=elsewhere", sweep_into=tmp_path / "3")[1] == tmp_path / "3"
-
-
-@pytest.mark.parametrize(
-    ("variables", "first"),
-    [
-        ({}, True),
-        ({"LOCAL_RANK": "0"}, True),
-        ({"LOCAL_RANK": "1"}, False),
-        ({"RANK": "2", "LOCAL_RANK": "0"}, False),
-        ({"SLURM_PROCID": "1"}, False),
-    ],
-)
-def test_which_process_is_the_first(monkeypatch, variables, first):
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert first_process() == first
 
 
 # Resuming
@@ -443,6 +436,14 @@ def test_what_changed_is_kept_for_the_next_time(opened, copied):
         (lambda text: text + "more: ${oc.env:HOME}\n", "more"),
         (lambda text: text + "a: [\n", "all of it (ParserError)"),
         (lambda text: "", "averaging.decay, averaging.kind, averaging.patience, ..."),
+        (lambda text: "null\n", "averaging.decay, averaging.kind, averaging.patience, ..."),
+        (lambda text: "- a\n- b\n", "all of it (a list)"),
+        (lambda text: "\tx: 1\n" + text, "all of it (ScannerError)"),
+        (lambda text: text + "\x00", "all of it (ReaderError)"),
+        (lambda text: text + "model: 3\n", "all of it (ConstructorError)"),
+        (lambda text: text.replace("max_steps: 30", "max_steps: thirty"), "budget.max_steps"),
+        (lambda text: text.replace("seed: ", "seed: -"), "batches.seed, data.seed, seed"),
+        (lambda text: text[: text.index("max_steps:") + 4], "all of it (ScannerError)"),
     ],
 )
 def test_an_edited_config_is_named_and_not_read(opened, copied, caplog, edit, keys):

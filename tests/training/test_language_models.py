@@ -24,6 +24,7 @@ from seq2seq.runs.checkpoint import save_checkpoint
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.perplexity import perplexity
 from seq2seq.runs.possible import checked
+from seq2seq.runs.possible_text import check_text
 from seq2seq.runs.run import load_run
 from seq2seq.symbols import EOS
 
@@ -210,11 +211,17 @@ def test_what_needs_a_source_is_refused(folder, config_of):
         ("objective.entropy_floor=0.1", "objective.entropy_floor must be 0"),
         ("metrics=exact_match", "metrics must be perplexity"),
         ("monitor.metric=dev/bleu", "monitor.metric must be dev/loss"),
+        ("callbacks.samples={_target_:seq2seq.training.callbacks.samples.Samples}", "callbacks.samples must be null"),
+        ("callbacks.gate_monitor={_target_:x}", "callbacks.gate_monitor must be null"),
+        ("callbacks.length_scores={_target_:x}", "callbacks.length_scores must be null"),
+        ("decoding=beam", "decoding must be greedy, as training searches nothing,"),
     ],
 )
 def test_what_goes_with_a_source_alone_is_refused_by_name(config_of_run, override, start):
+    config = config_of_run()
+    changed = config_of_run(override)
     with pytest.raises(UserError) as error:
-        checked(config_of_run(override))
+        check_text(config | {name: value for name, value in changed.items() if value != config[name]})
     assert str(error.value) == f"{start} with a language model, which has no source: see experiment=language_model."
 
 

@@ -72,7 +72,7 @@ def end_at(monkeypatch):
     [
         (5, False, []),
         (5, False, ["saving.every_minutes=1e-9"]),
-        (8, False, ["saving.keep=[last,every 2]"]),
+        (8, False, ["saving.keep=[best,last,every 2]"]),
         (4, True, []),
         (5, True, []),  # where a validation belongs behind the step
         (7, True, ["trainer.log_every_n_steps=2"]),

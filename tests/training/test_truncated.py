@@ -20,7 +20,7 @@ from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.runs.possible import checked
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.r_drop import RDrop
-from seq2seq.training.truncated import check_objective, truncated_loss
+from seq2seq.training.truncated import check_summable, truncated_loss
 
 SOURCES = [[4, 5, 6, 7], [8, 9]]
 TARGETS = [[4, 5, 6, 7, 8, 9, 4, 5], [10, 11, 12]]
@@ -146,7 +146,7 @@ def test_memory_falls_with_the_window(build_model, new_batch, kind):
 )
 def test_objectives_that_look_beyond_a_window_are_refused(objective, message):
     with pytest.raises(UserError) as error:
-        check_objective(objective)
+        check_summable(objective)
     assert str(error.value) == message
 
 

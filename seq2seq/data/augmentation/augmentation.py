@@ -2,7 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
@@ -36,14 +36,16 @@ class Augmentation(ABC):
     def made(self, pair: Pair, draw: random.Random) -> Pair | None:
         """A pair made from one; None where that one cannot be made from."""
 
-    def epoch(self, pairs: Sequence[Pair], seed: int, number: int) -> list[Pair]:
+    def epoch(self, pairs: Iterable[Pair], seed: int, number: int) -> list[Pair]:
         """The pairs made for an epoch."""
-        found = []
+        return list(self.one_by_one(pairs, seed, number))
+
+    def one_by_one(self, pairs: Iterable[Pair], seed: int, number: int) -> Iterator[Pair]:
+        """The pairs made for an epoch, without a list of them."""
         for place, pair in enumerate(pairs):
             draw = random.Random(f"{seed} {number} {place}")  # by its hash: the same in every process
             count = int(self.amount) + (draw.random() < self.amount % 1)
-            found += [made for _ in range(count) if (made := self.made(pair, draw)) is not None]
-        return found
+            yield from (made for _ in range(count) if (made := self.made(pair, draw)) is not None)
 
 
 def stretches(source: str, target: str) -> list[Stretch]:

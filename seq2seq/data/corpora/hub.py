@@ -1,13 +1,17 @@
 """JSON lines, Parquet and hub data sets, through the `datasets` library."""
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from seq2seq.data.corpora.split_options import SplitOptions
+from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.text_files import check_readable
 from seq2seq.errors import UserError
+
+_AT_ONCE = 10_000  # rows
 
 
 class DatasetsCorpus:
@@ -36,10 +40,10 @@ class DatasetsCorpus:
         """The splits, one example per row. Raises UserError at a split that is empty or cannot be read."""
         return self.options.load(self._read)
 
-    def _read(self, split: str) -> list[Example]:
+    def _read(self, split: str) -> Examples:
         rows = self._rows(split)
-        sources, targets = (_column(rows, path) for path in (self.source, self.target))
-        examples = [Example(source or "", (target or "",)) for source, target in zip(sources, targets, strict=True)]
+        sides = [_column(rows, path) for path in (self.source, self.target)]
+        examples = Examples.of(Example(source or "", (target or "",)) for source, target in zip(*sides, strict=True))
         if not examples:
             raise UserError(f"{self.name}: {split} is empty: it must hold at least one row.")
         return examples
@@ -65,17 +69,18 @@ class DatasetsCorpus:
             raise UserError(f"{split} could not be read as {self.name}: {error.__cause__ or error}") from None
 
 
-def _column(rows: Any, path: str) -> list[str | None]:
+def _column(rows: Any, path: str) -> Iterator[str | None]:
     """The values at a dotted path, one per row. Raises UserError if there is no such column, or one holds no text."""
     first, *rest = path.split(".")
     if first not in rows.column_names:
         raise UserError(f"The column {first!r} of {path!r} does not exist: there are {', '.join(rows.column_names)}.")
-    values = rows[first][:]
-    for name in rest:
-        if any(not isinstance(value, dict) or name not in value for value in values):
-            raise UserError(f"The column path {path!r} has no {name!r} in every row.")
-        values = [value[name] for value in values]
-    for row, value in enumerate(values, 1):
-        if value is not None and not isinstance(value, str):
-            raise UserError(f"The column {path!r} must hold text, but row {row} holds {value!r}.")
-    return values
+    for start in range(0, len(rows), _AT_ONCE):
+        for row, found in enumerate(rows[start : start + _AT_ONCE][first], start + 1):
+            value = found
+            for name in rest:
+                if not isinstance(value, dict) or name not in value:
+                    raise UserError(f"The column path {path!r} has no {name!r} in every row.")
+                value = value[name]
+            if value is not None and not isinstance(value, str):
+                raise UserError(f"The column {path!r} must hold text, but row {row} holds {value!r}.")
+            yield value

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from seq2seq.data.corpora.split_options import SplitOptions
+from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.text_files import read_lines
+from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
+from seq2seq.whole_file import write_whole
 
 
 class KeptPairsCorpus:
@@ -28,12 +30,12 @@ def keep_pairs(path: Path, examples: Iterable[Example]) -> None:
     lines = (
         strict_json({"source": example.source, "targets": example.targets}, ensure_ascii=False) for example in examples
     )
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
-def read_kept_pairs(path: str) -> list[Example]:
+def read_kept_pairs(path: str) -> Examples:
     """The examples of a file. Raises UserError at a line that is none."""
-    return [_example(path, number, line) for number, line in enumerate(read_lines(path), 1)]
+    return Examples.of(_example(path, number, line) for number, line in enumerate(lines_of_file(path), 1))
 
 
 def _example(path: str, number: int, line: str) -> Example:

@@ -1,10 +1,11 @@
 """Corpora that are mixed into one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from seq2seq.data.corpus_mix import CorpusMix, tagged
+from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import UserError
 
@@ -64,9 +65,9 @@ class MixtureCorpus:
         held_out = {name: bound for name, own in loaded.items() if isinstance(bound := own.held_out_below, float)}
         judged = [self.dev] if self.dev else list(loaded)
         return Splits(
-            [example for name in loaded for example in self._of(name, loaded[name].train)],
-            [example for name in judged for example in self._of(name, loaded[name].dev)],
-            [example for name in judged for example in self._of(name, loaded[name].test)],
+            Examples.of(example for name in loaded for example in self._of(name, loaded[name].train)),
+            Examples.of(example for name in judged for example in self._of(name, loaded[name].dev)),
+            Examples.of(example for name in judged for example in self._of(name, loaded[name].test)),
             held_out or None,
             self.mix,
         )
@@ -80,10 +81,10 @@ class MixtureCorpus:
         except UserError as error:
             raise UserError(f"parts: {name}: {error}") from None
 
-    def _of(self, name: str, examples: list[Example]) -> list[Example]:
+    def _of(self, name: str, examples: Sequence[Example]) -> Iterator[Example]:
         """Examples that know their corpus, behind its tag."""
         tag = self.mix.tags.get(name)
-        return [
+        return (
             replace(
                 example,
                 source=example.source if tag is None else tagged(tag, example.source),
@@ -91,7 +92,7 @@ class MixtureCorpus:
                 corpus=name,
             )
             for example in examples
-        ]
+        )
 
 
 def _check_weights(weights: Mapping[str, Any], temperature: float, parts: Mapping[str, Any]) -> None:

@@ -3,12 +3,13 @@
 import csv
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, islice
 from pathlib import Path
 
-from seq2seq.data.text_files import read_lines
+from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ _TITLES = frozenset(
     trg word words
     """.split()  # noqa: SIM905
 )
+_LOOKED_AT = 100  # lines
 _DELIMITERS = (",", ";", "\t")
 Row = tuple[int, list[str]]
 
@@ -61,31 +63,39 @@ def read_pairs(path: str | Path, columns: Columns | None = None) -> list[tuple[s
 
     Raises UserError at a row that has not as many cells as it must.
     """
+    return list(pairs_in(path, columns))
+
+
+def pairs_in(path: str | Path, columns: Columns | None = None) -> Iterator[tuple[str, str]]:
+    """The source and target of every row, one by one; see `read_pairs`."""
     option, columns = ("" if columns is None else "data.header"), columns or Columns()
-    lines = read_lines(path)
-    delimiter = _delimiter(Path(path), lines) if columns.delimiter == "auto" else columns.delimiter
+    lines = lines_of_file(path)
+    first_lines = list(islice(lines, _LOOKED_AT))
+    delimiter = _delimiter(Path(path), first_lines) if columns.delimiter == "auto" else columns.delimiter
+    lines = chain(first_lines, lines)
     quoted = delimiter != "\t" or _is_csv(Path(path))
-    rows = list(_parse(path, lines, delimiter) if quoted else _split(lines))
-    header = rows[0][1] if _has_header(path, rows[0][1], columns, option) else None
+    rows = _parse(path, lines, delimiter) if quoted else _split(lines)
+    first = next(rows)
+    header = first[1] if _has_header(path, first[1], columns, option) else None
     places = [_place(path, name, getattr(columns, name), header) for name in ("source", "target")]
-    wanted = 2 if header is None and max(places) < 2 else len(rows[0][1])
+    wanted = 2 if header is None and max(places) < 2 else len(first[1])
     if wanted <= max(places):
-        raise _irregular(path, rows[0], max(places) + 1, delimiter)
-    pairs = []
-    for row in rows[header is not None :]:
+        raise _irregular(path, first, max(places) + 1, delimiter)
+    found = False
+    for row in chain([] if header else [first], rows):
         if len(row[1]) != wanted:
             raise _irregular(path, row, wanted, delimiter)
-        pairs.append((row[1][places[0]], row[1][places[1]]))
-    if not pairs:
+        found = True
+        yield row[1][places[0]], row[1][places[1]]
+    if not found:
         raise UserError(f"{path} must hold at least one row below its header.")
-    return pairs
 
 
-def _split(lines: Sequence[str]) -> Iterator[Row]:
+def _split(lines: Iterable[str]) -> Iterator[Row]:
     return ((number, line.split("\t")) for number, line in enumerate(lines, 1))
 
 
-def _parse(path: str | Path, lines: Sequence[str], delimiter: str) -> Iterator[Row]:
+def _parse(path: str | Path, lines: Iterable[str], delimiter: str) -> Iterator[Row]:
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
@@ -104,7 +114,7 @@ def _delimiter(path: Path, lines: Sequence[str]) -> str:
         return "\t"
 
     def regular(delimiter: str) -> int:
-        first, *others = (len(cells) for cells in csv.reader(lines[:100], delimiter=delimiter))
+        first, *others = (len(cells) for cells in csv.reader(lines, delimiter=delimiter))
         return 1 + others.count(first) if first > 1 else 0
 
     return max(_DELIMITERS, key=regular)

@@ -1,12 +1,14 @@
 """A corpus of parallel text: two files, line by line."""
 
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 from seq2seq.data.alignments import UNITS, Alignment
 from seq2seq.data.corpora.split_options import FileOptions
+from seq2seq.data.example_store import Examples, ExampleWriter
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.text_files import read_lines, told_as
+from seq2seq.data.text_files import lines_of_file, read_lines, told_as
 from seq2seq.errors import UserError
 
 
@@ -40,7 +42,7 @@ class ParallelCorpus:
         options = self.options.without_missing(lambda pattern: Path(self._path(pattern, self.source)).exists())
         return options.load(self._read_aligned)
 
-    def _read_aligned(self, pattern: str) -> list[Example]:
+    def _read_aligned(self, pattern: str) -> Examples:
         examples = self._read(pattern)
         if self.alignments is None or pattern != self.options.train:
             return examples
@@ -52,7 +54,7 @@ class ParallelCorpus:
                 f"has {len(lines)}."
             )
         rows = enumerate(zip(examples, lines, strict=True), 1)
-        return [self._aligned(example, line, number) for number, (example, line) in rows]
+        return Examples.of(self._aligned(example, line, number) for number, (example, line) in rows)
 
     def _aligned(self, example: Example, line: str, number: int) -> Example:
         try:
@@ -66,12 +68,17 @@ class ParallelCorpus:
             raise UserError(f"The path of parallel text must contain {{side}}, but is {pattern!r}.")
         return pattern.replace("{side}", side)
 
-    def _read(self, pattern: str) -> list[Example]:
+    def _read(self, pattern: str) -> Examples:
         paths = self._path(pattern, self.source), self._path(pattern, self.target)
-        source, target = (read_lines(path) for path in paths)
-        if len(source) != len(target):
+        counts, writer = [0, 0], ExampleWriter()
+        for source, target in zip_longest(*map(lines_of_file, paths)):
+            for side, line in enumerate((source, target)):
+                counts[side] += line is not None
+            if counts[0] == counts[1]:
+                writer.add(Example(source, (target,)))
+        if counts[0] != counts[1]:
             raise UserError(
-                f"Parallel files must have equally many lines, but {paths[0]} has {len(source)} and "
-                f"{paths[1]} has {len(target)}."
+                f"Parallel files must have equally many lines, but {paths[0]} has {counts[0]} and "
+                f"{paths[1]} has {counts[1]}."
             )
-        return [Example(*pair) for pair in zip(source, ((line,) for line in target), strict=True)]
+        return writer.examples()

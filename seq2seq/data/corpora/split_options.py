@@ -1,13 +1,13 @@
 """Options that say where a corpus has its splits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.splitting import hold_out
 from seq2seq.data.text_files import told_as
 
-Read = Callable[[str], list[Example]]
+Read = Callable[[str], Sequence[Example]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class SplitOptions:
             return Splits(train, dev, test)
         return replace(hold_out(train, self.dev_size, self.seed, self.held_out_below), test=test)
 
-    def _read(self, name: str, read: Read) -> list[Example]:
+    def _read(self, name: str, read: Read) -> Sequence[Example]:
         split = getattr(self, name)
         with told_as(name):
             return read(split) if split or name == "train" else []

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 
+from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import UserError
 
@@ -47,7 +48,7 @@ class SyntheticCorpus:
         """The splits, with a space between symbols. Raises UserError if too many strings are asked for."""
         train, dev, _ = self.sizes
         strings = self._strings()
-        examples = [Example(" ".join(s), (" ".join(TASKS[self.task](list(s))),)) for s in strings]
+        examples = Examples.of(Example(" ".join(s), (" ".join(TASKS[self.task](list(s))),)) for s in strings)
         return Splits(examples[:train], examples[train : train + dev], examples[train + dev :])
 
     def _strings(self) -> list[str]:

@@ -1,12 +1,14 @@
 """A corpus of running text: plain files, without pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from seq2seq.data.corpora.split_options import FileOptions
+from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.text_files import read_lines, told_as
+from seq2seq.data.text_files import lines_of_file, told_as
 from seq2seq.errors import UserError
 
 _DOCUMENTS = ("lines", "paragraphs", "file")
@@ -30,27 +32,31 @@ class TextCorpus:
         if options.dev:
             return options.load(self.read)
         # Splits are by the hash of a source, so documents stand there meanwhile.
-        found = replace(options, test=None).load(lambda path: [*map(_turned, self.read(path))])
+        found = replace(options, test=None).load(lambda path: Examples.of(map(_turned, self._documents(path))))
         with told_as("test"):
             test = self.read(options.test) if options.test else []
-        return replace(found, train=[*map(_turned, found.train)], dev=[*map(_turned, found.dev)], test=test)
+        train, dev = (Examples.of(map(_turned, part)) for part in (found.train, found.dev))
+        return replace(found, train=train, dev=dev, test=test)
 
-    def read(self, path: str | Path) -> list[Example]:
+    def read(self, path: str | Path) -> Examples:
         """Examples of a file's documents."""
-        return [Example("", (text,)) for text in _documents(read_lines(path), self.documents)]
+        return Examples.of(self._documents(path))
+
+    def _documents(self, path: str | Path) -> Iterator[Example]:
+        return (Example("", (text,)) for text in _documents(lines_of_file(path), self.documents))
 
 
 def _turned(example: Example) -> Example:
     return Example(example.targets[0], (example.source,))
 
 
-def _documents(lines: list[str], kind: str) -> Iterator[str]:
+def _documents(lines: Iterable[str], kind: str) -> Iterator[str]:
     """Texts of documents; lines of white space alone are no part of any."""
     if kind == "lines":
         yield from (line for line in lines if line.strip())
         return
     own: list[str] = []
-    for line in [*lines, ""]:
+    for line in chain(lines, [""]):
         if line.strip():
             own.append(line.strip())
         elif kind == "paragraphs" and own:

@@ -3,9 +3,10 @@
 from functools import partial
 from pathlib import Path
 
-from seq2seq.data.corpora.pair_table import Columns, read_pairs
+from seq2seq.data.corpora.pair_table import Columns, pairs_in
 from seq2seq.data.corpora.split_options import FileOptions
-from seq2seq.data.examples import Example, Splits, group
+from seq2seq.data.example_store import Examples, group
+from seq2seq.data.examples import Splits
 
 
 class TSVCorpus:
@@ -32,6 +33,6 @@ class TSVCorpus:
         return options.load(partial(read_tsv, columns=self.columns))
 
 
-def read_tsv(path: str | Path, columns: Columns | None = None) -> list[Example]:
+def read_tsv(path: str | Path, columns: Columns | None = None) -> Examples:
     """Examples of a file of pairs. Raises UserError at a line that is no pair."""
-    return group(read_pairs(path, columns))
+    return group(pairs_in(path, columns))

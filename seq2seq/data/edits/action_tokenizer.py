@@ -32,6 +32,11 @@ class ActionTokenizer(Tokenizer):
     def size(self) -> int:
         return self.vocabulary.size
 
+    @property
+    def same(self) -> list[tuple[int, int]]:
+        """Ids of pieces that both sides have: the source's and the target's."""
+        return [(own, other) for own, other in enumerate(self.kept) if other is not None]
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Raise UserError: what is asked to be written or not, without a source, is no sequence of actions."""
         raise UserError("a transducer writes by edits of its source, so that a text alone cannot be asked of it.")

@@ -11,6 +11,7 @@ from seq2seq.data.examples import Example
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.whole_file import write_whole
 
 _FILE = "edits.npy"
 
@@ -34,9 +35,8 @@ class EditTokenizers(Tokenizers):
         )
         both = [pair for pair in zip(*sides, strict=True) if all(pair)]
         actions = ActionTokenizer(texts.source, texts.written)
-        same = [(own, other) for own, other in enumerate(actions.kept) if other is not None]
         sizes = texts.source.size, texts.written.size
-        learnt = learn_edits([own for own, _ in both], [other for _, other in both], sizes, same)
+        learnt = learn_edits([own for own, _ in both], [other for _, other in both], sizes, actions.same)
         return cls(texts.source, actions, learnt.costs)
 
     @classmethod
@@ -61,7 +61,7 @@ class EditTokenizers(Tokenizers):
 
     def save(self, folder: Path) -> None:
         Tokenizers(self.source, self.written).save(folder)
-        (folder / _FILE).write_bytes(self.costs.serialized)
+        write_whole(folder / _FILE, self.costs.serialized)
 
     def encode_pairs(self, sources: Sequence[str], targets: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
         """Ids of sources, and the actions that turn each into its target by the cheapest edits."""

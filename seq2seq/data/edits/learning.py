@@ -57,6 +57,13 @@ def learn_edits(
     return Learnt(EditCosts(-logs.exp().clamp(min=_FLOOR).log()), likelihoods)
 
 
+def log_likelihood(costs: EditCosts, source: Sequence[Sequence[int]], target: Sequence[Sequence[int]]) -> float:
+    """The log-probability of pairs by the costs of edits, over all ways, in nats."""
+    logs = -costs.table
+    ways = (_after(edits_of(logs, pairs), pairs)[:, 0, 0].sum() for pairs in chunks(source, target))
+    return float(sum(ways)) + len(source) * float(logs[-1, -1])
+
+
 def _check(source: Sequence[Sequence[int]], target: Sequence[Sequence[int]], sizes: tuple[int, int]) -> None:
     if not source:
         raise UserError("edits cannot be learnt from no pairs: give some with both sides.")

@@ -8,7 +8,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.layers.entmax import masked_weights
-from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context, Keys, Query, SourceMask, Values
+from seq2seq.shapes import (
+    AttentionWeights,
+    BeamFeatures,
+    BeamWeights,
+    Context,
+    Keys,
+    Query,
+    SourceMask,
+    StepMask,
+    Values,
+)
 
 AttentionState = tuple[Tensor, ...]  # what a hypothesis remembers of its earlier weights: `batch source` each
 
@@ -19,7 +29,8 @@ class Memory(NamedTuple):
     Where one value stands for several tokens, `shares` holds each token's share of its value's weight. Where attention
     has dropout, `kept` holds the factor of every weight, 0 or 1 / (1 - probability): one for all steps of a target, in
     the manner of DropAttention (Zehui et al. 2019). Weights that are returned or remembered are those before it. Where
-    the model copies, `copies` holds what can be copied.
+    the model copies, `copies` holds what can be copied. Where a target is written while the source is read, `revealed`
+    tells what of it each step sees; `waited`, how many tokens the first step does, with one more at each.
     """
 
     values: Tensor  # batch source memory
@@ -28,6 +39,17 @@ class Memory(NamedTuple):
     shares: tuple[Tensor, ...] = ()  # batch token, or nothing: values are tokens
     kept: tuple[Tensor, ...] = ()  # batch source, or nothing
     copies: tuple[Tensor, ...] = ()  # batch token, and batch token token, or nothing
+    waited: tuple[Tensor, ...] = ()  # batch, or nothing: all tokens
+    revealed: tuple[Tensor, ...] = ()  # batch target source, or nothing: all steps see all
+
+    @property
+    def readable(self) -> StepMask:
+        """The mask, `batch 1 source` or `batch target source`, that is True at tokens that a step can see."""
+        return self.revealed[0] if self.revealed else self.mask.unsqueeze(1)
+
+    def at(self, step: int) -> "Memory":
+        """The memory as one step of a target sees it."""
+        return self._replace(revealed=tuple(part[:, step : step + 1] for part in self.revealed))
 
 
 class Attention(nn.Module, ABC):
@@ -42,7 +64,7 @@ class Attention(nn.Module, ABC):
     everywhere: ClassVar[bool] = True  # whether softmax leaves every token of the source a weight above 0
     normalizer: str = "softmax"  # or entmax, by which low scores have no weight at all
 
-    def weights(self, scores: AttentionWeights, mask: SourceMask) -> AttentionWeights:
+    def weights(self, scores: AttentionWeights, mask: StepMask) -> AttentionWeights:
         """Weights from scores, `batch target source`, in float32 (or better), exactly 0 on padding."""
         return masked_weights(self.normalizer, scores, mask)
 
@@ -77,8 +99,8 @@ class Attention(nn.Module, ABC):
         Steps are taken one after the other, from the state before the first.
         """
         state, steps = tuple(part.unsqueeze(1) for part in state), []
-        for now in query.split(1, 1):
-            *found, state = self.step(now, memory, state)
+        for step, now in enumerate(query.split(1, 1)):
+            *found, state = self.step(now, memory.at(step), state)
             steps.append(found)
         context, weights = (torch.cat(parts, 1) for parts in zip(*steps, strict=True))
         return context, weights
@@ -108,7 +130,7 @@ class ScoredAttention(StatelessAttention):
         """Scores that weights are made of, `batch target source`; padding is masked later."""
 
     def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:
-        weights = self.weights(self.score(query, memory), memory.mask)
+        weights = self.weights(self.score(query, memory), memory.readable)
         return read(weights, memory), weights
 
 

@@ -34,5 +34,5 @@ class LookingBackAttention(AdditiveScore):
         self, query: BeamFeatures, memory: Memory, state: AttentionState
     ) -> tuple[Context, BeamWeights, AttentionState]:
         (seen,) = state
-        weights = self.weights(self.score(query, memory, self.features(seen)), memory.mask)
+        weights = self.weights(self.score(query, memory, self.features(seen)), memory.readable)
         return read(weights, memory), weights, (seen + weights if self.cumulative else weights,)

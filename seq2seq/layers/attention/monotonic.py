@@ -71,10 +71,9 @@ class MonotonicAttention(NormalizedAdditiveScore):
         if self.training and self.noise > 0:
             energies = energies + self.noise * torch.randn_like(energies)
         # Both by sigmoid: where p is near 1, 1 - p would round to 0 and have no gradient.
-        following = functional.pad(memory.mask, (-1, 1))  # (batch, source), True at tokens that another one follows
-        # (batch, target, source) * (batch, 1, source) = (batch, target, source)
-        walking = energies.neg().sigmoid() * following.unsqueeze(1)
-        return energies.sigmoid().where(following.unsqueeze(1), 1.0), walking
+        # (batch, 1, source), or one for each step: True at tokens that another one follows
+        following = functional.pad(memory.readable, (-1, 1))
+        return energies.sigmoid().where(following, 1.0), energies.neg().sigmoid() * following
 
     def step(
         self, query: BeamFeatures, memory: Memory, state: AttentionState

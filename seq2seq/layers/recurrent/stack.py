@@ -1,11 +1,11 @@
-"""Bidirectional layers, and stacks of them."""
+"""Stacks of recurrent layers that read sources: whole ones, or streams in chunks."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
 from operator import mul
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -14,11 +14,17 @@ from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
+from seq2seq.layers.recurrent.bidirectional import BidirectionalLayer
+from seq2seq.layers.recurrent.blockwise import BlockwiseLayer
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.connections import connect
-from seq2seq.layers.recurrent.recomputing import recomputed, unroll
-from seq2seq.masking import last_within, reversal, reverse_within, shortened, without_padding
-from seq2seq.shapes import Inputs, Lengths, Outputs, Vectors
+from seq2seq.layers.recurrent.layer import RecurrentLayer, StreamingLayer
+from seq2seq.layers.recurrent.one_way import OneWayLayer
+from seq2seq.layers.recurrent.pending import Pending
+from seq2seq.masking import last_within, shortened, without_padding
+from seq2seq.shapes import Inputs, Lengths, Rows
+
+DIRECTIONS = ("both", "forward")
 
 
 class Encoded(NamedTuple):
@@ -29,57 +35,13 @@ class Encoded(NamedTuple):
     last: Tensor  # batch hidden
 
 
-class BidirectionalLayer(nn.Module):
-    """Two cells, one reading each sequence backwards within its length (Schuster & Paliwal 1997).
-
-    Padding needs no packing: on the right it cannot reach earlier steps of the forward direction, and
-    the backward direction reads a reversed copy in which it is on the right, too. With a `chunk_size`, cells run over
-    that many steps at a time, the state carried on, so that the gates of a long sequence are never in memory at once:
-    for gradients each chunk is computed anew (Chen et al. 2016).
-    """
-
-    def __init__(
-        self, input_size: int, hidden_size: int, *, cell: Callable[[int, int], Cell], chunk_size: int | None = None
-    ) -> None:
-        super().__init__()
-        self.forwards = cell(input_size, hidden_size)
-        self.backwards = cell(input_size, hidden_size)
-        self.chunk_size = chunk_size
-        for name, what in (("weight_drop", "weights"), ("recurrent_dropout", "units")):
-            rate = getattr(self.forwards.regularization, name)
-            if chunk_size is not None and rate > 0:
-                raise UserError(
-                    f"chunk_size must be null where {name} is above 0, as each "
-                    f"chunk would drop other {what}, but they are {chunk_size} and {rate}."
-                )
-
-    def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
-        """Outputs of both directions side by side, `batch time hidden`, and the last of each, `batch hidden`."""
-        permutation = reversal(lengths, inputs.shape[1])
-        ahead = self._unroll(self.forwards, inputs)  # (batch, time, half)
-        back = self._unroll(self.backwards, reverse_within(inputs, permutation))
-        # (batch, half) beside (batch, half) = (batch, hidden)
-        last = torch.cat([last_within(ahead, lengths), last_within(back, lengths)], -1)
-        back = reverse_within(back, permutation)  # by the same name, so that a long one is not in memory twice
-        return torch.cat([ahead, back], -1), last
-
-    def _unroll(self, cell: Cell, inputs: Inputs) -> Outputs:
-        state = cell.start(inputs)
-        if self.chunk_size is None or inputs.shape[1] <= self.chunk_size:
-            return unroll(cell, inputs, state)[0]
-        outputs = []
-        for chunk in inputs.split(self.chunk_size, 1):
-            part, state = recomputed(cell.unroll, chunk, state)
-            outputs.append(part)  # (batch, chunk, half)
-        return torch.cat(outputs, 1)
-
-
 @dataclass(frozen=True)
 class StackOptions:
-    """Options of a bidirectional stack and its layers.
+    """Options of a stack and its layers.
 
     The top `halvings` layers read pairs of steps, so that each leaves half as many (Chan et al. 2016, "pyramidal").
-    Raises UserError if there are no layers or all would halve.
+    `direction` is both, or forward; both with a `block_size` read backwards block by block, from `lookahead` steps
+    behind each. Raises UserError if there are no layers or all would halve, and where options do not go together.
     """
 
     hidden_size: int  # of each direction
@@ -89,6 +51,9 @@ class StackOptions:
     halvings: int = 0
     chunk_size: int | None = None
     dropout: float = 0.3
+    direction: str = "both"
+    block_size: int | None = None
+    lookahead: int = 0
 
     def __post_init__(self) -> None:
         if self.num_layers < 1:
@@ -99,22 +64,58 @@ class StackOptions:
             )
         if self.chunk_size is not None and self.chunk_size < 1:
             raise UserError(f"chunk_size must be at least 1 step, or null for all, but is {self.chunk_size}.")
+        if self.direction not in DIRECTIONS:
+            raise UserError(f"direction must be one of {', '.join(DIRECTIONS)}, but is {self.direction!r}.")
+        self._check_blocks()
+
+    def _check_blocks(self) -> None:
+        if self.block_size is None:
+            if self.lookahead != 0:
+                raise UserError(f"lookahead needs a block_size that it looks behind, but is {self.lookahead}.")
+            return
+        if self.block_size < 1:
+            raise UserError(f"block_size must be at least 1 step, or null for one block, but is {self.block_size}.")
+        if self.lookahead < 0:
+            raise UserError(f"lookahead must be at least 0 steps, but is {self.lookahead}.")
+        if self.direction != "both":
+            raise UserError(f"block_size must be null where direction is forward, but is {self.block_size}.")
+        if self.chunk_size is not None:
+            raise UserError(f"chunk_size must be null beside a block_size, but is {self.chunk_size}.")
+
+    @property
+    def output_size(self) -> int:
+        """Width of a layer's outputs."""
+        return self.hidden_size if self.direction == "forward" else 2 * self.hidden_size
+
+    def layer(self, input_size: int) -> RecurrentLayer:
+        """A new layer."""
+        if self.block_size is not None:
+            blocks = {"block_size": self.block_size, "lookahead": self.lookahead}
+            return BlockwiseLayer(input_size, self.hidden_size, cell=self.cell, **blocks)
+        kind = OneWayLayer if self.direction == "forward" else BidirectionalLayer
+        return kind(input_size, self.hidden_size, cell=self.cell, chunk_size=self.chunk_size)
 
 
-class BidirectionalStack(nn.Module):
-    """Bidirectional layers and the connections between them. Raises UserError at an unknown connection."""
+class StackState(NamedTuple):
+    """State of a stack between two chunks of streams, the batch first."""
+
+    layers: tuple[Any, ...]
+    odd: tuple[Pending, ...]  # for each layer, steps that wait for others to be read with them
+    masks: tuple[Tensor, ...]  # batch hidden: of dropout, for each layer; the same for the whole stream
+
+
+class RecurrentStack(nn.Module):
+    """Recurrent layers and the connections between them. Raises UserError at an unknown connection."""
 
     def __init__(self, input_size: int, options: StackOptions) -> None:
         super().__init__()
-        self.output_size = 2 * options.hidden_size
+        self.output_size = options.output_size
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
         plain = options.num_layers - options.halvings
         self.steps = [1] * plain + [2] * options.halvings  # that each layer reads as one
         size = input_size
         for depth, steps in enumerate(self.steps, 1):
-            self.layers.append(
-                BidirectionalLayer(steps * size, options.hidden_size, cell=options.cell, chunk_size=options.chunk_size)
-            )
+            self.layers.append(options.layer(steps * size))
             connected = connect(options.connection, steps * size, self.output_size, top=depth == options.num_layers)
             self.connections.append(connected)
             size = connected.size
@@ -125,6 +126,16 @@ class BidirectionalStack(nn.Module):
         """Number of input steps that one step of the output stands for."""
         return prod(self.steps)
 
+    def streaming_layers(self) -> list[StreamingLayer]:
+        """The layers, bottom first, which can read streams. Raises UserError if they read whole sequences alone."""
+        layers = [layer for layer in self.layers if isinstance(layer, StreamingLayer)]
+        if len(layers) < len(self.layers):
+            raise UserError(
+                "direction must be forward, or block_size a number of steps, for streams: with direction=both a layer "
+                "reads each sequence from its end."
+            )
+        return layers
+
     @property
     def parts(self) -> Iterator[tuple[nn.Module, int]]:
         """Layers and connections, bottom first, with the number of input steps that one of their own stands for."""
@@ -132,15 +143,65 @@ class BidirectionalStack(nn.Module):
         for reduction, *parts in zip(reductions, self.layers, self.connections, strict=True):
             yield from ((part, reduction) for part in parts)
 
-    def forward(self, inputs: Inputs, lengths: Lengths) -> Encoded:
-        """Outputs of the top connection, how many each sequence has, and the last of the top layer."""
+    def forward(self, inputs: Inputs, lengths: Lengths, seen: Lengths | None = None) -> Encoded:
+        """Outputs of the top connection, how many each sequence has, and the last of the top layer.
+
+        If so many steps are `seen`, the last is that of the last one seen, as it is where layers read one way.
+        """
         last = inputs.new_zeros(0)
         for steps, layer, connection in zip(self.steps, self.layers, self.connections, strict=True):
             if steps > 1:  # (batch, time, size) -> (batch, fewer, steps * size)
                 inputs, lengths = side_by_side(inputs, lengths, steps), shortened(lengths, steps)
             outputs, last = layer(inputs, lengths)
+            if seen is not None:
+                last = last_within(outputs, seen)
             inputs = connection(inputs, self.dropout(outputs))
         return Encoded(inputs, lengths, last)
+
+    def start(self, like: Tensor) -> StackState:
+        """The state before the first step of streams, for a batch as long as `like`, `batch input`.
+
+        Raises UserError if layers read whole sequences alone.
+        """
+        wide = like.new_empty(len(like), self.output_size)
+        layers, odd, masks = [], [], []
+        for steps, layer in zip(self.steps, self.streaming_layers(), strict=True):
+            first = like.new_zeros(len(like), layer.directions["forward"].input_size)
+            layers.append(layer.start(first))
+            odd.append(Pending.none(first[:, : first.shape[1] // steps]))
+            masks.append(self.dropout.mask(wide))
+        return StackState(tuple(layers), tuple(odd), tuple(masks))
+
+    def advance(self, inputs: Inputs, lengths: Lengths, state: StackState, ended: Rows) -> tuple[Encoded, StackState]:
+        """Values of a chunk of every stream, `batch time input`, and the state behind it.
+
+        Rows may have any number of steps in a chunk, none, too; `ended`, `batch`, tells whose stream ends with it. What
+        comes of a row may lag behind what it read, until it ends.
+        """
+        layers, odd = [], []
+        last = inputs.new_zeros(0)
+        parts = zip(self.steps, self.streaming_layers(), self.connections, *state, strict=True)
+        for steps, layer, connection, own, waiting, mask in parts:
+            if steps > 1:
+                read = waiting.before(inputs, lengths)
+                whole = torch.where(ended, read.lengths, read.lengths // steps * steps)
+                inputs, lengths = side_by_side(read.values, whole, steps), shortened(whole, steps)
+                waiting = read.after(whole)
+            inputs, outputs, lengths, last, own = layer.advance(inputs, lengths, own, ended)
+            layers.append(own)
+            odd.append(waiting)
+            inputs = connection(inputs, outputs * mask.unsqueeze(1))
+        return Encoded(inputs, lengths, last), StackState(tuple(layers), tuple(odd), state.masks)
+
+
+def renewed(fresh: Any, old: Any, rows: Rows) -> Any:
+    """A state of streams, a nest of tensors or Pending with the batch first, that is fresh in some rows, `batch`."""
+    if isinstance(old, Pending):
+        return old.of(~rows)
+    if isinstance(old, Tensor):
+        return torch.where(rows.view(-1, *[1] * (old.dim() - 1)), fresh, old)
+    parts = [renewed(*each, rows) for each in zip(fresh, old, strict=True)]
+    return type(old)(*parts) if hasattr(old, "_fields") else tuple(parts)
 
 
 def side_by_side(values: Inputs, lengths: Lengths, steps: int) -> Float[Tensor, "batch fewer wider"]:

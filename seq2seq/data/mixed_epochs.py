@@ -14,7 +14,7 @@ from seq2seq.data.references import rows_of
 logger = logging.getLogger(__name__)
 
 
-class Mixture:
+class MixedEpochs:
     """Pairs of train, each as often in an epoch as its corpus is due, as a function of the seed and the epoch.
 
     In an epoch, and after any number of them, a pair of a corpus has come as often as any other of it, or once more.

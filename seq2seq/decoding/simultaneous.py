@@ -1,0 +1,191 @@
+"""Simultaneous writing: tokens of a target while its source is still being read."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from copy import copy
+from typing import Generic, Protocol, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2seq.decoding.length import LengthLimits
+from seq2seq.decoding.search.search import Search
+from seq2seq.decoding.stepper import Stepper
+from seq2seq.errors import UserError
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+from seq2seq.symbols import BOS, EOS, PAD
+
+Memory = TypeVar("Memory")
+States = TypeVar("States")
+Reading = TypeVar("Reading")
+Scores = Float[Tensor, " vocabulary"]
+
+
+class Reader(Stepper[Memory, States], Protocol[Reading, Memory, States]):
+    """A Stepper of sources that it reads token by token."""
+
+    def open(self) -> Reading:
+        """The reading of one source of which nothing has come."""
+
+    def read(self, ids: SourceIds, reading: Reading, *, ended: bool) -> Reading:
+        """The reading behind some more tokens, `1 source`."""
+
+    def begin(self, reading: Reading) -> States:
+        """The states of one empty hypothesis, from what has been read."""
+
+    def look(self, reading: Reading, states: States) -> tuple[Memory, States]:
+        """The memory of what has been read, and the states as they look at it."""
+
+
+class Policy(ABC):
+    """A rule of when to write the next token, and when to read on; once a source has ended, it is not asked.
+
+    Of what was read, the last `window` tokens are kept, at None all. Raises UserError at a window below 1.
+    """
+
+    def __init__(self, window: int | None) -> None:
+        if window is not None and window < 1:
+            raise UserError(f"window must be at least 1 token, or null for all, but is {window}.")
+        self.window = window
+
+    @abstractmethod
+    def ready(self, read: int, written: int) -> bool:
+        """Tell whether a token may be written after so many have been read and written."""
+
+    def sure(self, scores: Scores) -> bool:
+        """Tell whether one may be written by the log-probabilities of all."""
+        return True
+
+
+class WaitKPolicy(Policy):
+    """A policy that reads k tokens, then writes and reads in turn (Ma et al. 2019). Raises UserError at k below 1.
+
+    >>> from seq2seq.decoding.simultaneous import WaitKPolicy
+    >>> [WaitKPolicy(k=3).ready(read, written) for read, written in ((2, 0), (3, 0), (3, 1), (4, 1))]
+    [False, True, False, True]
+    """
+
+    def __init__(self, *, k: int = 3, window: int | None = None) -> None:
+        super().__init__(window)
+        if k < 1:
+            raise UserError(f"k must be at least 1 token, but is {k}.")
+        self.k = k
+
+    def ready(self, read: int, written: int) -> bool:
+        return read >= self.k + written
+
+
+class ConfidencePolicy(Policy):
+    """A policy that reads on while the best two tokens are close (after Cho & Esipova 2016, "wait-if-diff").
+
+    A token is written once its probability is `margin` above that of the next best, and `first` tokens are read before
+    any. Raises UserError at a margin that is not between 0 and 1, and at first below 1.
+    """
+
+    def __init__(self, *, margin: float = 0.5, first: int = 1, window: int | None = None) -> None:
+        super().__init__(window)
+        if not 0 <= margin <= 1:
+            raise UserError(f"margin must be between 0 and 1, but is {margin}.")
+        if first < 1:
+            raise UserError(f"first must be at least 1 token, but is {first}.")
+        self.margin, self.first = margin, first
+
+    def ready(self, read: int, written: int) -> bool:
+        return read >= self.first
+
+    def sure(self, scores: Scores) -> bool:
+        best, second = scores.exp().topk(2).values.tolist()
+        return best - second >= self.margin
+
+
+class Session(Generic[Reading, Memory, States]):
+    """A session of one source: tokens in, tokens out as soon as the policy lets them, greedily.
+
+    Before the source has ended there is no EOS. What is left then is found by the `search`, from where the target
+    stands: if nothing was written, it is what the search finds offline. `delays[i]` is how many tokens of the source
+    had been read when token i was written.
+    """
+
+    def __init__(self, reader: Reader[Reading, Memory, States], policy: Policy, search: Search) -> None:
+        self.reader, self.policy, self.search = reader, policy, search
+        self.reading = reader.open()
+        self.states: States | None = None
+        self.read: list[int] = []
+        self.written: list[int] = []
+        self.delays: list[int] = []
+        self.ended = False
+
+    @torch.inference_mode()
+    def feed(self, ids: Sequence[int]) -> list[int]:
+        """Tokens that are written while some more of the source are read. Raises UserError after the end."""
+        if self.ended:
+            raise UserError("A source that has ended takes no more tokens: open another session.")
+        before = len(self.written)
+        for index in ids:
+            self._read(index, ended=False)
+            self._write_while_ready()
+        return self.written[before:]
+
+    @torch.inference_mode()
+    def end(self) -> list[int]:
+        """Tokens that are left to write once all of the source is read."""
+        if self.ended:
+            return []
+        self._read(EOS, ended=True)
+        self.ended = True
+        left = self._search()
+        self.written += left
+        self.delays += [len(self.read)] * len(left)
+        return left
+
+    def _read(self, index: int, *, ended: bool) -> None:
+        self.reading = self.reader.read(torch.tensor([[index]]), self.reading, ended=ended)
+        self.read.append(index)
+
+    def _write_while_ready(self) -> None:
+        while self.policy.ready(len(self.read), len(self.written)):
+            memory, states = self._look()
+            logits, _, states = self.reader.step(torch.tensor([[self._last]]), memory, states)
+            scores = logits[0, 0].float().log_softmax(-1)
+            scores[[PAD, BOS, EOS]] = float("-inf")
+            if not self.policy.sure(scores):
+                return
+            self.states = states
+            self.written.append(int(scores.argmax()))
+            self.delays.append(len(self.read))
+
+    def _look(self) -> tuple[Memory, States]:
+        if self.states is None:
+            self.states = self.reader.begin(self.reading)
+        return self.reader.look(self.reading, self.states)
+
+    @property
+    def _last(self) -> int:
+        return self.written[-1] if self.written else BOS
+
+    def _search(self) -> list[int]:
+        source, lengths = torch.tensor([self.read]), torch.tensor([len(self.read)])
+        left = int(self.search.length.max_length(lengths)) - len(self.written)
+        if left < 1:
+            return []
+        search = copy(self.search)
+        if self.written:
+            search.length = LengthLimits(max_ratio=0.0, max_extra=left)
+        return search(_Continued(self.reader, *self._look(), self._last), source, lengths)[0][0].ids
+
+
+class _Continued(Stepper[Memory, States]):
+    """A stepper that starts where a target stands."""
+
+    def __init__(self, stepper: Stepper[Memory, States], memory: Memory, states: States, last: int) -> None:
+        self.stepper, self.first, self.last = stepper, (memory, states), last
+        self.begun = False
+
+    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+        return self.first
+
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
+        if not self.begun:
+            ids, self.begun = torch.full_like(ids, self.last), True
+        return self.stepper.step(ids, memory, states)

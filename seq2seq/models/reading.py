@@ -1,0 +1,87 @@
+"""Reading of sources that grow while targets are written."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from seq2seq.errors import UserError
+from seq2seq.layers.attention.attention import Memory
+from seq2seq.masking import length_mask
+from seq2seq.models.decoder import States
+from seq2seq.models.encoder import EncoderState
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.models.waiting import check_attention
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+
+
+class Reading(NamedTuple):
+    """A reading of one source: the encoder's state, the memory of what has come, and where in the source it begins."""
+
+    encoder: EncoderState
+    memory: Memory
+    last: Tensor  # 1 size: what the bridge reads
+    first: int = 0  # the number of tokens that are forgotten
+
+
+class GrowingReader:
+    """A `Reader` by a model whose encoder reads one way.
+
+    With a `window`, no more than the last so many values are kept, so that a step's time and memory do not grow with
+    the source; weights are of what is kept. Raises UserError where a part of the model looks at what is still to come.
+    """
+
+    def __init__(self, model: Seq2Seq, *, window: int | None = None) -> None:
+        if model.sourceless or model.edits:
+            raise UserError("run must be a translator with attention to be read on, but is another kind of model.")
+        model.encoder.check_reads_on()
+        check_attention(model.decoder.attention)
+        if model.copying is not None:
+            raise UserError("run must not copy to be read on, but its pointer looks for pieces in all of a source.")
+        self.model, self.window = model, window
+
+    def open(self) -> Reading:
+        """The reading of one source of which nothing has come."""
+        state = self.model.encoder.start(1)
+        width = self.model.encoder.output_size
+        nothing = state.mask.new_zeros(1, 0, width)
+        mask = torch.ones(1, 0, dtype=torch.bool, device=nothing.device)
+        return Reading(state, self.model.decoder.remember(nothing, mask), nothing.new_zeros(1, width))
+
+    def read(self, ids: SourceIds, reading: Reading, *, ended: bool) -> Reading:
+        """The reading behind some more tokens, `1 source`."""
+        device = reading.memory.mask.device
+        lengths = torch.full((1,), ids.shape[1], device=device)
+        over = torch.full((1,), ended, device=device)
+        encoded, state = self.model.encoder.advance(ids.to(device), lengths, reading.encoder, over)
+        new = self.model.decoder.remember(encoded.values, length_mask(encoded.lengths, encoded.values.shape[1]))
+        old = reading.memory
+        parts = zip((old.values, old.keys, old.mask), (new.values, new.keys, new.mask), strict=True)
+        values, keys, mask = (torch.cat(pair, 1) for pair in parts)
+        gone = 0 if self.window is None else max(0, mask.shape[1] - self.window)
+        memory = Memory(values[:, gone:], keys[:, gone:], mask[:, gone:])
+        return Reading(state, memory, encoded.last, reading.first + gone)
+
+    def begin(self, reading: Reading) -> States:
+        """The states of one empty hypothesis, from what has been read."""
+        states = States(self.model.bridge(reading.last), self.model.decoder.attention.start(reading.memory))
+        return states.of_one_hypothesis()
+
+    def look(self, reading: Reading, states: States) -> tuple[Memory, States]:
+        """The memory of what has been read, and the states as they look at it."""
+        size = reading.memory.mask.shape[1]
+        return reading.memory, states._replace(attention=tuple(_grown(part, size) for part in states.attention))
+
+    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+        """Memory and first states of whole sources."""
+        return self.model.start(source, lengths)
+
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
+        """Scores, weights and next states, as of the model."""
+        return self.model.step(ids.to(memory.mask.device), memory, states)
+
+
+def _grown(seen: Tensor, size: int) -> Tensor:
+    """What an attention remembers of each position, `batch beam source`, with nothing of those that are new."""
+    return functional.pad(seen, (0, size - seen.shape[-1]))

@@ -1,0 +1,60 @@
+"""Waiting: a decoder that is trained to write before it has read all of the source."""
+
+from dataclasses import dataclass
+
+import torch
+
+from seq2seq.errors import UserError
+from seq2seq.layers.attention.attention import Memory
+from seq2seq.layers.attention.hard_monotonic import HardMonotonicAttention
+from seq2seq.layers.attention.local import LocalAttention
+from seq2seq.shapes import Lengths
+
+
+@dataclass(frozen=True)
+class WaitK:
+    """Options of training for wait-k: token t of a target sees the first k + t - 1 of its source (Ma et al. 2019).
+
+    k is drawn for each batch, between `lowest` and `highest`, so that one model serves all of them (Elbayad et al.
+    2020). Out of training the whole source is seen: a simultaneous reader hands over what it has read. Raises UserError
+    if k can be below 1, or there is none.
+
+    >>> import torch
+    >>> from seq2seq.models.waiting import WaitK
+    >>> WaitK(lowest=3, highest=3).draw(torch.tensor([9, 5]))
+    tensor([3, 3])
+    """
+
+    lowest: int = 1
+    highest: int = 9
+
+    def __post_init__(self) -> None:
+        if self.lowest < 1:
+            raise UserError(f"lowest must be at least 1 token, but is {self.lowest}.")
+        if self.highest < self.lowest:
+            raise UserError(f"highest must be at least lowest, {self.lowest}, but is {self.highest}.")
+
+    def draw(self, lengths: Lengths) -> Lengths:
+        """The tokens of each source that are read before the first of its target is written, `batch`."""
+        waited = int(torch.randint(self.lowest, self.highest + 1, ()))  # on the CPU, as nothing has to wait for it
+        return torch.full_like(lengths, waited)
+
+
+def check_attention(attention: object) -> None:
+    """Check that an attention can read a source that is still to grow. Raises UserError if not."""
+    if isinstance(attention, LocalAttention):
+        raise UserError(
+            "attention must not be local where waiting is on, as its window stands at a share of the whole length: "
+            "choose another attention."
+        )
+    if isinstance(attention, HardMonotonicAttention):
+        raise UserError("waiting must be none for a transducer, which reads a token only when it moves on to it.")
+
+
+def revealed(memory: Memory, waited: Lengths, count: int) -> Memory:
+    """The memory as the first `count` steps of targets see it, one token more at each."""
+    steps = torch.arange(count, device=waited.device)
+    positions = torch.arange(memory.mask.shape[1], device=waited.device)
+    # (source,) < (batch, 1, 1) + (target, 1) = (batch, target, source)
+    seen = positions < waited[:, None, None] + steps.unsqueeze(1)
+    return memory._replace(revealed=(seen & memory.mask.unsqueeze(1),))

@@ -1,0 +1,128 @@
+"""Text in and text out while it comes: sources are read unit by unit, targets are said word by word."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from seq2seq.data.tokenizers import Tokenizer, Tokenizers
+from seq2seq.decoding.search.search import Search
+from seq2seq.decoding.simultaneous import Policy, Reader, Session
+
+_WORD = re.compile(r"\s*\S+")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to a text of so many `units`; `delays[i]` of them had been read when unit i of the answer was said."""
+
+    text: str
+    units: int
+    delays: list[int]
+
+
+class SimultaneousTranslator:
+    """A translator of texts that are still being written.
+
+    A unit of a source is a word, or where its pieces are characters, one of these. What is said is never taken back: a
+    word of the source is read once white space follows it, and a word of the target is said once it is whole.
+    """
+
+    def __init__(self, reader: Reader, policy: Policy, search: Search, tokenizers: Tokenizers) -> None:
+        self.reader, self.policy, self.search = reader, policy, search
+        self.tokenizers = tokenizers
+
+    def open(self) -> "TextSession":
+        """A session of one text."""
+        return TextSession(Session(self.reader, self.policy, self.search), self.tokenizers)
+
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
+        """Answers to texts that come unit by unit, with how far each was behind."""
+        found = []
+        for text in texts:
+            session = self.open()
+            session.feed(text)
+            session.end()
+            found.append(Answer(session.said, session.units, session.delays))
+        return found
+
+    def length(self, target: str) -> int:
+        """The number of units of a target."""
+        return _units_of(self.tokenizers.target, target)
+
+
+class TextSession:
+    """A session of one text. `delays[i]` is how many units had been read when unit i of the target was said."""
+
+    def __init__(self, session: Session, tokenizers: Tokenizers) -> None:
+        self.session, self.tokenizers = session, tokenizers
+        self.by_characters = tokenizers.source.has_characters_alone
+        self.text = ""  # that has come
+        self.place = 0  # in it, behind the last unit that was read
+        self.units = 0
+        self.said = ""
+        self.delays: list[int] = []
+
+    def feed(self, text: str) -> str:
+        """Text that is said now that some more has come."""
+        self.text += text
+        before = len(self.said)
+        for unit in self._settled():
+            self._read(unit)
+        return self.said[before:]
+
+    def end(self) -> str:
+        """Text that is left to say once all has come; of a text with nothing in it, nothing."""
+        before = len(self.said)
+        for unit in self._units(self.text[self.place :]):
+            self._read(unit)
+        if self.units:
+            self.session.end()
+            self._say(ended=True)
+        return self.said[before:]
+
+    def _settled(self) -> Iterator[str]:
+        """Units that nothing to come can change."""
+        units = list(self._units(self.text[self.place :]))
+        whole = self.text[-1:].isspace() and not self.by_characters
+        yield from units if whole else units[:-1]
+
+    def _units(self, text: str) -> list[str]:
+        if not self.by_characters:
+            return [unit for unit in _WORD.findall(text) if unit]
+        units: list[str] = []
+        for character in text:
+            if units and unicodedata.combining(character):
+                units[-1] += character
+            else:
+                units.append(character)
+        return units
+
+    def _read(self, unit: str) -> None:
+        self.place += len(unit)
+        self.units += 1
+        ids = self.tokenizers.source.encode([self.text[: self.place]])[0]
+        new = ids[len(self.session.read) :]
+        self.session.feed(new)
+        self._say(ended=False)
+
+    def _say(self, *, ended: bool) -> None:
+        target, ids = self.tokenizers.target, self.session.written
+        whole = ids if ended else ids[: _whole(target, ids)]
+        (text,) = self.tokenizers.decode([self.text], [whole])
+        if text.startswith(self.said):
+            self.said = text
+        self.delays += [self.units] * (_units_of(target, text) - len(self.delays))
+
+
+def _units_of(tokenizer: Tokenizer, text: str) -> int:
+    """The number of characters of a text, where pieces are such, or else of words."""
+    return len(text) if tokenizer.has_characters_alone else len(text.split())
+
+
+def _whole(tokenizer: Tokenizer, ids: list[int]) -> int:
+    """The number of tokens that make up whole words, to which none can be added."""
+    if tokenizer.has_words_alone or tokenizer.has_characters_alone:
+        return len(ids)
+    starts = [place for place, piece in enumerate(tokenizer.pieces(ids)) if tokenizer.begins_word(piece)]
+    return starts[-1] if starts else 0

@@ -1,0 +1,46 @@
+"""Which process of which this is, by what torchrun, srun and the first process say."""
+
+import pytest
+
+from seq2seq.ranks import OWN, Ranks, first_process, ranks
+
+# As torchrun of two machines with two processes each sets them, and srun.
+TORCHRUN = {
+    **{"TORCHELASTIC_RUN_ID": "7", "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"},
+    **{"GROUP_RANK": "1", "GROUP_WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"},
+}
+SRUN = {
+    **{
+        "SLURM_JOB_ID": "12",
+        "SLURM_STEP_ID": "0",
+        "SLURM_NTASKS": "4",
+        "SLURM_NNODES": "2",
+        "SLURM_NTASKS_PER_NODE": "2",
+    },
+    **{"SLURM_PROCID": "2", "SLURM_LOCALID": "0", "SLURM_NODEID": "1", "SLURM_NODELIST": "n[1-2]"},
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "found"),
+    [
+        ({}, Ranks()),
+        ({OWN: "3", "LOCAL_RANK": "2"}, Ranks(2, 3, 2, 3, "itself")),
+        (TORCHRUN, Ranks(3, 4, 1, 2, "torchrun")),
+        (SRUN, Ranks(2, 4, 0, 2, "srun")),
+        (SRUN | {"SLURM_JOB_NAME": "bash"}, Ranks()),
+        ({name: value for name, value in SRUN.items() if name != "SLURM_STEP_ID"}, Ranks()),  # sbatch without srun
+        ({"LOCAL_RANK": "1"}, Ranks()),  # of somebody else's run
+        (SRUN | TORCHRUN, Ranks(3, 4, 1, 2, "torchrun")),  # torchrun in a task of srun
+    ],
+)
+def test_processes_are_known_by_what_has_started_them(monkeypatch, variables, found):
+    assert ranks(variables) == found
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert first_process() == (found.rank == 0)
+
+
+@pytest.mark.parametrize(("variables", "machines"), [({}, 1), (TORCHRUN, 2), (SRUN, 2), ({OWN: "3"}, 1)])
+def test_machines_are_counted(variables, machines):
+    assert ranks(variables).machines == machines
