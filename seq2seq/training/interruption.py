@@ -53,6 +53,15 @@ class Interruption(lightning.Callback):
             if self.budget.spent(trainer.global_step) >= 1:
                 trainer.should_stop = True
 
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the epoch under way, which Lightning forgets where a run goes on behind the last step of one before."""
+        epochs = trainer.fit_loop.epoch_progress
+        if epochs.current.ready == epochs.current.processed:  # in an epoch, it is one more
+            epochs.increment_ready()
+            epochs.increment_started()
+
     def after_step(self, trainer: lightning.Trainer) -> None:
         """Save the step that the optimizer has just taken, where that is due; raise StoppedError if asked to stop."""
         if self.budget.until is not None and datetime.now() >= self.budget.until:

@@ -44,6 +44,8 @@ def test_rows_after_the_checkpoint_give_way_to_those_that_are_trained_again(trai
     logger.finalize("failed")
     train_tiny(tmp_path, *RUN, "budget.max_steps=5", resume=True)
     found = rows(tmp_path)
+    of_test = before.pop()  # which is scored anew, at the end
+    assert not of_test["train/loss"]
     assert found[: len(before)] == before
     assert [row["step"] for row in found if row["train/loss"]] == ["0", "1", "2", "3", "4"]
     assert "9.0" not in {row["train/loss"] for row in found}
