@@ -57,8 +57,8 @@ class Interruption(lightning.Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Count the epoch under way, which Lightning forgets where a run goes on behind the last step of one before."""
-        epochs = trainer.fit_loop.epoch_progress
-        if epochs.current.ready == epochs.current.processed:  # in an epoch, it is one more
+        epochs, now = trainer.fit_loop.epoch_progress, vars(trainer.fit_loop.epoch_progress.current)
+        if now["ready"] == now["processed"]:  # in an epoch, it is one more
             epochs.increment_ready()
             epochs.increment_started()
 
