@@ -37,7 +37,9 @@ HOMES = {
     "fusion": ("translate",),
     "inference": ("translate",),
     "mode": ("benchmark",),
+    "model/waiting": ("train", "experiment=simultaneous"),  # of encoders that read on
     "rerank": ("translate",),
+    "simultaneous": ("translate",),
     "space": ("search",),
 }
 SEARCHING = [
@@ -53,7 +55,7 @@ SEARCHING = [
     ("benchmark", "mode=decode"),
 ]
 SIDES = ("encoder", "decoder")
-OF_MODEL = [group for group, _ in OPTIONS if group.startswith("model/")]
+OF_MODEL = [group for group, _ in OPTIONS if group.startswith("model/") and group not in HOMES]
 PARTS = {group: [name for kind, name in OPTIONS if kind == group] for group in OF_MODEL if group.count("/") == 1}
 PARTS["model/output"].remove("auto")  # one of the others
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, Shaped, _storage
 from torch import Tensor, nn
 
 from seq2seq.data.examples import Example
-from seq2seq.masking import length_mask, masked_softmax
+from seq2seq.masking import last_within, length_mask
 
 
 @pytest.mark.parametrize("lengths", [3, torch.zeros(2, 2, dtype=torch.long), torch.zeros(2)])
@@ -18,9 +18,9 @@ def test_a_tensor_of_another_shape_or_type_is_refused(lengths):
 
 
 def test_sizes_of_one_name_are_one_size():
-    masked_softmax(torch.zeros(2, 3, 4), torch.ones(2, 4, dtype=torch.bool))
-    with pytest.raises(BeartypeCallHintViolation, match="size of dimension source"):
-        masked_softmax(torch.zeros(2, 3, 4), torch.ones(2, 5, dtype=torch.bool))
+    last_within(torch.zeros(2, 3, 4), torch.tensor([1, 3]))
+    with pytest.raises(BeartypeCallHintViolation, match="size of dimension batch"):
+        last_within(torch.zeros(2, 3, 4), torch.tensor([1, 3, 2]))
 
 
 def test_what_has_no_tensor_is_checked_too():

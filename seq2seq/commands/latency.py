@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.interpretation.latency_plot import latency_figure
+from seq2seq.interpretation.plots import write_picture
 from seq2seq.metrics.latency import Latency, mean_latency
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
@@ -99,4 +100,4 @@ def _draw(path: Path, rows: Sequence[Mapping[str, Any]], offline: Mapping[str, f
     names = [", ".join(f"{key} = {value}" for key, value in list(row.items())[:1]) for row in shown]
     scores = {name: [row["scores"][name] for row in shown] for name in offline}
     figure = latency_figure([row["latency"]["al"] for row in shown], scores, names, offline=offline)
-    figure.savefig(path, dpi=150)
+    write_picture(figure, path, dpi=150)

@@ -37,7 +37,7 @@ class Picture(Figure):
         return data.getvalue()
 
 
-def write_picture(figure: Figure, path: Path, dpi: float | str = "figure") -> None:
+def write_picture(figure: Figure, path: Path, dpi: float | int | str = "figure") -> None:
     """Write a figure to a file, in the format of its name, whole or not at all."""
     data = BytesIO()
     figure.savefig(data, format=path.suffix.removeprefix("."), dpi=dpi)

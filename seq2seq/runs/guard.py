@@ -68,7 +68,7 @@ class Guard:
     def tell(self, **message: Any) -> None:
         """Speak to the own process."""
         with suppress(OSError):
-            os.write(1, (json.dumps(message) + "\n").encode())
+            os.write(1, (json.dumps(message, allow_nan=False) + "\n").encode())
 
     def run(self) -> None:
         """Watch until the run or the own process has ended."""

@@ -39,7 +39,14 @@ class Guarded:
             **{"rank": own.rank, "count": own.count, "local_rank": own.local_rank, "pid": os.getpid()},
             **{"host": socket.gethostname(), "machine": _machine(), "address": address, "port": port, "wait": wait},
         }
-        command = [sys.executable, "-I", "-c", _START, str(Path(seq2seq.__file__).parents[1]), json.dumps(options)]
+        command = [
+            sys.executable,
+            "-I",
+            "-c",
+            _START,
+            str(Path(seq2seq.__file__).parents[1]),
+            json.dumps(options, allow_nan=False),
+        ]
         self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._guard.stdout is not None
         first = self._guard.stdout.readline()
@@ -54,7 +61,7 @@ class Guarded:
         """Tell the guard something."""
         assert self._guard.stdin is not None
         with suppress(OSError):
-            self._guard.stdin.write((json.dumps(message) + "\n").encode())
+            self._guard.stdin.write((json.dumps(message, allow_nan=False) + "\n").encode())
             self._guard.stdin.flush()
 
     def done(self) -> None:

@@ -29,7 +29,7 @@ class Line:
 
     def write(self, **message: Any) -> None:
         """Send a message, if somebody is there."""
-        data = (json.dumps(message) + "\n").encode()
+        data = (json.dumps(message, allow_nan=False) + "\n").encode()
         with suppress(OSError):
             os.write(self.handle, data) if self.link is None else self.link.sendall(data)
 

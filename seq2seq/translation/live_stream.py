@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
 from seq2seq.translation.simultaneous import SimultaneousTranslator, TextSession
 
 _KEYS = {"stream", "text", "end"}
@@ -81,7 +82,7 @@ class LiveStreams:
             said += session.end()
             del self.sessions[name]
         if said or end:
-            yield json.dumps({"stream": name, "text": said, "end": end}, ensure_ascii=False) + "\n"
+            yield strict_json({"stream": name, "text": said, "end": end}, ensure_ascii=False) + "\n"
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import processes
 import pytest
+import signatures  # noqa: F401  before anything of ours is imported
 
 from seq2seq.commands.train import train
 from seq2seq.config.command_line import mistakes_in_one_line

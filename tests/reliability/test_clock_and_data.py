@@ -4,10 +4,13 @@ import csv
 import errno
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from wholeness import assert_same_weights, check_whole
+
+from seq2seq.data import text_files
 
 
 @pytest.fixture
@@ -45,19 +48,21 @@ def test_a_clock_that_is_set_back_changes_nothing_that_is_learnt(ended, tmp_path
 @pytest.mark.parametrize("name", ["train", "dev"])
 @pytest.mark.parametrize("fault", ["gone", "broken", "cut"])
 def test_data_that_fail_while_they_are_read_are_one_line(ended, pairs, tmp_path, monkeypatch, name, fault):
-    read = Path.read_bytes
+    read = text_files._raw_lines
 
-    def failing(path: Path) -> bytes:
+    def failing(path: Path) -> Iterator[bytes]:
         if path != pairs / name:
-            return read(path)
+            yield from read(path)
+            return
         if fault == "gone":
             path.unlink(missing_ok=True)
+        lines = list(read(path))
+        yield from lines[:-1]
         if fault == "broken":
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        data = read(path)
-        return data[: data.rindex(b"\t", 0, len(data) // 2)] if fault == "cut" else data
+        yield lines[-1].partition(b"\t")[0]
 
-    monkeypatch.setattr(Path, "read_bytes", failing)
+    monkeypatch.setattr(text_files, "_raw_lines", failing)
     files = [f"data.{split}={pairs / split}" for split in ("train", "dev", "test")]
     said = ended(tmp_path / "run", "data=tsv", "tokenizer=word", *files, "logger=none").mistake
     wanted = {"gone": str(pairs / name), "broken": "Input/output error", "cut": "tab"}[fault]

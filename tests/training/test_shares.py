@@ -8,9 +8,9 @@ from torch.testing import assert_close
 from seq2seq.commands.batches import build_batches
 from seq2seq.commands.module import build_module
 from seq2seq.data.datamodule import BatchLoader
-from seq2seq.runs.automatic import settle
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import train_tokenizers
+from seq2seq.runs.settling import settle
 from seq2seq.training.carried import CarriedStates
 
 STILL = ["model.dropout=0.0", "batches.max_tokens=60", "batches.max_sentences=5", "sizing=none"]

@@ -64,7 +64,8 @@ class BlockwiseLayer(StreamingLayer):
     def in_order(self, direction: str, steps: Steps, lengths: Lengths) -> TimeVectors:
         if direction == "forward":
             return steps
-        return self._from_blocks(steps, self._block_lengths(lengths, len(steps) // len(lengths)), int(lengths.max()))
+        blocks = len(steps) // len(lengths)
+        return self._from_blocks(steps, self._block_lengths(lengths, blocks), blocks)[:, : int(lengths.max())]
 
     def start(self, like: Tensor) -> BlockwiseState:
         back = like.new_zeros(len(like), self.backwards.hidden_size)
@@ -98,7 +99,7 @@ class BlockwiseLayer(StreamingLayer):
         within = self._block_lengths(lengths, blocks).clamp(max=width)
         windows = reverse_within(windows, reversal(within, width))
         steps = unroll(self.backwards, windows, self.backwards.start(windows))[0]
-        return self._from_blocks(steps, within, time)
+        return self._from_blocks(steps, within, blocks)[:, :time]
 
     def _block_lengths(self, lengths: Lengths, blocks: int) -> BlockLengths:
         """Numbers of steps of each block and what is behind it, `batch * block`, perhaps none."""
@@ -106,13 +107,12 @@ class BlockwiseLayer(StreamingLayer):
         # (batch, 1) - (block,) = (batch, block)
         return (lengths.unsqueeze(1) - starts).clamp(0, self.block_size + self.lookahead).flatten()
 
-    def _from_blocks(self, steps: Steps, within: BlockLengths, time: int) -> TimeVectors:
+    def _from_blocks(self, steps: Steps, within: BlockLengths, blocks: int) -> TimeVectors:
         """Activations of the backward cell at each position, from those at its own steps, a row for each block."""
         width = steps.shape[1]
         ordered = reverse_within(steps, reversal(within.clamp(max=width), width))[:, : self.block_size]
-        blocks = -(-time // self.block_size)
-        # (batch * block, size, units) -> (batch, block * size, units) -> (batch, time, units)
-        return ordered.unflatten(0, (-1, blocks)).flatten(1, 2)[:, :time]
+        # (batch * block, size, units) -> (batch, block, size, units) -> (batch, block * size, units)
+        return ordered.unflatten(0, (-1, blocks)).flatten(1, 2)
 
     def _of_last_block(self, back: Outputs, lengths: Lengths) -> Vectors:
         """The backward outputs at the first step of each row's last block."""
