@@ -50,8 +50,9 @@ def score_while_reading(
         def translate(
             sources: Sequence[str], simultaneous: Any = simultaneous, into: list[Answer] = answers
         ) -> list[str]:
-            into += simultaneous.answers(sources)
-            return [answer.text for answer in into]
+            found = simultaneous.answers(sources)
+            into += found
+            return [answer.text for answer in found]
 
         found = evaluate(translate, examples, metrics, draws)
         lengths = [simultaneous.length(example.targets[0]) for example in examples]

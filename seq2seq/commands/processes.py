@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +125,9 @@ def _started(count: int) -> Iterator[Meeting]:
                 children[rank] = subprocess.Popen(_command(), env=os.environ | {"LOCAL_RANK": str(rank)})
             meeting.guarded.tell(children={str(rank): child.pid for rank, child in children.items()})
             yield meeting
-        for child in children.values():
-            child.wait(_END_SECONDS)
+        with suppress(subprocess.TimeoutExpired):  # they are through, too, and killed if they do not leave
+            for child in children.values():
+                child.wait(_END_SECONDS)
     finally:
         for child in children.values():
             child.kill()

@@ -80,13 +80,13 @@ class ConfidencePolicy(Policy):
     """A policy that reads on while the best two tokens are close (after Cho & Esipova 2016, "wait-if-diff").
 
     A token is written once its probability is `margin` above that of the next best, and `first` tokens are read before
-    any. Raises UserError at a margin that is not between 0 and 1, and at first below 1.
+    any. Raises UserError at a margin that is not above 0 or beyond 1, and at first below 1.
     """
 
     def __init__(self, *, margin: float = 0.5, first: int = 1, window: int | None = None) -> None:
         super().__init__(window)
-        if not 0 <= margin <= 1:
-            raise UserError(f"margin must be between 0 and 1, but is {margin}.")
+        if not 0 < margin <= 1:
+            raise UserError(f"margin must be above 0 and at most 1, but is {margin}.")
         if first < 1:
             raise UserError(f"first must be at least 1 token, but is {first}.")
         self.margin, self.first = margin, first
@@ -102,8 +102,9 @@ class ConfidencePolicy(Policy):
 class Session(Generic[Reading, Memory, States]):
     """A session of one source: tokens in, tokens out as soon as the policy lets them, greedily.
 
-    Before the source has ended there is no EOS. What is left then is found by the `search`, from where the target
-    stands: if nothing was written, it is what the search finds offline. `delays[i]` is how many tokens of the source
+    Before the source has ended there is no EOS, and no more tokens than the limits of the `search` allow for what was
+    read. What is left then is found by the search, from where the target stands: if nothing was written, it is what it
+    finds offline. `delays[i]` is how many tokens of the source
     had been read when token i was written.
     """
 
@@ -144,7 +145,8 @@ class Session(Generic[Reading, Memory, States]):
         self.read.append(index)
 
     def _write_while_ready(self) -> None:
-        while self.policy.ready(len(self.read), len(self.written)):
+        most = int(self.search.length.max_length(torch.tensor([len(self.read)])))
+        while len(self.written) < most and self.policy.ready(len(self.read), len(self.written)):
             memory, states = self._look()
             logits, _, states = self.reader.step(torch.tensor([[self._last]]), memory, states)
             scores = logits[0, 0].float().log_softmax(-1)

@@ -23,16 +23,20 @@ class LiveStream:
         Raises UserError where the input ends in the midst of a character, after all before it is answered.
         """
         decoder, number, session = codecs.getincrementaldecoder("utf-8")("replace"), 1, None
+        held = ""  # a \r, which belongs to a line's end if a newline follows
         for chunk in chunks:
-            for part in decoder.decode(chunk).splitlines(keepends=True):
+            *lines, rest = (held + decoder.decode(chunk)).split("\n")
+            for line in lines:
                 session = session or self.translator.open()
-                line = part.rstrip("\r\n")
-                yield session.feed(line)
-                if len(line) < len(part):
-                    yield session.end() + "\n"
-                    number, session = number + 1, None
-        if session is not None:
-            yield session.end() + "\n"
+                yield session.feed(line.removesuffix("\r")) + session.end() + "\n"
+                number, session = number + 1, None
+            held = "\r" if rest.endswith("\r") else ""
+            if rest := rest.removesuffix("\r"):
+                session = session or self.translator.open()
+                yield session.feed(rest)
+        if session is not None or held:
+            session = session or self.translator.open()
+            yield session.feed(held) + session.end() + "\n"
         if decoder.getstate()[0]:
             raise UserError(
                 f"line {number} must end with a whole character, but the input ended in the midst of one in UTF-8: "
@@ -55,11 +59,18 @@ class LiveStreams:
 
         Raises UserError at a line that is no such object; streams that never ended are ended first, in their order.
         """
+        mistake = None
         for number, line in enumerate(_lines(chunks), 1):
-            if line.strip():
-                yield from self._answer(line, number)
+            try:
+                if line.strip():
+                    yield from self._answer(line, number)
+            except UserError as error:
+                mistake = error
+                break
         for name in list(self.sessions):
             yield from self._say(name, "", end=True)
+        if mistake is not None:
+            raise mistake
 
     def _answer(self, line: bytes, number: int) -> Iterator[str]:
         try:
@@ -70,13 +81,15 @@ class LiveStreams:
             raise UserError(
                 f"line {number} must be a JSON object with stream, and text and end if wanted, but is {line[:80]!r}."
             )
-        text, end = found.get("text", ""), found.get("end", False)
-        if not isinstance(text, str) or not isinstance(end, bool):
-            raise UserError(f"line {number}: text must be a text and end true or false.")
-        yield from self._say(str(found["stream"]), text, end=end)
+        name, text, end = found["stream"], found.get("text", ""), found.get("end", False)
+        if not isinstance(name, str) or not isinstance(text, str) or not isinstance(end, bool):
+            raise UserError(f"line {number}: stream and text must be texts, and end true or false.")
+        yield from self._say(name, text, end=end)
 
     def _say(self, name: str, text: str, *, end: bool) -> Iterator[str]:
-        session = self.sessions.setdefault(name, self.translator.open())
+        if name not in self.sessions:
+            self.sessions[name] = self.translator.open()
+        session = self.sessions[name]
         said = session.feed(text)
         if end:
             said += session.end()

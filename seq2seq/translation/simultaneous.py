@@ -110,9 +110,12 @@ class TextSession:
         target, ids = self.tokenizers.target, self.session.written
         whole = ids if ended else ids[: _whole(target, ids)]
         (text,) = self.tokenizers.decode([self.text], [whole])
+        # What was said stays, even if more pieces would have it otherwise; at the end the rest of the text follows it.
         if text.startswith(self.said):
             self.said = text
-        self.delays += [self.units] * (_units_of(target, text) - len(self.delays))
+        elif ended:
+            self.said += text[len(self.said) :]
+        self.delays += [self.units] * (_units_of(target, self.said) - len(self.delays))
 
 
 def _units_of(tokenizer: Tokenizer, text: str) -> int:

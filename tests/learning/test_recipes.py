@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RECIPES = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
+RECIPES = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml") if path.stem != "auto")  # one of these
 # What reads from left to right cannot write from right to left; what has no source can do neither.
 BEYOND = {("transducer", "reverse"), ("language_model", "copy"), ("language_model", "reverse")}
 

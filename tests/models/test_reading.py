@@ -88,13 +88,19 @@ def test_how_a_source_is_fed_changes_nothing(build_model):
     assert by_token.delays == at_once.delays
 
 
-@pytest.mark.parametrize(("margin", "written_early"), [(0.0, 7), (1.0, 0)])
+@pytest.mark.parametrize(("margin", "written_early"), [(1e-9, 7), (1.0, 0)])
 def test_confidence_reads_on_while_two_tokens_are_close(build_model, margin, written_early):
     model = reading_model(build_model)
     mine = session(model, ConfidencePolicy(margin=margin))
     policy_asked = []
     mine.policy.ready = lambda read, done: policy_asked.append(read) is None and done < read
     assert len(mine.feed(SOURCE)) == written_early
+
+
+def test_what_is_written_while_reading_has_a_bound(build_model):
+    mine = session(reading_model(build_model), ConfidencePolicy(margin=1e-9))
+    assert len(mine.feed(SOURCE[:1])) == 5  # as limits of the search say of one token
+    assert len(written(mine, SOURCE[1:])) <= 12
 
 
 def test_the_confident_write_what_they_are_sure_of():
@@ -157,7 +163,8 @@ def test_models_that_look_ahead_are_refused(build_model, options, message):
     ("make", "message"),
     [
         (lambda: WaitKPolicy(k=0), "k must be at least 1 token, but is 0."),
-        (lambda: ConfidencePolicy(margin=1.5), "margin must be between 0 and 1, but is 1.5."),
+        (lambda: ConfidencePolicy(margin=1.5), "margin must be above 0 and at most 1, but is 1.5."),
+        (lambda: ConfidencePolicy(margin=0.0), "margin must be above 0 and at most 1, but is 0.0."),
         (lambda: ConfidencePolicy(first=0), "first must be at least 1 token, but is 0."),
     ],
 )

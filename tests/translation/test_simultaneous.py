@@ -141,6 +141,24 @@ def test_an_input_that_ends_in_a_character_is_told_after_its_answer():
     )
 
 
+def test_lines_end_at_newlines_alone_however_they_come():
+    stream = LiveStream(translator("word", 1))
+    chunks = [b"the red\r", b"\nhouse\r\n", b"a\rhouse\n", b"hill\r"]
+    found = "".join(stream(chunks))
+    assert found.count("\n") == 4
+    assert found.splitlines()[:2] == ["the red", "house"]
+
+
+def test_streams_end_before_a_mistake_is_told():
+    found: list[str] = []
+    with pytest.raises(UserError, match="line 2 must be a JSON object, but cannot be read"):
+        found.extend(LiveStreams(translator("word", 1))([b'{"stream": "x", "text": "the red hill"}\nbad\n']))
+    assert [json.loads(line) for line in found] == [
+        {"stream": "x", "text": "the red", "end": False},
+        {"stream": "x", "text": " hill", "end": True},
+    ]
+
+
 def test_streams_play_side_by_side():
     lines = [
         {"stream": "a", "text": "the red "},
@@ -166,7 +184,7 @@ def test_streams_play_side_by_side():
             b'{"stream": 1, "more": 2}\n',
             "line 1 must be a JSON object with stream, and text and end if wanted, but is ",
         ),
-        (b'{"stream": "a", "text": 3}\n', "line 1: text must be a text and end true or false."),
+        (b'{"stream": "a", "text": 3}\n', "line 1: stream and text must be texts, and end true or false."),
         (b"{\n", "line 1 must be a JSON object, but cannot be read: "),
     ],
 )
