@@ -20,6 +20,7 @@ from seq2seq.config.mistakes import find, one_line
 from seq2seq.errors import UserError, printable
 from seq2seq.ranks import Ranks
 from seq2seq.runs.guard import PATIENCE, QUIET, RUN
+from seq2seq.training.out_of_memory import MemoryShortError
 
 _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from seq2seq.runs.guard import main; main()"
 _CONSEQUENCE = 20.0  # seconds in which the guards learn who has ended, and why
@@ -105,6 +106,8 @@ class Guarded:
 def told(error: BaseException, folder: Path | None) -> dict[str, Any]:
     """The message to a guard of an error: a user's mistake in its own words, else what was raised, in one line."""
     mistake = find(error, UserError)
+    if isinstance(mistake, MemoryShortError):  # of this process, which the line is to name
+        return {"cause": printable(f"ran out of memory: {one_line(error)}"), "code": mistake.exit_code}
     if mistake is not None or isinstance(error, OSError):
         return {"cause": printable(one_line(error)), "code": getattr(mistake, "exit_code", 2), "plain": True}
     first = next(iter(str(error).strip().splitlines()), "")

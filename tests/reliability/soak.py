@@ -51,7 +51,12 @@ KINDS: dict[str, list[str]] = {
         "callbacks.early_stopping.patience=100",
     ],
     "accumulation": ["trainer.val_check_interval=16", "trainer.accumulate_grad_batches=2"],
-    "augmented, curriculum": ["trainer.val_check_interval=40", "augmentation=noise", "curriculum=competence"],
+    "augmented, curriculum": [
+        "trainer.val_check_interval=40",
+        "augmentation=noise",
+        "curriculum=competence",
+        "curriculum.steps=40",
+    ],
     "gru, plateau": ["trainer.val_check_interval=19", "model/cell=gru", "schedule=plateau"],
 }
 COMPARED = ("weights", "state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "average_updates")
