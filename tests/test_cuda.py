@@ -33,7 +33,7 @@ from seq2seq.training.likelihood import likelihood
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 
 PAIRS = [[[4, 5], [5]], [[6], [7, 4]], [[5], [4]], [[4, 5], [4]]]
-KINDS = [path for path in (CONF / "model", *sorted(CONF.glob("model/*"))) if path.is_dir()]
+KINDS = [path for path in (CONF / "model", *sorted(CONF.glob("model/*"))) if path.is_dir() and path.name != "waiting"]
 OPTIONS = {str(kind.relative_to(CONF)): sorted(path.stem for path in kind.glob("*.yaml")) for kind in KINDS}
 SOURCELESS = "language_model"
 
@@ -49,6 +49,10 @@ def a_round(turn: int) -> list[str]:
     model = options.pop("model")
     defaults = OmegaConf.load(CONF / "model" / f"{model}.yaml").defaults
     parts = {part for default in defaults if default != "_self_" for part in default}
+    if model == SOURCELESS:
+        options["model/cell"] = "lstm"  # as its recipe drops recurrent weights
+    if options["model/output"] in ("adaptive", "mixture"):
+        parts -= {"copying"}
     if model == "transducer":
         parts -= {"front_end"}  # one that strides leaves its pointer no place
     return [*chosen(model), *(f"{kind}={name}" for kind, name in options.items() if kind.split("/")[1] in parts)]
@@ -56,6 +60,7 @@ def a_round(turn: int) -> list[str]:
 
 # The first option of every kind together, then the second, until each has had its turn.
 ROUNDS = [a_round(turn) for turn in range(max(map(len, OPTIONS.values())))]
+ROUNDS.append(["model.encoder.direction=forward", "model/waiting=wait_k", "model/ngrams=preceding"])
 FEW_STEPS = ["decoding.length.max_ratio=1.0", "decoding.length.max_extra=3"]  # of which the fourth and the eighth look
 SEARCHES = sorted(path.stem for path in CONF.glob("decoding/*.yaml"))
 

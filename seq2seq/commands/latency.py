@@ -15,7 +15,7 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.evaluation import evaluate
 from seq2seq.runs.simultaneous import simultaneous_translator
-from seq2seq.translation.simultaneous import Answer
+from seq2seq.translation.simultaneous import Answer, SimultaneousTranslator
 from seq2seq.translation.threads import set_threads
 from seq2seq.translation.translator import Translator
 
@@ -43,23 +43,24 @@ def score_while_reading(
     ]
     offline = evaluate(translator, examples, metrics, draws)
     set_threads(options["threads"], translator, lines=1)  # from here on it is one token at a time
-    rows = []
-    for named, simultaneous in policies:
-        answers: list[Answer] = []
-
-        def translate(
-            sources: Sequence[str], simultaneous: Any = simultaneous, into: list[Answer] = answers
-        ) -> list[str]:
-            found = simultaneous.answers(sources)
-            into += found
-            return [answer.text for answer in found]
-
-        found = evaluate(translate, examples, metrics, draws)
-        lengths = [simultaneous.length(example.targets[0]) for example in examples]
-        rows.append({**named, **found.report(), **_lags(answers, lengths)})
+    rows = [{**named, **_row(policy, examples, metrics, draws)} for named, policy in policies]
     if path is not None:
         _draw(Path(path), rows, offline.scores)
     return {"simultaneous": rows, "offline": offline.report()}
+
+
+def _row(
+    translator: SimultaneousTranslator, examples: Sequence[Example], metrics: Mapping[str, Scores], draws: Draws
+) -> dict[str, Any]:
+    answers: list[Answer] = []
+
+    def translate(sources: Sequence[str]) -> list[str]:
+        found = translator.answers(sources)
+        answers.extend(found)
+        return [answer.text for answer in found]
+
+    report = evaluate(translate, examples, metrics, draws).report()
+    return {**report, **_lags(answers, [translator.length(example.targets[0]) for example in examples])}
 
 
 def with_policies(config: DictConfig) -> tuple[DictConfig, list[Policies]]:

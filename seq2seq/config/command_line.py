@@ -147,7 +147,7 @@ def lines_of_stdin() -> Iterable[bytes]:
 
 
 def chunks_of_stdin() -> Iterable[bytes]:
-    """What stdin holds, as bytes, in chunks as they come. Raises UserError if it is closed."""
+    """Bytes of stdin, in chunks as they come. Raises UserError if it is closed."""
     stream = lines_of_stdin()
     assert isinstance(stream, io.BufferedReader)
     return iter(stream.read1, b"")

@@ -8,14 +8,13 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import sentencepiece
 
-from seq2seq.data.drawn_pieces import MergedPieces, PieceTable, UnigramPieces
 from seq2seq.data.examples import Example
 from seq2seq.data.normalization import REVERSIBLE, rule_of, without_place
 from seq2seq.data.piece_options import PieceOptions
+from seq2seq.data.piece_table import drawn_pieces
 from seq2seq.data.text import TextForm
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
@@ -45,35 +44,9 @@ class Tokenizer:
         return self._processor.encode([self.form(text) for text in texts], num_threads=_THREADS)
 
     def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
-        """Token ids of each text, cut in a way that is drawn: a function of the texts and the seed.
-
-        `alpha` is the power of a unigram model's probabilities, and of byte pairs the share of merges left out.
-        """
-        numbers, kind = Random(seed), UnigramPieces if self._is_unigram else MergedPieces
-        draw = kind(self._table, alpha)
+        """Token ids of each text, cut in a way that is drawn with a strength: a function of the texts and the seed."""
+        draw, numbers = drawn_pieces(self.serialized, alpha), Random(seed)
         return [draw("".join(self.surface(text)), numbers) for text in texts]
-
-    @cached_property
-    def _model(self) -> Any:
-        from sentencepiece import sentencepiece_model_pb2  # protobuf, which nothing else needs
-
-        proto: Any = sentencepiece_model_pb2
-        return proto.ModelProto.FromString(self.serialized)
-
-    @property
-    def _is_unigram(self) -> bool:
-        return self._model.trainer_spec.model_type == self._model.trainer_spec.UNIGRAM
-
-    @cached_property
-    def _table(self) -> PieceTable:
-        kinds = self._model.SentencePiece
-        pieces = {
-            one.piece: (index, one.score)
-            for index, one in enumerate(self._model.pieces)
-            if one.type in (kinds.NORMAL, kinds.USER_DEFINED)
-        }
-        symbols = [one.piece for one in self._model.pieces if one.type == kinds.USER_DEFINED]
-        return PieceTable(pieces, symbols, UNK)
 
     def decode(self, ids: Sequence[list[int]]) -> list[str]:
         """Texts, one for each list of token ids."""

@@ -83,5 +83,5 @@ class GrowingReader:
 
 
 def _grown(seen: Tensor, size: int) -> Tensor:
-    """What an attention remembers of each position, `batch beam source`, with nothing of those that are new."""
+    """The memory that an attention has of each position, `batch beam source`, with nothing of those that are new."""
     return functional.pad(seen, (0, size - seen.shape[-1]))

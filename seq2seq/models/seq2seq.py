@@ -17,7 +17,7 @@ from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.recomputing import recompute
 from seq2seq.layers.recurrent.stack import Encoded
-from seq2seq.masking import length_mask, shortened
+from seq2seq.masking import length_mask
 from seq2seq.models.bridge import Bridge
 from seq2seq.models.decoder import Decoder, States, Unrolled
 from seq2seq.models.encoder import Encoder
@@ -242,24 +242,3 @@ def _shares(tokens: SourceMask, reduction: int, dtype: torch.dtype) -> Float[Ten
     together = functional.pad(tokens, (0, -width % reduction)).unflatten(1, (-1, reduction))
     shares = together / together.sum(-1, keepdim=True).clamp(min=1).to(torch.promote_types(dtype, torch.float32))
     return shares.flatten(1)[:, :width]
-
-
-def _matrices(module: nn.Module, *without: nn.Module) -> int:
-    """The number of weights in matrices, but for those of some parts."""
-    left_out = {id(weight) for part in without for weight in part.parameters()}
-    return sum(w.numel() for w in module.parameters() if w.dim() >= 2 and id(w) not in left_out)
-
-
-def multiply_accumulates(model: Seq2Seq, source_length: Tensor, target_length: Tensor) -> Tensor:
-    """Multiply-accumulates of one forward pass per sentence of the given lengths.
-
-    Every weight matrix is used once per step of its part: of LSTMs, 8 H (I + H) for a bidirectional layer and
-    4 H (I + H) for another; k H I for one of k gates and no recurrent matrix; w I C for C filters of width w, C F for
-    the readout, V F for the output; attention adds 2 S C per target token. Steps are the target's tokens, or the
-    source's, fewer where time is reduced.
-    """
-    encoder, decoder = model.encoder, model.decoder
-    of_source = sum(_matrices(part) * shortened(source_length, tokens) for part, tokens in encoder.parts)
-    per_target = _matrices(decoder, decoder.embedding) + model.output.products
-    attention = 2 * encoder.output_size * shortened(source_length, encoder.reduction) * target_length
-    return of_source + per_target * target_length + attention + _matrices(model.bridge)

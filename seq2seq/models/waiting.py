@@ -36,8 +36,7 @@ class WaitK:
 
     def draw(self, lengths: Lengths) -> Lengths:
         """The tokens of each source that are read before the first of its target is written, `batch`."""
-        waited = int(torch.randint(self.lowest, self.highest + 1, ()))  # on the CPU, as nothing has to wait for it
-        return torch.full_like(lengths, waited)
+        return torch.randint(self.lowest, self.highest + 1, (1,), device=lengths.device).expand_as(lengths)
 
 
 def check_attention(attention: object) -> None:

@@ -17,7 +17,7 @@ from torch import nn
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.datamodule import Seq2SeqDataModule
-from seq2seq.models.seq2seq import multiply_accumulates
+from seq2seq.models.cost import multiply_accumulates
 from seq2seq.models.sizes import parameter_count
 from seq2seq.training.callbacks.throughput import padding_efficiency
 from seq2seq.training.footprint import footprint

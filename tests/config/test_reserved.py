@@ -7,6 +7,7 @@ import pytorch_lightning
 from omegaconf import OmegaConf
 
 from seq2seq.commands.trainer import build_trainer
+from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check
 from seq2seq.config.moved import up_to_date
 from seq2seq.config.reserved import _INSTEAD, refusal
@@ -25,7 +26,10 @@ def given(tiny_config, tmp_path, monkeypatch) -> dict:
 
     recorded.__signature__ = signature
     recorded.__module__ = "pytorch_lightning"
-    monkeypatch.setattr("seq2seq.config.contract.find", lambda target, path: recorded)
+    monkeypatch.setattr(
+        "seq2seq.config.contract.find",
+        lambda target, path: recorded if target.endswith(".Trainer") else find(target, path),
+    )
     config = tiny_config() | {"callbacks": {}}
     build_trainer(config, tmp_path)
     return kept | {"_own": set(config["trainer"])}

@@ -125,7 +125,7 @@ def test_drawn_subwords_of_an_example_fit_a_batch():
         splits=Splits(words, words[:1]), tokenizers=train.train(words), max_tokens=60, max_sentences=6
     )
     data.gather("mean")
-    data.segment(SampledSegmentation(merge_dropout=0.5), ["bpe", "bpe"])
+    data.segment(SampledSegmentation(merge_dropout=0.1), ["bpe", "bpe"])
     widths = []
     for number in range(5):
         pairs, batches = data.train_epoch(number)

@@ -22,7 +22,8 @@ from seq2seq.layers.output.adaptive import AdaptiveOutput
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.mixture import MixtureOutput
 from seq2seq.layers.output.tied import TiedOutput
-from seq2seq.models.seq2seq import Seq2Seq, multiply_accumulates
+from seq2seq.models.cost import multiply_accumulates
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.symbols import BOS, EOS, UNK
 
 OUTPUTS = {

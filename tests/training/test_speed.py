@@ -15,7 +15,8 @@ from seq2seq.data.batch import Batch
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.gru import GRUCell
-from seq2seq.models.seq2seq import Seq2Seq, multiply_accumulates
+from seq2seq.models.cost import multiply_accumulates
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.throughput import padding_efficiency
 from seq2seq.training.feeding import Feeding
