@@ -17,7 +17,7 @@ from seq2seq.layers.recurrent.cells.min_gru import MinGRUCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.initialization import ForgetBias
 from seq2seq.models.bridge import ZeroBridge
-from seq2seq.models.seq2seq import multiply_accumulates
+from seq2seq.models.cost import multiply_accumulates
 from seq2seq.symbols import BOS, EOS, PAD
 
 SOURCES = [[4, 5, 6, EOS], [7, EOS], [8, 9, 10, 11, 4, EOS], [5, EOS]]
