@@ -11,7 +11,7 @@ SourceIds = Int[Tensor, "batch source"]
 TargetIds = Int[Tensor, "batch target"]
 BeamIds = Int[Tensor, "batch beam"]
 Lengths = Int[Tensor, " batch"]
-Rows = Bool[Tensor, " batch"]
+RowMask = Bool[Tensor, " batch"]
 
 TimeMask = Bool[Tensor, "batch time"]
 SourceMask = Bool[Tensor, "batch source"]

@@ -10,6 +10,7 @@ from seq2seq.commands.text import refuse_deaf, score_text
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.config.job import given_overrides
 from seq2seq.config.open_parts import changed, with_own_data
+from seq2seq.errors import UserError
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
@@ -28,8 +29,16 @@ def evaluate_run(config: DictConfig) -> dict[str, Any]:
     config, policies = with_policies(config)
     options = read_options(config) | {"policies": policies}
     check_type("compare", options["compare"], bool)
+    _refuse_deaf_policies(options)
     draws = read_draws(options)
     return _compare_runs(options, draws) if options["compare"] else _score_run(options, draws)
+
+
+def _refuse_deaf_policies(options: dict[str, Any]) -> None:
+    if options["compare"] and options["policies"]:
+        raise UserError("compare must be false with simultaneous, which scores the policies of one run.")
+    if options["picture"] is not None and not options["policies"]:
+        raise UserError(f"picture needs simultaneous, whose lags it shows, but is {options['picture']} without it.")
 
 
 def read_draws(options: dict[str, Any]) -> Draws:

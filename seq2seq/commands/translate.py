@@ -10,9 +10,6 @@ from seq2seq.runs.translator import open_translator
 from seq2seq.translation.line_stream import LineStream
 from seq2seq.translation.live_stream import LiveStream, LiveStreams
 
-# What answers whole lines, and what it is where it does nothing.
-_OF_LINES = {"n_best": 1, "rerank": None, "replace_unknown": False, "tag": None, "fusion": None}
-
 
 def translate(config: DictConfig) -> None:
     """Translate stdin to stdout: line i to line i, or if a config says `simultaneous`, while it comes."""
@@ -39,11 +36,6 @@ def build_stream(config: DictConfig) -> LineStream:
 def build_live_stream(config: DictConfig) -> LiveStream | LiveStreams:
     """The stream that answers text while it comes. Raises UserError at options that need whole lines."""
     options = read_options(config)
-    for name, without in _OF_LINES.items():
-        if (value := options.get(name)) != without:
-            raise UserError(
-                f"{name} must be {str(without).lower()} with simultaneous, which ranks no lines, but is {value}."
-            )
     if options["input"] != options["format"] or options["format"] not in ("text", "json"):
         raise UserError(
             "input and format must both be text, or json for several streams, with simultaneous, but are "

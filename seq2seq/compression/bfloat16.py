@@ -9,7 +9,7 @@ from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackState
 from seq2seq.models.decoder import States
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import BeamIds, BeamWeights, Inputs, Lengths, Logits, Rows, SourceIds, TargetIds
+from seq2seq.shapes import BeamIds, BeamWeights, Inputs, Lengths, Logits, RowMask, SourceIds, TargetIds
 
 
 class AutocastSeq2Seq(Seq2Seq):
@@ -46,7 +46,9 @@ class BFloat16Stack(RecurrentStack):
     def start(self, like: Tensor) -> StackState:
         return super().start(like.bfloat16())
 
-    def advance(self, inputs: Inputs, lengths: Lengths, state: StackState, ended: Rows) -> tuple[Encoded, StackState]:
+    def advance(
+        self, inputs: Inputs, lengths: Lengths, state: StackState, ended: RowMask
+    ) -> tuple[Encoded, StackState]:
         encoded, state = super().advance(inputs.bfloat16(), lengths, state, ended)
         return _in_float32(encoded), state
 

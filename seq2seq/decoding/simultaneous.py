@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -22,8 +22,9 @@ Reading = TypeVar("Reading")
 Scores = Float[Tensor, " vocabulary"]
 
 
-class Reader(Stepper[Memory, States], Protocol[Reading, Memory, States]):
-    """A Stepper of sources that it reads token by token."""
+@runtime_checkable
+class Reader(Protocol[Reading, Memory, States]):
+    """A model that reads a source token by token, and scores next tokens by what it has read."""
 
     def open(self) -> Reading:
         """The reading of one source of which nothing has come."""
@@ -34,8 +35,11 @@ class Reader(Stepper[Memory, States], Protocol[Reading, Memory, States]):
     def begin(self, reading: Reading) -> States:
         """The states of one empty hypothesis, from what has been read."""
 
-    def look(self, reading: Reading, states: States) -> tuple[Memory, States]:
-        """The memory of what has been read, and the states as they look at it."""
+    def look(self, reading: Reading, states: States, since: Reading) -> tuple[Memory, States]:
+        """The memory of what has been read, and the states as they look at it, which were made at another reading."""
+
+    def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
+        """Scores after `ids`, weights and next states, as of a `Stepper`."""
 
 
 class Policy(ABC):
@@ -104,14 +108,14 @@ class Session(Generic[Reading, Memory, States]):
 
     Before the source has ended there is no EOS, and no more tokens than the limits of the `search` allow for what was
     read. What is left then is found by the search, from where the target stands: if nothing was written, it is what it
-    finds offline. `delays[i]` is how many tokens of the source
-    had been read when token i was written.
+    finds offline. `delays[i]` is how many tokens of the source had been read when token i was written.
     """
 
     def __init__(self, reader: Reader[Reading, Memory, States], policy: Policy, search: Search) -> None:
         self.reader, self.policy, self.search = reader, policy, search
         self.reading = reader.open()
         self.states: States | None = None
+        self.written_at = self.reading  # the one that states were made at
         self.read: list[int] = []
         self.written: list[int] = []
         self.delays: list[int] = []
@@ -153,14 +157,14 @@ class Session(Generic[Reading, Memory, States]):
             scores[[PAD, BOS, EOS]] = float("-inf")
             if not self.policy.sure(scores):
                 return
-            self.states = states
+            self.states, self.written_at = states, self.reading
             self.written.append(int(scores.argmax()))
             self.delays.append(len(self.read))
 
     def _look(self) -> tuple[Memory, States]:
         if self.states is None:
-            self.states = self.reader.begin(self.reading)
-        return self.reader.look(self.reading, self.states)
+            self.states, self.written_at = self.reader.begin(self.reading), self.reading
+        return self.reader.look(self.reading, self.states, self.written_at)
 
     @property
     def _last(self) -> int:
@@ -171,17 +175,18 @@ class Session(Generic[Reading, Memory, States]):
         left = int(self.search.length.max_length(lengths)) - len(self.written)
         if left < 1:
             return []
-        search = copy(self.search)
-        if self.written:
-            search.length = LengthLimits(max_ratio=0.0, max_extra=left)
+        search, before = copy(self.search), len(self.written)
+        if before:
+            least = int(self.search.length.min_length(lengths)) - before
+            search.length = LengthLimits(max_ratio=0.0, max_extra=left, minimum=max(0, min(least, left - 1)))
         return search(_Continued(self.reader, *self._look(), self._last), source, lengths)[0][0].ids
 
 
 class _Continued(Stepper[Memory, States]):
     """A stepper that starts where a target stands."""
 
-    def __init__(self, stepper: Stepper[Memory, States], memory: Memory, states: States, last: int) -> None:
-        self.stepper, self.first, self.last = stepper, (memory, states), last
+    def __init__(self, reader: Reader[Any, Memory, States], memory: Memory, states: States, last: int) -> None:
+        self.reader, self.first, self.last = reader, (memory, states), last
         self.begun = False
 
     def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
@@ -190,4 +195,4 @@ class _Continued(Stepper[Memory, States]):
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
         if not self.begun:
             ids, self.begun = torch.full_like(ids, self.last), True
-        return self.stepper.step(ids, memory, states)
+        return self.reader.step(ids, memory, states)

@@ -11,7 +11,7 @@ from seq2seq.layers.embedding import Embedding, NGramEmbedding, RecentIds
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions, StackState, renewed
-from seq2seq.shapes import Lengths, Rows, SourceIds, TimeVectors
+from seq2seq.shapes import Lengths, RowMask, SourceIds, TimeVectors
 from seq2seq.symbols import PAD
 
 
@@ -114,7 +114,7 @@ class Encoder(nn.Module):
         return EncoderState(self.stack.start(vectors), recent, self.embedding.dropout.mask(vectors))
 
     def advance(
-        self, source: SourceIds, lengths: Lengths, state: EncoderState, ended: Rows | None = None
+        self, source: SourceIds, lengths: Lengths, state: EncoderState, ended: RowMask | None = None
     ) -> tuple[Encoded, EncoderState]:
         """Values of a chunk of every stream, which may lag behind it, and the state behind it.
 
@@ -135,7 +135,7 @@ class Encoder(nn.Module):
         encoded, stack = self.stack.advance(vectors * state.mask.unsqueeze(1), lengths, state.stack, ended)
         return encoded, EncoderState(stack, recent, state.mask)
 
-    def renew(self, state: EncoderState, rows: Rows) -> EncoderState:
+    def renew(self, state: EncoderState, rows: RowMask) -> EncoderState:
         """The state with some rows, `batch`, as before their first token."""
         return renewed(self.start(len(rows)), state, rows)
 

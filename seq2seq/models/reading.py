@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
@@ -13,7 +12,7 @@ from seq2seq.models.decoder import States
 from seq2seq.models.encoder import EncoderState
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.waiting import check_attention
-from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamIds, BeamWeights, Logits, SourceIds
 
 
 class Reading(NamedTuple):
@@ -34,11 +33,11 @@ class GrowingReader:
 
     def __init__(self, model: Seq2Seq, *, window: int | None = None) -> None:
         if model.sourceless or model.edits:
-            raise UserError("run must be a translator with attention to be read on, but is another kind of model.")
+            raise UserError("model must be a translator with attention to read on, but is another kind.")
         model.encoder.check_reads_on()
         check_attention(model.decoder.attention)
         if model.copying is not None:
-            raise UserError("run must not copy to be read on, but its pointer looks for pieces in all of a source.")
+            raise UserError("model must not copy to read on, but its pointer looks for pieces in all of a source.")
         self.model, self.window = model, window
 
     def open(self) -> Reading:
@@ -68,20 +67,12 @@ class GrowingReader:
         states = States(self.model.bridge(reading.last), self.model.decoder.attention.start(reading.memory))
         return states.of_one_hypothesis()
 
-    def look(self, reading: Reading, states: States) -> tuple[Memory, States]:
-        """The memory of what has been read, and the states as they look at it."""
-        size = reading.memory.mask.shape[1]
-        return reading.memory, states._replace(attention=tuple(_grown(part, size) for part in states.attention))
-
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
-        """Memory and first states of whole sources."""
-        return self.model.start(source, lengths)
+    def look(self, reading: Reading, states: States, since: Reading) -> tuple[Memory, States]:
+        """The memory of what has been read, and the states as they look at it, which were made at another reading."""
+        gone, size = reading.first - since.first, reading.memory.mask.shape[1]
+        attention = self.model.decoder.attention.moved(states.attention, gone, size)
+        return reading.memory, states._replace(attention=attention)
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
         """Scores, weights and next states, as of the model."""
         return self.model.step(ids.to(memory.mask.device), memory, states)
-
-
-def _grown(seen: Tensor, size: int) -> Tensor:
-    """The memory that an attention has of each position, `batch beam source`, with nothing of those that are new."""
-    return functional.pad(seen, (0, size - seen.shape[-1]))

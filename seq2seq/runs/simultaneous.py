@@ -11,12 +11,17 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.translation.simultaneous import SimultaneousTranslator
 from seq2seq.translation.translator import Translator
 
+# What is asked of whole lines, and what it is where nothing is.
+_OF_LINES = {"n_best": 1, "rerank": None, "replace_unknown": False, "tag": None, "fusion": None}
+
 
 def simultaneous_translator(options: Mapping[str, Any], translator: Translator) -> SimultaneousTranslator:
     """The translator that writes while it reads, by the policy of options and the model, search and pieces of another.
 
-    Raises UserError at several models, at one that looks ahead, and if there is no such policy.
+    Raises UserError at several models, at one that looks ahead, at options of whole lines, and if there is no such
+    policy.
     """
+    _refuse_lines(options, translator)
     policy = build(options["simultaneous"], "simultaneous")
     if not isinstance(policy, Policy):
         raise UserError("simultaneous must be built by a class of Policy, but is not.")
@@ -24,3 +29,16 @@ def simultaneous_translator(options: Mapping[str, Any], translator: Translator) 
         raise UserError("run must name one run with simultaneous, and fusion must be none: one model reads on.")
     reader = GrowingReader(translator.stepper, window=policy.window)
     return SimultaneousTranslator(reader, policy, translator.search, translator.tokenizers)
+
+
+def _refuse_lines(options: Mapping[str, Any], translator: Translator) -> None:
+    """Raise UserError at options that have no effect on words which are said before a line is whole."""
+    for name, without in _OF_LINES.items():
+        if (value := options.get(name, without)) != without:
+            raise UserError(
+                f"{name} must be {str(without).lower()} with simultaneous, which has no whole lines, but is {value}."
+            )
+    given = [name for name, value in options.get("pieces", {}).items() if name != "_target_" and value is not None]
+    if given or translator.search.filters.active:
+        what = f"pieces.{given[0]}" if given else "decoding.filters"
+        raise UserError(f"{what} must be as it is by default with simultaneous, whose words are said before a search.")

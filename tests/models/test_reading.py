@@ -126,11 +126,32 @@ def test_a_window_as_long_as_the_source_changes_nothing(build_model, attention):
     assert written(session(model, WaitKPolicy(k=2), window=8)) == written(session(model, WaitKPolicy(k=2)))
 
 
-@pytest.mark.parametrize("attention", ["dot", "location", "coverage", "monotonic"])
-def test_a_window_forgets_what_attention_remembered_of_what_is_gone(build_model, attention):
+@pytest.mark.parametrize("attention", ["location", "coverage", "monotonic"])
+@torch.inference_mode()
+def test_a_window_moves_what_attention_remembers_along(build_model, attention):
+    """In absolute positions: what a step sees of earlier weights is what was given there, as far as it is kept."""
     model = reading_model(build_model, attention=attention)
-    mine = session(model, WaitKPolicy(k=2), window=3)
-    assert len(written(mine)) >= len(SOURCE) - 1
+    mine, window = session(model, WaitKPolicy(k=2), window=3), 3
+    mine.feed(SOURCE[:4])
+    before, first = mine.states.attention[0][0, 0], mine.written_at.first
+    mine.reading = mine.reader.read(torch.tensor([SOURCE[4:6]]), mine.reading, ended=False)
+    memory, states = mine._look()
+    gone = mine.reading.first - first
+    assert (gone, len(memory.mask[0])) == (2, window)
+    wanted = torch.cat([before[gone:], before.new_zeros(gone)])
+    if attention == "monotonic":
+        wanted[0] += before[:gone].sum()
+    torch.testing.assert_close(states.attention[0][0, 0], wanted)
+    _, weights, _ = mine.reader.step(torch.tensor([[mine.written[-1]]]), memory, states)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(1, 1, dtype=weights.dtype))
+
+
+def test_least_lengths_count_what_was_written_while_reading(build_model):
+    model = reading_model(build_model)
+    model.output.bias.data[EOS] = 100.0  # it would end at once
+    search = GreedySearch(length=LengthLimits(max_ratio=1.0, max_extra=9, minimum=10))
+    mine = Session(GrowingReader(model), WaitKPolicy(k=1), search)
+    assert len(written(mine)) == 10
 
 
 @pytest.mark.parametrize(
@@ -148,7 +169,7 @@ def test_a_window_forgets_what_attention_remembered_of_what_is_gone(build_model,
         ),
         (
             {"direction": "forward", "encoder_size": 8, "copying": Pointer},
-            "run must not copy to be read on, but its pointer looks for pieces in all of a source.",
+            "model must not copy to read on, but its pointer looks for pieces in all of a source.",
         ),
     ],
     ids=str,

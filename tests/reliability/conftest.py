@@ -9,33 +9,19 @@ from typing import Any
 import processes
 import pytest
 import signatures  # noqa: F401  before anything of ours is imported
+from smallest_run import SMALLEST
 
 from seq2seq.commands.train import train
 from seq2seq.config.command_line import mistakes_in_one_line
 from seq2seq.runs.run_folder import released_at_failure
 
 TINY = [
-    "experiment=reverse",
+    *SMALLEST,
     "data.train_size=40",
-    "data.dev_size=6",
-    "data.test_size=6",
-    "data.alphabet_size=6",
-    "data.max_length=5",
-    "model.embedding_size=8",
-    "model.encoder.hidden_size=4",
-    "model.decoder.hidden_size=8",
-    "model.decoder.feature_size=8",
     "model.dropout=0.2",
-    "batches.max_tokens=64",
-    "decoding.length.max_ratio=1.0",
-    "decoding.length.max_extra=3",
-    "schedule.warmup_steps=2",
     "budget.max_steps=4",
-    "trainer.accelerator=cpu",
     "trainer.val_check_interval=2",
-    "trainer.log_every_n_steps=1",
     "callbacks.samples=null",
-    "precision=32-true",
     "threads=1",
 ]
 

@@ -11,6 +11,7 @@ import pytorch_lightning as lightning
 import signatures  # noqa: F401  before anything of ours is imported
 import torch
 from omegaconf import DictConfig
+from smallest_run import SMALLEST
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -32,27 +33,7 @@ from seq2seq.training.schedules import ConstantSchedule
 from seq2seq.training.step import TrainingStep
 from seq2seq.translation.translator import Translator
 
-# A whole run of scripts/train.py in about a second.
-TINY_RUN = [
-    "experiment=reverse",
-    "data.train_size=64",
-    "data.dev_size=6",
-    "data.test_size=6",
-    "data.alphabet_size=6",
-    "data.max_length=5",
-    "model.embedding_size=8",
-    "model.encoder.hidden_size=4",
-    "model.decoder.hidden_size=8",
-    "model.decoder.feature_size=8",
-    "batches.max_tokens=64",
-    "decoding.length.max_ratio=1.0",
-    "decoding.length.max_extra=3",
-    "schedule.warmup_steps=2",
-    "trainer.accelerator=cpu",
-    "trainer.log_every_n_steps=1",
-    "precision=32-true",
-    "logger=none",
-]
+TINY_RUN = [*SMALLEST, "data.train_size=64", "logger=none"]
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,15 @@ def test_what_does_not_go_with_waiting_is_refused(tiny_config, overrides, messag
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["n_best=2"], "n_best must be 1 with simultaneous, which ranks no lines, but is 2."),
+        (["n_best=2"], "n_best must be 1 with simultaneous, which has no whole lines, but is 2."),
+        (
+            ["pieces.forbidden=[a]"],
+            "pieces.forbidden must be as it is by default with simultaneous, whose words are said before a search.",
+        ),
+        (
+            ["decoding.filters.no_repeat_ngram=2"],
+            "decoding.filters must be as it is by default with simultaneous, whose words are said before a search.",
+        ),
         (
             ["input=json"],
             "input and format must both be text, or json for several streams, with simultaneous, but are json and "
@@ -123,3 +131,23 @@ def test_lists_of_policies_are_checked(config_of, folder):
         with pytest.raises(UserError) as error:
             evaluate_run(config_of("evaluate", f"run={folder}", "split=dev", "simultaneous=wait_k", *overrides))
         assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["simultaneous=wait_k", "compare=true"],
+            "compare must be false with simultaneous, which scores the policies of one run.",
+        ),
+        (["picture=a.png"], "picture needs simultaneous, whose lags it shows, but is a.png without it."),
+        (
+            ["simultaneous=wait_k", "replace_unknown=true"],
+            "replace_unknown must be false with simultaneous, which has no whole lines, but is True.",
+        ),
+    ],
+)
+def test_evaluation_refuses_what_would_be_deaf(config_of, folder, overrides, message):
+    with pytest.raises(UserError) as error:
+        evaluate_run(config_of("evaluate", f"run={folder}", "split=dev", "device=cpu", *overrides))
+    assert str(error.value) == message

@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seq2seq.layers.entmax import masked_weights
 from seq2seq.shapes import (
@@ -83,6 +84,11 @@ class Attention(nn.Module, ABC):
     def after(self, state: AttentionState, weights: AttentionWeights) -> AttentionState:
         """The state behind steps that began in another and had the given weights, `batch target source`."""
         return state
+
+    def moved(self, state: AttentionState, gone: int, size: int) -> AttentionState:
+        """The state, `batch beam source`, over a source whose first positions are gone and that has come to a size."""
+        kept = (part[..., gone:] for part in state)
+        return tuple(functional.pad(part, (0, size - part.shape[-1])) for part in kept)
 
     @abstractmethod
     def step(

@@ -64,6 +64,12 @@ class MonotonicAttention(NormalizedAdditiveScore):
     def after(self, state: AttentionState, weights: AttentionWeights) -> AttentionState:
         return (weights[:, -1],)
 
+    def moved(self, state: AttentionState, gone: int, size: int) -> AttentionState:
+        """The state over what is left of a source: whoever stood at a position that is gone stands at the first."""
+        (before,), (after,) = state, super().moved(state, gone, size)
+        lost = before[..., :gone].sum(-1, keepdim=True)
+        return (torch.cat([after[..., :1] + lost, after[..., 1:]], -1),)
+
     def chances(self, query: Query, memory: Memory) -> tuple[Chances, Chances]:
         """Probabilities to stop at each token and to walk on from it, `batch target source` both."""
         energies = self.score(query, memory)

@@ -55,8 +55,10 @@ class MultiHeadAttention(StatelessAttention):
         """Weights of every head, `batch heads target source`."""
         queries = self._parts(self.query_projection(query) * self.scale)
         scores = queries @ self._parts(memory.keys).transpose(2, 3)
-        readable = memory.readable.expand(-1, scores.shape[2], -1).repeat(1, self.heads, 1) if memory.revealed else None
-        weights = self.weights(scores.flatten(1, 2), memory.readable if readable is None else readable)
+        readable = memory.readable  # (batch, 1, source), or (batch, target, source), and then that for every head
+        if memory.revealed:
+            readable = readable.repeat(1, self.heads, 1)
+        weights = self.weights(scores.flatten(1, 2), readable)
         return weights.unflatten(1, scores.shape[1:3])
 
     def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:

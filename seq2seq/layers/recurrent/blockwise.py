@@ -14,7 +14,7 @@ from seq2seq.layers.recurrent.pending import Pending
 from seq2seq.layers.recurrent.recomputing import unroll
 from seq2seq.layers.recurrent.state import State
 from seq2seq.masking import last_within, reversal, reverse_within
-from seq2seq.shapes import Inputs, Lengths, Outputs, Rows, TimeVectors, Vectors
+from seq2seq.shapes import Inputs, Lengths, Outputs, RowMask, TimeVectors, Vectors
 
 BlockLengths = Int[Tensor, " rows"]  # one for each block of each sentence
 
@@ -71,7 +71,7 @@ class BlockwiseLayer(StreamingLayer):
         back = like.new_zeros(len(like), self.backwards.hidden_size)
         return BlockwiseState(self.forwards.start(like), Pending.none(like), back)
 
-    def advance(self, inputs: Inputs, lengths: Lengths, state: BlockwiseState, ended: Rows) -> Advanced:
+    def advance(self, inputs: Inputs, lengths: Lengths, state: BlockwiseState, ended: RowMask) -> Advanced:
         read = state.waiting.before(inputs, lengths)
         whole = (read.lengths - self.lookahead).clamp(min=0) // self.block_size * self.block_size
         done = torch.where(ended, read.lengths, whole)  # (batch,)

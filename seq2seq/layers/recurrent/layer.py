@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.state import State, map_state
-from seq2seq.shapes import Inputs, Lengths, Outputs, Rows, TimeVectors, Vectors
+from seq2seq.shapes import Inputs, Lengths, Outputs, RowMask, TimeVectors, Vectors
 
 Steps = Float[Tensor, "rows steps units"]  # what a cell did, in its own order; it may have run over parts of sequences
 
@@ -54,7 +54,7 @@ class StreamingLayer(RecurrentLayer):
         """The state before a stream's first step, for a batch as long as `like`, `batch input`."""
 
     @abstractmethod
-    def advance(self, inputs: Inputs, lengths: Lengths, state: Any, ended: Rows) -> Advanced:
+    def advance(self, inputs: Inputs, lengths: Lengths, state: Any, ended: RowMask) -> Advanced:
         """Outputs of a chunk, `batch time input`; rows may be of any lengths, 0 too, and some may end with it."""
 
 
@@ -73,7 +73,7 @@ def unroll_within(cell: Cell, inputs: Inputs, lengths: Lengths, state: State) ->
 
 
 def _unroll(
-    cell: Cell, inputs: Inputs, state: State, rows: Rows, count: int
+    cell: Cell, inputs: Inputs, state: State, rows: RowMask, count: int
 ) -> tuple[Float[Tensor, "rows time hidden"], State, Int[Tensor, " rows"]]:
     """Outputs of some rows over their first steps, zeros behind them, the state there, and the rows' numbers."""
     numbers = rows.nonzero().squeeze(1)

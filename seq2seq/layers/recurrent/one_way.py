@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from seq2seq.layers.recurrent.bidirectional import check_chunks, unroll_chunks
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.chunks import check_chunks, unroll_chunks
 from seq2seq.layers.recurrent.layer import Advanced, StreamingLayer, unroll_within
 from seq2seq.layers.recurrent.state import State
 from seq2seq.masking import last_within
-from seq2seq.shapes import Inputs, Lengths, Outputs, Rows, Vectors
+from seq2seq.shapes import Inputs, Lengths, Outputs, RowMask, Vectors
 
 
 class OneWayLayer(StreamingLayer):
@@ -47,6 +47,6 @@ class OneWayLayer(StreamingLayer):
     def start(self, like: Tensor) -> State:
         return self.forwards.start(like)
 
-    def advance(self, inputs: Inputs, lengths: Lengths, state: State, ended: Rows) -> Advanced:
+    def advance(self, inputs: Inputs, lengths: Lengths, state: State, ended: RowMask) -> Advanced:
         outputs, state = unroll_within(self.forwards, inputs, lengths, state)
         return Advanced(inputs, outputs, lengths, state.hidden, state)

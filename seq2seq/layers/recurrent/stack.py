@@ -22,7 +22,7 @@ from seq2seq.layers.recurrent.layer import RecurrentLayer, StreamingLayer
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.pending import Pending
 from seq2seq.masking import last_within, shortened, without_padding
-from seq2seq.shapes import Inputs, Lengths, Rows
+from seq2seq.shapes import Inputs, Lengths, RowMask
 
 DIRECTIONS = ("both", "forward")
 
@@ -172,7 +172,9 @@ class RecurrentStack(nn.Module):
             masks.append(self.dropout.mask(wide))
         return StackState(tuple(layers), tuple(odd), tuple(masks))
 
-    def advance(self, inputs: Inputs, lengths: Lengths, state: StackState, ended: Rows) -> tuple[Encoded, StackState]:
+    def advance(
+        self, inputs: Inputs, lengths: Lengths, state: StackState, ended: RowMask
+    ) -> tuple[Encoded, StackState]:
         """Values of a chunk of every stream, `batch time input`, and the state behind it.
 
         Rows may have any number of steps in a chunk, none, too; `ended`, `batch`, tells whose stream ends with it. What
@@ -194,7 +196,7 @@ class RecurrentStack(nn.Module):
         return Encoded(inputs, lengths, last), StackState(tuple(layers), tuple(odd), state.masks)
 
 
-def renewed(fresh: Any, old: Any, rows: Rows) -> Any:
+def renewed(fresh: Any, old: Any, rows: RowMask) -> Any:
     """A state of streams, a nest of tensors or Pending with the batch first, that is fresh in some rows, `batch`."""
     if isinstance(old, Pending):
         return old.of(~rows)
