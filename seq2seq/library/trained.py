@@ -7,12 +7,15 @@ from typing import Any, overload
 from seq2seq.commands.evaluate import build_metrics, read_draws
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
+from seq2seq.data.examples import Example
 from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
 from seq2seq.library.decoder import Decoder, read_keywords
 from seq2seq.library.pairs import Pairs, examples_of, pairs_of
+from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.evaluation import Evaluation, evaluate, load_examples
+from seq2seq.runs.perplexity import Perplexity, perplexity
 from seq2seq.runs.run import text_form
 from seq2seq.runs.translator import load_runs
 from seq2seq.translation.line import Line, Translation
@@ -101,8 +104,10 @@ class Trained:
 
         With intervals of 95 % by bootstrap, signatures, and the translations behind them.
         """
-        decoder, options = self._decoder("evaluate", keywords)
         first = self.members[0]
+        if first.model.sourceless:
+            raise UserError("evaluate needs a model with a source, but this is a language model: call perplexity.")
+        decoder, options = self._decoder("evaluate", keywords)
         with in_one_line(), trusting(self.trust):
             metrics, draws = build_metrics(first, options), read_draws(options)
             if pairs is None:
@@ -113,6 +118,23 @@ class Trained:
                 raise UserError(f"split must be None where there are pairs, but is {split!r}: give one.")
         with decoder.threads_for(len(examples)):
             return evaluate(decoder.translator, examples, metrics, draws)
+
+    def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> Perplexity:
+        """The likelihood of texts by a language model, or of a split of its own data: test if it has one, else dev.
+
+        Each text is a document, which may have several lines.
+        """
+        first = self.members[0]
+        if not isinstance(first.model, LanguageModel):
+            raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")
+        with in_one_line(), trusting(self.trust):
+            if texts is None:
+                _, examples = load_examples(first, None, split)
+            elif split is None:
+                examples = formed(text_form(first.config), _documents(texts))
+            else:
+                raise UserError(f"split must be None where there are texts, but is {split!r}: give one.")
+            return perplexity(first.model, first.tokenizers, examples)
 
     def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:
         """Log-probabilities, in nats, of every target after its source: `score` in all, `token_scores`, EOS last."""
@@ -133,6 +155,16 @@ class Trained:
                     del self._decoders[next(iter(self._decoders))]
                 self._decoders[key] = Decoder(options, self.members), options
             return self._decoders[key]
+
+
+def _documents(texts: Any) -> list[Example]:
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise UserError(f"texts must be several texts, in a list, but are of type {type(texts).__name__}.")
+    texts = list(texts)
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UserError(f"texts[{number}] must be a text, but is {text!r}.")
+    return [Example("", (text,)) for text in texts]
 
 
 def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:

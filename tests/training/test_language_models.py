@@ -12,6 +12,7 @@ import torch
 from kept_runs import last
 from torch.testing import assert_close
 
+import seq2seq
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.interpret import interpret
 from seq2seq.commands.train import train
@@ -186,6 +187,29 @@ def test_a_file_of_ones_own_is_scored(folder, config_of, tmp_path):
     (tmp_path / "own.txt").write_text("a b c\n\nb c\n")
     report = evaluate_run(config_of("evaluate", f"run={folder}", "device=cpu", f"file={tmp_path}/own.txt"))
     assert (report["tokens"], report["sentences"]) == (7, 2)
+
+
+def test_from_python_texts_have_the_perplexity_of_the_command(folder, config_of, text):
+    model = seq2seq.load(str(folder), device="cpu")
+    dev = Path(text[1].partition("=")[2]).read_text().strip().split("\n\n")
+    record = evaluate_run(config_of("evaluate", f"run={folder}", "device=cpu"))
+    for found in (model.perplexity(dev), model.perplexity(split="dev")):
+        assert {name: round(value, 4) for name, value in found.scores.items()} == record["scores"]
+    for wrong, message in (
+        (
+            lambda: model.evaluate(),
+            "evaluate needs a model with a source, but this is a language model: call perplexity.",
+        ),
+        (lambda: model.perplexity("a b"), "texts must be several texts, in a list, but are of type str."),
+        (lambda: model.perplexity(iter(["a", 1])), "texts[1] must be a text, but is 1."),
+        (
+            lambda: model.perplexity(["a"], split="dev"),
+            "split must be None where there are texts, but is 'dev': give one.",
+        ),
+    ):
+        with pytest.raises(UserError) as error:
+            wrong()
+        assert str(error.value) == message
 
 
 def test_what_needs_a_source_is_refused(folder, config_of):
