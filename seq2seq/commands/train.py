@@ -49,7 +49,7 @@ from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard
 from seq2seq.runs.settling import settle
-from seq2seq.runs.signals import keep_signals
+from seq2seq.runs.usual_signals import keep_signals
 from seq2seq.training.interruption import StoppedError
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.out_of_memory import shape_of, told_short_for

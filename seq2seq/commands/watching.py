@@ -12,7 +12,7 @@ from seq2seq.drift.watch import Alarm, SignalWatch, Watch
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.runs.run import LoadedRun
-from seq2seq.runs.signals import usual_signals
+from seq2seq.runs.usual_signals import usual_signals
 from seq2seq.translation.line import Translation
 from seq2seq.translation.signals import SIGNALS, signals_of
 from seq2seq.translation.translator import Translator
@@ -29,6 +29,7 @@ class LineWatch:
         self.watch, self.file, self.picture = watch, file, picture
         self.history = History()
         self.alarms: deque[Alarm] = deque(maxlen=_SHOWN)
+        self._last: dict[tuple[str, str], float] = {}  # means at the last alarms
 
     def __call__(self, number: int, translation: Translation) -> None:
         """Look at the translation of the line of a number, from 1."""
@@ -49,17 +50,21 @@ class LineWatch:
 
     def _tell(self, alarm: Alarm) -> None:
         self.alarms.append(alarm)
-        logger.warning("%s", _told(alarm))
+        before = self._last.get(where := (alarm.signal, alarm.detector), 0.0)
+        self._last[where] = alarm.mean
+        logger.warning("%s", _told(alarm, returns=abs(alarm.mean) < abs(before) / 2))
         if self.file is not None:
             with self.file.open("a", encoding="utf-8") as file:
-                file.write(strict_json(alarm._asdict()) + "\n")
+                rounded = {"value": round(alarm.value, 4), "mean": round(alarm.mean, 4)}
+                file.write(strict_json(alarm._asdict() | rounded) + "\n")
 
 
-def _told(alarm: Alarm) -> str:
+def _told(alarm: Alarm, *, returns: bool) -> str:
     side = "above" if alarm.mean > 0 else "below"
     return (
         f"line {alarm.line}: {alarm.signal} has changed: since about line {alarm.since} its mean is "
-        f"{abs(alarm.mean):.2f} deviations {side} what is usual ({alarm.detector}): {SIGNALS[alarm.signal]}"
+        f"{abs(alarm.mean):.2f} deviations {side} what is usual ({alarm.detector}): "
+        f"{'it is back near that, and nothing is to be done' if returns else SIGNALS[alarm.signal]}"
     )
 
 
