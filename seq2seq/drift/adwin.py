@@ -30,6 +30,8 @@ class Adwin(Detector):
     are looked at between them, at every `every`-th value.
     """
 
+    _change: _Change | None
+
     def __init__(self, *, delta: float = 0.002, every: int = 32, buckets: int = 5, shortest: int = 5) -> None:
         if not 0 < delta < 1:
             raise UserError(f"delta must be above 0 and below 1, but is {delta}.")
@@ -63,7 +65,7 @@ class Adwin(Detector):
     def _begin(self) -> None:
         self._rows: list[list[Moments]] = [[]]  # row i has sums over 2^i values each, oldest first
         self._window = Moments()
-        self._change: _Change | None = None
+        self._change = None
 
     def _merge(self) -> None:
         """Merge the two oldest sums of a size that has too many into one of the next."""

@@ -8,7 +8,7 @@ class Recent(NamedTuple):
     """The values that came since the last change, as far as a detector can tell: their mean, and how many."""
 
     mean: float
-    count: int
+    length: int
 
 
 class Detector(ABC):

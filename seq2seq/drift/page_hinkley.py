@@ -18,6 +18,9 @@ class PageHinkley(Detector):
     a stream is compared with its own beginning alone, as it is after every alarm. `direction` is up, down or both.
     """
 
+    _alarmed: bool
+    _sides: list["_Climb"]
+
     def __init__(
         self,
         *,
@@ -52,7 +55,8 @@ class PageHinkley(Detector):
         return max(self._sides, key=lambda side: side.height).recent()
 
     def _begin(self, known: int) -> None:
-        self._known, self._count, self._mean, self._alarmed = known, 0, 0.0, False
+        self._known, self._count, self._mean = known, 0, 0.0
+        self._alarmed = False
         self._sides = [_Climb(sign) for sign in _SIGNS[self.direction]]
 
 

@@ -24,5 +24,5 @@ class Spread:
         return cls(found.mean, sqrt(found.variance), found.count)
 
     def deviations(self, value: float) -> float:
-        """How far a value is from the mean, in deviations, the deviation taken as at least `LEAST`."""
+        """Distance of a value from the mean, in deviations, of which each counts as at least `LEAST`."""
         return (value - self.mean) / max(self.deviation, LEAST)

@@ -47,8 +47,8 @@ class SignalWatch:
         alarms = []
         for (signal, name), detector in self._detectors.items():
             if signal in deviations and detector.update(deviations[signal]):
-                mean, count = detector.recent
-                alarms.append(Alarm(line, signal, name, deviations[signal], mean, max(1, line - count + 1)))
+                mean, length = detector.recent
+                alarms.append(Alarm(line, signal, name, deviations[signal], mean, max(1, line - length + 1)))
         return alarms
 
 

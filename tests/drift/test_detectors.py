@@ -50,7 +50,7 @@ def test_a_lasting_change_is_seen_once_and_soon_and_its_mean_is_known(new, shift
     detector = new()
     assert alarms(detector, values[: place + 1]) == [place]
     assert detector.recent.mean == pytest.approx(shift, rel=0.5)
-    assert detector.recent.count == pytest.approx(place - 1999, abs=25)
+    assert detector.recent.length == pytest.approx(place - 1999, abs=25)
 
 
 def test_after_an_alarm_the_new_is_usual_and_the_way_back_is_seen(new):
@@ -153,7 +153,7 @@ def test_adwin_remembers_the_logarithm_of_what_it_saw():
         detector.update(value)
         if place in (2**9, 2**12, 2**15):
             sizes.append(detector.size)
-    assert detector.recent.count == 2**15
+    assert detector.recent.length == 2**15
     assert sizes[2] <= 5 * 15
     assert sizes[2] - sizes[1] <= 5 * 3
     assert sizes[1] - sizes[0] <= 5 * 3
