@@ -2,11 +2,13 @@
 
 import json
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from omegaconf import DictConfig
 
+from seq2seq.commands import translate as command
 from seq2seq.commands.translate import build_live_stream, build_stream
 from seq2seq.commands.watching import LineWatch
 from seq2seq.drift.adwin import Adwin
@@ -145,6 +147,17 @@ def test_a_picture_is_drawn_at_the_end(config, tmp_path):
     unpainted = build_stream(config("watch=page_hinkley"))
     list(unpainted(LINES))
     assert unpainted.watch.history.blocks == []
+
+
+@pytest.mark.parametrize("mistake", [False, True])
+def test_the_command_draws_what_was_seen_even_where_a_line_is_a_mistake(config, tmp_path, monkeypatch, capsys, mistake):
+    path, lines = tmp_path / "drift.svg", [json.dumps({"source": text}).encode() for text in USUAL]
+    monkeypatch.setattr(command, "lines_of_stdin", lambda: [*lines, b"nothing\n"] if mistake else lines)
+    options = ["watch=page_hinkley", "input=json", f"watch.picture='{path}'"]
+    with pytest.raises(UserError, match="line 7 must be a JSON object") if mistake else nullcontext():
+        command.translate(config(*options))
+    assert path.read_bytes().startswith(b"<?xml")
+    assert len(capsys.readouterr().out.splitlines()) == len(USUAL)
 
 
 # Mistakes

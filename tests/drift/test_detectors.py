@@ -180,6 +180,27 @@ def distance(cut: tuple[list[float], list[float]]) -> float:
     return abs(fmean(older) - fmean(newer)) * sqrt(len(older) * len(newer) / len(older + newer))
 
 
+@pytest.mark.parametrize(
+    ("kind", "option", "value"),
+    [
+        (PageHinkley, "delta", 0.9),
+        (PageHinkley, "threshold", 5.0),
+        (PageHinkley, "first", 600),
+        (PageHinkley, "known", 0),
+        (PageHinkley, "direction", "down"),
+        (Adwin, "delta", 0.9),
+        (Adwin, "every", 1),
+        (Adwin, "buckets", 2),
+        (Adwin, "shortest", 40),
+    ],
+)
+def test_every_option_changes_where_alarms_are(kind, option, value):
+    values = normal(500, 0.1) + normal(500, 1.2, seed=2)
+    usual, other = (alarms(detector, values) for detector in (kind(), kind(**{option: value})))
+    assert usual
+    assert other != usual
+
+
 # Against river
 
 
