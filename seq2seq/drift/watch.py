@@ -70,6 +70,11 @@ class Watch:
     ) -> None:
         if not detectors:
             raise UserError("detectors must hold at least one, but is empty: choose one, or no watch.")
+        if strange := [name for name, one in detectors.items() if not callable(one)]:
+            raise UserError(
+                f"detectors must be classes of Detector, each with _partial_: true, but {strange[0]} is "
+                f"{detectors[strange[0]]!r}: leave it out."
+            )
         if not limit > 0:
             raise UserError(f"limit must be above 0, but is {limit}.")
         self.detectors, self.limit = detectors, limit

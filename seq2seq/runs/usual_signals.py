@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from math import ceil
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,17 @@ _FEW = 100  # lines, by which they are known to a tenth only
 
 
 def measured(translator: Translator, sources: Sequence[str]) -> dict[str, Spread]:
-    """The spread of every signal over sources, of at most a thousand that lie evenly among them."""
+    """The spread of every signal over sources, of at most a thousand that lie evenly among them.
+
+    An answer that the model itself has no probability of, which filters can force, has no finite score: it is left out.
+    """
     chosen = sources[:: max(1, ceil(len(sources) / _MOST))]
     found = translator.translations([Line(source) for source in chosen], attention=True)
-    rows = [signals_of(translations[0]) for translations in found]
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: Spread.of(row[name] for row in rows if name in row) for name in names}
+    values: dict[str, list[float]] = {}
+    for translations in found:
+        for name, value in signals_of(translations[0]).items():
+            values.setdefault(name, []).extend([value] if isfinite(value) else [])
+    return {name: Spread.of(own) for name, own in values.items() if own}
 
 
 def keep_signals(folder: Path, translator: Translator, examples: Sequence[Example]) -> None:

@@ -1,6 +1,7 @@
 """A run keeps what is usual of its signals, and says where it does not know."""
 
 import logging
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from seq2seq.commands.train import train
 from seq2seq.config.builder import build
 from seq2seq.drift.spread import Spread
 from seq2seq.errors import UserError
+from seq2seq.runs import usual_signals as usual
 from seq2seq.runs.checkpoint import read_checkpoint, sealed
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import LoadedRun, load_run
@@ -61,6 +63,12 @@ def test_of_many_sources_a_thousand_that_lie_evenly_are_measured(translator, mon
     monkeypatch.setattr(translator, "translations", translations)
     assert measured(translator, [str(number) for number in range(2500)]) == {}
     assert heard == list(range(0, 2500, 3))
+
+
+def test_what_is_not_finite_is_left_out(translator, monkeypatch):
+    rows = iter([{"nll": 1.0, "entropy": nan}, {"nll": inf}, {"nll": 3.0}])
+    monkeypatch.setattr(usual, "signals_of", lambda translation: next(rows))
+    assert measured(translator, ["a", "b", "c"]) == {"nll": Spread(2.0, 1.0, 2)}
 
 
 def test_a_run_that_keeps_its_last_checkpoint_alone_has_them_there_and_goes_on(tiny_config, tmp_path):
