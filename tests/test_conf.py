@@ -41,6 +41,7 @@ HOMES = {
     "rerank": ("translate",),
     "simultaneous": ("translate",),
     "space": ("search",),
+    "watch": ("translate",),
 }
 SEARCHING = [
     ("train",),

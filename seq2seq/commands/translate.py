@@ -2,11 +2,12 @@
 
 from omegaconf import DictConfig
 
+from seq2seq.commands.watching import LineWatch, build_watch
 from seq2seq.config.command_line import chunks_of_stdin, lines_of_stdin, write_lines, write_parts
 from seq2seq.config.contract import check_options, read_options
 from seq2seq.errors import UserError
 from seq2seq.runs.simultaneous import simultaneous_translator
-from seq2seq.runs.translator import open_translator
+from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.translation.line_stream import LineStream
 from seq2seq.translation.live_stream import LiveStream, LiveStreams
 
@@ -14,7 +15,12 @@ from seq2seq.translation.live_stream import LiveStream, LiveStreams
 def translate(config: DictConfig) -> None:
     """Translate stdin to stdout: line i to line i, or if a config says `simultaneous`, while it comes."""
     if config.get("simultaneous") is None:
-        write_lines(build_stream(config)(lines_of_stdin()))
+        stream = build_stream(config)
+        try:
+            write_lines(stream(lines_of_stdin()))
+        finally:
+            if isinstance(stream.watch, LineWatch):
+                stream.watch.finish()
     else:
         write_parts(build_live_stream(config)(chunks_of_stdin()))
 
@@ -23,13 +29,16 @@ def build_stream(config: DictConfig) -> LineStream:
     """The stream that translates lines as a config of `translate` describes."""
     options = read_options(config)
     check_options(LineStream, options)
+    runs = load_runs(options)
+    translator = open_translator(options, lines=options["buffer"], runs=runs)
     return LineStream(
-        open_translator(options, lines=options["buffer"]),
+        translator,
         buffer=options["buffer"],
         input=options["input"],
         format=options["format"],
         n_best=options["n_best"],
         tag=options["tag"],
+        watch=build_watch(options, runs, translator),
     )
 
 

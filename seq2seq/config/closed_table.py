@@ -45,6 +45,9 @@ decoding.search.greedy.GreedySearch
 decoding.search.sampling.Sampling
 decoding.simultaneous.ConfidencePolicy
 decoding.simultaneous.WaitKPolicy
+drift.adwin.Adwin
+drift.page_hinkley.PageHinkley
+drift.watch.Watch
 layers.attention.additive.AdditiveAttention
 layers.attention.coverage.CoverageAttention
 layers.attention.dot.DotAttention

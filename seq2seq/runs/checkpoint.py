@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from seq2seq.config.moved import up_to_date
 from seq2seq.data.examples import Splits
 from seq2seq.data.splitting import Fingerprint, fingerprints
 from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.drift.spread import Spread
 from seq2seq.errors import UserError
 from seq2seq.finite import listed, not_finite
 from seq2seq.whole_file import write_whole
@@ -74,6 +76,11 @@ def recorded_splits(checkpoint: dict[str, Any]) -> dict[str, Fingerprint]:
     return {name: Fingerprint(**known) for name, known in checkpoint.get("splits", {}).items()}
 
 
+def recorded_signals(checkpoint: dict[str, Any]) -> dict[str, Spread]:
+    """Usual values of the signals of a checkpoint's run; nothing in one of before that was kept, or under way."""
+    return {name: Spread(**known) for name, known in checkpoint.get("signals", {}).items()}
+
+
 def _read(path: Path) -> dict[str, Any]:
     """The contents of a file that is a checkpoint of ours and of a format that is read; nothing else is known of it."""
     try:
@@ -128,6 +135,7 @@ def _check_schema(checkpoint: dict[str, Any]) -> None:
             raise UserError(f"tokenizers.{side} must be a row of bytes, but is {_kind(data)}")
     if checkpoint["format"] == FORMAT:
         _check_splits(checkpoint.get("splits"))
+    _check_signals(checkpoint.get("signals", {}))
 
 
 def _check_parts(config: dict[str, Any]) -> None:
@@ -143,6 +151,14 @@ def _check_splits(splits: Any) -> None:
         found = known.get(name)
         if not isinstance(found, dict) or {key: type(value) for key, value in found.items()} != form:
             raise UserError(f"splits.{name} must be a fingerprint, but is {_kind(found)}")
+
+
+def _check_signals(signals: Any) -> None:
+    form = {"mean": float, "deviation": float, "lines": int}
+    for name, found in (signals if isinstance(signals, dict) else {"": signals}).items():
+        known = {key: type(value) for key, value in found.items()} if isinstance(found, dict) else None
+        if known != form or not all(map(isfinite, found.values())) or found["deviation"] < 0:
+            raise UserError(f"signals.{name} must be a mean, a deviation and a number of lines, but is not")
 
 
 def _check_tree(name: str, value: Any) -> None:

@@ -1,6 +1,6 @@
 """Load a run folder, or a checkpoint, back into a model and its tokenizers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from seq2seq.data.running_text import lines_of
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.drift.spread import Spread
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
+from seq2seq.runs.checkpoint import read_checkpoint, recorded_signals, recorded_splits
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.model_kinds import is_language_model, writes_edits
 from seq2seq.runs.own_files import with_own_files
@@ -33,6 +34,7 @@ class LoadedRun:
     config: dict[str, Any]
     step: int
     splits: dict[str, Fingerprint]  # what it was trained and selected on; nothing where that is not known
+    signals: dict[str, Spread] = field(default_factory=dict)  # what is usual of them on dev; as well
 
 
 def build_model(config: dict[str, Any], tokenizers: Tokenizers) -> Seq2Seq:
@@ -77,9 +79,8 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> LoadedRun:
     except Exception as error:  # types are checked, but not every value that a forged config can hold
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{found} cannot be built as it describes itself: {type(error).__name__}: {reason}") from error
-    return LoadedRun(
-        model.eval().to(device), tokenizers, config, checkpoint["global_step"], recorded_splits(checkpoint)
-    )
+    known = recorded_splits(checkpoint), recorded_signals(checkpoint)
+    return LoadedRun(model.eval().to(device), tokenizers, config, checkpoint["global_step"], *known)
 
 
 def tokenizers_of(checkpoint: dict[str, Any]) -> Tokenizers:

@@ -1,7 +1,7 @@
 """A stream of lines in and lines out, without limit and in constant memory."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -9,7 +9,7 @@ from seq2seq.data.corpus_mix import tagged
 from seq2seq.data.text import Change, changed, decoded
 from seq2seq.errors import UserError
 from seq2seq.translation.formats import FORMATS, INPUTS
-from seq2seq.translation.line import Line
+from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.unseen import Unseen
 
@@ -20,7 +20,8 @@ class LineStream:
     """Answers lines `buffer` at a time: 1 answers each as it comes, more are sorted by length and faster.
 
     What the source vocabulary lacks is warned of once, and summed up at the end, as is what the form of text changed.
-    A `tag` stands before every source, as it did before those of a corpus that the model was trained on.
+    A `tag` stands before every source, as it did before those of a corpus that the model was trained on. A `watch` is
+    shown the number and best translation, with its attention, of every line after that is answered.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class LineStream:
         format: str = "text",
         n_best: int = 1,
         tag: str | None = None,
+        watch: Callable[[int, Translation], None] | None = None,
     ) -> None:
         if buffer < 1:
             raise UserError(f"buffer must be at least 1, but is {buffer}.")
@@ -52,7 +54,8 @@ class LineStream:
         self.buffer = buffer
         self.read, self.write = INPUTS[input], FORMATS[format]
         self.n_best = n_best
-        self.attention = format != "text"
+        self.watch = watch
+        self.attention = format != "text" or watch is not None
 
     def __call__(self, lines: Iterable[bytes]) -> Iterator[str]:
         """Texts to write, one for every line. Bytes that are not UTF-8 are replaced.
@@ -71,6 +74,8 @@ class LineStream:
             )
             for row, (line, translations) in enumerate(zip(wanted, found, strict=True)):
                 yield self.write(number + row, line, translations)
+                if self.watch is not None:
+                    self.watch(number + row, translations[0])
             if mistake is not None:
                 raise mistake
             number += len(chunk)

@@ -1,6 +1,7 @@
 """What comes after training."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from seq2seq.runs.run import load_run
 
 def test_the_best_checkpoint_is_scored_by_a_packed_model(finished, tiny_config, tmp_path, monkeypatch):
     config, translators = tiny_config(), []
+    shutil.copytree(finished / "checkpoints", tmp_path / "checkpoints")
 
     def spy(translator, *given):
         translators.append(translator)

@@ -1,0 +1,1 @@
+"""Watches over streams of numbers for lasting changes, in plain Python."""

@@ -1,0 +1,31 @@
+"""The interface of all detectors of change in a stream of numbers."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+
+class Recent(NamedTuple):
+    """The values that came since the last change, as far as a detector can tell: their mean, and how many."""
+
+    mean: float
+    length: int
+
+
+class Detector(ABC):
+    """Says at which value of a stream its mean has changed for longer than chance explains.
+
+    Values are in deviations from what is usual, so that one setting suits every signal. What a detector remembers does
+    not grow with the stream, or grows with the logarithm of its length.
+    """
+
+    @abstractmethod
+    def update(self, value: float) -> bool:
+        """Take in the next value, which must be finite, and tell whether the mean is another than it was.
+
+        After that the detector starts anew by itself: what it found is then usual, and it says so once.
+        """
+
+    @property
+    @abstractmethod
+    def recent(self) -> Recent:
+        """The values since the last change: of a detector that has just alarmed, since the one that it found."""
