@@ -11,6 +11,7 @@ from seq2seq.layers.embedding import Embedding, NGramEmbedding, RecentIds
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions, StackState, renewed
+from seq2seq.layers.recurrent.state import StateLayout
 from seq2seq.shapes import Lengths, RowMask, SourceIds, TimeVectors
 from seq2seq.symbols import PAD
 
@@ -61,6 +62,14 @@ class Encoder(nn.Module):
             raise UserError("direction must be forward, as blocks look at what comes after a token.")
         if self.reduction > 1:
             raise UserError("halvings must be 0, as tokens are counted that are read.")
+
+    @property
+    def layouts(self) -> list[StateLayout]:
+        """Layouts of the states of layers that read one way, bottom first. Raises UserError where one does not."""
+        layers = list(self.stack.layers)
+        if not all(isinstance(layer, OneWayLayer) for layer in layers):
+            raise UserError("direction must be forward where the bridge hands states on, as others have several.")
+        return [layer.forwards.layout for layer in layers if isinstance(layer, OneWayLayer)]
 
     @property
     def output_size(self) -> int:
@@ -134,6 +143,15 @@ class Encoder(nn.Module):
         ended = torch.zeros_like(lengths, dtype=torch.bool) if ended is None else ended
         encoded, stack = self.stack.advance(vectors * state.mask.unsqueeze(1), lengths, state.stack, ended)
         return encoded, EncoderState(stack, recent, state.mask)
+
+    def with_states(self, source: SourceIds, lengths: Lengths) -> Encoded:
+        """What `forward` gives, but that the last are all parts of the layers' states, bottom first, side by side.
+
+        Raises UserError where a part looks at what is still to come.
+        """
+        ended = torch.ones_like(lengths, dtype=torch.bool)
+        encoded, state = self.advance(source, lengths, self.start(len(source)), ended)
+        return encoded._replace(last=torch.cat([part for layer in state.stack.layers for part in layer], -1))
 
     def renew(self, state: EncoderState, rows: RowMask) -> EncoderState:
         """The state with some rows, `batch`, as before their first token."""
