@@ -63,13 +63,12 @@ class Encoder(nn.Module):
         if self.reduction > 1:
             raise UserError("halvings must be 0, as tokens are counted that are read.")
 
-    @property
-    def layouts(self) -> list[StateLayout]:
-        """Layouts of the states of layers that read one way, bottom first. Raises UserError where one does not."""
-        layers = list(self.stack.layers)
-        if not all(isinstance(layer, OneWayLayer) for layer in layers):
-            raise UserError("direction must be forward where the bridge hands states on, as others have several.")
-        return [layer.forwards.layout for layer in layers if isinstance(layer, OneWayLayer)]
+    def leave_states(self) -> list[StateLayout]:
+        """Layouts of the layers' states, bottom first, which from now on stand in the place of the last outputs.
+
+        Raises UserError where a layer does not read one way, or keeps no more than outputs.
+        """
+        return self.stack.leave_states()
 
     @property
     def output_size(self) -> int:
@@ -143,15 +142,6 @@ class Encoder(nn.Module):
         ended = torch.zeros_like(lengths, dtype=torch.bool) if ended is None else ended
         encoded, stack = self.stack.advance(vectors * state.mask.unsqueeze(1), lengths, state.stack, ended)
         return encoded, EncoderState(stack, recent, state.mask)
-
-    def with_states(self, source: SourceIds, lengths: Lengths) -> Encoded:
-        """What `forward` gives, but that the last are all parts of the layers' states, bottom first, side by side.
-
-        Raises UserError where a part looks at what is still to come.
-        """
-        ended = torch.ones_like(lengths, dtype=torch.bool)
-        encoded, state = self.advance(source, lengths, self.start(len(source)), ended)
-        return encoded._replace(last=torch.cat([part for layer in state.stack.layers for part in layer], -1))
 
     def renew(self, state: EncoderState, rows: RowMask) -> EncoderState:
         """The state with some rows, `batch`, as before their first token."""

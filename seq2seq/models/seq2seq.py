@@ -124,20 +124,17 @@ class Seq2Seq(nn.Module):
         if options.checkpointing:
             recompute(self)
         if isinstance(self.bridge, StateBridge):
-            self._check_states(self.bridge)
+            self.bridge.check(self.encoder.leave_states())
         if self.decoder.waiting is not None:
             self._check_waiting()
-
-    def _check_states(self, bridge: StateBridge) -> None:
-        if self.decoder.waiting is not None:
-            raise UserError("bridge must not be state where waiting is on, as it is what all of a source has left.")
-        bridge.check(self.encoder.layouts)
 
     def _check_waiting(self) -> None:
         try:
             self.encoder.check_reads_on()
         except UserError as error:
             raise UserError(f"encoder must read on where waiting is on: {error}") from None
+        if self.bridge.reads_states:
+            raise UserError("bridge must not be state where waiting is on, as it is what all of a source has left.")
         if self.copying is not None:
             raise UserError("copying must be none where waiting is on, as it looks for pieces in all of a source.")
 
@@ -169,15 +166,9 @@ class Seq2Seq(nn.Module):
         """Memory, first decoder states and what the encoder gave for words, in the place of a source."""
         waiting = self.decoder.waiting if self.training else None
         waited = None if waiting is None else waiting.draw(lengths)
-        encoded = self.encoded(words, lengths, None if waited is None else waited.minimum(lengths))
+        encoded = self.encoder(words, lengths, None if waited is None else waited.minimum(lengths))
         memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]), source)
         return (memory if waited is None else memory._replace(waited=(waited,))), states, encoded
-
-    def encoded(self, words: SourceIds, lengths: Lengths, seen: Lengths | None = None) -> Encoded:
-        """What the encoder gives, of whose last outputs, or states, the bridge reads those of the last words seen."""
-        if self.bridge.reads_states:
-            return self.encoder.with_states(words, lengths)
-        return self.encoder(words, lengths, seen)
 
     def remember(self, encoded: Encoded, tokens: SourceMask, source: SourceIds) -> tuple[Memory, States]:
         """Memory and first decoder states, from what the encoder gave, where the source has tokens, and which."""

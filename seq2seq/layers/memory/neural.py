@@ -25,6 +25,9 @@ class StrengthStore(Store):
     def size(self) -> int:
         return self.depth * (1 + self.width)
 
+    def filled(self, contents: Contents) -> Float[Tensor, "*batch"]:
+        return contents[..., : self.depth].sum(-1)
+
     def shares(self, sums: Actions) -> Actions:
         return sums.sigmoid()
 

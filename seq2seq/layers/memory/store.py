@@ -32,6 +32,10 @@ class Store(ABC):
     def size(self) -> int:
         """The width of the contents."""
 
+    def filled(self, contents: Contents) -> Float[Tensor, "*batch"] | None:
+        """How many values are there, in parts, too; None where that is not known."""
+        return None
+
     @abstractmethod
     def shares(self, sums: Actions) -> Actions:
         """What is done by which share, between 0 and 1, from sums that know no bounds."""

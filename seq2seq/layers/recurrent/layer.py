@@ -63,10 +63,10 @@ class StreamingLayer(RecurrentLayer):
 def unroll_within(cell: Cell, inputs: Inputs, lengths: Lengths, state: State) -> tuple[Outputs, State]:
     """Outputs of a cell, `batch time hidden`, and the state behind each row's own last step; without steps, as before.
 
-    A cell that has no path but the loop over time stays where a row has ended. Of others, rows of one length run
-    together, by the fastest path: kernels return no states from the midst of a sequence.
+    A cell that has no path but the loop over time, or is to take it, stays where a row has ended. Of others, rows of
+    one length run together, by the fastest path: kernels return no states from the midst of a sequence.
     """
-    if type(cell).unroll is Cell.unroll and inputs.shape[1]:
+    if (type(cell).unroll is Cell.unroll or not cell.fused) and inputs.shape[1]:
         mask = length_mask(lengths, inputs.shape[1])
         outputs, state, _ = scan(cell.sequence(state), cell.project(inputs), state, mask)
         return without_padding(outputs, lengths), state
