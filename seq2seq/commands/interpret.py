@@ -177,7 +177,7 @@ def draw(reading: Reading, folder: Path, formats: Sequence[str]) -> Iterator[Pat
 
 
 def figures_of(reading: Reading) -> dict[str, Figure]:
-    """Pictures of a reading by name: attention, copying, attributions, the gates of each cell, memory, time constants."""
+    """Pictures of a reading by name: attention, copying, attributions, gates of each cell, memory, time constants."""
     cells = reading.trace.cells.values()
     source, target = reading.source, reading.target
     pair = f"{reading.text} \u2192 {reading.output}"

@@ -9,6 +9,8 @@ from torch import nn
 from seq2seq.errors import UserError
 from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.state import State, StateLayout
+from seq2seq.models.decoder import Decoder
+from seq2seq.models.encoder import Encoder
 from seq2seq.shapes import Vectors
 
 
@@ -80,3 +82,20 @@ class StateBridge(Bridge):
     def forward(self, last: Vectors) -> tuple[State, ...]:
         parts = last.split([sum(layout.sizes) for layout in self.layouts], -1)
         return tuple(layout.whole(part) for layout, part in zip(self.layouts, parts, strict=True))
+
+
+def join_sides(bridge: Bridge, encoder: Encoder, decoder: Decoder, *, copies: bool) -> None:
+    """Make an encoder leave what a bridge reads, and check that a source reaches a decoder. Raises UserError."""
+    if isinstance(bridge, StateBridge):
+        bridge.check(encoder.leave_states())
+    if decoder.attention.attends:
+        return
+    if dropout := decoder.attention_dropout.probability:
+        raise UserError(f"attention_dropout must be 0 where attention is none, but is {dropout}.")
+    if copies:
+        raise UserError("copying must be none where attention is, as it copies what is attended to.")
+    if isinstance(bridge, ZeroBridge):
+        raise UserError(
+            "bridge must not be zero where attention is none, as the decoder would know nothing of the source: choose "
+            "last, or state."
+        )

@@ -18,7 +18,7 @@ from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.recomputing import recompute
 from seq2seq.layers.recurrent.stack import Encoded
 from seq2seq.masking import length_mask
-from seq2seq.models.bridge import Bridge, StateBridge
+from seq2seq.models.bridge import Bridge, join_sides
 from seq2seq.models.decoder import Decoder, States, Unrolled
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.waiting import revealed
@@ -123,8 +123,7 @@ class Seq2Seq(nn.Module):
         self.copying = None if copying is None else self._new_pointer(copying, source, target)
         if options.checkpointing:
             recompute(self)
-        if isinstance(self.bridge, StateBridge):
-            self.bridge.check(self.encoder.leave_states())
+        join_sides(self.bridge, self.encoder, self.decoder, copies=copying is not None)
         if self.decoder.waiting is not None:
             self._check_waiting()
 

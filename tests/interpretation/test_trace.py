@@ -122,6 +122,8 @@ def remembered(kind: str, gates: dict[str, torch.Tensor], before: torch.Tensor) 
 def test_memory_follows_from_the_recorded_gates(build_model, pairs, cell_kind, any_decoder):
     source, lengths, target = pairs
     model = roughened(build_model(cell=cell_kind, decoder=any_decoder, encoder_layers=2))
+    if isinstance(model.decoder.layers[0], MemoryCell):
+        pytest.skip("what is read is of all that was pushed: test_memory_plot.py")
     for cell in trace(model, source, lengths, target).cells.values():
         for row, length in enumerate(cell.lengths.tolist()):
             gates = {name: values[row, :length] for name, values in cell.gates.items()}

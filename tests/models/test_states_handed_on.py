@@ -8,11 +8,13 @@ from tiny_models import ATTENTIONS, BESIDE_MEMORY, CELLS
 from torch.testing import assert_close
 
 from seq2seq.errors import UserError
+from seq2seq.layers.copying import Pointer
 from seq2seq.layers.recurrent.cells.gru import GRUCell
-from seq2seq.models.bridge import StateBridge
+from seq2seq.models.bridge import StateBridge, ZeroBridge
 from seq2seq.models.reading import GrowingReader
 from seq2seq.models.waiting import WaitK
 from seq2seq.symbols import BOS
+from seq2seq.training.objectives.cross_entropy import CrossEntropy
 
 APART = (
     "bridge must not be state unless both sides have layers of the same cells and sizes, but states are of {} numbers "
@@ -92,3 +94,28 @@ def test_a_reader_that_begins_early_has_no_last_state(build):
     with pytest.raises(UserError) as error:
         GrowingReader(build(cell=GRUCell))
     assert str(error.value) == "bridge must not be state to read on, as it is what all of a source has left."
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"bridge": ZeroBridge},
+            "bridge must not be zero where attention is none, as the decoder would know nothing of the "
+            "source: choose last, or state.",
+        ),
+        ({"attention_dropout": 0.1}, "attention_dropout must be 0 where attention is none, but is 0.1."),
+        ({"copying": Pointer}, "copying must be none where attention is, as it copies what is attended to."),
+    ],
+)
+def test_what_needs_attention_is_refused_without(build_model, options, message):
+    with pytest.raises(UserError) as error:
+        build_model(**{"attention": "none"} | options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("name", ["coverage_loss", "entropy_floor"])
+def test_losses_of_attention_are_refused_without(build_model, name):
+    with pytest.raises(UserError) as error:
+        CrossEntropy(**{name: 0.5}).check(build_model(attention="none"))
+    assert str(error.value) == f"{name} must be 0 where attention is none, but is 0.5."

@@ -16,7 +16,7 @@ class NoAttention(StatelessAttention):
     (tensor([[[0., 0.]]]), tensor([[[0.2500, 0.2500, 0.2500, 0.2500]]]))
     """
 
-    normalizes = False
+    normalizes = everywhere = attends = False
 
     def __init__(self, *, query_size: int, memory_size: int) -> None:
         super().__init__()
