@@ -6,6 +6,7 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation.trace import trace
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.memory import MemoryCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.symbols import BOS, EOS, PAD
