@@ -30,6 +30,7 @@ from seq2seq.layers.attention.local import LocalAttention
 from seq2seq.layers.attention.location import LocationAttention
 from seq2seq.layers.attention.monotonic import MonotonicAttention
 from seq2seq.layers.attention.multi_head import MultiHeadAttention
+from seq2seq.layers.attention.none import NoAttention
 from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveAttention
 from seq2seq.layers.copying import Pointer
 from seq2seq.layers.dropout import LockedDropout
@@ -52,6 +53,7 @@ from seq2seq.layers.recurrent.cells.highway import RecurrentHighwayCell
 from seq2seq.layers.recurrent.cells.layer_norm import LayerNormLSTMCell
 from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.memory import MemoryCell, QueueCell, StackCell, SuperpositionCell
 from seq2seq.layers.recurrent.cells.min_gru import MinGRUCell
 from seq2seq.layers.recurrent.cells.min_lstm import MinLSTMCell
 from seq2seq.layers.recurrent.cells.mogrifier import MogrifierLSTMCell
@@ -68,7 +70,7 @@ from seq2seq.layers.recurrent.initialization import Chrono, ForgetBias, Initiali
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions
-from seq2seq.models.bridge import LastOutputBridge, ZeroBridge
+from seq2seq.models.bridge import LastOutputBridge, StateBridge, ZeroBridge
 from seq2seq.models.decoder import Decoder, DecoderOptions, GNMTDecoder, LuongDecoder, States
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.input_feeding import BahdanauDecoder
@@ -124,6 +126,12 @@ __all__ = [
     "LowRankLSTMCell",
     "LuongDecoder",
     "Memory",
+    "MemoryCell",
+    "QueueCell",
+    "StackCell",
+    "SuperpositionCell",
+    "NoAttention",
+    "StateBridge",
     "MinGRUCell",
     "MinLSTMCell",
     "ModelOutputs",

@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
+from tiny_models import BESIDE_MEMORY
 
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, parameters, resolve, targets
@@ -43,6 +44,8 @@ HOMES = {
     "space": ("search",),
     "watch": ("translate",),
 }
+# Parts of encoders that read one way and decoders that attend to nothing: they go together, and with few others.
+HANDED_ON = {("model/attention", "none"), ("model/bridge", "state")}
 SEARCHING = [
     ("train",),
     ("compare",),
@@ -59,6 +62,8 @@ SIDES = ("encoder", "decoder")
 OF_MODEL = [group for group, _ in OPTIONS if group.startswith("model/") and group not in HOMES]
 PARTS = {group: [name for kind, name in OPTIONS if kind == group] for group in OF_MODEL if group.count("/") == 1}
 PARTS["model/output"].remove("auto")  # one of the others
+for _group, _name in HANDED_ON:
+    PARTS[_group].remove(_name)
 
 
 @pytest.fixture(autouse=True)
@@ -97,10 +102,12 @@ def companions(group: str, option: str) -> list[str]:
     An experiment chooses for itself, and not every cell takes every initialization.
     """
     alone = {*HOMES, "experiment", "hydra", "model/cell/initialization"}
-    known = [(kind, name) for kind, name in OPTIONS if (kind, name) != ("model", SOURCELESS)]
+    known = [(kind, name) for kind, name in OPTIONS if (kind, name) not in {("model", SOURCELESS), *HANDED_ON}]
     options = {kind: [name for other, name in known if other == kind] for kind, _ in known}
     if (group, option) == ("model", SOURCELESS):
         return [f"experiment={SOURCELESS}"]
+    if (group, option) in HANDED_ON:
+        return ["experiment=stack"]
     if group in alone:
         return [f"{group}={option}"]
     place = options[group].index(option)
@@ -285,7 +292,7 @@ def test_every_cell_with_a_gate_that_keeps_its_memory_takes_every_initialization
             config["model"][side]["cell"]["initialization"] = given
             config["model"][side]["cell"]["regularization"]["zoneout_hidden"] = 0.1
         check(config)
-        if name == "matrices" or not cell.startswith(("elman", "lstm_no_forget")):
+        if name == "matrices" or not cell.startswith(("elman", "lstm_no_forget", *BESIDE_MEMORY)):
             build_on_meta(config)
         else:
             with pytest.raises(UserError, match="^model.cell.initialization must be matrices for a cell without"):

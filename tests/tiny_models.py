@@ -66,8 +66,13 @@ CELLS = _options_of(
     lstm_grouped={"groups": 2},
     lstm_multi_timescale={"timescales": 2},
     mogrifier={"rounds": 3},
+    stack={"width": 2, "depth": 3, "pop_bias": 0.0},
+    queue={"width": 2, "depth": 3, "pop_bias": 0.0},
+    superposition={"width": 2, "depth": 3, "pop_bias": 0.0},
 )
+CELLS["stack_lstm"] = partial(CELLS["stack"], controller="lstm")
 CELLS["qrnn_window_2"] = partial(CELLS["qrnn"], window=2)
+BESIDE_MEMORY = ("stack", "stack_lstm", "queue", "superposition")  # cells whose weights read what is in front there
 LIGHT = ("sru", "qrnn", "qrnn_window_2", "min_gru", "min_lstm")  # cells without a recurrent matrix
 SCALED = partial(GeneralAttention, scaled=True)  # of scores that stay small whatever the weights
 DECODERS = {"luong": LuongDecoder, "gnmt": GNMTDecoder, "bahdanau": BahdanauDecoder}

@@ -19,6 +19,7 @@ from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import SCORES, gradient_times_input, integrated_gradients, occlusion
 from seq2seq.interpretation.gates import time_constants
+from seq2seq.interpretation.memory_plot import memory_figure
 from seq2seq.interpretation.plots import (
     FORMATS,
     attention_figure,
@@ -176,7 +177,7 @@ def draw(reading: Reading, folder: Path, formats: Sequence[str]) -> Iterator[Pat
 
 
 def figures_of(reading: Reading) -> dict[str, Figure]:
-    """Pictures of a reading by name: attention, copying, attributions, the gates of each cell, time constants."""
+    """Pictures of a reading by name: attention, copying, attributions, gates of each cell, memory, time constants."""
     cells = reading.trace.cells.values()
     source, target = reading.source, reading.target
     pair = f"{reading.text} \u2192 {reading.output}"
@@ -188,6 +189,9 @@ def figures_of(reading: Reading) -> dict[str, Figure]:
     for cell in cells:
         name = f"gates of {cell.name}"
         figures[name] = gates_figure(cell, reading.pieces(cell), title=f"{name.capitalize()}: {pair}")
+    if beside := [cell for cell in cells if "push" in cell.gates]:
+        shown = [(cell, reading.pieces(cell)) for cell in beside]
+        figures["memory"] = memory_figure(shown, title=f"Memory: {pair}")
     constants = {cell.name: steps for cell in cells if (steps := time_constants(cell)) is not None}
     if reading.training is not None:
         figures["training"] = training_figure(reading.training, title=f"Health of training: {reading.run}")

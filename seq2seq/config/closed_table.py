@@ -56,6 +56,7 @@ layers.attention.local.LocalAttention
 layers.attention.location.LocationAttention
 layers.attention.monotonic.MonotonicAttention
 layers.attention.multi_head.MultiHeadAttention
+layers.attention.none.NoAttention
 layers.attention.normalized_additive.NormalizedAdditiveAttention
 layers.copying.Pointer
 layers.embedding.NGramEmbedding
@@ -73,6 +74,9 @@ layers.recurrent.cells.highway.RecurrentHighwayCell
 layers.recurrent.cells.layer_norm.LayerNormLSTMCell
 layers.recurrent.cells.low_rank.LowRankLSTMCell
 layers.recurrent.cells.lstm.LSTMCell
+layers.recurrent.cells.memory.QueueCell
+layers.recurrent.cells.memory.StackCell
+layers.recurrent.cells.memory.SuperpositionCell
 layers.recurrent.cells.min_gru.MinGRUCell
 layers.recurrent.cells.min_lstm.MinLSTMCell
 layers.recurrent.cells.mogrifier.MogrifierLSTMCell
@@ -92,6 +96,7 @@ metrics.exact_match.ExactMatch
 metrics.pronunciation.PronunciationScores
 metrics.translation.TranslationScores
 models.bridge.LastOutputBridge
+models.bridge.StateBridge
 models.bridge.ZeroBridge
 models.decoder.GNMTDecoder
 models.decoder.LuongDecoder

@@ -68,7 +68,7 @@ def attribution_figure(
 def copying_figure(copying: Copying, target: Sequence[str], *, title: str = "") -> Figure:
     """Bars of how much of each target piece of the first pair was copied, and a line at what the switch gave that."""
     figure = Picture(figsize=(min(_WIDTH, max(_NARROW, 1.8 + 0.35 * len(target))), 3.0), layout="constrained")
-    _title(figure, title or "Copying")
+    title_figure(figure, title or "Copying")
     axes = figure.add_subplot()
     shares, switch = (part[0, : len(target)].float().cpu().numpy() for part in (copying.shares, copying.switch))
     axes.bar(range(len(target)), shares, color=ACCENT, label="share of the piece that was copied")
@@ -76,7 +76,7 @@ def copying_figure(copying: Copying, target: Sequence[str], *, title: str = "") 
         np.arange(-0.5, len(target)), [*switch, switch[-1]], where="post", color="#b5382a", label="switch to copy"
     )
     axes.set_ylim(0, 1)
-    _ticks(axes, target, figure.get_figwidth() - 1.0)
+    label_columns(axes, target, figure.get_figwidth() - 1.0)
     axes.set_xlabel("target")
     figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
     return figure
@@ -91,7 +91,7 @@ def gates_figure(cell: CellTrace, pieces: Sequence[str], *, title: str = "") -> 
     columns = min(len(cell.gates), max(1, int(_WIDTH * _LABELS_PER_INCH / max(steps, 1))), 4)
     lines = ceil(len(cell.gates) / columns)
     figure = Picture(figsize=(_WIDTH, 0.6 + 4.0 * lines), layout="constrained")
-    _title(figure, title or cell.name)
+    title_figure(figure, title or cell.name)
     panels = figure.subplots(lines, columns, squeeze=False)
     units = order_by_peak(cell).cpu().numpy()
     for axes, (name, values) in zip(panels.flat, cell.gates.items(), strict=False):
@@ -101,7 +101,7 @@ def gates_figure(cell: CellTrace, pieces: Sequence[str], *, title: str = "") -> 
         ordered = rows[units] if len(rows) == len(units) else rows  # gates of one unit for many have no such order
         image = axes.imshow(ordered, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
         axes.set_title(name)
-        _ticks(axes, pieces, _WIDTH / columns)
+        label_columns(axes, pieces, _WIDTH / columns)
         axes.set_ylabel("unit, by time of its peak")
         figure.colorbar(image, ax=axes, location="bottom")
     for axes in panels.flat[len(cell.gates) :]:
@@ -115,7 +115,7 @@ def time_constants_figure(constants: Mapping[str, Float[Tensor, " _"]], *, title
     What is beyond either end counts to the last bar.
     """
     figure = Picture(figsize=(_WIDTH, 1.2 + 1.4 * len(constants)), layout="constrained")
-    _title(figure, title or "Time constants")
+    title_figure(figure, title or "Time constants")
     edges = np.geomspace(0.25, 256, 41)
     panels = figure.subplots(max(len(constants), 1), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, steps) in zip(panels, constants.items(), strict=False):
@@ -148,9 +148,9 @@ def learning_rate_figure(
 def _pairs_figure(source: Sequence[str], target: Sequence[str], title: str) -> tuple[Figure, Axes]:
     width = min(_WIDTH, max(_NARROW, 1.8 + 0.35 * len(source)))
     figure = Picture(figsize=(width, min(16.0, 1.8 + 0.3 * len(target))), layout="constrained")
-    _title(figure, title)
+    title_figure(figure, title)
     axes = figure.add_subplot()
-    _ticks(axes, source, width - 1.8)
+    label_columns(axes, source, width - 1.8)
     shown = [writable(piece) for piece in target]
     axes.set_yticks(range(len(target)), shown, parse_math=False, fontfamily=font_families(shown))
     axes.set_xlabel("source")
@@ -158,12 +158,13 @@ def _pairs_figure(source: Sequence[str], target: Sequence[str], title: str) -> t
     return figure, axes
 
 
-def _title(figure: Figure, text: str) -> None:
+def title_figure(figure: Figure, text: str) -> None:
+    """Write a title above a figure, cut where it is too long."""
     shown = writable(text if len(text) <= 90 else f"{text[:88]} \u2026")
     figure.suptitle(shown, parse_math=False, fontfamily=font_families([shown]), wrap=True)
 
 
-def _ticks(axes: Axes, pieces: Sequence[str], width: float) -> None:
+def label_columns(axes: Axes, pieces: Sequence[str], width: float) -> None:
     """Write pieces below their columns, as they are; long ones are turned, of too many some are left out."""
     every = ceil(len(pieces) / (width * _LABELS_PER_INCH))
     shown = [writable(piece) for piece in pieces[::every]]

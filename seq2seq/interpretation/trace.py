@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from seq2seq.errors import UserError
 from seq2seq.layers.copying import PointerOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.cells.memory import MemoryCell
 from seq2seq.layers.recurrent.layer import RecurrentLayer
 from seq2seq.masking import length_mask
 from seq2seq.models.seq2seq import Seq2Seq
@@ -39,6 +40,7 @@ class CellTrace:
     gates: dict[str, Activations]
     hidden: Activations
     cell: Activations | None
+    filled: Float[Tensor, "batch time"] | None = None  # how many values a memory beside the cell holds, if it has one
 
     @property
     def memory(self) -> Activations:
@@ -178,10 +180,11 @@ class _Record:
         gate = self._over_time(gates, lengths)
         side = "target" if self.layer is None else "source"
         kind = self.cell.keep_gate, self.cell.bounded
-        memory = state.get("cell")
-        if memory is not None and self.cell.layout.carried:
-            memory = memory[..., : -self.cell.layout.carried]
-        return CellTrace(self.name, side, lengths, *kind, gate, state["hidden"], memory)
+        memory, filled = state.get("cell"), None
+        if memory is not None and (carried := self.cell.layout.carried):
+            filled = self.cell.store.filled(memory[..., -carried:]) if isinstance(self.cell, MemoryCell) else None
+            memory = memory[..., :-carried]
+        return CellTrace(self.name, side, lengths, *kind, gate, state["hidden"], memory, filled)
 
     def _over_time(self, steps: Sequence[Any], lengths: Lengths) -> dict[str, Activations]:
         """Activations as `batch time units` by name, of named tuples of each step's `batch units`, `batch 1 units`."""

@@ -2,16 +2,25 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import nn
 
+from seq2seq.errors import UserError
 from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.state import State, StateLayout
+from seq2seq.models.decoder import Decoder
+from seq2seq.models.encoder import Encoder
 from seq2seq.shapes import Vectors
 
 
 class Bridge(nn.Module, ABC):
-    """A bridge from the encoder to one state for every decoder layer, as its layout says."""
+    """A bridge from the encoder to one state for every decoder layer, as its layout says.
+
+    If it `reads_states`, what it is given are all parts of the encoder's last states side by side.
+    """
+
+    reads_states: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, last: Vectors) -> tuple[State, ...]:
@@ -45,3 +54,48 @@ class ZeroBridge(Bridge):
 
     def forward(self, last: Vectors) -> tuple[State, ...]:
         return tuple(layout.zeros(last) for layout in self.layouts)
+
+
+class StateBridge(Bridge):
+    """The encoder's last states as the decoder's first, layer by layer (Sutskever et al. 2014).
+
+    Both sides have to have layers of the same cells and sizes, and the encoder has to read one way.
+    """
+
+    reads_states = True
+
+    def __init__(self, *, input_size: int, layouts: Sequence[StateLayout]) -> None:
+        super().__init__()
+        self.layouts = layouts
+
+    def check(self, encoder: Sequence[StateLayout]) -> None:
+        """Check that layers of an encoder leave the states that are needed. Raises UserError if not."""
+        kinds = [[(layout.kind, layout.sizes) for layout in side] for side in (encoder, self.layouts)]
+        if kinds[0] != kinds[1]:
+            ours, theirs = (" and ".join(str(layout.sizes) for layout in side) for side in (encoder, self.layouts))
+            raise UserError(
+                f"bridge must not be state unless both sides have layers of the same cells and sizes, but states are "
+                f"of {ours} numbers in the encoder and {theirs} in the decoder: choose the same num_layers, "
+                "hidden_size and cell."
+            )
+
+    def forward(self, last: Vectors) -> tuple[State, ...]:
+        parts = last.split([sum(layout.sizes) for layout in self.layouts], -1)
+        return tuple(layout.whole(part) for layout, part in zip(self.layouts, parts, strict=True))
+
+
+def join_sides(bridge: Bridge, encoder: Encoder, decoder: Decoder, *, copies: bool) -> None:
+    """Make an encoder leave what a bridge reads, and check that a source reaches a decoder. Raises UserError."""
+    if isinstance(bridge, StateBridge):
+        bridge.check(encoder.leave_states())
+    if decoder.attention.attends:
+        return
+    if dropout := decoder.attention_dropout.probability:
+        raise UserError(f"attention_dropout must be 0 where attention is none, but is {dropout}.")
+    if copies:
+        raise UserError("copying must be none where attention is, as it copies what is attended to.")
+    if isinstance(bridge, ZeroBridge):
+        raise UserError(
+            "bridge must not be zero where attention is none, as the decoder would know nothing of the source: choose "
+            "last, or state."
+        )

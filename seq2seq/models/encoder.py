@@ -11,6 +11,7 @@ from seq2seq.layers.embedding import Embedding, NGramEmbedding, RecentIds
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions, StackState, renewed
+from seq2seq.layers.recurrent.state import StateLayout
 from seq2seq.shapes import Lengths, RowMask, SourceIds, TimeVectors
 from seq2seq.symbols import PAD
 
@@ -61,6 +62,13 @@ class Encoder(nn.Module):
             raise UserError("direction must be forward, as blocks look at what comes after a token.")
         if self.reduction > 1:
             raise UserError("halvings must be 0, as tokens are counted that are read.")
+
+    def leave_states(self) -> list[StateLayout]:
+        """Layouts of the layers' states, bottom first, which from now on stand in the place of the last outputs.
+
+        Raises UserError where a layer does not read one way, or keeps no more than outputs.
+        """
+        return self.stack.leave_states()
 
     @property
     def output_size(self) -> int:

@@ -36,6 +36,8 @@ class GrowingReader:
             raise UserError("model must be a translator with attention to read on, but is another kind.")
         model.encoder.check_reads_on()
         check_attention(model.decoder.attention)
+        if model.bridge.reads_states:
+            raise UserError("bridge must not be state to read on, as it is what all of a source has left.")
         if model.copying is not None:
             raise UserError("model must not copy to read on, but its pointer looks for pieces in all of a source.")
         self.model, self.window = model, window

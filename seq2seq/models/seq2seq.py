@@ -18,7 +18,7 @@ from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.recomputing import recompute
 from seq2seq.layers.recurrent.stack import Encoded
 from seq2seq.masking import length_mask
-from seq2seq.models.bridge import Bridge
+from seq2seq.models.bridge import Bridge, join_sides
 from seq2seq.models.decoder import Decoder, States, Unrolled
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.waiting import revealed
@@ -123,6 +123,7 @@ class Seq2Seq(nn.Module):
         self.copying = None if copying is None else self._new_pointer(copying, source, target)
         if options.checkpointing:
             recompute(self)
+        join_sides(self.bridge, self.encoder, self.decoder, copies=copying is not None)
         if self.decoder.waiting is not None:
             self._check_waiting()
 
@@ -131,6 +132,8 @@ class Seq2Seq(nn.Module):
             self.encoder.check_reads_on()
         except UserError as error:
             raise UserError(f"encoder must read on where waiting is on: {error}") from None
+        if self.bridge.reads_states:
+            raise UserError("bridge must not be state where waiting is on, as it is what all of a source has left.")
         if self.copying is not None:
             raise UserError("copying must be none where waiting is on, as it looks for pieces in all of a source.")
 

@@ -105,6 +105,7 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
     check_options(Translator, options)
     if runs[0].model.sourceless and options.get("replace_unknown"):
         raise UserError("replace_unknown must be false with a language model, which attends to no source.")
+    _refuse_unattended(options, runs)
     kind = Continuation if isinstance(runs[0].model, LanguageModel) else Translator
     return kind(
         build_stepper(options, runs),
@@ -118,6 +119,12 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
         replace_unknown=options.get("replace_unknown", False),
         device=pick_device(options["device"]),
     )
+
+
+def _refuse_unattended(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> None:
+    unattended = not runs[0].model.sourceless and not all(run.model.decoder.attention.attends for run in runs)
+    if options.get("replace_unknown") and unattended:
+        raise UserError("replace_unknown must be false with a model without attention, which looks at no source word.")
 
 
 def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Stepper:

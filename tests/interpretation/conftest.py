@@ -13,10 +13,14 @@ from seq2seq.layers.recurrent.cells.factorized import FactorizedLSTMCell
 from seq2seq.layers.recurrent.cells.grouped import GroupedLSTMCell
 from seq2seq.layers.recurrent.cells.highway import RecurrentHighwayCell
 from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
+from seq2seq.layers.recurrent.cells.memory import QueueCell, StackCell, SuperpositionCell
 from seq2seq.symbols import BOS, EOS
 
 SENTENCES = [[5, 6, 7, 8, EOS], [9, 4, EOS], [11, 10, 9, 8, 7, 6, EOS]]
 TARGETS = [[BOS, 4, 5, 6, EOS], [BOS, 12, 11, 10, 9, 8, EOS], [BOS, 7, EOS]]
+
+
+BASES = {"GatedCell", "MemoryCell"}
 
 
 def _cell_kinds() -> dict[str, Callable[..., Cell]]:
@@ -26,12 +30,13 @@ def _cell_kinds() -> dict[str, Callable[..., Cell]]:
     ]
     kinds = [kind for module in modules for kind in vars(module).values() if inspect.isclass(kind)]
     concrete = {kind for kind in kinds if issubclass(kind, Cell) and kind.__name__.endswith("Cell")}
-    return {kind.__name__: kind for kind in concrete if not inspect.isabstract(kind) and kind.__name__ != "GatedCell"}
+    return {kind.__name__: kind for kind in concrete if not inspect.isabstract(kind) and kind.__name__ not in BASES}
 
 
 KINDS = _cell_kinds()
 KINDS["QRNNCell of window 2"] = partial(KINDS["QRNNCell"], window=2)
 TINY = {
+    **dict.fromkeys((StackCell, QueueCell, SuperpositionCell), {"width": 3, "depth": 4}),
     LowRankLSTMCell: {"rank": 3},
     FactorizedLSTMCell: {"rank": 3},
     GroupedLSTMCell: {"groups": 2},

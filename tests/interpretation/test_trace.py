@@ -6,6 +6,7 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation.trace import trace
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.memory import MemoryCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.symbols import BOS, EOS, PAD
@@ -122,6 +123,8 @@ def remembered(kind: str, gates: dict[str, torch.Tensor], before: torch.Tensor) 
 def test_memory_follows_from_the_recorded_gates(build_model, pairs, cell_kind, any_decoder):
     source, lengths, target = pairs
     model = roughened(build_model(cell=cell_kind, decoder=any_decoder, encoder_layers=2))
+    if isinstance(model.decoder.layers[0], MemoryCell):
+        pytest.skip("what is read is of all that was pushed: test_memory_plot.py")
     for cell in trace(model, source, lengths, target).cells.values():
         for row, length in enumerate(cell.lengths.tolist()):
             gates = {name: values[row, :length] for name, values in cell.gates.items()}

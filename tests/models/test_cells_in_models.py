@@ -10,6 +10,7 @@ from seq2seq.config.builder import call
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.memory import StackCell
 from seq2seq.layers.recurrent.cells.multi_timescale import MultiTimescaleLSTMCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
@@ -76,7 +77,7 @@ def test_a_packed_model_finds_the_same_with_the_same_scores(model, padded, build
         torch.testing.assert_close(logits[:, 0], expected[:, step], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", [GRUCell, ProjectedLSTMCell, MultiTimescaleLSTMCell])
+@pytest.mark.parametrize("kind", [GRUCell, ProjectedLSTMCell, MultiTimescaleLSTMCell, StackCell])
 def test_beams_follow_states_of_every_shape(kind, decoder, build_model, padded):
     model = build_model(decoder=decoder, cell=kind).eval()
     found = BeamSearch(beam_size=4)(model, *padded(SOURCES))

@@ -63,6 +63,7 @@ class Attention(nn.Module, ABC):
 
     normalizes: ClassVar[bool] = True
     everywhere: ClassVar[bool] = True  # whether softmax leaves every token of the source a weight above 0
+    attends: ClassVar[bool] = True  # whether contexts say anything of the source
     normalizer: str = "softmax"  # or entmax, by which low scores have no weight at all
 
     def weights(self, scores: AttentionWeights, mask: StepMask) -> AttentionWeights:

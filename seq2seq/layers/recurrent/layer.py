@@ -8,7 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.scan import scan
 from seq2seq.layers.recurrent.state import State, map_state
+from seq2seq.masking import length_mask, without_padding
 from seq2seq.shapes import Inputs, Lengths, Outputs, RowMask, TimeVectors, Vectors
 
 Steps = Float[Tensor, "rows steps units"]  # what a cell did, in its own order; it may have run over parts of sequences
@@ -61,8 +63,13 @@ class StreamingLayer(RecurrentLayer):
 def unroll_within(cell: Cell, inputs: Inputs, lengths: Lengths, state: State) -> tuple[Outputs, State]:
     """Outputs of a cell, `batch time hidden`, and the state behind each row's own last step; without steps, as before.
 
-    Rows of one length run together, by the cell's fastest path: kernels return no states from the midst of a sequence.
+    A cell that has no path but the loop over time, or is to take it, stays where a row has ended. Of others, rows of
+    one length run together, by the fastest path: kernels return no states from the midst of a sequence.
     """
+    if (type(cell).unroll is Cell.unroll or not cell.fused) and inputs.shape[1]:
+        mask = length_mask(lengths, inputs.shape[1])
+        outputs, state, _ = scan(cell.sequence(state), cell.project(inputs), state, mask)
+        return without_padding(outputs, lengths), state
     counts = lengths.tolist()
     found = [_unroll(cell, inputs, state, lengths == count, count) for count in sorted(set(counts))]
     if len(found) == 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from seq2seq.layers.recurrent.cells.cell import Cell
@@ -34,6 +35,7 @@ class OneWayLayer(StreamingLayer):
         self.output_size = hidden_size
         self.forwards = cell(input_size, hidden_size)
         self.chunk_size = chunk_size
+        self.leaves_state = False  # whether all parts of the state stand in the place of the last output
         check_chunks(chunk_size, self.forwards)
 
     @property
@@ -41,6 +43,9 @@ class OneWayLayer(StreamingLayer):
         return {"forward": self.forwards}
 
     def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
+        if self.leaves_state:
+            outputs, state = unroll_within(self.forwards, inputs, lengths, self.start(inputs[:, 0]))
+            return outputs, torch.cat([*state], -1)
         outputs = unroll_chunks(self.forwards, inputs, self.chunk_size)
         return outputs, last_within(outputs, lengths)
 

@@ -21,6 +21,7 @@ from seq2seq.layers.recurrent.connections import connect
 from seq2seq.layers.recurrent.layer import RecurrentLayer, StreamingLayer
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.pending import Pending
+from seq2seq.layers.recurrent.state import StateLayout
 from seq2seq.masking import last_within, shortened, without_padding
 from seq2seq.shapes import Inputs, Lengths, RowMask
 
@@ -120,6 +121,7 @@ class RecurrentStack(nn.Module):
             self.connections.append(connected)
             size = connected.size
         self.dropout = LockedDropout(options.dropout)
+        self.leaves_states = False
 
     @property
     def reduction(self) -> int:
@@ -143,20 +145,36 @@ class RecurrentStack(nn.Module):
         for reduction, *parts in zip(reductions, self.layers, self.connections, strict=True):
             yield from ((part, reduction) for part in parts)
 
+    def leave_states(self) -> list[StateLayout]:
+        """Layouts of the layers' states, bottom first, which `forward` gives from now on as the last, side by side.
+
+        Raises UserError where a layer does not read one way, or forgets what it computed.
+        """
+        layers = [layer for layer in self.layers if isinstance(layer, OneWayLayer)]
+        if len(layers) < len(self.layers):
+            raise UserError("direction must be forward where the bridge hands states on, as others have several.")
+        for layer in layers:
+            if layer.chunk_size is not None:
+                raise UserError(f"chunk_size must be null where the bridge hands states on, but is {layer.chunk_size}.")
+            layer.leaves_state = True
+        self.leaves_states = True
+        return [layer.forwards.layout for layer in layers]
+
     def forward(self, inputs: Inputs, lengths: Lengths, seen: Lengths | None = None) -> Encoded:
-        """Outputs of the top connection, how many each sequence has, and the last of the top layer.
+        """Outputs of the top connection, how many each sequence has, and the last of the top layer, or all states.
 
         If so many steps are `seen`, the last is that of the last one seen, as it is where layers read one way.
         """
-        last = inputs.new_zeros(0)
+        last, states = inputs.new_zeros(0), []
         for steps, layer, connection in zip(self.steps, self.layers, self.connections, strict=True):
             if steps > 1:  # (batch, time, size) -> (batch, fewer, steps * size)
                 inputs, lengths = side_by_side(inputs, lengths, steps), shortened(lengths, steps)
             outputs, last = layer(inputs, lengths)
+            states.append(last)
             if seen is not None:
                 last = last_within(outputs, seen)
             inputs = connection(inputs, self.dropout(outputs))
-        return Encoded(inputs, lengths, last)
+        return Encoded(inputs, lengths, torch.cat(states, -1) if self.leaves_states else last)
 
     def start(self, like: Tensor) -> StackState:
         """The state before the first step of streams, for a batch as long as `like`, `batch input`.

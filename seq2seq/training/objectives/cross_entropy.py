@@ -70,7 +70,7 @@ class CrossEntropy(Objective):
             self._shares = (counts.double() / counts.sum()).float()
 
     def check(self, model: Seq2Seq) -> None:
-        """Check that smoothing, a mean over all tokens, can be had. Raises UserError if not."""
+        """Check that smoothing can be had, a mean over all tokens, and attention where its weights are judged."""
         if self.label_smoothing > 0 and model.output.samples is not None:
             raise UserError(
                 f"label_smoothing must be 0 with an output of {model.output.samples} samples, as it gives to all "
@@ -80,6 +80,10 @@ class CrossEntropy(Objective):
             raise UserError(
                 f"label_smoothing must be 0 for a transducer whose output is by entmax, but is {self.label_smoothing}."
             )
+
+        for name in ("coverage_loss", "entropy_floor"):
+            if (value := getattr(self, name)) > 0 and not model.sourceless and not model.decoder.attention.attends:
+                raise UserError(f"{name} must be 0 where attention is none, but is {value}.")
 
     def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
         of, summed = batch.of_tokens, self._summed

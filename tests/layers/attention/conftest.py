@@ -14,7 +14,7 @@ from seq2seq.layers.attention.dot import DotAttention
 from seq2seq.masking import length_mask
 
 STATEFUL = ["location", "coverage", "monotonic"]
-KINDS = sorted(path.stem for path in (CONF / "model" / "attention").glob("*.yaml"))
+KINDS = sorted(path.stem for path in (CONF / "model" / "attention").glob("*.yaml") if path.stem != "none")
 QUERY_SIZE, MEMORY_SIZE = 4, 6
 LENGTHS = torch.tensor([5, 2, 1])
 TARGET = 4

@@ -8,6 +8,7 @@ import torch
 
 from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
 from seq2seq.layers.recurrent.cells.highway import RecurrentHighwayCell
+from seq2seq.layers.recurrent.cells.memory import SuperpositionCell
 from seq2seq.layers.recurrent.cells.min_lstm import MinLSTMCell
 from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
 from seq2seq.layers.recurrent.scan import scan
@@ -16,6 +17,7 @@ from seq2seq.masking import length_mask
 
 INPUT_SIZE, HIDDEN_SIZE, BATCH, TIME = 3, 5, 4, 6
 LENGTHS = torch.tensor([6, 1, 4, 2])
+SHARED = {MinLSTMCell: {"input", "forget"}, SuperpositionCell: {"push", "pop", "keep"}}
 
 
 @pytest.fixture
@@ -155,7 +157,7 @@ def test_a_gate_s_bias_opens_that_gate_alone(cell_kind, sequence):
         _, before = cell(cell.project(projected), start)
         cell.gates[name].set_bias(100.0)
         _, after = cell(cell.project(projected), start)
-        shared = {"input", "forget"} if isinstance(cell, MinLSTMCell) else set()  # what one wins, the other loses
+        shared = SHARED.get(type(cell), set())  # what one wins, the others lose
         least = getattr(before, name) if name in shared else torch.tensor(1.0)
         assert (getattr(after, name) >= least).all()
         derived = shared if name in shared else {"input"} - cell.gates.keys()  # a coupled gate shuts the other

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from tiny_models import CELLS, LIGHT
+from tiny_models import BESIDE_MEMORY, CELLS, LIGHT
 
 from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.regularization import Regularization
@@ -12,7 +12,8 @@ from seq2seq.layers.recurrent.stack import BidirectionalLayer
 
 SIZE, BATCH, TIME, RATE = 6, 5, 4, 0.4
 # Cells whose recurrent weights have a column for each unit that they read: a mask on units is one on columns.
-COLUMNS = sorted(CELLS.keys() - {*LIGHT, "lstm_grouped", "lstm_low_rank"})
+KINDS = sorted(CELLS.keys() - {*LIGHT, *BESIDE_MEMORY})
+COLUMNS = sorted(set(KINDS) - {"lstm_grouped", "lstm_low_rank"})
 
 
 def pair(kind, rough, **rates):
@@ -52,8 +53,9 @@ def test_weights_in_other_forms_read_masked_units_too(kind, rough, random_state)
     torch.testing.assert_close(noisy(noisy.project(inputs), state, mask), (expected, gates))
 
 
-def test_unroll_is_repeated_steps_with_one_mask(matrix_kind, rough, random_state):
-    noisy, _ = pair(matrix_kind, rough, zoneout_hidden=0.0)
+@pytest.mark.parametrize("kind", KINDS)
+def test_unroll_is_repeated_steps_with_one_mask(kind, rough, random_state):
+    noisy, _ = pair(CELLS[kind], rough, zoneout_hidden=0.0)
     sequence, state = torch.randn(BATCH, TIME, 3), random_state(noisy, BATCH)
     torch.manual_seed(5)
     outputs, last = noisy.unroll(sequence, state)
@@ -72,8 +74,9 @@ def test_sentences_have_masks_of_their_own_that_keep_the_mean():
     assert len({tuple(row) for row in mask.tolist()}) == 400
 
 
-def test_it_is_off_out_of_training_and_draws_nothing(matrix_kind, rough, random_state):
-    noisy, plain = pair(matrix_kind, rough)
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_off_out_of_training_and_draws_nothing(kind, rough, random_state):
+    noisy, plain = pair(CELLS[kind], rough)
     sequence, first = torch.randn(BATCH, TIME, 3), random_state(plain, BATCH)
     torch.manual_seed(5)
     expected = torch.rand(3)

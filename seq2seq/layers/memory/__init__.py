@@ -1,0 +1,1 @@
+"""Memories that grow: what a controller can push and pop."""
