@@ -211,6 +211,8 @@ class RecurrentStack(nn.Module):
             layers.append(own)
             odd.append(waiting)
             inputs = connection(inputs, outputs * mask.unsqueeze(1))
+        if self.leaves_states:
+            last = torch.cat([part for own in layers for part in own], -1)
         return Encoded(inputs, lengths, last), StackState(tuple(layers), tuple(odd), state.masks)
 
 
