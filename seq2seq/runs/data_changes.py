@@ -65,7 +65,7 @@ class DataChanges:
 
 def _accepted(folder: Path) -> dict[str, Fingerprint]:
     """The fingerprints of the data that were accepted last; none where none were."""
-    last = next((entry["data"] for entry in reversed(recorded(folder)) if "data" in entry), {})
+    last: Any = next((entry["data"] for entry in reversed(recorded(folder)) if "data" in entry), {})
     try:
         return {name: Fingerprint(**known) for name, known in last.items()}
     except (AttributeError, TypeError):
