@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from seq2seq.commands.batches import build_batches
 from seq2seq.commands.distilling import data_of, taught_tokenizers
 from seq2seq.commands.fine_tuning import StartingPoint
+from seq2seq.commands.fitting_memory import tokens_that_fit
 from seq2seq.commands.foresight import check_monitor, refuse_mistakes
 from seq2seq.commands.hindsight import cost_of, remarks_of
 from seq2seq.commands.loggers import log_config, log_result
@@ -71,7 +72,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     lightning.seed_everything(config["seed"], verbose=False)
     config, splits = _data(config, start, folder, resume=resume)
     learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
-    config, tokenizers = settle(config, splits, learn, says=first_process())
+    config, tokenizers = settle(config, splits, learn, says=first_process(), fits=tokens_that_fit)
     check(config)
     check_monitor(config)
     trainer = build_trainer(config, folder)
