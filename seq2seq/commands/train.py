@@ -125,6 +125,8 @@ def _fit_here(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | N
     try:
         with told_short_for(lambda: _under_way(trainer, module)):
             trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None)
+        if module.interruption.number:  # it came behind the last step, and the report is left to whoever goes on
+            raise StoppedError(module.interruption.number)
     except StoppedError as stop:
         if trainer.is_global_zero:
             logger.warning(

@@ -190,6 +190,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self._dev_states = CarriedStates()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.interruption.look()
         found = likelihood(self.model, batch, self._dev_states.forward(self.model, batch, batch.target_inputs))
         tokens = int(found.tokens)
         sums = {"dev/loss": found.total, "attention/entropy": found.entropy, "attention/sharpness": found.sharpness}
@@ -200,7 +201,8 @@ class Seq2SeqModule(lightning.LightningModule):
         """Log scores of free-running translations. The average leaves here, before any callback saves the weights."""
         mine = self.dev_examples[self.global_rank :: self.trainer.world_size] if self.scores else []
         sources, references = [example.source for example in mine], [example.targets for example in mine]
-        hypotheses = fast_translator(self.translator, self.model)(sources) if self.scores else []
+        look = self.interruption.look
+        hypotheses = fast_translator(self.translator, self.model, look)(sources) if self.scores else []
         for scores in self.scores.values():
             assert isinstance(scores, Scores)
             scores.update(hypotheses, references, sources)
