@@ -27,6 +27,21 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
         raise
 
 
+def check_writable(path: Path) -> None:
+    """Check that a file can be put at a path, which is left as it is: for what is written after long work.
+
+    Raises OSError that names the file where it cannot.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())  # the root does
+    probe = folder / f".{path.name}.{os.getpid()}.part"
+    try:
+        with probe.open("wb"):
+            pass
+        probe.unlink()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def _flush_folder(folder: Path) -> None:
     """Have the folder itself on disk, with the name that a file has got in it, where the system can do that."""
     with suppress(OSError):

@@ -15,6 +15,7 @@ from seq2seq.interpretation.plots import learning_rate_figure, write_picture
 from seq2seq.runs.possible import checked
 from seq2seq.training.lr_finder import find_learning_rate
 from seq2seq.training.windows import endless_windows
+from seq2seq.whole_file import check_writable
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ def find_lr(config: DictConfig) -> float:
     options = plain(config)
     check({"lr_finder": options["lr_finder"]})
     found = build(options["lr_finder"], "lr_finder")
+    picture = Path(f"{options['run_dir']}_lr.png")
+    check_writable(picture)  # before minutes are spent
     resolved = resolve(config)
     check_task(resolved["task"])
     checked(resolved)
@@ -43,12 +46,12 @@ def find_lr(config: DictConfig) -> float:
         autocast=where.handling.train_step_context,
         scaler=getattr(where.handling, "scaler", None),
     )
-    rate, picture = float(f"{curve.suggestion:.2g}"), Path(f"{options['run_dir']}_lr.png")
+    rate = float(f"{curve.suggestion:.2g}")
+    print(f"optimizer.lr={rate}")
     write_picture(learning_rate_figure(curve.rates, curve.losses, curve.smoothed, rate), picture)
     logger.info(
         "where the loss falls steepest by the logarithm of the rate, and at most a third of %.2g, from which it rises "
         "(%d steps: %s); schedule and warm-up multiply it",
         *(curve.rising, len(curve.rates), picture),
     )
-    print(f"optimizer.lr={rate}")
     return rate

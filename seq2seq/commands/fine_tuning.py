@@ -3,25 +3,23 @@
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fnmatch import fnmatch
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import torch
 
+from seq2seq.commands.rehearsal import Rehearsal
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_type
 from seq2seq.config.job import given_overrides
 from seq2seq.config.options import flat
-from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.splitting import placed
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.evaluation import build_scores, evaluate, load_splits
+from seq2seq.runs.evaluation import build_scores, evaluate
 from seq2seq.runs.initial_weights import initial_weights, shared_pieces
 from seq2seq.runs.run import load_run
 from seq2seq.symbols import UNK
@@ -57,7 +55,7 @@ class StartingPoint:
         self.path = config["init"]
         self.run = load_run(self.path)
         self._own_tokenizer = any(text.startswith("tokenizer") for text in given_overrides())
-        self._old: Splits | None = None
+        self.rehearsal = Rehearsal(self.path, self.run.config)
 
     def adopt(self, config: dict[str, Any], splits: Splits) -> tuple[dict[str, Any], Splits]:
         """The config with the run's model, but for its dropout, and the splits with the old pairs that come along."""
@@ -70,7 +68,7 @@ class StartingPoint:
                     f"text must be as in init={self.path}, {self.run.config['text']}, to go on with its tokenizers."
                 )
             config = {**config, "tokenizer": self.run.config["tokenizer"]}
-        return config, self._with_old_pairs(splits, config["rehearsal"], config["seed"])
+        return config, self.rehearsal.added_to(splits, config["rehearsal"], config["seed"])
 
     def keeps_tokenizers(self, splits: Splits) -> bool:
         """Tell whether the run's tokenizers know nearly all tokens to train on, and no others are asked for."""
@@ -90,7 +88,7 @@ class StartingPoint:
         """Scores of the run and of what came of it, on the new dev and, where it can be read still, on its own."""
         before = Translator(pack(self.run.model), self.run.tokenizers, build(config["decoding"], "decoding"))
         sets: dict[str, Sequence[Example]] = {"dev": splits.dev}
-        if old := self._old_splits():
+        if old := self.rehearsal.old_splits():
             sets["old dev"] = old.dev
         return {
             name: {
@@ -99,29 +97,6 @@ class StartingPoint:
             }
             for name, examples in sets.items()
         }
-
-    def _with_old_pairs(self, splits: Splits, share: float, seed: int) -> Splits:
-        """The splits, with so many of the run's own examples for each new one; none that are judged by."""
-        if not share:
-            return splits
-        old = self._old_splits()
-        if old is None:
-            raise UserError(f"rehearsal={share} needs the data of init={self.path}, which cannot be read: set it to 0.")
-        judged = {example.source for example in [*splits.dev, *splits.test]}
-        free = Examples.of(example for example in old.train if example.source not in judged)
-        wanted = round(share * len(splits.train))
-        chosen = free.chosen(placed(free, seed)[1][:wanted])
-        logger.info("rehearsal: %d of %d examples of %s come along", len(chosen), len(free), self.path)
-        return replace(splits, train=Examples.of(chain(splits.train, chosen)))
-
-    def _old_splits(self) -> Splits | None:
-        """The run's own splits; None, with a warning, where they cannot be read any more."""
-        if self._old is None:
-            try:
-                self._old = load_splits(self.run.config)
-            except UserError as error:
-                logger.warning("the data of init=%s cannot be read: %s", self.path, error)
-        return self._old
 
 
 def know_nearly_all(tokenizers: Tokenizers, splits: Splits) -> bool:

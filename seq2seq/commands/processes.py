@@ -12,6 +12,7 @@ from typing import Any
 
 import pytorch_lightning as lightning
 
+from seq2seq.commands.fitting_memory import WORD
 from seq2seq.commands.resuming import continuation
 from seq2seq.config.invocation import invocation
 from seq2seq.config.job import given_overrides
@@ -64,6 +65,7 @@ def together(trainer: lightning.Trainer, data: Seq2SeqDataModule) -> Iterator[No
         with _started(trainer.world_size) as meeting:
             meeting.tell("folder", str(folder.absolute()).encode())
             tell_of_tokenizers(folder)
+            meeting.tell(WORD, str(_most_tokens(data)).encode())
             _agree(meeting, folder, data)
             yield
 
@@ -94,12 +96,16 @@ def _agree(meeting: Meeting, folder: Path, data: Seq2SeqDataModule) -> None:
 
 def shares(own: Ranks, data: Seq2SeqDataModule) -> str:
     """The line on what batches.max_tokens, which counts over all processes, is for each."""
-    whole = data.budget.max_tokens if isinstance(data, TextDataModule) else data.train_plan.budget.max_tokens
+    whole = _most_tokens(data)
     machines = f" on {own.machines} machines" if own.machines > 1 else ""
     return (
         f"{own.count} processes{machines}: batches.max_tokens={whole} counts over all of them, about "
         f"{whole // own.count} for each"
     )
+
+
+def _most_tokens(data: Seq2SeqDataModule) -> int:
+    return data.budget.max_tokens if isinstance(data, TextDataModule) else data.train_plan.budget.max_tokens
 
 
 def _digest(data: Seq2SeqDataModule) -> str:

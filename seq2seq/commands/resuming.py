@@ -14,6 +14,7 @@ from seq2seq.data.examples import Splits
 from seq2seq.errors import UserError
 from seq2seq.ranks import first_process
 from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
+from seq2seq.runs.data_changes import DataChanges
 from seq2seq.runs.evaluation import warn_of_other_data
 from seq2seq.training.interruption import is_validation_due
 from seq2seq.training.logged import cut_logged
@@ -31,11 +32,17 @@ def continuation(folder: Path) -> str:
 
 
 def take_up(
-    trainer: lightning.Trainer, module: Seq2SeqModule, start: Path, splits: Splits, config: dict[str, Any]
+    trainer: lightning.Trainer,
+    module: Seq2SeqModule,
+    start: Path,
+    splits: Splits,
+    config: dict[str, Any],
+    *,
+    accepts: bool = False,
 ) -> bool:
     """Record what is changed of a run that goes on, and tell whether it does: else, only its report is missing.
 
-    Raises UserError at a run that is done or cannot go on.
+    Raises UserError at a run that is done or cannot go on, and at other data than its own unless it accepts them.
     """
     checkpoint, folder = read_checkpoint(start, whole=True), Path(trainer.default_root_dir)
     module.budget.restore(checkpoint["seconds"])
@@ -45,9 +52,18 @@ def take_up(
     (state,), groups = checkpoint["optimizer_states"], module.step.new_optimizer().param_groups
     if len(state["param_groups"]) != len(groups):
         raise UserError("optimizer.weight_decay is new to this run, which began without: start another, with init.")
+    known = recorded_splits(checkpoint)
+    changes = DataChanges.of(known, splits)
+    if not accepts:
+        changes.refuse(folder)
+    if "train" in changes.differing:
+        module.step.carried.begin_anew()
     if first_process():
         remove_parts(start.parent)
-        warn_of_other_data(recorded_splits(checkpoint), splits, "train", "dev", "test")
+        if not known:
+            warn_of_other_data(known, splits, "train", "dev", "test")
+        if accepts:
+            changes.accept(folder)
         cut_logged(trainer, checkpoint)
         record_changes(folder, with_changes(checkpoint["config"], folder), config)
         if end:

@@ -16,12 +16,14 @@ from omegaconf import OmegaConf
 from seq2seq.commands.batches import build_batches
 from seq2seq.commands.distilling import data_of, taught_tokenizers
 from seq2seq.commands.fine_tuning import StartingPoint
+from seq2seq.commands.fitting_memory import tokens_that_fit
 from seq2seq.commands.foresight import check_monitor, refuse_mistakes
 from seq2seq.commands.hindsight import cost_of, remarks_of
 from seq2seq.commands.loggers import log_config, log_result
 from seq2seq.commands.module import build_module
 from seq2seq.commands.outcome import Outcome
 from seq2seq.commands.processes import tell_of_tokenizers, together, told_tokenizers
+from seq2seq.commands.rehearsal import Rehearsal
 from seq2seq.commands.resuming import continuation, take_up
 from seq2seq.commands.rolling_back import fit_through
 from seq2seq.commands.text import finish_text
@@ -38,6 +40,7 @@ from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.ranks import first_process
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
+from seq2seq.runs.data_changes import acceptance
 from seq2seq.runs.environment import environment
 from seq2seq.runs.evaluation import (
     build_scores,
@@ -63,13 +66,14 @@ logger = logging.getLogger(__name__)
 
 def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     """Fit, keep best and last, score the best on test (else dev), and return what came out."""
+    config, accepts = acceptance(config)
     start = None if resume else StartingPoint.of(config)
     refuse_mistakes(config, folder, start.run.model if start else None)
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
-    config, splits = _data(config, start, folder)
+    config, splits = _data(config, start, folder, resume=resume)
     learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
-    config, tokenizers = settle(config, splits, learn, says=first_process())
+    config, tokenizers = settle(config, splits, learn, says=first_process(), fits=tokens_that_fit)
     check(config)
     check_monitor(config)
     trainer = build_trainer(config, folder)
@@ -80,7 +84,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     choose_threads(config, module.model, trainer.strategy.root_device, str(trainer.precision))
     out_of_reach = _tell(module, splits)
     start_from = last_checkpoint(folder) if resume else None
-    goes_on = start_from is None or take_up(trainer, module, start_from, splits, config)
+    goes_on = start_from is None or take_up(trainer, module, start_from, splits, config, accepts=accepts)
     if start_from is None and first_process():  # nothing is written before all mistakes that can be found have been
         _write_beginnings(folder, config, tokenizers)
     size = {"parameters": parameter_count(module.model)}
@@ -122,6 +126,8 @@ def _fit_here(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | N
     try:
         with told_short_for(lambda: _under_way(trainer, module)):
             trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None)
+        if module.interruption.number:  # it came behind the last step, and the report is left to whoever goes on
+            raise StoppedError(module.interruption.number)
     except StoppedError as stop:
         if trainer.is_global_zero:
             logger.warning(
@@ -189,7 +195,9 @@ def _set_arithmetic(matmul_precision: Any) -> None:
     torch.set_flush_denormal(True)  # denormals slow a CPU's LSTM twentyfold; set before threads start
 
 
-def _data(config: dict[str, Any], start: StartingPoint | None, folder: Path) -> tuple[dict[str, Any], Splits]:
+def _data(
+    config: dict[str, Any], start: StartingPoint | None, folder: Path, *, resume: bool
+) -> tuple[dict[str, Any], Splits]:
     """The splits, and the config with the bound that held dev out of train: it holds out the same ever after.
 
     Both with what a starting point brings along.
@@ -197,6 +205,8 @@ def _data(config: dict[str, Any], start: StartingPoint | None, folder: Path) -> 
     config, splits = data_of(config, folder)
     if splits.held_out_below is not None:
         config = {**config, "data": {**config["data"], "held_out_below": splits.held_out_below}}
+    if resume and config["rehearsal"]:
+        splits = Rehearsal.of(config["init"]).added_to(splits, config["rehearsal"], config["seed"])
     return (config, splits) if start is None else start.adopt(config, splits)
 
 

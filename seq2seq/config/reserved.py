@@ -29,7 +29,11 @@ _INSTEAD = {
 
 
 def refusal(option: str) -> str | None:
-    """The sentence that refuses an option which training sets itself; None for any other option."""
+    """The sentence that refuses an option which training sets itself, or is for a run that goes on; None for others."""
+    if option == "data.changed":
+        return (
+            "data.changed=accept is for a run that goes on with other data: give it with resume=true, or leave it out."
+        )
     group, _, name = option.partition(".")
     if group != "trainer" or name not in _INSTEAD:
         return None

@@ -39,6 +39,8 @@ CHANGEABLE = (
     "model.checkpointing",
     "model.*.regularization.*",
 )
+_ACCEPTED = "data.changed"  # of one start alone, and so in no stored config
+_RECORD = "changes.yaml"
 _SHOWN = (
     "budget, saving, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, gradient_noise, "
     "scheduled_sampling, averaging, sizes of batches, dropout, decoding, callbacks, trainer, "
@@ -66,21 +68,44 @@ def with_changes(stored: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     A folder may come from anywhere, so they are held to what may change, as plain values. Raises UserError at others.
     """
-    record = folder / "changes.yaml"
-    if not record.is_file():
+    record = folder / _RECORD
+    entries = recorded(folder)
+    if not entries:
         return stored
     config: Any = OmegaConf.create(stored)
-    try:
-        entries: Any = OmegaConf.to_container(OmegaConf.load(record), resolve=False)
-        values = [(key, change["to"]) for entry in entries for key, change in entry["changed"].items()]
-    except Exception as error:  # whatever a damaged file makes of YAML's reader
-        raise UserError(f"{record} cannot be read ({type(error).__name__}): mend it, or remove it.") from None
+    values = [change for entry in entries for change in _changes(entry)]
     for key, value in values:
         if not isinstance(key, str) or not _can_change(key):
             raise UserError(f"{record} must hold what can change in a run, but {key!r} cannot: remove it there.")
         check_plain(f"{record}: {key}", value)
         OmegaConf.update(config, key, value, force_add=True)
     return plain(config)
+
+
+def recorded(folder: Path) -> list[dict[str, Any]]:
+    """What a folder's changes.yaml holds, each entry of one start. Raises UserError if it cannot be read."""
+    record = folder / _RECORD
+    if not record.is_file():
+        return []
+    try:
+        found: Any = OmegaConf.to_container(OmegaConf.load(record), resolve=False)
+        entries = [entry for entry in found if _changes(entry) or entry]
+    except Exception as error:  # whatever a damaged file makes of YAML's reader
+        raise UserError(f"{record} cannot be read ({type(error).__name__}): mend it, or remove it.") from None
+    return entries
+
+
+def _changes(entry: Any) -> list[tuple[str, Any]]:
+    """Keys that an entry changes, each with its new value."""
+    return [(key, change["to"]) for key, change in entry["changed"].items()]
+
+
+def add_to_record(folder: Path, entry: dict[str, Any]) -> None:
+    """Add an entry, behind its date, to a folder's changes.yaml."""
+    record = folder / _RECORD
+    earlier = record.read_bytes() if record.is_file() else b""
+    dated = {"date": f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S}", **entry}
+    write_whole(record, earlier + OmegaConf.to_yaml([dated]).encode())
 
 
 def record_changes(folder: Path, before: dict[str, Any], config: dict[str, Any]) -> None:
@@ -92,10 +117,7 @@ def record_changes(folder: Path, before: dict[str, Any], config: dict[str, Any])
         if not isinstance(value, dict) and known.get(key) != value
     }
     if changed:
-        entry = {"date": f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S}", "changed": changed}
-        record = folder / "changes.yaml"
-        earlier = record.read_bytes() if record.is_file() else b""
-        write_whole(record, earlier + OmegaConf.to_yaml([entry]).encode())
+        add_to_record(folder, {"changed": changed})
         write_whole(folder / "config.yaml", OmegaConf.to_yaml(config).encode())
 
 
@@ -115,6 +137,8 @@ def edited(folder: Path, config: dict[str, Any]) -> list[str]:
 def _places(override: Override, stored: dict[str, Any], text: str) -> list[str]:
     """The keys of the stored config that an override changes."""
     key = override.key_or_group
+    if key == _ACCEPTED and not override.is_delete() and not override.is_sweep_override():
+        return [key]
     if refused := refusal(key):
         raise UserError(refused)
     if renamed := new_name(key):

@@ -67,6 +67,28 @@ class Batch:
             doubled.owners = torch.cat([self.owners, self.owners + len(self.owners)])
         return doubled
 
+    def parts(self, count: int) -> list["Batch"]:
+        """The batch in parts of like numbers of pairs, as many as asked for or as it has pairs; the loss of each is
+        divided by what that of the whole was. References that are taken together stay so."""
+        firsts = torch.arange(len(self.source))
+        if self.owners is not None:
+            firsts = (self.owners.diff(prepend=self.owners[:1] - 1) != 0).nonzero().squeeze(1).cpu()
+        number = min(count, len(firsts))
+        cuts = [int(firsts[len(firsts) * place // number]) for place in range(number)]
+        return [self._rows(slice(*ends)) for ends in zip(cuts, [*cuts[1:], len(self.source)], strict=True)]
+
+    def _rows(self, rows: slice) -> "Batch":
+        return Batch(
+            self.source[rows],
+            self.source_lengths[rows],
+            self.target_inputs[rows],
+            self.target_outputs[rows],
+            self.step_tokens,
+            None if self.alignments is None else self.alignments[rows],
+            None if self.owners is None else self.owners[rows] - self.owners[rows][0],
+            self.references,
+        )
+
     def to(self, device: torch.device | str, **options: Any) -> "Batch":
         """Move the tensors to a device and return them as a new batch; Lightning calls this.
 

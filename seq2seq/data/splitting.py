@@ -92,23 +92,40 @@ def _bound(places: np.ndarray, dev_size: int) -> float:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Fingerprint of a split: how many examples it has, and a hash of them, whatever their order."""
+    """Fingerprint of a split: how many examples it has, a hash of them, whatever their order, and one in their order.
+
+    The latter knows the order of targets and the corpus of each, too; it is empty in what an earlier version wrote.
+    """
 
     examples: int
     digest: str
+    order: str = ""
 
     @classmethod
     def of(cls, examples: Sequence[Example]) -> "Fingerprint":
         """The fingerprint of a split."""
-        texts = ("\0".join((example.source, *sorted(example.targets), *_shown(example))) for example in examples)
-        hashes = (hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts)
-        return cls(len(examples), f"{sum(map(int.from_bytes, hashes)) % _RANKS:016x}")
+        total, ordered = 0, hashlib.blake2b(digest_size=8)
+        for example in examples:
+            whole = _hash(example.source, *sorted(example.targets), *_shown(example))
+            total += int.from_bytes(whole)
+            ordered.update(whole)
+            if len(example.targets) > 1 or example.corpus:
+                ordered.update(_hash(example.corpus, *example.targets))
+        return cls(len(examples), f"{total % _RANKS:016x}", ordered.hexdigest())
 
-    def difference(self, now: "Fingerprint") -> str:
-        """Say how a split as it is now differs, in words; nothing where it is the same."""
+    def difference(self, now: "Fingerprint", *, ordered: bool = True) -> str:
+        """Say how a split as it is now differs, in words; nothing where it is the same, perhaps but for its order."""
         if self.examples != now.examples:
             return f"{self.examples} examples then, {now.examples} now"
-        return "" if self.digest == now.digest else f"as many examples, {now.examples}, but others"
+        if self.digest != now.digest:
+            return f"as many examples, {now.examples}, but others"
+        if ordered and self.order and now.order and self.order != now.order:
+            return f"the same examples, {now.examples}, but in another order or of other corpora"
+        return ""
+
+
+def _hash(*parts: str) -> bytes:
+    return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def _shown(example: Example) -> list[str]:

@@ -145,11 +145,11 @@ def _check_parts(config: dict[str, Any]) -> None:
 
 
 def _check_splits(splits: Any) -> None:
-    form = {"examples": int, "digest": str}
+    form = {"examples": int, "digest": str, "order": str}  # earlier ones have no order
     known = splits if isinstance(splits, dict) else {}
     for name in ("train", "dev", "test"):
         found = known.get(name)
-        if not isinstance(found, dict) or {key: type(value) for key, value in found.items()} != form:
+        if not isinstance(found, dict) or {key: type(value) for key, value in ({"order": ""} | found).items()} != form:
             raise UserError(f"splits.{name} must be a fingerprint, but is {_kind(found)}")
 
 

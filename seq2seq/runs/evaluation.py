@@ -97,14 +97,14 @@ def warn_of_poor_data(splits: Splits) -> None:
 
 
 def warn_of_other_data(recorded: Mapping[str, Fingerprint], splits: Splits, *names: str) -> None:
-    """Warn of splits that are not what a run was trained on, in one line each."""
+    """Warn of splits that do not hold what a run was trained on, in one line each; their order is no matter."""
     if not recorded:
         logger.warning(
             "what this run was trained on was not recorded: its %s may have been among it", " and ".join(names)
         )
         return
     for name in names:
-        if difference := recorded[name].difference(Fingerprint.of(getattr(splits, name))):
+        if difference := recorded[name].difference(Fingerprint.of(getattr(splits, name)), ordered=False):
             logger.warning("%s is not what it was when this run was trained: %s", name, difference)
 
 

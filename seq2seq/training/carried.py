@@ -1,5 +1,6 @@
 """States that rows of running text carry from batch to batch."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from seq2seq.models.language_model import LanguageModel
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 
+logger = logging.getLogger(__name__)
 _KEY = "carried_states"
 
 
@@ -31,6 +33,11 @@ class CarriedStates:
     def __init__(self) -> None:
         self.states: States | None = None
         self._restored: list[list[Tensor]] | None = None  # by layer and part, until a batch says of what kind they are
+        self._anew = False  # whether those of a checkpoint are of another text
+
+    def begin_anew(self) -> None:
+        """Leave the states of the checkpoint that is restored next: they are of a text that has changed since."""
+        self._anew = True
 
     def forward(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> ModelOutputs:
         """Outputs of a model for a batch; of running text from the states of its rows, whose last ones are kept."""
@@ -41,6 +48,7 @@ class CarriedStates:
         return outputs
 
     def _entering(self, model: LanguageModel, batch: TextBatch) -> States | None:
+        self._leave_other_rows(len(batch.source))
         if self._restored is not None:
             kinds = [layout.kind for layout in model.decoder.layouts]
             layers = tuple(kind(*parts) for kind, parts in zip(kinds, self._restored, strict=True))
@@ -55,6 +63,16 @@ class CarriedStates:
         entering = [map_state(lambda part: part.to(anew.device).masked_fill(anew, 0), own) for own in kept]
         return States(tuple(entering), ())
 
+    def _leave_other_rows(self, rows: int) -> None:
+        """Leave restored states of another number of rows than there is now, which is said."""
+        if self._restored is None or len(self._restored[0][0]) == rows:
+            return
+        logger.warning(
+            "running text is read in %d rows, of which the run has carried states of %d: all begin without a state",
+            *(rows, len(self._restored[0][0])),
+        )
+        self._restored = None
+
     def record(self, processes: int) -> dict[str, Any]:
         """Entries of a checkpoint; all processes have to ask for them. Nothing where no text is carried."""
         if self.states is None and self._restored is None:
@@ -66,8 +84,11 @@ class CarriedStates:
     def restore(self, checkpoint: Mapping[str, Any], rank: int, processes: int) -> None:
         """Take up the states of this process's rows, if a checkpoint has any."""
         self.states, self._restored = None, None
-        if _KEY in checkpoint:
+        if _KEY in checkpoint and self._anew:
+            logger.warning("running text has changed: its rows begin without the states that the run has carried")
+        elif _KEY in checkpoint:
             self._restored = [[part[rank::processes] for part in layer] for layer in checkpoint[_KEY]]
+        self._anew = False
 
 
 def _of_all(own: list[list[Tensor]], processes: int) -> list[list[Tensor]]:

@@ -1,12 +1,15 @@
 """Names of what is not finite, for the line that ends a run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
+from seq2seq.errors import DivergedError
 from seq2seq.finite import listed, not_finite
 from seq2seq.interpretation.trace import named_cells, trace
 from seq2seq.models.seq2seq import Seq2Seq
@@ -66,3 +69,21 @@ def _cells(model: Seq2Seq, batch: Batch) -> list[str]:
         for name, cell in traced.cells.items()
         if not_finite({"memory": cell.memory, "hidden": cell.hidden, **cell.gates})
     ]
+
+
+def refuse_not_finite(checkpoint: Mapping[str, Any], step: int) -> None:
+    """Raise DivergedError where weights that a checkpoint would keep are not finite."""
+    for kind in ("state_dict", "weights"):
+        if names := not_finite(checkpoint[kind]):
+            raise DivergedError(
+                f"training has diverged at step {step}: weights are not finite and so not saved ({listed(names)}): "
+                "lower the learning rate."
+            )
+
+
+def divergence(step: int, limit: int, found: str, folder: Path) -> DivergedError:
+    """The error that tells of so many steps in a row that were left out, and of what was found to be not finite."""
+    return DivergedError(
+        f"training has diverged at step {step}: {limit} steps in a row were left out, as their gradients were not "
+        f"finite ({found}): lower the learning rate, clip gradients to less, or look at the batches in {folder}."
+    )

@@ -29,24 +29,35 @@ class StoppedError(Exception):
 
 
 class Interruption(lightning.Callback):
-    """Stops training that is asked to: behind the step under way, or at once in a validation, which is then repeated.
+    """Stops training that is asked to: behind the step under way, or in the middle of a validation, which then comes
+    again.
 
-    Signals that reach one process of several stop all of them behind a step. A second Ctrl-C stops at once, with the
-    checkpoint of before.
+    A signal is noted wherever it comes, and looked for where nothing is half done: what its handler raised could leave
+    a lock taken for ever. Signals that reach one process of several stop all of them behind a step. A second Ctrl-C
+    stops at once, with the checkpoint of before.
     """
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self.number = 0  # of the signal; 0 while there was none
-        self._at_once = False  # whether the handler raises
+        self._may_cut = False  # whether a validation is under way that may be cut
         self._due = False  # whether a validation belongs behind the last step
         self._loops: dict[str, Any] = {}  # Lightning's, before the validation under way; empty without one
 
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Handle signals in place of Lightning, from where it would; it gives them back."""
+        connector = trainer._signal_connector
+
+        def listen() -> None:
+            if threading.current_thread() is threading.main_thread():
+                connector._original_handlers = connector._get_current_signal_handlers()
+                for number in _SIGNALS:
+                    signal.signal(number, self._note)
+
+        connector.register_signal_handlers = listen  # type: ignore[method-assign]
+
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Handle signals, in place of Lightning, which gives them back; and make up for a validation that was cut."""
-        if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
-                signal.signal(number, self._note)
+        """Make up for a validation that was cut."""
         if self._due:
             self._due = False
             _validate(trainer)
@@ -99,20 +110,24 @@ class Interruption(lightning.Callback):
 
     def scoring(self, trainer: lightning.Trainer) -> None:
         """Let the only process cut a validation, from here on; the average of the weights is in the model."""
-        self._at_once = trainer.world_size == 1
-        if self.number and self._at_once:
+        self._may_cut = trainer.world_size == 1
+        self.look()
+
+    def look(self) -> None:
+        """Cut the validation under way if somebody has asked to stop: raise StoppedError."""
+        if self.number and self._may_cut:
             raise StoppedError(self.number)
 
     def scores_are_made(self) -> None:
         """Wait for the end of the validation, from here on: what others make of its scores is not cut."""
-        self._at_once, self._loops = False, {}
+        self._may_cut, self._loops = False, {}
 
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
         """Save the step before a validation that is cut."""
-        if isinstance(exception, StoppedError) and self._at_once:
-            self._at_once, self._due = False, True  # whatever comes while it saves waits
+        if isinstance(exception, StoppedError) and self._may_cut:
+            self._may_cut, self._due = False, True
             pl_module.cut_validation()  # type: ignore[operator]  # of ours
             save_step(trainer, ["last"])
 
@@ -136,8 +151,6 @@ class Interruption(lightning.Callback):
         if self.number and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = number
-        if self._at_once:
-            raise StoppedError(number)
 
     def _agreed(self, trainer: lightning.Trainer, is_time: bool) -> tuple[int, bool]:
         """The signal of any process, and whether it is time to save by the first one's clock, in each of them."""

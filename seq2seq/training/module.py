@@ -12,16 +12,16 @@ from torch.optim import Optimizer
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.examples import Example
-from seq2seq.errors import DivergedError
-from seq2seq.finite import listed, not_finite
 from seq2seq.metrics.scores import Scores
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.score_teller import ScoreTeller
 from seq2seq.training.carried import CarriedStates, rate_of
-from seq2seq.training.diagnosis import where_not_finite
+from seq2seq.training.diagnosis import divergence, refuse_not_finite, where_not_finite
 from seq2seq.training.fast_translator import fast_translator
+from seq2seq.training.halving import HalvedSteps
 from seq2seq.training.interruption import Interruption
 from seq2seq.training.likelihood import likelihood
+from seq2seq.training.processes import agreed_share
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
 from seq2seq.training.windows import begins_window, count_logged_steps, ends_window, schedule_validation
@@ -50,7 +50,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.scores = nn.ModuleDict(scores)
         self.complete = complete
         self.spent = 0.0
-        self.skipped = SkippedSteps()
+        self.skipped, self.halved = SkippedSteps(), HalvedSteps()
         self.rollbacks: list[list[int]] = []  # steps of divergence, and steps that were gone back to
         self.under_way: list[Batch] = []  # batches of the step under way
         self.step_loss = torch.zeros(())  # of the step under way, as far as its batches are done
@@ -62,8 +62,9 @@ class Seq2SeqModule(lightning.LightningModule):
 
     @property
     def record(self) -> dict[str, Any]:
-        """Entries of a run's record: how often it was rolled back, if it was."""
-        return {"rollbacks": self.rollbacks} if self.rollbacks else {}
+        """Entries of a run's record: how often it was rolled back, and its steps were taken in parts, if they were."""
+        found = {"rollbacks": self.rollbacks, "halved_steps": self.halved.total}
+        return {name: value for name, value in found.items() if value}
 
     def configure_optimizers(self) -> Optimizer:
         return self.step.new_optimizer()
@@ -91,18 +92,16 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         if begins_window(self.trainer, batch_idx):
             count_logged_steps(self.trainer)
-            self.spent = self._agreed(self.budget.spent(self.global_step))
+            self.spent = agreed_share(self.budget.spent(self.global_step), self.device)
             self.under_way, self.step_loss, self.step_likelihood = [], torch.zeros((), device=self.device), None
         self.under_way.append(batch)
-        optimizer, part = self.trainer.optimizers[0], len(self.under_way) - 1
-        rank, rate = self.global_rank, rate_of(batch)
-        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=rank, part=part, rate=rate)
+        self._begin(len(self.under_way) - 1)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if self.step.scheduled_sampling is not None and self._logs(self.global_step + 1):
             self.log("train/true_tokens", self.step.true_tokens(step=self.global_step, spent=self.spent))
         # Gradients are averaged over processes, but the loss is per token of all of them: undo the average.
-        loss = self.step.loss(batch, step=self.global_step, spent=self.spent) * self.trainer.world_size
+        loss = self.halved.loss(self.step, batch, self._loss, self._begin) * self.trainer.world_size
         self.step_loss = self.step_loss + loss.detach()
         if (likelihood := self.step.objective.likelihood) is not None:
             share = likelihood * (self.trainer.world_size / batch.step_tokens)
@@ -110,6 +109,17 @@ class Seq2SeqModule(lightning.LightningModule):
         if ends_window(self.trainer, batch_idx):
             self.log("train/loss", self.step_loss)
         return loss * self.trainer.accumulate_grad_batches  # by which Lightning divides
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        autocast = self.trainer.precision_plugin.train_step_context
+        self.halved.backward(self.step, loss, self.under_way, loss=self._loss, begin=self._begin, autocast=autocast)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        return self.step.loss(batch, step=self.global_step, spent=self.spent)
+
+    def _begin(self, part: int) -> None:
+        optimizer, rate = self.trainer.optimizers[0], rate_of(self.under_way[-1])
+        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank, part=part, rate=rate)
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
@@ -130,7 +140,7 @@ class Seq2SeqModule(lightning.LightningModule):
         stepped = self._finite is not None  # not while gradients accumulate
         if self._finite is not None:
             self._end_step(self._finite)
-            if self._agreed(self.budget.spent(self.global_step)) >= 1:
+            if agreed_share(self.budget.spent(self.global_step), self.device) >= 1:
                 self.trainer.should_stop = True
         schedule_validation(self.trainer, after_step=stepped)
         if stepped:
@@ -145,6 +155,8 @@ class Seq2SeqModule(lightning.LightningModule):
             self._look()
         if logged:
             self.log("train/skipped_steps", float(self.skipped.total))
+            if self.halved.total:
+                self.log("train/halved_steps", float(self.halved.total))
             if (scaler := getattr(self.trainer.precision_plugin, "scaler", None)) is not None:
                 self.log_dict(
                     {"train/overflows": float(self.skipped.overflows), "train/loss_scale": scaler.get_scale()}
@@ -163,11 +175,7 @@ class Seq2SeqModule(lightning.LightningModule):
             lambda batch: self.step.loss(batch, step=step, spent=self.spent),
             self.trainer.precision_plugin.train_step_context,
         )
-        raise DivergedError(
-            f"training has diverged at step {step}: {self.skipped.limit} steps in a row were left out, as their "
-            f"gradients were not finite ({found}): lower the learning rate, clip gradients to less, or look at the "
-            f"batches in {folder}."
-        )
+        raise divergence(step, self.skipped.limit, found, folder)
 
     def on_validation_start(self) -> None:
         self.budget.stop()
@@ -182,6 +190,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self._dev_states = CarriedStates()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.interruption.look()
         found = likelihood(self.model, batch, self._dev_states.forward(self.model, batch, batch.target_inputs))
         tokens = int(found.tokens)
         sums = {"dev/loss": found.total, "attention/entropy": found.entropy, "attention/sharpness": found.sharpness}
@@ -192,7 +201,8 @@ class Seq2SeqModule(lightning.LightningModule):
         """Log scores of free-running translations. The average leaves here, before any callback saves the weights."""
         mine = self.dev_examples[self.global_rank :: self.trainer.world_size] if self.scores else []
         sources, references = [example.source for example in mine], [example.targets for example in mine]
-        hypotheses = fast_translator(self.translator, self.model)(sources) if self.scores else []
+        look = self.interruption.look
+        hypotheses = fast_translator(self.translator, self.model, look)(sources) if self.scores else []
         for scores in self.scores.values():
             assert isinstance(scores, Scores)
             scores.update(hypotheses, references, sources)
@@ -208,12 +218,7 @@ class Seq2SeqModule(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what a run needs beside Lightning's entries. Raises DivergedError if weights are not finite."""
         checkpoint["weights"] = self.step.average.state_dict()
-        for kind in ("state_dict", "weights"):
-            if names := not_finite(checkpoint[kind]):
-                raise DivergedError(
-                    f"training has diverged at step {self.global_step}: weights are not finite and so not saved "
-                    f"({listed(names)}): lower the learning rate."
-                )
+        refuse_not_finite(checkpoint, self.global_step)
         checkpoint["skipped_steps"] = self.skipped.state_dict()
         checkpoint["average_updates"] = self.step.average.updates
         checkpoint["seconds"] = self.budget.seconds
@@ -229,6 +234,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.step.carried.restore(checkpoint, self.global_rank, self.trainer.world_size)
         if "skipped_steps" in checkpoint:  # earlier checkpoints lack it
             self.skipped.load_state_dict(checkpoint["skipped_steps"])
+        self.halved.total = max(self.halved.total, checkpoint.get("halved_steps", 0))
         before = checkpoint.get("rollbacks", [])
         if len(self.rollbacks) > len(before):  # it is gone back to
             self.skipped.in_a_row = 0
@@ -239,11 +245,3 @@ class Seq2SeqModule(lightning.LightningModule):
     def _logs(self, step: int) -> bool:
         """Tell whether the step is logged; a number's way to the device, where Lightning keeps it, takes a wait."""
         return step % self.trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
-
-    def _agreed(self, spent: float) -> float:
-        """The share of the first process, so that clocks that differ cannot part learning rates."""
-        if self.trainer.world_size == 1:
-            return spent
-        shared = torch.tensor(spent, dtype=torch.double, device=self.device)
-        torch.distributed.broadcast(shared, src=0)
-        return shared.item()

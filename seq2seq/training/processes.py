@@ -53,6 +53,15 @@ class Processes(DDPStrategy):
             )
 
 
+def agreed_share(spent: float, device: torch.device) -> float:
+    """The share of the first process, so that clocks that differ cannot part learning rates."""
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return spent
+    shared = torch.tensor(spent, dtype=torch.double, device=device)
+    torch.distributed.broadcast(shared, src=0)
+    return shared.item()
+
+
 def end_processes() -> None:
     """Part from the other processes of a training that has ended."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -1,7 +1,7 @@
 """Translation of lines: encode, batch by length, search, decode, in the order that they came."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -66,6 +66,7 @@ class Translator:
         self.rerank = rerank
         self.replace_unknown = replace_unknown
         self.device = device
+        self.before_batch: Callable[[], None] | None = None  # of lines, where somebody may want it to go no further
 
     def __call__(self, texts: Sequence[str]) -> list[str]:
         """The best translation of every text."""
@@ -108,6 +109,8 @@ class Translator:
         constraints = LineConstraints(lines, self.tokenizers.target, max_lengths, first_number=first_number)
         found = [[Hypothesis([], 0.0, True)]] * len(lines)
         for rows in self._batches(encoded.lengths.nonzero().squeeze(1), encoded.lengths + 1):
+            if self.before_batch is not None:
+                self.before_batch()
             source, lengths = encoded.padded(rows, end=True)
             limits = self.pieces.filters(self.tokenizers.target, partial(self._source_pieces, source, lengths))
             request = Request(

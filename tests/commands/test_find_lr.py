@@ -1,5 +1,6 @@
 """The command that suggests a learning rate."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -32,6 +33,34 @@ def test_mistakes_are_told_by_their_path(config_of, tiny_run):
     with pytest.raises(UserError) as error:
         find_lr(config_of("train", *tiny_run, "lr_finder.steps=5"))
     assert str(error.value) == "lr_finder.steps must be at least 20, but is 5."
+
+
+@pytest.mark.parametrize("fault", ["a file in place of the folder", "a disk that is read-only"])
+def test_a_picture_that_cannot_be_written_is_told_before_anything_is_tried(
+    config_of, tiny_run, tmp_path, monkeypatch, fault
+):
+    monkeypatch.setattr("seq2seq.commands.find_lr.load_data", lambda config: 1 / 0)
+    place = tmp_path / "place"
+    if fault.startswith("a file"):
+        place.touch()
+    else:
+        place.mkdir()
+        refused = OSError(errno.EROFS, "Read-only file system")
+        monkeypatch.setattr(Path, "open", lambda path, mode: (_ for _ in ()).throw(refused))
+    with pytest.raises(OSError, match="place/runs/mine_lr.png"):
+        find_lr(config_of("train", *tiny_run, *OPTIONS, f"run_dir={place}/runs/mine"))
+    assert list(tmp_path.rglob("*")) == [place]
+
+
+def test_the_rate_is_said_even_where_the_picture_cannot_be_written_at_the_end(
+    config_of, tiny_run, tmp_path, monkeypatch, capsys
+):
+    refused = OSError(errno.ENOSPC, "No space left on device", "mine_lr.png")
+    monkeypatch.setattr("seq2seq.commands.find_lr.write_picture", lambda *given: (_ for _ in ()).throw(refused))
+    with pytest.raises(OSError, match="No space left"):
+        find_lr(config_of("train", *tiny_run, *OPTIONS, f"run_dir={tmp_path}/mine"))
+    assert capsys.readouterr().out.startswith("optimizer.lr=")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_is_no_part_of_what_a_run_keeps(tiny_config):

@@ -74,6 +74,19 @@ def test_old_pairs_come_along_but_none_that_is_judged_by(first, tmp_path, caplog
     assert "of 5 sources are in train, too" not in caplog.text
 
 
+def test_a_run_that_goes_on_keeps_its_old_pairs_and_is_refused_without_them(first, tmp_path, monkeypatch):
+    new, quiet = [("dd" + source, target) for source, target in PAIRS], {"resume": True, "verbose": False}
+    keywords = SMALL | {"schedule": "constant", "dev": PAIRS[:5], "rehearsal": 0.5, "model.dropout": 0.1}
+    whole = first.fine_tune(new, run_dir=tmp_path / "whole", **keywords | {"budget__max_steps": 4})
+    first.fine_tune(new, run_dir=tmp_path / "parts", **keywords)
+    monkeypatch.setattr("seq2seq.commands.rehearsal.placed", lambda examples, seed: (0, torch.arange(9).numpy()))
+    with pytest.raises(seq2seq.UserError, match="^data must be what this run was trained on, but train is not "):
+        seq2seq.train(run_dir=tmp_path / "parts", budget__max_steps=4, **quiet)
+    monkeypatch.undo()
+    parts = seq2seq.train(run_dir=tmp_path / "parts", budget__max_steps=4, **quiet)
+    assert all(torch.equal(weight, weights(parts)[name]) for name, weight in weights(whole).items())
+
+
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [

@@ -96,8 +96,8 @@ def test_a_fingerprint_is_that_of_the_set(numbers, random):
     examples = examples_of(numbers)
     found = Fingerprint.of(examples)
     random.shuffle(examples)
-    assert Fingerprint.of(examples) == found
-    assert found.difference(Fingerprint.of(examples)) == ""
+    assert Fingerprint.of(examples).digest == found.digest
+    assert found.difference(Fingerprint.of(examples), ordered=False) == ""
     other = [*examples[1:], Example(examples[0].source, ("other",))]
     assert found.difference(Fingerprint.of(other)) == f"as many examples, {len(examples)}, but others"
     assert found.difference(Fingerprint.of(examples[1:])) == f"{len(examples)} examples then, {len(examples) - 1} now"
@@ -106,7 +106,8 @@ def test_a_fingerprint_is_that_of_the_set(numbers, random):
 def test_every_split_has_its_fingerprint_in_plain_types():
     found = fingerprints(Splits([Example("a", ("b", "c"))], [Example("a", ("c", "b"))]))
     assert {name: known["examples"] for name, known in found.items()} == {"train": 1, "dev": 1, "test": 0}
-    assert found["train"] == found["dev"] == vars(Fingerprint.of([Example("a", ("b", "c"))]))
+    assert found["train"] == vars(Fingerprint.of([Example("a", ("b", "c"))]))
+    assert found["train"]["digest"] == found["dev"]["digest"]
 
 
 @pytest.mark.parametrize(("count", "held_out"), [(2, 1), (9, 1), (55, 5), (9_999, 999), (20_000, 1000)])

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,36 @@ def test_states_that_are_carried_matter(folder, config_of_run, tmp_path):
     save_checkpoint(path, checkpoint)
     train(config_of_run(), tmp_path, resume=True)
     assert not torch.equal(last(tmp_path)["weights"]["output.bias"], last(folder)["weights"]["output.bias"])
+
+
+def test_rows_that_go_on_with_other_text_or_in_another_number_begin_anew_by_name(config_of_run, text, tmp_path, caplog):
+    train(config_of_run("budget.max_steps=4"), tmp_path / "run", resume=False)
+    for name, change, said in (
+        (
+            "rows",
+            {"batches": {"max_tokens": 20}},
+            "is read in 4 rows, of which the run has carried states of 5:",
+        ),
+        (
+            "text",
+            {"data": {"changed": "accept"}},
+            "has changed: its rows begin without the states that the run",
+        ),
+    ):
+        copied = shutil.copytree(tmp_path / "run", tmp_path / name)
+        config = config_of_run("budget.max_steps=5")
+        for group, values in change.items():
+            config[group] |= values
+        if name == "text":
+            lines = Path(config["data"]["train"]).read_text().split("\n\n")
+            config["data"]["train"] = str(tmp_path / "other.txt")
+            (tmp_path / "other.txt").write_text("\n\n".join(reversed(lines)))
+        caplog.clear()
+        train(config, copied, resume=True)
+        assert f"running text {said}" in caplog.text
+        caplog.clear()
+        train(config_of_run("budget.max_steps=6") | {group: config[group] for group in change}, copied, resume=True)
+        assert "running text" not in caplog.text
 
 
 @pytest.mark.parametrize(

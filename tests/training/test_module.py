@@ -275,7 +275,6 @@ def test_a_metric_is_told_all_references_once_and_then_its_share_with_the_source
     module = new_module(scores={"shown": scores}, dev_examples=splits.dev)
     monkeypatch.setattr(type(module), "global_rank", 1)
     monkeypatch.setattr(lightning.Trainer, "world_size", property(lambda trainer: 2 if scores.prepared else 1))
-    monkeypatch.setattr(module, "_agreed", lambda spent: spent)
     fit(module)
     everything = [example.targets for example in splits.dev]
     mine = splits.dev[1::2]
