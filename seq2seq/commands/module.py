@@ -72,7 +72,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
 def _translator(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule) -> Translator:
     """The translator that validations score."""
     found = Translator(model, data.tokenizers, build(config["decoding"], "decoding"))
-    return following(config, found, rows=data.streams.rows) if isinstance(data, StreamDataModule) else found
+    return following(config, found, rows=data.dev_streams.rows) if isinstance(data, StreamDataModule) else found
 
 
 def _complete(entries: dict[str, Any], checkpoint: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.datamodule import BatchLoader, Seq2SeqDataModule
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.streams import StreamOptions, Streams, row_count
+from seq2seq.data.streams import StreamOptions, Streams, dev_row_count, row_count
 from seq2seq.data.text_batches import TextBatches
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
@@ -16,8 +16,8 @@ from seq2seq.errors import UserError
 class StreamDataModule(Seq2SeqDataModule):
     """A data module of pairs that follow each other: row b of a batch goes on where that of the batch before ended.
 
-    There are as many rows as a batch of the longest lines has room for. Dev is read in its own order, in rows as well;
-    of `max_dev_examples` the first.
+    There are as many rows as a batch of the longest lines has room for. Dev is read in its own order, in a row for
+    each 50 lines or fewer; of `max_dev_examples` the first.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class StreamDataModule(Seq2SeqDataModule):
         self.carry, self.seed = carry, given.seed
         budget = self.train_plan.budget
         self.streams = Streams(self.train_pairs, row_count(self.train_pairs, budget))
-        self.dev_streams = Streams(self.dev_pairs, min(self.streams.rows, row_count(self.dev_pairs, budget)))
+        self.dev_streams = Streams(self.dev_pairs, dev_row_count(self.dev_pairs, row_count(self.dev_pairs, budget)))
 
     def dev_of(self, examples: Sequence[Example], count: int | None, seed: int) -> Sequence[Example]:
         if count is not None and count < 1:

@@ -11,6 +11,8 @@ from seq2seq.data.batch import PairSequences, StreamBatch
 from seq2seq.data.batching import TokenBudget
 from seq2seq.errors import UserError
 
+_DEV_LINES = 50  # of a row of dev, at least
+
 
 @dataclass(frozen=True)
 class StreamOptions:
@@ -49,6 +51,11 @@ def row_count(pairs: PairSequences, budget: TokenBudget) -> int:
     """The number of streams that are read side by side: as many as a batch of the longest lines has room for."""
     source, target = (int(side.lengths.max()) + 1 for side in (pairs.source, pairs.target))
     return max(1, min(budget.max_tokens // (source + target), budget.max_sentences, len(pairs)))
+
+
+def dev_row_count(pairs: PairSequences, most: int) -> int:
+    """The number of rows of dev, at most so many: few, so that hardly a line is read from nothing for a row's sake."""
+    return max(1, min(most, len(pairs) // _DEV_LINES))
 
 
 def side_by_side(count: int, rows: int) -> list[np.ndarray]:

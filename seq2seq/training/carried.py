@@ -9,6 +9,7 @@ from torch.utils import _pytree as pytree
 
 from seq2seq.data.batch import Batch, StreamBatch
 from seq2seq.data.running_text import TextBatch
+from seq2seq.interpretation.trace import evaluating
 from seq2seq.layers.recurrent.state import map_state
 from seq2seq.models.decoder import States
 from seq2seq.models.encoder import EncoderState
@@ -96,7 +97,8 @@ def _like(model: Seq2Seq, restored: list[Any]) -> States | EncoderState:
     if isinstance(model, LanguageModel):
         kinds = [layout.kind for layout in model.decoder.layouts]
         return States(tuple(kind(*parts) for kind, parts in zip(kinds, restored, strict=True)), ())
-    shape = pytree.tree_structure(model.encoder.start(1))
+    with evaluating(model):  # so that no mask is drawn: the step under way has its random numbers
+        shape = pytree.tree_structure(model.encoder.start(1))
     return pytree.tree_unflatten(pytree.tree_leaves(restored), shape)
 
 
