@@ -47,6 +47,7 @@ class SourceStreams:
         self.state = model.encoder.start(count)
         self.rows = torch.arange(count)
         self.not_finite = 0
+        self.broken: list[int] = []  # streams that began anew behind the last segments
 
     def renew(self, rows: RowMask) -> None:
         """Let some streams, `streams`, begin anew."""
@@ -63,9 +64,11 @@ class SourceStreams:
         ended = torch.ones_like(lengths, dtype=torch.bool)
         encoded, own = self.model.encoder.advance(source, lengths, own, ended)
         self.state = pytree.tree_map(lambda old, new: old.index_copy(0, rows, new.to(old.dtype)), self.state, own)
-        if len(broken := (~finite_rows(self.state)).nonzero()):
-            self.not_finite += len(broken)
-            self.renew(~finite_rows(self.state))
+        broken = ~finite_rows(self.state)
+        self.broken = broken.nonzero().flatten().tolist()
+        if self.broken:
+            self.not_finite += len(self.broken)
+            self.renew(broken)
         memory, states = self.model.remember(encoded, length_mask(lengths, source.shape[1]), source)
         return memory, states.of_one_hypothesis()
 

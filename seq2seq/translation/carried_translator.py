@@ -59,6 +59,12 @@ class CarriedTranslator(Translator):
         self.begin(1)
         return found
 
+    def score(
+        self, sources: Sequence[str], targets: Sequence[Sequence[int]], *, first_number: int = 1
+    ) -> list[Hypothesis]:
+        """Raise UserError, as targets are scored in batches of like lengths."""
+        raise UserError("lines that follow each other cannot be scored by themselves: score them without reset.")
+
     def _encode(self, texts: Sequence[str], first_number: int = 1) -> TokenSequences:
         self.coming = super()._encode(texts, first_number)
         return self.coming
@@ -74,7 +80,8 @@ class CarriedTranslator(Translator):
                 self.streams.turn_to(torch.tensor(self.places))
                 yield torch.tensor([number for _, number in filled])
             for place, _, ids in lines:
-                self.pasts[place] = self.pasts[place].behind(ids)
+                broken = ids and place in self.streams.broken
+                self.pasts[place] = Past() if broken else self.pasts[place].behind(ids)
 
     def _renew(self, places: Sequence[int]) -> None:
         if places:
@@ -85,10 +92,9 @@ class CarriedTranslator(Translator):
                 self.pasts[place] = Past()
 
     def _search(self, source: SourceIds, lengths: Lengths, request: Request) -> list[list[Hypothesis]]:
-        before = self.streams.not_finite
         found = self.search(self.streams, source, lengths, request)
-        if new := self.streams.not_finite - before:
-            logger.warning("%d streams began anew, as what the encoder had read was not finite", new)
+        if broken := self.streams.broken:
+            logger.warning("%d streams began anew, as what the encoder had read was not finite", len(broken))
         for place, own in zip(self.places, found, strict=True):
             self.resets[place].see(own[0])
         return found
