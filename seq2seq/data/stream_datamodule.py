@@ -44,7 +44,7 @@ class StreamDataModule(Seq2SeqDataModule):
         if (processes := self.trainer.world_size) > self.streams.rows:
             raise UserError(
                 f"max_tokens must leave a stream for each of the {processes} processes with carry, but a batch has "
-                f"room for {self.streams.rows}: raise batches.max_tokens."
+                f"room for {self.streams.rows}: raise it."
             )
         return super().train_dataloader()
 

@@ -42,6 +42,7 @@ class CarriedStates:
         if not isinstance(batch, StreamBatch):
             return model(batch.source, batch.source_lengths, inputs)
         rows = len(batch.source)
+        leaving: States | EncoderState
         fresh = torch.zeros(rows, dtype=torch.bool) if batch.fresh is None else batch.fresh
         fresh = fresh.to(batch.source.device)
         if isinstance(model, LanguageModel):

@@ -63,7 +63,7 @@ class BoundaryReset(Reset):
         if not self.known:
             raise UserError(
                 f"piece must be one of the model's source vocabulary, but {self.piece!r} is none: train with it among "
-                "tokenizer.symbols."
+                "the tokenizer's symbols."
             )
 
     def due(self, past: Past, ids: Sequence[int]) -> bool:
