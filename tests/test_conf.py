@@ -40,6 +40,7 @@ HOMES = {
     "mode": ("benchmark",),
     "model/waiting": ("train", "experiment=simultaneous"),  # of encoders that read on
     "rerank": ("translate",),
+    "reset": ("translate",),
     "simultaneous": ("translate",),
     "space": ("search",),
     "watch": ("translate",),

@@ -7,6 +7,7 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import CONTROL
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
+from seq2seq.data.stream_datamodule import StreamDataModule
 from seq2seq.data.text_batches import TextBatches
 from seq2seq.data.text_datamodule import TextDataModule
 from seq2seq.data.tokenizers import Tokenizers
@@ -17,13 +18,16 @@ logger = logging.getLogger(__name__)
 
 
 def build_batches(config: dict[str, Any], splits: Splits, tokenizers: Tokenizers) -> Seq2SeqDataModule:
-    """Batches of pairs, or of running text where the model is a language model."""
-    if not is_language_model(config):
+    """Batches of pairs, of streams of them, or of running text where the model is a language model."""
+    carry = build(config.get("carry"), "carry")
+    if not is_language_model(config) and carry is None:
         return build(config["batches"], "batches")(splits=splits, tokenizers=tokenizers)
     options = {name: value for name, value in config["batches"].items() if name not in CONTROL}
     with told_at("batches", Seq2SeqDataModule):
-        truncation = build(config.get("truncation"), "truncation")
         own = TextBatches(**options)
+        if carry is not None:
+            return StreamDataModule(splits=splits, tokenizers=tokenizers, carry=carry, options=own)
+        truncation = build(config.get("truncation"), "truncation")
         return TextDataModule(splits=splits, tokenizers=tokenizers, truncation=truncation, options=own)
 
 

@@ -15,6 +15,7 @@ from seq2seq.config.builder import build, told_at
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_options, check_type, parameters
 from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.data.stream_datamodule import StreamDataModule
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
@@ -23,6 +24,7 @@ from seq2seq.runs.fitting import check_fit
 from seq2seq.runs.possible_mixture import refuse_unknown_tags
 from seq2seq.runs.possible_training import check_tag, kinds_of
 from seq2seq.runs.run import build_model
+from seq2seq.runs.translator import following
 from seq2seq.training.averaging import WeightAverage, new_average
 from seq2seq.training.gradients.noise import NoisyGradients
 from seq2seq.training.gradients.transformation import GradientTransformation
@@ -60,11 +62,17 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     return Seq2SeqModule(
         step=step,
         budget=build(config["budget"], "budget"),
-        translator=Translator(model, data.tokenizers, build(config["decoding"], "decoding")),
+        translator=_translator(config, model, data),
         dev_examples=data.dev_examples,
         scores=build_scores(config),
         complete=partial(_complete, saved_with(config, data.tokenizers, data.splits)),
     )
+
+
+def _translator(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule) -> Translator:
+    """The translator that validations score."""
+    found = Translator(model, data.tokenizers, build(config["decoding"], "decoding"))
+    return following(config, found, rows=data.dev_streams.rows) if isinstance(data, StreamDataModule) else found
 
 
 def _complete(entries: dict[str, Any], checkpoint: dict[str, Any]) -> None:

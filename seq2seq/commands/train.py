@@ -52,6 +52,7 @@ from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard
 from seq2seq.runs.settling import settle
+from seq2seq.runs.translator import following
 from seq2seq.runs.usual_signals import keep_signals
 from seq2seq.training.interruption import StoppedError
 from seq2seq.training.module import Seq2SeqModule
@@ -228,7 +229,7 @@ def _finish(
         return finish_text(run, splits, folder, {"training_seconds": round(seconds, 1)} | hindsight)
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
     search = build(config["decoding"], "decoding")
-    translator = Translator(pack(run.model), run.tokenizers, search, device=device)
+    translator = following(config, Translator(pack(run.model), run.tokenizers, search, device=device))
     evaluation = evaluate(translator, examples, build_scores(config))
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)} | hindsight
     if splits.test:  # dev was looked at in samples so far

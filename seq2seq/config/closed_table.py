@@ -29,6 +29,7 @@ data.curriculum.CompetenceCurriculum
 data.curriculum.LengthCurriculum
 data.datamodule.Seq2SeqDataModule
 data.segmentation.SampledSegmentation
+data.streams.StreamOptions
 data.text.TextForm
 data.truncation.Truncation
 data.tokenizers.TokenizerTrainer
@@ -157,6 +158,11 @@ training.schedules.LinearSchedule
 training.schedules.OneCycleSchedule
 translation.pieces.PieceLimits
 translation.reranking.MinimumBayesRisk
+translation.resets.BoundaryReset
+translation.resets.EveryReset
+translation.resets.NoReset
+translation.resets.SegmentReset
+translation.resets.SilenceReset
 """
 _THEIRS = """
 pytorch_lightning.Trainer

@@ -51,6 +51,7 @@ _LATER: dict[str, Any] = {
     "freeze_steps": None,
     "rates": None,
     "truncation": None,
+    "carry": None,
 }
 
 

@@ -103,6 +103,17 @@ class Batch:
         return moved
 
 
+@dataclass
+class StreamBatch(Batch):
+    """A batch whose rows go on where those of the batch before ended, but for the `fresh` ones, which begin anew.
+
+    A `silent` one stands for rows that are not there, and goes on from nothing.
+    """
+
+    fresh: Bool[Tensor, " batch"] | None = None
+    silent: bool = False
+
+
 @dataclass(frozen=True)
 class PairSequences:
     """Pairs of tokenised sentences: row i of one side answers row i of the other; `links` tell which pieces belong.

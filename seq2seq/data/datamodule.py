@@ -57,7 +57,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.splits, self.tokenizers = splits, tokenizers
         self.max_length = max_length
         budget = TokenBudget(max_tokens, max_sentences)
-        self.dev_examples = splits.dev if max_dev_examples is None else sample(splits.dev, max_dev_examples, seed)
+        self.dev_examples = self.dev_of(splits.dev, max_dev_examples, seed)
         self.train_pairs = self.pairs(splits.train, "train")
         self.dev_pairs = self.pairs(self.dev_examples, "dev")
         for name, pairs in (("train", self.train_pairs), ("dev", self.dev_pairs)):
@@ -69,6 +69,10 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.sampled: SampledPairs | None = None
         self.pacing: Pacing | None = None  # of epochs that differ by the step that they begin at
         self.mixed = MixedEpochs(splits.train, splits.mix, seed) if splits.mix and not splits.mix.even else None
+
+    def dev_of(self, examples: Sequence[Example], count: int | None, seed: int) -> Sequence[Example]:
+        """The examples that validations while training see: a sample of so many, or all of them at None."""
+        return examples if count is None else sample(examples, count, seed)
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
         """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""

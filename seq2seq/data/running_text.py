@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seq2seq.data.batch import Batch, PairSequences
+from seq2seq.data.batch import PairSequences, StreamBatch
 from seq2seq.data.batching import TokenBudget
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example
@@ -22,13 +22,9 @@ _WINDOW = 256  # tokens of whole documents at a time; states are carried on, so 
 
 
 @dataclass
-class TextBatch(Batch):
-    """A batch whose rows go on where those of the batch before ended, but for the `fresh` ones, which begin anew.
+class TextBatch(StreamBatch):
+    """A batch of running text; `rate` is what the learning rate is multiplied by."""
 
-    `rate` is what the learning rate is multiplied by.
-    """
-
-    fresh: Bool[Tensor, " batch"] | None = None
     rate: float = 1.0
 
 

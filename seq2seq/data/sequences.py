@@ -31,6 +31,11 @@ class TokenSequences:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def row(self, number: int) -> list[int]:
+        """The token ids of one sentence."""
+        start, length = int(self.starts[number]), int(self.lengths[number])
+        return self.flat[start : start + length].tolist()
+
     def followed_by(self, others: "TokenSequences") -> "TokenSequences":
         """The sentences, and others behind them."""
         before = len(self.flat) - 1  # the last token is padding

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from seq2seq.errors import UserError
 from seq2seq.layers.embedding import Embedding, NGramEmbedding, RecentIds
@@ -143,9 +144,24 @@ class Encoder(nn.Module):
         encoded, stack = self.stack.advance(vectors * state.mask.unsqueeze(1), lengths, state.stack, ended)
         return encoded, EncoderState(stack, recent, state.mask)
 
+    def go_on(self, state: EncoderState, fresh: RowMask) -> EncoderState:
+        """The state before the next segment of streams, from that behind the last: detached, with new dropout masks.
+
+        Rows that are `fresh`, `batch`, and those whose state is not finite are as before their first token.
+        """
+        new, old = self.start(len(fresh)), pytree.tree_map(Tensor.detach, state)
+        kept = renewed(new, old, fresh | ~finite_rows(old))
+        return EncoderState(kept.stack._replace(masks=new.stack.masks), kept.recent, new.mask)
+
     def renew(self, state: EncoderState, rows: RowMask) -> EncoderState:
         """The state with some rows, `batch`, as before their first token."""
         return renewed(self.start(len(rows)), state, rows)
+
+
+def finite_rows(state: EncoderState) -> RowMask:
+    """Tell which rows of a state are finite, `batch`."""
+    parts = [part for part in pytree.tree_leaves(state) if part.is_floating_point()]
+    return torch.stack([part.flatten(1).isfinite().all(1) for part in parts]).all(0)
 
 
 def _last_ids(ids: SourceIds, lengths: Lengths, count: int) -> RecentIds:

@@ -116,7 +116,8 @@ def load_examples(run: LoadedRun, file: str | None, split: str | None) -> tuple[
     if file is not None:
         _refuse_both(file, split)
         with told_as("file"):
-            return file, formed(text_form(run.config), read_tsv(file))
+            in_order = run.config.get("carry") is not None
+            return file, formed(text_form(run.config), read_tsv(file, in_order=in_order))
     config = run.config
     splits = load_splits(config)
     split = split or ("test" if splits.test else "dev")

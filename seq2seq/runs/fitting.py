@@ -4,6 +4,7 @@ from typing import Any
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.possible_carry import refuse_carry
 from seq2seq.runs.possible_edits import check_edits
 from seq2seq.runs.possible_references import refuse_references
 from seq2seq.runs.possible_waiting import refuse_waiting
@@ -19,6 +20,7 @@ def check_fit(config: dict[str, Any], model: Seq2Seq) -> None:
         objective.check(model)
     refuse_references(config, objective, model)
     refuse_waiting(config, objective, model)
+    refuse_carry(config, objective, model)
     if sampling := build(config["scheduled_sampling"], "scheduled_sampling"):
         with told_at("scheduled_sampling", Feeding):
             sampling.feeding.check(model)

@@ -12,7 +12,10 @@ from seq2seq.translation.simultaneous import SimultaneousTranslator
 from seq2seq.translation.translator import Translator
 
 # What is asked of whole lines, and what it is where nothing is.
-_OF_LINES = {"n_best": 1, "rerank": None, "replace_unknown": False, "tag": None, "fusion": None, "watch": None}
+_OF_LINES = {
+    **{"n_best": 1, "rerank": None, "replace_unknown": False, "tag": None, "fusion": None},
+    **{"reset": None, "watch": None},
+}
 
 
 def simultaneous_translator(options: Mapping[str, Any], translator: Translator) -> SimultaneousTranslator:

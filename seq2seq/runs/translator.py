@@ -21,10 +21,12 @@ from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.fusion import LanguageModelRescoring
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
+from seq2seq.translation.carried_translator import CarriedTranslator
 from seq2seq.translation.continuation import Continuation
 from seq2seq.translation.pieces import NextPieces, PieceLimits
 from seq2seq.translation.recoded import Recoded
 from seq2seq.translation.reranking import Reranking
+from seq2seq.translation.resets import Reset, SilenceReset
 from seq2seq.translation.threads import set_threads
 from seq2seq.translation.translator import Translator
 
@@ -107,7 +109,7 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
         raise UserError("replace_unknown must be false with a language model, which attends to no source.")
     _refuse_unattended(options, runs)
     kind = Continuation if isinstance(runs[0].model, LanguageModel) else Translator
-    return kind(
+    translator = kind(
         build_stepper(options, runs),
         runs[0].tokenizers,
         build(options["decoding"], "decoding") if "decoding" in options else GreedySearch(),
@@ -119,6 +121,21 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
         replace_unknown=options.get("replace_unknown", False),
         device=pick_device(options["device"]),
     )
+    return translator if options.get("reset") is None else carried(translator, options["reset"])
+
+
+def following(config: Mapping[str, Any], translator: Translator, *, rows: int = 1) -> Translator:
+    """The translator as the training of a run reads: of lines that follow each other, where its pairs do."""
+    return translator if config.get("carry") is None else CarriedTranslator(translator, SilenceReset(), rows=rows)
+
+
+def carried(translator: Translator, node: Mapping[str, Any]) -> CarriedTranslator:
+    """The translator of lines that follow each other, until the rule that a config describes lets them begin anew."""
+    reset = build(node, "reset")
+    if not isinstance(reset, Reset):
+        raise UserError("reset must be built by a class of Reset, but is not.")
+    with told_at("reset", type(reset)):
+        return CarriedTranslator(translator, reset)
 
 
 def _refuse_unattended(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> None:

@@ -1,4 +1,4 @@
-"""States that rows of running text carry from batch to batch."""
+"""States that rows of streams carry from batch to batch."""
 
 import logging
 from collections.abc import Mapping
@@ -6,14 +6,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.batch import Batch, StreamBatch
 from seq2seq.data.running_text import TextBatch
+from seq2seq.interpretation.trace import evaluating
 from seq2seq.layers.recurrent.state import map_state
 from seq2seq.models.decoder import States
+from seq2seq.models.encoder import EncoderState
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.shapes import SoftIds, TargetIds
+from seq2seq.models.source_streams import outputs_of_segment
+from seq2seq.shapes import RowMask, SoftIds, TargetIds
 
 logger = logging.getLogger(__name__)
 _KEY = "carried_states"
@@ -25,14 +29,15 @@ def rate_of(batch: Batch) -> float:
 
 
 class CarriedStates:
-    """The states behind the last batch of running text, from which its rows go on; detached, so gradients end there.
+    """The states behind the last batch of streams, from which its rows go on; detached, so gradients end there.
 
-    A process carries those of its own rows. A checkpoint holds those of all, in the order of the rows.
+    They are the decoder's of a language model, which reads running text, and the encoder's of any other. A process
+    carries those of its own rows. A checkpoint holds those of all, in the order of the rows.
     """
 
     def __init__(self) -> None:
-        self.states: States | None = None
-        self._restored: list[list[Tensor]] | None = None  # by layer and part, until a batch says of what kind they are
+        self.states: States | EncoderState | None = None
+        self._restored: list[Any] | None = None  # lists of tensors, until a batch says of what kind they are
         self._anew = False  # whether those of a checkpoint are of another text
 
     def begin_anew(self) -> None:
@@ -40,36 +45,46 @@ class CarriedStates:
         self._anew = True
 
     def forward(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> ModelOutputs:
-        """Outputs of a model for a batch; of running text from the states of its rows, whose last ones are kept."""
-        if not isinstance(batch, TextBatch) or not isinstance(model, LanguageModel):
+        """Outputs of a model for a batch; of streams from the states of its rows, whose last ones are kept."""
+        if not isinstance(batch, StreamBatch):
             return model(batch.source, batch.source_lengths, inputs)
-        entering = self._entering(model, batch)
-        outputs, self.states = model.going_on(batch.source, batch.source_lengths, inputs, entering)
+        rows = len(batch.source)
+        leaving: States | EncoderState
+        fresh = torch.zeros(rows, dtype=torch.bool) if batch.fresh is None else batch.fresh
+        fresh = fresh.to(batch.source.device)
+        if isinstance(model, LanguageModel):
+            before = self._of_rows(model, rows)
+            entering = None if before is None else _of_text(before, fresh)
+            outputs, leaving = model.going_on(batch.source, batch.source_lengths, inputs, entering)
+        else:
+            before = None if batch.silent else self._of_rows(model, rows)
+            state = model.encoder.start(rows) if before is None else model.encoder.go_on(before, fresh)
+            outputs, leaving = outputs_of_segment(model, batch.source, batch.source_lengths, inputs, state)
+        if not batch.silent:
+            self.states = pytree.tree_map(Tensor.detach, leaving)
         return outputs
 
-    def _entering(self, model: LanguageModel, batch: TextBatch) -> States | None:
-        self._leave_other_rows(len(batch.source))
+    def _of_rows(self, model: Seq2Seq, rows: int) -> Any:
+        """The states of so many rows, on the model's device; None where there are not as many."""
+        device = next(model.parameters()).device
+        self._leave_other_rows(rows, exactly=isinstance(model, LanguageModel))
         if self._restored is not None:
-            kinds = [layout.kind for layout in model.decoder.layouts]
-            layers = tuple(kind(*parts) for kind, parts in zip(kinds, self._restored, strict=True))
-            self.states = States(layers, ())
-            self._restored = None
-        if self.states is None or len(self.states.layers[0].hidden) != len(batch.source):
+            self.states, self._restored = _like(model, self._restored), None
+        if self.states is None or len(pytree.tree_leaves(self.states)[0]) < rows:
             return None
-        fresh = torch.zeros(len(batch.source), dtype=torch.bool) if batch.fresh is None else batch.fresh
-        anew = fresh.to(batch.source.device).unsqueeze(1)
-        # (batch, hidden) by (batch, 1)
-        kept = self.states.layers
-        entering = [map_state(lambda part: part.to(anew.device).masked_fill(anew, 0), own) for own in kept]
-        return States(tuple(entering), ())
+        # The last batch of an epoch can have fewer rows, the first ones.
+        return pytree.tree_map(lambda part: part[:rows].to(device), self.states)
 
-    def _leave_other_rows(self, rows: int) -> None:
-        """Leave restored states of another number of rows than there is now, which is said."""
-        if self._restored is None or len(self._restored[0][0]) == rows:
+    def _leave_other_rows(self, rows: int, *, exactly: bool) -> None:
+        """Leave restored states of fewer rows than there are now, or if need be of others, which is said."""
+        if self._restored is None:
+            return
+        known = len(pytree.tree_leaves(self._restored)[0])
+        if known == rows or (known > rows and not exactly):
             return
         logger.warning(
-            "running text is read in %d rows, of which the run has carried states of %d: all begin without a state",
-            *(rows, len(self._restored[0][0])),
+            "the text is read in %d rows, of which the run has carried states of %d: all begin without a state",
+            *(rows, known),
         )
         self._restored = None
 
@@ -77,30 +92,48 @@ class CarriedStates:
         """Entries of a checkpoint; all processes have to ask for them. Nothing where no text is carried."""
         if self.states is None and self._restored is None:
             return {}
-        layers = self.states.layers if self.states else ()
-        own = self._restored or [[part.cpu() for part in state] for state in layers]
+        own = _lists(self.states.layers if isinstance(self.states, States) else self.states)
+        own = self._restored or own
         return {_KEY: own if processes == 1 else _of_all(own, processes)}
 
     def restore(self, checkpoint: Mapping[str, Any], rank: int, processes: int) -> None:
         """Take up the states of this process's rows, if a checkpoint has any."""
         self.states, self._restored = None, None
         if _KEY in checkpoint and self._anew:
-            logger.warning("running text has changed: its rows begin without the states that the run has carried")
+            logger.warning("the text has changed: its rows begin without the states that the run has carried")
         elif _KEY in checkpoint:
-            self._restored = [[part[rank::processes] for part in layer] for layer in checkpoint[_KEY]]
+            self._restored = pytree.tree_map(lambda part: part[rank::processes], checkpoint[_KEY])
         self._anew = False
 
 
-def _of_all(own: list[list[Tensor]], processes: int) -> list[list[Tensor]]:
+def _of_text(states: States, fresh: RowMask) -> States:
+    """The states of rows of running text, zero in fresh ones."""
+    anew = fresh.unsqueeze(1)  # (batch, 1), beside (batch, hidden)
+    return States(tuple(map_state(lambda part: part.masked_fill(anew, 0), own) for own in states.layers), ())
+
+
+def _lists(nest: Any) -> Any:
+    """A nest of tuples as one of lists, which any checkpoint can hold, on the host."""
+    return nest.cpu() if isinstance(nest, Tensor) else [_lists(part) for part in nest]
+
+
+def _like(model: Seq2Seq, restored: list[Any]) -> States | EncoderState:
+    """Restored lists as the states that a model hands on."""
+    if isinstance(model, LanguageModel):
+        kinds = [layout.kind for layout in model.decoder.layouts]
+        return States(tuple(kind(*parts) for kind, parts in zip(kinds, restored, strict=True)), ())
+    with evaluating(model):  # so that no mask is drawn: the step under way has its random numbers
+        shape = pytree.tree_structure(model.encoder.start(1))
+    return pytree.tree_unflatten(pytree.tree_leaves(restored), shape)
+
+
+def _of_all(own: list[Any], processes: int) -> list[Any]:
     """The states of all processes' rows, of which each has every `processes`-th."""
     every: list[Any] = [None] * processes
     torch.distributed.all_gather_object(every, own)
-    return [
-        [_interleaved([every[rank][layer][part] for rank in range(processes)]) for part in range(len(parts))]
-        for layer, parts in enumerate(own)
-    ]
+    return pytree.tree_map(lambda *shares: _interleaved(shares), *every)
 
 
-def _interleaved(shares: list[Tensor]) -> Tensor:
+def _interleaved(shares: tuple[Tensor, ...]) -> Tensor:
     rows = sum(map(len, shares))
     return torch.stack([shares[row % len(shares)][row // len(shares)] for row in range(rows)])

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from seq2seq.data.batch import Batch
-from seq2seq.data.running_text import TextBatch
+from seq2seq.data.batch import Batch, StreamBatch
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.averaging import WeightAverage
@@ -96,7 +95,7 @@ class TrainingStep:
         if self.scheduled_sampling is not None:
             inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
         self.objective.begin(spent)
-        if isinstance(batch, TextBatch):
+        if isinstance(batch, StreamBatch):
             outputs = self.carried.forward(self.model, batch, inputs)
             return self.objective.loss(self.model, batch, outputs) / batch.step_tokens
         if self.target_window is None:

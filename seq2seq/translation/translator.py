@@ -116,7 +116,7 @@ class Translator:
             request = Request(
                 n_best, attention, [*constraints.filters(rows, self.device), *limits], constraints.phrases_of(rows)
             )
-            batch = self.search(self.stepper, source.to(self.device), lengths.to(self.device), request)
+            batch = self._search(source.to(self.device), lengths.to(self.device), request)
             for row, hypotheses in zip(rows.tolist(), batch, strict=True):
                 found[row] = hypotheses
                 _warn_of_no_end(hypotheses[0], int(max_lengths[row]), first_number + row, lines[row])
@@ -159,6 +159,9 @@ class Translator:
                 )  # fmt: skip
                 sentences[row] = ids[: self.max_source_tokens]
         return TokenSequences.from_ids(sentences)
+
+    def _search(self, source: SourceIds, lengths: Lengths, request: Request) -> list[list[Hypothesis]]:
+        return self.search(self.stepper, source, lengths, request)
 
     def _batches(self, rows: Int[Tensor, " rows"], lengths: Int[Tensor, " lines"]) -> Iterator[Int[Tensor, " batch"]]:
         """Batches of the given rows, longest first, so that neighbours are of like length."""

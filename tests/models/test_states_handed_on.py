@@ -119,3 +119,14 @@ def test_losses_of_attention_are_refused_without(build_model, name):
     with pytest.raises(UserError) as error:
         CrossEntropy(**{name: 0.5}).check(build_model(attention="none"))
     assert str(error.value) == f"{name} must be 0 where attention is none, but is 0.5."
+
+
+def test_a_stream_of_segments_hands_on_what_all_of_it_has_left(build, padded):
+    model = build(cell=CELLS["stack"]).eval()
+    source, lengths = padded([[5, 6, 7, 8, 9]])
+    whole, _ = model.encoder.advance(source, lengths, model.encoder.start(1))
+    state = model.encoder.start(1)
+    for part in (source[:, :2], source[:, 2:]):
+        found, state = model.encoder.advance(part, torch.tensor([part.shape[1]]), state)
+    assert_close(found.last, whole.last)
+    assert_close(found.last, model.encoder(source, lengths).last)

@@ -6,13 +6,14 @@ from pathlib import Path
 from seq2seq.data.corpora.pair_table import Columns, pairs_in
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.example_store import Examples, group
-from seq2seq.data.examples import Splits
+from seq2seq.data.examples import Example, Splits
 
 
 class TSVCorpus:
     """A corpus of rows with a source and a target; those with the same source are several references of one example.
 
-    Raises UserError at options of a table that do not exist.
+    If they are wanted `in_order`, each is an example of its own, and follows the one before it as in the file. Raises
+    UserError at options of a table that do not exist.
     """
 
     def __init__(
@@ -23,16 +24,18 @@ class TSVCorpus:
         target: int | str = 2,
         delimiter: str = "auto",
         header: bool | str = "auto",
+        in_order: bool = False,
     ) -> None:
-        self.options = options
+        self.options, self.in_order = options, in_order
         self.columns = Columns(source, target, delimiter, header)
 
     def load(self) -> Splits:
-        """The splits, one example per distinct source. Raises UserError at a line that is no pair."""
+        """The splits: an example per distinct source, or per row in order. Raises UserError at what is no pair."""
         options = self.options.without_missing(lambda path: Path(path).exists())
-        return options.load(partial(read_tsv, columns=self.columns))
+        return options.load(partial(read_tsv, columns=self.columns, in_order=self.in_order))
 
 
-def read_tsv(path: str | Path, columns: Columns | None = None) -> Examples:
-    """Examples of a file of pairs. Raises UserError at a line that is no pair."""
-    return group(pairs_in(path, columns))
+def read_tsv(path: str | Path, columns: Columns | None = None, *, in_order: bool = False) -> Examples:
+    """Examples of a file of pairs, one per source or, in order, per row. Raises UserError at a line that is no pair."""
+    pairs = pairs_in(path, columns)
+    return Examples.of(Example(source, (target,)) for source, target in pairs) if in_order else group(pairs)
