@@ -57,6 +57,7 @@ layers.attention.normalized_additive.NormalizedAdditiveAttention
 layers.copying.Pointer
 layers.embedding.NGramEmbedding
 layers.front_end.ConvolutionalFrontEnd
+layers.inputs.tokens.TokenInput
 layers.output.adaptive.AdaptiveOutput
 layers.output.full.FullOutput
 layers.output.mixture.MixtureOutput

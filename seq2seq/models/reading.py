@@ -44,7 +44,7 @@ class GrowingReader:
         """The reading of one source of which nothing has come."""
         state = self.model.encoder.start(1)
         width = self.model.encoder.output_size
-        nothing = state.mask.new_zeros(1, 0, width)
+        nothing = state.input.mask.new_zeros(1, 0, width)
         mask = torch.ones(1, 0, dtype=torch.bool, device=nothing.device)
         return Reading(state, self.model.decoder.remember(nothing, mask), nothing.new_zeros(1, width))
 
