@@ -34,6 +34,7 @@ from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint, last_checkpoint
+from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.sourceless import refuse_language_model
@@ -56,6 +57,7 @@ def interpret(config: DictConfig) -> list[Path]:
     folder = _folder(options)
     run = load_runs(options)[0]
     refuse_language_model(run, options["run"], "interpret")
+    refuse_frames(run.tokenizers, options["run"], "interpret")
     reading = read(run, options)
     page = report(reading, units=options["units"])
     folder.mkdir(parents=True, exist_ok=True)

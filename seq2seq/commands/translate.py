@@ -5,6 +5,7 @@ from omegaconf import DictConfig
 from seq2seq.config.command_line import chunks_of_stdin, lines_of_stdin, write_lines, write_parts
 from seq2seq.config.contract import check_options, read_options
 from seq2seq.errors import UserError
+from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.simultaneous import simultaneous_translator
 from seq2seq.runs.translator import open_translator
 from seq2seq.translation.line_stream import LineStream
@@ -23,8 +24,10 @@ def build_stream(config: DictConfig) -> LineStream:
     """The stream that translates lines as a config of `translate` describes."""
     options = read_options(config)
     check_options(LineStream, options)
+    translator = open_translator(options, lines=options["buffer"])
+    refuse_frames(translator.tokenizers, options["run"], "translate")
     return LineStream(
-        open_translator(options, lines=options["buffer"]),
+        translator,
         buffer=options["buffer"],
         input=options["input"],
         format=options["format"],
@@ -41,5 +44,7 @@ def build_live_stream(config: DictConfig) -> LiveStream | LiveStreams:
             "input and format must both be text, or json for several streams, with simultaneous, but are "
             f"{options['input']} and {options['format']}."
         )
-    translator = simultaneous_translator(options, open_translator(options, lines=1))
+    plain = open_translator(options, lines=1)
+    refuse_frames(plain.tokenizers, options["run"], "translate")
+    translator = simultaneous_translator(options, plain)
     return LiveStreams(translator) if options["input"] == "json" else LiveStream(translator)

@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.copied_pieces import within
+from seq2seq.data.frame_reader import source_sequences
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
@@ -147,15 +148,13 @@ class Translator:
         return found
 
     def _encode(self, texts: Sequence[str], first_number: int = 1) -> TokenSequences:
-        sentences = self.tokenizers.source.encode(texts)
-        for row, ids in enumerate(sentences):
-            if len(ids) > self.max_source_tokens:
-                logger.warning(
-                    "line %d has %d tokens: only the first %d are read (max_source_tokens)",
-                    first_number + row, len(ids), self.max_source_tokens,
-                )  # fmt: skip
-                sentences[row] = ids[: self.max_source_tokens]
-        return TokenSequences.from_ids(sentences)
+        sentences = source_sequences(self.tokenizers.source, texts)
+        for row in (sentences.lengths > self.max_source_tokens).nonzero().flatten().tolist():
+            logger.warning(
+                "line %d has %d tokens: only the first %d are read (max_source_tokens)",
+                first_number + row, sentences.lengths[row], self.max_source_tokens,
+            )  # fmt: skip
+        return sentences.cut(self.max_source_tokens)
 
     def _batches(self, rows: Int[Tensor, " rows"], lengths: Int[Tensor, " lines"]) -> Iterator[Int[Tensor, " batch"]]:
         """Batches of the given rows, longest first, so that neighbours are of like length."""

@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -45,6 +46,7 @@ class Input(nn.Module, ABC):
     A front end, if there is one, runs over these before the recurrent layers do.
     """
 
+    frames: ClassVar[bool] = False  # whether sources are frames rather than ids
     front_end: ConvolutionalFrontEnd | None
 
     @property
@@ -65,6 +67,9 @@ class Input(nn.Module, ABC):
     def dropped(self, source: Source) -> Source:
         """The source without the words that training drops; here, as it is."""
         return source
+
+    def prepare(self, source: np.ndarray) -> None:
+        """Take in all of the sources to train on, one behind the other, before training; here, nothing is done."""
 
     @abstractmethod
     def forward(self, source: Source, lengths: Lengths | None = None) -> TimeVectors:
