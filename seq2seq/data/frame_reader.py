@@ -11,12 +11,14 @@ from seq2seq.data.series import Series
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.errors import UserError
+from seq2seq.symbols import EOS
 
+_FIRST = EOS + 1
 _MARK = b'{"frames"'  # no SentencePiece model begins so
 
 
 class FrameReader(Tokenizer):
-    """Reads series of a number of features; as ids, frames are their numbers from 0.
+    """Reads series of a number of features; as ids, frames are their numbers behind the reserved ones.
 
     Where values may not be `missing`, series that lack some are refused, by place.
     """
@@ -49,8 +51,8 @@ class FrameReader(Tokenizer):
         return self.features
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Numbers of the frames of each series."""
-        return [list(range(len(self.checked(text).values))) for text in texts]
+        """Numbers of the frames of each series, behind those that mean something else."""
+        return [list(range(_FIRST, _FIRST + len(self.checked(text).values))) for text in texts]
 
     def sequences(self, texts: Sequence[str]) -> FrameSequences:
         """The frames of series. Raises UserError at what cannot be read."""
@@ -82,7 +84,7 @@ class FrameReader(Tokenizer):
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Numbers of frames, as text, from 1."""
-        return [str(number + 1) for number in ids]
+        return [str(number - _FIRST + 1) for number in ids]
 
     def surface(self, text: str) -> list[str]:
         return self.pieces(self.encode([text])[0])

@@ -25,6 +25,8 @@ def check_frames(config: dict[str, Any]) -> None:
 def _problems(config: dict[str, Any]) -> Iterator[str]:
     if is_open(config) or writes_edits(config):
         yield "model must be bahdanau, luong or gnmt"
+    if config["model"].get("ngrams") is not None:
+        yield "model.ngrams must be none"
     for name in _OF_TEXT:
         if config.get(name) is not None:
             yield f"{name} must be {'null' if name == 'init' else 'none'}"

@@ -35,8 +35,8 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
 
     Of a model that is left open, one that is possible.
     """
+    check_frames(config)
     if is_open(config):
-        check_frames(config)
         return _checked(with_model(config, next(name for name, why in misfits(config).items() if why is None)))
     return _checked(config)
 
@@ -76,7 +76,6 @@ def _checked(config: dict[str, Any]) -> dict[str, Any]:
     for part in _TRAINING:
         build(possible.get(part), part)
     check_text(possible)
-    check_frames(possible)
     _check_vocabularies(possible["model"], joint=config["tokenizer"].get("joint"))
     possible_model(possible, config)
     check_objective(possible, metrics=config["metrics"])
