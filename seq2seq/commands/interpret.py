@@ -39,7 +39,7 @@ from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import load_runs
-from seq2seq.shapes import SourceIds
+from seq2seq.shapes import Source
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator
 from seq2seq.whole_file import write_whole
@@ -114,7 +114,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {options['score']!r}.")
 
 
-def _source(run: LoadedRun, text: str, most: int) -> tuple[SourceIds, list[str]]:
+def _source(run: LoadedRun, text: str, most: int) -> tuple[Source, list[str]]:
     """Ids of the text, `1 source`, with EOS behind them, and the pieces that they are of, as they are in the text."""
     tokenizer = run.tokenizers.source
     (ids,) = tokenizer.encode([text])

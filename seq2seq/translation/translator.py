@@ -18,7 +18,7 @@ from seq2seq.decoding.scoring import score_targets
 from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
-from seq2seq.shapes import Lengths, SourceIds
+from seq2seq.shapes import Lengths, Source
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.line_constraints import LineConstraints
 from seq2seq.translation.merging import merged
@@ -164,7 +164,7 @@ class Translator:
             yield order[:count]
             order = order[count:]
 
-    def _source_pieces(self, source: SourceIds, lengths: Lengths) -> list[list[str]]:
+    def _source_pieces(self, source: Source, lengths: Lengths) -> list[list[str]]:
         rows = zip(source.tolist(), lengths.tolist(), strict=True)
         return [self.tokenizers.source.pieces(ids[: length - 1]) for ids, length in rows]
 
