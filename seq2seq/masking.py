@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from seq2seq.precise import precise
 from seq2seq.shapes import Lengths, SourceMask, StepMask, TimeMask, TimeVectors, Vectors
@@ -70,3 +71,11 @@ class _PermuteRows(torch.autograd.Function):
 def reverse_within(values: TimeVectors, permutation: Int[Tensor, " rows"]) -> TimeVectors:
     """The values, `batch time size`, with every sequence reversed by the row numbers that `reversal` gives."""
     return _PermuteRows.apply(values.reshape(-1, values.shape[-1]), permutation).view(values.shape)
+
+
+def token_shares(tokens: SourceMask, reduction: int, dtype: torch.dtype) -> Float[Tensor, "batch source"]:
+    """Shares of the tokens in the weight of their position: as much for each one there."""
+    width = tokens.shape[1]
+    together = functional.pad(tokens, (0, -width % reduction)).unflatten(1, (-1, reduction))
+    shares = together / together.sum(-1, keepdim=True).clamp(min=1).to(torch.promote_types(dtype, torch.float32))
+    return shares.flatten(1)[:, :width]

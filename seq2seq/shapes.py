@@ -8,6 +8,8 @@ from torch import Tensor
 
 Ids = Int[Tensor, "batch time"]
 SourceIds = Int[Tensor, "batch source"]
+Frames = Float[Tensor, "batch source feature"]
+Source = SourceIds | Frames  # what an encoder reads
 TargetIds = Int[Tensor, "batch target"]
 BeamIds = Int[Tensor, "batch beam"]
 Lengths = Int[Tensor, " batch"]

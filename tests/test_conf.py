@@ -394,8 +394,8 @@ def message_of(config: dict[str, Any], path: str = "") -> str:
         (
             "model.encoder.num_layer",
             "model.encoder.num_layer is not an option of seq2seq.models.encoder.Encoder: it takes "
-            "embedding, hidden_size, num_layers, cell, connection, halvings, chunk_size, dropout, direction, "
-            "block_size, lookahead, ngrams, front_end.",
+            "side, hidden_size, num_layers, cell, connection, halvings, chunk_size, dropout, direction, "
+            "block_size, lookahead, input.",
         ),
         (
             "data.stres",
@@ -439,7 +439,7 @@ def test_a_value_of_the_wrong_type_is_caught_with_the_type_wanted(key, value, me
         ("budget.max_steps", 10),
         ("budget.max_minutes", 1),
         ("optimizer.betas", [0.9, 0.98]),  # YAML has no tuples
-        ("model.encoder.ngrams", None),
+        ("model.encoder.input.ngrams", None),
     ],
 )
 def test_a_value_of_the_right_type_passes(key, value):

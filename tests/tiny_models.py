@@ -25,6 +25,7 @@ from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.search import Search
 from seq2seq.layers.attention.general import GeneralAttention
+from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
@@ -212,8 +213,7 @@ def _build_model(
             block_size=block_size,
             lookahead=lookahead,
             dropout=encoder_dropout,
-            ngrams=ngrams,
-            front_end=front_end,
+            input=partial(TokenInput, ngrams=ngrams, front_end=front_end),
         ),
         bridge=bridge,
         decoder=partial(

@@ -52,6 +52,9 @@ def as_before_0_2(config: dict[str, Any]) -> dict[str, Any]:
     old = json.loads(text)
     old["objective"]["coverage"] = old["objective"].pop("coverage_loss")
     old["trainer"]["gradient_clip_val"] = old.pop("gradients")["max_norm"]
+    encoder = old["model"]["encoder"]
+    given = encoder.pop("input")
+    encoder |= {name: given[name] for name in ("ngrams", "front_end")}
     if old["logger"]:
         (old["logger"],) = old["logger"].values()
     return old

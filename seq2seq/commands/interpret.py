@@ -35,11 +35,12 @@ from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint, last_checkpoint
+from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import load_runs
-from seq2seq.shapes import SourceIds
+from seq2seq.shapes import Source
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator
 from seq2seq.whole_file import write_whole
@@ -57,6 +58,7 @@ def interpret(config: DictConfig) -> list[Path]:
     folder = _folder(options)
     run = load_runs(options)[0]
     refuse_language_model(run, options["run"], "interpret")
+    refuse_frames(run.tokenizers, options["run"], "interpret")
     reading = read(run, options)
     page = report(reading, units=options["units"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +115,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {options['score']!r}.")
 
 
-def _source(run: LoadedRun, text: str, most: int) -> tuple[SourceIds, list[str]]:
+def _source(run: LoadedRun, text: str, most: int) -> tuple[Source, list[str]]:
     """Ids of the text, `1 source`, with EOS behind them, and the pieces that they are of, as they are in the text."""
     tokenizer = run.tokenizers.source
     (ids,) = tokenizer.encode([text])

@@ -38,6 +38,8 @@ from seq2seq.translation.translator import Translator
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
     """The module that Lightning trains, as a config describes it."""
     model = build_model(config, data.tokenizers)
+    if not model.sourceless:
+        model.encoder.input.prepare(data.train_pairs.source.flat[:-1].numpy())  # the last is padding
     refuse_unknown_tags(data.splits, data.tokenizers)
     data.gather(config["references"])
     if data.mixed is not None:

@@ -12,6 +12,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
+from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.translator import open_translator
 from seq2seq.symbols import EOS
 
@@ -28,6 +29,7 @@ def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
     if options["format"] not in FORMATS:
         raise UserError(f"format must be one of {', '.join(FORMATS)}, but is {options['format']!r}.")
     translator = open_translator(options, lines=options["buffer"])
+    refuse_frames(translator.tokenizers, options["run"], "score")
     tokenizers, stream = translator.tokenizers, enumerate(lines, 1)
     while chunk := list(islice(stream, options["buffer"])):
         pairs, mistake = _read(chunk)

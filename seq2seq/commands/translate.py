@@ -6,6 +6,7 @@ from seq2seq.commands.watching import LineWatch, build_watch
 from seq2seq.config.command_line import chunks_of_stdin, lines_of_stdin, write_lines, write_parts
 from seq2seq.config.contract import check_options, read_options
 from seq2seq.errors import UserError
+from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.simultaneous import simultaneous_translator
 from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.translation.line_stream import LineStream
@@ -31,6 +32,7 @@ def build_stream(config: DictConfig) -> LineStream:
     check_options(LineStream, options)
     runs = load_runs(options)
     translator = open_translator(options, lines=options["buffer"], runs=runs)
+    refuse_frames(translator.tokenizers, options["run"], "translate")
     return LineStream(
         translator,
         buffer=options["buffer"],
@@ -50,5 +52,7 @@ def build_live_stream(config: DictConfig) -> LiveStream | LiveStreams:
             "input and format must both be text, or json for several streams, with simultaneous, but are "
             f"{options['input']} and {options['format']}."
         )
-    translator = simultaneous_translator(options, open_translator(options, lines=1))
+    plain = open_translator(options, lines=1)
+    refuse_frames(plain.tokenizers, options["run"], "translate")
+    translator = simultaneous_translator(options, plain)
     return LiveStreams(translator) if options["input"] == "json" else LiveStream(translator)

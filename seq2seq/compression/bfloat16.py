@@ -9,7 +9,7 @@ from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackState
 from seq2seq.models.decoder import States
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import BeamIds, BeamWeights, Inputs, Lengths, Logits, RowMask, SourceIds, TargetIds
+from seq2seq.shapes import BeamIds, BeamWeights, Inputs, Lengths, Logits, RowMask, Source, TargetIds
 
 
 class AutocastSeq2Seq(Seq2Seq):
@@ -19,7 +19,7 @@ class AutocastSeq2Seq(Seq2Seq):
         take_over(self, model)
         self._plain = (model,)  # which is no part of its own, but all that is in it
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+    def start(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         with torch.autocast("cuda", torch.bfloat16):
             memory, states = self._plain[0].start(source, lengths)
         return memory, pytree.tree_map(_precise, states)  # so that a cell's memory is summed in full

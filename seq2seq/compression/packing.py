@@ -32,6 +32,7 @@ from seq2seq.shapes import (
     Context,
     Inputs,
     Outputs,
+    Source,
 )
 
 # Random sentences that show the range of an int8 product's inputs, and their greatest length.
@@ -196,9 +197,7 @@ class _Packer:
             return
         random = torch.Generator().manual_seed(1)
         lengths = torch.randint(1, _LENGTH + 1, (_SENTENCES,), generator=random)
-        source = torch.randint(
-            getattr(model, "encoder", model.decoder).embedding.vocabulary_size, (_SENTENCES, _LENGTH), generator=random
-        )
+        source = _random_source(model, random)
         memory, states = model.start(source, lengths)  # (sentences, 1, ...): one hypothesis of each
         tokens = model.decoder.embedding.vocabulary_size
         for _ in range(_LENGTH):
@@ -206,3 +205,11 @@ class _Packer:
             *_, states = model.step(ids, memory, states)
         for product in products:
             product.calibrating = False
+
+
+def _random_source(model: Seq2Seq, random: torch.Generator) -> Source:
+    """Sources such as an input can get; what a language model gets is counted alone."""
+    shape = _SENTENCES, _LENGTH
+    if isinstance(model, LanguageModel):
+        return torch.zeros(shape, dtype=torch.long)
+    return model.encoder.input.drawn(shape, random)

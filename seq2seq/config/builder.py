@@ -89,5 +89,5 @@ def told_at(path: str, target: Callable[..., Any]) -> Iterator[None]:
 
 def as_overridden(path: str) -> str:
     """The path that a user overrides: encoder and decoder have copies of the parts that are chosen for the model."""
-    part = re.match(r"model\.(?:encoder|decoder)\.(\w+)", path)
+    part = re.match(r"model\.(?:encoder\.input|encoder|decoder)\.(\w+)", path)
     return f"model.{part[1]}{path[part.end() :]}" if part and (CONF / "model" / part[1]).is_dir() else path

@@ -18,12 +18,15 @@ data.augmentation.noise.Noise
 data.batch_growth.BatchGrowth
 data.augmentation.splicing.Splicing
 data.corpora.cmudict.CMUDictCorpus
+data.corpora.csv_frames.CSVFrameCorpus
+data.corpora.frame_files.NpzCorpus
 data.corpora.hub.DatasetsCorpus
 data.corpora.kept_pairs.KeptPairsCorpus
 data.corpora.mixture.MixtureCorpus
 data.corpora.parallel.ParallelCorpus
 data.corpora.synthetic.SyntheticCorpus
 data.corpora.text.TextCorpus
+data.corpora.ts.TsCorpus
 data.corpora.tsv.TSVCorpus
 data.curriculum.CompetenceCurriculum
 data.curriculum.LengthCurriculum
@@ -62,6 +65,8 @@ layers.attention.normalized_additive.NormalizedAdditiveAttention
 layers.copying.Pointer
 layers.embedding.NGramEmbedding
 layers.front_end.ConvolutionalFrontEnd
+layers.inputs.frames.FrameInput
+layers.inputs.tokens.TokenInput
 layers.output.adaptive.AdaptiveOutput
 layers.output.full.FullOutput
 layers.output.mixture.MixtureOutput

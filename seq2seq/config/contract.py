@@ -29,6 +29,9 @@ def plain(config: Any) -> dict[str, Any]:
     return {str(key): value for key, value in cast(dict[str, Any], container).items()}
 
 
+_OFF = (None, "auto")
+
+
 def resolve(config: DictConfig) -> dict[str, Any]:
     """The config of a script in plain types, resolved, without what concerns one invocation alone.
 
@@ -41,6 +44,8 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     sides = [side for side in model.values() if isinstance(side, dict)]
     for part in [key for key in model if (CONF / "model" / key).is_dir() and any(key in side for side in sides)]:
         del model[part]
+    if model.get("ngrams", _OFF[0]) in _OFF:  # of an input without tokens
+        model.pop("ngrams", None)
     return resolved
 
 

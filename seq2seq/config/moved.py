@@ -36,6 +36,7 @@ _LOGGERS = {
 }
 
 _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
+_ENCODER, _TOKENS = "seq2seq.models.encoder.Encoder", "seq2seq.layers.inputs.tokens.TokenInput"
 
 
 _LATER: dict[str, Any] = {
@@ -130,6 +131,9 @@ def _with_moved_targets(config: Any) -> Any:
             else _with_moved_targets(value)
             for key, value in config.items()
         }
+        if found.get("_target_") == _ENCODER and "input" not in found:  # it was told of its tokens itself
+            own = {name: found.pop(name) for name in ("ngrams", "front_end") if name in found}
+            found["input"] = {"_target_": _TOKENS, "_partial_": True, **own}
         missing = _BEFORE.get(str(found.get("_target_")), {})
         return found | {key: value for key, value in missing.items() if key not in found}
     return [_with_moved_targets(value) for value in config] if isinstance(config, list) else config

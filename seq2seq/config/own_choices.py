@@ -25,7 +25,7 @@ def own_choices(group: str, stored: dict[str, Any]) -> list[str]:
 def stored_places(key: str, stored: dict[str, Any]) -> list[str]:
     """The keys that an option of the model is stored at: both sides have copies of what is chosen for the model."""
     model, _, name = key.partition(".")
-    sides = [f"model.{side}.{name}" for side in ("encoder", "decoder")] if model == "model" else []
+    sides = [f"model.{side}.{name}" for side in ("encoder", "encoder.input", "decoder")] if model == "model" else []
     own = [key] if key in stored else []
     return own + [side for side in sides if side in stored and (not own or stored[side] == stored[key])]
 

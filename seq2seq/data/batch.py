@@ -12,7 +12,7 @@ from torch.nn import functional
 from seq2seq.data.piece_links import PieceLinks
 from seq2seq.data.references import EACH, shares_of
 from seq2seq.data.sequences import TokenSequences
-from seq2seq.shapes import Lengths, SourceIds, TargetIds
+from seq2seq.shapes import Lengths, Source, TargetIds
 from seq2seq.symbols import BOS, PAD
 
 
@@ -23,7 +23,7 @@ class Batch:
     `target_inputs` start with BOS, `target_outputs` end with EOS.
     """
 
-    source: SourceIds
+    source: Source
     source_lengths: Lengths
     target_inputs: TargetIds
     target_outputs: TargetIds
@@ -44,6 +44,11 @@ class Batch:
     def target_mask(self) -> Bool[Tensor, "batch target"]:
         """The mask, `batch target`, that is True where there is a token to predict."""
         return self.target_outputs != PAD
+
+    @property
+    def positions(self) -> int:
+        """The number of positions of both sides, padding and ends counted."""
+        return self.source.shape[0] * self.source.shape[1] + self.target_outputs.numel()
 
     def of_tokens(self, values: Tensor) -> Tensor:
         """The values, `batch target ...`, of tokens to predict, `tokens ...`."""

@@ -9,6 +9,7 @@ import torch
 
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.examples import Example
+from seq2seq.data.frame_reader import FrameReader
 from seq2seq.data.sequences import SequenceWriter
 from seq2seq.data.tokenizers import Tokenizers
 
@@ -53,6 +54,9 @@ def encoded(examples: Sequence[Example], tokenizers: Tokenizers, max_length: int
     long = sum(map(len, every)) - len(kept) - empty
     owners = torch.from_numpy(_owners(examples)[kept])
     source, target = (writer.sequences() for writer in writers)
+    if isinstance(tokenizers.source, FrameReader):
+        series = [example.source for example in examples for _ in example.targets]
+        source = tokenizers.source.sequences([series[row] for row in kept])
     return EncodedPairs(PairSequences(source, target, owners=owners), kept, empty, long)
 
 

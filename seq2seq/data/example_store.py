@@ -9,6 +9,7 @@ import numpy as np
 
 from seq2seq.data.alignments import Alignment
 from seq2seq.data.examples import Example
+from seq2seq.data.series import Series
 
 _AT_ONCE = 4096  # examples that are made together, which is faster than one by one
 _SMALL = 1 << 31
@@ -85,6 +86,7 @@ class ExampleWriter:
         self._corpora = array("h")
         self._names: dict[str, int] = {}
         self.alignments: dict[int, tuple[Alignment, ...]] = {}
+        self.series: dict[int, Series] = {}  # sources that are no texts
 
     def __len__(self) -> int:
         return len(self._corpora)
@@ -96,6 +98,8 @@ class ExampleWriter:
             self._ends.append(len(self._text))
         if example.alignments:
             self.alignments[len(self)] = example.alignments
+        if isinstance(example.source, Series):
+            self.series[len(self)] = example.source
         self._firsts.append(len(self._ends) - 1)
         self._corpora.append(self._names.setdefault(example.corpus, len(self._names)))
 
@@ -119,6 +123,7 @@ class ExampleWriter:
         corpora = np.frombuffer(self._corpora, dtype=np.int16)[rows].tolist()
         for row, count, corpus in zip(rows.tolist(), counts.tolist(), corpora, strict=True):
             source, targets = next(texts), tuple(islice(texts, count - 1))
+            source = self.series.get(row, source)
             yield Example(source, targets, self.alignments.get(row, ()), self._corpus_names[corpus])
 
 

@@ -1,7 +1,7 @@
 """Token ids of many sentences in one flat tensor, padded a batch at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -40,7 +40,7 @@ class TokenSequences:
         """The sentences, and others behind them."""
         before = len(self.flat) - 1  # the last token is padding
         flat, starts = torch.cat([self.flat[:-1], others.flat]), torch.cat([self.starts, others.starts + before])
-        return TokenSequences(flat, starts, torch.cat([self.lengths, others.lengths]))
+        return replace(self, flat=flat, starts=starts, lengths=torch.cat([self.lengths, others.lengths]))
 
     def joined(self, begins: np.ndarray) -> "TokenSequences":
         """Sentences that adjoin as one: from each that begins, to the one before the next that does."""
@@ -53,22 +53,31 @@ class TokenSequences:
             return self
         tokens = kept.repeat_interleave(self.lengths)
         lengths = self.lengths[kept]
-        return TokenSequences(self.flat[torch.cat([tokens, tokens.new_ones(1)])], lengths.cumsum(0) - lengths, lengths)
+        flat = self.flat[torch.cat([tokens, tokens.new_ones(1)])]
+        return replace(self, flat=flat, starts=lengths.cumsum(0) - lengths, lengths=lengths)
 
     def chosen(self, rows: Int[Tensor, " rows"]) -> "TokenSequences":
         """The given sentences, in their order, each as often as it is given; tokens are not copied."""
-        return TokenSequences(self.flat, self.starts[rows], self.lengths[rows])
+        return replace(self, starts=self.starts[rows], lengths=self.lengths[rows])
+
+    def cut(self, most: int) -> "TokenSequences":
+        """The sentences, no more than the first so many tokens of each; tokens are not copied."""
+        return replace(self, lengths=self.lengths.clamp(max=most))
 
     def padded(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Ids, Lengths]:
         """Ids of the given sentences, padded to `batch time`, with EOS behind each if `end`, and their lengths."""
         lengths = self.lengths[indices]
-        positions = torch.arange(int(lengths.max()) + end)
-        inside = positions < lengths.unsqueeze(1)
-        places = torch.where(inside, self.starts[indices].unsqueeze(1) + positions, len(self.flat) - 1)
-        ids = self.flat[places].long()
+        ids = self.flat[self._places(indices, int(end))].long()
         if end:
             ids[torch.arange(len(indices)), lengths] = EOS
         return ids, lengths + end
+
+    def _places(self, indices: Int[Tensor, " rows"], more: int) -> Int[Tensor, "rows time"]:
+        """Places of the given sentences, padded to the longest and so many more; the last place is padding."""
+        lengths = self.lengths[indices]
+        positions = torch.arange(int(lengths.max()) + more)
+        inside = positions < lengths.unsqueeze(1)
+        return torch.where(inside, self.starts[indices].unsqueeze(1) + positions, len(self.flat) - 1)
 
 
 class SequenceWriter:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.series import Series
 from seq2seq.errors import UserError
 
 _FORMS: dict[str, Callable[[str], str]] = {
@@ -34,8 +35,8 @@ class TextForm:
             raise UserError(f"form must be one of {', '.join(_FORMS)}, but is {self.form!r}.")
 
     def __call__(self, text: str) -> str:
-        """The text in this form; a text in it stays as it is."""
-        return _ENDS.sub("", _FORMS[self.form](text))
+        """The text in this form; a text in it stays as it is, and so does a series."""
+        return text if isinstance(text, Series) else _ENDS.sub("", _FORMS[self.form](text))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ class TextKind(StrEnum):
     SYMBOLS = "space-separated symbols"
     WORDS = "words"
     SENTENCES = "sentences"
+    FRAMES = "frames"
 
 
 def kind_of(texts: Sequence[str]) -> TextKind:

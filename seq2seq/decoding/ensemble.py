@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seq2seq.decoding.stepper import Memory, States, Stepper
 from seq2seq.errors import UserError
-from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 
 AVERAGES = ("log_probabilities", "probabilities")
 
@@ -34,7 +34,7 @@ class Ensemble(Generic[Memory, States]):
         self.average = average
         self.looking = [True] * len(steppers) if looking is None else looking
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[tuple[Memory, ...], tuple[States, ...]]:
+    def start(self, source: Source, lengths: Lengths) -> tuple[tuple[Memory, ...], tuple[States, ...]]:
         """The memories and the first states of all members, in their order."""
         memories, states = zip(*(stepper.start(source, lengths) for stepper in self.steppers), strict=True)
         return memories, states

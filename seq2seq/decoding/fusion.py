@@ -6,7 +6,7 @@ import torch
 
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
-from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 from seq2seq.symbols import EOS, PAD
 
 
@@ -22,7 +22,7 @@ class FusedStepper:
             raise UserError(f"weight must be above 0, but is {weight}: without fusion, leave it out.")
         self.stepper, self.language_model, self.weight = stepper, language_model, weight
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    def start(self, source: Source, lengths: Lengths) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
         """The memories and the first states of both; the language model has no source."""
         none = torch.full_like(source[:, :1], EOS)
         memory, states = self.stepper.start(source, lengths)

@@ -6,13 +6,13 @@ from torch import Tensor
 
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.stepper import Memory, States, Stepper, WholeTargetStepper
-from seq2seq.shapes import Lengths, SourceIds, TargetIds
+from seq2seq.shapes import Lengths, Source, TargetIds
 from seq2seq.symbols import BOS
 
 
 @torch.inference_mode()
 def score_targets(
-    stepper: Stepper, source: SourceIds, lengths: Lengths, target: TargetIds, target_lengths: Int[Tensor, " batch"]
+    stepper: Stepper, source: Source, lengths: Lengths, target: TargetIds, target_lengths: Int[Tensor, " batch"]
 ) -> list[Hypothesis]:
     """The targets as finished hypotheses, scored as a search would find them; each ends with EOS."""
     memory, states = stepper.start(source, lengths)

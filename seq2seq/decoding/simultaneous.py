@@ -13,7 +13,7 @@ from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
-from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 from seq2seq.symbols import BOS, EOS, PAD
 
 Memory = TypeVar("Memory")
@@ -29,7 +29,7 @@ class Reader(Protocol[Reading, Memory, States]):
     def open(self) -> Reading:
         """The reading of one source of which nothing has come."""
 
-    def read(self, ids: SourceIds, reading: Reading, *, ended: bool) -> Reading:
+    def read(self, ids: Source, reading: Reading, *, ended: bool) -> Reading:
         """The reading behind some more tokens, `1 source`."""
 
     def begin(self, reading: Reading) -> States:
@@ -189,7 +189,7 @@ class _Continued(Stepper[Memory, States]):
         self.reader, self.first, self.last = reader, (memory, states), last
         self.begun = False
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+    def start(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         return self.first
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds, TargetIds
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source, TargetIds
 
 Memory = TypeVar("Memory")
 States = TypeVar("States")
@@ -23,7 +23,7 @@ class Stepper(Protocol[Memory, States]):
     Logits are new at every step: who asked for them may write into them.
     """
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+    def start(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         """The memory, and the states of one empty hypothesis of each sentence, `batch 1 ...`."""
 
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:

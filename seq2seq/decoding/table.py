@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import UserError
-from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 from seq2seq.symbols import EOS
 
 
@@ -33,7 +33,7 @@ class Table:
             probabilities[token, list(row)] = torch.tensor(list(row.values()))
         self.log_probabilities: Float[Tensor, "vocabulary vocabulary"] = probabilities.log()
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Float[Tensor, "batch source"], tuple[()]]:
+    def start(self, source: Source, lengths: Lengths) -> tuple[Float[Tensor, "batch source"], tuple[()]]:
         """The attention of every step, which is the memory, and no states."""
         inside = torch.arange(source.shape[1], device=source.device) < lengths.unsqueeze(1)
         return inside / lengths.unsqueeze(1), ()

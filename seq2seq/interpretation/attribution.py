@@ -12,8 +12,7 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation.trace import TargetScores, check_target, evaluating
 from seq2seq.masking import length_mask
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import Lengths, SourceIds, TargetIds, TimeVectors
-from seq2seq.symbols import UNK
+from seq2seq.shapes import Lengths, Source, TargetIds, TimeVectors
 
 SCORES = ("log_probability", "logit")
 _ROWS, _BATCH = 16, 256  # of target tokens, and of points on their lines, that integrated gradients take at a time
@@ -36,7 +35,7 @@ class Attribution:
 
 
 def integrated_gradients(
-    model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: str = "log_probability", steps: int = 32
+    model: Seq2Seq, source: Source, target: TargetIds, *, score: str = "log_probability", steps: int = 32
 ) -> Attribution:
     """The attribution by gradients summed from a baseline to the source's vectors (Sundararajan et al. 2017).
 
@@ -68,7 +67,7 @@ def integrated_gradients(
 
 
 def gradient_times_input(
-    model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: str = "log_probability"
+    model: Seq2Seq, source: Source, target: TargetIds, *, score: str = "log_probability"
 ) -> Attribution:
     """The attribution by gradients of a token's score times the source's vectors: what a linear model owes each.
 
@@ -82,20 +81,19 @@ def gradient_times_input(
 
 
 @torch.no_grad()
-def occlusion(model: Seq2Seq, source: SourceIds, target: TargetIds, *, score: str = "log_probability") -> Attribution:
+def occlusion(model: Seq2Seq, source: Source, target: TargetIds, *, score: str = "log_probability") -> Attribution:
     """The attribution of what a token's score loses when a source token becomes UNK (after Zeiler & Fergus 2014).
 
     Ids are `1 source` and `1 target`, with BOS. Raises UserError at several sentences.
     """
     with _scoring(model, source, target, score) as (vectors, scores):
-        occluded = source.expand(source.shape[1], -1).clone().fill_diagonal_(UNK)
-        lost = scores(vectors) - scores(model.encoder.embed(occluded))
+        lost = scores(vectors) - scores(model.encoder.input(model.encoder.input.occluded(source)))
     return Attribution("occlusion", score, lost.T)
 
 
 @contextmanager
 def _scoring(
-    model: Seq2Seq, source: SourceIds, target: TargetIds, score: str
+    model: Seq2Seq, source: Source, target: TargetIds, score: str
 ) -> Iterator[tuple[TimeVectors, Callable[[TimeVectors], Tensor]]]:
     """The vectors of one source, and a function from rows of such vectors to the scores of one target's tokens."""
     if score not in SCORES:
@@ -108,14 +106,16 @@ def _scoring(
     check_target(target)
 
     def scores(vectors: TimeVectors) -> Tensor:
-        return _scores(model, vectors, source.expand(len(vectors), -1), target.expand(len(vectors), -1), score)
+        return _scores(
+            model, vectors, source.expand(len(vectors), *source.shape[1:]), target.expand(len(vectors), -1), score
+        )
 
     # cuDNN's recurrent layers have no backward pass in evaluation mode.
     with evaluating(model), torch.backends.cudnn.flags(enabled=False):
-        yield model.encoder.embed(source).detach(), scores
+        yield model.encoder.input(source).detach(), scores
 
 
-def _scores(model: Seq2Seq, vectors: TimeVectors, source: SourceIds, target: TargetIds, score: str) -> Tensor:
+def _scores(model: Seq2Seq, vectors: TimeVectors, source: Source, target: TargetIds, score: str) -> Tensor:
     """Scores of every token behind BOS, `batch target`; every row of vectors is of a whole source.
 
     What could be copied stays what the source says, whatever its vectors.

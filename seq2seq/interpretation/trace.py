@@ -17,7 +17,7 @@ from seq2seq.layers.recurrent.cells.memory import MemoryCell
 from seq2seq.layers.recurrent.layer import RecurrentLayer
 from seq2seq.masking import length_mask
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import AttentionWeights, Features, Lengths, SourceIds, TargetIds, TimeMask
+from seq2seq.shapes import AttentionWeights, Features, Lengths, Source, TargetIds, TimeMask
 from seq2seq.symbols import BOS, PAD
 
 TargetScores = Float[Tensor, "batch target"]
@@ -81,7 +81,7 @@ class Trace:
 
 
 @torch.no_grad()
-def trace(model: Seq2Seq, source: SourceIds, lengths: Lengths, target: TargetIds) -> Trace:
+def trace(model: Seq2Seq, source: Source, lengths: Lengths, target: TargetIds) -> Trace:
     """Force a model through targets, `batch target`, for sources, `batch source`, and return the trace.
 
     Targets begin with BOS. The model is in evaluation mode meanwhile and left as it was. Raises UserError if a target

@@ -12,6 +12,7 @@ from seq2seq.data.corpora.kept_pairs import keep_pairs
 from seq2seq.data.corpora.pair_table import read_pairs
 from seq2seq.data.example_store import Examples, group
 from seq2seq.data.examples import Example
+from seq2seq.data.series import as_source
 from seq2seq.errors import UserError
 from seq2seq.runs.own_files import GIVEN
 
@@ -112,7 +113,7 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
     elif isinstance(row, Mapping) and {"source", "target"} <= row.keys():
         row = (row["source"], row["target"])
     if isinstance(row, list | tuple) and len(row) == 2:
-        source, target = row
+        source, target = as_source(row[0], where), row[1]
         targets = list(target) if isinstance(target, list | tuple) else [target]
         if isinstance(source, str) and targets and all(isinstance(text, str) for text in targets):
             yield from ((source, text) for text in targets)

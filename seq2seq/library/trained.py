@@ -4,10 +4,13 @@ from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Any, overload
 
+import numpy as np
+
 from seq2seq.commands.evaluate import build_metrics, read_draws
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.data.examples import Example
+from seq2seq.data.series import as_source
 from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
@@ -47,12 +50,24 @@ class Trained:
 
     @overload
     def translate(
-        self, texts: str, *, n_best: None = None, prefix: str = "", constraints: Sequence[str] = (), **keywords: Any
+        self,
+        texts: str | np.ndarray,
+        *,
+        n_best: None = None,
+        prefix: str = "",
+        constraints: Sequence[str] = (),
+        **keywords: Any,
     ) -> str: ...
 
     @overload
     def translate(
-        self, texts: str, *, n_best: int, prefix: str = "", constraints: Sequence[str] = (), **keywords: Any
+        self,
+        texts: str | np.ndarray,
+        *,
+        n_best: int,
+        prefix: str = "",
+        constraints: Sequence[str] = (),
+        **keywords: Any,
     ) -> list[Translation]: ...
 
     @overload
@@ -97,7 +112,7 @@ class Trained:
         with decoder.threads_for(len(lines)):
             found = translator.translations(lines, n_best=n_best or 1, attention=n_best is not None)
         answers = found if n_best else [own[0].text for own in found]
-        return answers[0] if isinstance(texts, str) else answers
+        return answers[0] if isinstance(texts, str | np.ndarray) else answers
 
     def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> Evaluation:
         """Scores in percent on pairs, or on a split of the run's own data: test if it has one, else dev.
@@ -168,11 +183,12 @@ def _documents(texts: Any) -> list[Example]:
 
 
 def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
+    texts = as_source(texts, "texts")
     if isinstance(texts, str):
         texts, prefix, constraints = [texts], [prefix], [constraints]
     elif not isinstance(texts, Iterable) or isinstance(texts, bytes):
         raise UserError(f"texts must be a text, or several, but is of type {type(texts).__name__}.")
-    texts = list(texts)
+    texts = [as_source(text, f"texts[{number}]") for number, text in enumerate(texts)]
     prefixes = [prefix] * len(texts) if isinstance(prefix, str) else list(prefix)
     phrases = list(constraints) or [()] * len(texts)
     for name, given in (("prefix", prefixes), ("constraints", phrases)):

@@ -88,6 +88,8 @@ def join_sides(bridge: Bridge, encoder: Encoder, decoder: Decoder, *, copies: bo
     """Make an encoder leave what a bridge reads, and check that a source reaches a decoder. Raises UserError."""
     if isinstance(bridge, StateBridge):
         bridge.check(encoder.leave_states())
+    if decoder.waiting is not None:
+        _check_waiting(bridge, encoder, copies=copies)
     if decoder.attention.attends:
         return
     if dropout := decoder.attention_dropout.probability:
@@ -99,3 +101,14 @@ def join_sides(bridge: Bridge, encoder: Encoder, decoder: Decoder, *, copies: bo
             "bridge must not be zero where attention is none, as the decoder would know nothing of the source: choose "
             "last, or state."
         )
+
+
+def _check_waiting(bridge: Bridge, encoder: Encoder, *, copies: bool) -> None:
+    try:
+        encoder.check_reads_on()
+    except UserError as error:
+        raise UserError(f"encoder must read on where waiting is on: {error}") from None
+    if bridge.reads_states:
+        raise UserError("bridge must not be state where waiting is on, as it is what all of a source has left.")
+    if copies:
+        raise UserError("copying must be none where waiting is on, as it looks for pieces in all of a source.")

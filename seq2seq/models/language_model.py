@@ -18,7 +18,7 @@ from seq2seq.layers.recurrent.state import map_state
 from seq2seq.masking import length_mask
 from seq2seq.models.decoder import Decoder, States, Unrolled
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.shapes import BeamFeatures, BeamIds, BeamWeights, Lengths, SoftIds, SourceIds, TargetIds
+from seq2seq.shapes import BeamFeatures, BeamIds, BeamWeights, Lengths, SoftIds, Source, TargetIds
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,17 @@ class LanguageModel(Seq2Seq):
         self.output = output(feature_size=self.decoder.feature_size, embedding=embedding)
         self.copying = None
 
-    def encode(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+    def encode(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         """A memory with nothing in it, and zero states, `batch ...`."""
         like = self.decoder.embedding.table.weight.new_zeros(*source.shape, 0)
         return Memory(like, like, length_mask(lengths, source.shape[1])), self.decoder.start(like[:, 0])
 
-    def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
+    def forward(self, source: Source, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
         """Features and outputs of what follows each token; the attention that objectives read is even."""
         return self.going_on(source, lengths, target, None)[0]
 
     def going_on(
-        self, source: SourceIds, lengths: Lengths, target: TargetIds | SoftIds, entering: States | None
+        self, source: Source, lengths: Lengths, target: TargetIds | SoftIds, entering: States | None
     ) -> tuple[ModelOutputs, States]:
         """The same from states that text before has left, none at its beginning; and the last ones, detached."""
         memory, states = self.encode(source, lengths)

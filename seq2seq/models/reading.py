@@ -12,7 +12,7 @@ from seq2seq.models.decoder import States
 from seq2seq.models.encoder import EncoderState
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.waiting import check_attention
-from seq2seq.shapes import BeamIds, BeamWeights, Logits, SourceIds
+from seq2seq.shapes import BeamIds, BeamWeights, Logits, Source
 
 
 class Reading(NamedTuple):
@@ -46,11 +46,11 @@ class GrowingReader:
         """The reading of one source of which nothing has come."""
         state = self.model.encoder.start(1)
         width = self.model.encoder.output_size
-        nothing = state.mask.new_zeros(1, 0, width)
+        nothing = state.input.mask.new_zeros(1, 0, width)
         mask = torch.ones(1, 0, dtype=torch.bool, device=nothing.device)
         return Reading(state, self.model.decoder.remember(nothing, mask), nothing.new_zeros(1, width))
 
-    def read(self, ids: SourceIds, reading: Reading, *, ended: bool) -> Reading:
+    def read(self, ids: Source, reading: Reading, *, ended: bool) -> Reading:
         """The reading behind some more tokens, `1 source`."""
         device = reading.memory.mask.device
         lengths = torch.full((1,), ids.shape[1], device=device)

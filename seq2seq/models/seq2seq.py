@@ -7,17 +7,18 @@ from typing import ClassVar, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.copying import Pointer, PointerOutput
 from seq2seq.layers.dropout import WordDropout
 from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.inputs.input import SourceSide
+from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.recomputing import recompute
 from seq2seq.layers.recurrent.stack import Encoded
-from seq2seq.masking import length_mask
+from seq2seq.masking import length_mask, token_shares
 from seq2seq.models.bridge import Bridge, join_sides
 from seq2seq.models.decoder import Decoder, States, Unrolled
 from seq2seq.models.encoder import Encoder
@@ -31,7 +32,7 @@ from seq2seq.shapes import (
     Logits,
     Outputs,
     SoftIds,
-    SourceIds,
+    Source,
     SourceMask,
     TargetIds,
     Values,
@@ -72,6 +73,23 @@ class ModelOptions:
             multiple=self.vocabulary_multiple,
         )
 
+    def source_side(self, size: int, target: Embedding) -> SourceSide:
+        """What an input has to know of a source of so many tokens or features, beside a target's embedding."""
+
+        def table() -> Embedding:
+            if not self.share_embeddings:
+                return self.table(size)
+            if size != target.vocabulary_size:
+                raise UserError(
+                    "share_embeddings needs one vocabulary for both sides, but they hold "
+                    f"{size} and {target.vocabulary_size} tokens: train joint tokenizers."
+                )
+            return target
+
+        return SourceSide(
+            size, self.embedding_size, table, self.dropout, self.source_word_dropout, self.share_embeddings
+        )
+
 
 class ModelOutputs(NamedTuple):
     """Outputs of a model for sources and whole targets: all that an objective may look at, the batch first."""
@@ -107,35 +125,16 @@ class Seq2Seq(nn.Module):
     ) -> None:
         super().__init__()
         self._refuse(options, copies=copying is not None)
-        self.source_words = WordDropout(options.source_word_dropout, "source_word_dropout")
         self.target_words = WordDropout(options.target_word_dropout, "target_word_dropout")
         target = options.table(target_vocabulary_size)
-        if options.share_embeddings and source_vocabulary_size != target_vocabulary_size:
-            raise UserError(
-                "share_embeddings needs one vocabulary for both sides, but they hold "
-                f"{source_vocabulary_size} and {target_vocabulary_size} tokens: train joint tokenizers."
-            )
-        source = target if options.share_embeddings else options.table(source_vocabulary_size)
-        self.encoder = encoder(embedding=source)
+        self.encoder = encoder(side=options.source_side(source_vocabulary_size, target))
         self.decoder = decoder(embedding=target, memory_size=self.encoder.output_size)
         self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)
         self.output = self._own_output(output(feature_size=self.decoder.feature_size, embedding=target))
-        self.copying = None if copying is None else self._new_pointer(copying, source, target)
+        self.copying = None if copying is None else self._new_pointer(copying, target)
         if options.checkpointing:
             recompute(self)
         join_sides(self.bridge, self.encoder, self.decoder, copies=copying is not None)
-        if self.decoder.waiting is not None:
-            self._check_waiting()
-
-    def _check_waiting(self) -> None:
-        try:
-            self.encoder.check_reads_on()
-        except UserError as error:
-            raise UserError(f"encoder must read on where waiting is on: {error}") from None
-        if self.bridge.reads_states:
-            raise UserError("bridge must not be state where waiting is on, as it is what all of a source has left.")
-        if self.copying is not None:
-            raise UserError("copying must be none where waiting is on, as it looks for pieces in all of a source.")
 
     def _refuse(self, options: ModelOptions, *, copies: bool) -> None:
         """Raise UserError at options that a kind of model cannot have; this one can have all."""
@@ -144,8 +143,11 @@ class Seq2Seq(nn.Module):
         """The output as a kind of model needs it; here, as it is."""
         return output
 
-    def _new_pointer(self, copying: Callable[..., Pointer], source: Embedding, target: Embedding) -> Pointer:
+    def _new_pointer(self, copying: Callable[..., Pointer], target: Embedding) -> Pointer:
         """A new pointer, to which output and embeddings are made to listen."""
+        if not isinstance(self.encoder.input, TokenInput):
+            raise UserError("copying must be none with frames, which are no pieces of a target.")
+        source = self.encoder.input.embedding
         source.beyond = target.beyond = True
         size, memory_size = target.vocabulary_size, self.encoder.output_size
         self.output = PointerOutput(self.output, feature_size=self.decoder.feature_size, vocabulary_size=size)
@@ -157,11 +159,11 @@ class Seq2Seq(nn.Module):
             input_size=target.size,
         )
 
-    def encode(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+    def encode(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         """Memory and first decoder states, `batch ...`."""
         return self._read(source, lengths, source)[:2]
 
-    def _read(self, words: SourceIds, lengths: Lengths, source: SourceIds) -> tuple[Memory, States, Encoded]:
+    def _read(self, words: Source, lengths: Lengths, source: Source) -> tuple[Memory, States, Encoded]:
         """Memory, first decoder states and what the encoder gave for words, in the place of a source."""
         waiting = self.decoder.waiting if self.training else None
         waited = None if waiting is None else waiting.draw(lengths)
@@ -169,18 +171,18 @@ class Seq2Seq(nn.Module):
         memory, states = self.remember(encoded, length_mask(lengths, source.shape[1]), source)
         return (memory if waited is None else memory._replace(waited=(waited,))), states, encoded
 
-    def remember(self, encoded: Encoded, tokens: SourceMask, source: SourceIds) -> tuple[Memory, States]:
+    def remember(self, encoded: Encoded, tokens: SourceMask, source: Source) -> tuple[Memory, States]:
         """Memory and first decoder states, from what the encoder gave, where the source has tokens, and which."""
         values = encoded.values
         memory = self.decoder.remember(values, length_mask(encoded.lengths, values.shape[1]))
         states = States(self.bridge(encoded.last), self.decoder.attention.start(memory))
         if self.encoder.reduction > 1:
-            memory = memory._replace(shares=(_shares(tokens, self.encoder.reduction, values.dtype),))
+            memory = memory._replace(shares=(token_shares(tokens, self.encoder.reduction, values.dtype),))
         if self.copying is not None:
             memory = memory._replace(copies=tuple(self.copying.reach(source, tokens)))
         return memory, states
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+    def start(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         """Memory, and the states of one empty hypothesis of each sentence, `batch 1 ...`."""
         memory, states = self.encode(source, lengths)
         return memory, states.of_one_hypothesis()
@@ -224,9 +226,9 @@ class Seq2Seq(nn.Module):
         rows = zip(features.flatten(0, 1).split(_ROWS), target.flatten().split(_ROWS), strict=True)
         return torch.cat([self.output.target_scores(*each) for each in rows]).unflatten(0, target.shape)
 
-    def forward(self, source: SourceIds, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
+    def forward(self, source: Source, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
         """Features, weights and outputs of what follows each target token, whole targets at once."""
-        words, target = self.source_words(source), self.target_words(target)  # what is dropped can be copied
+        words, target = self.encoder.input.dropped(source), self.target_words(target)  # what is dropped can be copied
         memory, states, encoded = self._read(words, lengths, source)
         unrolled = self.unroll(target, memory, states)
         return ModelOutputs(*unrolled[:2], encoded.values, *unrolled[2:4])
@@ -237,11 +239,3 @@ class Seq2Seq(nn.Module):
             weights = weights.repeat_interleave(self.encoder.reduction, -1)[..., : shares.shape[1]]
             weights = weights * shares.unsqueeze(1)
         return weights
-
-
-def _shares(tokens: SourceMask, reduction: int, dtype: torch.dtype) -> Float[Tensor, "batch source"]:
-    """Shares of the tokens in the weight of their position: as much for each one there."""
-    width = tokens.shape[1]
-    together = functional.pad(tokens, (0, -width % reduction)).unflatten(1, (-1, reduction))
-    shares = together / together.sum(-1, keepdim=True).clamp(min=1).to(torch.promote_types(dtype, torch.float32))
-    return shares.flatten(1)[:, :width]

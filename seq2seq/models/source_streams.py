@@ -10,7 +10,7 @@ from seq2seq.masking import length_mask
 from seq2seq.models.decoder import States
 from seq2seq.models.encoder import EncoderState, finite_rows
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, RowMask, SoftIds, SourceIds, TargetIds
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, RowMask, SoftIds, Source, TargetIds
 
 
 def check_carries(model: Seq2Seq) -> None:
@@ -21,7 +21,7 @@ def check_carries(model: Seq2Seq) -> None:
 
 
 def outputs_of_segment(
-    model: Seq2Seq, source: SourceIds, lengths: Lengths, target: TargetIds | SoftIds, state: EncoderState
+    model: Seq2Seq, source: Source, lengths: Lengths, target: TargetIds | SoftIds, state: EncoderState
 ) -> tuple[ModelOutputs, EncoderState]:
     """Outputs of a model as of `forward` for a segment of every stream, and the encoder's state behind it.
 
@@ -51,13 +51,13 @@ class SourceStreams:
 
     def renew(self, rows: RowMask) -> None:
         """Let some streams, `streams`, begin anew."""
-        self.state = self.model.encoder.renew(self.state, rows.to(self.state.recent.device))
+        self.state = self.model.encoder.renew(self.state, rows.to(self.state.input.mask.device))
 
     def turn_to(self, rows: Tensor) -> None:
         """Say whose segments come next: the numbers of their streams, in the order of the sources."""
         self.rows = rows
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Memory, States]:
+    def start(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         """Memory of the next segments, and the states of one empty hypothesis of each."""
         rows = self.rows.to(source.device)
         own = pytree.tree_map(lambda part: part.index_select(0, rows), self.state)

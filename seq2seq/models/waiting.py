@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from seq2seq.errors import UserError
-from seq2seq.layers.attention.attention import Memory
+from seq2seq.layers.attention.attention import Attention, Memory
 from seq2seq.layers.attention.hard_monotonic import HardMonotonicAttention
 from seq2seq.layers.attention.local import LocalAttention
 from seq2seq.shapes import Lengths
@@ -39,12 +39,16 @@ class WaitK:
         return torch.randint(self.lowest, self.highest + 1, (1,), device=lengths.device).expand_as(lengths)
 
 
-def check_attention(attention: object) -> None:
+def check_attention(attention: Attention) -> None:
     """Check that an attention can read a source that is still to grow. Raises UserError if not."""
     if isinstance(attention, LocalAttention):
         raise UserError(
             "attention must not be local where waiting is on, as its window stands at a share of the whole length: "
             "choose another attention."
+        )
+    if not attention.attends:
+        raise UserError(
+            "attention must not be none where waiting is on, as nothing would be read after the first words."
         )
     if isinstance(attention, HardMonotonicAttention):
         raise UserError("waiting must be none for a transducer, which reads a token only when it moves on to it.")

@@ -18,6 +18,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.drift.spread import Spread
 from seq2seq.errors import UserError
 from seq2seq.finite import listed, not_finite
+from seq2seq.models.earlier_names import with_present_names
 from seq2seq.whole_file import write_whole
 
 FORMAT = 3  # raised whenever what is written changes; 2 had no digests and did not know its splits
@@ -97,7 +98,7 @@ def _checked(checkpoint: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     _check_digests(checkpoint, whole=whole)
     config = up_to_date(checkpoint["config"])
     _check_parts(config)
-    return {**checkpoint, "config": config}
+    return {**checkpoint, "config": config, "weights": with_present_names(checkpoint["weights"])}
 
 
 def _refuse_not_finite(checkpoint: dict[str, Any], path: Path, *, whole: bool) -> None:

@@ -10,6 +10,7 @@ from itertools import islice
 import numpy as np
 
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.series import Series
 from seq2seq.data.text_kind import TextKind, kind_of
 from seq2seq.data.tokenizers import Tokenizers
 
@@ -40,7 +41,8 @@ class DataKind:
         read = _characters(example.source for example in splits.train)
         written = _characters(target for example in splits.train for target in example.targets)
         composed = _is_composed(read) or _is_composed(written)
-        return cls(kind_of(sources), kind_of(targets), _pairs(splits), len(read.keys() | written.keys()), composed)
+        kind = TextKind.FRAMES if any(isinstance(source, Series) for source in sources) else kind_of(sources)
+        return cls(kind, kind_of(targets), _pairs(splits), len(read.keys() | written.keys()), composed)
 
     @property
     def has_sentences(self) -> bool:

@@ -23,6 +23,14 @@ def is_language_model(config: dict[str, Any]) -> bool:
     return _says(config, "sourceless")
 
 
+def reads_frames(config: dict[str, Any]) -> bool:
+    """Tell whether the sources of a config's model are frames rather than text."""
+    model = config.get("model")
+    encoder = model.get("encoder") if isinstance(model, dict) else None
+    given = encoder.get("input") if isinstance(encoder, dict) else None
+    return isinstance(given, dict) and bool(getattr(find(given.get("_target_"), "model.input"), "frames", False))
+
+
 def _says(config: dict[str, Any], name: str) -> bool:
     model = config.get("model")
     if not isinstance(model, dict) or is_open(config):

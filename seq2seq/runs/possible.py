@@ -11,6 +11,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.automatic import nominal
 from seq2seq.runs.fitting import check_fit
 from seq2seq.runs.model_kinds import AUTO, is_open
+from seq2seq.runs.of_frames import check_frames
 from seq2seq.runs.open_model import NAMES, with_model
 from seq2seq.runs.possible_mixture import refuse_mixture
 from seq2seq.runs.possible_text import check_text
@@ -34,6 +35,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
 
     Of a model that is left open, one that is possible.
     """
+    check_frames(config)
     if is_open(config):
         return _checked(with_model(config, next(name for name, why in misfits(config).items() if why is None)))
     return _checked(config)

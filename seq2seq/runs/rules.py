@@ -107,7 +107,7 @@ KIND_RULES: KindRules = {
     "tokenizer.target_size": _vocabulary_size("target"),
     "tokenizer.joint": _joint,
     "tokenizer.normalization": _normalization,
-    "model.encoder.ngrams": _ngrams,
+    "model.encoder.input.ngrams": _ngrams,
     "metrics": _metrics,
     "monitor.metric": lambda kind, config: _metrics(kind, config).read()["monitor"]["metric"],
     "monitor.mode": _mode,

@@ -10,6 +10,7 @@ from seq2seq.runs.automatic import of_kind, of_size, said
 from seq2seq.runs.data_facts import DataKind, DataSize
 from seq2seq.runs.model_choice import choose
 from seq2seq.runs.model_kinds import is_open
+from seq2seq.runs.of_frames import check_sources
 from seq2seq.runs.open_model import with_model
 from seq2seq.runs.rules import Config, Option, epochs
 
@@ -32,6 +33,7 @@ def settle(
     was chosen is logged in one line, as overrides that choose the same; before it, why which model was. Where the model
     copies, the tokenizers tell unknown pieces of the source apart.
     """
+    check_sources(config, splits)
     kind = DataKind.of(splits)
     config, found = of_kind(config, kind)
     if is_open(config):

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from seq2seq.config.overrides import command, override
 from seq2seq.data.examples import Example
+from seq2seq.data.series import Series
 from seq2seq.errors import printable
 from seq2seq.training.time_left import duration
 
@@ -78,12 +79,14 @@ def cost_line(steps: int, seconds: Mapping[str, float]) -> str:
 def _next_commands(examples: Sequence[Example], folder: Path, scripts: Path) -> Iterator[str]:
     """The commands that look at a run, each to be pasted as it is."""
     run = override("run", str(folder))
+    framed = any(isinstance(one.source, Series) for one in examples)
     text = next((one.source for one in examples if one.source.strip() and one.source.isprintable()), "text")
-    yield f"echo {shlex.quote(text)} | {command(f'{scripts}/translate.py', [run])}"
+    if not framed:  # which no line of text is
+        yield f"echo {shlex.quote(text)} | {command(f'{scripts}/translate.py', [run])}"
     yield command(f"{scripts}/evaluate.py", [run])
     if any(folder.glob("tensorboard/**/events.out.tfevents.*")):
         yield f"tensorboard --logdir {shlex.quote(str(folder))}"
-    elif examples and importlib.util.find_spec("captum"):
+    elif examples and not framed and importlib.util.find_spec("captum"):
         yield command(f"{scripts}/interpret.py", [run, override("text", text)])
 
 

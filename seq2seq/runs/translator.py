@@ -13,6 +13,7 @@ from seq2seq.compression.packing import pack
 from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check_options
+from seq2seq.data.frame_reader import FrameReader
 from seq2seq.decoding.ensemble import AVERAGES, Ensemble
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
@@ -59,6 +60,9 @@ def load_runs(options: Mapping[str, Any]) -> list[LoadedRun]:
                 f"run must name runs of one target vocabulary, but that of {path} is not that of {paths[0]}: "
                 "train both from the same data with the same tokenizer options."
             )
+        framed = isinstance(runs[0].tokenizers.source, FrameReader) or isinstance(other.tokenizers.source, FrameReader)
+        if framed and other.tokenizers.source.serialized != runs[0].tokenizers.source.serialized:
+            raise UserError(f"run must name runs of the same kind of source, but {path} and {paths[0]} differ in it.")
         if runs[0].model.edits and other.tokenizers.source.serialized != runs[0].tokenizers.source.serialized:
             raise UserError(
                 f"run must name transducers of one source vocabulary, but that of {path} is not that of {paths[0]}: "

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from seq2seq.data.batch import Batch
 from seq2seq.data.examples import Example
 from seq2seq.metrics.scores import Scores
+from seq2seq.models.earlier_names import with_present_names
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.score_teller import ScoreTeller
 from seq2seq.training.carried import CarriedStates, rate_of
@@ -223,11 +224,11 @@ class Seq2SeqModule(lightning.LightningModule):
         checkpoint["average_updates"] = self.step.average.updates
         checkpoint["seconds"] = self.budget.seconds
         checkpoint |= self.record | self.step.carried.record(self.trainer.world_size)
-        if seen := self.step.state_dict():
-            checkpoint["validations_seen"] = seen
+        checkpoint |= {"validations_seen": seen} if (seen := self.step.state_dict()) else {}
         self.complete(checkpoint)  # last: it seals what is in there
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint |= {kind: with_present_names(checkpoint[kind]) for kind in ("state_dict", "weights")}
         self.step.average.load_state_dict(checkpoint["weights"], checkpoint["average_updates"])
         self.budget.restore(checkpoint["seconds"])
         self.step.load_state_dict(checkpoint.get("validations_seen", {}))

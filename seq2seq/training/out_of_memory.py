@@ -26,7 +26,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def shape_of(batch: Batch) -> str:
     """The shape of a batch in words."""
-    rows, source = batch.source.shape
+    rows, source = batch.source.shape[:2]
     return f"{rows:,} pairs, sources of {source:,} and targets of {batch.target_outputs.shape[1]:,} tokens"
 
 

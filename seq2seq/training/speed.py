@@ -157,7 +157,7 @@ def _memory(trained: Trained, batch: Batch, device: torch.device) -> dict[str, A
     """Megabytes of a step on a batch by what for, and how large the batch is."""
     take = partial(trained.take_step, batch)
     found = footprint(trained.module.step, trained.optimizer, take, device)
-    sentences, source = batch.source.shape
+    sentences, source = batch.source.shape[:2]
     return {
         "sentences": sentences,
         "source_length": source,
@@ -167,7 +167,7 @@ def _memory(trained: Trained, batch: Batch, device: torch.device) -> dict[str, A
 
 
 def _size(batch: Batch) -> int:
-    return batch.source.numel() + batch.target_inputs.numel()
+    return batch.positions
 
 
 def gemm_rate(dtype: torch.dtype, device: torch.device, *, seconds: float = 0.3) -> float:

@@ -37,7 +37,7 @@ def truncated_loss(
     """
     if batch.target_inputs.shape[1] <= window or not torch.is_grad_enabled():
         return objective(model, batch, inputs)
-    source, target = model.source_words(batch.source), model.target_words(inputs)
+    source, target = model.encoder.input.dropped(batch.source), model.target_words(inputs)
     encoded = model.encoder(source, batch.source_lengths)
     given = model.remember(encoded, length_mask(batch.source_lengths, batch.source.shape[1]), batch.source)
     parts = [part for part in (model.decoder, model.output, model.copying) if part is not None]

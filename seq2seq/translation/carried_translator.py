@@ -15,7 +15,7 @@ from seq2seq.decoding.request import Request
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.source_streams import SourceStreams, check_carries
-from seq2seq.shapes import Lengths, SourceIds
+from seq2seq.shapes import Lengths, Source
 from seq2seq.translation.resets import Past, Reset
 from seq2seq.translation.translator import Translator
 
@@ -91,7 +91,7 @@ class CarriedTranslator(Translator):
             for place in places:
                 self.pasts[place] = Past()
 
-    def _search(self, source: SourceIds, lengths: Lengths, request: Request) -> list[list[Hypothesis]]:
+    def _search(self, source: Source, lengths: Lengths, request: Request) -> list[list[Hypothesis]]:
         found = self.search(self.streams, source, lengths, request)
         if broken := self.streams.broken:
             logger.warning("%d streams began anew, as what the encoder had read was not finite", len(broken))

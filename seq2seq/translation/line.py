@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from seq2seq.data.copied_pieces import pieces_of
+from seq2seq.data.frame_reader import FrameReader
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.symbols import EOS, UNK
@@ -36,6 +37,8 @@ class Translation:
     def source_pieces(self) -> list[str]:
         """Pieces that attention is over: those of the source as far as it was read, and its end."""
         attention = self.hypothesis.attention
+        if isinstance(self.tokenizers.source, FrameReader):  # which have no end of their own
+            return self.tokenizers.source.surface(self.source)[: None if attention is None else attention.shape[1]]
         read = None if attention is None else attention.shape[1] - 1
         return [*self.tokenizers.source.surface(self.source)[:read], *self.tokenizers.source.pieces([EOS])]
 
@@ -46,9 +49,10 @@ class Translation:
         What looked at the end alone has the last piece. Empty without attention.
         """
         attention = self.hypothesis.attention
-        if attention is None or attention.shape[1] < 2:
+        ends = 0 if isinstance(self.tokenizers.source, FrameReader) else 1
+        if attention is None or attention.shape[1] <= ends:
             return []
-        looked = attention[:, :-1]
+        looked = attention[:, : attention.shape[1] - ends]
         return looked.argmax(1).where(looked.sum(1) > 0, looked.shape[1] - 1).tolist()
 
     def without_unknown(self) -> "Translation":

@@ -7,7 +7,7 @@ import torch
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.decoding.stepper import Stepper
-from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 
 
 class Recoded:
@@ -19,7 +19,7 @@ class Recoded:
     def __init__(self, stepper: Stepper, *, given: Tokenizer, own: Tokenizer) -> None:
         self.stepper, self.given, self.own = stepper, given, own
 
-    def start(self, source: SourceIds, lengths: Lengths) -> tuple[Any, Any]:
+    def start(self, source: Source, lengths: Lengths) -> tuple[Any, Any]:
         """Start on sources, `batch source`, cut anew, and return the memory and the states of the stepper."""
         rows = zip(source.tolist(), lengths.tolist(), strict=True)
         encoded = TokenSequences.from_ids(

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from seq2seq.data.series import Series
 from seq2seq.translation.translator import Translator
 
 
 def benchmark_bulk(translator: Translator, texts: Sequence[str], *, repeats: int) -> dict[str, Any]:
-    """Lines, words and target tokens (EOS among them) per second, and the seconds of every repeat.
+    """Lines, words or frames, and target tokens (EOS among them) per second, and the seconds of every repeat.
 
     Rates are from the median over the repeats, after one to warm up.
     """
@@ -22,9 +23,11 @@ def benchmark_bulk(translator: Translator, texts: Sequence[str], *, repeats: int
         seconds.append(time.perf_counter() - started)
     tokens = sum(len(hypothesis.ids) + hypothesis.finished for hypothesis in translator.hypotheses(texts))
     took = median(seconds)
+    read = [text.values if isinstance(text, Series) else text.split() for text in texts]
+    unit = "frames" if isinstance(texts[0], Series) else "words"
     return {
         "lines_per_second": round(len(texts) / took, 1),
-        "words_per_second": round(sum(len(text.split()) for text in texts) / took, 1),
+        f"{unit}_per_second": round(sum(map(len, read)) / took, 1),
         "tokens_per_second": round(tokens / took, 1),
         "seconds": [round(value, 3) for value in seconds],
     }

@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.copied_pieces import within
+from seq2seq.data.frame_reader import source_sequences
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
@@ -17,7 +18,7 @@ from seq2seq.decoding.scoring import score_targets
 from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
-from seq2seq.shapes import Lengths, SourceIds
+from seq2seq.shapes import Lengths, Source
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.line_constraints import LineConstraints
 from seq2seq.translation.merging import merged
@@ -150,17 +151,15 @@ class Translator:
         return found
 
     def _encode(self, texts: Sequence[str], first_number: int = 1) -> TokenSequences:
-        sentences = self.tokenizers.source.encode(texts)
-        for row, ids in enumerate(sentences):
-            if len(ids) > self.max_source_tokens:
-                logger.warning(
-                    "line %d has %d tokens: only the first %d are read (max_source_tokens)",
-                    first_number + row, len(ids), self.max_source_tokens,
-                )  # fmt: skip
-                sentences[row] = ids[: self.max_source_tokens]
-        return TokenSequences.from_ids(sentences)
+        sentences = source_sequences(self.tokenizers.source, texts)
+        for row in (sentences.lengths > self.max_source_tokens).nonzero().flatten().tolist():
+            logger.warning(
+                "line %d has %d tokens: only the first %d are read (max_source_tokens)",
+                first_number + row, sentences.lengths[row], self.max_source_tokens,
+            )  # fmt: skip
+        return sentences.cut(self.max_source_tokens)
 
-    def _search(self, source: SourceIds, lengths: Lengths, request: Request) -> list[list[Hypothesis]]:
+    def _search(self, source: Source, lengths: Lengths, request: Request) -> list[list[Hypothesis]]:
         return self.search(self.stepper, source, lengths, request)
 
     def _batches(self, rows: Int[Tensor, " rows"], lengths: Int[Tensor, " lines"]) -> Iterator[Int[Tensor, " batch"]]:
@@ -171,7 +170,7 @@ class Translator:
             yield order[:count]
             order = order[count:]
 
-    def _source_pieces(self, source: SourceIds, lengths: Lengths) -> list[list[str]]:
+    def _source_pieces(self, source: Source, lengths: Lengths) -> list[list[str]]:
         rows = zip(source.tolist(), lengths.tolist(), strict=True)
         return [self.tokenizers.source.pieces(ids[: length - 1]) for ids, length in rows]
 

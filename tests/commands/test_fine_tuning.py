@@ -45,7 +45,7 @@ def test_parts_are_frozen_and_thawed_and_resumed_runs_are_the_same(first, tmp_pa
     assert changed == {"decoder", "bridge", "output"}
     thawed = keywords | {"freeze_steps": 1}
     whole = weights(first.fine_tune(PAIRS, run_dir=tmp_path / "thawed", **thawed | {"budget__max_steps": 4}))
-    assert not torch.equal(own["encoder.embedding.table.weight"], whole["encoder.embedding.table.weight"])
+    assert not torch.equal(own["encoder.input.embedding.table.weight"], whole["encoder.input.embedding.table.weight"])
     schedule = {"schedule": "constant", "model.dropout": 0.1}
     whole = weights(first.fine_tune(PAIRS, run_dir=tmp_path / "whole", **thawed | schedule | {"budget__max_steps": 4}))
     first.fine_tune(PAIRS, run_dir=tmp_path / "parts", **thawed | schedule)

@@ -30,9 +30,11 @@ def test_what_moved_is_no_longer_there_and_stands_elsewhere(old, new):
 
 def test_hashes_of_before_stay_unmixed():
     ngrams = {"_target_": "seq2seq.layers.embedding.NGramEmbedding", "_partial_": True, "windows": [[1, 0]]}
-    found = up_to_date({"model": {"encoder": {"ngrams": ngrams}}})
-    assert found["model"]["encoder"]["ngrams"] == ngrams | {"mixed": False}
-    of_now = {"model": {"encoder": {"ngrams": ngrams | {"mixed": True}}}}
+    target = {"_target_": "seq2seq.models.encoder.Encoder"}
+    found = up_to_date({"model": {"encoder": target | {"ngrams": ngrams, "front_end": None}}})
+    assert {"ngrams", "front_end"}.isdisjoint(found["model"]["encoder"])
+    assert found["model"]["encoder"]["input"]["ngrams"] == ngrams | {"mixed": False}
+    of_now = {"model": {"encoder": target | {"input": {"ngrams": ngrams | {"mixed": True}}}}}
     assert up_to_date(of_now)["model"] == of_now["model"]
 
 

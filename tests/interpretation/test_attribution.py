@@ -38,11 +38,11 @@ def model(build_model, any_decoder) -> nn.Module:
 def by_hand(model: nn.Module, source: torch.Tensor, score: str, vectors: torch.Tensor | None = None) -> torch.Tensor:
     """Scores of the target's tokens, token by token as a search has them."""
     model.eval()
-    embed = model.encoder.embed
+    embed = model.encoder.input.forward
     if vectors is not None:
-        model.encoder.embed = lambda ids: vectors
+        model.encoder.input.forward = lambda ids, lengths=None: vectors
     memory, states = model.start(source, torch.tensor([source.shape[1]]))
-    model.encoder.embed = embed
+    model.encoder.input.forward = embed
     found = []
     for now, after in zip(TARGET[0, :-1], TARGET[0, 1:], strict=True):
         logits, _, states = model.step(now.view(1, 1), memory, states)
@@ -78,7 +78,7 @@ def test_more_steps_leave_a_smaller_delta(model):
 def test_gradient_times_input_is_autograds(model, score):
     found = gradient_times_input(model, SOURCE, TARGET, score=score)
     model.eval()
-    vectors = model.encoder.embed(SOURCE).detach().requires_grad_()
+    vectors = model.encoder.input(SOURCE).detach().requires_grad_()
     for row, value in enumerate(by_hand(model, SOURCE, score, vectors)):
         (gradient,) = torch.autograd.grad(value, vectors, retain_graph=True)
         torch.testing.assert_close(found.shares[row], (gradient * vectors).sum(-1)[0].detach())

@@ -87,7 +87,7 @@ def test_a_backward_cell_of_blocks_is_aligned_with_the_source(build_model, pairs
     for row, length in enumerate(lengths.tolist()):
         for position in range(length):
             end = min(length, position // 2 * 2 + 3)
-            seen = model.encoder.embed(source[row : row + 1, position:end].flip(1))
+            seen = model.encoder.input(source[row : row + 1, position:end].flip(1))
             _, last = cell.unroll(seen, cell.start(seen))
             torch.testing.assert_close(found.hidden[row, position], last.hidden[0])
             torch.testing.assert_close(found.cell[row, position], last.cell[0])
@@ -149,7 +149,7 @@ def test_a_backward_cell_is_aligned_with_the_source(build_model, pairs):
     cell = model.encoder.stack.layers[0].backwards
     for row, length in enumerate(lengths.tolist()):
         for position in range(length):
-            seen = model.encoder.embed(source[row : row + 1, position:length].flip(1))
+            seen = model.encoder.input(source[row : row + 1, position:length].flip(1))
             outputs, last = cell.unroll(seen, cell.start(seen))
             torch.testing.assert_close(found.hidden[row, position], last.hidden[0])
             torch.testing.assert_close(found.cell[row, position], last.cell[0])
@@ -187,7 +187,7 @@ def test_the_model_is_left_as_it_was(build_model, pairs, monkeypatch, failing):
     model = build_model(decoder="gnmt", dropout=0.5, decoder_dropout=0.5).train()
     model.encoder.eval()
     model.decoder.upper[0].fused = False
-    model.encoder.embedding.table.register_forward_hook(lambda *_: None)
+    model.encoder.input.embedding.table.register_forward_hook(lambda *_: None)
     before = settings(model)
     if failing:
         monkeypatch.setattr(model.output, "logits", lambda rows: 1 / 0)

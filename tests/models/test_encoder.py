@@ -8,6 +8,8 @@ from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
+from seq2seq.layers.inputs.input import SourceSide
+from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.stack import StackOptions
 from seq2seq.masking import length_mask
@@ -29,7 +31,10 @@ COMBINATIONS = [
 
 def encoder(*, front_end="none", num_layers=3, ngrams=None, **options) -> Encoder:
     stack = StackOptions(hidden_size=4, num_layers=num_layers, cell=LSTMCell, dropout=0.0, **options)
-    return Encoder(embedding=Embedding(12, 6), options=stack, ngrams=ngrams, front_end=FRONT_ENDS[front_end]).double()
+    side = SourceSide(12, 6, lambda: Embedding(12, 6))
+    return Encoder(
+        side=side, options=stack, input=partial(TokenInput, ngrams=ngrams, front_end=FRONT_ENDS[front_end])
+    ).double()
 
 
 @pytest.mark.parametrize("options", COMBINATIONS, ids=lambda options: "-".join(map(str, options.values())))
@@ -64,17 +69,17 @@ def test_every_token_is_seen_and_no_padding(padded, options):
 def test_forward_encodes_what_it_embeds(padded, front_end):
     built = encoder(front_end=front_end, ngrams=partial(NGramEmbedding, windows=[(1, 0)]))
     source, lengths = padded(SENTENCES)
-    vectors = built.embed(source)
-    torch.testing.assert_close(vectors, built.embedding.table(source) + built.ngrams(source))
+    vectors = built.input(source)
+    torch.testing.assert_close(vectors, built.input.embedding.table(source) + built.input.ngrams(source))
     torch.testing.assert_close(tuple(built(source, lengths)), tuple(built.encode(vectors, lengths)))
 
 
 def test_dropout_is_of_tokens_and_ngrams_together(padded):
     """A unit is dropped from the sum, at every token of a sentence: dropping before n-grams are added leaves them."""
     built = encoder(ngrams=partial(NGramEmbedding, windows=[(1, 0)])).train()
-    built.embedding.dropout = LockedDropout(0.5)
+    built.input.embedding.dropout = LockedDropout(0.5)
     source, _ = padded(SENTENCES)
-    vectors, whole = built.embed(source), built.embedding.table(source) + built.ngrams(source)
+    vectors, whole = built.input(source), built.input.embedding.table(source) + built.input.ngrams(source)
     dropped = vectors.eq(0)
     assert 0.1 < dropped.double().mean() < 0.9
     assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
@@ -84,7 +89,7 @@ def test_dropout_is_of_tokens_and_ngrams_together(padded):
 def test_the_front_end_comes_first_and_its_lengths_are_the_stack_s(padded):
     built = encoder(front_end="strided")
     source, lengths = padded(SENTENCES)
-    vectors, fewer = built.front_end(built.embed(source), lengths)
+    vectors, fewer = built.input.front_end(built.input(source), lengths)
     torch.testing.assert_close(tuple(built(source, lengths)), tuple(built.stack(vectors, fewer)))
 
 
@@ -103,7 +108,7 @@ def test_parts_hold_every_parameter_but_the_embedding_s(options, reduction, step
     assert built.reduction == reduction
     assert [tokens for _, tokens in built.parts] == steps
     parts = [id(parameter) for part, _ in built.parts for parameter in part.parameters()]
-    others = {id(parameter) for parameter in built.parameters()} - {id(built.embedding.table.weight)}
+    others = {id(parameter) for parameter in built.parameters()} - {id(built.input.embedding.table.weight)}
     assert sorted(parts) == sorted(others)
 
 
@@ -144,13 +149,13 @@ def test_a_renewed_stream_has_forgotten_all(padded):
 
 def test_dropout_of_a_stream_s_tokens_is_one_mask(padded):
     built = encoder(direction="forward", num_layers=1)
-    built.embedding.dropout = LockedDropout(0.5)
+    built.input.embedding.dropout = LockedDropout(0.5)
     state = built.start(1)
-    assert set(state.mask.flatten().tolist()) == {0.0, 2.0}
+    assert set(state.input.mask.flatten().tolist()) == {0.0, 2.0}
     source, lengths = padded([[4, 5, 6]])
     _, after = built.advance(source, lengths, state)
-    assert torch.equal(after.mask, state.mask)
-    vectors = built.embedding.table(source) * state.mask.unsqueeze(1)
+    assert torch.equal(after.input.mask, state.input.mask)
+    vectors = built.input.embedding.table(source) * state.input.mask.unsqueeze(1)
     torch.testing.assert_close(
         built.advance(source, lengths, state)[0].values, built.stack(vectors, lengths).values, rtol=0, atol=1e-12
     )

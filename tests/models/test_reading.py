@@ -15,7 +15,7 @@ from seq2seq.models.reading import GrowingReader
 from seq2seq.models.waiting import WaitK
 from seq2seq.symbols import BOS, EOS, PAD
 
-KINDS = sorted(ATTENTIONS.keys() - {"local"})
+KINDS = sorted(ATTENTIONS.keys() - {"local", "none"})
 SOURCE = [4, 9, 5, 11, 7, 6, 8]
 LIMITS = LengthLimits(max_ratio=1.0, max_extra=4)
 SEARCHES = {

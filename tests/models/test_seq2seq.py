@@ -117,16 +117,16 @@ def one_step(model, loss) -> None:
 
 def test_three_way_sharing_is_one_tensor_after_an_optimizer_step(build_model, losses):
     model = build_model(source_vocabulary_size=13, share_embeddings=True)
-    table = model.encoder.embedding.table.weight
+    table = model.encoder.input.embedding.table.weight
     before = table.detach().clone()
     one_step(model, losses(model, [0, 1, 2, 3]).sum())
-    assert model.encoder.embedding.table.weight is table
+    assert model.encoder.input.embedding.table.weight is table
     assert model.decoder.embedding.table.weight is table
     assert model.output.weight is table
     assert not torch.equal(table, before)
     reloaded = build_model(source_vocabulary_size=13, share_embeddings=True)
     reloaded.load_state_dict(model.state_dict())
-    assert reloaded.output.weight is reloaded.encoder.embedding.table.weight
+    assert reloaded.output.weight is reloaded.encoder.input.embedding.table.weight
     torch.testing.assert_close(losses(reloaded, [0, 1, 2, 3]), losses(model, [0, 1, 2, 3]))
 
 
@@ -134,8 +134,8 @@ def test_two_way_tying_leaves_the_source_its_own_table(build_model, losses):
     model = build_model(source_vocabulary_size=13)
     one_step(model, losses(model, [0, 1, 2, 3]).sum())
     assert model.output.weight is model.decoder.embedding.table.weight
-    assert model.encoder.embedding.table.weight is not model.output.weight
-    assert not torch.equal(model.encoder.embedding.table.weight, model.output.weight)
+    assert model.encoder.input.embedding.table.weight is not model.output.weight
+    assert not torch.equal(model.encoder.input.embedding.table.weight, model.output.weight)
 
 
 def test_sharing_spares_the_parameters_of_a_table(build_model):

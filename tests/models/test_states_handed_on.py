@@ -36,7 +36,7 @@ def test_the_decoder_begins_with_the_states_that_the_encoder_has_left(build, pad
     source, lengths = padded(SOURCES)
     _, states = model.encode(source, lengths)
     for row, own in enumerate(SOURCES):
-        inputs = model.encoder.embed(torch.tensor([own]))
+        inputs = model.encoder.input(torch.tensor([own]))
         for depth, layer in enumerate(model.encoder.stack.layers):
             outputs, last = layer.forwards.unroll(inputs, layer.start(inputs[:, 0]))
             assert_close(type(last)(*(part[row : row + 1] for part in states.layers[depth])), last)
@@ -105,6 +105,10 @@ def test_a_reader_that_begins_early_has_no_last_state(build):
             "source: choose last, or state.",
         ),
         ({"attention_dropout": 0.1}, "attention_dropout must be 0 where attention is none, but is 0.1."),
+        (
+            {"waiting": WaitK(), "direction": "forward", "encoder_size": 8},
+            "attention must not be none where waiting is on, as nothing would be read after the first words.",
+        ),
         ({"copying": Pointer}, "copying must be none where attention is, as it copies what is attended to."),
     ],
 )

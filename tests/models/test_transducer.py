@@ -23,6 +23,7 @@ from seq2seq.edit_actions import DELETE, EditActions
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.hard_monotonic import HardMonotonicAttention
 from seq2seq.layers.embedding import NGramEmbedding
+from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.models.transducer import Transducer
@@ -260,7 +261,7 @@ def test_prefixes_phrases_pieces_and_unknown_pieces_are_refused_by_name(tokenize
 
 def test_vectors_of_ngrams_join_those_of_letters():
     ngrams = partial(NGramEmbedding, windows=[[1, 0]])
-    model = build(encoder={"ngrams": ngrams})
+    model = build(encoder={"input": partial(TokenInput, ngrams=ngrams)})
     assert model.token_scores(TARGET, *model.start(SOURCE, LENGTHS)).isfinite().any()
 
 

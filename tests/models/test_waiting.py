@@ -13,7 +13,7 @@ from seq2seq.models.bridge import ZeroBridge
 from seq2seq.models.waiting import WaitK, revealed
 
 READING_ON = {"direction": "forward", "encoder_size": 8}
-KINDS = sorted(ATTENTIONS.keys() - {"local"})
+KINDS = sorted(ATTENTIONS.keys() - {"local", "none"})
 DECODERS = ["luong", "gnmt", "bahdanau"]
 K = 2
 

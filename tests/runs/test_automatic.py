@@ -142,7 +142,7 @@ def test_tokenizers_and_metrics_suit_the_kind_of_text(config, examples, source, 
     assert (found["tokenizer"]["source"], found["tokenizer"]["target"]) == (source, target)
     assert next(iter(found["metrics"])) == metric
     assert found["monitor"]["metric"] == monitored == found["callbacks"]["score_watch"]["monitor"]
-    assert (found["model"]["encoder"]["ngrams"] is None) == (source == "unigram")
+    assert (found["model"]["encoder"]["input"]["ngrams"] is None) == (source == "unigram")
     check(found)
 
 

@@ -43,7 +43,7 @@ def test_rows_go_with_their_pieces_and_new_ones_are_fresh(run):
     fresh = fresh_of(run, now)
     found = initial_weights(run, fresh, now)
     own = run.model.state_dict()
-    for name, side in (("encoder.embedding.table.weight", "source"), ("output.bias", "target")):
+    for name, side in (("encoder.input.embedding.table.weight", "source"), ("output.bias", "target")):
         old, new = getattr(before, side), getattr(now, side)
         assert found[name].shape == fresh[name].shape
         assert torch.equal(found[name][: EOS + 1], own[name][: EOS + 1])
@@ -69,7 +69,7 @@ def test_clusters_of_tokens_are_carried_over_to_the_same_tokens_alone(run):
 
 def test_a_piece_of_known_ones_starts_as_their_mean(run):
     now = learnt("bad", source="word", target="word")
-    rows = run.model.state_dict()["encoder.embedding.table.weight"]
-    found = initial_weights(run, fresh_of(run, now), now)["encoder.embedding.table.weight"]
+    rows = run.model.state_dict()["encoder.input.embedding.table.weight"]
+    found = initial_weights(run, fresh_of(run, now), now)["encoder.input.embedding.table.weight"]
     cut = [run.tokenizers.source.ids(piece)[0] for piece in "bad"]
     assert torch.allclose(found[now.source.ids("bad")[0]], rows[cut].mean(0))

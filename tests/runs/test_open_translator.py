@@ -106,7 +106,7 @@ def test_a_member_of_another_source_vocabulary_reads_the_same_text(scored, finis
     assert turned.serialized != own.serialized
     places = torch.tensor([0, 1, 2, 3, *(own.ids(piece)[0] for piece in turned.pieces(range(4, turned.size)))])
     assert not torch.equal(places, torch.arange(own.size))
-    name = "encoder.embedding.table.weight"
+    name = "encoder.input.embedding.table.weight"
     contents["weights"][name] = contents["weights"][name][places]
     contents["tokenizers"]["source"] = torch.frombuffer(bytearray(turned.serialized), dtype=torch.uint8)
     torch.save(sealed(contents), tmp_path / "turned.ckpt")

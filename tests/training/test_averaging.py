@@ -123,12 +123,12 @@ def test_tied_weights_are_averaged_once_and_stay_tied(build_model):
         model.output.weight.add_(1)
     average.update()
     state = average.state_dict()
-    names = ("encoder.embedding.table.weight", "decoder.embedding.table.weight", "output.weight")
+    names = ("encoder.input.embedding.table.weight", "decoder.embedding.table.weight", "output.weight")
     assert set(names) < set(state)
     for name in names:
         assert_close(state[name], model.output.weight.detach() - 2 / 11)
     model.load_state_dict(state)
-    assert model.output.weight is model.encoder.embedding.table.weight
+    assert model.output.weight is model.encoder.input.embedding.table.weight
     assert set(state) == set(model.state_dict())
 
 

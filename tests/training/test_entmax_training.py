@@ -115,6 +115,6 @@ def test_both_change_what_is_learnt_and_a_run_is_scored(train_tiny, tmp_path):
         assert "exact_match" in scores
         found[name] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     plain, attending, saying = found.values()
-    name = "model.encoder.embedding.table.weight"
+    name = "model.encoder.input.embedding.table.weight"
     assert not torch.equal(plain[name], attending[name])
     assert not torch.equal(plain[name], saying[name])

@@ -185,7 +185,7 @@ def test_a_run_is_guided_and_resumes_to_the_bit(tiny_config, tmp_path):
     steady = weights("steady", *guided[:2], steps=2)
     resumed = weights("steady", *guided[:2], resume=True)
     assert all(torch.equal(other[name], resumed[name]) for name in other)
-    name = "model.encoder.embedding.table.weight"
+    name = "model.encoder.input.embedding.table.weight"
     assert len({tuple(found[name].flatten().tolist()) for found in (plain, whole, other, steady)}) == 4
 
 

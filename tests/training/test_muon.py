@@ -42,7 +42,7 @@ def test_a_tied_table_is_spared(build_model):
     model = build_model(share_embeddings=True, source_vocabulary_size=12, target_vocabulary_size=12)
     spared = {id(one) for one in spared_of(model)}
     assert id(model.output.weight) in spared
-    assert id(model.encoder.embedding.table.weight) in spared
+    assert id(model.encoder.input.embedding.table.weight) in spared
     assert len(spared) < len(list(model.parameters()))
 
 

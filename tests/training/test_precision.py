@@ -73,7 +73,7 @@ def test_a_precision_that_is_not_refused_trains_validates_and_saves(new_module, 
     assert trainer.global_step == 3
     for name, weight in copied(module.model).items():
         assert weight.isfinite().all()
-        assert name == "encoder.embedding.table.weight" or not torch.equal(weight, before[name].to(weight.dtype))
+        assert name == "encoder.input.embedding.table.weight" or not torch.equal(weight, before[name].to(weight.dtype))
     assert trainer.callback_metrics["dev/loss"].isfinite()
     trainer.save_checkpoint(tmp_path / "any.ckpt")
     assert torch.load(tmp_path / "any.ckpt", weights_only=True)["average_updates"] == 3

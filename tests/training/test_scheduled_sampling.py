@@ -192,7 +192,7 @@ def talkative(build_model, decoder: str, **options) -> Seq2Seq:
     """A model whose likeliest token hangs on all that it has read, and is never PAD."""
     model = build_model(decoder=decoder, output=FullOutput, **options)
     with torch.no_grad():
-        for embedding in (model.encoder.embedding, model.decoder.embedding):
+        for embedding in (model.encoder.input.embedding, model.decoder.embedding):
             embedding.table.weight.mul_(6)
         model.output.projection.weight.mul_(4)
         model.output.projection.bias[PAD] = -1e4

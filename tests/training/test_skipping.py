@@ -208,7 +208,7 @@ def test_training_that_diverges_ends_in_one_line(new_module, fit, tmp_path):
     line = diverge(new_module, fit, objective=Poisoned(*range(2, 99)))
     assert line == (
         "training has diverged at step 7: 5 steps in a row were left out, as their gradients were not finite ("
-        "gradients of encoder.embedding.table.weight, encoder.stack.layers.0.forwards.kernel.weight_ih_l0, "
+        "gradients of encoder.input.embedding.table.weight, encoder.stack.layers.0.forwards.kernel.weight_ih_l0, "
         "encoder.stack.layers.0.forwards.kernel.weight_hh_l0 and 25 more): lower the learning rate, clip gradients to "
         f"less, or look at the batches in {tmp_path}/skipped."
     )

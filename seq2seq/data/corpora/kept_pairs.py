@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 from seq2seq.data.corpora.split_options import SplitOptions
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.series import Series
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
@@ -27,6 +28,9 @@ class KeptPairsCorpus:
 
 def keep_pairs(path: Path, examples: Iterable[Example]) -> None:
     """Write the examples, one a line."""
+    examples = list(examples)
+    if any(isinstance(example.source, Series) for example in examples):
+        raise UserError("pairs with frames must come from a file: numpy.savez them, then data='npz', data__train=path.")
     lines = (
         strict_json({"source": example.source, "targets": example.targets}, ensure_ascii=False) for example in examples
     )

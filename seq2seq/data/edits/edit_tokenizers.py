@@ -8,6 +8,7 @@ from seq2seq.data.edits.action_tokenizer import ActionTokenizer
 from seq2seq.data.edits.edit_costs import EditCosts
 from seq2seq.data.edits.learning import learn_edits
 from seq2seq.data.examples import Example
+from seq2seq.data.frame_reader import FrameReader
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
@@ -76,11 +77,14 @@ class EditTokenizers(Tokenizers):
 
 def restored(models: dict[str, bytes], form: TextForm | None = None) -> Tokenizers:
     """Tokenizers from what `serialized` told of them, taking text in a form."""
+    if FrameReader.is_serialized(models["source"]):
+        return Tokenizers(FrameReader.restored(models["source"]), Tokenizer(models["target"], form))
     texts = Tokenizers.from_bytes(models["source"], models["target"], form)
     return EditTokenizers.restored(texts, models["edits"]) if "edits" in models else texts
 
 
 def load(folder: Path, form: TextForm | None = None) -> Tokenizers:
     """Tokenizers that `save` wrote to a folder, taking text in a form."""
-    texts, costs = Tokenizers.load(folder, form), folder / _FILE
-    return EditTokenizers.restored(texts, costs.read_bytes()) if costs.exists() else texts
+    models = {side: (folder / f"{side}.model").read_bytes() for side in ("source", "target")}
+    costs = folder / _FILE
+    return restored(models | ({"edits": costs.read_bytes()} if costs.exists() else {}), form)

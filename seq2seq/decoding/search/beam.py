@@ -12,7 +12,7 @@ from seq2seq.decoding.request import Request
 from seq2seq.decoding.search.frontier import Choice, Frontier, NextTokens, Slots
 from seq2seq.decoding.search.search import Search
 from seq2seq.errors import UserError
-from seq2seq.shapes import BeamScores, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamScores, Lengths, Logits, Source
 from seq2seq.symbols import EOS, PAD
 
 _NONE = float("-inf")
@@ -55,7 +55,7 @@ class BeamSearch(Search[Phrases | None]):
         self.width = beam_size
         self.patience = float("inf") if patience is None else patience
 
-    def prepare(self, source: SourceIds, lengths: Lengths, request: Request) -> Phrases | None:
+    def prepare(self, source: Source, lengths: Lengths, request: Request) -> Phrases | None:
         return None if request.phrases is None else Phrases(request.phrases, source.device)
 
     def lacking(self, frontier: Frontier, context: Phrases | None) -> Slots | int:

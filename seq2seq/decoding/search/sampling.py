@@ -15,7 +15,7 @@ from seq2seq.decoding.search.greedy import continue_with
 from seq2seq.decoding.search.search import Search
 from seq2seq.errors import UserError
 from seq2seq.mixing import mixed
-from seq2seq.shapes import BeamIds, BeamScores, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamIds, BeamScores, Lengths, Logits, Source
 
 Numbers = Int[Tensor, "batch samples"]
 
@@ -68,7 +68,7 @@ class Sampling(Search[Numbers]):
         self.width = samples
         self.temperature, self.top_k, self.top_p, self.seed = temperature, top_k, top_p, seed
 
-    def prepare(self, source: SourceIds, lengths: Lengths, request: Request) -> Numbers:
+    def prepare(self, source: Source, lengths: Lengths, request: Request) -> Numbers:
         """A number for every sentence and sample, from which its random numbers are made."""
         super().prepare(source, lengths, request)
         key = mixed(torch.full_like(lengths, self.seed))

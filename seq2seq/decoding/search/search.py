@@ -20,7 +20,7 @@ from seq2seq.decoding.search.finished import Finished
 from seq2seq.decoding.search.frontier import Choice, Frontier, NextTokens, Slots
 from seq2seq.decoding.stepper import Memory, States, Stepper, reorder, select
 from seq2seq.errors import UserError
-from seq2seq.shapes import BeamScores, BeamWeights, Lengths, Logits, SourceIds
+from seq2seq.shapes import BeamScores, BeamWeights, Lengths, Logits, Source
 from seq2seq.symbols import BOS, EOS, PAD
 
 # Steps between looks at which sentences are done. On a CPU a look is free; elsewhere it waits for the device.
@@ -70,7 +70,7 @@ class Search(ABC, Generic[Context]):
         """The number of tokens that each hypothesis lacks; of those cut, the ones that lack fewer stand before."""
         return 0
 
-    def prepare(self, source: SourceIds, lengths: Lengths, request: Request) -> Context:
+    def prepare(self, source: Source, lengths: Lengths, request: Request) -> Context:
         """The context of `choose` in one search. Raises UserError at a request that this search cannot answer."""
         if request.phrases is not None:
             raise UserError("Constraints need beam search: no other search can hold to phrases.")
@@ -78,7 +78,7 @@ class Search(ABC, Generic[Context]):
 
     @torch.inference_mode()
     def __call__(
-        self, stepper: Stepper[Memory, States], source: SourceIds, lengths: Lengths, request: Request | None = None
+        self, stepper: Stepper[Memory, States], source: Source, lengths: Lengths, request: Request | None = None
     ) -> list[list[Hypothesis]]:
         """The `n_best` hypotheses of every sentence, best first; fewer where there are no more."""
         request = request or Request()
@@ -111,7 +111,7 @@ class Search(ABC, Generic[Context]):
                     frontier, memory, states = select((frontier, memory, states), left)
         return self._hypotheses(_write_back(frontier, finished), pointers, lengths, request.n_best)
 
-    def _first(self, source: SourceIds, lengths: Lengths) -> Frontier:
+    def _first(self, source: Source, lengths: Lengths) -> Frontier:
         scores = torch.zeros(len(source), 1, device=source.device)
         coverage = scores.new_zeros(len(source), 1, source.shape[1] if self.coverage_penalty.beta else 0)
         finished = Finished.empty(len(source), self.groups, self.width // self.groups, scores)

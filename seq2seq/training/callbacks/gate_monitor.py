@@ -7,6 +7,7 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from seq2seq.data.frame_reader import source_sequences
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.errors import UserError
 from seq2seq.interpretation.gates import saturation, time_constants
@@ -80,15 +81,13 @@ class GateMonitor(lightning.Callback):
         # Some more than wanted, as too long ones are left out: their gates would fill the memory.
         examples = [example for example in module.dev_examples if example.source.strip()][: 4 * self.sentences]
         texts = [example.source for example in examples], [example.targets[0] for example in examples]
-        pairs = [
-            pair for pair in zip(*tokenizers.encode_pairs(*texts), strict=True) if max(map(len, pair)) < self.max_tokens
-        ]
-        if not pairs:
+        pairs = zip(*texts, *tokenizers.encode_pairs(*texts), strict=True)
+        short = [(text, ids) for text, _, read, ids in pairs if max(len(read), len(ids)) < self.max_tokens]
+        if not (chosen := short[: self.sentences]):
             return None
-        every = torch.arange(min(len(pairs), self.sentences))
-        (source, lengths), (target, _) = (
-            TokenSequences.from_ids(side).padded(every, end=True) for side in zip(*pairs, strict=True)
-        )
+        every = torch.arange(len(chosen))
+        source, lengths = source_sequences(tokenizers.source, [text for text, _ in chosen]).padded(every, end=True)
+        target, _ = TokenSequences.from_ids([ids for _, ids in chosen]).padded(every, end=True)
         target = torch.cat([torch.full_like(target[:, :1], BOS), target], 1)
         return trace(module.model, *(tensor.to(module.device) for tensor in (source, lengths, target)))
 

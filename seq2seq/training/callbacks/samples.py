@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from seq2seq.data.copied_pieces import pieces_of
-from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.frame_reader import source_sequences
 from seq2seq.errors import UserError
 from seq2seq.interpretation.plots import attention_figure
 from seq2seq.symbols import BOS
@@ -48,13 +48,12 @@ class Samples(lightning.Callback):
 
     def _attention(self, module: Seq2SeqModule, text: str, ids: list[int]) -> Figure:
         tokenizers = module.translator.tokenizers
-        encoded = tokenizers.source.encode([text])
-        source, lengths = TokenSequences.from_ids(encoded).padded(torch.tensor([0]), end=True)
+        source, lengths = source_sequences(tokenizers.source, [text]).padded(torch.tensor([0]), end=True)
         target = torch.tensor([[BOS, *ids]])
         outputs = module.model(*(tensor.to(module.device) for tensor in (source, lengths, target)))
         return attention_figure(
             outputs.weights[0],
-            [*tokenizers.source.pieces(encoded[0]), "</s>"],
+            [*tokenizers.source.pieces(tokenizers.source.encode([text])[0]), "</s>"][: int(lengths)],
             [*pieces_of(tokenizers, ids, text), "</s>"],
             title=f"{text} \u2192 {tokenizers.decode([text], [ids])[0]}",
         )

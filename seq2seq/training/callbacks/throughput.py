@@ -57,4 +57,4 @@ class Throughput(lightning.Callback):
 def padding_efficiency(batch: Batch) -> float:
     """The share of positions that hold a token, both sides together."""
     tokens = int(batch.source_lengths.sum()) + len(batch.target_places)
-    return tokens / (batch.source.numel() + batch.target_outputs.numel())
+    return tokens / batch.positions

@@ -1,0 +1,102 @@
+"""What reads series of frames where a tokenizer reads text."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from seq2seq.data.frame_sequences import FrameSequences
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.series import Series
+from seq2seq.data.text import TextForm
+from seq2seq.data.tokenizers import Tokenizer
+from seq2seq.errors import UserError
+from seq2seq.symbols import EOS
+
+_FIRST = EOS + 1
+_MARK = b'{"frames"'  # no SentencePiece model begins so
+
+
+class FrameReader(Tokenizer):
+    """Reads series of a number of features; as ids, frames are their numbers behind the reserved ones.
+
+    Where values may not be `missing`, series that lack some are refused, by place.
+    """
+
+    def __init__(self, features: int, *, missing: bool) -> None:
+        self.features, self.missing = features, missing
+        self.form = TextForm()
+        self.serialized = json.dumps({"frames": features, "missing": missing}).encode()
+
+    @classmethod
+    def is_serialized(cls, data: bytes) -> bool:
+        """Tell whether bytes are of a reader rather than of a tokenizer."""
+        return data.startswith(_MARK)
+
+    @classmethod
+    def restored(cls, data: bytes) -> "FrameReader":
+        """The reader of serialised bytes. Raises UserError at others."""
+        try:
+            found = json.loads(data)
+            features, missing = found["frames"], found["missing"]
+        except (ValueError, KeyError, TypeError):
+            features, missing = None, None
+        if type(features) is not int or type(missing) is not bool or not 0 < features < 1 << 20:
+            raise UserError("tokenizers.source must be that of frames, but is not.")
+        return cls(features, missing=missing)
+
+    @property
+    def size(self) -> int:
+        """The number of features."""
+        return self.features
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Numbers of the frames of each series, behind those that mean something else."""
+        return [list(range(_FIRST, _FIRST + len(self.checked(text).values))) for text in texts]
+
+    def sequences(self, texts: Sequence[str]) -> FrameSequences:
+        """The frames of series. Raises UserError at what cannot be read."""
+        return FrameSequences.from_series([self.checked(text) for text in texts], self.features)
+
+    def checked(self, text: str) -> Series:
+        """The text, which is a series that can be read. Raises UserError if it is not."""
+        if not isinstance(text, Series):
+            raise UserError(f"a source must be frames, which this model reads, but is the text {text[:40]!r}.")
+        if (features := text.values.shape[1]) != self.features:
+            raise UserError(
+                f"{text.place} must have {self.features} features, as the data to train on, but has {features}."
+            )
+        if not self.missing and (gaps := np.argwhere(np.isnan(text.values))).size:
+            row, feature = gaps[0].tolist()
+            raise UserError(
+                f"{text.place}, frame {row + 1}, feature {feature + 1} has no value: fill it, or train with "
+                "model.input.imputation=carry_forward, mean or interpolation."
+            )
+        return text
+
+    def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
+        """Numbers of the frames: there is one way to read them."""
+        return self.encode(texts)
+
+    def decode(self, ids: Sequence[list[int]]) -> list[str]:
+        """Lists of numbers, as text."""
+        return [" ".join(self.pieces(numbers)) for numbers in ids]
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Numbers of frames, as text, from 1."""
+        return [str(number - _FIRST + 1) for number in ids]
+
+    def surface(self, text: str) -> list[str]:
+        return self.pieces(self.encode([text])[0])
+
+    def unknown(self, text: str) -> list[str]:
+        return []
+
+
+def source_sequences(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenSequences:
+    """Sources as they are batched: frames of series, or else token ids of texts."""
+    return (
+        tokenizer.sequences(texts)
+        if isinstance(tokenizer, FrameReader)
+        else TokenSequences.from_ids(tokenizer.encode(texts))
+    )

@@ -1,0 +1,19 @@
+"""What stands for tokenizers where sources are frames."""
+
+from typing import Any
+
+from seq2seq.data.examples import Example, Splits
+from seq2seq.data.frame_reader import FrameReader
+from seq2seq.data.series import Series
+
+
+def reader_of(config: dict[str, Any], splits: Splits) -> FrameReader:
+    """The reader of the series that a config trains on."""
+    first = next(example.source for example in splits.train if isinstance(example.source, Series))
+    imputes = config["model"]["encoder"]["input"].get("imputation") is not None
+    return FrameReader(first.values.shape[1], missing=imputes)
+
+
+def answers(splits: Splits) -> list[Example]:
+    """Examples whose sources are their targets, for a tokenizer of these alone."""
+    return [Example(target, (target,)) for example in splits.train for target in example.targets]

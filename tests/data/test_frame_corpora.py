@@ -1,0 +1,112 @@
+"""Series come out of files as they stand there, or one line says why not."""
+
+import numpy as np
+import pytest
+
+from seq2seq.data.corpora.csv_frames import CSVFrameCorpus
+from seq2seq.data.corpora.frame_files import NpzCorpus
+from seq2seq.data.corpora.split_options import FileOptions
+from seq2seq.data.corpora.ts import TsCorpus
+from seq2seq.data.example_store import Examples
+from seq2seq.data.series import Series
+from seq2seq.data.splitting import Fingerprint
+from seq2seq.data.text import TextForm, formed
+from seq2seq.errors import UserError
+
+TS = "#about\n@problemName x\n@timeStamps false\n@classLabel true a b\n@data\n1,2,3:4,?,6:a\n7:8:b\n"
+CSV = "series,time,x,y,target\n1,0,1.5,2,up\n1,3,,4,up\n2,0,5,6,down\n"
+
+
+def load(kind, path, contents, **options):
+    if isinstance(contents, str):
+        path.write_text(contents)
+    else:
+        np.savez(path, **contents)
+    train = kind(options=FileOptions(str(path), dev=str(path)), **options).load().train
+    return [(example.source.values.tolist(), example.targets) for example in train]
+
+
+def same(found, wanted):
+    assert [targets for _, targets in found] == [targets for _, targets in wanted]
+    for (values, _), (others, _) in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(values, others)
+
+
+def test_ts_files_are_read(tmp_path):
+    wanted = [([[1, 4], [2, np.nan], [3, 6]], ("a",)), ([[7, 8]], ("b",))]
+    same(load(TsCorpus, tmp_path / "x.ts", TS), wanted)
+
+
+def test_long_tables_are_read(tmp_path):
+    wanted = [([[1.5, 2], [np.nan, 4]], ("up",)), ([[5, 6]], ("down",))]
+    same(load(CSVFrameCorpus, tmp_path / "x.csv", CSV), wanted)
+    same(load(CSVFrameCorpus, tmp_path / "x.csv", CSV, features=["y"])[1:], [([[6]], ("down",))])
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_arrays_are_read(tmp_path, stacked):
+    frames = np.arange(12.0).reshape(2, 3, 2)
+    flat = np.concatenate([frames[0], frames[1, :1]])
+    contents = {"frames": frames if stacked else flat, "lengths": np.array([3, 1]), "targets": np.array(["p q", "r"])}
+    wanted = [(frames[0].tolist(), ("p q",)), (frames[1, :1].tolist(), ("r",))]
+    same(load(NpzCorpus, tmp_path / "x.npz", contents), wanted)
+
+
+@pytest.mark.parametrize(
+    ("kind", "contents", "message"),
+    [
+        (TsCorpus, TS.replace("7:8:b", "7,1:8:b"), "line 7 must have as many values of each feature, but has [2, 1]."),
+        (TsCorpus, TS.replace("7:8:b", "7:b"), "line 7 must have 2 features, as the first, but has 1."),
+        (TsCorpus, TS.replace("7:8:b", "7:x:b"), "line 7 must hold numbers between commas, but holds 'x'."),
+        (TsCorpus, TS.replace("7:8:b", "7:inf:b"), "line 7, frame 1, feature 2 must be finite, but is not: fix it."),
+        (TsCorpus, TS.replace("7:8:b", "7"), "line 7 must be `values:values:label`, but is '7'."),
+        (TsCorpus, TS.replace("@data", ""), "must have a line @data before its series, but has none."),
+        (TsCorpus, TS.replace("Stamps false", "Stamps true"), "must have no time stamps (@timestamps false)"),
+        (TsCorpus, TS.replace("true a b", "false"), "must have labels (@classlabel true), but has none."),
+        (TsCorpus, TS.partition("1,2")[0], "must hold at least one series, but holds none."),
+        (CSVFrameCorpus, CSV + "1,9,0,0,up\n", "rows of series '1' must adjoin, but others are between: sort them."),
+        (CSVFrameCorpus, CSV.replace("1,3,", "1,0,"), "line 3: time of series '1' must ascend, but does not: sort it."),
+        (CSVFrameCorpus, CSV.replace("4,up", "4,down"), "line 3: target of series '1' must be one, 'up', but changes."),
+        (CSVFrameCorpus, CSV.replace("1.5", "one"), "line 2 must hold numbers, but holds 'one'."),
+        (CSVFrameCorpus, CSV + "3,1\n", "line 5 must have 5 columns, but has 2."),
+        (CSVFrameCorpus, CSV.replace("time", "when"), "must have a column 'time', but has series, when, x, y, target."),
+        (NpzCorpus, {"frames": np.ones((2, 3, 1))}, "must hold an array `targets`, but holds none"),
+        (NpzCorpus, {"frames": np.ones((2, 3)), "targets": np.array(["a"])}, "must hold lengths, as its frames are"),
+        (
+            NpzCorpus,
+            {"frames": np.ones((2, 3)), "targets": np.array(["a", "b"]), "lengths": np.array([1, 2])},
+            "must hold as many frames as lengths say, but holds 2.",
+        ),
+        (
+            NpzCorpus,
+            {"frames": np.ones((3, 3)), "targets": np.array(["a", "b"]), "lengths": np.array([3, 0])},
+            "series 2 must have at least one frame, but has none: leave it out.",
+        ),
+        (NpzCorpus, "text", "cannot be read as .npz"),
+    ],
+)
+def test_what_is_no_series_is_told_in_one_line(tmp_path, kind, contents, message):
+    with pytest.raises(UserError) as error:
+        load(kind, tmp_path / "x.npz", contents)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_series_are_known_by_what_they_hold():
+    one, same_one, other = (Series(np.array(values), "here") for values in ([[1.0]], [[1.0]], [[2.0]]))
+    assert one == same_one != other
+    assert hash(one) == hash(same_one)
+    assert Series(np.zeros((2, 3))) != Series(np.zeros((3, 2)))
+
+
+def test_examples_keep_series_through_all_that_texts_go_through(tmp_path):
+    contents = {"frames": np.random.default_rng(1).normal(size=(20, 4, 2)), "targets": np.array([" a"] * 20)}
+    np.savez(path := tmp_path / "x.npz", **contents)
+    splits = NpzCorpus(options=FileOptions(str(path), dev_size=5)).load()
+    assert (len(splits.train), len(splits.dev)) == (15, 5)
+    examples = formed(TextForm(), splits.train)
+    assert examples[0].targets == ("a",)
+    assert all(isinstance(example.source, Series) for example in [*examples[3:6], *Examples.of(list(examples))])
+    assert Fingerprint.of(examples) != Fingerprint.of(examples[1:])
+    again = NpzCorpus(options=FileOptions(str(path), held_out_below=splits.held_out_below)).load()
+    assert again.dev == splits.dev

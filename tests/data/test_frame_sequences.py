@@ -1,0 +1,69 @@
+"""Frames are batched as tokens are, and read by what was trained on them alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from seq2seq.data.edits.edit_tokenizers import load, restored
+from seq2seq.data.examples import Example
+from seq2seq.data.frame_reader import FrameReader
+from seq2seq.data.frame_sequences import FrameSequences
+from seq2seq.data.series import Series
+from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
+from seq2seq.errors import UserError
+
+SERIES = [Series(np.random.default_rng(seed).normal(size=(length, 3))) for seed, length in enumerate([4, 1, 6, 3])]
+ROWS = torch.tensor([2, 0, 1])
+
+
+def check(sequences, series):
+    frames, lengths = sequences.padded(torch.arange(len(series)), end=True)
+    assert lengths.tolist() == [len(one.values) for one in series]
+    assert frames.shape == (len(series), max(lengths), 3)
+    for row, one in enumerate(series):
+        assert np.array_equal(frames[row, : lengths[row]].numpy(), one.values)
+        assert not frames[row, lengths[row] :].any()
+
+
+def test_batches_hold_the_frames_and_zeros():
+    check(FrameSequences.from_series(SERIES, 3), SERIES)
+
+
+def test_what_is_chosen_kept_joined_and_cut_are_the_same_frames():
+    sequences = FrameSequences.from_series(SERIES, 3)
+    check(sequences.chosen(ROWS), [SERIES[row] for row in ROWS])
+    check(sequences.kept(torch.tensor([True, False, True, False])), [SERIES[0], SERIES[2]])
+    check(sequences.followed_by(sequences.chosen(ROWS)), [*SERIES, *(SERIES[row] for row in ROWS)])
+    check(sequences.cut(2), [Series(one.values[:2]) for one in SERIES])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("text", "a source must be frames, which this model reads, but is the text 'text'."),
+        (
+            Series(np.ones((2, 4)), "x.npz, series 3"),
+            "x.npz, series 3 must have 3 features, as the data to train on, but",
+        ),
+        (
+            Series(np.array([[0, 0, 0], [0, np.nan, 0]]), "x.npz, series 4"),
+            "x.npz, series 4, frame 2, feature 2 has no",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_told_by_its_place(source, message):
+    with pytest.raises(UserError) as error:
+        FrameReader(3, missing=False).sequences([source])
+    assert str(error.value).startswith(message)
+
+
+def test_a_reader_comes_back_as_it_was(tmp_path):
+    target = TokenizerTrainer(source="word", target="word").train([Example("a", ("a",)), Example("b", ("b",))]).target
+    tokenizers = Tokenizers(FrameReader(3, missing=True), target)
+    tokenizers.save(tmp_path)
+    for found in (restored(tokenizers.serialized), load(tmp_path)):
+        assert isinstance(found.source, FrameReader)
+        assert (found.source.features, found.source.missing) == (3, True)
+        assert found.serialized == tokenizers.serialized
+    with pytest.raises(UserError, match="source must be that of frames"):
+        FrameReader.restored(b'{"frames": -1, "missing": true}')

@@ -1,0 +1,179 @@
+"""Models of frames train, go on, come back and answer as those of tokens do; what they cannot do is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from seq2seq.commands.train import train
+from seq2seq.compression.packing import pack
+from seq2seq.data.series import Series
+from seq2seq.decoding.search.beam import BeamSearch
+from seq2seq.errors import UserError
+from seq2seq.interpretation.attribution import gradient_times_input, integrated_gradients, occlusion
+from seq2seq.runs.checkpoint import read_checkpoint
+from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.run import load_run
+from seq2seq.symbols import BOS, EOS
+from seq2seq.translation.translator import Translator
+
+RUN = [
+    "data=npz",
+    "model=luong",
+    "model/input=frames",
+    "tokenizer=word",
+    "model.embedding_size=8",
+    "model.encoder.hidden_size=8",
+    "model.decoder.hidden_size=16",
+    "model.decoder.feature_size=16",
+    "trainer.accelerator=cpu",
+    "trainer.val_check_interval=10",
+    "precision=32-true",
+    "threads=1",
+    "logger=none",
+    "schedule.warmup_steps=2",
+    "optimizer.lr=0.03",
+    "batches.max_tokens=300",
+    "batches.max_length=20",
+]
+
+FIXED = ["schedule=constant", "model.dropout=0.1", "averaging.decay=0.9"]  # whatever the budget
+
+
+def write(path, *, seed: int = 1, count: int = 120, missing: float = 0.0) -> None:
+    """Series of three classes, each of which has a feature that is higher; their features are of unlike size."""
+    random = np.random.default_rng(seed)
+    lengths, classes = random.integers(3, 9, count), random.integers(0, 3, count)
+    frames = random.normal(size=(int(lengths.sum()), 3)) + 2.5 * np.eye(3)[np.repeat(classes, lengths)]
+    frames = frames * [1, 100, 0.01] + [0, 500, 0]
+    frames[random.random(frames.shape) < missing] = np.nan
+    np.savez(path, frames=frames, lengths=lengths, targets=np.array(["left", "right", "up"])[classes])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    found = tmp_path_factory.mktemp("frames")
+    write(found / "train.npz")
+    write(found / "gaps.npz", missing=0.3)
+    write(found / "test.npz", seed=2, count=30)
+    return found
+
+
+@pytest.fixture(scope="module")
+def train_on(folder, plain_config_of):
+    def run(place, *overrides, data: str = "train", resume: bool = False):
+        config = plain_config_of("train", *RUN, f"data.train={folder / data}.npz", *overrides)
+        return train(config, place, resume=resume).scores
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def learnt(folder, train_on, tmp_path_factory):
+    """The folder of a run that has learnt to tell the classes apart."""
+    place = tmp_path_factory.mktemp("learnt")
+    train_on(place, f"data.test={folder / 'test.npz'}", "budget.max_steps=60")
+    return place
+
+
+def test_classes_are_learnt(learnt):
+    run = load_run(learnt)
+    _, examples = load_examples(run, None, "test")
+    found = Translator(run.model, run.tokenizers, BeamSearch(beam_size=2))([one.source for one in examples])
+    right = sum(text in one.targets for text, one in zip(found, examples, strict=True))
+    assert right >= 0.9 * len(examples)
+
+
+def test_statistics_are_those_of_train_in_float64(learnt):
+    run = load_run(learnt)
+    _, examples = load_examples(run, None, "train")
+    frames = np.concatenate([one.source.values for one in examples]).astype(np.float64)
+    found = run.model.encoder.input.normalization
+    np.testing.assert_array_equal(found.center.numpy(), frames.mean(0).astype(np.float32))
+    np.testing.assert_allclose(found.factor.numpy(), 1 / frames.std(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [[], ["model.input.imputation=interpolation", "model.input.mask=true"]], ids=str)
+def test_a_run_goes_on_bit_for_bit(train_on, tmp_path, options):
+    data = "gaps" if options else "train"
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    for place, steps in ((whole, 8), (parted, 5)):
+        place.mkdir()
+        train_on(place, *FIXED, *options, f"budget.max_steps={steps}", data=data)
+    train_on(parted, *FIXED, *options, "budget.max_steps=8", data=data, resume=True)
+    ends = [read_checkpoint(place / "checkpoints" / "last.ckpt")["state_dict"] for place in (whole, parted)]
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+def test_company_and_order_change_no_answer(learnt):
+    run = load_run(learnt)
+    _, examples = load_examples(run, None, "test")
+    translator = Translator(run.model, run.tokenizers, BeamSearch(beam_size=2), max_tokens=60)
+    together = translator.hypotheses([one.source for one in examples])
+    backwards = translator.hypotheses([one.source for one in reversed(examples)])[::-1]
+    for one, first, second in zip(examples, together, backwards, strict=True):
+        (alone,) = translator.hypotheses([one.source])
+        assert alone.ids == first.ids == second.ids
+        assert alone.score == pytest.approx(first.score, abs=1e-5)
+        assert first.score == pytest.approx(second.score, abs=1e-5)
+
+
+def test_int8_gives_the_same_answers(learnt):
+    run, packed = load_run(learnt), pack(load_run(learnt).model, "int8")
+    sources = [one.source for one in load_examples(run, None, "test")[1]]
+    plain, rounded = (Translator(one, run.tokenizers, BeamSearch(beam_size=2))(sources) for one in (run.model, packed))
+    assert sum(one != other for one, other in zip(plain, rounded, strict=True)) <= 1
+
+
+def test_attributions_are_of_frames(learnt):
+    run = load_run(learnt)
+    source = load_examples(run, None, "test")[1][0].source
+    frames, target = torch.from_numpy(source.values)[None], torch.tensor([[BOS, 5, EOS]])
+    for method in (integrated_gradients, occlusion, gradient_times_input):
+        shares = method(run.model, frames, target).shares
+        assert shares.shape == (2, len(source.values))
+        assert shares.isfinite().all()
+        assert shares.ne(0).any()
+
+
+def test_too_long_series_are_read_as_far_as_asked(learnt, caplog):
+    run = load_run(learnt)
+    long = Series(np.tile(load_examples(run, None, "test")[1][0].source.values, (4, 1)))
+    translator = Translator(run.model, run.tokenizers, BeamSearch(beam_size=1), max_source_tokens=4)
+    (cut,) = translator.hypotheses([long])
+    (own,) = translator.hypotheses([Series(long.values[:4])])
+    assert cut.score == own.score
+    assert "only the first 4 are read" in caplog.text
+
+
+REFUSALS = [
+    (["model=transducer"], "model must be bahdanau, luong or gnmt with model/input=frames, whose sources are no text."),
+    (["model=auto"], "model must be bahdanau, luong or gnmt with model/input=frames"),
+    (["model/ngrams=bigrams"], "model.ngrams must be none with model/input=frames"),
+    (["augmentation=noise"], "augmentation must be none with model/input=frames"),
+    (["segmentation=sampled"], "segmentation must be none with model/input=frames"),
+    (["objective=minimum_risk"], "objective must not be minimum_risk with model/input=frames"),
+    (["curriculum=competence", "curriculum.difficulty=rarity"], "curriculum.difficulty must be length"),
+    (["model/copying=pointer"], "model.copying must be none with frames"),
+    (["model.source_word_dropout=0.1"], "source_word_dropout must be 0 with frames"),
+    (["model.input.gaps=true"], "model.input.gaps must be false without imputation"),
+    (["model.input.normalization=l2"], "model.input.normalization must be one of standard, robust, log, none"),
+    (["data=copy"], "data must give series of frames, which model/input=frames reads, but give text"),
+    (["model/input=tokens"], "model.input must be frames, as data give series of frames: add model/input=frames."),
+]
+
+
+@pytest.mark.parametrize(("overrides", "message"), REFUSALS, ids=lambda value: str(value)[:40])
+def test_what_frames_cannot_have_is_refused_at_the_start(plain_config_of, folder, tmp_path, overrides, message):
+    kept = [one for one in RUN if one.partition("=")[0] not in {own.partition("=")[0] for own in overrides}]
+    data = [] if "data=copy" in overrides else [f"data.train={folder / 'train'}.npz"]
+    if "model=transducer" in overrides:
+        kept = [one for one in kept if "decoder" not in one]
+    with pytest.raises(UserError) as error:
+        train(plain_config_of("train", *kept, *data, *overrides), tmp_path, resume=False)
+    assert message in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_value_that_is_missing_is_named(train_on, tmp_path):
+    with pytest.raises(UserError, match=r"gaps.npz, series \d+, frame \d+, feature \d has no value: fill it, or train"):
+        train_on(tmp_path, data="gaps")
