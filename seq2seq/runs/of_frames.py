@@ -11,7 +11,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.runs.model_kinds import is_open, reads_frames, writes_edits
 
-_OF_TEXT = ("augmentation", "segmentation", "distill", "init")
+_OF_TEXT = ("augmentation", "segmentation", "distill", "carry", "init")
 _OBJECTIVES = ("minimum_risk", "self_critical", "imitation", "distillation")  # which look at texts of sources
 
 

@@ -150,6 +150,7 @@ REFUSALS = [
     (["model=auto"], "model must be bahdanau, luong or gnmt with model/input=frames"),
     (["model/ngrams=bigrams"], "model.ngrams must be none with model/input=frames"),
     (["augmentation=noise"], "augmentation must be none with model/input=frames"),
+    (["carry=streams"], "carry must be none with model/input=frames"),
     (["segmentation=sampled"], "segmentation must be none with model/input=frames"),
     (["objective=minimum_risk"], "objective must not be minimum_risk with model/input=frames"),
     (["curriculum=competence", "curriculum.difficulty=rarity"], "curriculum.difficulty must be length"),
