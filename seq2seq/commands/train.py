@@ -54,6 +54,7 @@ from seq2seq.runs.run_folder import discard
 from seq2seq.runs.settling import settle
 from seq2seq.runs.translator import following
 from seq2seq.runs.usual_signals import keep_signals
+from seq2seq.training.free_memory import give_back
 from seq2seq.training.interruption import StoppedError
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.out_of_memory import shape_of, told_short_for
@@ -124,6 +125,7 @@ def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, 
 
 def _fit_here(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, data: Seq2SeqDataModule) -> None:
     folder = Path(trainer.default_root_dir)
+    give_back()  # what reading and encoding have left is of other sizes than steps need
     try:
         with told_short_for(lambda: _under_way(trainer, module)):
             trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None)

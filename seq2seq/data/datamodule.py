@@ -104,7 +104,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         """Counts of every target token in train, with an EOS behind each target."""
         tokens, size = self.train_pairs.target.flat[:-1], self.tokenizers.target.size  # the last is PAD
         counts = torch.zeros(size, dtype=torch.long)
-        for some in tokens.split(_AT_ONCE):
+        for some in map(Tensor.long, tokens.split(_AT_ONCE)):
             counts += torch.bincount(some.where(some < size, UNK), minlength=size)
         counts[EOS] += len(self.train_pairs)
         return counts

@@ -62,5 +62,5 @@ def encoded(examples: Sequence[Example], tokenizers: Tokenizers, max_length: int
 
 def _owners(examples: Sequence[Example]) -> np.ndarray:
     """The number of the example that each pair is of."""
-    counts = np.fromiter((len(example.targets) for example in examples), np.int64, len(examples))
-    return np.repeat(np.arange(len(examples)), counts)
+    counts = np.fromiter((len(example.targets) for example in examples), np.int32, len(examples))
+    return np.repeat(np.arange(len(examples), dtype=np.int32), counts)

@@ -6,7 +6,7 @@ from itertools import islice, repeat
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from seq2seq.data.batch import PairSequences, StreamBatch
@@ -99,7 +99,7 @@ class RunningText:
         bounds = np.append(0, ends)
         return bounds[np.searchsorted(bounds, even)]
 
-    def _flat(self, order: np.ndarray, sizes: np.ndarray) -> Int[Tensor, " tokens"]:
+    def _flat(self, order: np.ndarray, sizes: np.ndarray) -> Integer[Tensor, " tokens"]:
         """The documents' tokens end to end, EOS behind each."""
         tokens, starts = self.documents.flat.numpy(), self.documents.starts.numpy()[order]
         found, place = np.full(sizes.sum(), EOS, dtype=tokens.dtype), 0

@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Integer
 from torch import Tensor
 
 from seq2seq.shapes import Ids, Lengths
@@ -17,7 +17,7 @@ from seq2seq.symbols import EOS, PAD
 class TokenSequences:
     """Sentences of any length, tokenised once; `padded` slices batches out without a loop in Python."""
 
-    flat: Int[Tensor, " tokens"]
+    flat: Integer[Tensor, " tokens"]
     starts: Int[Tensor, " sentences"]
     lengths: Int[Tensor, " sentences"]
 
@@ -39,13 +39,13 @@ class TokenSequences:
     def followed_by(self, others: "TokenSequences") -> "TokenSequences":
         """The sentences, and others behind them."""
         before = len(self.flat) - 1  # the last token is padding
-        flat, starts = torch.cat([self.flat[:-1], others.flat]), torch.cat([self.starts, others.starts + before])
+        flat, starts = torch.cat([self.flat[:-1], others.flat]), torch.cat([self.starts, others.starts.long() + before])
         return replace(self, flat=flat, starts=starts, lengths=torch.cat([self.lengths, others.lengths]))
 
     def joined(self, begins: np.ndarray) -> "TokenSequences":
         """Sentences that adjoin as one: from each that begins, to the one before the next that does."""
         lengths = torch.from_numpy(np.add.reduceat(self.lengths.numpy(), begins)) if len(begins) else self.lengths[:0]
-        return TokenSequences(self.flat, lengths.cumsum(0) - lengths, lengths)
+        return TokenSequences(self.flat, _starts(lengths), lengths)
 
     def kept(self, kept: Bool[Tensor, " sentences"]) -> "TokenSequences":
         """The sentences that are kept, and tokens of no others."""
@@ -54,7 +54,7 @@ class TokenSequences:
         tokens = kept.repeat_interleave(self.lengths)
         lengths = self.lengths[kept]
         flat = self.flat[torch.cat([tokens, tokens.new_ones(1)])]
-        return replace(self, flat=flat, starts=lengths.cumsum(0) - lengths, lengths=lengths)
+        return replace(self, flat=flat, starts=_starts(lengths), lengths=lengths)
 
     def chosen(self, rows: Int[Tensor, " rows"]) -> "TokenSequences":
         """The given sentences, in their order, each as often as it is given; tokens are not copied."""
@@ -66,7 +66,7 @@ class TokenSequences:
 
     def padded(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Ids, Lengths]:
         """Ids of the given sentences, padded to `batch time`, with EOS behind each if `end`, and their lengths."""
-        lengths = self.lengths[indices]
+        lengths = self.lengths[indices].long()
         ids = self.flat[self._places(indices, int(end))].long()
         if end:
             ids[torch.arange(len(indices)), lengths] = EOS
@@ -74,34 +74,42 @@ class TokenSequences:
 
     def _places(self, indices: Int[Tensor, " rows"], more: int) -> Int[Tensor, "rows time"]:
         """Places of the given sentences, padded to the longest and so many more; the last place is padding."""
-        lengths = self.lengths[indices]
+        lengths = self.lengths[indices].long()
         positions = torch.arange(int(lengths.max()) + more)
         inside = positions < lengths.unsqueeze(1)
         return torch.where(inside, self.starts[indices].unsqueeze(1) + positions, len(self.flat) - 1)
 
 
+def _starts(lengths: Int[Tensor, " sentences"]) -> Int[Tensor, " sentences"]:
+    """Where sentences begin that follow each other, in four bytes each where that is enough."""
+    starts = lengths.cumsum(0) - lengths
+    wide = len(starts) and int(starts[-1]) > np.iinfo(np.int32).max
+    return starts if wide else starts.int()
+
+
 class SequenceWriter:
-    """Takes token ids of sentences, some at a time, and keeps them in a row, of two bytes each where that is enough."""
+    """Takes token ids of sentences, some at a time, and keeps them in a row, in as few bytes each as are enough."""
 
     def __init__(self) -> None:
-        self._kind: type[np.signedinteger] = np.int16
+        self._kinds: list[type[np.integer]] = [np.uint8, np.int16, np.int32]
         self._tokens, self._lengths = bytearray(), bytearray()
 
     def extend(self, sentences: Sequence[Sequence[int]], kept: np.ndarray | None = None) -> None:
         """Take sentences behind the others, or those of them that are kept."""
-        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        lengths = np.fromiter(map(len, sentences), np.int32, len(sentences))
         tokens = np.fromiter(chain.from_iterable(sentences), np.int32, int(lengths.sum()))
         if kept is not None:
             lengths, tokens = lengths[kept], tokens[np.repeat(kept, lengths)]
-        if self._kind is np.int16 and len(tokens) and tokens.max() > np.iinfo(np.int16).max:
-            self._tokens = bytearray(np.frombuffer(self._tokens, np.int16).astype(np.int32).tobytes())
-            self._kind = np.int32
-        self._tokens += tokens.astype(self._kind).tobytes()
+        while len(tokens) and tokens.max() > np.iinfo(self._kinds[0]).max:
+            narrow, wider, *_ = self._kinds
+            self._tokens = bytearray(np.frombuffer(self._tokens, narrow).astype(wider).tobytes())
+            del self._kinds[0]
+        self._tokens += tokens.astype(self._kinds[0]).tobytes()
         self._lengths += lengths.tobytes()
 
     def sequences(self) -> TokenSequences:
         """Sequences of all sentences; no other can be taken from then on."""
-        self._tokens += np.array([PAD], self._kind).tobytes()
-        lengths = torch.from_numpy(np.frombuffer(self._lengths, np.int64))
-        tokens = torch.from_numpy(np.frombuffer(self._tokens, self._kind))
-        return TokenSequences(tokens, lengths.cumsum(0) - lengths, lengths)
+        self._tokens += np.array([PAD], self._kinds[0]).tobytes()
+        lengths = torch.from_numpy(np.frombuffer(self._lengths, np.int32))
+        tokens = torch.from_numpy(np.frombuffer(self._tokens, self._kinds[0]))
+        return TokenSequences(tokens, _starts(lengths), lengths)

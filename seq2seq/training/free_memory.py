@@ -1,5 +1,6 @@
 """Memory that there is still: of a GPU, or of the machine and of the control groups that this process is in."""
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,12 @@ def free_bytes(device: torch.device, root: Path = _ROOT) -> int | None:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return min((found for found in (_of_machine(root), *_of_groups(root)) if found is not None), default=None)
+
+
+def give_back() -> None:
+    """Give memory that was freed back to the system, where the C library keeps it and can be told to: glibc's can."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _of_machine(root: Path) -> int | None:

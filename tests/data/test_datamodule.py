@@ -214,7 +214,7 @@ def test_every_option_changes_the_batches(data, options):
 def test_lengths_that_the_plan_counts_are_those_of_the_batches(data):
     for rows in data.train_plan.epoch(0):
         batch = data.train_pairs.batch(rows, step_tokens=1.0)
-        assert_close(torch.from_numpy(data.train_plan.source)[rows], batch.source_lengths)
+        assert_close(torch.from_numpy(data.train_plan.source)[rows].long(), batch.source_lengths)
         assert (data.train_plan.target[rows] == batch.target_mask.sum(1).numpy()).all()
 
 

@@ -74,8 +74,11 @@ def test_where_places_are_alike_texts_decide():
     assert places.tolist() == [rank(one.source, 1) for one in wanted]
 
 
-@given(sentences=st.lists(st.lists(st.integers(4, 40_000), max_size=4), max_size=6), cut=st.integers(0, 6))
-def test_ids_are_the_same_in_two_bytes_and_in_four(sentences, cut):
+IDS = st.integers(4, 9) | st.integers(250, 260) | st.integers(32_760, 32_770) | st.integers(4, 40_000)
+
+
+@given(sentences=st.lists(st.lists(IDS, max_size=4), max_size=6), cut=st.integers(0, 6))
+def test_ids_are_the_same_in_one_byte_in_two_and_in_four(sentences, cut):
     writer = SequenceWriter()
     writer.extend(sentences[:cut])
     writer.extend(sentences[cut:])
@@ -84,7 +87,8 @@ def test_ids_are_the_same_in_two_bytes_and_in_four(sentences, cut):
     assert found.lengths.tolist() == list(map(len, sentences))
     assert (found.starts[1:] - found.starts[:-1]).tolist() == found.lengths[:-1].tolist()
     largest = max((index for own in sentences for index in own), default=0)
-    assert found.flat.element_size() == (4 if largest > 32767 else 2)
+    assert found.flat.element_size() == (4 if largest > 32767 else 2 if largest > 255 else 1)
+    assert found.lengths.element_size() == found.starts.element_size() == 4
 
 
 @given(sentences=st.lists(st.lists(st.integers(4, 9), max_size=3), min_size=1, max_size=6), data=st.data())

@@ -1,11 +1,13 @@
 """What is free is the least of what the machine and every control group leave."""
 
+import ctypes
+import resource
 from pathlib import Path
 
 import pytest
 import torch
 
-from seq2seq.training.free_memory import free_bytes
+from seq2seq.training.free_memory import free_bytes, give_back
 
 CPU = torch.device("cpu")
 MEMINFO = "MemTotal:       24000 kB\nMemAvailable:   20000 kB\n"
@@ -49,6 +51,27 @@ def group(folder: str, limit: object, used: int, droppable: int = 0) -> dict[str
 )
 def test_the_least_of_all_that_there_is(tmp_path, files, free):
     assert free_bytes(CPU, written(tmp_path, files)) == free
+
+
+def resident_pages() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the C library keeps what is freed")
+def test_what_was_freed_is_given_back():
+    sizes = 20_000  # bytes, few enough that they are not mapped one by one
+    kept = [bytes(sizes) for _ in range(4000)]
+    last = kept.pop()  # behind them, so that they are no end of the heap
+    full = resident_pages()
+    kept.clear()
+    give_back()
+    assert len(last) == sizes
+    assert full - resident_pages() > 3000 * sizes / resource.getpagesize()
+
+
+def test_where_the_library_cannot_nothing_is_done(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    give_back()
 
 
 def test_of_a_gpu_it_is_what_the_driver_says(monkeypatch):
