@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seq2seq.errors import UserError
 from seq2seq.interpretation.bins import Bins
 from seq2seq.interpretation.recording import Record, Steps, encoder_records, evaluating, recording
 from seq2seq.interpretation.stream_statistics import WINDOW, CellStatistics
@@ -62,6 +61,11 @@ class StreamReader:
         self._steps = [0] * len(self.records)  # of each cell since then
         self._pieces: deque[str] = deque(maxlen=WINDOW)
 
+    @property
+    def since_reset(self) -> int:
+        """Number of tokens that the state knows of."""
+        return self.tokens - self._origin
+
     @contextmanager
     def reading(self) -> Iterator["StreamReader"]:
         """Have the encoder's cells note what they do, in evaluation mode, until the end."""
@@ -77,7 +81,7 @@ class StreamReader:
     def reset(self) -> Encoded:
         """What was still to come of the tokens before; the next begins a stream anew. Nothing was read: no reset."""
         left = self.end()
-        if self.tokens > self._origin:
+        if self.since_reset:
             self.resets.add(torch.tensor([self.tokens]), torch.ones(1, 1))
         self.state = self.encoder.start(1)
         self._origin, self._steps = self.tokens, [0] * len(self.records)
