@@ -59,9 +59,9 @@ class CartPoleWithoutVelocities(gymnasium.Wrapper):
         super().__init__(gymnasium.make("CartPole-v1"))
         self.observation_space = gymnasium.spaces.Box(-5.0, 5.0, (2,), np.float32)
 
-    def reset(self, **given):
+    def reset(self, *, seed=None, options=None):
         """Begin with the pole nearly upright."""
-        seen, told = self.env.reset(**given)
+        seen, told = self.env.reset(seed=seed, options=options)
         return self._view(seen), told
 
     def step(self, action):
@@ -201,10 +201,13 @@ if __name__ == "__main__":
     given = parser.parse_args()
 
     torch.manual_seed(given.seed)
-    worlds = Worlds(
-        partial(TMaze, given.length) if given.task == "tmaze" else CartPoleWithoutVelocities, 32, given.seed
-    )
-    policy = Policy(worlds.envs[0], hidden_size=32 if given.task == "tmaze" else 64, memory=not given.no_memory)
-    updates = given.updates or (400 if given.task == "tmaze" else 1500)
-    score, success = train(policy, worlds, updates, Training(), tell=lambda *row: print(json.dumps(row), flush=True))
+    if given.task == "tmaze":
+        make, hidden_size, updates, options = partial(TMaze, given.length), 32, 400, Training()
+    else:
+        make, hidden_size, updates, options = CartPoleWithoutVelocities, 64, 1000, Training(lr=2e-3, discount=0.99)
+    worlds = Worlds(make, 32, given.seed)
+    policy = Policy(worlds.envs[0], hidden_size, memory=not given.no_memory)
+    tell = lambda *row: print(*(round(value, 3) for value in row), flush=True)  # noqa: E731
+    print("rollouts, return, successes")
+    score, success = train(policy, worlds, given.updates or updates, options, tell)
     print(f"return {score:.2f}, successes: {success:.1%}")
