@@ -8,7 +8,6 @@ Needs gymnasium: pip install -c constraints.txt -e '.[policy]'
 """
 
 import argparse
-import json
 from dataclasses import dataclass
 from functools import partial
 
