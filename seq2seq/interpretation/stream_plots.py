@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from seq2seq.interpretation.bins import Bins
 from seq2seq.interpretation.fonts import font_families, writable
@@ -96,7 +96,7 @@ def _norm(axes: Axes, norm: Bins) -> None:
 def _reset_counts(axes: Axes, resets: Bins) -> None:
     axes.stairs(resets.counts[: resets.length].numpy(), resets.edges.numpy(), fill=True, color=_RESET)
     axes.set_ylabel("resets")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
 
 
 def _heat(axes: Axes, cell: CellStatistics, memory: Bins) -> None:

@@ -119,6 +119,7 @@ class StreamReader:
                 done = len(record.steps)
             if not record.steps:
                 continue
+            assert record.layer is not None  # all are an encoder's
             state = layers[record.layer]
             waiting = int(state.waiting.lengths[0]) if isinstance(state, BlockwiseState) else 0
             steps = record.take(torch.tensor([done + waiting], device=self.state.recent.device))
