@@ -73,13 +73,13 @@ class StreamReader:
             yield self
 
     def read(self, ids: Sequence[int], pieces: Sequence[str]) -> Iterator[Encoded]:
-        """What the encoder makes of some more tokens, chunk by chunk; it may lag behind."""
+        """Values of the encoder for some more tokens, chunk by chunk; they may lag behind what is read."""
         for start in range(0, len(ids), CHUNK):
             yield self._advance(ids[start : start + CHUNK], ended=False)
             self._pieces.extend(pieces[start : start + CHUNK])
 
     def reset(self) -> Encoded:
-        """What was still to come of the tokens before; the next begins a stream anew. Nothing was read: no reset."""
+        """Values that were still to come; the next token begins a stream anew. Counts as a reset if any was read."""
         left = self.end()
         if self.since_reset:
             self.resets.add(torch.tensor([self.tokens]), torch.ones(1, 1))
@@ -88,7 +88,7 @@ class StreamReader:
         return left
 
     def end(self) -> Encoded:
-        """What was still to come of the tokens before, where they end."""
+        """Values that were still to come of the tokens before, which end here."""
         return self._advance([], ended=True)
 
     def mark(self, label: str, units: int) -> None:

@@ -1,4 +1,4 @@
-"""What is kept of one cell while it reads a stream: sums, however long the stream is."""
+"""Statistics of one cell while it reads a stream: sums, however long the stream is."""
 
 import torch
 from jaxtyping import Bool, Float
