@@ -2,10 +2,8 @@
 
 import logging
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,8 @@ import torch
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
+from seq2seq.commands.interpret_stream import OF_STREAMS, interpret_stream
+from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
@@ -21,23 +21,20 @@ from seq2seq.interpretation.attribution import SCORES, gradient_times_input, int
 from seq2seq.interpretation.gates import time_constants
 from seq2seq.interpretation.memory_plot import memory_figure
 from seq2seq.interpretation.plots import (
-    FORMATS,
     attention_figure,
     attribution_figure,
     copying_figure,
     gates_figure,
     time_constants_figure,
-    write_picture,
 )
 from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
 from seq2seq.runs.checkpoint import read_checkpoint
-from seq2seq.runs.checkpoint_paths import find_checkpoint, last_checkpoint
+from seq2seq.runs.checkpoint_paths import last_checkpoint
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun, pick_device
-from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import load_runs
 from seq2seq.shapes import Source
@@ -54,8 +51,10 @@ def interpret(config: DictConfig) -> list[Path]:
     Raises UserError before anything is written.
     """
     options = read_options(config)
+    if options["stream"] is not None:
+        return interpret_stream(options)
     check_options(options)
-    folder = _folder(options)
+    folder = report_folder(options, str(options["text"]))
     run = load_runs(options)[0]
     refuse_language_model(run, options["run"], "interpret")
     refuse_frames(run.tokenizers, options["run"], "interpret")
@@ -104,13 +103,18 @@ def _training(run: str) -> TrainingCurves | None:
 def check_options(options: Mapping[str, Any]) -> None:
     """Raise UserError at an option that is of no use for reading a text."""
     check_counts(options, steps=1, units=1, max_source_tokens=1)
+    if options["text"] is None:
+        raise UserError(
+            'text or stream must be given: text="..." looks into one translation, stream=FILE at a long text.'
+        )
+    for name, default in OF_STREAMS.items():
+        if options[name] != default:
+            raise UserError(f"{name} is of a stream, and a text has none of it: leave {name} out, or give stream=FILE.")
     for name in ("run", "text"):
         given = options[name]  # 0 is a text, too
         if isinstance(given, list | dict) or given is None or not str(given).strip():
             raise UserError(f"{name} must be one {'run' if name == 'run' else 'line'}, but is {given!r}.")
-    formats = options["formats"]
-    if not isinstance(formats, list) or not formats or not set(map(str, formats)) <= set(FORMATS):
-        raise UserError(f"formats must be a list of some of {', '.join(FORMATS)}, but is {formats!r}.")
+    check_formats(options["formats"])
     if options["score"] not in SCORES:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {options['score']!r}.")
 
@@ -158,24 +162,9 @@ def _numbers(given: Any) -> list[float] | None:
     return numbers
 
 
-def _folder(options: Mapping[str, Any]) -> Path:
-    """A folder with nothing in it yet. Raises UserError if the one that is asked for holds something."""
-    if options["out"] is not None:
-        return new_folder("out", str(options["out"]))
-    checkpoint = find_checkpoint(str(options["run"])).absolute()
-    home = checkpoint.parent.parent if checkpoint.parent.name == "checkpoints" else checkpoint.parent
-    name = re.sub(r"\W+", "_", str(options["text"])).strip("_")[:40] or "text"
-    names = (name if number == 1 else f"{name}_{number}" for number in count(1))
-    return next(folder for folder in (home / "interpretation" / name for name in names) if not folder.exists())
-
-
 def draw(reading: Reading, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     """Paths of the pictures, each as it has been written."""
-    for name, figure in figures_of(reading).items():
-        for kind in formats:
-            path = folder / f"{name.replace(' ', '_')}.{kind}"
-            write_picture(figure, path, dpi=100)
-            yield path
+    return write_pictures(figures_of(reading), folder, formats)
 
 
 def figures_of(reading: Reading) -> dict[str, Figure]:

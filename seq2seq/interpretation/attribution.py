@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import UserError
-from seq2seq.interpretation.trace import TargetScores, check_target, evaluating
+from seq2seq.interpretation.recording import evaluating
+from seq2seq.interpretation.trace import TargetScores, check_target
 from seq2seq.masking import length_mask
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import Lengths, Source, TargetIds, TimeVectors

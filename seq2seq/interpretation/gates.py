@@ -40,19 +40,26 @@ def saturation(cell: CellTrace, *, low: float = 0.1, high: float = 0.9) -> dict[
     """
     shares = {}
     for name, values in cell.gates.items():
-        if name == "candidate" and not cell.bounded:
-            continue
-        inside = values[cell.mask]
-        bottom = -high if name == "candidate" else low
-        shares[name] = Saturation(float((inside < bottom).float().mean()), float((inside > high).float().mean()))
+        if name != "candidate" or cell.bounded:
+            shares[name] = saturated(name, values[cell.mask], low=low, high=high)
     return shares
+
+
+def saturated(name: str, values: Float[Tensor, "steps units"], *, low: float = 0.1, high: float = 0.9) -> Saturation:
+    """Shares of one gate's activations that are below `low`, or -high of a candidate through tanh, and above `high`."""
+    bottom = -high if name == "candidate" else low
+    return Saturation(float((values < bottom).float().mean()), float((values > high).float().mean()))
 
 
 def time_constants(cell: CellTrace) -> Units | None:
     """Steps in which a unit's memory fades to 1/e: -1 / ln f, where f is its keep gate's mean; None without one."""
     if cell.keep_gate is None:
         return None
-    kept = cell.gates[cell.keep_gate][cell.mask].mean(0)
+    return fading(cell.gates[cell.keep_gate][cell.mask].mean(0))
+
+
+def fading(kept: Units) -> Units:
+    """Steps in which what is multiplied by `kept` at each fades to 1/e: -1 / ln f."""
     return 1 / kept.clamp(0, 1).reciprocal().log()  # infinity at 1, where -1 / ln f would be its negative
 
 

@@ -109,8 +109,10 @@ def gates_figure(cell: CellTrace, pieces: Sequence[str], *, title: str = "") -> 
     return figure
 
 
-def time_constants_figure(constants: Mapping[str, Float[Tensor, " _"]], *, title: str = "") -> Figure:
-    """Histograms, one per cell, of how many units remember for how many steps.
+def time_constants_figure(
+    constants: Mapping[str, Float[Tensor, " _"]], *, title: str = "", of: str = "steps"
+) -> Figure:
+    """Histograms, one per cell, of how many units remember for how many steps, or tokens.
 
     What is beyond either end counts to the last bar.
     """
@@ -124,7 +126,7 @@ def time_constants_figure(constants: Mapping[str, Float[Tensor, " _"]], *, title
         axes.set_title(name, loc="left", fontsize="medium")
         axes.set_ylabel("units")
         axes.yaxis.get_major_locator().set_params(integer=True)
-    panels[-1].set_xlabel("time constant of a unit's memory, in steps")
+    panels[-1].set_xlabel(f"time constant of a unit's memory, in {of}")
     return figure
 
 

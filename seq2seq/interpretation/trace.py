@@ -1,27 +1,21 @@
 """Traces of everything that the cells of a model did while it read a source and wrote a given target."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch import Tensor
 
 from seq2seq.errors import UserError
+from seq2seq.interpretation.recording import Activations, Record, encoder_records, evaluating, recording
 from seq2seq.layers.copying import PointerOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
-from seq2seq.layers.recurrent.cells.memory import MemoryCell
-from seq2seq.layers.recurrent.layer import RecurrentLayer
 from seq2seq.masking import length_mask
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import AttentionWeights, Features, Lengths, Source, TargetIds, TimeMask
 from seq2seq.symbols import BOS, PAD
 
 TargetScores = Float[Tensor, "batch target"]
-Activations = Float[Tensor, "batch time _"]  # gates, hidden and cell state of one cell may differ in width
 
 
 @dataclass(frozen=True)
@@ -88,14 +82,15 @@ def trace(model: Seq2Seq, source: Source, lengths: Lengths, target: TargetIds) -
     does not begin with BOS or has no token behind it.
     """
     check_target(target)
-    with _recording(model) as records:
+    records = _records(model)
+    with evaluating(model), recording(records):
         features, weights, *_ = model(source, lengths, target[:, :-1])
         rows, steps = features.flatten(0, 1), features.shape[:2]
         logits, log_probabilities = (
             score(rows).unflatten(0, steps) for score in (model.output.logits, model.output.log_probabilities)
         )
     tokens, ends = target[:, 1:], target_lengths(target)
-    cells = [record.cell_trace(ends) for record in records]
+    cells = [_cell_trace(record, ends) for record in records]
     mask = length_mask(ends, weights.shape[1])
     return Trace(
         {cell.name: cell for cell in cells},
@@ -114,21 +109,23 @@ def _copying(output: PointerOutput, rows: Tensor, tokens: TargetIds, mask: TimeM
     return Copying(*(part.unflatten(0, tokens.shape).where(mask, 0.0) for part in found))
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model into evaluation mode, and each part back into its own mode at the end."""
-    training = {module: module.training for module in model.modules()}
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, flag in training.items():
-            module.training = flag
-
-
 def named_cells(model: Seq2Seq) -> dict[str, Cell]:
     """Cells of a model by the names that traces give them."""
     return {record.name: record.cell for record in _records(model)}
+
+
+def _records(model: Seq2Seq) -> list[Record]:
+    decoder = [Record(f"decoder {number}", cell) for number, cell in enumerate(model.decoder.layers, 1)]
+    return encoder_records(model.encoder) + decoder
+
+
+def _cell_trace(record: Record, target_lengths: Lengths) -> CellTrace:
+    """The trace of a cell, its steps in the order of the sentence."""
+    lengths = target_lengths if record.lengths is None else record.lengths
+    side = "target" if record.layer is None else "source"
+    found, cell = record.take(lengths), record.cell
+    kind = cell.keep_gate, cell.bounded
+    return CellTrace(record.name, side, lengths, *kind, found.gates, found.hidden, found.cell, found.filled)
 
 
 def check_target(target: TargetIds) -> None:
@@ -147,81 +144,3 @@ def target_lengths(target: TargetIds) -> Lengths:
 
 def _scores_of(scores: Float[Tensor, "batch target vocabulary"], tokens: TargetIds) -> TargetScores:
     return scores.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
-
-
-class _Record:
-    """Notes what one cell gives at every call; the layer that owns it may say how long its sentences are."""
-
-    def __init__(self, name: str, cell: Cell, layer: RecurrentLayer | None = None, direction: str = "forward") -> None:
-        self.name = name
-        self.cell = cell
-        self.layer = layer
-        self.direction = direction
-        self.lengths: Lengths | None = None
-        self.steps: list[tuple[Any, Any]] = []
-
-    def hooks(self) -> Iterator[RemovableHandle]:
-        """Handles of the hooks, which are registered one by one as they are asked for."""
-        yield self.cell.register_forward_hook(self._note_step)
-        if self.layer is not None:
-            yield self.layer.register_forward_pre_hook(self._note_lengths)
-
-    def _note_step(self, cell: Any, given: Any, step: tuple[Any, Any]) -> None:
-        self.steps.append(step)
-
-    def _note_lengths(self, layer: Any, given: tuple[Any, ...]) -> None:
-        self.lengths = given[1]
-
-    def cell_trace(self, target_lengths: Lengths) -> CellTrace:
-        """The trace of the cell, its steps in the order of the sentence."""
-        states, gates = zip(*self.steps, strict=True)
-        lengths = target_lengths if self.lengths is None else self.lengths
-        state = self._over_time(states, lengths)
-        gate = self._over_time(gates, lengths)
-        side = "target" if self.layer is None else "source"
-        kind = self.cell.keep_gate, self.cell.bounded
-        memory, filled = state.get("cell"), None
-        if memory is not None and (carried := self.cell.layout.carried):
-            filled = self.cell.store.filled(memory[..., -carried:]) if isinstance(self.cell, MemoryCell) else None
-            memory = memory[..., :-carried]
-        return CellTrace(self.name, side, lengths, *kind, gate, state["hidden"], memory, filled)
-
-    def _over_time(self, steps: Sequence[Any], lengths: Lengths) -> dict[str, Activations]:
-        """Activations as `batch time units` by name, of named tuples of each step's `batch units`, `batch 1 units`."""
-        found = {}
-        for name in steps[0]._fields:
-            values = torch.stack([getattr(step, name).flatten(1) for step in steps], 1)
-            if self.layer is not None:
-                values = self.layer.in_order(self.direction, values, lengths)
-            mask = length_mask(lengths, values.shape[1]).unsqueeze(-1)
-            found[name] = torch.where(mask, values, values.new_zeros(()))
-        return found
-
-
-def _records(model: Seq2Seq) -> list[_Record]:
-    layers = [module for module in model.encoder.modules() if isinstance(module, RecurrentLayer)]
-    records = [
-        _Record(f"encoder {number} {direction}", cell, layer, direction)
-        for number, layer in enumerate(layers, 1)
-        for direction, cell in layer.directions.items()
-    ]
-    return records + [_Record(f"decoder {number}", cell) for number, cell in enumerate(model.decoder.layers, 1)]
-
-
-@contextmanager
-def _recording(model: Seq2Seq) -> Iterator[list[_Record]]:
-    """Records of the cells, on their visible path in evaluation mode, noting their steps; all as before at the end."""
-    records = _records(model)
-    fused = {record.cell: record.cell.fused for record in records}
-    handles: list[RemovableHandle] = []
-    try:
-        for record in records:
-            record.cell.fused = False
-            handles.extend(record.hooks())
-        with evaluating(model):
-            yield records
-    finally:
-        for handle in handles:
-            handle.remove()
-        for cell, flag in fused.items():
-            cell.fused = flag

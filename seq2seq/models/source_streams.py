@@ -27,7 +27,7 @@ def outputs_of_segment(
 
     The decoder begins anew with each segment, and attends to nothing before it.
     """
-    words, inputs = model.source_words(source), model.target_words(target)
+    words, inputs = model.encoder.input.dropped(source), model.target_words(target)
     encoded, state = model.encoder.advance(words, lengths, state, torch.ones_like(lengths, dtype=torch.bool))
     memory, states = model.remember(encoded, length_mask(lengths, source.shape[1]), source)
     unrolled = model.unroll(inputs, memory, states)

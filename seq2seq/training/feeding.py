@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
-from seq2seq.interpretation.trace import evaluating
+from seq2seq.interpretation.recording import evaluating
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.precise import precise
 from seq2seq.shapes import SoftIds, TargetIds

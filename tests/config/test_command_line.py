@@ -196,7 +196,11 @@ def test_a_script_without_its_run_is_told_what_is_missing(mistake):
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
-        ("interpret", ["run=x"], 'text must be given, for example text="..."'),
+        (
+            "interpret",
+            ["run=x"],
+            'text or stream must be given: text="..." looks into one translation, stream=FILE at a long text.',
+        ),
         ("train", ["data=tsv"], "data.train must be given, for example data.train=pairs.tsv"),
         ("train", ["data=json"], "data.train must be given, for example data.train=pairs.jsonl"),
         ("train", ["data=hub"], "data.name must be given, for example data.name=bentrevett/multi30k"),

@@ -150,7 +150,13 @@ def test_parts_of_the_page_are_installed_with_the_package():
     patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     package = root / "seq2seq" / "interpretation"
     shipped = {path for pattern in patterns["seq2seq.interpretation"] for path in glob.glob(str(package / pattern))}
-    assert {Path(path).name for path in shipped} == {"report.html", "report.css", "report.js", "training.html"}
+    assert {Path(path).name for path in shipped} == {
+        "report.html",
+        "report.css",
+        "report.js",
+        "training.html",
+        "stream.html",
+    }
 
 
 # In a browser

@@ -180,7 +180,7 @@ def test_what_ngrams_look_back_at_is_carried(build_model, segments):
     model, (_, batches) = model_of(build_model, ngrams=ngrams), segments
     carried = CarriedStates()
     carried.forward(model, batches[0], batches[0].target_inputs)
-    assert carried.states.recent.flatten().tolist() == [EOS, EOS]
+    assert carried.states.input.kept[0].flatten().tolist() == [EOS, EOS]
 
 
 # Runs

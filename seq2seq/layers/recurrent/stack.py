@@ -110,7 +110,7 @@ class RecurrentStack(nn.Module):
 
     def __init__(self, input_size: int, options: StackOptions) -> None:
         super().__init__()
-        self.output_size = options.output_size
+        self.input_size, self.output_size = input_size, options.output_size
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
         plain = options.num_layers - options.halvings
         self.steps = [1] * plain + [2] * options.halvings  # that each layer reads as one
@@ -189,6 +189,10 @@ class RecurrentStack(nn.Module):
             odd.append(Pending.none(first[:, : first.shape[1] // steps]))
             masks.append(self.dropout.mask(wide))
         return StackState(tuple(layers), tuple(odd), tuple(masks))
+
+    def renew(self, state: StackState, rows: RowMask) -> StackState:
+        """The state with some rows, `batch`, as before their first step."""
+        return renewed(self.start(state.masks[0].new_zeros(len(rows), self.input_size)), state, rows)
 
     def advance(
         self, inputs: Inputs, lengths: Lengths, state: StackState, ended: RowMask

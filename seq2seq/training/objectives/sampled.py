@@ -14,7 +14,7 @@ from seq2seq.decoding.request import Request
 from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.stepper import select
 from seq2seq.errors import UserError
-from seq2seq.interpretation.trace import evaluating
+from seq2seq.interpretation.recording import evaluating
 from seq2seq.masking import length_mask
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import Lengths, SourceIds
