@@ -15,7 +15,7 @@ from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.layer import unroll_within
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.regularization import Regularization
-from seq2seq.layers.recurrent.stack import RecurrentStack, StackOptions, renewed
+from seq2seq.layers.recurrent.stack import RecurrentStack, StackOptions
 
 SIZE, ROWS, TIME = 4, 3, 13
 LENGTHS = torch.tensor([13, 8, 1])
@@ -110,7 +110,7 @@ def test_a_renewed_row_is_as_a_fresh_one_and_others_go_on(options):
     layers, given = stack(halvings=1, **options), inputs()
     everybody = torch.full((ROWS,), TIME)
     _, state = layers.advance(given, everybody, layers.start(given[:, 0]), NOBODY)
-    again = renewed(layers.start(given[:, 0]), state, torch.tensor([False, True, False]))
+    again = layers.renew(state, torch.tensor([False, True, False]))
     ended = ~NOBODY
     mixed, _ = layers.advance(given, everybody, again, ended)
     fresh, _ = layers.advance(given, everybody, layers.start(given[:, 0]), ended)
