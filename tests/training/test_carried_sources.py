@@ -158,7 +158,7 @@ def test_gradients_end_where_a_batch_does(build_model, segments):
     model, (_, batches) = model_of(build_model), segments
     carried = CarriedStates()
     carried.forward(model, batches[0], batches[0].target_inputs).features.sum().backward()
-    assert not any(part.requires_grad for part in [carried.states.mask, *carried.states.stack.layers[0]])
+    assert not any(part.requires_grad for part in [carried.states.input.mask, *carried.states.stack.layers[0]])
     carried.forward(
         model, batches[1], batches[1].target_inputs
     ).features.sum().backward()  # the graph of the first is gone
@@ -169,7 +169,7 @@ def test_dropout_has_a_mask_for_each_segment(build_model, segments):
     carried, seen = CarriedStates(), []
     for batch in batches:
         carried.forward(model, batch, batch.target_inputs)
-        seen.append([carried.states.mask, *carried.states.stack.masks])
+        seen.append([carried.states.input.mask, *carried.states.stack.masks])
     for one, two in zip(seen, seen[1:], strict=False):
         assert not any(torch.equal(*masks) for masks in zip(one, two, strict=True))
     assert {0.0, 2.0} == set(seen[0][0].flatten().tolist())
@@ -241,7 +241,7 @@ def test_the_report_is_what_evaluation_finds_when_it_reads_on(folder, config_of)
             "model.encoder.direction must be forward, or block_size a number of steps",
         ),
         (["model/ngrams=bigrams"], "windows of ngrams must be [before, 0] for streams, but one looks"),
-        (["model/front_end=convolution"], "model.encoder.front_end must be none for streams, but looks at what"),
+        (["model/front_end=convolution"], "front_end must be none for streams, but looks at what"),
         (
             ["data.dev=null"],
             "data.dev must name a split of its own, as lines held out of train would leave holes in it,",

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.scan import scan
@@ -66,11 +67,12 @@ def unroll_within(cell: Cell, inputs: Inputs, lengths: Lengths, state: State) ->
     A cell that has no path but the loop over time, or is to take it, stays where a row has ended. Of others, rows of
     one length run together, by the fastest path: kernels return no states from the midst of a sequence.
     """
-    if (type(cell).unroll is Cell.unroll or not cell.fused) and inputs.shape[1]:
-        mask = length_mask(lengths, inputs.shape[1])
-        outputs, state, _ = scan(cell.sequence(state), cell.project(inputs), state, mask)
-        return without_padding(outputs, lengths), state
     counts = lengths.tolist()
+    if (type(cell).unroll is Cell.unroll or not cell.fused) and (longest := max(counts)):
+        mask = length_mask(lengths, longest)
+        outputs, state, _ = scan(cell.sequence(state), cell.project(inputs[:, :longest]), state, mask)
+        beyond = (0, 0, 0, inputs.shape[1] - longest)
+        return functional.pad(without_padding(outputs, lengths), beyond), state
     found = [_unroll(cell, inputs, state, lengths == count, count) for count in sorted(set(counts))]
     if len(found) == 1:
         return found[0][:2]
