@@ -105,6 +105,13 @@ def test_rows_side_by_side_are_as_each_alone(plain):
     assert CarriedTranslator(plain(), NoReset(), rows=99)(texts) == plain()(texts)
 
 
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_processes_share_what_follows_each_other(plain, processes):
+    translator = CarriedTranslator(plain(), NoReset())
+    shares = [TEXTS[translator.share(len(TEXTS), rank, processes)] for rank in range(processes)]
+    assert [text for share in shares for text in share] == TEXTS
+
+
 def behind(plain, reset, texts) -> tuple[list[float], list[float]]:
     """Scores of lines under a rule, and of the last line alone."""
     return scores(CarriedTranslator(plain(), reset), texts), scores(CarriedTranslator(plain(), NoReset()), texts[-1:])
