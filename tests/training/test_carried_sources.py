@@ -15,7 +15,7 @@ from torch.testing import assert_close
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.commands.train import train
-from seq2seq.commands.translate import build_stream
+from seq2seq.commands.translate import build_live_stream, build_stream
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.streams import Streams
@@ -237,6 +237,19 @@ def test_the_report_is_what_evaluation_finds_when_it_reads_on(folder, config_of)
     whole = build_stream(config_of("translate", f"run={folder}", "reset=silence", *options))
     given = [b"a b\n", b"c\n", b"\n", b"d\n", b"e f a\n"]
     assert list(stream(given)) == list(whole(given))
+
+
+def test_a_run_that_read_on_is_told_from_one_that_does_not(folder, config_of, caplog):
+    build_stream(config_of("translate", f"run={folder}", "reset=never", "device=cpu", "threads=1"))
+    assert "carry=streams" not in caplog.text
+    build_stream(config_of("translate", f"run={folder}", "device=cpu", "threads=1"))
+    assert "this run was trained with carry=streams, but each line is read by itself: add reset=silence" in caplog.text
+
+
+def test_words_that_are_said_while_a_line_is_read_take_no_reset(folder, config_of):
+    config = config_of("translate", f"run={folder}", "reset=never", "simultaneous=wait_k", "device=cpu", "threads=1")
+    with pytest.raises(UserError, match="^reset must be none with simultaneous"):
+        build_live_stream(config)
 
 
 @pytest.mark.parametrize(
