@@ -1,7 +1,10 @@
 """Lines that follow each other: each is read on from the one before, until a rule lets its stream begin anew."""
 
+import gc
 import logging
+import os
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -244,3 +247,26 @@ def test_what_cannot_read_on_is_refused(plain, echo):
         CarriedTranslator(plain(), NoReset(), rows=0)
     with pytest.raises(UserError, match="^lines that follow each other cannot be scored by themselves"):
         CarriedTranslator(plain(), NoReset()).score(["a"], [[5]])
+
+
+def resident() -> float:
+    """The memory of this process, in MB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell of memory so")
+def test_memory_does_not_grow_with_what_was_read(plain):
+    translator, sizes = CarriedTranslator(plain(), NoReset()), []
+    model = translator.stepper
+    state, lengths = model.encoder.start(1), torch.tensor([10])
+    for _ in range(10):
+        with torch.inference_mode():
+            for _ in range(1000):
+                _, state = model.encoder.advance(torch.randint(4, 12, (1, 10)), lengths, state)
+        for _ in range(25):
+            found(translator, ["abcdefghijkl"] * 10)
+        gc.collect()
+        sizes.append(resident())
+    assert translator.pasts[0].tokens == 10 * 25 * 10 * 13
+    assert sizes[-1] - sizes[1] < 5
