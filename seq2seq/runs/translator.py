@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ from seq2seq.translation.reranking import Reranking
 from seq2seq.translation.resets import Reset, SilenceReset
 from seq2seq.translation.threads import set_threads
 from seq2seq.translation.translator import Translator
+
+logger = logging.getLogger(__name__)
 
 
 def load_runs(options: Mapping[str, Any]) -> list[LoadedRun]:
@@ -125,7 +128,11 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
         replace_unknown=options.get("replace_unknown", False),
         device=pick_device(options["device"]),
     )
-    return translator if options.get("reset") is None else carried(translator, options["reset"])
+    if options.get("reset") is not None:
+        return carried(translator, options["reset"])
+    if "reset" in options and runs[0].config.get("carry") is not None:
+        logger.warning("this run was trained with carry=streams, but each line is read by itself: add reset=silence")
+    return translator
 
 
 def following(config: Mapping[str, Any], translator: Translator, *, rows: int = 1) -> Translator:

@@ -200,7 +200,8 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log scores of free-running translations. The average leaves here, before any callback saves the weights."""
-        mine = self.dev_examples[self.global_rank :: self.trainer.world_size] if self.scores else []
+        share = self.translator.share(len(self.dev_examples), self.global_rank, self.trainer.world_size)
+        mine = self.dev_examples[share] if self.scores else []
         sources, references = [example.source for example in mine], [example.targets for example in mine]
         look = self.interruption.look
         hypotheses = fast_translator(self.translator, self.model, look)(sources) if self.scores else []

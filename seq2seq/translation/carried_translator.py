@@ -26,8 +26,8 @@ class CarriedTranslator(Translator):
     """A translator whose lines are one stream: each is read on from the one before, until the `reset` says otherwise.
 
     It has the model, search and options of another. A call begins anew, with its texts cut into `rows` streams that are
-    read side by side; `translations` goes on where the last ended, in one stream. Raises UserError at several models,
-    and at one that looks at what is still to come.
+    read side by side, `hypotheses` with one; `translations` goes on where the last ended, in one stream. Raises
+    UserError at several models, and at one that looks at what is still to come.
     """
 
     def __init__(self, translator: Translator, reset: Reset, *, rows: int = 1) -> None:
@@ -40,6 +40,13 @@ class CarriedTranslator(Translator):
         reset.prepare(self.tokenizers.source)
         self.reset, self.rows = reset, rows
         self.begin(1)
+
+    def share(self, count: int, rank: int, processes: int) -> slice:
+        """The places of those of so many texts that one of several processes is to translate, which follow each other.
+
+        Its first is read from nothing.
+        """
+        return slice(count * rank // processes, count * (rank + 1) // processes)
 
     def begin(self, count: int) -> None:
         """Begin anew, with so many streams."""
@@ -54,7 +61,7 @@ class CarriedTranslator(Translator):
         return found
 
     def hypotheses(self, texts: Sequence[str]) -> list[Hypothesis]:
-        self.begin(max(1, min(self.rows, len(texts))))
+        self.begin(1)
         found = super().hypotheses(texts)
         self.begin(1)
         return found

@@ -78,6 +78,10 @@ class Translator:
         lines = [Line(text) for text in texts]
         return [found[0] for found in self.search_lines(lines)]
 
+    def share(self, count: int, rank: int, processes: int) -> slice:
+        """The places of those of so many texts that one of several processes is to translate."""
+        return slice(rank, count, processes)
+
     def translations(
         self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1
     ) -> list[list[Translation]]:

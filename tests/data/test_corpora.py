@@ -180,6 +180,14 @@ def test_tsv_windows_newlines_are_no_part_of_targets(tmp_path):
     assert [example.targets for example in read_tsv(path)] == [("1",), ("2",)]
 
 
+def test_rows_of_one_source_are_examples_of_their_own_where_order_counts(tmp_path):
+    path = write(tmp_path / "train.tsv", "a\t1", "b\t2", "a\t3", "\t", "a\t1")
+    splits = call(TSVCorpus, train=path, dev=path, in_order=True).load()
+    wanted = [("a", "1"), ("b", "2"), ("a", "3"), ("", ""), ("a", "1")]
+    assert [(example.source, *example.targets) for example in splits.train] == wanted
+    assert [len(example.targets) for example in call(TSVCorpus, train=path, dev=path).load().train] == [2, 1, 1]
+
+
 def test_tsv_holds_dev_out_of_train_by_source(tmp_path):
     lines = [f"w{number % 20}\t{number}" for number in range(40)]
     splits = call(TSVCorpus, train=write(tmp_path / "train.tsv", *lines), dev_size=5).load()

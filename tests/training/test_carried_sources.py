@@ -15,7 +15,7 @@ from torch.testing import assert_close
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.commands.train import train
-from seq2seq.commands.translate import build_stream
+from seq2seq.commands.translate import build_live_stream, build_stream
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.streams import Streams
@@ -56,17 +56,23 @@ RUN = [
 LENGTHS = [[3, 1, 4], [2, 5, 1]]  # of the segments of two rows
 
 
+def lines(path: Path, count: int, *, seed: int) -> None:
+    """Write lines whose answers begin with the last word of the line before; each twentieth is empty."""
+    draw, before, written = random.Random(seed), "z", []
+    for number in range(count):
+        words = draw.choices("abcdef", k=draw.randint(1, 3))
+        empty = number % 20 == 19
+        written.append("\t\n" if empty else f"{' '.join(words)}\t{' '.join([before, *words])}\n")
+        before = "z" if empty else words[-1]
+    path.write_text("".join(written))
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> list[str]:
     """Two files whose answers begin with the last word of the line before, and overrides that name them."""
-    draw, folder = random.Random(1), tmp_path_factory.mktemp("pairs")
+    folder = tmp_path_factory.mktemp("pairs")
     for name, count in (("train", 60), ("dev", 9)):
-        lines, before = [], "z"
-        for number in range(count):
-            words = draw.choices("abcdef", k=draw.randint(1, 3))
-            lines.append("\t" if number % 20 == 19 else f"{' '.join(words)}\t{' '.join([before, *words])}")
-            before = "z" if number % 20 == 19 else words[-1]
-        (folder / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+        lines(folder / f"{name}.tsv", count, seed=count)
     return [f"data.train={folder}/train.tsv", f"data.dev={folder}/dev.tsv"]
 
 
@@ -229,8 +235,21 @@ def test_the_report_is_what_evaluation_finds_when_it_reads_on(folder, config_of)
     assert report["scores"] == evaluate_run(config_of("evaluate", f"run={folder}", "reset=silence", *options))["scores"]
     stream = build_stream(config_of("translate", f"run={folder}", "reset=silence", "buffer=2", *options))
     whole = build_stream(config_of("translate", f"run={folder}", "reset=silence", *options))
-    lines = [b"a b\n", b"c\n", b"\n", b"d\n", b"e f a\n"]
-    assert list(stream(lines)) == list(whole(lines))
+    given = [b"a b\n", b"c\n", b"\n", b"d\n", b"e f a\n"]
+    assert list(stream(given)) == list(whole(given))
+
+
+def test_a_run_that_read_on_is_told_from_one_that_does_not(folder, config_of, caplog):
+    build_stream(config_of("translate", f"run={folder}", "reset=never", "device=cpu", "threads=1"))
+    assert "carry=streams" not in caplog.text
+    build_stream(config_of("translate", f"run={folder}", "device=cpu", "threads=1"))
+    assert "this run was trained with carry=streams, but each line is read by itself: add reset=silence" in caplog.text
+
+
+def test_words_that_are_said_while_a_line_is_read_take_no_reset(folder, config_of):
+    config = config_of("translate", f"run={folder}", "reset=never", "simultaneous=wait_k", "device=cpu", "threads=1")
+    with pytest.raises(UserError, match="^reset must be none with simultaneous"):
+        build_live_stream(config)
 
 
 @pytest.mark.parametrize(
@@ -291,3 +310,15 @@ def test_two_processes_train_as_one_does(data, config_of_run, tmp_path):
     one, two = last(tmp_path), last(both)
     for name, value in one["weights"].items():
         assert_close(two["weights"][name], value, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("carry", "least", "most"), [("streams", 80, 100), ("none", 0, 45)])
+def test_what_only_the_line_before_tells_is_learnt_by_reading_on(plain_config_of, tmp_path, carry, least, most):
+    for name, count in (("train", 3000), ("dev", 100)):
+        lines(tmp_path / f"{name}.tsv", count, seed=count)
+    sizes = [f"model.{part}=32" for part in ("encoder.hidden_size", "decoder.hidden_size", "decoder.feature_size")]
+    files = [f"data.{name}={tmp_path}/{name}.tsv" for name in ("train", "dev")]
+    longer = ["budget.max_steps=500", "trainer.val_check_interval=500", "batches.max_tokens=500", "logger=none"]
+    config = plain_config_of("train", *RUN, *files, *sizes, *longer, f"carry={carry}", "model.dropout=0.1")
+    assert least <= train(config, tmp_path, resume=False).scores["exact_match"] <= most

@@ -1,7 +1,10 @@
 """Lines that follow each other: each is read on from the one before, until a rule lets its stream begin anew."""
 
+import gc
 import logging
+import os
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -103,6 +106,13 @@ def test_rows_side_by_side_are_as_each_alone(plain):
     wanted = [text for row in rows for text in CarriedTranslator(plain(), NoReset())(row)]
     assert CarriedTranslator(plain(), NoReset(), rows=3)(texts) == wanted
     assert CarriedTranslator(plain(), NoReset(), rows=99)(texts) == plain()(texts)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_processes_share_what_follows_each_other(plain, processes):
+    translator = CarriedTranslator(plain(), NoReset())
+    shares = [TEXTS[translator.share(len(TEXTS), rank, processes)] for rank in range(processes)]
+    assert [text for share in shares for text in share] == TEXTS
 
 
 def behind(plain, reset, texts) -> tuple[list[float], list[float]]:
@@ -237,3 +247,26 @@ def test_what_cannot_read_on_is_refused(plain, echo):
         CarriedTranslator(plain(), NoReset(), rows=0)
     with pytest.raises(UserError, match="^lines that follow each other cannot be scored by themselves"):
         CarriedTranslator(plain(), NoReset()).score(["a"], [[5]])
+
+
+def resident() -> float:
+    """The memory of this process, in MB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell of memory so")
+def test_memory_does_not_grow_with_what_was_read(plain):
+    translator, sizes = CarriedTranslator(plain(), NoReset()), []
+    model = translator.stepper
+    state, lengths = model.encoder.start(1), torch.tensor([10])
+    for _ in range(10):
+        with torch.inference_mode():
+            for _ in range(1000):
+                _, state = model.encoder.advance(torch.randint(4, 12, (1, 10)), lengths, state)
+        for _ in range(25):
+            found(translator, ["abcdefghijkl"] * 10)
+        gc.collect()
+        sizes.append(resident())
+    assert translator.pasts[0].tokens == 10 * 25 * 10 * 13
+    assert sizes[-1] - sizes[1] < 5
