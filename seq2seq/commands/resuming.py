@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from seq2seq.config.invocation import is_called
 from seq2seq.config.overrides import command, override
 from seq2seq.config.stored import record_changes, with_changes
 from seq2seq.data.examples import Splits
+from seq2seq.data.splitting import Fingerprint
 from seq2seq.errors import UserError
 from seq2seq.ranks import first_process
 from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
@@ -52,23 +54,31 @@ def take_up(
     (state,), groups = checkpoint["optimizer_states"], module.step.new_optimizer().param_groups
     if len(state["param_groups"]) != len(groups):
         raise UserError("optimizer.weight_decay is new to this run, which began without: start another, with init.")
-    known = recorded_splits(checkpoint)
-    changes = DataChanges.of(known, splits)
-    if not accepts:
-        changes.refuse(folder)
-    if "train" in changes.differing:
-        module.step.carried.begin_anew()
+    _take_data(folder, module, recorded_splits(checkpoint), splits, accepts=accepts)
     if first_process():
         remove_parts(start.parent)
-        if not known:
-            warn_of_other_data(known, splits, "train", "dev", "test")
-        if accepts:
-            changes.accept(folder)
         cut_logged(trainer, checkpoint)
         record_changes(folder, with_changes(checkpoint["config"], folder), config)
         if end:
             logger.warning("%s Its report was missing, and is made now.", end)
     return not end
+
+
+def _take_data(
+    folder: Path, module: Seq2SeqModule, known: Mapping[str, Fingerprint], splits: Splits, *, accepts: bool
+) -> None:
+    """Go on with data that are those of before, or are accepted and so recorded. Raises UserError at others."""
+    changes = DataChanges.of(known, splits)
+    if not accepts:
+        changes.refuse(folder)
+    if "train" in changes.differing:
+        module.step.carried.begin_anew()
+    if not first_process():
+        return
+    if accepts:
+        changes.accept(folder)
+    if not known:
+        warn_of_other_data(known, splits, "train", "dev", "test")
 
 
 def _end(checkpoint: dict[str, Any], module: Seq2SeqModule, config: dict[str, Any]) -> str:

@@ -89,8 +89,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     goes_on = start_from is None or take_up(trainer, module, start_from, splits, config, accepts=accepts)
     if start_from is None and first_process():  # nothing is written before all mistakes that can be found have been
         _write_beginnings(folder, config, tokenizers)
-    size = {"parameters": parameter_count(module.model)}
-    log_config(trainer.loggers, config, **size)
+    log_config(trainer.loggers, config, parameters=(size := parameter_count(module.model)))
     started = time.monotonic()
     hindsight: dict[str, Any] = {}
     if goes_on:
@@ -100,7 +99,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
         return Outcome()
     seconds, device = time.monotonic() - started, trainer.strategy.root_device
     outcome = _finish(config, splits, folder, seconds, device, start, **hindsight)
-    log_result(trainer.loggers, config, outcome.record, **size)
+    log_result(trainer.loggers, config, outcome.record, parameters=size)
     return outcome
 
 

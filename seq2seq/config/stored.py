@@ -83,7 +83,7 @@ def with_changes(stored: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def recorded(folder: Path) -> list[dict[str, Any]]:
-    """What a folder's changes.yaml holds, each entry of one start. Raises UserError if it cannot be read."""
+    """Entries of a folder's changes.yaml, each of one start. Raises UserError if it cannot be read."""
     record = folder / _RECORD
     if not record.is_file():
         return []

@@ -81,7 +81,7 @@ class TokenSequences:
 
 
 def _starts(lengths: Int[Tensor, " sentences"]) -> Int[Tensor, " sentences"]:
-    """Where sentences begin that follow each other, in four bytes each where that is enough."""
+    """Places at which sentences begin that follow each other, in four bytes each where that is enough."""
     starts = lengths.cumsum(0) - lengths
     wide = len(starts) and int(starts[-1]) > np.iinfo(np.int32).max
     return starts if wide else starts.int()

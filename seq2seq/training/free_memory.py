@@ -35,7 +35,7 @@ def _of_machine(root: Path) -> int | None:
 
 
 def _of_groups(root: Path) -> Iterator[int]:
-    """What the limit of each control group leaves, of version 2 and of version 1; files that it can drop are free."""
+    """Bytes that the limit of each control group leaves, of both versions; files that it can drop are free."""
     own = _group(root)
     top = root / "sys/fs/cgroup"
     folders = [top, *(top / Path(*own.parts[1 : depth + 1]) for depth in range(1, len(own.parts)))]
