@@ -36,6 +36,9 @@ from seq2seq.layers.copying import Pointer
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
+from seq2seq.layers.inputs.frames import FrameInput
+from seq2seq.layers.inputs.input import Input, SourceSide
+from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.output.adaptive import AdaptiveOutput
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.mixture import MixtureOutput
@@ -94,6 +97,10 @@ __all__ = [
     "CellOptions",
     "Chrono",
     "ConvolutionalFrontEnd",
+    "FrameInput",
+    "Input",
+    "SourceSide",
+    "TokenInput",
     "CoupledLSTMCell",
     "CoverageAttention",
     "Decoder",

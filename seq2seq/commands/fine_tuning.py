@@ -16,6 +16,7 @@ from seq2seq.config.contract import check_type
 from seq2seq.config.job import given_overrides
 from seq2seq.config.options import flat
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.frame_reader import FrameReader
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
@@ -54,6 +55,8 @@ class StartingPoint:
                 raise UserError(f"{text} cannot be chosen where init gives the model: leave one of them out.")
         self.path = config["init"]
         self.run = load_run(self.path)
+        if isinstance(self.run.tokenizers.source, FrameReader):
+            raise UserError(f"init must be a run that reads text, but init={self.path} reads frames: train it anew.")
         self._own_tokenizer = any(text.startswith("tokenizer") for text in given_overrides())
         self.rehearsal = Rehearsal(self.path, self.run.config)
 

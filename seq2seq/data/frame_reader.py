@@ -1,4 +1,4 @@
-"""What reads series of frames where a tokenizer reads text."""
+"""Reading of series of frames, where tokenizers read text."""
 
 import json
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ class FrameReader(Tokenizer):
             row, feature = gaps[0].tolist()
             raise UserError(
                 f"{text.place}, frame {row + 1}, feature {feature + 1} has no value: fill it, or train with "
-                "model.input.imputation=carry_forward, mean or interpolation."
+                "imputation by carry_forward, mean or interpolation."
             )
         return text
 

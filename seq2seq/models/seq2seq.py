@@ -74,7 +74,7 @@ class ModelOptions:
         )
 
     def source_side(self, size: int, target: Embedding) -> SourceSide:
-        """What an input has to know of a source of so many tokens or features, beside a target's embedding."""
+        """The side of a source of so many tokens or features, beside a target's embedding."""
 
         def table() -> Embedding:
             if not self.share_embeddings:

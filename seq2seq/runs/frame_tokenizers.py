@@ -1,4 +1,4 @@
-"""What stands for tokenizers where sources are frames."""
+"""Tokenizers of runs whose sources are frames: a reader of these, and what cuts targets."""
 
 from typing import Any
 

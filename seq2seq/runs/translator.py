@@ -63,16 +63,31 @@ def load_runs(options: Mapping[str, Any]) -> list[LoadedRun]:
                 f"run must name runs of one target vocabulary, but that of {path} is not that of {paths[0]}: "
                 "train both from the same data with the same tokenizer options."
             )
-        framed = isinstance(runs[0].tokenizers.source, FrameReader) or isinstance(other.tokenizers.source, FrameReader)
-        if framed and other.tokenizers.source.serialized != runs[0].tokenizers.source.serialized:
-            raise UserError(f"run must name runs of the same kind of source, but {path} and {paths[0]} differ in it.")
         if runs[0].model.edits and other.tokenizers.source.serialized != runs[0].tokenizers.source.serialized:
             raise UserError(
                 f"run must name transducers of one source vocabulary, but that of {path} is not that of {paths[0]}: "
                 "their pointers would be in other places."
             )
-    _check_copying(paths, runs)
+    _check_sources(paths, runs)
     return runs
+
+
+def _check_sources(paths: Sequence[str], runs: Sequence[LoadedRun]) -> None:
+    """Raise UserError at runs whose sources differ more than an ensemble's may."""
+    _check_frames(paths, runs)
+    _check_copying(paths, runs)
+
+
+def _check_frames(paths: Sequence[str], runs: Sequence[LoadedRun]) -> None:
+    """Raise UserError where some runs read other frames than the first, or text."""
+    if not any(isinstance(run.tokenizers.source, FrameReader) for run in runs):
+        return
+    for path, other in zip(paths[1:], runs[1:], strict=True):
+        if other.tokenizers.source.serialized != runs[0].tokenizers.source.serialized:
+            raise UserError(
+                f"run must name runs that read the same features, with or without gaps, but {path} and {paths[0]} do "
+                "not: train both on the same data with the same kind of model.input."
+            )
 
 
 def _check_copying(paths: Sequence[str], runs: Sequence[LoadedRun]) -> None:

@@ -6,13 +6,16 @@ from seq2seq.config.options import flat
 from seq2seq.config.own_choices import own_choices
 from seq2seq.config.places import CONF
 
-GROUPS = ["data", "tokenizer", "model", "model/front_end", "callbacks", "trainer", "logger", "metrics"]
+GROUPS = ["data", "tokenizer", "model", "model/input", "model/front_end", "callbacks", "trainer", "logger", "metrics"]
 MISSING = {
     "json": ("train", "source", "target"),
     "hub": ("name", "source", "target"),
     "tsv": ("train",),
     "pairs": ("train",),
     "text": ("train",),
+    "npz": ("train",),
+    "ts": ("train",),
+    "csv_frames": ("train",),
     "run": ("run",),
 }
 MISSING |= {"parquet": MISSING["json"], "parallel": MISSING["json"]}

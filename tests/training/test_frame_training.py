@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+import seq2seq
+from seq2seq.commands.evaluate import evaluate_run
+from seq2seq.commands.interpret import interpret
+from seq2seq.commands.score import score_lines
 from seq2seq.commands.train import train
+from seq2seq.commands.translate import build_stream
 from seq2seq.compression.packing import pack
 from seq2seq.data.series import Series
 from seq2seq.decoding.search.beam import BeamSearch
@@ -178,3 +183,42 @@ def test_what_frames_cannot_have_is_refused_at_the_start(plain_config_of, folder
 def test_a_value_that_is_missing_is_named(train_on, tmp_path):
     with pytest.raises(UserError, match=r"gaps.npz, series \d+, frame \d+, feature \d has no value: fill it, or train"):
         train_on(tmp_path, data="gaps")
+
+
+def test_no_run_starts_from_frames(learnt, plain_config_of, tmp_path):
+    with pytest.raises(UserError, match="init must be a run that reads text, but init=.* reads frames: train it anew."):
+        train(plain_config_of("train", f"init={learnt}"), tmp_path, resume=False)
+
+
+COMMANDS = {
+    "translate": (build_stream, []),
+    "score": (lambda config: next(score_lines(config, [b"a\tb"])), []),
+    "interpret": (interpret, ["text=x"]),
+    "evaluate": (evaluate_run, ["simultaneous=wait_k", "split=dev"]),
+}
+
+
+@pytest.mark.parametrize("script", COMMANDS)
+def test_commands_that_read_text_refuse_the_run(learnt, script, config_of):
+    command, overrides = COMMANDS[script]
+    what = "simultaneous" if script == "evaluate" else script
+    with pytest.raises(UserError) as error:
+        command(config_of(script, f"run={learnt}", *overrides))
+    assert str(error.value).startswith(f"{what} reads text, but run={learnt} reads frames: ")
+
+
+def test_from_python_a_series_is_an_array(learnt):
+    run = seq2seq.Run(str(learnt))
+    examples = load_examples(load_run(learnt), None, "test")[1]
+    arrays, answers = [one.source.values for one in examples], [one.targets[0] for one in examples]
+    found = run.translate(arrays)
+    assert run.translate(arrays[0]) == found[0]
+    right = 100 * np.mean([text == answer for text, answer in zip(found, answers, strict=True)])
+    assert run.evaluate(list(zip(arrays, answers, strict=True))).scores["exact_match"] == pytest.approx(right)
+    assert run.translate(arrays[0], n_best=2, decoding="beam")[0].source_pieces == [
+        str(number + 1) for number in range(len(arrays[0]))
+    ]
+    with pytest.raises(UserError, match=r"texts\[0\] must have 3 features, as the data to train on, but has 2"):
+        run.translate([np.zeros((4, 2))])
+    with pytest.raises(UserError, match="pairs with frames must come from a file"):
+        seq2seq.train(list(zip(arrays, answers, strict=True)), verbose=False)

@@ -1,1 +1,1 @@
-"""What a source is to the layers that read it: tokens, or frames."""
+"""Inputs: tokens or frames, made vectors."""

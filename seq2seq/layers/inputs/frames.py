@@ -53,9 +53,13 @@ class FrameInput(Input):
         self.normalization.prepare(source)
 
     def forward(self, source: Source, lengths: Lengths | None = None) -> TimeVectors:
-        frames = self.normalization(source)
+        frames = self._normalized(source)
         observed = observed_within(frames, lengths)
         return self.dropout(self._projected(*self._filled(frames, observed, self._unseen(len(source))), observed))
+
+    def _normalized(self, source: Source) -> Frames:
+        """The frames, normalised, in the arithmetic of the weights: data are float32 whatever these are."""
+        return self.normalization(source).to(self.projection.weight.dtype)
 
     def _filled(self, frames: Frames, observed: Observed, seen: Seen) -> tuple[Frames, Frames]:
         """Frames without what is missing, and the number of frames since each value was observed."""
@@ -104,7 +108,7 @@ class FrameInput(Input):
         return InputState(tuple(self._unseen(count)), self.dropout.mask(like))
 
     def advance(self, source: Source, lengths: Lengths, state: InputState) -> tuple[TimeVectors, InputState]:
-        frames, seen = self.normalization(source), Seen(*state.kept)
+        frames, seen = self._normalized(source), Seen(*state.kept)
         observed = observed_within(frames, lengths)
         last, ago = carried(frames, observed, seen)
         filled, _ = self._filled(frames, observed, seen)

@@ -1,4 +1,4 @@
-"""What stands for values that were not observed."""
+"""Values that stand for those that were not observed."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ Last = Float[Tensor, "batch feature"]
 
 
 class Seen(NamedTuple):
-    """What is known of the frames before some others: the last value of each feature, and how many frames ago it was.
+    """The last value of each feature before some frames, and how many frames ago it was.
 
     Before anything was seen, the value is the mean of all frames to train on.
     """
@@ -51,7 +51,7 @@ def interpolated(frames: Frames, observed: Observed, seen: Seen) -> Frames:
 
 
 def seen_after(frames: Frames, ago: Frames, lengths: Lengths, seen: Seen) -> Seen:
-    """What is known behind `lengths[i]` of carried frames of each row; where there are none, what was before."""
+    """The last values behind `lengths[i]` of carried frames of each row; where there are none, those of before."""
     places = (lengths - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, frames.shape[2])
     some = (lengths > 0).unsqueeze(1)
     if not frames.shape[1]:
@@ -61,6 +61,6 @@ def seen_after(frames: Frames, ago: Frames, lengths: Lengths, seen: Seen) -> See
 
 
 def observed_within(frames: Frames, lengths: Lengths | None) -> Observed:
-    """Where there is a value, `batch source feature`: not in padding."""
+    """The mask that is True where there is a value, `batch source feature`: not in padding."""
     observed = frames.isfinite()
     return observed if lengths is None else observed & length_mask(lengths, frames.shape[1]).unsqueeze(-1)

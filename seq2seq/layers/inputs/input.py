@@ -1,4 +1,4 @@
-"""The interface of what maps a source to the vectors that recurrent layers read."""
+"""The interface of inputs, which map a source to the vectors that recurrent layers read."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -84,7 +84,7 @@ class Input(nn.Module, ABC):
         """Random sources of a shape, `batch source`, such as could be read."""
 
     def shortened(self, vectors: TimeVectors, lengths: Lengths) -> tuple[ShortVectors, Lengths]:
-        """What the recurrent layers read of vectors, and how long that is."""
+        """The vectors as the recurrent layers read them, behind a front end if there is one, and their lengths."""
         return (vectors, lengths) if self.front_end is None else self.front_end(vectors, lengths)
 
     def check_streams(self) -> None:

@@ -67,6 +67,16 @@ def test_chunks_give_what_the_whole_does(options, size):
         torch.testing.assert_close(torch.cat(found, 1)[row, :length], whole[row, :length])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_frames_in_float32_suit_weights_of_any_kind(dtype):
+    built = new_input(imputation="carry_forward", gaps=True).to(dtype)
+    frames = some_frames(missing=True).float()
+    whole = built(frames, LENGTHS)
+    assert whole.dtype is dtype
+    chunk, _ = built.advance(frames, LENGTHS, built.start(4))
+    torch.testing.assert_close(chunk[0], whole[0])
+
+
 def test_what_looks_ahead_reads_no_streams():
     with pytest.raises(UserError, match="imputation must not be interpolation for streams"):
         new_input(imputation="interpolation").check_streams()
