@@ -38,6 +38,7 @@ from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import load_runs
+from seq2seq.runs.versions import home_of
 from seq2seq.shapes import SourceIds
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator
@@ -159,8 +160,7 @@ def _folder(options: Mapping[str, Any]) -> Path:
     """A folder with nothing in it yet. Raises UserError if the one that is asked for holds something."""
     if options["out"] is not None:
         return new_folder("out", str(options["out"]))
-    checkpoint = find_checkpoint(str(options["run"])).absolute()
-    home = checkpoint.parent.parent if checkpoint.parent.name == "checkpoints" else checkpoint.parent
+    home = home_of(find_checkpoint(str(options["run"])).absolute())
     name = re.sub(r"\W+", "_", str(options["text"])).strip("_")[:40] or "text"
     names = (name if number == 1 else f"{name}_{number}" for number in count(1))
     return next(folder for folder in (home / "interpretation" / name for name in names) if not folder.exists())
