@@ -23,7 +23,7 @@ class PairStream:
     """Examples of the lines of a file, a pipe or, at `-`, stdin, in the tokenizers' form of text.
 
     A line that is no pair, and a pair without a token on a side or with over `max_length`, is left out, which `counts`
-    tells; of the former the first few are logged. Raises UserError at an unknown `input` and where there is nothing to read.
+    tells; of the former the first few are logged. Raises UserError at an unknown `input`, and with nothing to read.
     """
 
     def __init__(self, path: str, input: str, tokenizers: Tokenizers, *, max_length: int) -> None:
