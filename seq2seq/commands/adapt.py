@@ -121,7 +121,7 @@ def _prepared(run: LoadedRun, kept: Kept, options: dict[str, Any]) -> tuple[Adap
         NewExamples(judged, **_of(options, "hold_out", "recent", "most_held_out", "seed")),
         _old_examples(run, splits, options),
         test=_test(run, splits, kept.start_of(translator), options),
-        pace=Pace(**_of(options, "sentences", "updates", "every", "rehearsal"), **limits),
+        pace=Pace(**_of(options, "sentences", "updates", "every"), rehearsal=float(options["rehearsal"]), **limits),
         keep=kept.keep,
     )
     return adaptation, stream
@@ -141,7 +141,7 @@ def _learner(run: LoadedRun, kept: Kept, splits: Splits, options: dict[str, Any]
     known = encoded(splits.train[:_COUNTED], run.tokenizers, config["batches"]["max_length"]).pairs.target
     for part in (step.objective, run.model.output):
         part.prepare(token_counts(known, run.tokenizers.target.size))
-    learner = Learner(step, kept.start["weights"], options["l2"])
+    learner = Learner(step, kept.start["weights"], float(options["l2"]))
     if kept.state:
         learner.restore(kept.state)
     return learner
@@ -166,7 +166,7 @@ def _test(run: LoadedRun, splits: Splits, start: Translator, options: dict[str, 
     tolerance = options["tolerance"]
     if tolerance is None:
         tolerance = _NATS if isinstance(yardstick, LossYardstick) else _POINTS
-    test = AcceptanceTest(yardstick, old, tolerance=tolerance, draws=Draws(options["bootstrap"]))
+    test = AcceptanceTest(yardstick, old, tolerance=float(tolerance), draws=Draws(options["bootstrap"]))
     test.begin(start)
     return test
 

@@ -50,9 +50,9 @@ class NewExamples:
         return True
 
     def may_be_learnt(self, source: str) -> bool:
-        """Tell whether nothing is judged by a source."""
+        """Tell whether nothing is judged by a source, nor will be, should it come."""
         place = rank(source, self.seed)
-        return place not in self._judged and place not in self._held_out
+        return place >= self.hold_out and place not in self._judged
 
     def again(self, count: int, update: int) -> list[Example]:
         """So many of the examples that came last, or all that there are, drawn by the number of the update."""
