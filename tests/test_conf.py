@@ -49,6 +49,7 @@ SEARCHING = [
     ("translate",),
     ("evaluate",),
     ("average",),
+    ("adapt",),
     ("interpret",),
     ("selfcheck",),
     ("benchmark",),

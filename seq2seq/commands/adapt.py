@@ -106,7 +106,7 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _prepared(run: LoadedRun, kept: Kept, options: dict[str, Any]) -> tuple[Adaptation, PairStream]:
-    """All that learning takes, and what is to be learnt. Raises UserError where it cannot be."""
+    """The adaptation of a run, and the stream that it is to learn from. Raises UserError where it cannot be."""
     limits = {"max_length": run.config["batches"]["max_length"]}
     stream = PairStream(str(options["in"]), options["input"], run.tokenizers, **limits)
     splits = load_splits(with_data(run, options | {"file": None}).config)
@@ -187,7 +187,7 @@ def _yardstick(run: LoadedRun, options: dict[str, Any]) -> Yardstick:
 
 
 def _report(folder: Path, adaptation: Adaptation, stream: PairStream) -> dict[str, Any]:
-    """What came of it. Raises UserError where there was nothing to judge by."""
+    """The record of what came of it. Raises UserError where there was nothing to judge by."""
     gates, counts = adaptation.gates, {**stream.counts, **adaptation.new.counts}
     if not gates and not adaptation.lost:
         raise UserError(

@@ -26,7 +26,7 @@ Keep = Callable[[dict[str, Any], Verdict], int]
 
 @dataclass(frozen=True)
 class Pace:
-    """How much is learnt at a time: see conf/adapt.yaml."""
+    """Numbers that say how much is learnt at a time: see conf/adapt.yaml."""
 
     sentences: int
     updates: int

@@ -1,4 +1,4 @@
-"""What a run began as, and what it has learnt since: read from its versions, and written into them."""
+"""The start of a run, and all that it has learnt since: read from its versions, and written into them."""
 
 from functools import partial
 from pathlib import Path

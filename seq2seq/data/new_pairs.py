@@ -55,7 +55,7 @@ class NewExamples:
         return place >= self.hold_out and place not in self._judged
 
     def again(self, count: int, update: int) -> list[Example]:
-        """So many of the examples that came last, or all that there are, drawn by the number of the update."""
+        """Examples among those that came last, so many or all that there are, drawn by the number of the update."""
         random = np.random.default_rng((self.seed, update, 0))
         count = min(count, len(self._recent))
         return [self._recent[place] for place in random.choice(len(self._recent), count, replace=False).tolist()]
@@ -85,7 +85,7 @@ class OldExamples:
         self.examples, self.seed = Examples.of(examples), seed
 
     def drawn(self, count: int, update: int, new: NewExamples) -> list[Example]:
-        """So many examples, each with one of its targets, by the number of the update; none that is judged by."""
+        """Examples, so many, each with one of its targets, by the number of the update; none that is judged by."""
         random = np.random.default_rng((self.seed, update, 1))
         found: list[Example] = []
         for _ in range(_TRIES):

@@ -39,7 +39,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a test has found: the change on new examples, that on old ones, and why it failed; "" where it did not."""
+    """Findings of a test: the change on new examples, that on old ones, and why it failed; "" where it did not."""
 
     new: Change
     old: Change
@@ -47,6 +47,7 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
+        """Tell whether the candidate is to be used."""
         return not self.reason
 
 

@@ -48,7 +48,7 @@ class Learner:
         return bool(self.step.finite)
 
     def state(self) -> dict[str, Any]:
-        """All that the next update depends on, as copies, in types that a checkpoint holds."""
+        """Copies of all that the next update depends on, in types that a checkpoint holds."""
         return {
             "state_dict": {name: weight.detach().clone() for name, weight in self.step.model.state_dict().items()},
             "weights": self.served,
