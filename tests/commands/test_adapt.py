@@ -32,6 +32,8 @@ SIZES = ["data.train_size=300", "data.dev_size=60", "budget.max_steps=60", "trai
 PACE = [
     "score=loss",
     "rehearsal=1.0",
+    "l2=1.0",
+    "averaging.decay=0.95",
     "tolerance=0.15",
     "optimizer.lr=0.01",
     "every=40",
