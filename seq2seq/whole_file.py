@@ -18,7 +18,7 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except BaseException as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -42,7 +42,7 @@ def check_writable(path: Path) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Have the folder itself on disk, with the name that a file has got in it, where the system can do that."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -54,6 +54,7 @@ SEARCHING = [
     ("translate",),
     ("evaluate",),
     ("average",),
+    ("adapt",),
     ("interpret",),
     ("selfcheck",),
     ("benchmark",),

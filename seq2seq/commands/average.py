@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,20 +16,18 @@ from seq2seq.config.builder import build
 from seq2seq.config.contract import read_options
 from seq2seq.config.open_parts import with_own_data
 from seq2seq.errors import UserError
-from seq2seq.finite import strict_json
-from seq2seq.runs.checkpoint import read_checkpoint, save_checkpoint
+from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.comparison import find_runs
+from seq2seq.runs.derived_run import PASSED_ON, write_run
 from seq2seq.runs.evaluation import evaluate, load_examples
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.translation.translator import Translator
-from seq2seq.whole_file import write_whole
 
 _SOUPS = ("uniform", "greedy")
-_KEPT = ("format", "config", "splits", "tokenizers")  # of the first run's checkpoint
 
 
 def average(config: DictConfig) -> dict[str, Any]:
@@ -59,8 +56,9 @@ def average(config: DictConfig) -> dict[str, Any]:
     ]
     record = {"split": scored.name, "sentences": len(scored.examples), "scores": scored(mean), "members": rows}
     step = max(checkpoints[number]["global_step"] for number in chosen)
-    kept = {key: checkpoints[0][key] for key in _KEPT if key in checkpoints[0]}
-    _write(folder, {**kept, "weights": mean, "global_step": step}, {**record, "step": step}, scored.run)
+    kept = {key: checkpoints[0][key] for key in PASSED_ON if key in checkpoints[0]}
+    checkpoint = {**kept, "weights": mean, "global_step": step}
+    write_run(folder, checkpoint, {**record, "step": step}, scored.run.tokenizers)
     _print(record)
     return {"out": str(folder), **record}
 
@@ -93,14 +91,6 @@ class _Scored:
                 f"{', '.join(known)}: take soup=uniform."
             )
         return name, monitor["mode"] == "max"
-
-
-def _write(folder: Path, checkpoint: dict[str, Any], record: dict[str, Any], run: LoadedRun) -> None:
-    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    save_checkpoint(folder / "checkpoints" / "best.ckpt", checkpoint)
-    run.tokenizers.save(folder / "tokenizers")
-    write_whole(folder / "config.yaml", OmegaConf.to_yaml(checkpoint["config"]).encode())
-    write_whole(folder / "metrics.json", (strict_json(record, indent=2) + "\n").encode())
 
 
 def _print(record: Mapping[str, Any]) -> None:

@@ -57,7 +57,8 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
         with told_at("segmentation", type(segmentation)):
             data.segment(segmentation, kinds_of(config))
     pace(config, data)
-    step = _build_step(config, model, data)
+    step = build_step(config, model)
+    supply(step.objective, config, data)
     for part in (step.objective, model.output):
         part.prepare(data.target_counts())
     step.target_window = window_of(config, data)
@@ -81,10 +82,10 @@ def _complete(entries: dict[str, Any], checkpoint: dict[str, Any]) -> None:
     checkpoint |= sealed(checkpoint | entries)
 
 
-def _build_step(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule) -> TrainingStep:
+def build_step(config: dict[str, Any], model: Seq2Seq) -> TrainingStep:
+    """The training step of a model, as a config describes it."""
     parts = ("objective", "optimizer", "schedule", "scheduled_sampling", "gradients")
     built = {name: build(config[name], name) for name in parts}
-    supply(built["objective"], config, data)
     built |= _of_parts(config, model, built["optimizer"], built["gradients"])
     return TrainingStep(model=model, average=build_average(config, model), seed=config["seed"], **built)
 

@@ -12,6 +12,7 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation.plots import FORMATS, write_picture
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.run_folder import new_folder
+from seq2seq.runs.versions import home_of
 
 
 def report_folder(options: Mapping[str, Any], name: str) -> Path:
@@ -21,8 +22,7 @@ def report_folder(options: Mapping[str, Any], name: str) -> Path:
     """
     if options["out"] is not None:
         return new_folder("out", str(options["out"]))
-    checkpoint = find_checkpoint(str(options["run"])).absolute()
-    home = checkpoint.parent.parent if checkpoint.parent.name == "checkpoints" else checkpoint.parent
+    home = home_of(find_checkpoint(str(options["run"])).absolute())
     name = re.sub(r"\W+", "_", name).strip("_")[:40] or "text"
     names = (name if number == 1 else f"{name}_{number}" for number in count(1))
     return next(folder for folder in (home / "interpretation" / name for name in names) if not folder.exists())

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
+from seq2seq.data.pair_lines import pair_of_columns
 from seq2seq.data.text import decoded
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
@@ -46,10 +47,10 @@ def _read(chunk: list[tuple[int, bytes]]) -> tuple[list[tuple[str, str]], UserEr
     """The pairs up to the first line that holds a mistake, and the mistake, None if there is none."""
     pairs: list[tuple[str, str]] = []
     for number, line in chunk:
-        columns = decoded(line).split("\t")
-        if len(columns) != 2:
-            return pairs, UserError(f"line {number} must be source<TAB>target, but has {len(columns) - 1} tabs.")
-        pairs.append((columns[0], columns[1]))
+        try:
+            pairs.append(pair_of_columns(decoded(line), number))
+        except UserError as mistake:
+            return pairs, mistake
     return pairs, None
 
 

@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 import pytorch_lightning as lightning
-import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from seq2seq.data.augmentation.augmentation import Augmentation
 from seq2seq.data.augmentation.made_pairs import MadePairs
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
-from seq2seq.data.encoding import encoded
+from seq2seq.data.encoding import encoded, token_counts
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.mixed_epochs import MixedEpochs
@@ -27,10 +26,8 @@ from seq2seq.data.segmentation import SampledSegmentation
 from seq2seq.data.splitting import sample
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
-from seq2seq.symbols import EOS, UNK
 
 logger = logging.getLogger(__name__)
-_AT_ONCE = 1 << 20  # tokens that are counted together: a copy of them all would be large
 
 
 class Seq2SeqDataModule(lightning.LightningDataModule):
@@ -102,12 +99,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
 
     def target_counts(self) -> Int[Tensor, " vocabulary"]:
         """Counts of every target token in train, with an EOS behind each target."""
-        tokens, size = self.train_pairs.target.flat[:-1], self.tokenizers.target.size  # the last is PAD
-        counts = torch.zeros(size, dtype=torch.long)
-        for some in map(Tensor.long, tokens.split(_AT_ONCE)):
-            counts += torch.bincount(some.where(some < size, UNK), minlength=size)
-        counts[EOS] += len(self.train_pairs)
-        return counts
+        return token_counts(self.train_pairs.target, self.tokenizers.target.size)
 
     def augment(self, augmentation: Augmentation) -> None:
         """Have pairs made from those of train in every epoch. Raises UserError at data that this does not suit."""

@@ -1,4 +1,4 @@
-"""Texts of many examples as token ids, some at a time."""
+"""Texts of many examples as token ids, some at a time, and how often each comes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,18 @@ from itertools import islice
 
 import numpy as np
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.examples import Example
 from seq2seq.data.frame_reader import FrameReader
-from seq2seq.data.sequences import SequenceWriter
+from seq2seq.data.sequences import SequenceWriter, TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.symbols import EOS, UNK
 
 _AT_ONCE = 8192  # pairs, whose ids are lists of Python for a moment
+_COUNTED_AT_ONCE = 1 << 20  # tokens: a copy of them all would be large
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,15 @@ def encoded(examples: Sequence[Example], tokenizers: Tokenizers, max_length: int
         series = [example.source for example in examples for _ in example.targets]
         source = tokenizers.source.sequences([series[row] for row in kept])
     return EncodedPairs(PairSequences(source, target, owners=owners), kept, empty, long)
+
+
+def token_counts(sentences: TokenSequences, size: int) -> Int[Tensor, " vocabulary"]:
+    """Counts of every token of a vocabulary, with an EOS behind each sentence."""
+    counts = torch.zeros(size, dtype=torch.long)
+    for some in map(Tensor.long, sentences.flat[:-1].split(_COUNTED_AT_ONCE)):  # the last is PAD
+        counts += torch.bincount(some.where(some < size, UNK), minlength=size)
+    counts[EOS] += len(sentences)
+    return counts
 
 
 def _owners(examples: Sequence[Example]) -> np.ndarray:

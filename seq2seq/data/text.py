@@ -95,3 +95,8 @@ def formed_splits(form: TextForm, splits: Splits) -> tuple[Splits, Change]:
 def decoded(line: bytes) -> str:
     """The text of a line of UTF-8, without a byte order mark before it and its end; other bytes are replaced."""
     return line.decode("utf-8", errors="replace").removeprefix(BYTE_ORDER_MARK).rstrip("\r\n")
+
+
+def encodable(text: str) -> str:
+    """The text with half surrogate pairs, which JSON can hold but UTF-8 cannot, replaced as other bad bytes are."""
+    return text.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")

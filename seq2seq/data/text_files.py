@@ -46,7 +46,7 @@ def lines_of_file(path: str | Path) -> Iterator[str]:
 
 def _lines(path: Path) -> Iterator[str]:
     blank: list[str] | None = []  # those that a file begins with, as long as it may hold nothing else
-    for number, raw in enumerate(_raw_lines(path), 1):
+    for number, raw in enumerate(raw_lines(path), 1):
         try:
             text = raw.removesuffix(b"\n").decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
@@ -64,7 +64,8 @@ def _lines(path: Path) -> Iterator[str]:
         raise UserError(f"The data file {path} is empty: it must hold at least one line.")
 
 
-def _raw_lines(path: Path) -> Iterator[bytes]:
+def raw_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file or pipe as bytes, as they come. Raises UserError at what cannot be unpacked."""
     if path.suffix != ".gz":
         with path.open("rb") as file:
             yield from file

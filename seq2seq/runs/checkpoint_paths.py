@@ -4,12 +4,13 @@ from pathlib import Path
 
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint
+from seq2seq.runs.versions import folder_in_use
 
 
 def find_checkpoint(path: str | Path) -> Path:
     """The path of the best checkpoint of a run folder, else of its last; or that of the checkpoint itself.
 
-    Raises UserError if there is none.
+    Of a folder with versions, it is that of the version in use. Raises UserError if there is none.
     """
     path = Path(path)
     if not path.exists():
@@ -17,7 +18,7 @@ def find_checkpoint(path: str | Path) -> Path:
     if path.is_file():
         return path
     for name in ("best", "last"):
-        if (checkpoint := path / "checkpoints" / f"{name}.ckpt").is_file():
+        if (checkpoint := folder_in_use(path) / "checkpoints" / f"{name}.ckpt").is_file():
             return checkpoint
     raise UserError(f"run={path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it.")
 

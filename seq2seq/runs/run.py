@@ -24,6 +24,7 @@ from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.frame_tokenizers import answers, reader_of
 from seq2seq.runs.model_kinds import is_language_model, reads_frames, writes_edits
 from seq2seq.runs.own_files import with_own_files
+from seq2seq.runs.versions import home_of, tell_version
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> LoadedRun:
     Raises UserError if what the checkpoint describes is not what it holds, or is nothing that this package builds.
     """
     checkpoint = read_checkpoint(found := find_checkpoint(path))
-    config = with_own_files(checkpoint["config"], found.parent.parent)
+    tell_version(Path(path), found)
+    config = with_own_files(checkpoint["config"], home_of(found))
     try:
         tokenizers = tokenizers_of(checkpoint)
         model = _with_weights(config, tokenizers, checkpoint["weights"])

@@ -19,6 +19,7 @@ from seq2seq.ranks import first_process
 from seq2seq.runs.folder_lock import hold, is_held_here, release
 from seq2seq.runs.meeting import current_meeting
 from seq2seq.runs.own_files import MADE, with_own_files
+from seq2seq.runs.versions import refuse_versions
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) 
         raise UserError(f"run_dir must be a folder, but is {config.run_dir!r}: give one, or leave run_dir out.")
     if config.resume:
         folder = Path(config.run_dir)
+        refuse_versions("resume=true", folder)
         return _held_and_stored(folder, config.get("changes", [])), folder
     check_task(config.task)
     resolved = resolve(config) if repeated is None else repeated

@@ -56,6 +56,7 @@ class TrainingStep:
         self.rate_scale = 1.0  # of what the schedule says
         self.carried = CarriedStates()
         self.target_window: int | None = None  # target tokens that gradients go back, None for all
+        self.finite: Tensor | None = None  # whether the gradient of the last step that was taken was
 
     def new_optimizer(self) -> Optimizer:
         """An optimizer of the model's parameters, in float32 at least, whose learning rates `begin` sets."""
@@ -140,7 +141,7 @@ class TrainingStep:
     def _apply(self, optimizer: Optimizer, scaler: GradScaler, step: int, spent: float) -> None:
         """Transform the gradients, let the optimizer move the weights, and take these into the average."""
         scaler.unscale_(optimizer)
-        finite = self.transform(step=step).isfinite()
+        self.finite = finite = self.transform(step=step).isfinite()
         if not scaler.is_enabled():  # a scaler leaves such steps out itself
             leave_out_unless(finite, optimizer)
         scaler.step(optimizer)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 
+from seq2seq.data.text import encodable
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.translation.line import Line, Translation
@@ -38,9 +39,9 @@ def read_json(text: str, number: int) -> Line:
     ):
         raise UserError(f"line {number}: source and prefix must be texts and constraints a list of texts.")
     return Line(
-        _encodable(found["source"]),
-        _encodable(found.get("prefix", "")),
-        tuple(_encodable(phrase) for phrase in phrases if phrase.strip()),
+        encodable(found["source"]),
+        encodable(found.get("prefix", "")),
+        tuple(encodable(phrase) for phrase in phrases if phrase.strip()),
     )
 
 
@@ -89,11 +90,6 @@ def _as_object(rank: int, translation: Translation) -> dict[str, object]:
 
 def _on_one_line(text: str) -> str:
     return " ".join(text.splitlines())
-
-
-def _encodable(text: str) -> str:
-    """The text with half surrogate pairs, which JSON can hold but UTF-8 cannot, replaced as other bad bytes are."""
-    return text.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
 
 
 INPUTS: dict[str, Read] = {"text": read_text, "json": read_json}

@@ -48,7 +48,7 @@ def test_a_clock_that_is_set_back_changes_nothing_that_is_learnt(ended, tmp_path
 @pytest.mark.parametrize("name", ["train", "dev"])
 @pytest.mark.parametrize("fault", ["gone", "broken", "cut"])
 def test_data_that_fail_while_they_are_read_are_one_line(ended, pairs, tmp_path, monkeypatch, name, fault):
-    read = text_files._raw_lines
+    read = text_files.raw_lines
 
     def failing(path: Path) -> Iterator[bytes]:
         if path != pairs / name:
@@ -62,7 +62,7 @@ def test_data_that_fail_while_they_are_read_are_one_line(ended, pairs, tmp_path,
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         yield lines[-1].partition(b"\t")[0]
 
-    monkeypatch.setattr(text_files, "_raw_lines", failing)
+    monkeypatch.setattr(text_files, "raw_lines", failing)
     files = [f"data.{split}={pairs / split}" for split in ("train", "dev", "test")]
     said = ended(tmp_path / "run", "data=tsv", "tokenizer=word", *files, "logger=none").mistake
     wanted = {"gone": str(pairs / name), "broken": "Input/output error", "cut": "tab"}[fault]
