@@ -10,10 +10,13 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.translation.translator import Translator
 
 
-def fast_translator(translator: Translator, model: Seq2Seq, before_batch: Callable[[], None]) -> Translator:
-    """The translator with a packed copy of the model, which must go on to be trained; it calls before each batch."""
+def fast_translator(
+    translator: Translator, model: Seq2Seq, before_batch: Callable[[], None] | None = None
+) -> Translator:
+    """The translator with a packed copy of the model, which must go on to be trained; it may call before each batch."""
     found = copy.copy(translator)
-    found.before_batch = before_batch
+    if before_batch is not None:
+        found.before_batch = before_batch
     # Products are packed from float32 alone: a model in another format translates as it is.
     if all(weight.dtype == torch.float32 for weight in model.parameters()):
         found.stepper = pack(copy.deepcopy(model).eval())

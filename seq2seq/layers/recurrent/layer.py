@@ -70,9 +70,8 @@ def unroll_within(cell: Cell, inputs: Inputs, lengths: Lengths, state: State) ->
     counts = lengths.tolist()
     if (type(cell).unroll is Cell.unroll or not cell.fused) and (longest := max(counts)):
         mask = length_mask(lengths, longest)
-        outputs, state, _ = scan(cell.sequence(state), cell.project(inputs[:, :longest]), state, mask)
-        beyond = (0, 0, 0, inputs.shape[1] - longest)
-        return functional.pad(without_padding(outputs, lengths), beyond), state
+        steps, last, _ = scan(cell.sequence(state), cell.project(inputs[:, :longest]), state, mask)
+        return functional.pad(without_padding(steps, lengths), (0, 0, 0, inputs.shape[1] - longest)), last
     found = [_unroll(cell, inputs, state, lengths == count, count) for count in sorted(set(counts))]
     if len(found) == 1:
         return found[0][:2]
