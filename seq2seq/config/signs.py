@@ -31,7 +31,7 @@ def with_null_groups(arguments: Sequence[str]) -> list[str]:
             found.append(text)
         elif (CONF / group / "none.yaml").is_file():
             found.append(f"{group}=none")
-        elif group not in _null_by_default():
+        elif group not in null_by_default():
             with invoked(invocation().script, [other for other in arguments if other not in nulls]):
                 raise UserError(_needed(group, text))
     return found
@@ -93,7 +93,7 @@ def _is_null_group(text: str) -> bool:
     return value.strip().lower() in ("null", "") and bool(group) and (CONF / group).is_dir()
 
 
-def _null_by_default() -> set[str]:
+def null_by_default() -> set[str]:
     """Groups that the script has no option of unless one is chosen."""
     script: Any = OmegaConf.load(CONF / f"{invocation().script}.yaml")
     entries = script.get("defaults", [])
