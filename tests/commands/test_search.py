@@ -272,3 +272,23 @@ def test_training_takes_every_value_of_our_spaces(space, config_of):
     for key, own in read_space(OmegaConf.to_container(config_of("search", f"space={space}").space), None).items():
         for value in own.values if isinstance(own, Choices) else (own.low, own.high):
             checked(resolve(config_of("train", f"{key}={written(key, value)}")))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("nothing", "nothing cannot be opened (ArgumentError)"),
+        ("mysql://me:secret@localhost/x", "mysql://...@localhost/x cannot be opened (ImportError)"),
+        (
+            "sqlite:////nowhere/at/all/study.db",
+            "sqlite:////nowhere/at/all/study.db cannot be opened (OperationalError)",
+        ),
+    ],
+)
+def test_a_storage_that_cannot_be_opened_is_told_in_one_line_without_its_password(url, shown):
+    with pytest.raises(UserError) as error:
+        Study("mine", url, SPACE, higher=True)
+    assert str(error.value) == (
+        f"storage={shown}: give the SQLAlchemy URL of a database that is there, and install its driver; null keeps "
+        "study.db in the folder."
+    )
