@@ -16,7 +16,7 @@ from seq2seq.config.moved import new_name
 from seq2seq.config.optimizer_bounds import check_bounds
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, shown
 
 CONTROL = ("_target_", "_partial_")  # keys that say what to do with a node, and are no options of its target
 PLAIN = (dict, list, str, int, float, bool, type(None))
@@ -139,7 +139,7 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
     if not fits or (type(value) is bool and not _takes_switch(annotation)):  # Python's bool is an int
         wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
         wanted = wanted.replace(" | torch.Tensor", "")  # which no config can hold
-        raise UserError(f"{name} must be {wanted}, but is {value!r}.")
+        raise UserError(f"{name} must be {wanted}, but is {shown(value)}.")
 
 
 def check_options(schema: Callable[..., Any], options: Mapping[str, Any]) -> None:

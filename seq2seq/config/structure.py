@@ -10,7 +10,7 @@ from seq2seq.config.options import choices, defaults, unknown
 from seq2seq.config.overrides import parsed
 from seq2seq.config.places import CONF
 from seq2seq.config.signs import null_by_default
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, shown
 
 _TABLES = ("callbacks", "metrics", "kinds")  # of parts, each of which null leaves out
 
@@ -27,7 +27,7 @@ def refuse_values_of_groups(arguments: Sequence[str]) -> None:
                 raise UserError(unknown(key))
         options = ", ".join(sorted(path.stem for path in (CONF / key).glob("*.yaml"))) or "its options"
         raise UserError(
-            f"{key} must be one of {options}, but is {value!r}: single values are set as {key.replace('/', '.')}."
+            f"{key} must be one of {options}, but is {shown(value)}: single values are set as {key.replace('/', '.')}."
             "NAME=VALUE."
         )
 
@@ -43,7 +43,9 @@ def refuse_values_of_parts(arguments: Sequence[str]) -> None:
         if (optional and value is None) or not (optional or isinstance(known.get(key), dict)):
             continue
         if not _is_taken(known.get(part), part, name, value):
-            raise UserError(f"{key} must be options of its own{_such_as(key, known)}, but is {value!r}{_advice(key)}")
+            raise UserError(
+                f"{key} must be options of its own{_such_as(key, known)}, but is {shown(value)}{_advice(key)}"
+            )
 
 
 def _given(arguments: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from seq2seq.config.closed_table import trusting
 from seq2seq.config.keywords import called
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.errors import UserError
-from seq2seq.library.pairs import Pairs, PairSplits
+from seq2seq.library.pairs import OMITTED, Pairs, PairSplits
 from seq2seq.library.run import Run
 from seq2seq.library.undisturbed import told, undisturbed
 from seq2seq.runs.meeting import met_if_several
@@ -20,7 +20,7 @@ _one_at_a_time = Lock()  # seeds and threads belong to the process: a second cal
 
 
 def train(
-    pairs: Pairs | None = None, /, *, dev: Pairs | None = None, test: Pairs | None = None, verbose: bool = True,
+    pairs: Pairs | None = OMITTED, /, *, dev: Pairs | None = None, test: Pairs | None = None, verbose: bool = True,
     **keywords: Any,
 ) -> Run:  # fmt: skip
     """Train a model and return its run, which is in a folder below `runs/` as from the command line.
@@ -37,7 +37,9 @@ def train(
 
 
 def _splits(pairs: Pairs | None, dev: Pairs | None, test: Pairs | None, keywords: dict[str, Any]) -> PairSplits:
-    if pairs is not None:
+    if pairs is None:
+        raise UserError("pairs must be given, or left out for data=..., but are None.")
+    if pairs is not OMITTED:
         if keywords.get("resume"):
             raise UserError("pairs must be left out with resume=True: the run has its own.")
         if isinstance(keywords.get("data"), str):
