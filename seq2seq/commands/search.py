@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _OWN = ("name", "folder", "storage", "trials", "seeds", "workers", "prune", "space", "space_file")
+_SET_FOR_TRIALS = ("seed", "run_dir", "logger", "resume", "from", "find_lr", "lr_finder", "trust", "task", "hydra")
 
 
 def search(config: DictConfig) -> Iterator[str]:
@@ -47,6 +48,7 @@ def search(config: DictConfig) -> Iterator[str]:
     check_counts(options, trials=1, seeds=1, workers=1)
     check_type("prune", options["prune"], bool)
     space = read_space(OmegaConf.to_container(config.space), options["space_file"])
+    _refuse_own(space)
     shared = [text for text in given_overrides() if text.lstrip("+").partition("=")[0] not in _OWN]
     metric, higher = _monitored(shared, space)
     folder = Path(str(options["folder"]))
@@ -55,6 +57,16 @@ def search(config: DictConfig) -> Iterator[str]:
     with closing(Study(str(options["name"]), storage, space, higher)) as study:
         _Searching(study, shared, folder, metric, options).run()
         yield from _finish(study, folder, metric, options["seeds"])
+
+
+def _refuse_own(space: Mapping[str, Any]) -> None:
+    """Raise UserError at an option of a space that trials cannot differ in."""
+    for key in space:
+        if key.replace("/", ".").partition(".")[0] in (*_OWN, *_SET_FOR_TRIALS):
+            advice = "give seeds=3 for several of each trial" if key == "seed" else "leave it out of the space"
+            raise UserError(
+                f"space: {key} must be an option that trials can differ in, but the search sets it: {advice}."
+            )
 
 
 class _Searching:

@@ -6,10 +6,9 @@ from typing import Any
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_type, parameters
 from seq2seq.config.invocation import invocation, invoked
-from seq2seq.config.options import choices, defaults, unknown
+from seq2seq.config.options import choices, defaults, null_by_default, unknown
 from seq2seq.config.overrides import parsed
 from seq2seq.config.places import CONF
-from seq2seq.config.signs import null_by_default
 from seq2seq.errors import UserError, shown
 
 _TABLES = ("callbacks", "metrics", "kinds")  # of parts, each of which null leaves out

@@ -4,7 +4,7 @@ import logging
 from threading import Lock
 from typing import Any
 
-from seq2seq.commands.job import repeated_config
+from seq2seq.commands.job import refuse_deaf_finder, repeated_config
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.keywords import called
 from seq2seq.config.mistakes import in_one_line
@@ -60,6 +60,7 @@ def _train(splits: PairSplits, verbose: bool, keywords: dict[str, Any]) -> Run:
     ):
         if config.find_lr:
             raise UserError("find_lr is for the command line: leave it out.")
+        refuse_deaf_finder()
         resolved, folder = open_run_folder(config, repeated_config(config))
         with released_at_failure(folder, taken=not config.resume), splits.in_folder(folder, resolved):
             from seq2seq.commands.train import train as train_run  # Lightning takes seconds to import

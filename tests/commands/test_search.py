@@ -233,6 +233,17 @@ def test_a_mistake_is_told_before_anything_is_trained(config_of, tmp_path, overr
     assert not (tmp_path / "found").exists()
 
 
+@pytest.mark.parametrize("key", ["seed", "run_dir", "trials", "logger", "hydra.sweep.dir", "lr_finder.steps"])
+def test_a_space_holds_what_trials_can_differ_in(config_of, tmp_path, key):
+    (tmp_path / "space.yaml").write_text(f"model.dropout: [0.1, 0.2]\n{key}: [1, 2]\n")
+    with pytest.raises(UserError) as error:
+        list(search(config_of("search", f"folder={tmp_path / 'found'}", f"space_file={tmp_path / 'space.yaml'}")))
+    assert str(error.value).startswith(
+        f"space: {key} must be an option that trials can differ in, but the search sets it: "
+    )
+    assert not (tmp_path / "found").exists()
+
+
 def test_without_optuna_it_says_what_to_install(config_of, monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"search needs the library optuna: pip install -e '.\[search\]'."):

@@ -34,6 +34,15 @@ def test_a_group_takes_names_of_options_alone(mistake, script, override, shown, 
     assert said.endswith(f", but is {shown}: single values are set as {group.replace('/', '.')}.NAME=VALUE.")
 
 
+@pytest.mark.parametrize(
+    ("script", "override"),
+    [("translate", "model.dropout=0.5"), ("evaluate", "optimizer.lr=3"), ("score", "data.train=x")],
+)
+def test_an_option_of_a_group_that_another_script_has_is_not_said_to_need_it(mistake, script, override):
+    said = mistake(script, "run=x", override)
+    assert said.startswith(f"The option {override.partition('=')[0]!r} does not exist: ")
+
+
 def test_a_group_that_another_script_has_is_unknown_whatever_it_is_given(mistake):
     assert mistake("evaluate", "run=x", "optimizer=3").startswith("The option 'optimizer' does not exist")
 
