@@ -2,6 +2,7 @@
 
 import unicodedata
 
+_SHOWN = 80  # characters of a value in a message
 _DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # turn the order of what follows
 
 
@@ -15,6 +16,12 @@ class DivergedError(UserError):
     """Training whose numbers are no longer finite, told in one line: where, and what to do."""
 
     exit_code = 3
+
+
+def shown(value: object) -> str:
+    """A value in a message: what `repr` makes of it, in one line and not too long for one."""
+    text = " ".join(repr(value).split()) if "\n" in repr(value) else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def printable(text: str) -> str:

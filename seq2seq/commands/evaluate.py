@@ -38,6 +38,11 @@ def evaluate_run(config: DictConfig) -> dict[str, Any]:
 def _refuse_deaf_policies(options: dict[str, Any]) -> None:
     if options["compare"] and options["policies"]:
         raise UserError("compare must be false with simultaneous, which scores the policies of one run.")
+    given = [text for text in given_overrides() if text.startswith("randomization=")]
+    if given and not options["compare"]:
+        raise UserError(
+            f"{given[0]} has no effect on one run, which has no p-value: give compare=true, or leave it out."
+        )
     if options["picture"] is not None and not options["policies"]:
         raise UserError(f"picture needs simultaneous, whose lags it shows, but is {options['picture']} without it.")
 

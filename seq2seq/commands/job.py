@@ -11,7 +11,9 @@ from omegaconf import DictConfig
 from seq2seq.commands.attendance import end_with_starter
 from seq2seq.commands.sweep import EndedJob, Sweep
 from seq2seq.config.contract import check_type
+from seq2seq.config.job import given_overrides
 from seq2seq.config.sweep import current_job
+from seq2seq.errors import UserError
 from seq2seq.runs.meeting import met_if_several
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
 from seq2seq.whole_file import write_whole
@@ -45,8 +47,16 @@ def run_job(config: DictConfig) -> float:
         from seq2seq.commands.find_lr import find_lr
 
         return find_lr(config)
+    refuse_deaf_finder()
     with met_if_several():
         return _trained(config)
+
+
+def refuse_deaf_finder() -> None:
+    """Raise UserError at options of a search for a learning rate where there is none."""
+    for text in given_overrides():
+        if text.startswith("lr_finder."):
+            raise UserError(f"{text} has no effect without find_lr=true: give both, or leave it out.")
 
 
 def _trained(config: DictConfig) -> float:

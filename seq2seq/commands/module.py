@@ -105,6 +105,8 @@ def _of_parts(
     """The optimizer and the transformation of gradients, with what a config says of parts of the model."""
     if _spares(config):
         optimizer = partial(optimizer, spared=spared_of(model))
+    if not isinstance(config["rates"], dict | None):
+        raise UserError(f"rates must be multiples by part, as in rates={{encoder:0.1}}, but is {config['rates']!r}.")
     for name, rate in (config["rates"] or {}).items():
         check_type(f"rates.{name}", rate, float)
     undecayed = spared_from_decay(model) if _spares_from_decay(config) else []

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.commands.study import Study, TrialSettings
 from seq2seq.commands.trials import PrunedError, Watched, train_trial
 from seq2seq.config.contract import check_counts, check_type
 from seq2seq.config.job import composed, given_overrides
@@ -28,8 +27,12 @@ from seq2seq.runs.run import train_tokenizers
 from seq2seq.runs.settling import settle
 from seq2seq.whole_file import write_whole
 
+if TYPE_CHECKING:
+    import seq2seq.commands.study  # optuna may be missing
+
 logger = logging.getLogger(__name__)
 _OWN = ("name", "folder", "storage", "trials", "seeds", "workers", "prune", "space", "space_file")
+_SET_FOR_TRIALS = ("seed", "run_dir", "logger", "resume", "from", "find_lr", "lr_finder", "trust", "task", "hydra")
 
 
 def search(config: DictConfig) -> Iterator[str]:
@@ -39,10 +42,13 @@ def search(config: DictConfig) -> Iterator[str]:
     """
     if importlib.util.find_spec("optuna") is None:
         raise UserError("search needs the library optuna: pip install -e '.[search]'.")
+    from seq2seq.commands.study import Study  # which imports it
+
     options: dict[str, Any] = {key: config[key] for key in _OWN}
     check_counts(options, trials=1, seeds=1, workers=1)
     check_type("prune", options["prune"], bool)
     space = read_space(OmegaConf.to_container(config.space), options["space_file"])
+    _refuse_own(space)
     shared = [text for text in given_overrides() if text.lstrip("+").partition("=")[0] not in _OWN]
     metric, higher = _monitored(shared, space)
     folder = Path(str(options["folder"]))
@@ -53,10 +59,27 @@ def search(config: DictConfig) -> Iterator[str]:
         yield from _finish(study, folder, metric, options["seeds"])
 
 
+def _refuse_own(space: Mapping[str, Any]) -> None:
+    """Raise UserError at an option of a space that trials cannot differ in."""
+    for key in space:
+        if key.replace("/", ".").partition(".")[0] in (*_OWN, *_SET_FOR_TRIALS):
+            advice = "give seeds=3 for several of each trial" if key == "seed" else "leave it out of the space"
+            raise UserError(
+                f"space: {key} must be an option that trials can differ in, but the search sets it: {advice}."
+            )
+
+
 class _Searching:
     """Trials of a study that are trained one after the other, several at a time."""
 
-    def __init__(self, study: Study, shared: list[str], folder: Path, metric: str, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        study: "seq2seq.commands.study.Study",
+        shared: list[str],
+        folder: Path,
+        metric: str,
+        options: Mapping[str, Any],
+    ) -> None:
         self.study, self.shared, self.folder, self.metric, self.options = study, shared, folder, metric, options
         self.threads = max(1, (os.cpu_count() or 1) // options["workers"])
 
@@ -82,7 +105,7 @@ class _Searching:
                 self.study.tell(trial, [run.score for run in runs], sum(run.seconds for run in runs))
                 logger.info("trial %d: %s %.2f: %s", trial.number, self.metric, mean(run.score for run in runs), trial)
 
-    def _train(self, trial: TrialSettings, seed: int) -> Any:
+    def _train(self, trial: "seq2seq.commands.study.TrialSettings", seed: int) -> Any:
         own = [f"{key}={written(key, value)}" for key, value in trial.settings.items()]
         folder = self.folder / f"trial_{trial.number}" / f"seed_{seed}"
         prune = self.options["prune"] and seed == 1 and trial.settings
@@ -106,7 +129,7 @@ def _monitored(shared: list[str], space: Mapping[str, Choices | Range]) -> tuple
     return metric, mode == "max"
 
 
-def _finish(study: Study, folder: Path, metric: str, seeds: int) -> Iterator[str]:
+def _finish(study: "seq2seq.commands.study.Study", folder: Path, metric: str, seeds: int) -> Iterator[str]:
     rows = study.rows()
     lines = list(leaderboard(rows, metric, higher=study.higher, seeds=seeds))
     write_whole(folder / "leaderboard.md", ("\n".join(lines) + "\n").encode())

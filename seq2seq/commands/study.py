@@ -1,6 +1,7 @@
 """A study of Optuna: trials that are asked for, and told how they went, by several workers or machines at once."""
 
 import os
+import re
 import socket
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +45,7 @@ class Study:
         self.name, self.higher, self._lock = name, higher, Lock()
         self.space = space
         direction = optuna.study.StudyDirection.MAXIMIZE if higher else optuna.study.StudyDirection.MINIMIZE
-        self._storage = optuna.storages.RDBStorage(storage)
+        self._storage = _opened(storage)
         with _quiet():
             self.study = optuna.create_study(
                 storage=self._storage,
@@ -148,6 +149,18 @@ class Study:
 
     def _count(self) -> int:
         return sum(one.state is not TrialState.WAITING for one in self._own_trials())
+
+
+def _opened(storage: str) -> optuna.storages.RDBStorage:
+    """The database of a URL. Raises UserError where there is none, whatever its driver says of it."""
+    try:
+        return optuna.storages.RDBStorage(storage)
+    except Exception as error:
+        shown = re.sub(r"://[^/]*@", "://...@", storage)  # without a password
+        raise UserError(
+            f"storage={shown} cannot be opened ({type(error).__name__}): give the SQLAlchemy URL of a database that is "
+            "there, and install its driver; null keeps study.db in the folder."
+        ) from None
 
 
 def _suggested(trial: optuna.Trial, key: str, own: Choices | Range) -> Any:

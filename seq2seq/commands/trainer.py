@@ -22,7 +22,7 @@ from seq2seq.training.precision import resolve_precision
 from seq2seq.training.processes import Processes
 from seq2seq.training.saving import CheckpointPolicy
 from seq2seq.training.threads import set_training_threads
-from seq2seq.training.windows import check_accumulation, check_intervals
+from seq2seq.training.windows import check_accumulation, check_intervals, check_limits
 
 logger = logging.getLogger(__name__)
 _TOKENS_OF_A_PAIR = 16  # about, of words
@@ -50,6 +50,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     precision = resolve_precision(config["precision"], given.get("accelerator", "auto"))
     with told_at("trainer", lightning.Trainer):
         check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
+        check_limits(**{name: given[name] for name in ("limit_train_batches", "limit_val_batches") if name in given})
         check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
     trainer = build(given | places(given), "trainer")(
         precision=precision,

@@ -1,5 +1,6 @@
 """The closed table of what a config can build: nothing else is looked up, whoever wrote the config."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -205,6 +206,12 @@ def trusting(packages: Any) -> Iterator[None]:
             raise UserError(f"trust must hold names of packages with classes of your own, but holds {name!r}.")
     if names and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # a script's own folder stands there instead
+    for name in names:
+        if name not in sys.modules and importlib.util.find_spec(name) is None:
+            raise UserError(
+                f"trust must hold packages that can be imported, but {name!r} is none: install it, or run the command "
+                "in the folder that it is in."
+            )
     token = _trusted.set(tuple(names))
     try:
         yield

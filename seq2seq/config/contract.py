@@ -1,9 +1,10 @@
 """Checks of a config, with the constructor's signature as the schema: every node is checked against its target."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
@@ -15,7 +16,7 @@ from seq2seq.config.moved import new_name
 from seq2seq.config.optimizer_bounds import check_bounds
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, shown
 
 CONTROL = ("_target_", "_partial_")  # keys that say what to do with a node, and are no options of its target
 PLAIN = (dict, list, str, int, float, bool, type(None))
@@ -132,15 +133,18 @@ def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any
 def check_type(name: str, value: Any, annotation: Any) -> None:
     """Check the type of a value; a node's own value is not looked at.
 
-    Raises UserError if it is of another type than declared.
+    Raises UserError if it is of another type than declared, and at a number that is not finite.
     """
+    if not _is_finite(value):
+        raise UserError(f"{name} must be a finite number, but is {value}.")
     if isinstance(value, Mapping) or annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return
     forms = [value, _as_tuple(value)]  # YAML has no tuples
-    if not any(is_bearable(form, annotation, conf=_TOWER) for form in forms):
+    fits = any(is_bearable(form, annotation, conf=_TOWER) for form in forms)
+    if not fits or (type(value) is bool and not _takes_switch(annotation)):  # Python's bool is an int
         wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
         wanted = wanted.replace(" | torch.Tensor", "")  # which no config can hold
-        raise UserError(f"{name} must be {wanted}, but is {value!r}.")
+        raise UserError(f"{name} must be {wanted}, but is {shown(value)}.")
 
 
 def check_options(schema: Callable[..., Any], options: Mapping[str, Any]) -> None:
@@ -161,6 +165,17 @@ def check_counts(options: Mapping[str, Any], **least: int) -> None:
     for name, bound in least.items():
         if type(options[name]) is not int or options[name] < bound:
             raise UserError(f"{name} must be a whole number of at least {bound}, but is {options[name]!r}.")
+
+
+def _is_finite(value: Any) -> bool:
+    """Tell whether a value and those in it are no infinity and no NaN."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _takes_switch(annotation: Any) -> bool:
+    return annotation in (bool, object, Any) or any(map(_takes_switch, get_args(annotation)))
 
 
 def _as_tuple(value: Any) -> Any:

@@ -16,7 +16,7 @@ from seq2seq.config.mistakes import in_one_line
 from seq2seq.config.options import defaults
 from seq2seq.config.overrides import parsed, quoted
 from seq2seq.config.signs import needs_plus
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, shown
 
 
 @contextmanager
@@ -28,8 +28,8 @@ def called(script: str, keywords: Mapping[str, Any]) -> Iterator[DictConfig]:
     """
     with invoked(script, ()):
         arguments = [f"{key}={written(key, value)}" for key, value in _flat(keywords)]
-    with invoked(script, arguments):
-        with in_one_line(), composing():
+    with invoked(script, arguments), in_one_line():  # which asks what script is invoked
+        with composing():
             config = compose(script, [_added(text) for text in readable_arguments(invocation().arguments)])
         yield config
 
@@ -71,6 +71,6 @@ def written(key: str, value: Any) -> str:
     if callable(getattr(value, "item", None)) and getattr(value, "ndim", 1) == 0:  # a number of NumPy or torch
         return written(key, value.item())
     raise UserError(
-        f"{key} must be a number, a text, a switch, None, or a list or dict of them, but is {value!r} of type "
-        f"{type(value).__name__}."
+        f"{key} must be a number, a text, a switch, None, or a list or dict of them, but is {shown(value)} of type "
+        f"{type(value).__name__}{': give its path.' if isinstance(getattr(value, 'path', None), os.PathLike) else '.'}"
     )

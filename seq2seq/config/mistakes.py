@@ -48,6 +48,9 @@ def one_line(error: BaseException) -> str:
         close = difflib.get_close_matches(name, options, n=1)
         hint = f": did you mean {group}={close[0]}?" if close else "."
         return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
+    if plugin := re.search(r"In 'hydra/launcher/(\w+)': Could not load 'hydra/launcher/([a-z]+)", text):
+        library = f"hydra-{plugin[2]}-launcher"
+        return f"hydra/launcher={plugin[1]} needs the library {library}: pip install -e '.[{plugin[2]}]'."
     return " ".join(text.split("\n")[0].split())
 
 

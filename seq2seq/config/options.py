@@ -52,7 +52,9 @@ def _owners(name: str) -> list[str]:
     """Options of a key's group, written as a user chooses them, that have such a key or part."""
     group, _, key = name.replace(".", "/").rpartition("/")
     part = re.compile(rf"^{re.escape(key)}:|^defaults:.*[\[ ]{re.escape(key)}:", re.MULTILINE)
-    files = sorted((CONF / group).glob("*.yaml")) if group else []
+    top = group.partition("/")[0]
+    offered = top in choices() or top in null_by_default()  # another script may have more groups
+    files = sorted((CONF / group).glob("*.yaml")) if group and offered else []
     return [f"{group}={path.stem}" for path in files if part.search(path.read_text(encoding="utf-8"))]
 
 
@@ -91,6 +93,13 @@ def choices() -> dict[str, str]:
         for group, option in chosen.items()
         if option and not group.startswith("hydra") and "@" not in group
     }
+
+
+def null_by_default() -> set[str]:
+    """Groups that the script has no option of unless one is chosen."""
+    script: Any = OmegaConf.load(CONF / f"{invocation().script}.yaml")
+    entries = script.get("defaults", [])
+    return {str(key) for entry in entries if not isinstance(entry, str) for key, own in entry.items() if own is None}
 
 
 def _chosen() -> list[str]:

@@ -69,7 +69,7 @@ def switched_on(argument: str) -> str | None:
 
 def resuming(arguments: Sequence[str]) -> list[str]:
     """Arguments that name the run to continue, and the others in a list `changes`: they are not of conf/, but of it."""
-    keys = ("run_dir", "resume", "changes", "hydra")
+    keys = ("run_dir", "resume", "trust", "changes", "hydra")
     own = [text for text in arguments if re.split(r"[.=/]", text.lstrip("+"))[0] in keys or text.startswith("-")]
     others = [quoted(text) for text in arguments if text not in own]
     return [*own, f"+changes=[{','.join(others)}]"] if others else own

@@ -22,6 +22,7 @@ _INSTEAD = {
     "enable_autolog_hparams": None,
     "model_registry": None,
     "barebones": None,
+    "sync_batchnorm": None,
     "inference_mode": None,
     "use_distributed_sampler": None,
     "reload_dataloaders_every_n_epochs": None,

@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import parameters
 from seq2seq.config.invocation import invocation, invoked
 from seq2seq.config.moved import new_name
-from seq2seq.config.options import choices, defaults, unknown
+from seq2seq.config.options import choices, defaults, null_by_default, unknown
 from seq2seq.config.overrides import parsed
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
@@ -31,7 +29,7 @@ def with_null_groups(arguments: Sequence[str]) -> list[str]:
             found.append(text)
         elif (CONF / group / "none.yaml").is_file():
             found.append(f"{group}=none")
-        elif group not in _null_by_default():
+        elif group not in null_by_default():
             with invoked(invocation().script, [other for other in arguments if other not in nulls]):
                 raise UserError(_needed(group, text))
     return found
@@ -91,10 +89,3 @@ def _needed(group: str, text: str) -> str:
 def _is_null_group(text: str) -> bool:
     group, _, value = text.partition("=")
     return value.strip().lower() in ("null", "") and bool(group) and (CONF / group).is_dir()
-
-
-def _null_by_default() -> set[str]:
-    """Groups that the script has no option of unless one is chosen."""
-    script: Any = OmegaConf.load(CONF / f"{invocation().script}.yaml")
-    entries = script.get("defaults", [])
-    return {str(key) for entry in entries if not isinstance(entry, str) for key, own in entry.items() if own is None}

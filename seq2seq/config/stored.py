@@ -40,6 +40,7 @@ CHANGEABLE = (
     "model.*.regularization.*",
 )
 _ACCEPTED = "data.changed"  # of one start alone, and so in no stored config
+_OF_A_START = ("from", "find_lr", "lr_finder", "sizing")  # what a run that goes on has no use for
 _RECORD = "changes.yaml"
 _SHOWN = (
     "budget, saving, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, gradient_noise, "
@@ -141,6 +142,8 @@ def _places(override: Override, stored: dict[str, Any], text: str) -> list[str]:
         return [key]
     if refused := refusal(key):
         raise UserError(refused)
+    if key.partition(".")[0] in _OF_A_START:
+        raise UserError(f"{key} is for a new run, but is given with resume=true: leave one of them out.")
     if renamed := new_name(key):
         raise UserError(f"The option {key!r} does not exist: did you mean {renamed!r}?")
     if (CONF / key).is_dir() and not override.is_delete():

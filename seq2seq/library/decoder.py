@@ -18,7 +18,18 @@ from seq2seq.translation.threads import ENOUGH_WORK, set_threads
 from seq2seq.translation.translator import Translator
 
 _SET_BY_LOADING = ("run", "device", "trust")
-_OF_A_PROCESS = ("matmul_precision", "buffer", "input", "format", "compare", "file", "data", "out", "formats")
+_OF_A_PROCESS = (
+    "matmul_precision",
+    "buffer",
+    "input",
+    "format",
+    "compare",
+    "randomization",
+    "file",
+    "data",
+    "out",
+    "formats",
+)
 
 
 def read_keywords(script: str, paths: Sequence[str], device: str, keywords: Mapping[str, Any]) -> dict[str, Any]:

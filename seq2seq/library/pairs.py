@@ -13,11 +13,18 @@ from seq2seq.data.corpora.pair_table import read_pairs
 from seq2seq.data.example_store import Examples, group
 from seq2seq.data.examples import Example
 from seq2seq.data.series import as_source
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, shown
 from seq2seq.runs.own_files import GIVEN
 
 # A file, or (source, target) pairs, where a target may be a list of those that are right; a table with two columns.
 Pairs: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Any]
+
+
+class _Omitted(tuple[()]):
+    """Pairs that a call leaves out, which is not None."""
+
+
+OMITTED: Pairs = _Omitted()
 _KINDS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 _SPLITS = ("train", "dev", "test")
 
@@ -118,4 +125,4 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
         if isinstance(source, str) and targets and all(isinstance(text, str) for text in targets):
             yield from ((source, text) for text in targets)
             return
-    raise UserError(f"{where} must be a source and a target, two texts, but is {row!r}.")
+    raise UserError(f"{where} must be a source and a target, two texts, but is {shown(row)}.")

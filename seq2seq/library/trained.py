@@ -13,7 +13,7 @@ from seq2seq.data.examples import Example
 from seq2seq.data.series import as_source
 from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, shown
 from seq2seq.library.decoder import Decoder, read_keywords
 from seq2seq.library.pairs import Pairs, examples_of, pairs_of
 from seq2seq.models.language_model import LanguageModel
@@ -178,7 +178,7 @@ def _documents(texts: Any) -> list[Example]:
     texts = list(texts)
     for number, text in enumerate(texts):
         if not isinstance(text, str):
-            raise UserError(f"texts[{number}] must be a text, but is {text!r}.")
+            raise UserError(f"texts[{number}] must be a text, but is {shown(text)}.")
     return [Example("", (text,)) for text in texts]
 
 
@@ -188,6 +188,9 @@ def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
         texts, prefix, constraints = [texts], [prefix], [constraints]
     elif not isinstance(texts, Iterable) or isinstance(texts, bytes):
         raise UserError(f"texts must be a text, or several, but is of type {type(texts).__name__}.")
+    for name, given in (("prefix", prefix), ("constraints", constraints)):
+        if not isinstance(given, Iterable) or isinstance(given, bytes):
+            raise UserError(f"{name} must be given for each text, or left out, but is {shown(given)}.")
     texts = [as_source(text, f"texts[{number}]") for number, text in enumerate(texts)]
     prefixes = [prefix] * len(texts) if isinstance(prefix, str) else list(prefix)
     phrases = list(constraints) or [()] * len(texts)
@@ -196,9 +199,9 @@ def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
             raise UserError(f"{name} must be given for each of {len(texts)} texts, but there are {len(given)}.")
     for number, (text, start, own) in enumerate(zip(texts, prefixes, phrases, strict=True)):
         if not isinstance(text, str) or not isinstance(start, str):
-            raise UserError(f"texts[{number}] and its prefix must be texts, but are {text!r} and {start!r}.")
-        if isinstance(own, str) or not all(isinstance(phrase, str) for phrase in own):
-            raise UserError(f"constraints of texts[{number}] must be a list of texts, but are {own!r}.")
+            raise UserError(f"texts[{number}] and its prefix must be texts, but are {shown(text)} and {shown(start)}.")
+        if isinstance(own, str) or not isinstance(own, Iterable) or not all(isinstance(phrase, str) for phrase in own):
+            raise UserError(f"constraints of texts[{number}] must be a list of texts, but are {shown(own)}.")
     return [
         Line(text, start, tuple(phrase for phrase in own if phrase.strip()))
         for text, start, own in zip(texts, prefixes, phrases, strict=True)

@@ -4,12 +4,12 @@ import logging
 from threading import Lock
 from typing import Any
 
-from seq2seq.commands.job import repeated_config
+from seq2seq.commands.job import refuse_deaf_finder, repeated_config
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.keywords import called
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.errors import UserError
-from seq2seq.library.pairs import Pairs, PairSplits
+from seq2seq.library.pairs import OMITTED, Pairs, PairSplits
 from seq2seq.library.run import Run
 from seq2seq.library.undisturbed import told, undisturbed
 from seq2seq.runs.meeting import met_if_several
@@ -20,7 +20,7 @@ _one_at_a_time = Lock()  # seeds and threads belong to the process: a second cal
 
 
 def train(
-    pairs: Pairs | None = None, /, *, dev: Pairs | None = None, test: Pairs | None = None, verbose: bool = True,
+    pairs: Pairs | None = OMITTED, /, *, dev: Pairs | None = None, test: Pairs | None = None, verbose: bool = True,
     **keywords: Any,
 ) -> Run:  # fmt: skip
     """Train a model and return its run, which is in a folder below `runs/` as from the command line.
@@ -37,7 +37,9 @@ def train(
 
 
 def _splits(pairs: Pairs | None, dev: Pairs | None, test: Pairs | None, keywords: dict[str, Any]) -> PairSplits:
-    if pairs is not None:
+    if pairs is None:
+        raise UserError("pairs must be given, or left out for data=..., but are None.")
+    if pairs is not OMITTED:
         if keywords.get("resume"):
             raise UserError("pairs must be left out with resume=True: the run has its own.")
         if isinstance(keywords.get("data"), str):
@@ -58,6 +60,7 @@ def _train(splits: PairSplits, verbose: bool, keywords: dict[str, Any]) -> Run:
     ):
         if config.find_lr:
             raise UserError("find_lr is for the command line: leave it out.")
+        refuse_deaf_finder()
         resolved, folder = open_run_folder(config, repeated_config(config))
         with released_at_failure(folder, taken=not config.resume), splits.in_folder(folder, resolved):
             from seq2seq.commands.train import train as train_run  # Lightning takes seconds to import

@@ -115,10 +115,24 @@ def _shown(shape: torch.Size | None) -> str:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a name; `auto` is a GPU if there is one. Raises UserError if torch knows no such device."""
+    """The device of a name; `auto` is a GPU if there is one. Raises UserError if torch knows or has no such device."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError:
         raise UserError(f"device must be auto, cpu, cuda or cuda:N, but is {name!r}.") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"device={device} is none of the {torch.cuda.device_count()} GPUs here: use device=cpu or auto."
+        )
+    if device.type not in ("cpu", "cuda") and not _computes(device):
+        raise UserError(f"device={device} is none that computes here: use device=cpu or auto.")
+    return device
+
+
+def _computes(device: torch.device) -> bool:
+    try:
+        return bool(torch.ones(1, device=device).item())
+    except Exception:  # whatever torch raises for what it was not built with
+        return False

@@ -45,6 +45,13 @@ def check_intervals(val_check_interval: object, log_every_n_steps: object) -> No
             raise UserError(f"{name} must be above 0, but is {value}: give a number of steps.")
 
 
+def check_limits(**limits: object) -> None:
+    """Check that limits leave batches to train on and to validate with. Raises UserError if one leaves none."""
+    for name, value in limits.items():
+        if isinstance(value, int | float) and value <= 0:
+            raise UserError(f"{name} must be above 0, but is {value}: leave it out for all batches.")
+
+
 def check_accumulation(accumulate_grad_batches: int, val_check_interval: object) -> None:
     """Check that windows have a size, and that validations can be counted in steps. Raises UserError if not."""
     if accumulate_grad_batches < 1:

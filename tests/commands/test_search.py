@@ -233,6 +233,17 @@ def test_a_mistake_is_told_before_anything_is_trained(config_of, tmp_path, overr
     assert not (tmp_path / "found").exists()
 
 
+@pytest.mark.parametrize("key", ["seed", "run_dir", "trials", "logger", "hydra.sweep.dir", "lr_finder.steps"])
+def test_a_space_holds_what_trials_can_differ_in(config_of, tmp_path, key):
+    (tmp_path / "space.yaml").write_text(f"model.dropout: [0.1, 0.2]\n{key}: [1, 2]\n")
+    with pytest.raises(UserError) as error:
+        list(search(config_of("search", f"folder={tmp_path / 'found'}", f"space_file={tmp_path / 'space.yaml'}")))
+    assert str(error.value).startswith(
+        f"space: {key} must be an option that trials can differ in, but the search sets it: "
+    )
+    assert not (tmp_path / "found").exists()
+
+
 def test_without_optuna_it_says_what_to_install(config_of, monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"search needs the library optuna: pip install -e '.\[search\]'."):
@@ -272,3 +283,23 @@ def test_training_takes_every_value_of_our_spaces(space, config_of):
     for key, own in read_space(OmegaConf.to_container(config_of("search", f"space={space}").space), None).items():
         for value in own.values if isinstance(own, Choices) else (own.low, own.high):
             checked(resolve(config_of("train", f"{key}={written(key, value)}")))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("nothing", "nothing cannot be opened (ArgumentError)"),
+        ("mysql://me:secret@localhost/x", "mysql://...@localhost/x cannot be opened (ImportError)"),
+        (
+            "sqlite:////nowhere/at/all/study.db",
+            "sqlite:////nowhere/at/all/study.db cannot be opened (OperationalError)",
+        ),
+    ],
+)
+def test_a_storage_that_cannot_be_opened_is_told_in_one_line_without_its_password(url, shown):
+    with pytest.raises(UserError) as error:
+        Study("mine", url, SPACE, higher=True)
+    assert str(error.value) == (
+        f"storage={shown}: give the SQLAlchemy URL of a database that is there, and install its driver; null keeps "
+        "study.db in the folder."
+    )

@@ -2,14 +2,10 @@
 
 import errno
 import hashlib
-import io
 import os
-import runpy
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from omegaconf.errors import OmegaConfBaseException
@@ -17,33 +13,6 @@ from omegaconf.errors import OmegaConfBaseException
 import seq2seq
 from seq2seq.config.command_line import mistakes_in_one_line, run, write_lines
 from seq2seq.errors import DivergedError, UserError
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-@pytest.fixture
-def mistake(monkeypatch, capsys, tmp_path) -> Callable[..., str]:
-    """What a script says to wrong arguments or lines, without the `error: `."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # so that what the script sets goes when the test ends
-    monkeypatch.chdir(tmp_path)
-
-    def run(script: str, *arguments: str, lines: bytes = b"") -> str:
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(lines)))
-        path = str(SCRIPTS / f"{script}.py")
-        monkeypatch.setattr(sys, "argv", [path, *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            runpy.run_path(path, run_name="__main__")
-        said = capsys.readouterr()
-        assert end.value.code == 2
-        assert said.out == ""
-        assert said.err.startswith("error: ")
-        assert said.err.endswith("\n")
-        assert said.err.count("\n") == 1
-        return said.err.removeprefix("error: ").removesuffix("\n")
-
-    return run
-
 
 # Keys and options
 

@@ -1,10 +1,12 @@
 """Configs against the signatures that they target."""
 
+from typing import Any
+
 import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
-from seq2seq.config.contract import check, resolve, targets
+from seq2seq.config.contract import check, check_type, plain, resolve, targets
 from seq2seq.errors import UserError
 from seq2seq.runs.automatic import nominal
 
@@ -97,3 +99,43 @@ def test_sizes_are_at_least_one(config_of, key, size):
     with pytest.raises(UserError) as error:
         check(nominal(resolve(config_of("train", f"model.{key}={size}"))))
     assert str(error.value) == f"model.{key} must be at least 1, but is {size}."
+
+
+@pytest.mark.parametrize("number", [".nan", "nan", ".inf", "-inf"])
+@pytest.mark.parametrize(
+    ("script", "option"),
+    [
+        ("train", "budget.max_minutes"),
+        ("train", "decoding.length.max_ratio"),
+        ("train", "gradients.max_norm"),
+        ("train", "saving.every_minutes"),
+        ("train", "optimizer.lr"),
+        ("train", "optimizer.betas"),
+        ("train", "trainer.val_check_interval"),
+        ("translate", "decoding.length.max_ratio"),
+    ],
+)
+def test_no_number_of_a_config_is_other_than_finite(config_of, script, option, number):
+    shown = float(number.replace(".", ""))
+    typed = f"{option}=[0.9,{shown}]" if option.endswith("betas") else f"{option}={shown}"
+    given = ["run=x"] if script == "translate" else ["sizing=none", "tokenizer=char"]
+    with pytest.raises(UserError) as error:
+        check((plain if script == "translate" else resolve)(config_of(script, *given, typed)))
+    value = [0.9, shown] if option.endswith("betas") else shown
+    assert str(error.value) == f"{option} must be a finite number, but is {value}."
+
+
+@pytest.mark.parametrize(
+    "option", ["budget.max_steps", "budget.max_minutes", "optimizer.lr", "trainer.val_check_interval", "model.dropout"]
+)
+@pytest.mark.parametrize("switch", [True, False])
+def test_a_switch_is_no_number(config_of, option, switch):
+    with pytest.raises(UserError) as error:
+        check(resolve(config_of("train", "sizing=none", "tokenizer=char", f"{option}={switch}")))
+    assert str(error.value).startswith(f"{option} must be ")
+    assert str(error.value).endswith(f", but is {switch}.")
+
+
+def test_a_switch_is_a_switch():
+    for annotation in (bool, bool | None, Any, object, int | bool | str):
+        check_type("it", True, annotation)

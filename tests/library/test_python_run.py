@@ -159,6 +159,24 @@ def test_a_column_of_a_data_frame_goes_in_and_out(run):
         (lambda run: run.evaluate(split="den"), "split must be train, dev or test, but is 'den'."),
         (lambda run: run.interpret(" "), "text must be one line, but is ' '."),
         (lambda run: seq2seq.ensemble([]), "runs must hold at least one run, but is empty."),
+        (lambda run: seq2seq.ensemble("r200"), "runs must be several runs or their paths, in a list, but is 'r200'."),
+        (
+            lambda run: run.translate("a", constraints=[None]),
+            "constraints of texts[0] must be a list of texts, but are [None].",
+        ),
+        (lambda run: run.translate("a", constraints=None), "constraints of texts[0] must be a list of texts, but are "),
+        (lambda run: run.translate(["a"], constraints=None), "constraints must be given for each text, or left out, "),
+        (lambda run: run.translate(["a"], prefix=None), "prefix must be given for each text, or left out, but is None"),
+        (lambda run: run.fine_tune([("a", "b")], init=run), "init must be a number, a text, "),
+        (lambda run: run.fine_tune([("a", "b")], init=run.model), "init must be a number, a text, "),
+        (lambda run: seq2seq.train(None), "pairs must be given, or left out for data=..., but are None."),
+        (lambda run: seq2seq.train(data="tsv"), "data.train must be given, for example data.train=pairs.tsv"),
+        (lambda run: seq2seq.train(data="hub"), "data.name must be given, for example data.name="),
+        (
+            lambda run: seq2seq.train([("a", "b")], trust=["nosuch"]),
+            "trust must hold packages that can be imported, but ",
+        ),
+        (lambda run: seq2seq.load(run.path, device="mps"), "device=mps is none that computes here: use device=cpu"),
         (lambda run: seq2seq.load("nowhere"), "run=nowhere does not exist: give a run folder or a checkpoint file."),
         (lambda run: seq2seq.load(run.path, device="cuda:99"), "device=cuda:99 is none of the "),
     ],
@@ -168,6 +186,7 @@ def test_a_mistake_is_one_line(run, call, message):
         call(run)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300
 
 
 def test_a_name_that_is_not_there_is_told_with_those_that_are():

@@ -219,9 +219,11 @@ def test_every_checkpoint_loads_without_pickle(finished):
 # Devices
 
 
-def test_devices_by_name():
+def test_devices_by_name(monkeypatch):
     assert pick_device("cpu") == torch.device("cpu")
-    assert pick_device("cuda:1") == torch.device("cuda", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.cuda, "device_count", lambda: 2)
+        assert pick_device("cuda:1") == torch.device("cuda", 1)
     assert pick_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -229,3 +231,19 @@ def test_an_unknown_device():
     with pytest.raises(UserError) as error:
         pick_device("abacus")
     assert str(error.value) == "device must be auto, cpu, cuda or cuda:N, but is 'abacus'."
+
+
+@pytest.mark.parametrize("name", ["mps", "xpu", "meta"])
+def test_a_device_that_does_not_compute_here_is_refused(name):
+    if name != "meta" and torch.get_device_module(name).is_available():
+        pytest.skip("it does here")
+    with pytest.raises(UserError) as error:
+        pick_device(name)
+    assert str(error.value) == f"device={name} is none that computes here: use device=cpu or auto."
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UserError) as error:
+        pick_device("cuda:7")
+    assert str(error.value) == "device=cuda:7 is none of the 2 GPUs here: use device=cpu or auto."

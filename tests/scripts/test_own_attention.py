@@ -46,6 +46,16 @@ def test_a_command_that_is_told_uses_it(trained, command):
         assert len(found.stdout.split("\n")) == len((trained / source).read_text().split("\n"))
 
 
+def test_a_run_of_it_goes_on_to_its_end_where_it_is_told_to_trust_it(trained):
+    again = shutil.copytree(trained / "run", trained / "again")
+    command = "train.py run_dir=again resume=true budget.max_steps=34"
+    found = run(f"python {SCRIPTS}/{command} trust=[own_attention]", trained)
+    assert found.returncode == 0, found.stderr
+    assert json.loads((again / "metrics.json").read_text())["step"] in (30, 34)  # of the best
+    assert "34" in found.stdout + found.stderr
+    assert "trust" not in (again / "config.yaml").read_text()  # no file may say whom to trust
+
+
 def test_training_is_refused_at_the_start_without_it(folder, tiny_run):
     own = "--config-dir conf model/attention=cosine run_dir=other"
     found = run(f"python {SCRIPTS}/train.py {own} {' '.join(tiny_run)}", folder)
