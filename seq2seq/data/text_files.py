@@ -65,7 +65,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _raw_lines(path: Path) -> Iterator[bytes]:
-    if path.suffix != ".gz":
+    if path.suffix.lower() != ".gz":
         with path.open("rb") as file:
             yield from file
         return

@@ -72,7 +72,7 @@ def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:
 
 
 def _of_files(files: Mapping[str, Path]) -> dict[str, Any]:
-    kinds = {_KINDS.get(path.suffix, "tsv") for path in files.values()}
+    kinds = {_KINDS.get(path.suffix.lower(), "tsv") for path in files.values()}
     if len(kinds) > 1:
         raise UserError(f"train, dev and test must be files of one kind, but are {', '.join(sorted(kinds))}.")
     return {"data": kinds.pop(), **{f"data.{name}": str(path) for name, path in files.items()}}
