@@ -1,9 +1,10 @@
 """Checks of a config, with the constructor's signature as the schema: every node is checked against its target."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from types import UnionType
+from typing import Any, Union, cast, get_args, get_origin
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
@@ -20,6 +21,7 @@ from seq2seq.errors import UserError
 CONTROL = ("_target_", "_partial_")  # keys that say what to do with a node, and are no options of its target
 PLAIN = (dict, list, str, int, float, bool, type(None))
 _SIZES = ("embedding_size", "hidden_size", "feature_size", "num_layers")  # of which torch has its own ideas below 1
+_ROWS = (Sequence, Iterable, Collection, list)
 _TOWER = BeartypeConf(is_pep484_tower=True)  # an int is a float where a float is wanted
 
 
@@ -131,8 +133,9 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
     """
     if isinstance(value, Mapping) or annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return
-    forms = [value, _as_tuple(value)]  # YAML has no tuples
-    if not any(is_bearable(form, annotation, conf=_TOWER) for form in forms):
+    if not _fits(value, annotation):
+        if isinstance(value, str) and _fits([value], annotation):
+            raise UserError(f"{name} must be a list, but is {value!r}: write [{value}].")
         wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
         wanted = wanted.replace(" | torch.Tensor", "")  # which no config can hold
         raise UserError(f"{name} must be {wanted}, but is {value!r}.")
@@ -156,6 +159,19 @@ def check_counts(options: Mapping[str, Any], **least: int) -> None:
     for name, bound in least.items():
         if type(options[name]) is not int or options[name] < bound:
             raise UserError(f"{name} must be a whole number of at least {bound}, but is {options[name]!r}.")
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    """Tell whether a value is of a type, in all its items; a text is no sequence of texts, a list may be a tuple."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in inner)
+    if origin in _ROWS or (origin is tuple and inner[-1:] == (...,)):
+        return isinstance(value, list | tuple) and all(_fits(item, inner[0]) for item in value)
+    if origin is tuple:
+        same = isinstance(value, list | tuple) and len(value) == len(inner)
+        return same and all(map(_fits, value, inner))
+    return any(is_bearable(form, annotation, conf=_TOWER) for form in (value, _as_tuple(value)))
 
 
 def _as_tuple(value: Any) -> Any:
