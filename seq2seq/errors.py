@@ -2,19 +2,34 @@
 
 import unicodedata
 
+_LONGEST, _BEGINNING, _END = 2400, 1600, 600  # characters of a message, and what is kept of one that is longer
 _DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # turn the order of what follows
 
 
 class UserError(ValueError):
-    """A mistake in input or config, told in one line: name, rule, value, what to do."""
+    """A mistake in input or config, told in one line: name, rule, value, what to do.
+
+    Of a message that repeats a value of any length, the middle is left out.
+    """
 
     exit_code = 2  # of a script that ends with it
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shortened(message))
 
 
 class DivergedError(UserError):
     """Training whose numbers are no longer finite, told in one line: where, and what to do."""
 
     exit_code = 3
+
+
+def shortened(message: str) -> str:
+    """The message, without the middle of one that nobody would read, but with how long that was."""
+    if len(message) <= _LONGEST:
+        return message
+    left_out = len(message) - _BEGINNING - _END
+    return f"{message[:_BEGINNING]} ... ({left_out:,} characters left out) ... {message[-_END:]}"
 
 
 def printable(text: str) -> str:

@@ -1,7 +1,6 @@
 """SentencePiece models: text to ids and back."""
 
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.piece_table import drawn_pieces
 from seq2seq.data.space_mark import SPACE, hidden, shown
 from seq2seq.data.text import TextForm
+from seq2seq.data.unlearnt import explained
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 from seq2seq.whole_file import write_whole
@@ -232,19 +232,10 @@ class TokenizerTrainer:
                     **rule,
                 )
         except (RuntimeError, OSError) as error:
-            raise UserError(_explain(str(error), kind, size, name)) from None
+            raise UserError(explained(str(error), kind, size, name)) from None
         return model.getvalue()
 
 
 def _sides(examples: Sequence[Example]) -> tuple[Iterator[str], Iterator[str]]:
     """Sources and targets, without a list of all of them."""
     return (example.source for example in examples), (target for example in examples for target in example.targets)
-
-
-def _explain(message: str, kind: str, size: int | None, side: str) -> str:
-    name = f"{side}_size"
-    if most := re.search(r"value <= (\d+)", message):
-        return f"{name} must be at most {most[1]}, all that the data can fill, but is {size}."
-    if least := re.search(r"smaller than required_chars\D+(\d+)\D+(\d+)", message):
-        return f"{name} must be at least {least[2]}, one for every character, but is {size}."
-    return f"The {kind} tokenizer of the {side} could not be learnt: {message.splitlines()[-1]}"

@@ -8,7 +8,7 @@ from seq2seq.commands.evaluate import build_metrics, read_draws
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.data.examples import Example
-from seq2seq.data.text import formed
+from seq2seq.data.text import check_whole, formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
 from seq2seq.library.decoder import Decoder, read_keywords
@@ -164,11 +164,12 @@ def _documents(texts: Any) -> list[Example]:
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise UserError(f"texts[{number}] must be a text, but is {text!r}.")
+        check_whole(text, f"texts[{number}]")
     return [Example("", (text,)) for text in texts]
 
 
 def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
-    if isinstance(texts, str):
+    if alone := isinstance(texts, str):
         texts, prefix, constraints = [texts], [prefix], [constraints]
     elif not isinstance(texts, Iterable) or isinstance(texts, bytes):
         raise UserError(f"texts must be a text, or several, but is of type {type(texts).__name__}.")
@@ -183,6 +184,8 @@ def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
             raise UserError(f"texts[{number}] and its prefix must be texts, but are {text!r} and {start!r}.")
         if isinstance(own, str) or not all(isinstance(phrase, str) for phrase in own):
             raise UserError(f"constraints of texts[{number}] must be a list of texts, but are {own!r}.")
+        for part in (text, start, *own):
+            check_whole(part, "texts" if alone else f"texts[{number}]")
     return [
         Line(text, start, tuple(phrase for phrase in own if phrase.strip()))
         for text, start, own in zip(texts, prefixes, phrases, strict=True)
