@@ -11,7 +11,5 @@ def explained(message: str, kind: str, size: int | None, side: str) -> str:
     if least := re.search(r"smaller than required_chars\D+(\d+)\D+(\d+)", message):
         return f"{name} must be at least {least[2]}, one for every character, but is {size}."
     if "sentences_.empty()" in message:
-        return (
-            f"{side} texts must not all be empty: there is nothing to learn pieces from: look at the columns of data."
-        )
+        return f"data must hold {side} texts that are not all empty, to learn pieces from: look at its columns."
     return f"The {kind} tokenizer of the {side} could not be learnt: {message.splitlines()[-1]}"

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from threading import Lock
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
-from seq2seq.commands.evaluate import build_metrics, read_draws
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.data.examples import Example
@@ -14,12 +13,14 @@ from seq2seq.errors import UserError
 from seq2seq.library.decoder import Decoder, read_keywords
 from seq2seq.library.pairs import Pairs, examples_of, pairs_of
 from seq2seq.models.language_model import LanguageModel
-from seq2seq.runs.evaluation import Evaluation, evaluate, load_examples
-from seq2seq.runs.perplexity import Perplexity, perplexity
 from seq2seq.runs.run import text_form
 from seq2seq.runs.translator import load_runs
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.unseen import Unseen
+
+if TYPE_CHECKING:
+    from seq2seq.runs.evaluation import Evaluation
+    from seq2seq.runs.perplexity import Perplexity
 
 _KEPT = 4  # translators, as each has laid out the model's weights anew
 
@@ -99,11 +100,14 @@ class Trained:
         answers = found if n_best else [own[0].text for own in found]
         return answers[0] if isinstance(texts, str) else answers
 
-    def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> Evaluation:
+    def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> "Evaluation":
         """Scores in percent on pairs, or on a split of the run's own data: test if it has one, else dev.
 
         With intervals of 95 % by bootstrap, signatures, and the translations behind them.
         """
+        from seq2seq.commands.evaluate import build_metrics, read_draws  # torchmetrics takes a second to import
+        from seq2seq.runs.evaluation import evaluate, load_examples
+
         first = self.members[0]
         if first.model.sourceless:
             raise UserError("evaluate needs a model with a source, but this is a language model: call perplexity.")
@@ -119,11 +123,14 @@ class Trained:
         with decoder.threads_for(len(examples)):
             return evaluate(decoder.translator, examples, metrics, draws)
 
-    def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> Perplexity:
+    def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> "Perplexity":
         """The likelihood of texts by a language model, or of a split of its own data: test if it has one, else dev.
 
         Each text is a document, which may have several lines.
         """
+        from seq2seq.runs.evaluation import load_examples  # as in evaluate
+        from seq2seq.runs.perplexity import perplexity
+
         first = self.members[0]
         if not isinstance(first.model, LanguageModel):
             raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")

@@ -192,6 +192,12 @@ def test_importing_the_package_imports_no_other():
     assert [name for name in found if name.startswith("seq2seq")] == ["seq2seq"]
 
 
+def test_loading_and_translating_import_nothing_of_training_scoring_and_drawing(finished):
+    code = "import sys, seq2seq; seq2seq.load(sys.argv[1]).translate('bcd'); print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code, finished], capture_output=True, text=True, check=True).stdout
+    assert not {"matplotlib", "torchmetrics", "pytorch_lightning", "lightning", "datasets", "pandas"} & {*found.split()}
+
+
 def test_every_name_of_nn_is_a_class_that_it_offers():
     assert all(isinstance(getattr(seq2seq.nn, name), type) for name in seq2seq.nn.__all__)
     assert {"LSTMCell", "BahdanauDecoder", "Seq2Seq", "BeamSearch", "MultiHeadAttention"} <= set(seq2seq.nn.__all__)
