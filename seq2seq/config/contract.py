@@ -21,6 +21,7 @@ from seq2seq.errors import UserError
 CONTROL = ("_target_", "_partial_")  # keys that say what to do with a node, and are no options of its target
 PLAIN = (dict, list, str, int, float, bool, type(None))
 _SIZES = ("embedding_size", "hidden_size", "feature_size", "num_layers")  # of which torch has its own ideas below 1
+_MOST_LAYERS = 1000  # each is an object, even before it has weights
 _ROWS = (Sequence, Iterable, Collection, list)
 _TOWER = BeartypeConf(is_pep484_tower=True)  # an int is a float where a float is wanted
 
@@ -81,6 +82,8 @@ def check_node(name: str, node: Mapping[str, Any]) -> Callable[..., Any]:
             check_type(f"{name}.{key}", value, known[key].annotation)
             if key in _SIZES and type(value) is int and value < 1:
                 raise UserError(f"{name}.{key} must be at least 1, but is {value}.")
+            if key == "num_layers" and type(value) is int and value > _MOST_LAYERS:
+                raise UserError(f"{name}.{key} must be at most {_MOST_LAYERS}, but is {value}: give fewer layers.")
         elif not open_ended:
             raise UserError(
                 f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known) or 'none'}."
