@@ -7,6 +7,7 @@ from seq2seq.config.invocation import invocation
 from seq2seq.config.options import defaults, refuse_unknown
 from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
 from seq2seq.config.signs import refuse_signs, with_null_groups
+from seq2seq.config.tables import refuse_values_of_tables
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ def readable_arguments(arguments: Sequence[str]) -> list[str]:
     if multirun:
         found = [sweep_into(argument) for argument in found]
     refuse_unknown([key for argument in found if (key := added_key(argument))])
+    refuse_values_of_tables(found)
     if multirun or not any("," in argument for argument in found):
         return found
     return [one_value(argument, defaults()) if "," in argument else argument for argument in found]

@@ -68,6 +68,13 @@ def test_a_group_is_chosen_by_its_name():
             "seed must be a number, a text, a switch, None, or a list or dict of them, but is n",
         ),
         ({"seed": object}, "seed must be a number, a text, a switch, None, or a list or dict of them, but is <class"),
+        ({"model": 5}, "model must be one of auto, bahdanau, gnmt, language_model, luong, transducer, but is 5."),
+        ({"tokenizer": True}, "tokenizer must be one of "),
+        ({"schedule": 0.5}, "schedule must be one of "),
+        ({"budget": 100}, "budget must be given by its options, such as budget.max_steps, but is 100."),
+        ({"budget": "long"}, "budget must be given by its options, such as budget.max_steps, but is 'long'."),
+        ({"model__encoder": [1]}, "model.encoder must be given by its options, such as model.encoder."),
+        ({"monitor": "bleu"}, "monitor must be given by its options, such as monitor.m"),
         ({"model": {1: 2}}, "model.1 must be the name of an option, but is of type int."),
     ],
 )
