@@ -3,13 +3,20 @@
 import unicodedata
 
 _SHOWN = 80  # characters of a value in a message
+_LONGEST, _BEGINNING, _END = 2400, 1600, 600  # characters of a message, and what is kept of one that is longer
 _DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # turn the order of what follows
 
 
 class UserError(ValueError):
-    """A mistake in input or config, told in one line: name, rule, value, what to do."""
+    """A mistake in input or config, told in one line: name, rule, value, what to do.
+
+    Of a message that repeats a value of any length, the middle is left out.
+    """
 
     exit_code = 2  # of a script that ends with it
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shortened(message))
 
 
 class DivergedError(UserError):
@@ -22,6 +29,14 @@ def shown(value: object) -> str:
     """A value in a message: what `repr` makes of it, in one line and not too long for one."""
     text = " ".join(repr(value).split()) if "\n" in repr(value) else repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def shortened(message: str) -> str:
+    """The message, without the middle of one that nobody would read, but with how long that was."""
+    if len(message) <= _LONGEST:
+        return message
+    left_out = len(message) - _BEGINNING - _END
+    return f"{message[:_BEGINNING]} ... ({left_out:,} characters left out) ... {message[-_END:]}"
 
 
 def printable(text: str) -> str:

@@ -141,6 +141,7 @@ ABSENT = {
     "runs.run_folder": f"torch {LIGHT}",
     "data.corpora.hub": f"torch {LIGHT} pandas pyarrow",
     "commands.translate": "pytorch_lightning lightning datasets torchmetrics matplotlib pandas tensorboard",
+    "library.run": "pytorch_lightning lightning datasets torchmetrics matplotlib pandas tensorboard captum",
     "commands.interpret": "pytorch_lightning lightning datasets torchmetrics captum",
 }
 

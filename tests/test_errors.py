@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.errors import printable
+from seq2seq.errors import DivergedError, UserError, printable
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,16 @@ from seq2seq.errors import printable
 )
 def test_what_steers_a_terminal_is_shown_escaped(text, shown):
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize("kind", [UserError, DivergedError])
+def test_a_message_is_never_as_long_as_what_it_repeats(kind):
+    told = str(kind(f"seed must be a number, but is {'x' * 10**6!r}: give one."))
+    assert told.startswith("seed must be a number, but is 'xxx")
+    assert told.endswith("xxx': give one.")
+    assert "characters left out" in told
+    assert len(told) < 2400
+    assert str(kind("y" * 2400)) == "y" * 2400
 
 
 @pytest.mark.parametrize("text", ["naïve ευρώπη", "می\u200cخواهم", "tʰ e\u0301", "天地 a\u00a0b", "\\n [b] 😀"])

@@ -8,8 +8,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
-from seq2seq.interpretation.latency_plot import latency_figure
-from seq2seq.interpretation.plots import write_picture
 from seq2seq.metrics.latency import Latency, mean_latency
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
@@ -98,6 +96,9 @@ def _lags(answers: Sequence[Answer], lengths: Sequence[int]) -> dict[str, Any]:
 
 
 def _draw(path: Path, rows: Sequence[Mapping[str, Any]], offline: Mapping[str, float]) -> None:
+    from seq2seq.interpretation.latency_plot import latency_figure  # matplotlib takes a second to import
+    from seq2seq.interpretation.plots import write_picture
+
     shown = [row for row in rows if row["latency"]]
     names = [", ".join(f"{key} = {value}" for key, value in list(row.items())[:1]) for row in shown]
     scores = {name: [row["scores"][name] for row in shown] for name in offline}

@@ -2,9 +2,10 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast, get_args
+from types import UnionType
+from typing import Any, Union, cast, get_args, get_origin
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
@@ -21,6 +22,8 @@ from seq2seq.errors import UserError, shown
 CONTROL = ("_target_", "_partial_")  # keys that say what to do with a node, and are no options of its target
 PLAIN = (dict, list, str, int, float, bool, type(None))
 _SIZES = ("embedding_size", "hidden_size", "feature_size", "num_layers")  # of which torch has its own ideas below 1
+_MOST_LAYERS = 1000  # each is an object, even before it has weights
+_ROWS = (Sequence, Iterable, Collection, list)
 _TOWER = BeartypeConf(is_pep484_tower=True)  # an int is a float where a float is wanted
 
 
@@ -85,6 +88,8 @@ def check_node(name: str, node: Mapping[str, Any]) -> Callable[..., Any]:
             check_type(f"{name}.{key}", value, known[key].annotation)
             if key in _SIZES and type(value) is int and value < 1:
                 raise UserError(f"{name}.{key} must be at least 1, but is {value}.")
+            if key == "num_layers" and type(value) is int and value > _MOST_LAYERS:
+                raise UserError(f"{name}.{key} must be at most {_MOST_LAYERS}, but is {value}: give fewer layers.")
         elif not open_ended:
             raise UserError(
                 f"{name}.{key} is not an option of {node['_target_']}: it takes {', '.join(known) or 'none'}."
@@ -139,9 +144,9 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
         raise UserError(f"{name} must be a finite number, but is {value}.")
     if isinstance(value, Mapping) or annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return
-    forms = [value, _as_tuple(value)]  # YAML has no tuples
-    fits = any(is_bearable(form, annotation, conf=_TOWER) for form in forms)
-    if not fits or (type(value) is bool and not _takes_switch(annotation)):  # Python's bool is an int
+    if not _fits(value, annotation):
+        if isinstance(value, str) and _fits([value], annotation):
+            raise UserError(f"{name} must be a list, but is {value!r}: write [{value}].")
         wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
         wanted = wanted.replace(" | torch.Tensor", "")  # which no config can hold
         raise UserError(f"{name} must be {wanted}, but is {shown(value)}.")
@@ -176,6 +181,21 @@ def _is_finite(value: Any) -> bool:
 
 def _takes_switch(annotation: Any) -> bool:
     return annotation in (bool, object, Any) or any(map(_takes_switch, get_args(annotation)))
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    """Tell whether a value is of a type, in all its items; a text is no sequence of texts, a list may be a tuple."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in inner)
+    if origin in _ROWS or (origin is tuple and inner[-1:] == (...,)):
+        return isinstance(value, list | tuple) and all(_fits(item, inner[0]) for item in value)
+    if origin is tuple:
+        same = isinstance(value, list | tuple) and len(value) == len(inner)
+        return same and all(map(_fits, value, inner))
+    if type(value) is bool and not _takes_switch(annotation):  # Python's bool is an int
+        return False
+    return any(is_bearable(form, annotation, conf=_TOWER) for form in (value, _as_tuple(value)))
 
 
 def _as_tuple(value: Any) -> Any:

@@ -34,6 +34,12 @@ def called(script: str, keywords: Mapping[str, Any]) -> Iterator[DictConfig]:
         yield config
 
 
+def given_keys(script: str, keywords: Mapping[str, Any]) -> list[str]:
+    """Dotted paths of the options of a script that keywords give."""
+    with invoked(script, ()):
+        return [key for key, _ in _flat(keywords)]
+
+
 def _added(argument: str) -> str:
     """The argument, with a plus where its part takes the option but the config leaves it at its default."""
     key = argument.partition("=")[0]

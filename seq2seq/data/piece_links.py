@@ -9,10 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2seq.data.alignments import Alignment, Spans, spans
+from seq2seq.data.space_mark import readable
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
-
-_SPACE = "\u2581"  # how SentencePiece writes a space
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def _piece_spans(text: str, pieces: Sequence[str]) -> Spans:
     found, place = [], 0
     for piece in pieces:
         start = place
-        for character in piece.replace(_SPACE, " "):
+        for character in readable(piece):
             if place < len(text) and text[place] == character:
                 place += 1
             elif character != " ":  # the one that SentencePiece puts before a text is not there

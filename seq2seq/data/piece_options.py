@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seq2seq.data.text import TextForm
 from seq2seq.errors import UserError
 
 
@@ -29,6 +30,14 @@ class PieceOptions:
             raise UserError(f"character_coverage must be from 0.98 to 1, but is {self.character_coverage}.")
         if any(not symbol.strip() for symbol in self.symbols):
             raise UserError(f"symbols must each have a character that is no space, but are {list(self.symbols)}.")
+
+    def check_form(self, form: TextForm) -> None:
+        """Check that what is taken apart is composed again. Raises UserError at nfd with a form that leaves it so."""
+        if self.normalization == "nfd" and form.form == "none":
+            raise UserError(
+                "normalization must not be nfd where text.form is none, which does not compose again what nfd takes "
+                "apart: set text.form=nfc, or normalization to identity."
+            )
 
     def pattern(self) -> re.Pattern[str] | None:
         """The compiled expression of what is protected, None without one."""

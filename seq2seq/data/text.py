@@ -16,6 +16,7 @@ _FORMS: dict[str, Callable[[str], str]] = {
     "none": lambda text: text,
 }
 BYTE_ORDER_MARK = "\ufeff"
+_HALF = re.compile("[\ud800-\udfff]")  # of a pair of UTF-16, which is no character by itself
 _ENDS = re.compile(rf"^[\s{BYTE_ORDER_MARK}]+|[\s{BYTE_ORDER_MARK}]+\Z")
 
 
@@ -90,6 +91,15 @@ def formed_splits(form: TextForm, splits: Splits) -> tuple[Splits, Change]:
     parts = [_formed(form, part) for part in (splits.train, splits.dev, splits.test)]
     (train, of_train), (dev, of_dev), (test, of_test) = parts
     return replace(splits, train=train, dev=dev, test=test), of_train + of_dev + of_test
+
+
+def check_whole(text: str, where: str) -> None:
+    """Check that a text can be written as UTF-8. Raises UserError, by where it is from, at half a surrogate pair."""
+    if half := _HALF.search(text):
+        raise UserError(
+            f"{where} must hold whole characters, but has half a surrogate pair, {half[0]!r}, at {half.start()}: take "
+            "it out, or read the text as UTF-8 anew."
+        )
 
 
 def decoded(line: bytes) -> str:

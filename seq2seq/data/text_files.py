@@ -66,7 +66,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 def raw_lines(path: Path) -> Iterator[bytes]:
     """The lines of a file or pipe as bytes, as they come. Raises UserError at what cannot be unpacked."""
-    if path.suffix != ".gz":
+    if path.suffix.lower() != ".gz":
         with path.open("rb") as file:
             yield from file
         return

@@ -1,7 +1,6 @@
 """SentencePiece models: text to ids and back."""
 
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,14 +14,15 @@ from seq2seq.data.examples import Example
 from seq2seq.data.normalization import REVERSIBLE, rule_of, without_place
 from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.piece_table import drawn_pieces
+from seq2seq.data.space_mark import SPACE, hidden, shown
 from seq2seq.data.text import TextForm
+from seq2seq.data.unlearnt import explained
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 from seq2seq.whole_file import write_whole
 
 KINDS = ("unigram", "bpe", "char", "word")
 _THREADS = 1  # starting others takes longer than most batches, and long where the processor is busy
-_SPACE = "\u2581"  # how SentencePiece writes a space
 _UNLIMITED = 2**22  # more words than any output layer can take
 
 
@@ -41,7 +41,7 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without BOS and EOS."""
-        return self._processor.encode([self.form(text) for text in texts], num_threads=_THREADS)
+        return self._processor.encode([hidden(self.form(text)) for text in texts], num_threads=_THREADS)
 
     def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
         """Token ids of each text, cut in a way that is drawn with a strength: a function of the texts and the seed."""
@@ -50,7 +50,9 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[list[int]]) -> list[str]:
         """Texts, one for each list of token ids."""
-        return [self.form(text) for text in self._processor.decode(list(ids), num_threads=_THREADS)] if ids else []
+        return (
+            [self.form(shown(text)) for text in self._processor.decode(list(ids), num_threads=_THREADS)] if ids else []
+        )
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Pieces, one for each token id."""
@@ -58,19 +60,18 @@ class Tokenizer:
 
     def surface(self, text: str) -> list[str]:
         """Pieces that a text is cut into, those that the vocabulary lacks among them."""
-        return self._processor.encode(self.form(text), out_type=str)
+        return self._processor.encode(hidden(self.form(text)), out_type=str)
 
     def join(self, pieces: Sequence[str]) -> str:
         """The text of pieces, those that the vocabulary lacks as they are; where all others are words, so are they."""
-        mark = _SPACE if self.has_words_alone else ""
-        unknown = self.pieces([UNK])[0]
+        mark, unknown = SPACE if self.has_words_alone else "", self.pieces([UNK])[0]
         marked = [piece if piece.startswith(mark) or piece == unknown else mark + piece for piece in pieces]
-        return self.form(self._processor.decode(marked).replace(_SPACE, " "))
+        return self.form(shown(self._processor.decode(marked).replace(SPACE, " ")))
 
     @cached_property
     def has_words_alone(self) -> bool:
         """Tell whether all pieces are whole words."""
-        return all(piece.startswith(_SPACE) for piece in self.pieces(range(EOS + 1, self.size)))
+        return all(piece.startswith(SPACE) for piece in self.pieces(range(EOS + 1, self.size)))
 
     @cached_property
     def has_characters_alone(self) -> bool:
@@ -79,15 +80,15 @@ class Tokenizer:
 
     def begins_word(self, piece: str) -> bool:
         """Tell whether a piece is the beginning of a word."""
-        return piece.startswith(_SPACE)
+        return piece.startswith(SPACE)
 
     def parts(self, piece: str) -> list[int]:
         """Ids that another tokenizer's piece is cut into."""
-        return self.encode([piece.replace(_SPACE, " ")])[0]
+        return self.encode([piece.replace(SPACE, " ")])[0]
 
     def ids(self, piece: str) -> list[int]:
         """Ids of a piece, at the beginning of a word and within one; none if the vocabulary lacks it."""
-        forms = (piece, _SPACE + piece)
+        forms = (piece, SPACE + piece)
         found = dict.fromkeys(map(self._processor.piece_to_id, forms))
         return [index for index in found if self._processor.id_to_piece(index) in forms]
 
@@ -175,18 +176,17 @@ class TokenizerTrainer:
         for name, size in (("source_size", source_size), ("target_size", target_size)):
             if size is not None and size < 1:
                 raise UserError(f"{name} must be at least 1, or null for all there is, but is {size}.")
-        self.exact_size = exact_size
         self.sides = (source, source_size), (target, target_size)
-        self.joint = joint
-        self.options = options
+        self.joint, self.exact_size, self.options = joint, exact_size, options
         if source == target == "word" and (self.options.symbols or self.options.protect is not None):
             raise UserError("symbols and protect must be empty where both sides are cut into words, which stay whole.")
 
     def train(self, examples: Sequence[Example], form: TextForm | None = None) -> Tokenizers:
         """Learn from the examples and return tokenizers that take text in a form.
 
-        Raises UserError if a kind or size does not fit them.
+        Raises UserError if a kind, size or normalisation does not fit them.
         """
+        self.options.check_form(form or TextForm())
         symbols = self._symbols(chain(*_sides(examples)))
         if self.joint:
             both = self._learn(chain(*_sides(examples)), symbols, side=0)
@@ -211,14 +211,14 @@ class TokenizerTrainer:
         try:
             with rule_of(self.options.normalization) as rule:
                 sentencepiece.SentencePieceTrainer.train(
-                    sentence_iterator=lines,
+                    sentence_iterator=map(hidden, lines),
                     model_writer=model,
                     model_type=kind,
                     # Pieces of a word model begin at spaces, so every word needs one before it; characters do not.
                     add_dummy_prefix=kind != "char",
                     character_coverage=self.options.character_coverage,
                     remove_extra_whitespaces=self.options.normalization not in REVERSIBLE,
-                    user_defined_symbols=[] if kind == "word" else symbols,
+                    user_defined_symbols=[] if kind == "word" else [*map(hidden, symbols)],
                     max_sentence_length=1 << 20,
                     num_threads=1,  # the scores depend on it, and equal seeds must give equal runs
                     pad_id=PAD,
@@ -232,19 +232,10 @@ class TokenizerTrainer:
                     **rule,
                 )
         except (RuntimeError, OSError) as error:
-            raise UserError(_explain(str(error), kind, size, name)) from None
+            raise UserError(explained(str(error), kind, size, name)) from None
         return model.getvalue()
 
 
 def _sides(examples: Sequence[Example]) -> tuple[Iterator[str], Iterator[str]]:
     """Sources and targets, without a list of all of them."""
     return (example.source for example in examples), (target for example in examples for target in example.targets)
-
-
-def _explain(message: str, kind: str, size: int | None, side: str) -> str:
-    name = f"{side}_size"
-    if most := re.search(r"value <= (\d+)", message):
-        return f"{name} must be at most {most[1]}, all that the data can fill, but is {size}."
-    if least := re.search(r"smaller than required_chars\D+(\d+)\D+(\d+)", message):
-        return f"{name} must be at least {least[2]}, one for every character, but is {size}."
-    return f"The {kind} tokenizer of the {side} could not be learnt: {message.splitlines()[-1]}"

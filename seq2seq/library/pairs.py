@@ -13,6 +13,7 @@ from seq2seq.data.corpora.pair_table import read_pairs
 from seq2seq.data.example_store import Examples, group
 from seq2seq.data.examples import Example
 from seq2seq.data.series import as_source
+from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError, shown
 from seq2seq.runs.own_files import GIVEN
 
@@ -80,7 +81,7 @@ def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:
 
 
 def _of_files(files: Mapping[str, Path]) -> dict[str, Any]:
-    kinds = {_KINDS.get(path.suffix, "tsv") for path in files.values()}
+    kinds = {_KINDS.get(path.suffix.lower(), "tsv") for path in files.values()}
     if len(kinds) > 1:
         raise UserError(f"train, dev and test must be files of one kind, but are {', '.join(sorted(kinds))}.")
     return {"data": kinds.pop(), **{f"data.{name}": str(path) for name, path in files.items()}}
@@ -93,24 +94,55 @@ def _place(folder: Path, name: str) -> Path:
 def _rows(pairs: Any, name: str) -> Iterable[Any]:
     columns = getattr(pairs, "column_names", getattr(pairs, "columns", None))  # of a data set, of a data frame
     if columns is not None:
-        source, target = _two([str(column) for column in columns], name)
-        return zip(list(pairs[source]), list(pairs[target]), strict=True)
+        if isinstance(columns, Mapping):  # of a DatasetDict, by split
+            raise _splits_of(name, columns)
+        return zip(*(list(pairs[column]) for column in _two(list(columns), name)), strict=True)
     if isinstance(pairs, Mapping):
-        return pairs.items()
+        return _rows_of_mapping(pairs, name)
     if not isinstance(pairs, Iterable) or isinstance(pairs, bytes):
         raise UserError(f"{name} must be pairs, a table or the path of a file, but is of type {type(pairs).__name__}.")
     return pairs
 
 
-def _two(columns: Sequence[str], name: str) -> tuple[str, str]:
+def _rows_of_mapping(pairs: Mapping[Any, Any], name: str) -> Iterable[Any]:
+    """Pairs of a mapping from sources, or of one of columns, source and target."""
+    if {"source", "target"} <= pairs.keys() and not any(isinstance(pairs[side], str) for side in ("source", "target")):
+        sides = [list(pairs[side]) for side in ("source", "target")]
+        if len(sides[0]) != len(sides[1]):
+            raise UserError(
+                f"{name} must have as many sources as targets, but has {len(sides[0])} and {len(sides[1])}."
+            )
+        return zip(*sides, strict=True)
+    if (
+        pairs
+        and set(pairs) <= {"train", "dev", "validation", "valid", "test"}
+        and not any(map(_are_texts, pairs.values()))
+    ):
+        raise _splits_of(name, pairs)
+    return pairs.items()
+
+
+def _splits_of(name: str, splits: Iterable[Any]) -> UserError:
+    names = [str(split) for split in splits]
+    return UserError(f"{name} must be one split, but is a dict of {', '.join(names)}: give [{names[0]!r}] of it.")
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value))
+
+
+def _two(columns: Sequence[Any], name: str) -> tuple[Any, Any]:
     """The columns of sources and targets, by these names or as the only two."""
-    if "source" in columns and "target" in columns:
-        return "source", "target"
-    if len(columns) != 2:
+    found = ("source", "target") if "source" in columns and "target" in columns else tuple(columns)
+    if len(found) != 2:
         raise UserError(
-            f"{name} must have columns source and target, or two columns, but has {', '.join(columns) or 'none'}."
+            f"{name} must have columns source and target, or two columns, but has "
+            f"{', '.join(map(str, columns)) or 'none'}."
         )
-    return columns[0], columns[1]
+    for column in found:
+        if columns.count(column) > 1:
+            raise UserError(f"{name} must have each column once, but has {column!r} {columns.count(column)} times.")
+    return found
 
 
 def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
@@ -123,6 +155,8 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
         source, target = as_source(row[0], where), row[1]
         targets = list(target) if isinstance(target, list | tuple) else [target]
         if isinstance(source, str) and targets and all(isinstance(text, str) for text in targets):
+            for text in (source, *targets):
+                check_whole(text, where)
             yield from ((source, text) for text in targets)
             return
     raise UserError(f"{where} must be a source and a target, two texts, but is {shown(row)}.")

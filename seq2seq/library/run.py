@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from seq2seq.data.text import check_whole
 from seq2seq.library.pairs import Pairs
 from seq2seq.library.trained import Trained
 from seq2seq.models.sizes import parameter_count, shortened
@@ -68,6 +69,7 @@ class Run(Trained):
         """Look into what the model does with a text: gates, states, attention, attributions, as pictures and a page."""
         from seq2seq.library.interpretation import Interpretation  # matplotlib takes a second to import
 
+        check_whole(text, "text")
         return Interpretation.of(self, text, keywords)
 
     def __repr__(self) -> str:

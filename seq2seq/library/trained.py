@@ -2,27 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 from threading import Lock
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from seq2seq.commands.evaluate import build_metrics, read_draws
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.data.examples import Example
 from seq2seq.data.series import as_source
-from seq2seq.data.text import formed
+from seq2seq.data.text import check_whole, formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError, shown
 from seq2seq.library.decoder import Decoder, read_keywords
 from seq2seq.library.pairs import Pairs, examples_of, pairs_of
 from seq2seq.models.language_model import LanguageModel
-from seq2seq.runs.evaluation import Evaluation, evaluate, load_examples
-from seq2seq.runs.perplexity import Perplexity, perplexity
 from seq2seq.runs.run import text_form
 from seq2seq.runs.translator import load_runs
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.unseen import Unseen
+
+if TYPE_CHECKING:
+    from seq2seq.runs.evaluation import Evaluation
+    from seq2seq.runs.perplexity import Perplexity
 
 _KEPT = 4  # translators, as each has laid out the model's weights anew
 
@@ -114,11 +115,14 @@ class Trained:
         answers = found if n_best else [own[0].text for own in found]
         return answers[0] if isinstance(texts, str | np.ndarray) else answers
 
-    def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> Evaluation:
+    def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> "Evaluation":
         """Scores in percent on pairs, or on a split of the run's own data: test if it has one, else dev.
 
         With intervals of 95 % by bootstrap, signatures, and the translations behind them.
         """
+        from seq2seq.commands.evaluate import build_metrics, read_draws  # torchmetrics takes a second to import
+        from seq2seq.runs.evaluation import evaluate, load_examples
+
         first = self.members[0]
         if first.model.sourceless:
             raise UserError("evaluate needs a model with a source, but this is a language model: call perplexity.")
@@ -134,11 +138,14 @@ class Trained:
         with decoder.threads_for(len(examples)):
             return evaluate(decoder.translator, examples, metrics, draws)
 
-    def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> Perplexity:
+    def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> "Perplexity":
         """The likelihood of texts by a language model, or of a split of its own data: test if it has one, else dev.
 
         Each text is a document, which may have several lines.
         """
+        from seq2seq.runs.evaluation import load_examples  # as in evaluate
+        from seq2seq.runs.perplexity import perplexity
+
         first = self.members[0]
         if not isinstance(first.model, LanguageModel):
             raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")
@@ -179,12 +186,13 @@ def _documents(texts: Any) -> list[Example]:
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise UserError(f"texts[{number}] must be a text, but is {shown(text)}.")
+        check_whole(text, f"texts[{number}]")
     return [Example("", (text,)) for text in texts]
 
 
 def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
     texts = as_source(texts, "texts")
-    if isinstance(texts, str):
+    if alone := isinstance(texts, str):
         texts, prefix, constraints = [texts], [prefix], [constraints]
     elif not isinstance(texts, Iterable) or isinstance(texts, bytes):
         raise UserError(f"texts must be a text, or several, but is of type {type(texts).__name__}.")
@@ -197,12 +205,19 @@ def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
     for name, given in (("prefix", prefixes), ("constraints", phrases)):
         if len(given) != len(texts):
             raise UserError(f"{name} must be given for each of {len(texts)} texts, but there are {len(given)}.")
-    for number, (text, start, own) in enumerate(zip(texts, prefixes, phrases, strict=True)):
-        if not isinstance(text, str) or not isinstance(start, str):
-            raise UserError(f"texts[{number}] and its prefix must be texts, but are {shown(text)} and {shown(start)}.")
-        if isinstance(own, str) or not isinstance(own, Iterable) or not all(isinstance(phrase, str) for phrase in own):
-            raise UserError(f"constraints of texts[{number}] must be a list of texts, but are {shown(own)}.")
+    for number, parts in enumerate(zip(texts, prefixes, phrases, strict=True)):
+        _check_line(*parts, number, "texts" if alone else f"texts[{number}]")
     return [
         Line(text, start, tuple(phrase for phrase in own if phrase.strip()))
         for text, start, own in zip(texts, prefixes, phrases, strict=True)
     ]
+
+
+def _check_line(text: Any, start: Any, own: Any, number: int, name: str) -> None:
+    """Raise UserError where a line, its prefix or its constraints are no texts, or not whole ones."""
+    if not isinstance(text, str) or not isinstance(start, str):
+        raise UserError(f"texts[{number}] and its prefix must be texts, but are {shown(text)} and {shown(start)}.")
+    if isinstance(own, str) or not isinstance(own, Iterable) or not all(isinstance(phrase, str) for phrase in own):
+        raise UserError(f"constraints of texts[{number}] must be a list of texts, but are {shown(own)}.")
+    for part in (text, start, *own):
+        check_whole(part, name)

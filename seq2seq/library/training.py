@@ -6,7 +6,7 @@ from typing import Any
 
 from seq2seq.commands.job import refuse_deaf_finder, repeated_config
 from seq2seq.config.closed_table import trusting
-from seq2seq.config.keywords import called
+from seq2seq.config.keywords import called, given_keys
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.errors import UserError
 from seq2seq.library.pairs import OMITTED, Pairs, PairSplits
@@ -16,6 +16,7 @@ from seq2seq.runs.meeting import met_if_several
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
 
 logger = logging.getLogger(__name__)
+_OF_SPLITS = ("data.train", "data.dev", "data.test")
 _one_at_a_time = Lock()  # seeds and threads belong to the process: a second call waits
 
 
@@ -44,7 +45,12 @@ def _splits(pairs: Pairs | None, dev: Pairs | None, test: Pairs | None, keywords
             raise UserError("pairs must be left out with resume=True: the run has its own.")
         if isinstance(keywords.get("data"), str):
             raise UserError(f"data={keywords['data']!r} has no effect where there are pairs: leave one of them out.")
-        return PairSplits.of(pairs, dev, test)
+        splits = PairSplits.of(pairs, dev, test)
+        for key in given_keys("train", keywords):
+            if key in _OF_SPLITS and (key in splits.keywords or splits.kept):
+                name = "pairs" if key == "data.train" else key.removeprefix("data.")
+                raise UserError(f"{key} has no effect beside pairs that are given: give all of them, as {name}.")
+        return splits
     for name, split in (("dev", dev), ("test", test)):
         if split is not None:
             raise UserError(f"{name} must come with pairs to train on: give both, or data__{name}.")

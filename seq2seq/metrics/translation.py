@@ -27,7 +27,7 @@ class TranslationScores(Scores):
     """Corpus BLEU (Papineni et al. 2002), chrF (Popovic 2015) and TER (Snover et al. 2006), detokenised.
 
     BLEU splits texts by `tokenize`, one of sacreBLEU's names; `auto` goes by the script of most letters of all
-    references: `zh` for Han, `char` for Japanese, Thai, Lao, Khmer, Myanmar and Tibetan, else `13a`. `lowercase` is
+    references: `zh` for Han, `char` for Japanese and for scripts without spaces, as Thai, else `13a`. `lowercase` is
     for BLEU and chrF, as TER never looks at case. `word_order=2` makes chrF++. `asian_support` has TER split Han
     characters, where None does so for references in Chinese or Japanese; TER knows no words of other scripts without
     spaces. torchmetrics has its own of these, but its chrF and its unsmoothed BLEU differ from sacreBLEU's.
@@ -68,6 +68,9 @@ class TranslationScores(Scores):
         first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
         if self._tokenize == _AUTO and writing is not Writing.SPACED and first:
             _say(writing, _TOKENIZE[writing])
+        bleu = self.scorers["bleu"]
+        if first and isinstance(bleu, BLEU) and _is_zero(bleu, references):
+            _warn_of_zero(str(bleu.tokenizer.signature()))
 
     def counts(
         self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], sources: Sequence[str]
@@ -116,6 +119,21 @@ def _bleu(tokenize: str, *, lowercase: bool) -> BLEU:
 
 def _ter(asian: bool) -> TER:
     return TER(normalized=asian, asian_support=asian)  # sacreBLEU splits Asian characters only where it normalizes
+
+
+def _is_zero(bleu: BLEU, references: Sequence[Sequence[str]]) -> bool:
+    """Tell whether BLEU is 0 whatever is written, as no reference has as many tokens as its longest n-grams."""
+    texts = [text for text in chain.from_iterable(references) if text.strip()]
+    return bool(texts) and all(len(bleu.tokenizer(text).split()) < bleu.max_ngram_order for text in texts)
+
+
+@lru_cache
+def _warn_of_zero(tokenize: str) -> None:
+    logger.warning(
+        "BLEU will be 0 whatever is written: it counts four tokens in a row, and no reference has as many (split by "
+        "metrics.translation.tokenize=%s); look at chrF and exact match, or choose metrics=exact_match",
+        tokenize,
+    )
 
 
 @lru_cache

@@ -95,6 +95,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _checked(checkpoint: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     """The checkpoint with its config as this version would have written it."""
     _check_schema(checkpoint)
+    _check_tensors(checkpoint)
     _check_digests(checkpoint, whole=whole)
     config = up_to_date(checkpoint["config"])
     _check_parts(config)
@@ -137,6 +138,16 @@ def _check_schema(checkpoint: dict[str, Any]) -> None:
     if checkpoint["format"] == FORMAT:
         _check_splits(checkpoint.get("splits"))
     _check_signals(checkpoint.get("signals", {}))
+
+
+def _check_tensors(checkpoint: dict[str, Any]) -> None:
+    for name, value in _leaves("", checkpoint):
+        if not isinstance(value, Tensor):
+            continue
+        if value.layout is not torch.strided or value.is_quantized:
+            raise UserError(f"{name} must be a dense tensor, but is not")
+        if value.is_meta:
+            raise UserError(f"{name} must be a tensor with numbers, but has none")
 
 
 def _check_parts(config: dict[str, Any]) -> None:
@@ -187,8 +198,6 @@ def _digests(contents: dict[str, Any], parts: tuple[str, ...] | None = None) -> 
     for name, value in _leaves("", contents):
         others.update(f"{name}={_kind(value) if isinstance(value, Tensor) else repr(value)}\n".encode())
         if isinstance(value, Tensor) and (parts is None or name.startswith(parts)):
-            if value.layout is not torch.strided or value.is_quantized:
-                raise UserError(f"{name} must be a dense tensor, but is not")
             data = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
             yield name, hashlib.blake2b(data.data, digest_size=16).hexdigest()
     yield "", others.hexdigest()

@@ -1,11 +1,11 @@
 """Load a run folder, or a checkpoint, back into a model and its tokenizers."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.closed_table import find
@@ -21,6 +21,7 @@ from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import read_checkpoint, recorded_signals, recorded_splits
 from seq2seq.runs.checkpoint_paths import find_checkpoint
+from seq2seq.runs.described_model import with_weights
 from seq2seq.runs.frame_tokenizers import answers, reader_of
 from seq2seq.runs.model_kinds import is_language_model, reads_frames, writes_edits
 from seq2seq.runs.own_files import with_own_files
@@ -79,7 +80,7 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> LoadedRun:
     config = with_own_files(checkpoint["config"], home_of(found))
     try:
         tokenizers = tokenizers_of(checkpoint)
-        model = _with_weights(config, tokenizers, checkpoint["weights"])
+        model = with_weights(partial(build_model, config, tokenizers), config, checkpoint["weights"])
     except UserError:
         raise
     except Exception as error:  # types are checked, but not every value that a forged config can hold
@@ -93,25 +94,6 @@ def tokenizers_of(checkpoint: dict[str, Any]) -> Tokenizers:
     """The tokenizers that a checkpoint holds."""
     models = {name: bytes(data.numpy()) for name, data in checkpoint["tokenizers"].items()}
     return suited(restored(models, text_form(checkpoint["config"])), checkpoint["config"])
-
-
-def _with_weights(config: dict[str, Any], tokenizers: Tokenizers, weights: dict[str, Tensor]) -> Seq2Seq:
-    """The model with its weights. Their shapes are compared first, without memory: a config can ask for any size."""
-    with torch.device("meta"):
-        wanted = {name: weight.shape for name, weight in build_model(config, tokenizers).state_dict().items()}
-    for name in sorted(wanted.keys() | weights.keys()):
-        given = weights[name].shape if name in weights else None
-        if wanted.get(name) != given:
-            raise UserError(
-                f"model describes {name} with shape {_shown(wanted.get(name))}, but the weights have {_shown(given)}."
-            )
-    model = build_model(config, tokenizers)
-    model.load_state_dict(weights)
-    return model
-
-
-def _shown(shape: torch.Size | None) -> str:
-    return "none" if shape is None else str(list(shape))
 
 
 def pick_device(name: str) -> torch.device:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from seq2seq.data.examples import Example
+from seq2seq.data.space_mark import readable
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.decoding.length import LengthLimits
 
@@ -47,7 +48,7 @@ def unreachable(
 
 def _reason(tokenizer: Tokenizer, text: str, tokens: int, most: int, written: str) -> str:
     if unknown := tokenizer.unknown(text):
-        lacking = [piece.replace("\u2581", "") or " " for piece in dict.fromkeys(unknown)]
+        lacking = [readable(piece).strip(" ") or " " for piece in dict.fromkeys(unknown)]
         return f"the target vocabulary lacks {', '.join(map(repr, lacking[:5]))}"
     if written != text:
         return f"the tokenizer writes it as {written[:60]!r} (tokenizer.normalization)"

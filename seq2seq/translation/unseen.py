@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
+from seq2seq.data.space_mark import readable
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.symbols import UNK
 
@@ -24,7 +25,7 @@ class Unseen:
         for text, ids in zip(texts, self.tokenizer.encode(texts), strict=True):
             if UNK not in ids:
                 continue
-            pieces = [piece.replace("\u2581", " ").strip() or " " for piece in self.tokenizer.unknown(text)]
+            pieces = [readable(piece).strip() or " " for piece in self.tokenizer.unknown(text)]
             if not self.lines:
                 _warn(list(dict.fromkeys(pieces)), text)
             self.lines += 1

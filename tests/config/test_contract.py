@@ -1,5 +1,6 @@
 """Configs against the signatures that they target."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -55,6 +56,38 @@ def test_lists_stand_for_tuples():
     assert refusal({"ngrams": {"_target_": NGRAMS, "_partial_": True, "windows": [["a"]]}}).startswith(
         "ngrams.windows must be "
     )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (Sequence[str], "ab"),
+        (Sequence[str], ""),
+        (Sequence[str] | None, "ab"),
+        (Iterable[str], "a b"),
+        (tuple[str, ...], "ab"),
+        (list[str], "ab"),
+    ],
+)
+def test_a_text_is_no_list_of_texts(annotation, value):
+    with pytest.raises(UserError) as error:
+        check_type("x.y", value, annotation)
+    assert str(error.value) == f"x.y must be a list, but is {value!r}: write [{value}]."
+    check_type("x.y", [value], annotation)
+    check_type("x.y", (value,) if annotation != list[str] else [value], annotation)
+
+
+@pytest.mark.parametrize("value", [["ab"], "ab", [["a"], "b"]])
+def test_a_text_is_no_list_within_lists_either(value):
+    with pytest.raises(UserError, match=r"^x must be "):
+        check_type("x", value, Sequence[Sequence[str]])
+    check_type("x", [["ab"], ()], Sequence[Sequence[str]])
+    check_type("x", "ab", Sequence[str] | str)  # where it may be one
+
+
+def test_every_list_in_the_configs_refuses_a_text(tiny_config):
+    with pytest.raises(UserError, match=r"^tokenizer\.symbols must be a list, but is '%s': write \[%s\]\.$"):
+        check(tiny_config("tokenizer.symbols='%s'"))
 
 
 def test_nodes_in_nodes_and_lists_are_found_with_their_paths():

@@ -14,6 +14,25 @@ from seq2seq.data.corpora.pair_table import Columns, read_pairs
 from seq2seq.data.corpora.tsv import TSVCorpus, read_tsv
 from seq2seq.errors import UserError
 
+TITLES = """
+    en de | EN FR | eng deu | en-US pt_BR | zh-Hans en | English Georgian | Deutsch English | 中文 English
+    lemma inflected+form | mot prononciation | word Wort | Wort Aussprache | palabra pronunciación
+    source_en target_de | de.text en.text | Text+[de] Text+[en] | sentence1 sentence2 | English IPA
+    grapheme phoneme | слово произношение | 単語 発音 | en translation | Word Pronunciation | source target | SRC TGT
+    source+text target+text
+"""
+PAIRS = """
+    word W+ER+D | hello target | word word | x target | target t+ɑ+ɹ+ɡ+ə+t | German Deutsch | en English | de d+e
+    English English | is+it the+word | the+word das+Wort | English a+language | No Nein | spelling s+p | en +
+    Latin latinus | my+word is+it | source+en target+de | be was
+"""
+
+
+def as_lines(table: str) -> list[str]:
+    rows = [row.split() for row in table.replace("\n    ", "|").strip("|\n").split("|")]
+    return ["\t".join(cells).replace("+", " ") for cells in rows if cells]
+
+
 cell = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\t\0\ufeff"), min_size=1)
 
 
@@ -61,28 +80,85 @@ def test_the_delimiter_of_a_csv_file_is_found(tmp_path, name, delimiter):
     assert pairs == [(f"a{delimiter} b", "1"), ("c", '2 "x"'), ("d", "NA")]
 
 
-@pytest.mark.parametrize("line", ["Word\tPronunciation", "source\ttarget", "SRC\tTGT", "source text\ttarget text"])
+def test_a_carriage_return_ends_a_line_of_csv_and_a_cell_is_of_any_length(tmp_path):
+    path, limit = tmp_path / "pairs.csv", csv.field_size_limit()
+    for ending in (b"\r", b"\r\n", b"\n"):
+        path.write_bytes(ending.join([b"a,b", b'"c, d",e', b""]))
+        assert read_pairs(path) == [("a", "b"), ("c, d", "e")]
+    path.write_text(f"a,{'x' * 200_000}\n", encoding="utf-8")
+    assert read_pairs(path, Columns(header=False)) == [("a", "x" * 200_000)]
+    path.write_bytes(b'a,"b\rc"\r')
+    assert (
+        error_of(lambda: read_pairs(path)) == f"{path}, line 2: a cell must be on one line, but this one is on several."
+    )
+    assert csv.field_size_limit() == limit
+
+
+@pytest.mark.parametrize(
+    ("line", "pair"),
+    [
+        ('"a", "b"', ("a", "b")),
+        ('"a, ""x""" ,  "b; ""c"", d" ', ('a, "x"', 'b; "c", d')),
+        ('"x, ""y"" z", b', ('x, "y" z', " b")),
+        ('5" wide, "b"', ('5" wide', "b")),
+        ('a "b", c "d"', ('a "b"', ' c "d"')),
+        ('"a" , b', ("a", " b")),
+    ],
+)
+def test_spaces_around_quotes_are_not_of_the_text(tmp_path, line, pair):
+    assert read_pairs(write(tmp_path / "pairs.csv", line, "c,d")) == [pair, ("c", "d")]
+    assert read_pairs(write(tmp_path / "pairs.tsv", line), Columns(delimiter=",")) == [pair]
+
+
+@pytest.mark.parametrize(("first", "delimiter"), [("sep=;", ";"), ("SEP=|", "|"), ('"sep=,"', ","), ("sep=\t", "\t")])
+def test_a_first_line_of_csv_may_name_the_delimiter(tmp_path, first, delimiter):
+    path = write(tmp_path / "pairs.CSV", first, f"source{delimiter}target", f"a{delimiter}b", "c")
+    assert error_of(lambda: read_pairs(path)).startswith(f"{path}, line 4 must ")
+    assert read_pairs(write(path, first, f"a{delimiter}b")) == [("a", "b")]
+    assert "at least one row below its first line" in error_of(lambda: read_pairs(write(path, first)))
+
+
+@pytest.mark.parametrize("name", ["P.CSV", "p.Csv", "P.CSV.GZ", "p.csv.GZ"])
+def test_the_end_of_a_name_is_told_in_any_case(tmp_path, name):
+    path = tmp_path / name
+    raw = b'"a, x",b\n'
+    path.write_bytes(gzip.compress(raw) if name.lower().endswith("gz") else raw)
+    assert read_pairs(path) == [("a, x", "b")]
+
+
+@pytest.mark.parametrize("line", as_lines(TITLES))
 @pytest.mark.parametrize("header", ["auto", True])
 def test_a_header_is_no_pair_and_is_said(tmp_path, caplog, line, header):
-    path = write(tmp_path / "pairs.tsv", line, "a\tb")
-    assert read_pairs(path, Columns(header=header)) == [("a", "b")]
+    path = write(tmp_path / "pairs.tsv", line, "house\tmaison")
+    assert read_pairs(path, Columns(header=header)) == [("house", "maison")]
     first, second = line.split("\t")
-    said = (
-        f"{path}: the first line, {first!r}, {second!r}, is left out as a header (data.header=false reads it as a pair)"
-    )
-    assert caplog.messages == ([said] if header == "auto" else [])
+    said = f"{path}: the first line, {first!r}, {second!r}, is left out as a header"
+    assert caplog.messages == ([f"{said} (data.header=false reads it as a pair)"] if header == "auto" else [])
     read_pairs(path, Columns(header=header))
     assert len(caplog.messages) == (header == "auto")  # once, however often it is read
     if header == "auto":
         read_pairs(path)
-        assert caplog.messages[1] == said.partition(" (")[0]  # where no option says otherwise
+        assert caplog.messages[1] == said  # where no option says otherwise
 
 
-@pytest.mark.parametrize("line", ["word\tW ER D", "hello\ttarget", "word\tword", "\tx", "target\tt ɑ ɹ ɡ ə t"])
+@pytest.mark.parametrize("line", as_lines(PAIRS))
 def test_a_first_pair_is_no_header(tmp_path, caplog, line):
     path = write(tmp_path / "pairs.tsv", line, "a\tb")
     assert read_pairs(path, Columns())[0] == tuple(line.split("\t"))
     assert not caplog.messages
+
+
+@pytest.mark.parametrize("line", ["am\tbe", "is\tit", "no\tso", "HE\tUR"])
+def test_words_as_short_as_codes_are_a_pair_where_others_are_as_short(tmp_path, caplog, line):
+    path = write(tmp_path / "pairs.tsv", line, "house\tHaus", "an\tat", "go\tgehen")
+    assert read_pairs(path, Columns())[0] == tuple(line.split("\t"))
+    assert not caplog.messages
+    assert read_pairs(write(path, line, "house\tHaus", "go\tgehen"), Columns())[0] == ("house", "Haus")
+
+
+def test_titles_are_looked_for_in_the_columns_that_are_read(tmp_path):
+    path = write(tmp_path / "pairs.csv", "id,en,notes,de", "7,house,,Haus")
+    assert read_pairs(path, Columns(source=2, target=4)) == [("house", "Haus")]
 
 
 def test_a_header_can_be_read_as_a_pair(tmp_path):
@@ -102,6 +178,10 @@ def test_columns_are_chosen_by_name_or_number(tmp_path, columns):
     ("options", "message"),
     [
         ({"delimiter": "::"}, "delimiter must be auto or one character, but is '::'."),
+        ({"delimiter": '"'}, "delimiter must be no quote, end of line or NUL, but is '\"': try auto."),
+        ({"delimiter": "\n"}, r"delimiter must be no quote, end of line or NUL, but is '\n': try auto."),
+        ({"delimiter": "\r"}, r"delimiter must be no quote, end of line or NUL, but is '\r': try auto."),
+        ({"delimiter": "\0"}, r"delimiter must be no quote, end of line or NUL, but is '\x00': try auto."),
         ({"header": "yes"}, "header must be auto, true or false, but is 'yes'."),
         ({"source": 0}, "source must be at least 1, or the name of a column, but is 0."),
         ({"target": "x", "header": False}, "target must be a number where header is false, but is 'x'."),

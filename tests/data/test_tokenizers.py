@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data.examples import Example
+from seq2seq.data.space_mark import hidden, readable
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import KINDS, PieceOptions, Tokenizer, Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
@@ -145,6 +146,34 @@ def test_words_are_one_token_each_and_decode_to_the_text(chosen):
     (row,) = words().encode([text])
     assert len(row) == len(chosen)
     assert words().decode([row]) == [text]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("text", ["a▁b", "▁", "▁a b▁ ▁", "a ▁ b", "▁▁", "ab▁▁ba"])
+def test_the_sign_that_stands_for_a_space_comes_back_where_the_text_has_it(kind, text):
+    size = {"unigram": 12, "bpe": 12}.get(kind)
+    examples = [Example(text, ("a",)), Example("a b ab ba", ("a",))] * 3
+    trainer = TokenizerTrainer(source=kind, target="char", source_size=size, exact_size=False)
+    tokenizer = trainer.train(examples).source
+    assert UNK not in tokenizer.encode([text])[0]
+    assert round_trip(tokenizer, [text]) == [text]
+    assert tokenizer.join(tokenizer.surface(text)) == text
+    assert "".join(map(readable, tokenizer.surface(text))).strip() == text
+    assert tokenizer.encode([text]) != tokenizer.encode([text.replace("▁", " ")])
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_the_sign_is_part_of_symbols_and_is_drawn_as_itself(kind):
+    options = PieceOptions(symbols=["▁x▁"], protect="▁+")
+    trainer = TokenizerTrainer(source=kind, target="char", source_size=12, exact_size=False, options=options)
+    tokenizer = trainer.train([Example("a▁x▁b▁▁ a b", ("a",))] * 3).source
+    assert tokenizer.decode(tokenizer.sample(["a▁x▁b▁▁"] * 3, 0.5, 1)) == ["a▁x▁b▁▁"] * 3
+    assert hidden("▁x▁") in tokenizer.surface("a▁x▁b")
+    assert hidden("▁▁") in tokenizer.surface("b▁▁ a")
+
+
+def test_an_unseen_sign_is_unknown_rather_than_a_space():
+    assert [readable(piece) for piece in characters().unknown("a▁b")] == ["▁"]
 
 
 @settings(deadline=None, max_examples=20)
@@ -304,6 +333,21 @@ def test_nfd_makes_a_syllable_of_hangul_its_letters_and_an_unseen_one_is_known()
 @pytest.mark.parametrize("text", ["순한국", "고양이가", "값 순한국", "Việt Nam", "é ab", "ΰ ῷ", "𑂚"])
 def test_what_nfd_took_apart_comes_back_composed(kind, text):
     assert round_trip(taken_apart(kind, exact_size=False), [text]) == [text]
+
+
+@pytest.mark.parametrize("form", ["nfc", "nfkc", "none"])
+def test_nfd_needs_a_form_that_composes_again(form):
+    trainer = TokenizerTrainer(source="char", target="char", options=PieceOptions(normalization="nfd"))
+    if form != "none":
+        tokenizer = trainer.train([Example("각 İ", ("b",))], TextForm(form)).source
+        assert round_trip(tokenizer, ["각 İ"]) == ["각 İ"]
+        return
+    with pytest.raises(UserError) as error:
+        trainer.train([Example("각 İ", ("b",))], TextForm(form))
+    assert str(error.value) == (
+        "normalization must not be nfd where text.form is none, which does not compose again what nfd takes apart: set "
+        "text.form=nfc, or normalization to identity."
+    )
 
 
 @settings(LAW, max_examples=30)

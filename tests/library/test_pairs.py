@@ -21,6 +21,9 @@ FORMS = {
     "named columns": pandas.DataFrame(PAIRS, columns=["target", "source"])
     .assign(source=[source for source, _ in PAIRS], target=[target for _, target in PAIRS])
     .assign(note="x"),
+    "numbered columns": pandas.DataFrame(PAIRS),
+    "lists of columns": {"source": [source for source, _ in PAIRS], "target": [target for _, target in PAIRS]},
+    "columns of a dict and more": {"target": ["b a", "d c", "a b"], "note": "x", "source": ("ab", "cd", "ab")},
     "data set": datasets.Dataset.from_dict({"source": [s for s, _ in PAIRS], "target": [t for _, t in PAIRS]}),
 }
 
@@ -51,6 +54,66 @@ def test_files_stay_where_they_are_and_other_pairs_are_kept(tmp_path):
     assert config["data"] == {name: str(tmp_path / "pairs" / f"{name}.jsonl") for name in ("train", "test")}
     first = (tmp_path / "pairs" / "train.jsonl").read_text(encoding="utf-8").splitlines()[0]
     assert first == '{"source": "ab", "targets": ["b a", "a b"]}'
+
+
+SPLITS = {"train": PAIRS, "test": PAIRS}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            pandas.DataFrame(PAIRS, columns=["source", "source"]),
+            "must have each column once, but has 'source' 2 times.",
+        ),
+        (pandas.DataFrame(PAIRS, columns=[0, 0]), "must have each column once, but has 0 2 times."),
+        (pandas.DataFrame([("a", "b", "c")], columns=["source", "target", "source"]), "must have each column once"),
+        (pandas.DataFrame([("a", "b", "c")]), "must have columns source and target, or two columns, but has 0, 1, 2."),
+        ({"source": ["a"], "target": []}, "must have as many sources as targets, but has 1 and 0."),
+        (SPLITS, "must be one split, but is a dict of train, test: give ['train'] of it."),
+        (
+            datasets.DatasetDict(train=datasets.Dataset.from_dict({"source": ["a"], "target": ["b"]})),
+            "must be one split, but is a dict of train: give ['train'] of it.",
+        ),
+        (
+            datasets.DatasetDict({name: datasets.Dataset.from_dict({"source": ["a"]}) for name in ("x", "y")}),
+            "must be one split, but is a dict of x, y: give ['x'] of it.",
+        ),
+    ],
+)
+def test_a_table_that_is_not_one_of_pairs_is_told(given, message):
+    with pytest.raises(UserError) as error:
+        examples_of(given, "dev")
+    assert str(error.value).startswith(f"dev {message}")
+
+
+def test_words_that_name_splits_and_columns_are_pairs_too():
+    pairs = {"source": "Quelle", "target": ["Ziel", "Soll"], "train": "Zug"}
+    assert examples_of(pairs) == [
+        Example("source", ("Quelle",)),
+        Example("target", ("Ziel", "Soll")),
+        Example("train", ("Zug",)),
+    ]
+    assert examples_of({"train": ["Zug", "Bahn"], "test": "Probe"})[0] == Example("train", ("Zug", "Bahn"))
+
+
+@pytest.mark.parametrize("row", [("a" * 10**6,), ("a", {"b": "c" * 10**6}), "a" * 10**6])
+def test_what_is_no_pair_is_shown_in_short(row):
+    with pytest.raises(UserError) as error:
+        pairs_of([("a", "b"), row])
+    assert str(error.value).startswith("pairs[1] must be a source and a target, two texts, but is ")
+    assert str(error.value).endswith(" ....")
+    assert len(str(error.value)) < 160
+
+
+@pytest.mark.parametrize("half", [chr(0xD800), chr(0xDFFF)])
+@pytest.mark.parametrize("pair", ["{}|b", "a|b{}", "a|b|c{}"])
+def test_half_a_surrogate_pair_is_told_by_number(pair, half):
+    source, *targets = pair.format(half).split("|")
+    with pytest.raises(
+        UserError, match=r"^pairs\[1\] must hold whole characters, but has half a surrogate pair, '\\ud"
+    ):
+        pairs_of([("a", "b 😀"), (source, targets)])
 
 
 @pytest.mark.parametrize("given", [5, b"ab", None])

@@ -14,6 +14,7 @@ from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.score import score_lines
 from seq2seq.commands.translate import build_stream
 
+HALF = "{} must hold whole characters, but has half a surrogate pair, '\\ud"
 WORDS = ["bcd", "a", "", "fedcba", "cab"]
 
 
@@ -129,6 +130,15 @@ def test_a_column_of_a_data_frame_goes_in_and_out(run):
     [
         (lambda run: run.translate(5), "texts must be a text, or several, but is of type int."),
         (lambda run: run.translate(["a", None]), "texts[1] and its prefix must be texts, but are None and ''."),
+        *(
+            (lambda run, text=text: run.translate(["a", text]), HALF.format("texts[1]"))
+            for text in ["b\ud800", "b\udc00c"]
+        ),
+        (lambda run: run.translate("a", prefix="b\ud800"), HALF.format("texts")),
+        (lambda run: run.translate(["a"], constraints=[["b\ud800"]]), HALF.format("texts[0]")),
+        (lambda run: run.score([("a", "b"), ("a\ud800", "b")]), HALF.format("pairs[1]")),
+        (lambda run: run.evaluate([("a", "b\ud800")]), HALF.format("pairs[0]")),
+        (lambda run: run.interpret("\ud800"), HALF.format("text")),
         (lambda run: run.translate("a", n_best=0), "n_best must be a whole number of at least 1, but is 0."),
         (
             lambda run: run.translate(["a"], prefix=["b", "c"]),
@@ -199,6 +209,12 @@ def test_importing_the_package_imports_no_other():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {name.partition(".")[0] for name in found} - set(sys.stdlib_module_names) == {"seq2seq"}
     assert [name for name in found if name.startswith("seq2seq")] == ["seq2seq"]
+
+
+def test_loading_and_translating_import_nothing_of_training_scoring_and_drawing(finished):
+    code = "import sys, seq2seq; seq2seq.load(sys.argv[1]).translate('bcd'); print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code, finished], capture_output=True, text=True, check=True).stdout
+    assert not {"matplotlib", "torchmetrics", "pytorch_lightning", "lightning", "datasets", "pandas"} & {*found.split()}
 
 
 def test_every_name_of_nn_is_a_class_that_it_offers():

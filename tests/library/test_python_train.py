@@ -15,6 +15,7 @@ import seq2seq
 from seq2seq.runs.checkpoint import read_checkpoint
 
 PAIRS = [(word, " ".join(reversed(word))) for word in (a + b + c for a in "abc" for b in "bcd" for c in "ad")]
+BESIDE = "data.train has no effect beside pairs that are given: give all of them, as pairs."
 SMALL = {
     "model": {"embedding_size": 8, "encoder.hidden_size": 4, "decoder": {"hidden_size": 8, "feature_size": 8}},
     "budget__max_steps": 4,
@@ -142,6 +143,18 @@ def test_an_interrupt_leaves_the_run_of_the_last_validation(tmp_path, monkeypatc
         ("none.tsv", {}, "data.train=none.tsv does not exist: give the path of a file (relative ones start at {cwd})."),
         (None, {"dev": PAIRS}, "dev must come with pairs to train on: give both, or data__dev."),
         (PAIRS, {"data": "tsv"}, "data='tsv' has no effect where there are pairs: leave one of them out."),
+        *((given, {key: "x.tsv"}, BESIDE) for given in (PAIRS, "a.tsv") for key in ("data__train", "data.train")),
+        (PAIRS, {"data": {"train": "x.tsv"}}, BESIDE),
+        (
+            PAIRS,
+            {"data__dev": "x.tsv"},
+            "data.dev has no effect beside pairs that are given: give all of them, as dev.",
+        ),
+        (
+            [("a", ""), ("b", " "), ("c", "")],
+            {},
+            "data must hold target texts that are not all empty, to learn pieces from: look at",
+        ),
         (PAIRS, {"find_lr": True}, "find_lr is for the command line: leave it out."),
         (PAIRS, {"modle": "gnmt"}, "The option 'modle' does not exist: did you mean 'model'?"),
         (PAIRS, {"model__dropuot": 0.1}, "The option 'model.dropuot' does not exist: did you mean 'model.dropout'?"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF, TER
 
 from seq2seq.errors import UserError
-from seq2seq.metrics.translation import TranslationScores, _say
+from seq2seq.metrics.translation import TranslationScores, _say, _warn_of_zero
 
 LAW = settings(deadline=None, max_examples=25)
 # sacreBLEU computes in double; the scores come back as float32.
@@ -139,6 +139,20 @@ WRITTEN = {
     "ខ្ញុំចូលចិត្តបាយ": "char",
     "ကျွန်တော် ထမင်းကြိုက်တယ်": "char",
     "བོད་ཡིག": "char",
+    "ｱｲｳｴｵｶ": "char",
+    "ꦗꦮꦱꦸꦤ꧀ꦢ": "char",
+    "ᬅᬓ᭄ᬱᬭᬩᬮᬶ": "char",
+    "ꆈꌠꁱꂷꀀ": "char",
+    "ㄓㄨㄧㄣㄈㄨㄏㄠ": "char",
+    "ᨠᩣᩴᨾᩮᩬᩥᨦ": "char",
+    "ᦅᧄᦟᦹᧉ": "char",
+    "ᥖᥭᥰᥘᥫᥴ": "char",
+    "ꪼꪕꪒꪾꪎ": "char",
+    "𗼇𗟲𗖵𘝞": "char",
+    "𛅰𛅱𛅲𛅳": "char",
+    "ﾡﾢﾣﾤ ﾥﾦ ﾧ ﾨ ﾩ": "13a",
+    "Ｆｕｌｌ ｗｉｄｔｈ ｌｅｔｔｅｒｓ ｈａｖｅ ｓｐａｃｅｓ": "13a",
+    "ꤊꤢꤛꤢ꤭ ꤜꤟꤤ꤬ ꤊꤢꤛꤢ꤭ ꤜꤟꤤ꤬": "13a",
     "Die Zeichen 天地 bedeuten Himmel und Erde": "13a",
     "12 + 3 = 15": "13a",
     "": "13a",
@@ -255,6 +269,34 @@ def test_what_auto_has_chosen_is_said_once_where_it_is_not_13a(caplog):
     assert caplog.messages == [
         "references are written in Han characters without spaces: BLEU splits texts by metrics.translation.tokenize=zh"
     ]
+
+
+@pytest.mark.parametrize(
+    ("references", "options", "warns"),
+    [
+        (["bonjour", "merci"], {}, "13a"),
+        (["one two three", "four"], {}, "13a"),
+        (["天地"], {}, "zh"),
+        (["bonjour", "je ne sais pas"], {}, ""),
+        (["bonjour"], {"tokenize": "char"}, ""),
+        (["et, oui!"], {}, ""),
+        ([""], {}, ""),
+    ],
+)
+def test_bleu_that_must_be_zero_is_told_once_at_the_start(caplog, references, options, warns):
+    _warn_of_zero.cache_clear()
+    for _ in range(2):
+        found = scored(references, references, **options)
+    told = [text for text in caplog.messages if "will be 0" in text]
+    assert (found["bleu"] == 0) == (warns != "" or references == [""])
+    assert told == (
+        [
+            "BLEU will be 0 whatever is written: it counts four tokens in a row, and no reference has as many (split "
+            f"by metrics.translation.tokenize={warns}); look at chrF and exact match, or choose metrics=exact_match"
+        ]
+        if warns
+        else []
+    )
 
 
 def test_a_tokenizer_that_sacrebleu_lacks():

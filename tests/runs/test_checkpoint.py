@@ -167,6 +167,60 @@ def test_weights_of_another_model_are_named_before_memory_is_taken_for_it(conten
     )
 
 
+@pytest.mark.parametrize("side", ["encoder", "decoder"])
+def test_more_layers_than_any_model_has_are_refused_at_once(contents, tmp_path, side):
+    config = deepcopy(contents["config"])
+    config["model"][side]["num_layers"] = 10**9
+    assert refusal(forged(contents, tmp_path / "forged.ckpt", config=config)) == (
+        f"model.{side}.num_layers must be at most 1000, but is 1000000000: give fewer layers."
+    )
+
+
+def test_other_counts_that_ask_for_more_parts_than_there_are_weights_are_refused_at_once(contents, tmp_path):
+    config = deepcopy(contents["config"])
+    mogrifier = {"_target_": "seq2seq.layers.recurrent.cells.mogrifier.MogrifierLSTMCell", "_partial_": True}
+    config["model"]["encoder"]["cell"] = {**mogrifier, "rounds": 10**9}
+    assert "the weights have no place for as many" in refusal(forged(contents, tmp_path / "forged.ckpt", config=config))
+
+
+KINDS_OF_NUMBERS = [torch.int32, torch.half, torch.bfloat16, torch.double, torch.complex64, torch.bool, torch.uint8]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_NUMBERS)
+def test_weights_of_another_kind_of_numbers_are_named(contents, tmp_path, kind):
+    name = sorted(contents["weights"])[0]
+    weights = {**contents["weights"], name: contents["weights"][name].to(kind)}
+    path = forged(contents, tmp_path / "forged.ckpt", weights=weights)
+    assert refusal(path) == f"model describes {name} as torch.float32, but the weights have {kind}."
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind"), [("bf16-true", torch.bfloat16), ("16-true", torch.half), ("64-true", torch.double)]
+)
+def test_weights_of_the_precision_that_a_run_was_trained_in_are_read(contents, tmp_path, precision, kind):
+    weights = {name: weight.to(kind) for name, weight in contents["weights"].items()}
+    config = {**contents["config"], "precision": precision}
+    found = load_run(forged(contents, tmp_path / "forged.ckpt", weights=weights, config=config)).model.state_dict()
+    assert all(torch.equal(found[name], weight.float()) for name, weight in weights.items())
+
+
+@pytest.mark.parametrize("part", ["weights", "state_dict", "optimizer_states"])
+@pytest.mark.parametrize("kind", ["meta", "sparse"])
+def test_tensors_without_numbers_and_those_that_are_not_dense_are_named(contents, tmp_path, part, kind):
+    altered = deepcopy(contents)
+    if part == "optimizer_states":
+        state = altered[part][0]["state"][0]
+        name, key = "optimizer_states.0.state.0.exp_avg", "exp_avg"
+    else:
+        state, key = altered[part], next(iter(altered[part]))
+        name = f"{part}.{key}"
+    state[key] = state[key].to("meta") if kind == "meta" else state[key].to_sparse()
+    path = tmp_path / "forged.ckpt"
+    torch.save(altered, path)
+    rule = "a tensor with numbers, but has none" if kind == "meta" else "a dense tensor, but is not"
+    assert refusal(path) == f"{path} is damaged, or was changed since it was written: {name} must be {rule}."
+
+
 def test_tokenizers_that_are_none_are_one_line(contents, tmp_path):
     sides = {side: torch.arange(9, dtype=torch.uint8) for side in ("source", "target")}
     assert "cannot be built as it describes itself" in refusal(

@@ -184,7 +184,9 @@ def poison(streams, row, value):
     streams.state = state
 
 
-@pytest.mark.parametrize("reset", [NoReset(), SilenceReset(), EveryReset(tokens=10**9)], ids=lambda reset: type(reset).__name__)
+@pytest.mark.parametrize(
+    "reset", [NoReset(), SilenceReset(), EveryReset(tokens=10**9)], ids=lambda reset: type(reset).__name__
+)
 def test_a_state_that_is_not_finite_begins_anew_and_is_counted(plain, reset, caplog):
     translator = CarriedTranslator(plain(), reset)
     found(translator, ["abc"])

@@ -1,38 +1,36 @@
 """Tables in text files: rows of cells between tabs, or between commas or semicolons with quotes as in CSV."""
 
-import csv
 import logging
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 
+from seq2seq.data.corpora.csv_rows import (
+    Row,
+    cells_of,
+    delimiter_of,
+    is_csv,
+    rows_of,
+    separator_of,
+    universal,
+)
+from seq2seq.data.corpora.header import names_columns
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-# Words that a first line is made of where it names columns.
-_TITLES = frozenset(
-    """
-    answer corrected correction english form french german grapheme graphemes hypothesis inflection input ipa lemma
-    normalised normalized original orthography output phone phoneme phonemes phones pron pronunciation pronunciations
-    question reference sentence source spanish spelling src target text tgt transcription translation transliteration
-    trg word words
-    """.split()  # noqa: SIM905
-)
 _LOOKED_AT = 100  # lines
-_DELIMITERS = (",", ";", "\t")
-Row = tuple[int, list[str]]
+_NO_DELIMITERS = ('"', "\n", "\r", "\0")
 
 
 @dataclass(frozen=True)
 class Columns:
     """Options of a table: which columns hold sources and targets, by number from 1 or by name, and how cells are cut.
 
-    Delimiter and header are found out by `auto`: a tab but in .csv files, and a first line of words like `source`.
+    Delimiter and header are found out by `auto`: a tab but in .csv files, and a first line of titles like `source`.
     Raises UserError at any other word.
     """
 
@@ -43,7 +41,9 @@ class Columns:
 
     def __post_init__(self) -> None:
         if self.delimiter != "auto" and len(self.delimiter) != 1:
-            raise UserError(f"delimiter must be auto or one character, but is {self.delimiter!r}.")
+            raise UserError(f"delimiter must be auto or one character, but is {self.delimiter[:60]!r}.")
+        if self.delimiter in _NO_DELIMITERS:
+            raise UserError(f"delimiter must be no quote, end of line or NUL, but is {self.delimiter!r}: try auto.")
         if not isinstance(self.header, bool) and self.header != "auto":
             raise UserError(f"header must be auto, true or false, but is {self.header!r}.")
         for name, column in (("source", self.source), ("target", self.target)):
@@ -69,14 +69,9 @@ def read_pairs(path: str | Path, columns: Columns | None = None) -> list[tuple[s
 def pairs_in(path: str | Path, columns: Columns | None = None) -> Iterator[tuple[str, str]]:
     """The source and target of every row, one by one; see `read_pairs`."""
     option, columns = ("" if columns is None else "data.header"), columns or Columns()
-    lines = lines_of_file(path)
-    first_lines = list(islice(lines, _LOOKED_AT))
-    delimiter = _delimiter(Path(path), first_lines) if columns.delimiter == "auto" else columns.delimiter
-    lines = chain(first_lines, lines)
-    quoted = delimiter != "\t" or _is_csv(Path(path))
-    rows = _parse(path, lines, delimiter) if quoted else _split(lines)
+    delimiter, beginning, rows = _opened(Path(path), columns.delimiter)
     first = next(rows)
-    header = first[1] if _has_header(path, first[1], columns, option) else None
+    header = first[1] if _has_header(path, first[1], beginning, columns, option) else None
     places = [_place(path, name, getattr(columns, name), header) for name in ("source", "target")]
     wanted = 2 if header is None and max(places) < 2 else len(first[1])
     if wanted <= max(places):
@@ -91,47 +86,35 @@ def pairs_in(path: str | Path, columns: Columns | None = None) -> Iterator[tuple
         raise UserError(f"{path} must hold at least one row below its header.")
 
 
-def _split(lines: Iterable[str]) -> Iterator[Row]:
-    return ((number, line.split("\t")) for number, line in enumerate(lines, 1))
+def _opened(path: Path, delimiter: str) -> tuple[str, list[list[str]], Iterator[Row]]:
+    """The delimiter, cells of the lines that a table begins with, behind the first, and all of its rows."""
+    lines = universal(lines_of_file(path)) if is_csv(path) else lines_of_file(path)
+    beginning = list(islice(lines, _LOOKED_AT))
+    named = separator_of(path, beginning[0])
+    if named and len(beginning) < 2:
+        raise UserError(f"{path} must hold at least one row below its first line, which names the delimiter.")
+    beginning = beginning[1:] if named else beginning
+    if delimiter == "auto":
+        delimiter = named or delimiter_of(path, beginning)
+    rows = rows_of(path, chain(beginning, lines), delimiter, start=2 if named else 1)
+    return delimiter, cells_of(beginning[1:], delimiter), rows
 
 
-def _parse(path: str | Path, lines: Iterable[str], delimiter: str) -> Iterator[Row]:
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
-    try:
-        for cells in reader:
-            if any("\n" in cell for cell in cells):
-                raise UserError(
-                    f"{path}, line {reader.line_num}: a cell must be on one line, but this one is on several."
-                )
-            yield reader.line_num, cells
-    except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num} cannot be read as CSV: {error}.") from None
-
-
-def _delimiter(path: Path, lines: Sequence[str]) -> str:
-    """A tab, but in a .csv file what cuts most lines into as many cells as the first."""
-    if not _is_csv(path):
-        return "\t"
-
-    def regular(delimiter: str) -> int:
-        first, *others = (len(cells) for cells in csv.reader(lines, delimiter=delimiter))
-        return 1 + others.count(first) if first > 1 else 0
-
-    return max(_DELIMITERS, key=regular)
-
-
-def _is_csv(path: Path) -> bool:
-    return ".csv" in path.suffixes[-2:]
-
-
-def _has_header(path: str | Path, first: Sequence[str], columns: Columns, option: str) -> bool:
+def _has_header(
+    path: str | Path, first: Sequence[str], others: Sequence[Sequence[str]], columns: Columns, option: str
+) -> bool:
     """Tell whether the first line names columns; what is found out is logged, with the option that says otherwise."""
     if columns.header != "auto" or columns.named:
         return columns.header is not False
-    words = [re.findall(r"\w+", cell.casefold()) for cell in first]
-    found = len({tuple(own) for own in words}) > 1 and all(own and _TITLES.issuperset(own) for own in words)
+    places = [column - 1 for column in (columns.source, columns.target) if isinstance(column, int)]
+    if len(first) <= max(places):
+        return False
+    found = names_columns(
+        [first[place] for place in places],
+        [[cells[place] for place in places] for cells in others if len(cells) == len(first)],
+    )
     if found:
-        names = ", ".join(map(repr, first))
+        names = ", ".join(repr(cell[:60]) for cell in first)
         _say(f"{path}: the first line, {names}, is left out as a header", option)
     return found
 

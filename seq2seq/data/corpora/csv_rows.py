@@ -1,0 +1,95 @@
+"""Rows of cells in lines of text: between tabs, or between other delimiters with quotes as in CSV."""
+
+import csv
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from threading import RLock
+
+from seq2seq.errors import UserError
+
+Row = tuple[int, list[str]]
+_DELIMITERS = (",", ";", "\t")
+_SEPARATOR = re.compile(r'"?sep=([^"])"?', re.IGNORECASE)  # what spreadsheets write into a first line
+_one_at_a_time = RLock()  # csv has one limit for the whole process
+
+
+def is_csv(path: Path) -> bool:
+    """Tell whether a file is named as CSV, packed or not."""
+    return ".csv" in [suffix.lower() for suffix in path.suffixes[-2:]]
+
+
+def universal(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, cut at carriage returns, too."""
+    return (part for line in lines for part in line.split("\r"))
+
+
+def rows_of(path: Path, lines: Iterable[str], delimiter: str, *, start: int = 1) -> Iterator[Row]:
+    """Rows of cells, each behind the number of its line. Raises UserError at one that is none of CSV."""
+    if delimiter == "\t" and not is_csv(path):
+        yield from ((number, line.split("\t")) for number, line in enumerate(lines, start))
+        return
+    reader = csv.reader((f"{_close(line, delimiter)}\n" for line in lines), delimiter=delimiter, strict=True)
+    while True:
+        try:
+            with _any_length():
+                cells = next(reader, None)
+        except csv.Error as error:
+            number = start - 1 + reader.line_num
+            raise UserError(f"{path}, line {number} cannot be read as CSV: {error}.") from None
+        if cells is None:
+            return
+        number = start - 1 + reader.line_num
+        if any("\n" in cell for cell in cells):
+            raise UserError(f"{path}, line {number}: a cell must be on one line, but this one is on several.")
+        yield number, cells
+
+
+def separator_of(path: Path, line: str) -> str | None:
+    """The delimiter that the first line of a CSV file names, as in `sep=;`; None if it does not."""
+    found = _SEPARATOR.fullmatch(line.strip(" ")) if is_csv(path) else None
+    return found[1] if found else None
+
+
+def delimiter_of(path: Path, lines: Sequence[str]) -> str:
+    """A tab, but in a CSV file what cuts most lines into as many cells as the first."""
+    if not is_csv(path):
+        return "\t"
+
+    def regular(delimiter: str) -> int:
+        first, *others = map(len, cells_of(lines, delimiter))
+        return 1 + others.count(first) if first > 1 else 0
+
+    return max(_DELIMITERS, key=regular)
+
+
+def cells_of(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Cells of some lines, as well as they can be told: nothing is refused."""
+    with _any_length():
+        return list(csv.reader([_close(line, delimiter) for line in lines], delimiter=delimiter))
+
+
+@contextmanager
+def _any_length() -> Iterator[None]:
+    """Let a cell be of any length for as long as the context is open."""
+    with _one_at_a_time:
+        before = csv.field_size_limit(sys.maxsize)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def _close(line: str, delimiter: str) -> str:
+    """The line without spaces between a delimiter and a quote, which would make the quote one of the text."""
+    return _cell(delimiter).sub(r"\1\2\3", line) if '"' in line and delimiter != " " else line
+
+
+@cache
+def _cell(delimiter: str) -> re.Pattern[str]:
+    """A cell and the delimiter before it: one in quotes, with spaces around it, or any other."""
+    end = re.escape(delimiter)
+    return re.compile(rf'(^|{end})(?: *("(?:[^"]|"")*+") *(?={end}|$)|([^{end}]*))')
