@@ -35,8 +35,8 @@ class PieceOptions:
         """Check that what is taken apart is composed again. Raises UserError at nfd with a form that leaves it so."""
         if self.normalization == "nfd" and form.form == "none":
             raise UserError(
-                "normalization must not be nfd where text.form is none, which does not compose again what nfd takes "
-                "apart: set text.form=nfc, or normalization to identity."
+                "normalization must not be nfd where the form of text is none, which does not compose again what nfd "
+                "takes apart: set the form to nfc, or normalization to identity."
             )
 
     def pattern(self) -> re.Pattern[str] | None:

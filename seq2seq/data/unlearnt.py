@@ -1,4 +1,4 @@
-"""Why SentencePiece learnt no tokenizer, in one line."""
+"""Reasons why SentencePiece learnt no tokenizer, in one line."""
 
 import re
 

@@ -345,8 +345,8 @@ def test_nfd_needs_a_form_that_composes_again(form):
     with pytest.raises(UserError) as error:
         trainer.train([Example("각 İ", ("b",))], TextForm(form))
     assert str(error.value) == (
-        "normalization must not be nfd where text.form is none, which does not compose again what nfd takes apart: set "
-        "text.form=nfc, or normalization to identity."
+        "normalization must not be nfd where the form of text is none, which does not compose again what nfd takes "
+        "apart: set the form to nfc, or normalization to identity."
     )
 
 

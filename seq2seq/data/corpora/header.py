@@ -93,7 +93,7 @@ def names_columns(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool
 
 
 def _title(cell: str) -> _Title | None:
-    """What a cell names, in small letters; None if it is no title."""
+    """The title that a cell in small letters is; None if it is none."""
     known = _languages()
     if (code := _CODE.fullmatch(cell)) and code[1] in known:
         return _Title(known[code[1]], alone=True, code=code[1] == cell)
