@@ -58,7 +58,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
             print(help_text(Path(sys.argv[0]).stem))
             return
         _refuse_words(sys.argv[1:])
-        sys.argv[1:] = readable_arguments(sys.argv[1:])
+        sys.argv[1:] = readable_arguments(_flags_first(sys.argv[1:]))
         main()
         write_lines(end())
     if _failed_jobs:
@@ -110,6 +110,17 @@ def _refuse_words(arguments: Sequence[str]) -> None:
                 raise UserError(
                     f"{text} is no option: options are key=value without spaces, as in seed=2; --help shows them."
                 )
+
+
+def _flags_first(arguments: Sequence[str]) -> list[str]:
+    """The arguments with flags, and the values of these, before the options: Hydra reads none behind a flag."""
+    with suppress(SystemExit):  # what argparse refuses, it will refuse to Hydra too
+        known, _ = get_args_parser().parse_known_intermixed_args(list(arguments))
+        flags = list(arguments)
+        for text in known.overrides:
+            flags.remove(text)
+        return [*flags, *known.overrides]
+    return list(arguments)
 
 
 @contextmanager

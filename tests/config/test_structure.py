@@ -49,7 +49,8 @@ def test_a_group_that_another_script_has_is_unknown_whatever_it_is_given(mistake
 
 def test_a_group_is_told_of_when_a_run_is_resumed_and_in_a_sweep_too(mistake):
     assert mistake("train", "run_dir=x", "resume=true", "hydra=1").startswith("hydra must be one of script, but is 1")
-    assert mistake("train", "--multirun", "optimizer=adam,3").startswith("optimizer must be one of adafactor, ")
+    for arguments in (["--multirun", "optimizer=adam,3"], ["seed=1", "--multirun", "optimizer=adam,3"]):
+        assert mistake("train", *arguments).startswith("optimizer must be one of adafactor, ")
 
 
 @pytest.mark.parametrize(
