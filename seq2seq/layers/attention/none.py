@@ -6,7 +6,7 @@ from seq2seq.shapes import AttentionWeights, Context, Keys, Query, Values
 
 
 class NoAttention(StatelessAttention):
-    """No attention (Sutskever et al. 2014): contexts are zero, and weights, which nothing reads, even.
+    """Attention to nothing (Sutskever et al. 2014): contexts are zero, and weights, which nothing reads, even.
 
     >>> import torch
     >>> from seq2seq.layers.attention.none import NoAttention

@@ -33,12 +33,12 @@ class Store(ABC):
         """The width of the contents."""
 
     def filled(self, contents: Contents) -> Float[Tensor, "*batch"] | None:
-        """How many values are there, in parts, too; None where that is not known."""
+        """The number of values that are there, in parts, too; None where that is not known."""
         return None
 
     @abstractmethod
     def shares(self, sums: Actions) -> Actions:
-        """What is done by which share, between 0 and 1, from sums that know no bounds."""
+        """Shares of all actions, between 0 and 1, from sums that know no bounds."""
 
     @abstractmethod
     def advance(self, contents: Contents, shares: Actions, value: Value) -> tuple[Contents, Value]:
