@@ -30,9 +30,10 @@ from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.evaluation import load_splits, warn_of_other_data
 from seq2seq.runs.fitting import check_fit
 from seq2seq.runs.folder_lock import hold, release
+from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun, load_run, pick_device, text_form
 from seq2seq.runs.sourceless import refuse_language_model
-from seq2seq.runs.versions import Versions
+from seq2seq.runs.versions import Versions, home_of
 from seq2seq.training.acceptance import AcceptanceTest
 from seq2seq.training.adaptation import Learner
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
@@ -62,6 +63,9 @@ def adapt(config: DictConfig) -> dict[str, Any]:
     with _held(folder):
         run = load_run(folder, pick_device(str(options["device"])))
         refuse_language_model(run, folder, "adapt")
+        refuse_frames(run.tokenizers, folder, "adapt")
+        if run.config.get("carry") is not None:
+            raise UserError(f"adapt learns lines by themselves, but run={folder} was trained with carry: train it on.")
         adaptation, stream = _prepared(run, Kept(folder, run), options)
         adaptation(stream)
         return _report(folder, adaptation, stream)
@@ -88,8 +92,8 @@ def _check(options: Mapping[str, Any]) -> None:
 
 def _run_folder(given: Any) -> Path:
     """The folder of a run. Raises UserError at anything else, a checkpoint or a version among it."""
-    find_checkpoint(folder := Path(str(given)))
-    if not (folder / "checkpoints").is_dir() or folder.parent.name == "versions":
+    checkpoint, folder = find_checkpoint(str(given)), Path(str(given))
+    if not (folder / "checkpoints").is_dir() or home_of(checkpoint.absolute()) != folder.absolute():
         raise UserError(f"run={given} must be a run folder, whose versions are written into it, but is not one.")
     return folder
 

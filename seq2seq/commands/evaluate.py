@@ -59,7 +59,7 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
         refuse_deaf(given_overrides())
         return score_text(runs[0], options)
     metrics = build_metrics(runs[0], options)
-    name, examples = load_examples(runs[0], options["file"], options["split"])
+    name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
     translator = open_translator(options, runs=runs)
     if options["policies"]:
         refuse_frames(runs[0].tokenizers, options["run"], "simultaneous")
@@ -77,7 +77,7 @@ def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     for path, run in zip(paths, runs, strict=True):
         refuse_language_model(run, path, "compare")
     metrics = build_metrics(runs[0], options)
-    name, examples = load_examples(runs[0], options["file"], options["split"])
+    name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
     if options["file"] is None:
         refuse_other_examples(paths, runs, name, examples)
     evaluations = [evaluate(open_translator(options, runs=[run]), examples, metrics, draws) for run in runs]

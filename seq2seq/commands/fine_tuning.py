@@ -23,6 +23,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import build_scores, evaluate
 from seq2seq.runs.initial_weights import initial_weights, shared_pieces
 from seq2seq.runs.run import load_run
+from seq2seq.runs.translator import following
 from seq2seq.symbols import UNK
 from seq2seq.translation.translator import Translator
 
@@ -89,7 +90,8 @@ class StartingPoint:
 
     def compare(self, after: Translator, splits: Splits, config: dict[str, Any]) -> dict[str, Any]:
         """Scores of the run and of what came of it, on the new dev and, where it can be read still, on its own."""
-        before = Translator(pack(self.run.model), self.run.tokenizers, build(config["decoding"], "decoding"))
+        search = build(config["decoding"], "decoding")
+        before = following(config, Translator(pack(self.run.model), self.run.tokenizers, search))
         sets: dict[str, Sequence[Example]] = {"dev": splits.dev}
         if old := self.rehearsal.old_splits():
             sets["old dev"] = old.dev

@@ -16,6 +16,7 @@ from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.errors import UserError
 from seq2seq.interpretation.stream_reader import StreamReader
 from seq2seq.interpretation.stream_report import check_finite, stream_figures, stream_report
+from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import load_runs
 from seq2seq.symbols import EOS
@@ -44,6 +45,7 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
     chunks = chunks_of_stdin() if given == "-" else _chunks(given)
     run = load_runs(options)[0]
     refuse_language_model(run, options["run"], "interpret")
+    refuse_frames(run.tokenizers, options["run"], "interpret")
     reader = StreamReader(run.model.encoder)
     feeder = LineFeeder(reader, run.tokenizers.source, options["reset"])
     read_stream(feeder, line_parts(chunks, name), alarms, options["units"])

@@ -41,7 +41,8 @@ class Kept:
     def keep(self, state: dict[str, Any], verdict: Verdict) -> int:
         """Write what was learnt and accepted as a version, have it used, and return its number."""
         passed_on = {name: self.start[name] for name in PASSED_ON if name in self.start}
-        begun = passed_on | {name: self.start[name] for name in ("weights", "global_step")}
+        own = ("weights", "global_step", "signals")  # what is usual of signals is so of these weights alone
+        begun = passed_on | {name: self.start[name] for name in own if name in self.start}
         if self.versions.current is None:
             self._add(begun, {"step": begun["global_step"]})
         step = begun["global_step"] + state["updates"]

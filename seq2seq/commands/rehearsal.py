@@ -13,6 +13,7 @@ from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.own_files import with_own_files
+from seq2seq.runs.versions import home_of
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Rehearsal:
     def of(cls, path: str) -> "Rehearsal":
         """The data of the run at a path. Raises UserError if there is none."""
         found = find_checkpoint(path)
-        return cls(path, with_own_files(read_checkpoint(found)["config"], found.parent.parent))
+        return cls(path, with_own_files(read_checkpoint(found)["config"], home_of(found)))
 
     def added_to(self, splits: Splits, share: float, seed: int) -> Splits:
         """The splits, with so many of the run's own examples for each new one; none that are judged by."""

@@ -49,6 +49,7 @@ from seq2seq.runs.evaluation import (
     warn_of_shared_sources,
 )
 from seq2seq.runs.matmul_precision import set_matmul_precision
+from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard
 from seq2seq.runs.settling import settle
@@ -235,7 +236,8 @@ def _finish(
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)} | hindsight
     if splits.test:  # dev was looked at in samples so far
         record["dev"] = evaluate(translator, splits.dev, build_scores(config)).report()
-    keep_signals(folder, translator, splits.dev)
+    if not reads_frames(config):  # which nobody watches
+        keep_signals(folder, translator, splits.dev)
     if start:
         record["fine_tuning"] = {"init": start.path, "scores": start.compare(translator, splits, config)}
     write_whole(folder / "metrics.json", (strict_json(record, indent=2) + "\n").encode())

@@ -14,6 +14,7 @@ from seq2seq.library.trained import Trained
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.html import table
+from seq2seq.runs.versions import home_of
 
 if TYPE_CHECKING:
     from seq2seq.library.interpretation import Interpretation
@@ -44,10 +45,7 @@ class Run(Trained):
     @cached_property
     def report(self) -> dict[str, Any]:
         """The record of the end of training, as in metrics.json: scores, cost, remarks; empty where there is none."""
-        checkpoint = find_checkpoint(self.path).absolute()
-        file = (
-            checkpoint.parent.parent if checkpoint.parent.name == "checkpoints" else checkpoint.parent
-        ) / "metrics.json"
+        file = home_of(find_checkpoint(self.path).absolute()) / "metrics.json"
         return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
     @property

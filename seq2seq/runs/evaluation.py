@@ -108,15 +108,18 @@ def warn_of_other_data(recorded: Mapping[str, Fingerprint], splits: Splits, *nam
             logger.warning("%s is not what it was when this run was trained: %s", name, difference)
 
 
-def load_examples(run: LoadedRun, file: str | None, split: str | None) -> tuple[str, Sequence[Example]]:
+def load_examples(
+    run: LoadedRun, file: str | None, split: str | None, *, in_order: bool = False
+) -> tuple[str, Sequence[Example]]:
     """A name and the examples of it: of a file, or of a split of a run's own data; without either, test or else dev.
 
-    Raises UserError at a split that does not exist or is empty.
+    Lines of a file stay `in_order`, each by itself, where they are read on from one another. Raises UserError at a split
+    that does not exist or is empty.
     """
     if file is not None:
         _refuse_both(file, split)
         with told_as("file"):
-            in_order = run.config.get("carry") is not None
+            in_order = in_order or run.config.get("carry") is not None
             return file, formed(text_form(run.config), read_tsv(file, in_order=in_order))
     config = run.config
     splits = load_splits(config)

@@ -60,11 +60,13 @@ class Learner:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go back to a state, to the bit. An optimizer of another class than the state's begins anew."""
+        """Go back to a state, to the bit. An optimizer of another class, or with other groups, begins anew."""
         self.step.model.load_state_dict(state["state_dict"])
         self.step.average.load_state_dict(state["weights"], state["average_updates"])
         self.step.average.to(next(self.step.model.parameters()).device)
-        if state["optimizer_class"] == _name(self.optimizer):
+        if state["optimizer_class"] == _name(self.optimizer) and _sizes(state["optimizer"]) == _sizes(
+            self.optimizer.state_dict()
+        ):
             self.optimizer.load_state_dict(state["optimizer"])
             self.step.set_options(self.optimizer)
         self.optimizer.zero_grad()
@@ -77,7 +79,14 @@ class Learner:
         for group in optimizer.param_groups:
             pull = group["lr"] * self.l2
             for weight in group["params"]:
+                if weight.grad is None:
+                    continue  # it is frozen
                 weight.lerp_(self._start[id(weight)], pull / (1 + pull))
+
+
+def _sizes(state: Mapping[str, Any]) -> list[int]:
+    """Numbers of weights in the groups of an optimizer's state."""
+    return [len(group["params"]) for group in state["param_groups"]]
 
 
 def _name(optimizer: Optimizer) -> str:

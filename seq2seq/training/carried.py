@@ -10,7 +10,7 @@ from torch.utils import _pytree as pytree
 
 from seq2seq.data.batch import Batch, StreamBatch
 from seq2seq.data.running_text import TextBatch
-from seq2seq.interpretation.trace import evaluating
+from seq2seq.interpretation.recording import evaluating
 from seq2seq.layers.recurrent.state import map_state
 from seq2seq.models.decoder import States
 from seq2seq.models.encoder import EncoderState
@@ -92,8 +92,7 @@ class CarriedStates:
         """Entries of a checkpoint; all processes have to ask for them. Nothing where no text is carried."""
         if self.states is None and self._restored is None:
             return {}
-        own = _lists(self.states.layers if isinstance(self.states, States) else self.states)
-        own = self._restored or own
+        own = self._restored or _lists(self.states.layers if isinstance(self.states, States) else self.states)
         return {_KEY: own if processes == 1 else _of_all(own, processes)}
 
     def restore(self, checkpoint: Mapping[str, Any], rank: int, processes: int) -> None:

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seq2seq.data.batch import Batch
-from seq2seq.data.running_text import TextBatch
+from seq2seq.data.batch import Batch, StreamBatch
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.out_of_memory import ADVICE, is_out_of_memory, shape_of
 from seq2seq.training.step import TrainingStep
@@ -110,9 +109,9 @@ def _short(run: Callable[[Any], None], given: Any) -> BaseException | None:
 
 
 def can_part(batch: Batch) -> bool:
-    """Tell whether a batch can be taken in parts: by this process alone, of pairs, and of more than one."""
+    """Tell whether a batch can be taken in parts: by this process alone, of several pairs that carry nothing."""
     several = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return not several and not isinstance(batch, TextBatch) and len(batch.source) > 1
+    return not several and not isinstance(batch, StreamBatch) and len(batch.source) > 1
 
 
 def _without_graph(objective: Objective, batch: Batch, loss: Loss, begin: Begin) -> Tensor:

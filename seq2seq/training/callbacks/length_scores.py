@@ -37,7 +37,8 @@ class LengthScores(lightning.Callback):
         if len(kept) < 2:
             return
         name, scores = _monitored(pl_module.scores, self.monitor.removeprefix("dev/"))
-        mine = [bucket(length) for length in self._lengths[trainer.global_rank :: trainer.world_size]]
+        share = pl_module.translator.share(len(self._lengths), trainer.global_rank, trainer.world_size)
+        mine = [bucket(length) for length in self._lengths[share]]
         sums = np.stack([scores.latest[np.equal(mine, number)].sum(0) for number in kept])
         totals = trainer.strategy.reduce(torch.from_numpy(sums).to(pl_module.device), reduce_op="sum")
         values = scores.scores(totals.cpu().double().numpy())[name]
