@@ -33,7 +33,11 @@ from seq2seq.training.likelihood import likelihood
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 
 PAIRS = [[[4, 5], [5]], [[6], [7, 4]], [[5], [4]], [[4, 5], [4]]]
-KINDS = [path for path in (CONF / "model", *sorted(CONF.glob("model/*"))) if path.is_dir() and path.name != "waiting"]
+KINDS = [
+    path
+    for path in (CONF / "model", *sorted(CONF.glob("model/*")))
+    if path.is_dir() and path.name not in ("waiting", "input")
+]
 OPTIONS = {str(kind.relative_to(CONF)): sorted(path.stem for path in kind.glob("*.yaml")) for kind in KINDS}
 OPTIONS["model/attention"].remove("none")  # these two go together, and have a round of their own
 OPTIONS["model/bridge"].remove("state")
@@ -63,7 +67,7 @@ def a_round(turn: int) -> list[str]:
 # The first option of every kind together, then the second, until each has had its turn.
 ROUNDS = [a_round(turn) for turn in range(max(map(len, OPTIONS.values())))]
 ROUNDS.append(["model.encoder.direction=forward", "model/waiting=wait_k", "model/ngrams=preceding"])
-ROUNDS += [["experiment=stack"], ["experiment=stack", "model/cell=lstm"]]
+ROUNDS.append(["experiment=stack"])
 FEW_STEPS = ["decoding.length.max_ratio=1.0", "decoding.length.max_extra=3"]  # of which the fourth and the eighth look
 SEARCHES = sorted(path.stem for path in CONF.glob("decoding/*.yaml"))
 

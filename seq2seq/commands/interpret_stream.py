@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 OF_TEXTS = {"text": None, "target": None, "probe": None, "score": "log_probability", "steps": 32} | {
     "max_source_tokens": 256
 }
-OF_STREAMS = {"reset": "line", "alarms": None}
+OF_STREAMS = {"renew": "line", "alarms": None}
 _TOLD = 100_000  # tokens from one message to the next
 
 
@@ -47,7 +47,7 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
     refuse_language_model(run, options["run"], "interpret")
     refuse_frames(run.tokenizers, options["run"], "interpret")
     reader = StreamReader(run.model.encoder)
-    feeder = LineFeeder(reader, run.tokenizers.source, options["reset"])
+    feeder = LineFeeder(reader, run.tokenizers.source, options["renew"])
     read_stream(feeder, line_parts(chunks, name), alarms, options["units"])
     if reader.tokens == 0:
         raise UserError(f"stream must have at least one token, but {name} has none: give another.")
@@ -60,16 +60,16 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
 
 
 class LineFeeder:
-    """Feeds lines to a reader, each with the sign of its end, and renews its state as `reset` says.
+    """Feeds lines to a reader, each with the sign of its end, and renews its state as `renew` says.
 
     That is at the end of each line, or behind every so many tokens, or never: line, a number, none. A line without a
     token is none.
     """
 
-    def __init__(self, reader: StreamReader, tokenizer: Tokenizer, reset: str | int) -> None:
+    def __init__(self, reader: StreamReader, tokenizer: Tokenizer, renew: str | int) -> None:
         self.reader = reader
         self.tokenizer = tokenizer
-        self.reset = reset
+        self.renew = renew
         self._within = False  # a line whose first tokens were read
 
     def feed(self, part: LinePart) -> None:
@@ -81,17 +81,17 @@ class LineFeeder:
         self._read(ids, pieces)
         if part.ended:
             self._within = False
-            if self.reset == "line":
+            if self.renew == "line":
                 self.reader.reset()
 
     def _read(self, ids: Sequence[int], pieces: Sequence[str]) -> None:
         while ids:
             count = len(ids)
-            if isinstance(self.reset, int):
-                count = self.reset - self.reader.since_reset
+            if isinstance(self.renew, int):
+                count = self.renew - self.reader.since_reset
             for _ in self.reader.read(ids[:count], pieces[:count]):
                 pass
-            if self.reader.since_reset == self.reset:
+            if self.reader.since_reset == self.renew:
                 self.reader.reset()
             ids, pieces = ids[count:], pieces[count:]
 
@@ -130,9 +130,9 @@ def _check(options: Mapping[str, Any]) -> None:
     for name, default in OF_TEXTS.items():
         if options[name] != default:
             raise UserError(f"{name} is of a text, and a stream has none of it: leave {name} out, or stream.")
-    reset = options["reset"]
-    if reset not in ("line", "none") and (type(reset) is not int or reset < 1):
-        raise UserError(f"reset must be line, none, or a number of tokens of at least 1, but is {reset!r}.")
+    renew = options["renew"]
+    if renew not in ("line", "none") and (type(renew) is not int or renew < 1):
+        raise UserError(f"renew must be line, none, or a number of tokens of at least 1, but is {renew!r}.")
     if options["alarms"] is not None and isinstance(options["alarms"], list | dict):
         raise UserError(f"alarms must be one file, but is {options['alarms']!r}.")
 

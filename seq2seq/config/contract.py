@@ -180,7 +180,11 @@ def _is_finite(value: Any) -> bool:
 
 
 def _takes_switch(annotation: Any) -> bool:
-    return annotation in (bool, object, Any) or any(map(_takes_switch, get_args(annotation)))
+    return (
+        annotation in (bool, object, Any)
+        or isinstance(annotation, bool)
+        or any(map(_takes_switch, get_args(annotation)))
+    )
 
 
 def _fits(value: Any, annotation: Any) -> bool:

@@ -11,6 +11,7 @@ from seq2seq.data.series import Series
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
 from seq2seq.symbols import EOS
 
 _FIRST = EOS + 1
@@ -26,7 +27,7 @@ class FrameReader(Tokenizer):
     def __init__(self, features: int, *, missing: bool) -> None:
         self.features, self.missing = features, missing
         self.form = TextForm()
-        self.serialized = json.dumps({"frames": features, "missing": missing}).encode()
+        self.serialized = strict_json({"frames": features, "missing": missing}).encode()
 
     @classmethod
     def is_serialized(cls, data: bytes) -> bool:

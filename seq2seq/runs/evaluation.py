@@ -113,8 +113,8 @@ def load_examples(
 ) -> tuple[str, Sequence[Example]]:
     """A name and the examples of it: of a file, or of a split of a run's own data; without either, test or else dev.
 
-    Lines of a file stay `in_order`, each by itself, where they are read on from one another. Raises UserError at a split
-    that does not exist or is empty.
+    Lines of a file stay `in_order`, each by itself, where they are read on from one another. Raises UserError at a
+    split that does not exist or is empty.
     """
     if file is not None:
         _refuse_both(file, split)

@@ -48,7 +48,7 @@ def reading(one_way):
 
 @pytest.fixture
 def interpreted(config_of, one_way, tmp_path, monkeypatch):
-    """Paths of what was written: interpreted("reset=none"), of a stream in a file."""
+    """Paths of what was written: interpreted("renew=none"), of a stream in a file."""
     (tmp_path / "text.txt").write_text("\n".join(LINES) + "\n")
 
     def run(*overrides, stream=tmp_path / "text.txt"):
@@ -65,7 +65,7 @@ def without_pictures(monkeypatch):
 def test_a_report_and_pictures_are_written(interpreted, tmp_path):
     alarms = [{"line": line, "signal": "nll", "detector": "adwin", "value": 2.5} for line in (20, 3)]
     (tmp_path / "alarms").write_text("\n".join(map(json.dumps, alarms)))
-    files = interpreted("reset=none", f"alarms={tmp_path / 'alarms'}", "units=4")
+    files = interpreted("renew=none", f"alarms={tmp_path / 'alarms'}", "units=4")
     names = ["report.html", "stream_encoder_1_forward.svg", "time_constants.svg", "marks.svg"]
     assert [path.name for path in files] == names
     page = files[0].read_text()
@@ -136,9 +136,9 @@ def test_an_alarm_of_another_stream_is_told(reading):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["reset=word"], "reset must be line, none, or a number of tokens of at least 1, but is 'word'."),
-        (["reset=0"], "reset must be line, none, or a number of tokens of at least 1, but is 0."),
-        (["reset=true"], "reset must be line, none, or a number of tokens of at least 1, but is True."),
+        (["renew=word"], "renew must be line, none, or a number of tokens of at least 1, but is 'word'."),
+        (["renew=0"], "renew must be line, none, or a number of tokens of at least 1, but is 0."),
+        (["renew=true"], "renew must be line, none, or a number of tokens of at least 1, but is True."),
         (["text=a"], "text is of a text, and a stream has none of it: leave text out, or stream."),
         (["target=a"], "target is of a text, and a stream has none of it: leave target out, or stream."),
         (["steps=3"], "steps is of a text, and a stream has none of it: leave steps out, or stream."),
@@ -156,8 +156,8 @@ def test_mistakes_are_told_in_one_line_and_nothing_is_written(interpreted, tmp_p
 
 
 def test_a_text_has_nothing_of_a_stream(config_of, one_way):
-    for option in ("reset=none", "alarms=a"):
-        with pytest.raises(UserError, match=r"^(reset|alarms) is of a stream, and a text has none of it: leave"):
+    for option in ("renew=none", "alarms=a"):
+        with pytest.raises(UserError, match=r"^(renew|alarms) is of a stream, and a text has none of it: leave"):
             interpret(config_of("interpret", f"run={one_way}", "text=a", option))
     with pytest.raises(UserError, match=r"^text or stream must be given: "):
         interpret(config_of("interpret", f"run={one_way}"))

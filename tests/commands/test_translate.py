@@ -62,7 +62,7 @@ def test_every_option_reaches_what_it_is_for(stream_of):
         (["n_best=two"], "n_best must be int, but is 'two'."),
         (["format=yaml"], "format must be one of text, tsv, json, but is 'yaml'."),
         (["threads=some"], "threads must be auto or at least 1, but is 'some'."),
-        (["pieces.forbidden=a"], "pieces.forbidden must be list[str] | None, but is 'a'."),
+        (["pieces.forbidden=a"], "pieces.forbidden must be a list, but is 'a': write [a]."),
         (["pieces.allowed=[1]"], "pieces.allowed must be list[str] | None, but is [1]."),
         (
             ["pieces.forbidden=['</s>']"],

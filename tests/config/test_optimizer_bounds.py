@@ -16,9 +16,15 @@ def refusal(kind: str, **options: object) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("rate", [-1, 0, 0.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("rate", [-1, 0, 0.0])
 def test_a_rate_is_above_0(kind, rate):
     assert refusal(kind, lr=rate) == f"optimizer.lr must be above 0, but is {rate}: 0.002 is the default of Adam."
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rate", [float("nan"), float("inf")])
+def test_a_rate_is_finite(kind, rate):
+    assert refusal(kind, lr=rate) == f"optimizer.lr must be a finite number, but is {rate}."
 
 
 @pytest.mark.parametrize(
@@ -39,7 +45,7 @@ def test_what_is_at_least_0(kind, name):
     check_bounds("optimizer", {name: 0})
 
 
-@pytest.mark.parametrize("betas", [[0.9, 1.0], [-0.1, 0.9], [float("nan"), 0.9]])
+@pytest.mark.parametrize("betas", [[0.9, 1.0], [-0.1, 0.9]])
 def test_betas_are_shares(betas):
     assert refusal("Adam", betas=betas) == (
         f"optimizer.betas must be two numbers of at least 0 and below 1, but are {betas}."

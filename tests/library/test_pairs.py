@@ -102,7 +102,7 @@ def test_what_is_no_pair_is_shown_in_short(row):
     with pytest.raises(UserError) as error:
         pairs_of([("a", "b"), row])
     assert str(error.value).startswith("pairs[1] must be a source and a target, two texts, but is ")
-    assert str(error.value).endswith(" ....")
+    assert str(error.value).endswith("....")
     assert len(str(error.value)) < 160
 
 

@@ -141,7 +141,7 @@ def test_an_interrupt_leaves_the_run_of_the_last_validation(tmp_path, monkeypatc
         (pandas.DataFrame({"a": ["b"]}), {}, "pairs must have columns source and target, or two columns, but has a."),
         ("a.tsv", {"dev": "b.jsonl"}, "train, dev and test must be files of one kind, but are json, tsv."),
         ("none.tsv", {}, "data.train=none.tsv does not exist: give the path of a file (relative ones start at {cwd})."),
-        (None, {"dev": PAIRS}, "dev must come with pairs to train on: give both, or data__dev."),
+        (None, {"dev": PAIRS}, "pairs must be given, or left out for data=..., but are None."),
         (PAIRS, {"data": "tsv"}, "data='tsv' has no effect where there are pairs: leave one of them out."),
         *((given, {key: "x.tsv"}, BESIDE) for given in (PAIRS, "a.tsv") for key in ("data__train", "data.train")),
         (PAIRS, {"data": {"train": "x.tsv"}}, BESIDE),

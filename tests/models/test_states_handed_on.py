@@ -92,7 +92,7 @@ def test_sides_that_do_not_fit_are_told(build_model, options, message):
 
 def test_a_reader_that_begins_early_has_no_last_state(build):
     with pytest.raises(UserError) as error:
-        GrowingReader(build(cell=GRUCell))
+        GrowingReader(build(cell=GRUCell, attention="general"))
     assert str(error.value) == "bridge must not be state to read on, as it is what all of a source has left."
 
 

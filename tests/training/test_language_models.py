@@ -146,10 +146,10 @@ def test_rows_that_go_on_with_other_text_or_in_another_number_begin_anew_by_name
             (tmp_path / "other.txt").write_text("\n\n".join(reversed(lines)))
         caplog.clear()
         train(config, copied, resume=True)
-        assert f"running text {said}" in caplog.text
+        assert f"the text {said}" in caplog.text
         caplog.clear()
         train(config_of_run("budget.max_steps=6") | {group: config[group] for group in change}, copied, resume=True)
-        assert "running text" not in caplog.text
+        assert "the text" not in caplog.text
 
 
 @pytest.mark.parametrize(

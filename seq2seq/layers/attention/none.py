@@ -1,4 +1,4 @@
-"""No attention: a decoder that knows what its first state knows."""
+"""Attention to nothing, for decoders that know what their first state knows."""
 
 from seq2seq.layers.attention.attention import Memory, StatelessAttention
 from seq2seq.precise import precise

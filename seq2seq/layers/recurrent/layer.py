@@ -68,16 +68,27 @@ def unroll_within(cell: Cell, inputs: Inputs, lengths: Lengths, state: State) ->
     one length run together, by the fastest path: kernels return no states from the midst of a sequence.
     """
     counts = lengths.tolist()
-    if (type(cell).unroll is Cell.unroll or not cell.fused) and (longest := max(counts)):
-        mask = length_mask(lengths, longest)
-        steps, last, _ = scan(cell.sequence(state), cell.project(inputs[:, :longest]), state, mask)
-        return functional.pad(without_padding(steps, lengths), (0, 0, 0, inputs.shape[1] - longest)), last
+    if runs_by_loop(cell) and (longest := max(counts)):
+        steps, last = unroll_masked(cell, inputs[:, :longest], lengths, state)
+        return functional.pad(steps, (0, 0, 0, inputs.shape[1] - longest)), last
     found = [_unroll(cell, inputs, state, lengths == count, count) for count in sorted(set(counts))]
     if len(found) == 1:
         return found[0][:2]
     outputs, states, rows = zip(*found, strict=True)
     order = torch.cat(rows).argsort()  # (batch,): where each row is now
     return torch.cat(outputs)[order], map_state(lambda *parts: torch.cat(parts)[order], *states)
+
+
+def runs_by_loop(cell: Cell) -> bool:
+    """Tell whether a cell takes the loop over time, as it has no other path or is to show what it does."""
+    return type(cell).unroll is Cell.unroll or not cell.fused
+
+
+def unroll_masked(cell: Cell, inputs: Inputs, lengths: Lengths, state: State) -> tuple[Outputs, State]:
+    """Outputs of a cell by the loop, 0 where a row has ended, and the state that each row has then."""
+    mask = length_mask(lengths, inputs.shape[1])
+    steps, last, _ = scan(cell.sequence(state), cell.project(inputs), state, mask)
+    return without_padding(steps, lengths), last
 
 
 def _unroll(

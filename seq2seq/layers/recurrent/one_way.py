@@ -7,7 +7,7 @@ from torch import Tensor
 
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.chunks import check_chunks, unroll_chunks
-from seq2seq.layers.recurrent.layer import Advanced, StreamingLayer, unroll_within
+from seq2seq.layers.recurrent.layer import Advanced, StreamingLayer, runs_by_loop, unroll_masked, unroll_within
 from seq2seq.layers.recurrent.state import State
 from seq2seq.masking import last_within
 from seq2seq.shapes import Inputs, Lengths, Outputs, RowMask, Vectors
@@ -44,7 +44,8 @@ class OneWayLayer(StreamingLayer):
 
     def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
         if self.leaves_state:
-            outputs, state = unroll_within(self.forwards, inputs, lengths, self.start(inputs[:, 0]))
+            run = unroll_masked if runs_by_loop(self.forwards) else unroll_within
+            outputs, state = run(self.forwards, inputs, lengths, self.start(inputs[:, 0]))
             return outputs, torch.cat([*state], -1)
         outputs = unroll_chunks(self.forwards, inputs, self.chunk_size)
         return outputs, last_within(outputs, lengths)

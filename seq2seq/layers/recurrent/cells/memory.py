@@ -46,6 +46,13 @@ class MemoryCell(Cell):
     has to use it; an LSTM solves short cases by itself, and then does not learn to. What does not fit in `depth`
     values is lost, the weakest first. With a `pop_bias` below 0 more is pushed at first than popped. Raises UserError
     at another controller, and at noise inside a memory.
+
+    >>> import torch
+    >>> from seq2seq.layers.recurrent.cells.memory import StackCell
+    >>> cell, inputs = StackCell(3, 8, controller="lstm", width=2, depth=5), torch.randn(1, 4, 3)
+    >>> outputs, state = cell.unroll(inputs, cell.start(inputs[:, 0]))
+    >>> tuple(state.cell.shape)  # the LSTM's own memory, what was read, strengths, values
+    (1, 25)
     """
 
     keep_gate = None
