@@ -16,7 +16,7 @@ class UserError(ValueError):
     exit_code = 2  # of a script that ends with it
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(shortened(message))
+        super().__init__(without_middle(message))
 
 
 class DivergedError(UserError):
@@ -31,7 +31,7 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def shortened(message: str) -> str:
+def without_middle(message: str) -> str:
     """The message, without the middle of one that nobody would read, but with how long that was."""
     if len(message) <= _LONGEST:
         return message

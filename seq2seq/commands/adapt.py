@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.adapting import FEWEST, Adaptation, Pace
 from seq2seq.commands.evaluate import build_metrics, with_data
-from seq2seq.commands.kept_versions import Kept
+from seq2seq.commands.kept_versions import KeptVersions
 from seq2seq.commands.module import build_step
 from seq2seq.commands.pair_stream import PairStream
 from seq2seq.config.builder import build
@@ -66,7 +66,7 @@ def adapt(config: DictConfig) -> dict[str, Any]:
         refuse_frames(run.tokenizers, folder, "adapt")
         if run.config.get("carry") is not None:
             raise UserError(f"adapt learns lines by themselves, but run={folder} was trained with carry: train it on.")
-        adaptation, stream = _prepared(run, Kept(folder, run), options)
+        adaptation, stream = _prepared(run, KeptVersions(folder, run), options)
         adaptation(stream)
         return _report(folder, adaptation, stream)
 
@@ -109,7 +109,7 @@ def _held(folder: Path) -> Iterator[None]:
         release(folder)
 
 
-def _prepared(run: LoadedRun, kept: Kept, options: dict[str, Any]) -> tuple[Adaptation, PairStream]:
+def _prepared(run: LoadedRun, kept: KeptVersions, options: dict[str, Any]) -> tuple[Adaptation, PairStream]:
     """The adaptation of a run, and the stream that it is to learn from. Raises UserError where it cannot be."""
     limits = {"max_length": run.config["batches"]["max_length"]}
     stream = PairStream(str(options["in"]), options["input"], run.tokenizers, **limits)
@@ -135,7 +135,7 @@ def _of(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: options[name] for name in names}
 
 
-def _learner(run: LoadedRun, kept: Kept, splits: Splits, options: dict[str, Any]) -> Learner:
+def _learner(run: LoadedRun, kept: KeptVersions, splits: Splits, options: dict[str, Any]) -> Learner:
     """The learner of a run, where its version in use left off."""
     config = {**run.config, **_WHEN_TRAINED, **_of(options, *_OWN)}
     check_fit(config, run.model)

@@ -16,7 +16,7 @@ from seq2seq.translation.translator import Translator
 _APART = ("state_dict", "weights")  # of a learner's state: where checkpoints of training have them
 
 
-class Kept:
+class KeptVersions:
     """The checkpoint of the start, version 0, and the learner's state in the version in use.
 
     The latter is empty where nothing was learnt yet. The start becomes a version with the first that is accepted.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.config.builder import build
-from seq2seq.drift.history import History
+from seq2seq.drift.history import SignalHistory
 from seq2seq.drift.watch import Alarm, SignalWatch, Watch
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
@@ -27,7 +27,7 @@ class LineWatch:
 
     def __init__(self, watch: SignalWatch, *, file: Path | None = None, picture: Path | None = None) -> None:
         self.watch, self.file, self.picture = watch, file, picture
-        self.history = History()
+        self.history = SignalHistory()
         self.alarms: deque[Alarm] = deque(maxlen=_SHOWN)
         self._last: dict[tuple[str, str], float] = {}  # means at the last alarms
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.datamodule import BatchLoader, Seq2SeqDataModule
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.streams import StreamOptions, Streams, dev_row_count, row_count
+from seq2seq.data.streams import StreamOptions, Streams, dev_row_count, stream_count
 from seq2seq.data.text_batches import TextBatches
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
@@ -27,8 +27,8 @@ class StreamDataModule(Seq2SeqDataModule):
         super().__init__(splits=splits, tokenizers=tokenizers, **vars(given))
         self.carry, self.seed = carry, given.seed
         budget = self.train_plan.budget
-        self.streams = Streams(self.train_pairs, row_count(self.train_pairs, budget))
-        self.dev_streams = Streams(self.dev_pairs, dev_row_count(self.dev_pairs, row_count(self.dev_pairs, budget)))
+        self.streams = Streams(self.train_pairs, stream_count(self.train_pairs, budget))
+        self.dev_streams = Streams(self.dev_pairs, dev_row_count(self.dev_pairs, stream_count(self.dev_pairs, budget)))
 
     def dev_of(self, examples: Sequence[Example], count: int | None, seed: int) -> Sequence[Example]:
         if count is not None and count < 1:

@@ -47,7 +47,7 @@ class StreamPairs(PairSequences):
         )
 
 
-def row_count(pairs: PairSequences, budget: TokenBudget) -> int:
+def stream_count(pairs: PairSequences, budget: TokenBudget) -> int:
     """The number of streams that are read side by side: as many as a batch of the longest lines has room for."""
     source, target = (int(side.lengths.max()) + 1 for side in (pairs.source, pairs.target))
     return max(1, min(budget.max_tokens // (source + target), budget.max_sentences, len(pairs)))
@@ -58,12 +58,12 @@ def dev_row_count(pairs: PairSequences, most: int) -> int:
     return max(1, min(most, len(pairs) // _DEV_LINES))
 
 
-def side_by_side(count: int, rows: int) -> list[np.ndarray]:
+def stream_rows(count: int, rows: int) -> list[np.ndarray]:
     """Places of `count` lines, batch after batch, when they are cut into so many rows: the n-th line of each.
 
     The first rows are the longer ones, if there are any.
 
-    >>> [batch.tolist() for batch in side_by_side(7, 3)]
+    >>> [batch.tolist() for batch in stream_rows(7, 3)]
     [[0, 3, 5], [1, 4, 6], [2]]
     """
     rows = min(rows, count)
@@ -106,7 +106,7 @@ class Streams:
         return self._planned(order, self.begins[order] | ~follows | drawn)
 
     def _planned(self, order: np.ndarray, begins: np.ndarray) -> tuple[StreamPairs, list[Tensor]]:
-        places = side_by_side(len(order), self.rows)
+        places = stream_rows(len(order), self.rows)
         fresh = np.zeros(len(order), dtype=bool)
         fresh[order] = begins
         fresh[order[places[0]]] = True

@@ -7,7 +7,7 @@ from seq2seq.drift.moments import Moments
 Block = dict[str, Moments]
 
 
-class History:
+class SignalHistory:
     """Means of signals over blocks of as many lines each: at most `most` blocks, of 1 line, then 2, 4 and so on."""
 
     def __init__(self, most: int = 400) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from seq2seq.drift.history import History
+from seq2seq.drift.history import SignalHistory
 from seq2seq.drift.watch import Alarm
 from seq2seq.interpretation.plots import ACCENT, Picture
 
@@ -16,7 +16,7 @@ _WIDTH = 9.0  # inches of 100 pixels
 _DASHES = ("-", "--", ":")
 
 
-def drift_figure(history: History, signals: Sequence[str], alarms: Sequence[Alarm]) -> Figure:
+def drift_figure(history: SignalHistory, signals: Sequence[str], alarms: Sequence[Alarm]) -> Figure:
     """A curve of each signal over the lines, in deviations from what is usual, with every alarm at its line.
 
     What is grey is within one deviation. Of many lines, each point is the mean of a block.

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import UserError
-from seq2seq.interpretation.recording import Activations, Record, encoder_records, evaluating, recording
+from seq2seq.interpretation.recording import Record, Steps, encoder_records, evaluating, recording
 from seq2seq.layers.copying import PointerOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.masking import length_mask
@@ -18,8 +18,8 @@ from seq2seq.symbols import BOS, PAD
 TargetScores = Float[Tensor, "batch target"]
 
 
-@dataclass(frozen=True)
-class CellTrace:
+@dataclass(frozen=True, kw_only=True)
+class CellTrace(Steps):
     """Gates and states of one cell after every step, `batch time units`, 0 where a sentence has ended.
 
     A backward cell's step i is the one at which it read position i, so it came before that of i - 1. `side` is source
@@ -31,15 +31,6 @@ class CellTrace:
     lengths: Lengths
     keep_gate: str | None
     bounded: bool  # whether the candidate went through tanh
-    gates: dict[str, Activations]
-    hidden: Activations
-    cell: Activations | None
-    filled: Float[Tensor, "batch time"] | None = None  # how many values a memory beside the cell holds, if it has one
-
-    @property
-    def memory(self) -> Activations:
-        """The state that the cell keeps from step to step: its cell state, or else its hidden state."""
-        return self.hidden if self.cell is None else self.cell
 
     @property
     def mask(self) -> TimeMask:
@@ -124,8 +115,14 @@ def _cell_trace(record: Record, target_lengths: Lengths) -> CellTrace:
     lengths = target_lengths if record.lengths is None else record.lengths
     side = "target" if record.layer is None else "source"
     found, cell = record.take(lengths), record.cell
-    kind = cell.keep_gate, cell.bounded
-    return CellTrace(record.name, side, lengths, *kind, found.gates, found.hidden, found.cell, found.filled)
+    return CellTrace(
+        *(found.gates, found.hidden, found.cell, found.filled),
+        name=record.name,
+        side=side,
+        lengths=lengths,
+        keep_gate=cell.keep_gate,
+        bounded=cell.bounded,
+    )
 
 
 def check_target(target: TargetIds) -> None:

@@ -121,7 +121,7 @@ class Trained:
         With intervals of 95 % by bootstrap, signatures, and the translations behind them.
         """
         from seq2seq.commands.evaluate import build_metrics, read_draws  # torchmetrics takes a second to import
-        from seq2seq.runs.evaluation import evaluate, load_examples
+        from seq2seq.runs.evaluation import evaluate
 
         first = self.members[0]
         if first.model.sourceless:
@@ -129,12 +129,7 @@ class Trained:
         decoder, options = self._decoder("evaluate", keywords)
         with in_one_line(), trusting(self.trust):
             metrics, draws = build_metrics(first, options), read_draws(options)
-            if pairs is None:
-                _, examples = load_examples(first, None, split)
-            elif split is None:
-                examples = formed(text_form(first.config), examples_of(pairs))
-            else:
-                raise UserError(f"split must be None where there are pairs, but is {split!r}: give one.")
+            examples = self._examples(None if pairs is None else examples_of(pairs), split, "pairs")
         with decoder.threads_for(len(examples)):
             return evaluate(decoder.translator, examples, metrics, draws)
 
@@ -143,19 +138,13 @@ class Trained:
 
         Each text is a document, which may have several lines.
         """
-        from seq2seq.runs.evaluation import load_examples  # as in evaluate
-        from seq2seq.runs.perplexity import perplexity
+        from seq2seq.runs.perplexity import perplexity  # as in evaluate
 
         first = self.members[0]
         if not isinstance(first.model, LanguageModel):
             raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")
         with in_one_line(), trusting(self.trust):
-            if texts is None:
-                _, examples = load_examples(first, None, split)
-            elif split is None:
-                examples = formed(text_form(first.config), _documents(texts))
-            else:
-                raise UserError(f"split must be None where there are texts, but is {split!r}: give one.")
+            examples = self._examples(None if texts is None else _documents(texts), split, "texts")
             return perplexity(first.model, first.tokenizers, examples)
 
     def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:
@@ -166,6 +155,16 @@ class Trained:
         _, targets = decoder.translator.tokenizers.encode_pairs(sources, [target for _, target in flat])
         with decoder.threads_for(len(flat)):
             return decoder.translator.score(sources, targets)
+
+    def _examples(self, given: Sequence[Example] | None, split: str | None, name: str) -> Sequence[Example]:
+        """Examples that were given, in the run's form of text, or those of a split of its own data."""
+        from seq2seq.runs.evaluation import load_examples
+
+        if given is None:
+            return load_examples(self.members[0], None, split)[1]
+        if split is not None:
+            raise UserError(f"split must be None where there are {name}, but is {split!r}: give one.")
+        return formed(text_form(self.members[0].config), given)
 
     def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[Decoder, dict[str, Any]]:
         """The decoder that keywords describe, and their options; both are kept for the next call."""

@@ -15,7 +15,7 @@ _FEWEST = 100  # draws: the ends of an interval of 95 % are the third lowest and
 
 
 @dataclass(frozen=True)
-class Change:
+class ScoreChange:
     """The change of a score on examples, with its interval of 95 % by paired bootstrap; what is above 0 is better."""
 
     before: float
@@ -41,8 +41,8 @@ class Change:
 class Verdict:
     """Findings of a test: the change on new examples, that on old ones, and why it failed; "" where it did not."""
 
-    new: Change
-    old: Change
+    new: ScoreChange
+    old: ScoreChange
     reason: str = ""
 
     @property
@@ -85,10 +85,10 @@ class AcceptanceTest:
             return Verdict(of_new, of_old, f"perhaps worse on what is old by over {self.tolerance:g}")
         return Verdict(of_new, of_old)
 
-    def _change(self, counts: SentenceCounts, baseline: SentenceCounts) -> Change:
+    def _change(self, counts: SentenceCounts, baseline: SentenceCounts) -> ScoreChange:
         stick = self.yardstick
         found = differences(counts, baseline, stick.scores, self.draws)[stick.name]
         assert found.interval is not None  # drawn
         low, high = sorted(stick.sign * end for end in found.interval)
         before, after = (float(stick.scores(part.sum(0)[None])[stick.name][0]) for part in (baseline, counts))
-        return Change(before, after, stick.sign * found.difference, (low, high), len(counts))
+        return ScoreChange(before, after, stick.sign * found.difference, (low, high), len(counts))

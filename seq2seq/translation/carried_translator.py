@@ -9,7 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.sequences import TokenSequences
-from seq2seq.data.streams import side_by_side
+from seq2seq.data.streams import stream_rows
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.request import Request
 from seq2seq.errors import UserError
@@ -78,7 +78,7 @@ class CarriedTranslator(Translator):
 
     def _batches(self, rows: Int[Tensor, " rows"], lengths: Int[Tensor, " lines"]) -> Iterator[Int[Tensor, " batch"]]:
         """The lines that are read at once: the n-th of each stream, which is not empty."""
-        for numbers in side_by_side(len(lengths), self.streams.count):
+        for numbers in stream_rows(len(lengths), self.streams.count):
             lines = [(place, number, self.coming.row(number)) for place, number in enumerate(numbers.tolist())]
             self._renew([place for place, _, ids in lines if ids and self.resets[place].due(self.pasts[place], ids)])
             filled = [(place, number) for place, number, ids in lines if ids]

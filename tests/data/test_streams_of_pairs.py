@@ -6,7 +6,7 @@ import torch
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.batching import TokenBudget
 from seq2seq.data.sequences import TokenSequences
-from seq2seq.data.streams import StreamOptions, Streams, row_count, side_by_side
+from seq2seq.data.streams import StreamOptions, Streams, stream_count, stream_rows
 from seq2seq.errors import UserError
 
 
@@ -18,7 +18,7 @@ def pairs(count, owners=None) -> PairSequences:
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 9])
 def test_every_place_comes_once_and_the_longest_rows_come_first(rows):
-    batches = side_by_side(7, rows)
+    batches = stream_rows(7, rows)
     assert sorted(place for batch in batches for place in batch) == list(range(7))
     assert all(len(one) >= len(two) for one, two in zip(batches, batches[1:], strict=False))
     for one, two in zip(batches, batches[1:], strict=False):
@@ -26,7 +26,7 @@ def test_every_place_comes_once_and_the_longest_rows_come_first(rows):
 
 
 def test_nothing_is_cut_into_nothing():
-    assert side_by_side(0, 3) == []
+    assert stream_rows(0, 3) == []
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3])
@@ -77,9 +77,9 @@ def test_a_batch_tells_which_rows_are_fresh():
 
 def test_rows_are_what_the_budget_allows_of_the_longest_lines():
     long = PairSequences(TokenSequences.from_ids([[5] * 9, [5]] * 4), TokenSequences.from_ids([[5], [5] * 5] * 4))
-    assert row_count(long, TokenBudget(64, 100)) == 4  # of 10 and 6 tokens
-    assert row_count(long, TokenBudget(64, 3)) == 3
-    assert row_count(long, TokenBudget(10_000, 100)) == 8
+    assert stream_count(long, TokenBudget(64, 100)) == 4  # of 10 and 6 tokens
+    assert stream_count(long, TokenBudget(64, 3)) == 3
+    assert stream_count(long, TokenBudget(10_000, 100)) == 8
     found, batches = Streams(long, 4).epoch(0, 1, 0.0)
     for batch in batches:
         assert len(batch) * sum(int(side.lengths[batch].max()) + 1 for side in (found.source, found.target)) <= 64

@@ -9,7 +9,7 @@ import pytest
 
 from seq2seq.drift.adwin import Adwin
 from seq2seq.drift.detector import Detector, Recent
-from seq2seq.drift.history import History
+from seq2seq.drift.history import SignalHistory
 from seq2seq.drift.moments import Moments
 from seq2seq.drift.page_hinkley import PageHinkley
 from seq2seq.drift.spread import LEAST, Spread
@@ -118,7 +118,7 @@ def test_a_watch_refuses(options, message):
 
 
 def test_a_history_of_few_lines_is_those_lines():
-    history = History(most=4)
+    history = SignalHistory(most=4)
     for line in (1, 2, 4):
         history.add(line, {"nll": 10.0 * line} if line != 2 else {})
     assert history.curve("nll") == ([1.0, 4.0], [10.0, 40.0])
@@ -126,7 +126,7 @@ def test_a_history_of_few_lines_is_those_lines():
 
 
 def test_a_history_keeps_means_of_blocks_within_its_bound():
-    history, values = History(most=8), skewed(1000, 0.3)
+    history, values = SignalHistory(most=8), skewed(1000, 0.3)
     for line, value in enumerate(values, 1):
         history.add(line, {"nll": value})
         assert len(history.blocks) <= 8

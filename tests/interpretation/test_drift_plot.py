@@ -1,12 +1,12 @@
 """The picture of a watched stream shows every signal and every alarm."""
 
-from seq2seq.drift.history import History
+from seq2seq.drift.history import SignalHistory
 from seq2seq.drift.watch import Alarm
 from seq2seq.interpretation.drift_plot import drift_figure
 
 
 def test_a_row_for_each_signal_with_its_curve_and_its_alarms():
-    history = History()
+    history = SignalHistory()
     for line in range(1, 21):
         history.add(line, {"nll": 0.1 * line, "length_ratio": 0.0})
     found = [
@@ -30,7 +30,7 @@ def test_a_row_for_each_signal_with_its_curve_and_its_alarms():
 
 
 def test_blocks_are_named_and_no_legend_stands_without_alarms():
-    history = History(most=4)
+    history = SignalHistory(most=4)
     for line in range(1, 21):
         history.add(line, {"nll": 1.0})
     (axes,) = drift_figure(history, ["nll"], []).axes

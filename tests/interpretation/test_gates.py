@@ -28,7 +28,10 @@ def cell() -> CellTrace:
     """Two sentences of 4 and 2 steps, three units; what lies on padding would change every number."""
     values = {name: torch.rand(2, 4, 3) for name in ("input", "forget", "candidate", "output")}
     values["candidate"] = values["candidate"] * 2 - 1
-    return CellTrace("decoder 1", "target", LENGTHS, "forget", True, values, torch.randn(2, 4, 3), torch.randn(2, 4, 3))
+    return CellTrace(
+        *(values, torch.randn(2, 4, 3), torch.randn(2, 4, 3)),
+        **{"name": "decoder 1", "side": "target", "lengths": LENGTHS, "keep_gate": "forget", "bounded": True},
+    )
 
 
 def inside(values: torch.Tensor) -> np.ndarray:

@@ -40,8 +40,8 @@ def short_forward(monkeypatch, error, *, rows: int, steps=(2,)) -> None:
     monkeypatch.setattr(TrainingStep, "loss", failing)
 
 
-def short_backward(monkeypatch, error, *, step: int = 2) -> None:
-    """Let going back through a step's last batch fail once, when nearly all gradients are there."""
+def short_backward(monkeypatch, error) -> None:
+    """Let going back through the last batch of step 2 fail once, when nearly all gradients are there."""
     loss, failed = TrainingStep.loss, []
 
     def failing(self, batch, *, step: int, spent):

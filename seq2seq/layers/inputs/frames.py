@@ -55,20 +55,19 @@ class FrameInput(Input):
     def forward(self, source: Source, lengths: Lengths | None = None) -> TimeVectors:
         frames = self._normalized(source)
         observed = observed_within(frames, lengths)
-        return self.dropout(self._projected(*self._filled(frames, observed, self._unseen(len(source))), observed))
+        seen = self._unseen(len(source))
+        last, ago = carried(frames, observed, seen)
+        return self.dropout(self._projected(self._filled(frames, observed, seen, last), ago, observed))
 
     def _normalized(self, source: Source) -> Frames:
         """The frames, normalised, in the arithmetic of the weights: data are float32 whatever these are."""
         return self.normalization(source).to(self.projection.weight.dtype)
 
-    def _filled(self, frames: Frames, observed: Observed, seen: Seen) -> tuple[Frames, Frames]:
-        """Frames without what is missing, and the number of frames since each value was observed."""
-        filled, ago = carried(frames, observed, seen)
+    def _filled(self, frames: Frames, observed: Observed, seen: Seen, last: Frames) -> Frames:
+        """Frames without what is missing, of which the last values are known."""
         if self.imputation == "mean":
-            filled = frames.where(observed, self.normalization.mean)
-        elif self.imputation == "interpolation":
-            filled = interpolated(frames, observed, seen)
-        return filled, ago
+            return frames.where(observed, self.normalization.mean)
+        return interpolated(frames, observed, seen) if self.imputation == "interpolation" else last
 
     def _projected(self, filled: Frames, ago: Frames, observed: Observed) -> TimeVectors:
         parts = [filled]
@@ -111,7 +110,7 @@ class FrameInput(Input):
         frames, seen = self._normalized(source), Seen(*state.kept)
         observed = observed_within(frames, lengths)
         last, ago = carried(frames, observed, seen)
-        filled, _ = self._filled(frames, observed, seen)
+        filled = self._filled(frames, observed, seen, last)
         after = seen_after(last, ago, lengths, seen)
         return self._projected(filled, ago, observed) * state.mask.unsqueeze(1), InputState(tuple(after), state.mask)
 
