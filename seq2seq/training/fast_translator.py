@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 
 import torch
+from torch import nn
 
 from seq2seq.compression.packing import pack
 from seq2seq.models.seq2seq import Seq2Seq
@@ -19,5 +20,14 @@ def fast_translator(
         found.before_batch = before_batch
     # Products are packed from float32 alone: a model in another format translates as it is.
     if all(weight.dtype == torch.float32 for weight in model.parameters()):
-        found.stepper = pack(copy.deepcopy(model).eval())
+        found.stepper = pack(_copy(model).eval())
+    return found
+
+
+def _copy(model: Seq2Seq) -> Seq2Seq:
+    """A copy, with weights as cuDNN wants them, side by side, which copying undoes."""
+    found = copy.deepcopy(model)
+    for layer in found.modules():
+        if isinstance(layer, nn.RNNBase):
+            layer.flatten_parameters()
     return found

@@ -117,6 +117,20 @@ def test_a_gpu_that_only_emulates_bf16_is_not_given_it(monkeypatch):
     assert asked == {"including_emulation": False}
 
 
+@pytest.mark.parametrize(("bf16_mixed", "chosen"), [(0.5, "bf16-mixed"), (1.3, "32-true")])
+def test_auto_is_bf16_where_this_gpu_trains_faster_in_it(monkeypatch, speeds, bf16_mixed, chosen):
+    """Small layers are as fast in float32, where all that takes time is to start kernels."""
+    timed = []
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
+    monkeypatch.setattr(
+        "seq2seq.training.precision.lstm_step", lambda **options: partial(print, timed.append(options["device"]))
+    )
+    speeds(float32=1.0, bf16_mixed=bf16_mixed)
+    assert resolve_precision("auto", "gpu") == chosen
+    assert timed == ["cuda", "cuda"]
+
+
 @pytest.mark.parametrize("precision", ["16-mixed", "16-true"])
 def test_float16_is_kept_on_a_gpu(precision):
     assert resolve_precision(precision, "gpu") == precision

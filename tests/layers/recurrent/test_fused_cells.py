@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from seq2seq.layers.recurrent.cells import fused
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 from seq2seq.layers.recurrent.regularization import Regularization
@@ -57,3 +58,34 @@ def test_a_step_lists_no_weights(fused_kind, monkeypatch):
     monkeypatch.setattr(nn.RNNBase, "all_weights", property(looked.append))
     cell.step(torch.randn(2, 1, INPUT_SIZE), cell.start(torch.zeros(2, 1)))
     assert not looked
+
+
+def test_a_kernel_is_run_in_the_format_that_is_asked_for_and_its_weights_learn(monkeypatch, fused_kind):
+    """As on CUDA under bfloat16, where autocast by itself would take float16."""
+    cell, inputs = fused_kind(INPUT_SIZE, HIDDEN_SIZE), torch.randn(BATCH, TIME, INPUT_SIZE)
+    cell.unroll(inputs, cell.start(inputs))[0].square().sum().backward()
+    expected = {name: weight.grad.clone() for name, weight in cell.named_parameters()}
+    cell.zero_grad()
+    monkeypatch.setattr(fused, "_kind_on", lambda device: torch.float64)
+    outputs, _ = cell.unroll(inputs, cell.start(inputs))
+    outputs.square().sum().backward()
+    assert outputs.dtype == torch.float64
+    for name, weight in cell.named_parameters():
+        torch.testing.assert_close(weight.grad, expected[name])
+
+
+@pytest.mark.parametrize(
+    ("autocast", "kernels", "kind"),
+    [
+        (None, True, None),
+        (torch.float16, True, None),
+        (torch.bfloat16, True, torch.bfloat16),
+        (torch.bfloat16, False, torch.float32),
+    ],
+)
+def test_bfloat16_on_cuda_is_never_float16(monkeypatch, autocast, kernels, kind):
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: autocast is not None)
+    monkeypatch.setattr(torch, "get_autocast_dtype", lambda device: autocast)
+    monkeypatch.setattr(fused, "_cuda_runs_bfloat16", lambda: kernels)
+    assert fused._kind_on(torch.device("cuda")) == kind
+    assert fused._kind_on(torch.device("cpu")) is None

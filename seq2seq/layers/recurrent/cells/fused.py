@@ -1,5 +1,6 @@
 """Cells that torch has a fused kernel for."""
 
+from functools import cache
 from typing import Any, ClassVar
 
 import torch
@@ -55,10 +56,39 @@ class FusedCell(Cell):
         return outputs, type(state)(*(part.squeeze(0) for part in (last if isinstance(last, tuple) else (last,))))
 
     def _run(self, inputs: Inputs, first: Any) -> tuple[Outputs, Any]:
-        dropped = self.dropped_weights()
-        if not dropped:
+        dropped, kind = self.dropped_weights(), _kind_on(inputs.device)
+        if not dropped and kind is None:
             return self.kernel(inputs, first)
         weights = [dropped.get(f"kernel.{name}", weight) for name, weight in self.kernel.named_parameters()]
         run = getattr(torch, self.kernel.mode.lower())  # the function that the module calls with its own weights
-        outputs, *last = run(inputs, first, weights, True, 1, 0.0, self.training, False, True)
+        with torch.autocast(inputs.device.type, enabled=kind is None and torch.is_autocast_enabled(inputs.device.type)):
+            if kind is not None:
+                inputs, weights = inputs.to(kind), [weight.to(kind) for weight in weights]
+                first = tuple(part.to(kind) for part in first) if isinstance(first, tuple) else first.to(kind)
+            outputs, *last = run(inputs, first, weights, True, 1, 0.0, self.training, False, True)
         return outputs, last[0] if len(last) == 1 else tuple(last)
+
+
+def _kind_on(device: torch.device) -> torch.dtype | None:
+    """The format in which a device's kernel is to run, or None for what autocast makes of it.
+
+    On CUDA, autocast gives it float16, whatever it was told, and without a scaled loss small gradients would be lost.
+    """
+    if device.type != "cuda" or not torch.is_autocast_enabled("cuda"):
+        return None
+    if torch.get_autocast_dtype("cuda") != torch.bfloat16:
+        return None
+    return torch.bfloat16 if _cuda_runs_bfloat16() else torch.float32
+
+
+@cache
+def _cuda_runs_bfloat16() -> bool:
+    """Tell whether CUDA's kernels of recurrent layers take bfloat16, as those of cuDNN 9.13 and later do."""
+    try:
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()]), torch.autocast("cuda", enabled=False):
+            nn.LSTM(8, 8, device="cuda", dtype=torch.bfloat16)(
+                torch.zeros(1, 1, 8, device="cuda", dtype=torch.bfloat16)
+            )
+    except RuntimeError:
+        return False
+    return True
