@@ -27,7 +27,10 @@ _RENAMED = {
 }
 
 # Options that are new, by class, with the values by which earlier configs keep their meaning.
-_BEFORE: dict[Any, dict[str, Any]] = {"seq2seq.layers.embedding.NGramEmbedding": {"mixed": False}}
+_BEFORE: dict[Any, dict[str, Any]] = {
+    "seq2seq.layers.embedding.NGramEmbedding": {"mixed": False},
+    "seq2seq.training.gradients.noise.AnnealedNoise": {"relative": False},
+}
 
 # Names of loggers, of which there was one.
 _LOGGERS = {

@@ -127,11 +127,17 @@ def test_the_deviation_falls_with_the_steps(step, deviation):
     assert AnnealedNoise(eta=0.3).deviation(step) == pytest.approx(deviation, abs=1e-4)
 
 
-def noisy(step: int, seed: int = 1, first=None, count: int = 40_000) -> torch.Tensor:
+def noisy(step: int, seed: int = 1, first=None, count: int = 40_000, *, relative: bool = False) -> torch.Tensor:
     one = nn.Parameter(torch.zeros(count))
     one.grad = torch.full((count,), 2.0)
-    NoisyGradients(AnnealedNoise(eta=0.3), seed, first)([one], step)
+    NoisyGradients(AnnealedNoise(eta=0.3, relative=relative), seed, first)([one], step)
     return one.grad
+
+
+def test_relative_noise_is_of_the_size_of_the_gradient_whatever_that_is():
+    found = noisy(100, relative=True)
+    assert float(found.std()) == pytest.approx(2.0 * 0.1539, rel=0.02)
+    torch.testing.assert_close(noisy(100, first=ClipByNorm(max_norm=1.0), relative=True) * 400, found)
 
 
 def test_noise_has_that_deviation_and_is_a_function_of_seed_and_step():
@@ -156,7 +162,7 @@ def test_noise_comes_behind_clipping():
 
 
 def test_noise_does_not_wake_what_is_frozen(model):
-    noise = NoisyGradients(AnnealedNoise(), 1, ClipByGate())
+    noise = NoisyGradients(AnnealedNoise(relative=False), 1, ClipByGate())
     frozen = FrozenParts(model, ["encoder"], None, noise)
     frozen.prepare(model)
     assert frozen.then.first._gates

@@ -15,15 +15,16 @@ _STREAM = 7_019  # keeps these random numbers apart from those of the step's dro
 class AnnealedNoise:
     """Gaussian noise whose variance falls as eta / (1 + step)^decay (Neelakantan et al. 2015, equation 1).
 
-    Raises UserError if eta is not above 0, or decay is below 0.
+    A relative one is of that many mean squares of the tensor that it is added to; the paper's is not. Raises UserError
+    if eta is not above 0, or decay is below 0.
     """
 
-    def __init__(self, *, eta: float = 0.01, decay: float = 0.55) -> None:
+    def __init__(self, *, eta: float = 1.0, decay: float = 0.55, relative: bool = True) -> None:
         if eta <= 0:
             raise UserError(f"eta must be above 0, but is {eta}: for gradients without noise, choose none.")
         if decay < 0:
             raise UserError(f"decay must be at least 0, but is {decay}: noise may not grow.")
-        self.eta, self.decay = eta, decay
+        self.eta, self.decay, self.relative = eta, decay, relative
 
     def deviation(self, step: int) -> float:
         """The standard deviation at a step, counted from 0."""
@@ -53,5 +54,5 @@ class NoisyGradients(GradientTransformation):
                 seed = hash((self.seed, step, _STREAM)) % 2**63
                 generators[device] = torch.Generator(device).manual_seed(seed)
             drawn = torch.empty_like(gradient).normal_(0.0, deviation, generator=generators[device])
-            gradient.add_(drawn)
+            gradient.add_(drawn * gradient.square().mean().sqrt() if self.noise.relative else drawn)
         return norm
