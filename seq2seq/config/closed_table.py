@@ -116,6 +116,7 @@ models.transducer.TransducerDecoder
 models.waiting.WaitK
 runs.fusion.LanguageModelFusion
 runs.fusion.LanguageModelRescoring
+runs.rescoring.TranslatorRescoring
 runs.run_tokenizers.RunTokenizers
 runs.teacher_targets.TeacherTargets
 training.budget.Budget

@@ -14,7 +14,7 @@ from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.run import LoadedRun, load_run
-from seq2seq.translation.reranking import Reranking
+from seq2seq.translation.reranking import LineReranking
 from seq2seq.translation.translator import Translator
 
 
@@ -40,7 +40,7 @@ class LanguageModelFusion:
         return FusedStepper(stepper, pack(own.model, precision), self.weight)
 
 
-class LanguageModelRescoring(Reranking):
+class LanguageModelRescoring(LineReranking):
     """An order by log p(text | source) + weight log p_LM(text), as the ranking compares lengths (Och & Ney 2002).
 
     The language model of a `run` reads texts, so its tokenizer may be another. Raises UserError at a weight below 0.

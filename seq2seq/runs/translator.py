@@ -22,6 +22,7 @@ from seq2seq.errors import UserError
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.fusion import LanguageModelRescoring
 from seq2seq.runs.matmul_precision import set_matmul_precision
+from seq2seq.runs.rescoring import TranslatorRescoring
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
 from seq2seq.translation.carried_translator import CarriedTranslator
 from seq2seq.translation.continuation import Continuation
@@ -135,7 +136,7 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
         max_tokens=options["max_tokens"],
         max_source_tokens=options["max_source_tokens"],
         pieces=_build_pieces(options["pieces"]) if "pieces" in options else None,
-        rerank=_build_rerank(options),
+        rerank=_build_rerank(options, runs),
         replace_unknown=options.get("replace_unknown", False),
         device=pick_device(options["device"]),
     )
@@ -197,11 +198,15 @@ def _ensemble(options: Mapping[str, Any], models: Sequence[Stepper], runs: Seque
     return Ensemble(members, average=options["ensemble"], looking=looking)
 
 
-def _build_rerank(options: Mapping[str, Any]) -> Reranking | None:
-    rerank = build(options.get("rerank"), "rerank")
-    if isinstance(rerank, LanguageModelRescoring):
-        with told_at("rerank", type(rerank)):
-            rerank.prepare(pick_device(str(options["device"])))
+def _build_rerank(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Reranking | None:
+    rerank, device = build(options.get("rerank"), "rerank"), pick_device(str(options["device"]))
+    with told_at("rerank", type(rerank)):
+        if isinstance(rerank, LanguageModelRescoring):
+            rerank.prepare(device)
+        elif isinstance(rerank, TranslatorRescoring):
+            if runs[0].model.sourceless:
+                raise UserError("run must not be given beside a language model, which has no source: choose none.")
+            rerank.prepare(runs[0].tokenizers.source, device)
     return rerank
 
 

@@ -8,6 +8,7 @@ from operator import mul
 
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
+from seq2seq.translation.line import Translation
 
 # Of every text as the hypothesis, `texts texts`, with each as the reference.
 Utility = Callable[[Sequence[str]], list[list[float]]]
@@ -17,14 +18,25 @@ _CHRF_BETA = 2  # how many times as much recall weighs as precision
 
 
 class Reranking(ABC):
-    """An order of the hypotheses of one line, other than that of their ranks."""
+    """An order of the hypotheses of every line, other than that of their ranks."""
+
+    @abstractmethod
+    def orders(self, found: Sequence[Sequence[Translation]]) -> list[list[int]]:
+        """The numbers of the translations of each line in their new order."""
+
+
+class LineReranking(Reranking):
+    """An order of texts by themselves and their scores, line by line."""
+
+    def orders(self, found: Sequence[Sequence[Translation]]) -> list[list[int]]:
+        return [self([one.text for one in own], [one.hypothesis for one in own]) for own in found]
 
     @abstractmethod
     def __call__(self, texts: Sequence[str], hypotheses: Sequence[Hypothesis]) -> list[int]:
         """The numbers of the hypotheses in their new order."""
 
 
-class MinimumBayesRisk(Reranking):
+class MinimumBayesRisk(LineReranking):
     """An order in which the hypothesis most like all others comes first (Kumar & Byrne 2004; Eikema & Aziz 2020).
 
     utility(h) = sum over h' of p(h') u(h, h'), with u = chrF (Popovic 2015) or edit = 1 - edits / longer length, both

@@ -103,7 +103,7 @@ class Translator:
             translations = [[translation.without_unknown() for translation in own] for own in translations]
         if merges:
             translations = [merged(own) for own in translations]
-        return [self._in_order(own)[:n_best] for own in translations]
+        return [own[:n_best] for own in self._in_order(translations)]
 
     def search_lines(
         self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1
@@ -178,11 +178,11 @@ class Translator:
         rows = zip(source.tolist(), lengths.tolist(), strict=True)
         return [self.tokenizers.source.pieces(ids[: length - 1]) for ids, length in rows]
 
-    def _in_order(self, found: list[Translation]) -> list[Translation]:
-        if self.rerank is None or len(found) == 1:
+    def _in_order(self, found: list[list[Translation]]) -> list[list[Translation]]:
+        if self.rerank is None:
             return found
-        order = self.rerank([own.text for own in found], [own.hypothesis for own in found])
-        return [found[number] for number in order]
+        orders = iter(self.rerank.orders([own for own in found if len(own) > 1]))
+        return [[own[number] for number in next(orders)] if len(own) > 1 else own for own in found]
 
 
 def _warn_of_no_end(hypothesis: Hypothesis, most: int, number: int, line: Line) -> None:

@@ -1,0 +1,78 @@
+"""Other translators that have a say in the order of what was found."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import seq2seq
+from seq2seq.commands.train import train
+from seq2seq.commands.translate import build_stream
+from seq2seq.errors import UserError
+from seq2seq.runs.rescoring import TranslatorRescoring
+
+LINES = ["a b c", "c", "", "b a d e"]
+
+
+@pytest.fixture(scope="module")
+def runs(tiny_config: Callable, tmp_path_factory) -> dict[str, Path]:
+    """Two tiny translators, and one of another kind and vocabulary."""
+    folder = tmp_path_factory.mktemp("rescoring")
+    for name in ("first", "second", "other"):
+        (folder / name).mkdir()
+    train(tiny_config("budget.max_steps=10"), folder / "first", resume=False)
+    train(tiny_config("budget.max_steps=10", "seed=2"), folder / "second", resume=False)
+    train(tiny_config("budget.max_steps=5", "tokenizer=char", "model=bahdanau"), folder / "other", resume=False)
+    return {name: folder / name for name in ("first", "second", "other")}
+
+
+def found(config_of: Callable, run: Path, *overrides: str) -> list[list[tuple[str, float]]]:
+    """Texts and scores of the best of every line, in their order."""
+    given = (f"run={run}", "device=cpu", "decoding=beam", "format=json", "n_best=4", "decoding.beam_size=4", *overrides)
+    answers = build_stream(config_of("translate", *given))([f"{line}\n".encode() for line in LINES])
+    return [[(own["text"], own["score"]) for own in json.loads(answer)["translations"]] for answer in answers]
+
+
+@pytest.mark.parametrize("others", [["second"], ["other"], ["second", "other"]])
+@pytest.mark.parametrize("weight", [1.0, 0.3])
+def test_the_order_is_that_of_the_sum_of_all_scores(runs, config_of, others, weight):
+    paths = ",".join(str(runs[name]) for name in others)
+    plain = found(config_of, runs["first"])
+    rescored = found(config_of, runs["first"], "rerank=translator", f"rerank.run=[{paths}]", f"rerank.weight={weight}")
+    for line, before, after in zip(LINES, plain, rescored, strict=True):
+        assert sorted(before) == sorted(after)
+        sums = [
+            score + weight * sum(seq2seq.load(runs[name]).score([(line, text)])[0].score for name in others)
+            for text, score in after
+        ]
+        assert sums == sorted(sums, reverse=True) or len(after) == 1
+
+
+def test_a_heavy_weight_leaves_the_order_to_the_others(runs, config_of):
+    plain = found(config_of, runs["first"])
+    assert plain != found(
+        config_of, runs["first"], "rerank=translator", f"rerank.run={runs['second']}", "rerank.weight=50.0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"run": []}, "run must name a run or several, but is []: give rerank.run=[DIR,DIR]."),
+        ({"run": ["a", ""]}, "run must name a run or several, but is ['a', '']: give rerank.run=[DIR,DIR]."),
+        (
+            {"run": "a", "weight": 0.0},
+            "weight must be above 0, but is 0.0: for the search's own order, choose rerank=none.",
+        ),
+    ],
+)
+def test_nothing_to_say_is_refused(options, message):
+    with pytest.raises(UserError) as error:
+        TranslatorRescoring(**options)
+    assert str(error.value) == message
+
+
+def test_a_missing_run_is_told_by_its_option(runs, config_of):
+    with pytest.raises(UserError, match="^rerank.run=nowhere does not exist"):
+        found(config_of, runs["first"], "rerank=translator", "rerank.run=nowhere")
