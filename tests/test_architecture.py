@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,16 @@ def test_no_module_is_over_250_lines_and_no_function_over_35(path):
 def test_no_constructor_has_over_8_parameters(path):
     """What many classes share is one options value. The translator, which joins all that decodes, has ten."""
     assert {name: count for name, count in constructors(path) if count > 8 and name != "Translator"} == {}
+
+
+def test_no_two_classes_share_a_name():
+    """One word, one meaning: whoever reads `Memory` in a signature need not look where it comes from."""
+    places = defaultdict(list)
+    for path in MODULES:
+        for kind in nodes(path, ast.ClassDef):
+            places[kind.name.lstrip("_")].append(relative(path))
+    assert len(places) > 300
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def options_of(config: str) -> list[str]:
