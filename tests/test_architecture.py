@@ -81,6 +81,12 @@ def test_no_two_classes_share_a_name():
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
+@pytest.mark.parametrize("path", [path for path in MODULES if "decoding" in path.parts], ids=relative)
+def test_decoding_names_its_types(path):
+    """A search knows no model, but it knows that a step takes the states that another gave: type parameters say so."""
+    assert [node.lineno for node in nodes(path, ast.Name) if node.id == "Any"] == []
+
+
 def options_of(config: str) -> list[str]:
     """Top-level keys of a config in conf/."""
     return re.findall(r"^(\w+):", (ROOT / "conf" / config).read_text(encoding="utf-8"), re.MULTILINE)
