@@ -13,7 +13,7 @@ What a part takes is in its constructor; a model's parts are factories, as the m
 `examples/training_loop.py` trains one in forty lines.
 """
 
-from seq2seq.decoding.ensemble import Ensemble
+from seq2seq.decoding.ensemble import EnsembleStepper
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.search.beam import BeamSearch
@@ -112,7 +112,7 @@ __all__ = [
     "ModelOptions",
     "Encoded",
     "Encoder",
-    "Ensemble",
+    "EnsembleStepper",
     "ForgetBias",
     "FullOutput",
     "GNMTDecoder",

@@ -53,9 +53,10 @@ def mistakes(text: str) -> Iterator[str]:
         yield "lists parameters"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_a_docstring_begins_with_a_verb_or_a_noun_and_lists_no_parameters(path):
-    assert {name: list(mistakes(text)) for name, text in docstrings(path) if list(mistakes(text))} == {}
+def test_a_docstring_begins_with_a_verb_or_a_noun_and_lists_no_parameters():
+    told = [(f"{relative(path)}: {name}", list(mistakes(text))) for path in MODULES for name, text in docstrings(path)]
+    assert len(told) > 2000
+    assert {name: found for name, found in told if found} == {}
 
 
 @pytest.mark.parametrize(
@@ -65,19 +66,20 @@ def test_bad_prose_is_found(text):
     assert list(mistakes(text))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_every_public_class_function_and_method_has_a_docstring(path):
-    """Its own, or that of what it overrides."""
+def silent(path: Path) -> Iterator[str]:
+    """Public classes, functions and methods that no docstring tells of, their own or that of what they override."""
     module = imported(path)
-    silent = []
     for name, value in vars(module).items():
         if name.startswith("_") or getattr(value, "__module__", None) != module.__name__:
             continue
         if inspect.isclass(value):
-            silent += [f"{name}.{own}" for own in methods(value) if not inspect.getdoc(getattr(value, own))]
+            yield from (f"{name}.{own}" for own in methods(value) if not inspect.getdoc(getattr(value, own)))
         if (inspect.isclass(value) or inspect.isfunction(value)) and not inspect.getdoc(value):
-            silent.append(name)
-    assert silent == []
+            yield name
+
+
+def test_every_public_class_function_and_method_has_a_docstring():
+    assert {relative(path): names for path in MODULES if (names := list(silent(path)))} == {}
 
 
 def methods(kind: type) -> Iterator[str]:

@@ -9,14 +9,14 @@ from seq2seq.data.text_files import read_lines, told_as
 from seq2seq.errors import UserError
 
 
-class Alarm(NamedTuple):
+class AlarmMark(NamedTuple):
     """An alarm behind a line, which counts from 1, and what it says."""
 
     line: int
     label: str
 
 
-def read_alarms(path: str | Path) -> list[Alarm]:
+def read_alarms(path: str | Path) -> list[AlarmMark]:
     """Alarms of a file of JSON lines with line, signal, detector and value, in the order of their lines.
 
     Raises UserError if there is no such file, or at a line that is no such object.
@@ -27,7 +27,7 @@ def read_alarms(path: str | Path) -> list[Alarm]:
     return sorted(found, key=lambda alarm: alarm.line)
 
 
-def _alarm(text: str, place: str) -> Alarm:
+def _alarm(text: str, place: str) -> AlarmMark:
     try:
         told: Any = json.loads(text)
     except (ValueError, RecursionError):
@@ -39,7 +39,7 @@ def _alarm(text: str, place: str) -> Alarm:
         raise UserError(
             f"{place} must be a JSON object with line, from 1 on, signal, detector and value, but is {text[:80]!r}."
         )
-    return Alarm(line, f"{known['signal']} {value:.3g}, {known['detector']}, line {line:,}")
+    return AlarmMark(line, f"{known['signal']} {value:.3g}, {known['detector']}, line {line:,}")
 
 
 def _is_number(value: Any) -> bool:

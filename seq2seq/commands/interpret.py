@@ -27,7 +27,7 @@ from seq2seq.interpretation.plots import (
     gates_figure,
     time_constants_figure,
 )
-from seq2seq.interpretation.report import Reading, report
+from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
@@ -65,7 +65,7 @@ def interpret(config: DictConfig) -> list[Path]:
     return [folder / "report.html", *draw(reading, folder, options["formats"])]
 
 
-def read(run: LoadedRun, options: Mapping[str, Any]) -> Reading:
+def read(run: LoadedRun, options: Mapping[str, Any]) -> InterpretedPair:
     """A reading of what the model does with the text, and with the target that it finds or is given."""
     model, text = run.model, str(options["text"])
     device = next(model.parameters()).device
@@ -74,7 +74,7 @@ def read(run: LoadedRun, options: Mapping[str, Any]) -> Reading:
     source, target = source.to(device), target.to(device)
     logger.info("tracing %d source and %d target tokens", source.shape[1], target.shape[1] - 1)
     written = target[0, 1:].tolist()
-    reading = Reading(
+    reading = InterpretedPair(
         text=text,
         output=run.tokenizers.decode([text], [[index for index in written if index != EOS]])[0],
         run=str(options["run"]),
@@ -162,12 +162,12 @@ def _numbers(given: Any) -> list[float] | None:
     return numbers
 
 
-def draw(reading: Reading, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
+def draw(reading: InterpretedPair, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     """Paths of the pictures, each as it has been written."""
     return write_pictures(figures_of(reading), folder, formats)
 
 
-def figures_of(reading: Reading) -> dict[str, Figure]:
+def figures_of(reading: InterpretedPair) -> dict[str, Figure]:
     """Pictures of a reading by name: attention, copying, attributions, gates of each cell, memory, time constants."""
     cells = reading.trace.cells.values()
     source, target = reading.source, reading.target

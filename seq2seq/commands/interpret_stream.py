@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq.commands.alarms import Alarm, read_alarms
+from seq2seq.commands.alarms import AlarmMark, read_alarms
 from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
 from seq2seq.config.command_line import chunks_of_stdin
 from seq2seq.config.contract import check_counts
@@ -96,7 +96,7 @@ class LineFeeder:
             ids, pieces = ids[count:], pieces[count:]
 
 
-def read_stream(feeder: LineFeeder, parts: Iterable[LinePart], alarms: Sequence[Alarm], units: int) -> int:
+def read_stream(feeder: LineFeeder, parts: Iterable[LinePart], alarms: Sequence[AlarmMark], units: int) -> int:
     """The number of lines of a stream that was read to its end, with a mark of so many units behind each alarm's line.
 
     Raises UserError where an alarm is of a later line.

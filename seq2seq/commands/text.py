@@ -17,7 +17,7 @@ from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.evaluation import load_examples
-from seq2seq.runs.perplexity import Perplexity, perplexity
+from seq2seq.runs.perplexity import TextPerplexity, perplexity
 from seq2seq.runs.run import LoadedRun, text_form
 from seq2seq.whole_file import write_whole
 
@@ -71,6 +71,6 @@ def _read(run: LoadedRun, file: str) -> Sequence[Example]:
 _LINES = {"_target_": "seq2seq.data.corpora.text.TextCorpus"}
 
 
-def _of(run: LoadedRun, examples: Sequence[Example]) -> Perplexity:
+def _of(run: LoadedRun, examples: Sequence[Example]) -> TextPerplexity:
     assert isinstance(run.model, LanguageModel)
     return perplexity(run.model, run.tokenizers, examples)

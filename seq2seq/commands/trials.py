@@ -23,7 +23,7 @@ class PrunedError(Exception):
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrialOutcome:
     """Dev score of a run at its end, its steps and its seconds of training."""
 
     score: float
@@ -39,7 +39,7 @@ class Watched:
     stops: Callable[[int, float], bool]
 
 
-def train_trial(overrides: Sequence[str], folder: Path, watched: Watched, *, threads: int) -> Trained:
+def train_trial(overrides: Sequence[str], folder: Path, watched: Watched, *, threads: int) -> TrialOutcome:
     """Train in a process and return what came out. A folder that is there is another study's, and is moved aside.
 
     Raises PrunedError where it was stopped early, and UserError with the last line of a run that failed.
@@ -56,7 +56,7 @@ def train_trial(overrides: Sequence[str], folder: Path, watched: Watched, *, thr
         raise
     record = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     scores = record.get("dev", record)["scores"]
-    return Trained(float(scores[watched.metric]), record["step"], record["training_seconds"])
+    return TrialOutcome(float(scores[watched.metric]), record["step"], record["training_seconds"])
 
 
 def _watch(process: subprocess.Popen, folder: Path, watched: Watched) -> None:

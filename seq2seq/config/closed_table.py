@@ -128,7 +128,7 @@ training.callbacks.health.HealthRecord
 training.callbacks.history.History
 training.callbacks.largest_batch.LargestBatch
 training.callbacks.length_scores.LengthScores
-training.callbacks.memory.Memory
+training.callbacks.peak_memory.PeakMemory
 training.callbacks.perplexity.Perplexity
 training.callbacks.progress.BudgetProgress
 training.callbacks.samples.Samples

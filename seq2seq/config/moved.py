@@ -4,7 +4,7 @@ from typing import Any
 
 from seq2seq.config.reserved import without_reserved
 
-# Classes by the paths that they had before version 0.2.
+# Classes by the paths that they had before.
 _TARGETS = {
     "pytorch_lightning.callbacks.EarlyStopping": "seq2seq.training.callbacks.early_stopping.EarlyStopping",
     "pytorch_lightning.loggers.CSVLogger": "seq2seq.training.csv_logger.CSVLogger",
@@ -15,6 +15,7 @@ _TARGETS = {
     "seq2seq.decoding.sampling.Sampling": "seq2seq.decoding.search.sampling.Sampling",
     "seq2seq.layers.output.FullOutput": "seq2seq.layers.output.full.FullOutput",
     "seq2seq.layers.output.TiedOutput": "seq2seq.layers.output.tied.TiedOutput",
+    "seq2seq.training.callbacks.memory.Memory": "seq2seq.training.callbacks.peak_memory.PeakMemory",
     "seq2seq.training.losses.CrossEntropy": "seq2seq.training.objectives.cross_entropy.CrossEntropy",
 }
 

@@ -14,7 +14,7 @@ from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 AVERAGES = ("log_probabilities", "probabilities")
 
 
-class Ensemble(Generic[Memory, States]):
+class EnsembleStepper(Generic[Memory, States]):
     """A Stepper that averages others' log-probabilities (renormalised) or probabilities.
 
     Attention is averaged over those that look at the source as it is given: all, unless `looking` tells which.

@@ -1,28 +1,33 @@
 """A model that a language model helps at every token."""
 
-from typing import Any
+from typing import Generic, TypeVar
 
 import torch
 
-from seq2seq.decoding.stepper import Stepper
+from seq2seq.decoding.stepper import Memory, States, Stepper
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 from seq2seq.symbols import EOS, PAD
 
+OwnMemory = TypeVar("OwnMemory")
+OwnStates = TypeVar("OwnStates")
 
-class FusedStepper:
+
+class FusedStepper(Generic[Memory, States, OwnMemory, OwnStates]):
     """Shallow fusion (Gulcehre et al. 2015): score(token) = log p(token | source) + weight log p_LM(token).
 
     Scores are sums of both, in searches and for given targets. As they leave some probability over, and are not to be
     scaled, it goes to PAD, which no search says. Raises UserError unless the weight is above 0.
     """
 
-    def __init__(self, stepper: Stepper, language_model: Stepper, weight: float) -> None:
+    def __init__(
+        self, stepper: Stepper[Memory, States], language_model: Stepper[OwnMemory, OwnStates], weight: float
+    ) -> None:
         if not weight > 0:
             raise UserError(f"weight must be above 0, but is {weight}: without fusion, leave it out.")
         self.stepper, self.language_model, self.weight = stepper, language_model, weight
 
-    def start(self, source: Source, lengths: Lengths) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    def start(self, source: Source, lengths: Lengths) -> tuple[tuple[Memory, OwnMemory], tuple[States, OwnStates]]:
         """The memories and the first states of both; the language model has no source."""
         none = torch.full_like(source[:, :1], EOS)
         memory, states = self.stepper.start(source, lengths)
@@ -30,8 +35,8 @@ class FusedStepper:
         return (memory, own_memory), (states, own_states)
 
     def step(
-        self, ids: BeamIds, memory: tuple[Any, Any], states: tuple[Any, Any]
-    ) -> tuple[Logits, BeamWeights, tuple[Any, Any]]:
+        self, ids: BeamIds, memory: tuple[Memory, OwnMemory], states: tuple[States, OwnStates]
+    ) -> tuple[Logits, BeamWeights, tuple[States, OwnStates]]:
         """Sums of both scores, `batch beam vocabulary`, the first model's attention, and the new states of both."""
         logits, weights, after = self.stepper.step(ids, memory[0], states[0])
         own, _, own_after = self.language_model.step(ids, memory[1], states[1])

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -182,10 +182,10 @@ class Session(Generic[Reading, Memory, States]):
         return search(_Continued(self.reader, *self._look(), self._last), source, lengths)[0][0].ids
 
 
-class _Continued(Stepper[Memory, States]):
+class _Continued(Stepper[Memory, States], Generic[Reading, Memory, States]):
     """A stepper that starts where a target stands."""
 
-    def __init__(self, reader: Reader[Any, Memory, States], memory: Memory, states: States, last: int) -> None:
+    def __init__(self, reader: Reader[Reading, Memory, States], memory: Memory, states: States, last: int) -> None:
         self.reader, self.first, self.last = reader, (memory, states), last
         self.begun = False
 

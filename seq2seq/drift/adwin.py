@@ -9,7 +9,7 @@ from seq2seq.drift.moments import Moments
 from seq2seq.errors import UserError
 
 
-class _Change(NamedTuple):
+class _Cut(NamedTuple):
     """A cut between means that differ: how much, in deviations of the difference, and what came behind it."""
 
     size: float
@@ -30,7 +30,7 @@ class Adwin(Detector):
     are looked at between them, at every `every`-th value.
     """
 
-    _change: _Change | None
+    _change: _Cut | None
 
     def __init__(self, *, delta: float = 0.002, every: int = 32, buckets: int = 5, shortest: int = 5) -> None:
         if not 0 < delta < 1:
@@ -77,7 +77,7 @@ class Adwin(Detector):
             self._rows[size + 1].append(row[0] + row[1])
             del row[:2]
 
-    def _changes(self) -> Iterator[_Change]:
+    def _changes(self) -> Iterator[_Cut]:
         """The cuts on both sides of which means differ."""
         window = self._window
         confidence = log(2 * log(window.count) / self.delta)
@@ -91,7 +91,7 @@ class Adwin(Detector):
             mean = (window.total - total) / newer
             apart = abs(total / older - mean)
             if apart > sqrt(spread * inverse) + 2 / 3 * confidence * inverse:
-                yield _Change(apart * sqrt(older * newer / window.count), Recent(mean, newer))
+                yield _Cut(apart * sqrt(older * newer / window.count), Recent(mean, newer))
 
     def _oldest_first(self) -> Iterator[Moments]:
         for row in reversed(self._rows):

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seq2seq.interpretation.fonts import font_families, writable
 from seq2seq.interpretation.gates import order_by_peak
-from seq2seq.interpretation.trace import CellTrace, Copying
+from seq2seq.interpretation.trace import CellTrace, CopyTrace
 from seq2seq.whole_file import write_whole
 
 FORMATS = ("png", "svg", "pdf")
@@ -65,7 +65,7 @@ def attribution_figure(
     return figure
 
 
-def copying_figure(copying: Copying, target: Sequence[str], *, title: str = "") -> Figure:
+def copying_figure(copying: CopyTrace, target: Sequence[str], *, title: str = "") -> Figure:
     """Bars of how much of each target piece of the first pair was copied, and a line at what the switch gave that."""
     figure = Picture(figsize=(min(_WIDTH, max(_NARROW, 1.8 + 0.35 * len(target))), 3.0), layout="constrained")
     title_figure(figure, title or "Copying")

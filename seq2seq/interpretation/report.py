@@ -32,7 +32,7 @@ from seq2seq.interpretation.training_plots import training_figure
 
 
 @dataclass(frozen=True)
-class Reading:
+class InterpretedPair:
     """A source that a model read and a target that it wrote or was given, with what was seen in them.
 
     Pieces are those that the model saw, the end among them. `probe` has a number for every source piece.
@@ -71,7 +71,7 @@ class Reading:
         return [cell for cell in readers if int(cell.lengths[0]) == steps]
 
 
-def report(reading: Reading, *, units: int = 8) -> str:
+def report(reading: InterpretedPair, *, units: int = 8) -> str:
     """The page as HTML; `units` is how many it shows of those that follow a signal.
 
     Raises UserError if an activation is not finite: there is nothing to show then but that.
@@ -105,7 +105,7 @@ def _training(curves: TrainingCurves | None, section: str) -> str:
     return section.replace("{{picture}}", base64.b64encode(picture.getvalue()).decode("ascii"))
 
 
-def contents(reading: Reading, *, units: int) -> dict[str, Any]:
+def contents(reading: InterpretedPair, *, units: int) -> dict[str, Any]:
     """The data that the page's script draws, in plain types."""
     found = reading.trace
     return {
@@ -133,7 +133,7 @@ def contents(reading: Reading, *, units: int) -> dict[str, Any]:
     }
 
 
-def _cell(reading: Reading, cell: CellTrace) -> dict[str, Any]:
+def _cell(reading: InterpretedPair, cell: CellTrace) -> dict[str, Any]:
     steps = int(cell.lengths[0])
     maps = {**cell.gates, "hidden state": cell.hidden}
     if cell.cell is not None:
@@ -152,7 +152,7 @@ def _cell(reading: Reading, cell: CellTrace) -> dict[str, Any]:
 Signals = dict[str, list[tuple[CellTrace, Tensor]]]
 
 
-def _signals(reading: Reading) -> Signals:
+def _signals(reading: InterpretedPair) -> Signals:
     """Signals that units may follow, by name, each with the cells that may follow it.
 
     In one sentence steps to come are steps gone the other way round, so each of the two has the units that rise with
@@ -168,7 +168,9 @@ def _signals(reading: Reading) -> Signals:
     return signals
 
 
-def _signal(reading: Reading, name: str, cells: Sequence[tuple[CellTrace, Tensor]], count: int) -> dict[str, Any]:
+def _signal(
+    reading: InterpretedPair, name: str, cells: Sequence[tuple[CellTrace, Tensor]], count: int
+) -> dict[str, Any]:
     every = ranked(cells, sum(cell.memory.shape[-1] for cell, _ in cells))
     if name != "probe":
         every = [unit for unit in every if unit.correlation > 0]
@@ -176,7 +178,7 @@ def _signal(reading: Reading, name: str, cells: Sequence[tuple[CellTrace, Tensor
     return {"name": name, "units": [_unit(reading, unit, *by_name[unit.cell]) for unit in every[:count]]}
 
 
-def _unit(reading: Reading, unit: Unit, cell: CellTrace, signal: Tensor) -> dict[str, Any]:
+def _unit(reading: InterpretedPair, unit: Unit, cell: CellTrace, signal: Tensor) -> dict[str, Any]:
     steps = int(cell.lengths[0])
     return {
         "cell": unit.cell,

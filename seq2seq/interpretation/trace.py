@@ -39,7 +39,7 @@ class CellTrace(Steps):
 
 
 @dataclass(frozen=True)
-class Copying:
+class CopyTrace:
     """Copying of every target token: its share of the token's probability, and that which the switch gave it."""
 
     shares: TargetScores
@@ -62,7 +62,7 @@ class Trace:
     weights: AttentionWeights
     logits: TargetScores
     log_probabilities: TargetScores
-    copying: Copying | None = None
+    copying: CopyTrace | None = None
 
 
 @torch.no_grad()
@@ -95,9 +95,9 @@ def trace(model: Seq2Seq, source: Source, lengths: Lengths, target: TargetIds) -
     )
 
 
-def _copying(output: PointerOutput, rows: Tensor, tokens: TargetIds, mask: TimeMask) -> Copying:
+def _copying(output: PointerOutput, rows: Tensor, tokens: TargetIds, mask: TimeMask) -> CopyTrace:
     found = output.copied(rows, tokens.flatten())
-    return Copying(*(part.unflatten(0, tokens.shape).where(mask, 0.0) for part in found))
+    return CopyTrace(*(part.unflatten(0, tokens.shape).where(mask, 0.0) for part in found))
 
 
 def named_cells(model: Seq2Seq) -> dict[str, Cell]:

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from seq2seq.commands.interpret import check_options, draw, figures_of, read
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
-from seq2seq.interpretation.report import Reading, report
+from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import Trace
-from seq2seq.library.decoder import read_keywords
+from seq2seq.library.threaded_translator import read_keywords
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.whole_file import write_whole
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Interpretation:
     """A text that a model read and what it wrote, with all that was seen in it. A notebook shows the page."""
 
-    reading: Reading
+    reading: InterpretedPair
     units: int
 
     @classmethod

@@ -13,8 +13,8 @@ from seq2seq.data.series import as_source
 from seq2seq.data.text import check_whole, formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError, shown
-from seq2seq.library.decoder import Decoder, read_keywords
 from seq2seq.library.pairs import Pairs, examples_of, pairs_of
+from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.run import text_form
 from seq2seq.runs.translator import load_runs
@@ -23,7 +23,7 @@ from seq2seq.translation.unseen import Unseen
 
 if TYPE_CHECKING:
     from seq2seq.runs.evaluation import Evaluation
-    from seq2seq.runs.perplexity import Perplexity
+    from seq2seq.runs.perplexity import TextPerplexity
 
 _KEPT = 4  # translators, as each has laid out the model's weights anew
 
@@ -39,7 +39,7 @@ class Trained:
         self.paths, self.device, self.trust = list(paths), device, [trust] if isinstance(trust, str) else list(trust)
         with in_one_line(), trusting(self.trust):
             self.members = load_runs({"run": self.paths, "device": device})
-        self._decoders: dict[str, tuple[Decoder, dict[str, Any]]] = {}
+        self._decoders: dict[str, tuple[ThreadedTranslator, dict[str, Any]]] = {}
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Trained:
         with decoder.threads_for(len(examples)):
             return evaluate(decoder.translator, examples, metrics, draws)
 
-    def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> "Perplexity":
+    def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> "TextPerplexity":
         """The likelihood of texts by a language model, or of a split of its own data: test if it has one, else dev.
 
         Each text is a document, which may have several lines.
@@ -166,7 +166,7 @@ class Trained:
             raise UserError(f"split must be None where there are {name}, but is {split!r}: give one.")
         return formed(text_form(self.members[0].config), given)
 
-    def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[Decoder, dict[str, Any]]:
+    def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[ThreadedTranslator, dict[str, Any]]:
         """The decoder that keywords describe, and their options; both are kept for the next call."""
         key = f"{script} {sorted(keywords.items(), key=lambda item: item[0])!r}"
         with in_one_line(), self._lock, trusting(self.trust):
@@ -174,7 +174,7 @@ class Trained:
                 options = read_keywords(script, self.paths, self.device, keywords)
                 while len(self._decoders) >= _KEPT:
                     del self._decoders[next(iter(self._decoders))]
-                self._decoders[key] = Decoder(options, self.members), options
+                self._decoders[key] = ThreadedTranslator(options, self.members), options
             return self._decoders[key]
 
 

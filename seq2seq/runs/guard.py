@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.runs.process_state import ends_by_memory, kill, state_of
-from seq2seq.runs.wire import Line, listening
+from seq2seq.runs.wire import WireEnd, listening
 
 TICK = 0.5  # seconds
 BEAT = 1.0
@@ -37,8 +37,8 @@ class Guard:
         self.machine, self.pid, self.first = options["machine"], options["pid"], options["local_rank"] == 0
         self.wait = options["wait"]
         self.watched = selectors.DefaultSelector()
-        self.own, self.above = Line(0), None
-        self.others: list[Line] = []
+        self.own, self.above = WireEnd(0), None
+        self.others: list[WireEnd] = []
         self.listener: socket.socket | None = None
         self.children: dict[int, int] = {}  # pids of ranks that the first process starts
         self.words: dict[str, str] = {}  # of the first process: its folder and how to go on
@@ -57,13 +57,13 @@ class Guard:
         self.watched.register(self.listener, selectors.EVENT_READ, None)
         self.tell(port=self.listener.getsockname()[1])
 
-    def _connected(self, address: str, port: int) -> Line:
+    def _connected(self, address: str, port: int) -> WireEnd:
         link = socket.create_connection((address, port), timeout=30)
-        line = Line(link.fileno(), link)
-        line.write(hello=self.me)
-        self.watched.register(link, selectors.EVENT_READ, line)
+        wire = WireEnd(link.fileno(), link)
+        wire.write(hello=self.me)
+        self.watched.register(link, selectors.EVENT_READ, wire)
         self.tell(port=port)
-        return line
+        return wire
 
     def tell(self, **message: Any) -> None:
         """Speak to the own process."""
@@ -85,37 +85,37 @@ class Guard:
             if self.end is not None and now >= self.end["at"]:
                 return self._finish()
             if self._may_leave():
-                for line in self.others:
-                    line.write(bye=1)
+                for wire in self.others:
+                    wire.write(bye=1)
                 return None
 
     def _welcome(self) -> None:
         assert self.listener is not None
         link, _ = self.listener.accept()
-        line = Line(link.fileno(), link)
-        self.others.append(line)
-        self.watched.register(link, selectors.EVENT_READ, line)
+        wire = WireEnd(link.fileno(), link)
+        self.others.append(wire)
+        self.watched.register(link, selectors.EVENT_READ, wire)
 
-    def _take(self, line: Line) -> None:
-        messages, alive = line.read()
+    def _take(self, wire: WireEnd) -> None:
+        messages, alive = wire.read()
         for message in messages:
-            if line is self.own:
+            if wire is self.own:
                 self._hear_own(message)
-            elif line is self.above:
+            elif wire is self.above:
                 self._hear_above(message)
             else:
-                self._hear_other(line, message)
+                self._hear_other(wire, message)
         if alive:
             return
-        self.watched.unregister(line.handle if line.link is None else line.link)
-        if line is self.own:
+        self.watched.unregister(wire.handle if wire.link is None else wire.link)
+        if wire is self.own:
             self._own_is_gone()
-        elif line is self.above:
+        elif wire is self.above:
             self._lost_first()
         else:
-            self.others.remove(line)
-            if line.member and not line.member.get("done"):
-                self._note(line.member, "has been lost, with its guard", RUN)
+            self.others.remove(wire)
+            if wire.member and not wire.member.get("done"):
+                self._note(wire.member, "has been lost, with its guard", RUN)
 
     def _own_is_gone(self) -> None:
         if not self.gone and not self.done and not self.told:
@@ -141,13 +141,13 @@ class Guard:
         if "bye" in message:  # the first process is through with training, and so are all
             self.done = True
 
-    def _hear_other(self, line: Line, message: dict[str, Any]) -> None:
-        line.member |= message.get("hello", {})
+    def _hear_other(self, wire: WireEnd, message: dict[str, Any]) -> None:
+        wire.member |= message.get("hello", {})
         if "done" in message:
-            line.member["done"] = True
+            wire.member["done"] = True
         if "cause" in message:
-            line.member["done"] = True
-            self._note(line.member, **message)
+            wire.member["done"] = True
+            self._note(wire.member, **message)
 
     def _report(self, member: dict[str, Any], cause: str, code: int, plain: bool = False) -> None:
         if self.above is not None:
@@ -178,11 +178,11 @@ class Guard:
 
     def _look_at_others(self, now: float) -> None:
         asleep, self.beat = now - self.beat > BEAT + SILENT / 3, now  # when this guard was not running itself
-        for line in self.others:
-            line.heard = now if asleep else line.heard
-            if now - line.heard > SILENT and not line.member.get("done"):
-                self._note(line.member, f"has not been heard of for {SILENT:.0f} seconds", RUN)
-        known = {line.member.get("rank") for line in self.others}
+        for wire in self.others:
+            wire.heard = now if asleep else wire.heard
+            if now - wire.heard > SILENT and not wire.member.get("done"):
+                self._note(wire.member, f"has not been heard of for {SILENT:.0f} seconds", RUN)
+        known = {wire.member.get("rank") for wire in self.others}
         for rank, pid in self.children.items():
             if rank not in known and state_of(pid) in ("", "Z") and not self.done:
                 self._note({"rank": rank, "host": self.host}, "has ended before it began", RUN)
@@ -210,17 +210,17 @@ class Guard:
         code = self.end["code"]
         if "line" in self.end and code < 128:
             self._say(self.end["line"])
-        for line in self.others:
-            line.write(stop=code)
+        for wire in self.others:
+            wire.write(stop=code)
         deadline = time.monotonic() + PATIENCE + 2
         while self.others and time.monotonic() < deadline:
             for key, _ in self.watched.select(TICK):
                 if key.data is not None and key.data is not self.own:
                     self._take(key.data)
-        for line in self.others:  # silent: with its guard, if that is here
-            if line.member.get("machine") == self.machine:
-                kill(line.member["pid"])
-                kill(line.member["guard"])
+        for wire in self.others:  # silent: with its guard, if that is here
+            if wire.member.get("machine") == self.machine:
+                kill(wire.member["pid"])
+                kill(wire.member["guard"])
         for pid in self.children.values():
             kill(pid)
         self._end_own(code)

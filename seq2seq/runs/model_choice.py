@@ -19,7 +19,7 @@ _ALPHABETS = ("char", "word")
 
 
 @dataclass(frozen=True)
-class Choice:
+class ModelChoice:
     """The name of the model that was chosen, and why."""
 
     name: str
@@ -29,7 +29,7 @@ class Choice:
         return f"{self.name}: {self.why}"
 
 
-def choose(config: dict[str, Any], splits: Splits, kind: DataKind) -> Choice:
+def choose(config: dict[str, Any], splits: Splits, kind: DataKind) -> ModelChoice:
     """The model that suits a config whose tokenizer is settled: what it can be, or else what its data are like.
 
     Raises UserError where what is given fits neither.
@@ -38,26 +38,26 @@ def choose(config: dict[str, Any], splits: Splits, kind: DataKind) -> Choice:
     out = next((name for name, why in unfit.items() if why), None)
     if out is None:
         return _by_data(config, splits, kind)
-    return Choice(ATTENTION if out == TRANSDUCER else TRANSDUCER, f"{out} is not possible: {unfit[out]}")
+    return ModelChoice(ATTENTION if out == TRANSDUCER else TRANSDUCER, f"{out} is not possible: {unfit[out]}")
 
 
-def _by_data(config: dict[str, Any], splits: Splits, kind: DataKind) -> Choice:
+def _by_data(config: dict[str, Any], splits: Splits, kind: DataKind) -> ModelChoice:
     what = f"{kind.pairs:,} pairs, {kind}"
     if kind.has_sentences:
-        return Choice(ATTENTION, f"{what}, and edits suit words")
+        return ModelChoice(ATTENTION, f"{what}, and edits suit words")
     kinds = {config["tokenizer"].get(side) for side in ("source", "target")}
     if not kinds <= {*_ALPHABETS}:
         named = "those of another run" if None in kinds else " and ".join(sorted(map(str, kinds)))
-        return Choice(ATTENTION, f"{what}, and edits are of characters or symbols, but tokens are {named}")
+        return ModelChoice(ATTENTION, f"{what}, and edits are of characters or symbols, but tokens are {named}")
     if kind.pairs > _PAIRS:
-        return Choice(ATTENTION, f"{what}, and transducers were found as good up to {_PAIRS:,}")
+        return ModelChoice(ATTENTION, f"{what}, and transducers were found as good up to {_PAIRS:,}")
     some = spread(splits.train, _LOOKED_AT)
     tokenizers: Tokenizers = build(config["tokenizer"], "tokenizer").train(some, build(config["text"], "text"))
     sizes = tokenizers.source.size, tokenizers.written.size
     if max(sizes) > _SYMBOLS:
-        return Choice(ATTENTION, f"{what}, and edits are of alphabets, but there are {max(sizes):,} symbols")
+        return ModelChoice(ATTENTION, f"{what}, and edits are of alphabets, but there are {max(sizes):,} symbols")
     share = monotonicity(tokenizers, [one.source for one in some], [one.targets[0] for one in some])
     saved = f"reading sources in order saves {100 * max(share, 0):.0f} % of the bits of targets"
     if share < _SHARE:
-        return Choice(ATTENTION, f"{what}, alignment not monotone ({saved}, less than {100 * _SHARE:.0f} %)")
-    return Choice(TRANSDUCER, f"{what}, alignment monotone ({saved})")
+        return ModelChoice(ATTENTION, f"{what}, alignment not monotone ({saved}, less than {100 * _SHARE:.0f} %)")
+    return ModelChoice(TRANSDUCER, f"{what}, alignment monotone ({saved})")

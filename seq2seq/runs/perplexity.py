@@ -23,7 +23,7 @@ _MOST = 700.0  # nats that a float has an exponential of
 
 
 @dataclass(frozen=True)
-class Perplexity:
+class TextPerplexity:
     """Negative log-likelihood of documents, in nats, and how many tokens, words and characters it is of.
 
     The end of every line counts as a token, a word and a character. Numbers by word or by character can be compared
@@ -57,7 +57,7 @@ class Perplexity:
 @torch.no_grad()
 def perplexity(
     model: LanguageModel, tokenizers: Tokenizers, examples: Sequence[Example], budget: TokenBudget | None = None
-) -> Perplexity:
+) -> TextPerplexity:
     """The likelihood of the targets of examples, each a document, whatever the windows that they are read in.
 
     Raises UserError where there is no token.
@@ -75,4 +75,4 @@ def perplexity(
     lines = [line for example in examples for text in example.targets for line in text.split("\n") if line]
     words, characters = (sum(map(len, parts)) + len(lines) for parts in ([line.split() for line in lines], lines))
     tokens = int(windows.counts.sum())
-    return Perplexity(nats, len(documents), tokens, words, characters, time.monotonic() - started)
+    return TextPerplexity(nats, len(documents), tokens, words, characters, time.monotonic() - started)

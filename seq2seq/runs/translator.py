@@ -15,7 +15,7 @@ from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check_options
 from seq2seq.data.frame_reader import FrameReader
-from seq2seq.decoding.ensemble import AVERAGES, Ensemble
+from seq2seq.decoding.ensemble import AVERAGES, EnsembleStepper
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
@@ -141,7 +141,7 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
         device=pick_device(options["device"]),
     )
     if options.get("reset") is not None:
-        return carried(translator, options["reset"])
+        return carried_translator(translator, options["reset"])
     if "reset" in options and runs[0].config.get("carry") is not None:
         logger.warning("this run was trained with carry=streams, but each line is read by itself: add reset=silence")
     return translator
@@ -152,7 +152,7 @@ def following(config: Mapping[str, Any], translator: Translator, *, rows: int = 
     return translator if config.get("carry") is None else CarriedTranslator(translator, SilenceReset(), rows=rows)
 
 
-def carried(translator: Translator, node: Mapping[str, Any]) -> CarriedTranslator:
+def carried_translator(translator: Translator, node: Mapping[str, Any]) -> CarriedTranslator:
     """The translator of lines that follow each other, until the rule that a config describes lets them begin anew."""
     reset = build(node, "reset")
     if not isinstance(reset, Reset):
@@ -186,7 +186,7 @@ def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Step
         return fusion.around(joined, runs[0].tokenizers.target, precision, pick_device(str(options["device"])))
 
 
-def _ensemble(options: Mapping[str, Any], models: Sequence[Stepper], runs: Sequence[LoadedRun]) -> Ensemble:
+def _ensemble(options: Mapping[str, Any], models: Sequence[Stepper], runs: Sequence[LoadedRun]) -> EnsembleStepper:
     first = runs[0].tokenizers.source
     looking = [run.tokenizers.source.serialized == first.serialized for run in runs]
     members = [
@@ -195,7 +195,7 @@ def _ensemble(options: Mapping[str, Any], models: Sequence[Stepper], runs: Seque
     ]
     if options["ensemble"] not in AVERAGES:
         raise UserError(f"ensemble must be one of {', '.join(AVERAGES)}, but is {options['ensemble']!r}.")
-    return Ensemble(members, average=options["ensemble"], looking=looking)
+    return EnsembleStepper(members, average=options["ensemble"], looking=looking)
 
 
 def _build_rerank(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Reranking | None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 
-class Line:
+class WireEnd:
     """An end of a connection: whole JSON lines come out of what arrives."""
 
     def __init__(self, handle: int, link: socket.socket | None = None) -> None:

@@ -19,7 +19,7 @@ _COPIES = ("cat", "copy", "_to_copy", "clone", "stack", "constant_pad_nd", "fill
 
 
 @dataclass
-class Cost:
+class OperationCost:
     """Cost of the operations of a kind: calls, seconds, FLOP where they are products, bytes read and written."""
 
     calls: int = 0
@@ -36,7 +36,7 @@ class Profile(TorchDispatchMode):
     Views move nothing and count as Python.
     """
 
-    costs: dict[str, Cost] = field(default_factory=dict)
+    costs: dict[str, OperationCost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Profile(TorchDispatchMode):
         started = time.perf_counter()
         out = func(*args, **(kwargs or {}))
         seconds = time.perf_counter() - started
-        cost = self.costs.setdefault(_kind(func.__name__, self._part), Cost())
+        cost = self.costs.setdefault(_kind(func.__name__, self._part), OperationCost())
         cost.calls += 1
         cost.seconds += seconds
         cost.flop += _flop(func, args, kwargs or {}, out)
@@ -69,7 +69,7 @@ class Profile(TorchDispatchMode):
         Milliseconds and calls are those of a step; rates are of a second of the kind's own time.
         """
         left = max(0.0, seconds - sum(cost.seconds for cost in self.costs.values()))
-        costs = {**self.costs, "Python and dispatch": Cost(seconds=left)}
+        costs = {**self.costs, "Python and dispatch": OperationCost(seconds=left)}
         return [
             {
                 "kind": kind,

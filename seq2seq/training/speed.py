@@ -61,7 +61,7 @@ class Conditions:
         self.dtype = _DTYPES.get(precision.partition("-")[0], torch.float32)  # of matrix products
 
 
-class Trained:
+class SteppedModule:
     """A module that takes the steps that it would take in Lightning's loop."""
 
     def __init__(self, module: Seq2SeqModule, conditions: Conditions) -> None:
@@ -101,7 +101,7 @@ def benchmark(
     For a profile each step is taken once more, with every operation timed; for memory one more, on the largest batch.
     """
     dtype, device = conditions.dtype, conditions.device
-    trained = Trained(module, conditions)
+    trained = SteppedModule(module, conditions)
     batches, watch = (batch for (batch,) in endless_windows(data, 1, device)), Stopwatch(device)
     for _ in range(warmup):
         trained.take_step(next(batches), watch.time)
@@ -130,7 +130,7 @@ def compare(
 
     Each round begins with another model: the one that meets a batch first finds nothing of it in the cache.
     """
-    trained = {name: Trained(module, conditions) for name, module in modules.items()}
+    trained = {name: SteppedModule(module, conditions) for name, module in modules.items()}
     rates: dict[str, list[float]] = {name: [] for name in modules}
     batches = (batch for (batch,) in endless_windows(data, 1, conditions.device))
     for number in track(range(warmup + rounds), "comparing", console=Console(stderr=True), transient=True):
@@ -153,7 +153,7 @@ def compare(
     ]
 
 
-def _memory(trained: Trained, batch: Batch, device: torch.device) -> dict[str, Any]:
+def _memory(trained: SteppedModule, batch: Batch, device: torch.device) -> dict[str, Any]:
     """Megabytes of a step on a batch by what for, and how large the batch is."""
     take = partial(trained.take_step, batch)
     found = footprint(trained.module.step, trained.optimizer, take, device)

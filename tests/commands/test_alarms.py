@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from seq2seq.commands.alarms import Alarm, read_alarms
+from seq2seq.commands.alarms import AlarmMark, read_alarms
 from seq2seq.errors import UserError
 
 GOOD = {"line": 1533, "signal": "nll", "detector": "page_hinkley", "value": 4.3333, "mean": 0.642, "since": 1469}
@@ -12,7 +12,7 @@ def test_alarms_come_in_the_order_of_their_lines(tmp_path):
     path = tmp_path / "alarms.jsonl"
     other = GOOD | {"line": 2, "signal": "entropy", "value": -1}
     path.write_text(f"{json.dumps(GOOD)}\n\n{json.dumps(other)}\n")
-    expected = [Alarm(2, "entropy -1, page_hinkley, line 2"), Alarm(1533, "nll 4.33, page_hinkley, line 1,533")]
+    expected = [AlarmMark(2, "entropy -1, page_hinkley, line 2"), AlarmMark(1533, "nll 4.33, page_hinkley, line 1,533")]
     assert read_alarms(path) == expected
 
 

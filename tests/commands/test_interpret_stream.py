@@ -119,7 +119,7 @@ def test_a_state_carried_on_is_not_one_renewed(reading):
 
 
 def test_marks_are_behind_their_lines(reading):
-    alarms = [command.Alarm(3, "one"), command.Alarm(3, "two"), command.Alarm(25, "three")]
+    alarms = [command.AlarmMark(3, "one"), command.AlarmMark(3, "two"), command.AlarmMark(25, "three")]
     marks = reading("none", alarms).marks
     assert [(mark.label, mark.place) for mark in marks] == [("one", 9), ("two", 9), ("three", TOKENS)]
     assert [piece.removeprefix("\u2581") for piece in marks[0].pieces] == [*"abc", "</s>", *"defa", "</s>"]
@@ -128,7 +128,7 @@ def test_marks_are_behind_their_lines(reading):
 
 def test_an_alarm_of_another_stream_is_told(reading):
     with pytest.raises(UserError) as error:
-        reading("none", [command.Alarm(26, "late")])
+        reading("none", [command.AlarmMark(26, "late")])
     said = "alarms must be of lines of the stream, which has 25, but one is of line 26: give those of this stream."
     assert str(error.value) == said
 

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from seq2seq.commands import search as command
 from seq2seq.commands.search import search
 from seq2seq.commands.study import Study
-from seq2seq.commands.trials import PrunedError, Trained, Watched, dev_scores, train_trial
+from seq2seq.commands.trials import PrunedError, TrialOutcome, Watched, dev_scores, train_trial
 from seq2seq.config.contract import resolve
 from seq2seq.config.keywords import written
 from seq2seq.config.places import CONF
@@ -138,7 +138,7 @@ def test_a_trial_is_a_process_whose_dev_scores_are_seen_and_whose_record_counts(
     fake_run(tmp_path, [30.0, 20.0])
     seen = []
     found = train_trial([], tmp_path / "run", watched(lambda *pair: seen.append(pair) or False), threads=1)
-    assert found == Trained(20.0, 30, 1.5)
+    assert found == TrialOutcome(20.0, 30, 1.5)
     assert seen == [(10, 30.0), (20, 20.0)] == list(dev_scores(tmp_path / "run", "wer"))
     fake_run(tmp_path, [40.0])
     assert train_trial([], tmp_path / "run", watched(), threads=1).score == 40.0  # not what another study left there
@@ -195,7 +195,7 @@ def quick(monkeypatch, tiny_run):
             if len(values) == 3
             else {}
         )
-        return Trained(score_of(settings), 10, 6.0)
+        return TrialOutcome(score_of(settings), 10, 6.0)
 
     monkeypatch.setattr(command, "train_trial", trained)
     monkeypatch.setattr(command, "_monitored", lambda shared, space: ("wer", False))

@@ -8,7 +8,7 @@ import torch
 
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
-from seq2seq.decoding.ensemble import Ensemble
+from seq2seq.decoding.ensemble import EnsembleStepper
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.search.beam import BeamSearch
@@ -44,7 +44,7 @@ def searched(search, stepper, sources):
 )
 def test_a_model_with_itself_is_itself(model, sentences, padded, assert_same, search, average):
     for own, wanted in zip(
-        searched(search, Ensemble([model, model, model], average=average), padded(sentences)),
+        searched(search, EnsembleStepper([model, model, model], average=average), padded(sentences)),
         searched(search, model, padded(sentences)),
         strict=True,
     ):
@@ -55,7 +55,7 @@ def test_a_model_with_itself_is_itself(model, sentences, padded, assert_same, se
 def test_two_tables_are_averaged_as_by_hand(stepper_of, sources, average):
     steppers = [stepper_of(torch.tensor([[row] * 4])) for row in (FIRST, SECOND)]
     steppers[1].table = steppers[1].table + 5.0  # logits count up to a constant
-    ensemble = Ensemble(steppers, average=average)
+    ensemble = EnsembleStepper(steppers, average=average)
     memory, states = ensemble.start(*sources([0, 0]))
     wanted = torch.tensor(by_hand(average)).log().expand(2, 3, VOCABULARY)
     for _ in range(3):
@@ -69,7 +69,7 @@ def test_probabilities_and_log_probabilities_choose_differently(stepper_of, sour
     first, second = [0.001, 0.001, 0.001, 0.001, 0.946, 0.05], [0.001, 0.001, 0.001, 0.876, 0.001, 0.12]
     steppers = [stepper_of(torch.tensor([[row] * 2])) for row in (first, second)]
     search = GreedySearch(length=LengthLimits(max_ratio=0.0, max_extra=1))
-    found = {average: search(Ensemble(steppers, average=average), *sources([0]))[0][0] for average in AVERAGES}
+    found = {average: search(EnsembleStepper(steppers, average=average), *sources([0]))[0][0] for average in AVERAGES}
     assert found["probabilities"].ids == [4]
     assert found["log_probabilities"].ids == [5]
 
@@ -78,7 +78,7 @@ def test_probabilities_and_log_probabilities_choose_differently(stepper_of, sour
 def test_a_beam_over_an_ensemble_finds_the_best_of_the_whole_space(random_stepper, sources, average):
     steppers = [random_stepper(seed, VOCABULARY) for seed in (1, 2, 3)]
     search = BeamSearch(beam_size=128, length=LengthLimits(max_ratio=0.0, max_extra=4))
-    found = search(Ensemble(steppers, average=average), *sources([2]), Request(n_best=40))[0]
+    found = search(EnsembleStepper(steppers, average=average), *sources([2]), Request(n_best=40))[0]
 
     def mean(prefix: list[int]) -> list[float]:
         rows = [stepper.log_probabilities(2, prefix) for stepper in steppers]
@@ -102,14 +102,14 @@ def test_attention_is_the_mean_of_the_members(random_stepper, sources):
     steppers = [random_stepper(seed, VOCABULARY) for seed in (1, 2)]
     steppers[1].attention = steppers[1].attention.flip(2)
     search = GreedySearch(length=LIMITS)
-    ((found,),) = searched(search, Ensemble(steppers), sources([3], [5]))
+    ((found,),) = searched(search, EnsembleStepper(steppers), sources([3], [5]))
     members = torch.stack([stepper.weights(3, found.ids, 5) for stepper in steppers])
     torch.testing.assert_close(found.attention, members.mean(0)[: len(found.ids)])
 
 
 def test_an_unknown_average():
     with pytest.raises(UserError) as error:
-        Ensemble([], average="mean")
+        EnsembleStepper([], average="mean")
     assert str(error.value) == "average must be one of log_probabilities, probabilities, but is 'mean'."
 
 
@@ -142,7 +142,7 @@ def test_attention_is_of_those_that_read_the_source_as_it_is_given(recoded, buil
     given, _, _, stepper = recoded
     plain = build_model(source_vocabulary_size=given.size).eval()
     batch = padded([[*ids, EOS] for ids in given.encode(["one two", "three"])])
-    ensemble = Ensemble([plain, stepper], looking=[True, False])
+    ensemble = EnsembleStepper([plain, stepper], looking=[True, False])
     memory, states = ensemble.start(*batch)
     _, weights, _ = ensemble.step(torch.full((2, 1), BOS), memory, states)
     _, wanted, _ = plain.step(torch.full((2, 1), BOS), memory[0], states[0])
@@ -152,8 +152,8 @@ def test_attention_is_of_those_that_read_the_source_as_it_is_given(recoded, buil
 @pytest.mark.parametrize("average", AVERAGES)
 def test_members_with_nothing_in_common_share_by_probability(average, stepper_of, sources):
     """One gives all to 3 or 4, the other to 4 or 5; and where one gives all to 4 and the other to 5, both remain."""
-    alike = Ensemble([Table({2: {4: 0.5, 6: 0.5}}), Table({2: {4: 0.5, 5: 0.5}, 6: {3: 1.0}})], average=average)
-    apart = Ensemble([Table({2: {4: 1.0}, 6: {3: 1.0}}), Table({2: {5: 1.0}, 6: {3: 1.0}})], average=average)
+    alike = EnsembleStepper([Table({2: {4: 0.5, 6: 0.5}}), Table({2: {4: 0.5, 5: 0.5}, 6: {3: 1.0}})], average=average)
+    apart = EnsembleStepper([Table({2: {4: 1.0}, 6: {3: 1.0}}), Table({2: {5: 1.0}, 6: {3: 1.0}})], average=average)
     search = BeamSearch(beam_size=4, length=LIMITS)
     source, lengths = torch.tensor([[3]]), torch.tensor([1])
     (found,) = search(alike, source, lengths, Request(n_best=4))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seq2seq.compression.packing import pack
-from seq2seq.decoding.ensemble import Ensemble
+from seq2seq.decoding.ensemble import EnsembleStepper
 from seq2seq.decoding.scoring import score_targets
 from seq2seq.models import seq2seq
 from seq2seq.symbols import BOS, EOS
@@ -84,5 +84,5 @@ def test_steps_are_taken_only_where_a_context_is_fed_back(model, sentences, padd
 
 
 def test_an_ensemble_steps(model, sentences, padded):
-    found = scored(Ensemble([model, model]), sentences, padded)
+    found = scored(EnsembleStepper([model, model]), sentences, padded)
     assert_close(found, scored(model, sentences, padded), near_zero=near_zero_of(model))

@@ -5,7 +5,7 @@ import torch
 
 from seq2seq.interpretation.attribution import gradient_times_input, integrated_gradients, occlusion
 from seq2seq.interpretation.plots import copying_figure
-from seq2seq.interpretation.report import Reading, contents, report
+from seq2seq.interpretation.report import InterpretedPair, contents, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.layers.copying import Pointer
 
@@ -41,7 +41,7 @@ def test_the_page_and_a_picture_show_it(model):
     pieces = ["Ω", "a", "</s>"]
     attributions = [method(model, SOURCE, TARGET) for method in (occlusion, gradient_times_input)]
     found = trace(model, SOURCE, LENGTHS, TARGET)
-    reading = Reading("Ω b", "Ω a", "run", False, ["a", "Ω", "b", "</s>"], pieces, found, attributions)
+    reading = InterpretedPair("Ω b", "Ω a", "run", False, ["a", "Ω", "b", "</s>"], pieces, found, attributions)
     data = contents(reading, units=2)
     assert data["copied"] == pytest.approx(found.copying.shares[0].tolist(), abs=1e-3)
     assert data["copying"] == pytest.approx(found.copying.switch[0].tolist(), abs=1e-3)

@@ -17,7 +17,7 @@ import torch
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import gradient_times_input, integrated_gradients, occlusion
 from seq2seq.interpretation.gates import saturation, time_constants
-from seq2seq.interpretation.report import Reading, contents, report
+from seq2seq.interpretation.report import InterpretedPair, contents, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.interpretation.training_curves import Health, TrainingCurves
 
@@ -27,9 +27,9 @@ METHODS = (integrated_gradients, occlusion, gradient_times_input)
 
 
 @pytest.fixture
-def reading(build_model) -> Reading:
+def reading(build_model) -> InterpretedPair:
     model = build_model(decoder="gnmt").eval()
-    return Reading(
+    return InterpretedPair(
         text=NASTY,
         output="ÄÖ 北京",
         run="runs/1",

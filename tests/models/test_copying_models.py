@@ -8,7 +8,7 @@ from tiny_models import ATTENTIONS
 
 from seq2seq.compression.packing import pack
 from seq2seq.data.batch import Batch
-from seq2seq.decoding.ensemble import Ensemble
+from seq2seq.decoding.ensemble import EnsembleStepper
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.scoring import score_targets
@@ -195,7 +195,7 @@ def test_greedy_is_a_beam_of_one_and_an_ensemble_votes_on_copies(new_model, batc
         own[0].ids for own in SEARCHES["greedy"](models[0], *given)
     ]
     for average in ("probabilities", "log_probabilities"):
-        ensemble = Ensemble(models, average=average)
+        ensemble = EnsembleStepper(models, average=average)
         with torch.no_grad():
             logits, *_ = ensemble.step(torch.full((3, 1), BOS), *ensemble.start(*given))
             members = torch.stack([stepped(model, batch)[:, :1] for model in models])

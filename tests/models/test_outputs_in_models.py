@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from seq2seq.compression.packing import PackedTiedOutput, pack
 from seq2seq.compression.prepared import Int8Linear
-from seq2seq.decoding.ensemble import Ensemble
+from seq2seq.decoding.ensemble import EnsembleStepper
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.ranking import SumRanking
 from seq2seq.decoding.request import Request
@@ -96,7 +96,7 @@ def test_samples_are_of_the_probabilities(model, padded):
 def test_it_votes_with_others(model, build_model, padded, average):
     other = build_model(target_vocabulary_size=SIZE).eval()
     source, lengths = padded(SENTENCES)
-    together = Ensemble([model, other], average=average)
+    together = EnsembleStepper([model, other], average=average)
     ids, found = torch.full((3, 1), BOS), []
     for stepper in (model, other, together):
         memory, states = stepper.start(source, lengths)

@@ -13,7 +13,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.data.edits.edit_tokenizers import EditTokenizers
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import TokenizerTrainer
-from seq2seq.decoding.ensemble import Ensemble
+from seq2seq.decoding.ensemble import EnsembleStepper
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.scoring import score_targets
@@ -168,7 +168,7 @@ def test_every_finished_hypothesis_has_read_its_source_to_the_end():
 
 def test_members_of_an_ensemble_keep_their_own_pointers():
     first, second = build(seed=1).eval(), build(seed=2).eval()
-    ensemble = Ensemble([first, second])
+    ensemble = EnsembleStepper([first, second])
     memory, states = ensemble.start(SOURCE, LENGTHS)
     logits, *_ = ensemble.step(torch.full((3, 1), BOS), memory, states)
     wanted = []

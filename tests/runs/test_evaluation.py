@@ -52,6 +52,18 @@ def test_scores_do_not_depend_on_what_was_scored_before(echo):
     assert evaluate(echo, repeated("a"), METRICS).scores == first.scores
 
 
+class FromSource(ExactMatch):
+    """The share of hypotheses that end as their source does: a score that wants the source, as COMET does."""
+
+    def counts(self, hypotheses, references, sources):
+        return super().counts([text[-1] for text in hypotheses], [[text[-1]] for text in sources], sources)
+
+
+def test_a_metric_may_read_the_sources(echo):
+    found = evaluate(echo, [Example("a b", ("c",)), Example("d", ("e",))], {"from_source": FromSource()})
+    assert found.scores == {"exact_match": 100.0}
+
+
 def test_the_report(echo):
     examples = [*repeated("a", "b"), Example("c", ("d",))]
     found = evaluate(echo, examples, {"exact_match": ExactMatch()})

@@ -14,7 +14,7 @@ from seq2seq.layers.recurrent.cells.min_lstm import MinLSTMCell
 from seq2seq.layers.recurrent.scan import scan
 from seq2seq.runs.summary import print_memory
 from seq2seq.training.footprint import Kept, footprint, peak_bytes
-from seq2seq.training.speed import Conditions, Trained, benchmark
+from seq2seq.training.speed import Conditions, SteppedModule, benchmark
 
 CPU = torch.device("cpu")
 FLOAT = 4
@@ -32,7 +32,7 @@ def step_of(new_data):
     """Bytes of a step of a module after one step, by what for."""
 
     def measure(module):
-        trained, data = Trained(module, Conditions("32-true", "cpu")), new_data()
+        trained, data = SteppedModule(module, Conditions("32-true", "cpu")), new_data()
         batch = data.train_pairs.batch(data.train_plan.epoch(0)[0], step_tokens=1.0)
         trained.take_step(batch, lambda name: torch.enable_grad())
         return footprint(module.step, trained.optimizer, lambda timed: trained.take_step(batch, timed), CPU)

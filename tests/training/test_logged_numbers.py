@@ -11,7 +11,7 @@ from seq2seq.errors import UserError
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.length_scores import LengthScores, bucket, label
-from seq2seq.training.callbacks.memory import Memory, peak_bytes
+from seq2seq.training.callbacks.peak_memory import PeakMemory, peak_bytes
 from seq2seq.training.callbacks.perplexity import Perplexity
 from seq2seq.training.callbacks.throughput import Throughput
 from seq2seq.training.callbacks.update_ratio import UpdateRatio, ratios
@@ -85,7 +85,7 @@ def test_a_perplexity_beyond_all_numbers_is_still_one(new_module, fit, board, mo
 
 
 def test_memory_is_logged_where_losses_are(new_module, fit, board):
-    fit(new_module(budget=Budget(max_steps=5)), Memory(), logger=board, log_every_n_steps=2)
+    fit(new_module(budget=Budget(max_steps=5)), PeakMemory(), logger=board, log_every_n_steps=2)
     peaks = board.numbers["memory/peak_mib"]
     assert peaks.keys() == {2, 4}
     assert 50 < peaks[2] <= peaks[4] < 100_000  # torch alone takes that much

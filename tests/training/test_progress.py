@@ -14,7 +14,7 @@ from rich.console import Console
 from seq2seq.errors import UserError
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.progress import BudgetProgress
-from seq2seq.training.callbacks.progress_line import Reading, Window, step_line, validation_line
+from seq2seq.training.callbacks.progress_line import Window, WindowMeans, step_line, validation_line
 from seq2seq.training.checkpoints import BestCheckpoint
 from seq2seq.training.schedules import ConstantSchedule
 from seq2seq.training.time_left import ForgettingMean, TimeLeft, clock_in, duration
@@ -134,16 +134,16 @@ def test_a_window_has_the_mean_loss_and_the_rate_without_pauses(clock):
     clock.now += 100
     window.start()
     clock.now += 4
-    assert window.read() == Reading(1.5, 9.0)
+    assert window.read() == WindowMeans(1.5, 9.0)
     clock.now += 1
     window.note(torch.tensor(5.0), 7.0)
-    assert window.read() == Reading(5.0, 7.0)
+    assert window.read() == WindowMeans(5.0, 7.0)
 
 
 def test_a_step_is_a_line():
-    line = step_line(1240, 0.31, Reading(1.2345, 12345.6), 0.00312, 185.0)
+    line = step_line(1240, 0.31, WindowMeans(1.2345, 12345.6), 0.00312, 185.0)
     assert line == "step   1240   31 %  loss 1.234  12,346 tokens/s  learning rate 0.0031  3 min 05 s left"
-    assert step_line(1, 0.0, Reading(1.0, 1.0), 1e-5, None).endswith("learning rate 1e-05")
+    assert step_line(1, 0.0, WindowMeans(1.0, 1.0), 1e-5, None).endswith("learning rate 1e-05")
 
 
 def test_a_validation_is_a_line():

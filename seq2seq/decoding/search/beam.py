@@ -9,7 +9,7 @@ from seq2seq.decoding.filters import Filters
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.ranking import CoveragePenalty, Ranking
 from seq2seq.decoding.request import Request
-from seq2seq.decoding.search.frontier import Choice, Frontier, NextTokens, Slots
+from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection, Slots
 from seq2seq.decoding.search.search import Search
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamScores, Lengths, Logits, Source
@@ -64,13 +64,13 @@ class BeamSearch(Search[Phrases | None]):
         phrases = context.of(frontier.sentences)
         return phrases.total.unsqueeze(1) - phrases.progress(frontier.prefixes)
 
-    def choose(self, following: NextTokens, frontier: Frontier, context: Phrases | None) -> Choice:
+    def choose(self, following: NextTokens, frontier: Frontier, context: Phrases | None) -> Selection:
         if context is None:
             return best_continuations(following.scores, following.totals, self.width)
         return _within_phrases(following, frontier, context.of(frontier.sentences), self.width)
 
 
-def best_continuations(scores: Logits, totals: BeamScores, width: int) -> Choice:
+def best_continuations(scores: Logits, totals: BeamScores, width: int) -> Selection:
     """The choice of the `width` best continuations that do not end, and of those that end among the `width` best.
 
     Scores are `batch beam vocabulary`, totals `batch beam`.
@@ -83,7 +83,7 @@ def best_continuations(scores: Logits, totals: BeamScores, width: int) -> Choice
     return _split(best, places // ids.shape[2], ids.flatten(1).gather(1, places), width)
 
 
-def _split(best: BeamScores, parents: Tensor, ids: Tensor, width: int) -> Choice:
+def _split(best: BeamScores, parents: Tensor, ids: Tensor, width: int) -> Selection:
     """The choice among continuations, best first: of the first `width` those that end, of all `width` others."""
     ends = ids == EOS
     ended = best[:, :width].masked_fill(~ends[:, :width], _NONE)
@@ -91,7 +91,7 @@ def _split(best: BeamScores, parents: Tensor, ids: Tensor, width: int) -> Choice
     scores = best.masked_fill(ends, _NONE).gather(1, going)
     ids, own = ids.gather(1, going), parents.gather(1, going)
     lacking = (0, width - scores.shape[1])  # every slot of the beam is there, if empty
-    return Choice(
+    return Selection(
         functional.pad(own, lacking),
         functional.pad(ids, lacking, value=PAD),
         functional.pad(scores, lacking, value=_NONE),
@@ -100,7 +100,7 @@ def _split(best: BeamScores, parents: Tensor, ids: Tensor, width: int) -> Choice
     )
 
 
-def _within_phrases(following: NextTokens, frontier: Frontier, phrases: Phrases, width: int) -> Choice:
+def _within_phrases(following: NextTokens, frontier: Frontier, phrases: Phrases, width: int) -> Selection:
     """The best continuations of every stage of holding the phrases, by dynamic beam allocation (Post & Vilar 2018).
 
     Beside the best tokens of every hypothesis, those that continue a phrase are candidates.

@@ -7,7 +7,7 @@ from seq2seq.decoding.filters import Filters
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.ranking import CoveragePenalty, Ranking
 from seq2seq.decoding.search.beam import best_continuations
-from seq2seq.decoding.search.frontier import Choice, Frontier, NextTokens
+from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection
 from seq2seq.decoding.search.search import Search
 from seq2seq.errors import UserError
 
@@ -50,7 +50,7 @@ class DiverseBeamSearch(Search[None]):
             raise UserError(f"penalty must be at least 0, but is {penalty}.")
         self.width, self.groups, self.penalty = beam_size, groups, penalty
 
-    def choose(self, following: NextTokens, frontier: Frontier, context: None) -> Choice:
+    def choose(self, following: NextTokens, frontier: Frontier, context: None) -> Selection:
         size = self.width // self.groups
         used = torch.zeros_like(following.scores[:, :1])  # how many groups chose each token
         choices = []
@@ -62,7 +62,7 @@ class DiverseBeamSearch(Search[None]):
             choice = best_continuations(penalised, following.totals[:, own], size)
             paid = self.penalty * used.squeeze(1)
             choices.append(
-                Choice(
+                Selection(
                     choice.parents + first,
                     choice.ids,
                     choice.scores + paid.gather(1, choice.ids),
@@ -76,4 +76,4 @@ class DiverseBeamSearch(Search[None]):
             torch.cat([getattr(choice, name) for choice in choices], 1)
             for name in ("parents", "ids", "scores", "ended", "ended_scores")
         )
-        return Choice(parents, ids, scores, ended, ended_scores)
+        return Selection(parents, ids, scores, ended, ended_scores)

@@ -50,7 +50,7 @@ class Frontier(NamedTuple):
             done,
         )
 
-    def advance(self, choice: "Choice", finished: Finished, *, remember: bool) -> "Frontier":
+    def advance(self, choice: "Selection", finished: Finished, *, remember: bool) -> "Frontier":
         """The frontier after the chosen tokens, which join the prefixes if it shall `remember` them."""
         prefixes = choice.follow(self.prefixes)
         if remember:
@@ -82,7 +82,7 @@ class NextTokens:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """Hypotheses that go on, and those that end; a score of -inf is none."""
 
     parents: Slots

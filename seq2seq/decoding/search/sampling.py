@@ -10,7 +10,7 @@ from torch.nn import functional
 from seq2seq.decoding.filters import Filters
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.request import Request
-from seq2seq.decoding.search.frontier import Choice, Frontier, NextTokens
+from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection
 from seq2seq.decoding.search.greedy import continue_with
 from seq2seq.decoding.search.search import Search
 from seq2seq.errors import UserError
@@ -76,7 +76,7 @@ class Sampling(Search[Numbers]):
             key = torch.where(position < lengths, mixed(key + ids), key)
         return mixed(key.unsqueeze(1) + torch.arange(self.width, device=source.device))
 
-    def choose(self, following: NextTokens, frontier: Frontier, context: Numbers) -> Choice:
+    def choose(self, following: NextTokens, frontier: Frontier, context: Numbers) -> Selection:
         first = following.scores.shape[1] < self.width
         if first:  # every sample begins with the one empty hypothesis
             following = NextTokens(

@@ -17,7 +17,7 @@ from seq2seq.decoding.ranking import CoveragePenalty, Ranking, SumRanking
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.search.back_pointers import BackPointers
 from seq2seq.decoding.search.finished import Finished
-from seq2seq.decoding.search.frontier import Choice, Frontier, NextTokens, Slots
+from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection, Slots
 from seq2seq.decoding.stepper import Memory, States, Stepper, reorder, select
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamScores, BeamWeights, Lengths, Logits, Source
@@ -63,7 +63,7 @@ class Search(ABC, Generic[Context]):
         self.coverage_penalty = coverage_penalty or CoveragePenalty()
 
     @abstractmethod
-    def choose(self, following: NextTokens, frontier: Frontier, context: Context) -> Choice:
+    def choose(self, following: NextTokens, frontier: Frontier, context: Context) -> Selection:
         """The hypotheses that go on, and those that end."""
 
     def lacking(self, frontier: Frontier, context: Context) -> Slots | int:
@@ -128,7 +128,7 @@ class Search(ABC, Generic[Context]):
         request: Request,
         context: Context,
         pointers: BackPointers,
-    ) -> tuple[Frontier, Choice]:
+    ) -> tuple[Frontier, Selection]:
         """The frontier one token on, with those that end among its finished, and the choice that led there."""
         following = _following(logits, frontier, position, request.filters)
         choice = self.choose(following, frontier, context)
@@ -150,7 +150,7 @@ class Search(ABC, Generic[Context]):
         remember = bool(request.filters) or request.phrases is not None
         return attended.advance(choice, finished, remember=remember), choice
 
-    def _keep_stuck(self, frontier: Frontier, choice: Choice, finished: Finished, position: int) -> Finished:
+    def _keep_stuck(self, frontier: Frontier, choice: Selection, finished: Finished, position: int) -> Finished:
         """The finished, and what cannot go on as it stands: any sample, but a beam only if it found nothing else."""
         ranks = self._rank(frontier, frontier.scores, None, max(position, 1))
         stuck = choice.scores == _NONE

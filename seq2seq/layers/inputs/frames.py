@@ -8,7 +8,15 @@ from torch import Tensor, nn
 
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
-from seq2seq.layers.inputs.imputation import KINDS, Observed, Seen, carried, interpolated, observed_within, seen_after
+from seq2seq.layers.inputs.imputation import (
+    KINDS,
+    Observed,
+    Seen,
+    carried_forward,
+    interpolated,
+    observed_within,
+    seen_after,
+)
 from seq2seq.layers.inputs.input import Copies, FrontEnd, Input, InputState, SourceSide
 from seq2seq.layers.inputs.normalization import Normalization
 from seq2seq.shapes import Frames, Lengths, Source, TimeVectors
@@ -56,7 +64,7 @@ class FrameInput(Input):
         frames = self._normalized(source)
         observed = observed_within(frames, lengths)
         seen = self._unseen(len(source))
-        last, ago = carried(frames, observed, seen)
+        last, ago = carried_forward(frames, observed, seen)
         return self.dropout(self._projected(self._filled(frames, observed, seen, last), ago, observed))
 
     def _normalized(self, source: Source) -> Frames:
@@ -109,7 +117,7 @@ class FrameInput(Input):
     def advance(self, source: Source, lengths: Lengths, state: InputState) -> tuple[TimeVectors, InputState]:
         frames, seen = self._normalized(source), Seen(*state.kept)
         observed = observed_within(frames, lengths)
-        last, ago = carried(frames, observed, seen)
+        last, ago = carried_forward(frames, observed, seen)
         filled = self._filled(frames, observed, seen, last)
         after = seen_after(last, ago, lengths, seen)
         return self._projected(filled, ago, observed) * state.mask.unsqueeze(1), InputState(tuple(after), state.mask)

@@ -25,7 +25,7 @@ class Seen(NamedTuple):
     ago: Last
 
 
-def carried(frames: Frames, observed: Observed, seen: Seen) -> tuple[Frames, Frames]:
+def carried_forward(frames: Frames, observed: Observed, seen: Seen) -> tuple[Frames, Frames]:
     """Frames with the last value wherever there is none, and the number of frames since that.
 
     An observed value is of 0 frames ago; before the first one, frames count from the beginning.
@@ -42,8 +42,8 @@ def interpolated(frames: Frames, observed: Observed, seen: Seen) -> Frames:
 
     Before the first and behind the last, these are taken as they are; of a feature that is never seen, it is the mean.
     """
-    forward, since = carried(frames, observed, seen)
-    backward, until = (part.flip(1) for part in carried(frames.flip(1), observed.flip(1), seen))
+    forward, since = carried_forward(frames, observed, seen)
+    backward, until = (part.flip(1) for part in carried_forward(frames.flip(1), observed.flip(1), seen))
     before, after = observed.cummax(1).values, observed.flip(1).cummax(1).values.flip(1)
     share = since / (since + until).clamp(min=1)
     between = forward + (backward - forward) * share

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
-from seq2seq.training.callbacks.progress_line import Reading, Window, step_line, validation_line
+from seq2seq.training.callbacks.progress_line import Window, WindowMeans, step_line, validation_line
 from seq2seq.training.checkpoints import improves
 from seq2seq.training.time_left import TimeLeft, clock_in, duration
 from seq2seq.training.windows import ends_window
@@ -32,7 +32,7 @@ class BudgetProgress(lightning.Callback):
         self.refresh_every, self.every_seconds = refresh_every, every_seconds
         self.console = Console(file=sys.stderr, highlight=False, markup=False)
         self.bar: Progress | None = None
-        self._reading: Reading | None = None
+        self._reading: WindowMeans | None = None
         self._first = self._next_read = 0  # steps
         self._said = 0.0  # when the last line was
 

@@ -12,7 +12,7 @@ from seq2seq.training.time_left import duration
 
 
 @dataclass(frozen=True)
-class Reading:
+class WindowMeans:
     """The mean loss of some steps, and the target tokens per second in them, validations left out."""
 
     loss: float
@@ -47,13 +47,13 @@ class Window:
         self._finite = finite.long() if self._finite is None else self._finite + finite
         self._tokens += tokens
 
-    def read(self) -> Reading:
+    def read(self) -> WindowMeans:
         """The reading of all steps since the last, with which the next begins."""
         loss = math.nan
         if self._losses is not None and self._finite is not None:
             total, count = torch.stack([self._losses.double(), self._finite.double()]).tolist()
             loss = total / count if count else math.nan
-        found = Reading(loss, self._tokens / max(self._elapsed(), 1e-9))
+        found = WindowMeans(loss, self._tokens / max(self._elapsed(), 1e-9))
         self._clear()
         self._since = None if self._since is None else time.monotonic()
         return found
@@ -62,7 +62,7 @@ class Window:
         return self._seconds + (0.0 if self._since is None else time.monotonic() - self._since)
 
 
-def step_line(step: int, spent: float, reading: Reading, learning_rate: float, left: float | None) -> str:
+def step_line(step: int, spent: float, reading: WindowMeans, learning_rate: float, left: float | None) -> str:
     """The line of a step: the share of the budget, the loss, the speed, the learning rate, and the time left."""
     parts = [
         f"step {step:>6}",

@@ -9,7 +9,7 @@ import torch
 from seq2seq.errors import UserError
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.inputs.frames import FrameInput
-from seq2seq.layers.inputs.imputation import Seen, carried, interpolated, observed_within
+from seq2seq.layers.inputs.imputation import Seen, carried_forward, interpolated, observed_within
 from seq2seq.layers.inputs.input import SourceSide
 
 LENGTHS = torch.tensor([6, 2, 1, 4])
@@ -88,7 +88,7 @@ def test_gaps_and_carried_values_are_those_of_a_loop():
     frames = some_frames(missing=True)
     observed = observed_within(frames, LENGTHS)
     seen = Seen(torch.full((4, 3), 9.0, dtype=torch.double), torch.full((4, 3), 2.0, dtype=torch.double))
-    values, ago = carried(frames, observed, seen)
+    values, ago = carried_forward(frames, observed, seen)
     for row in range(4):
         for feature in range(3):
             value, since = 9.0, 2.0

@@ -45,7 +45,7 @@ def read_keywords(script: str, paths: Sequence[str], device: str, keywords: Mapp
         return read_options(config)
 
 
-class Decoder:
+class ThreadedTranslator:
     """A translator, and the threads that suit it where few lines come at a time."""
 
     def __init__(self, options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> None:

@@ -12,7 +12,7 @@ from seq2seq.training.windows import ends_window
 _MEBIBYTE = 1 << 20
 
 
-class Memory(lightning.Callback):
+class PeakMemory(lightning.Callback):
     """Logs the most memory so far in MiB: what tensors had on a GPU, or else all that the process has had."""
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
