@@ -63,21 +63,26 @@ class Policy(ABC):
 
 
 class WaitKPolicy(Policy):
-    """A policy that reads k tokens, then writes and reads in turn (Ma et al. 2019). Raises UserError at k below 1.
+    """A policy that reads k tokens, then writes one and reads one in turn (Ma et al. 2019).
+
+    With another `pace` it reads so many for each that it writes: catch-up, where targets are shorter than sources.
+    Raises UserError at k below 1, and at a pace that is not above 0.
 
     >>> from seq2seq.decoding.simultaneous import WaitKPolicy
     >>> [WaitKPolicy(k=3).ready(read, written) for read, written in ((2, 0), (3, 0), (3, 1), (4, 1))]
     [False, True, False, True]
     """
 
-    def __init__(self, *, k: int = 3, window: int | None = None) -> None:
+    def __init__(self, *, k: int = 3, pace: float = 1.0, window: int | None = None) -> None:
         super().__init__(window)
         if k < 1:
             raise UserError(f"k must be at least 1 token, but is {k}.")
-        self.k = k
+        if not pace > 0:
+            raise UserError(f"pace must be above 0 tokens, but is {pace}.")
+        self.k, self.pace = k, pace
 
     def ready(self, read: int, written: int) -> bool:
-        return read >= self.k + written
+        return read >= self.k + int(self.pace * written)
 
 
 class ConfidencePolicy(Policy):
@@ -106,9 +111,10 @@ class ConfidencePolicy(Policy):
 class Session(Generic[Reading, Memory, States]):
     """A session of one source: tokens in, tokens out as soon as the policy lets them, greedily.
 
-    Before the source has ended there is no EOS, and no more tokens than the limits of the `search` allow for what was
-    read. What is left then is found by the search, from where the target stands: if nothing was written, it is what it
-    finds offline. `delays[i]` is how many tokens of the source had been read when token i was written.
+    Before the source has ended there are no more tokens than the limits of the `search` allow for what was read, and
+    where EOS is the likeliest there is none: what is left to say hangs on what is left to read. What is left then is
+    found by the search, from where the target stands: if nothing was written, it is what it finds offline. `delays[i]`
+    is how many tokens of the source had been read when token i was written.
     """
 
     def __init__(self, reader: Reader[Reading, Memory, States], policy: Policy, search: Search) -> None:
@@ -154,7 +160,10 @@ class Session(Generic[Reading, Memory, States]):
             memory, states = self._look()
             logits, _, states = self.reader.step(torch.tensor([[self._last]]), memory, states)
             scores = logits[0, 0].float().log_softmax(-1)
-            scores[[PAD, BOS, EOS]] = float("-inf")
+            scores[[PAD, BOS]] = float("-inf")
+            if scores.argmax() == EOS:
+                return
+            scores[EOS] = float("-inf")
             if not self.policy.sure(scores):
                 return
             self.states, self.written_at = states, self.reading
@@ -162,8 +171,8 @@ class Session(Generic[Reading, Memory, States]):
             self.delays.append(len(self.read))
 
     def _look(self) -> tuple[Memory, States]:
-        if self.states is None:
-            self.states, self.written_at = self.reader.begin(self.reading), self.reading
+        if self.states is None:  # nothing is written
+            return self.reader.look(self.reading, self.reader.begin(self.reading), self.reading)
         return self.reader.look(self.reading, self.states, self.written_at)
 
     @property
