@@ -22,7 +22,7 @@ from seq2seq.training.fast_translator import fast_translator
 from seq2seq.training.halving import HalvedSteps
 from seq2seq.training.interruption import Interruption
 from seq2seq.training.likelihood import likelihood
-from seq2seq.training.processes import agreed_share
+from seq2seq.training.processes import agreed_share, sums_by_weight
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
 from seq2seq.training.windows import begins_window, count_logged_steps, ends_window, schedule_validation
@@ -52,14 +52,13 @@ class Seq2SeqModule(lightning.LightningModule):
         self.complete = complete
         self.spent = 0.0
         self.skipped, self.halved = SkippedSteps(), HalvedSteps()
+        self.interruption = Interruption(budget, self.halved)
         self.rollbacks: list[list[int]] = []  # steps of divergence, and steps that were gone back to
         self.under_way: list[Batch] = []  # batches of the step under way
         self.step_loss = torch.zeros(())  # of the step under way, as far as its batches are done
         self.step_likelihood: Tensor | None = None  # the part of it that is a negative log-likelihood
         self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
-        self._averaged = ExitStack()
-        self.interruption = Interruption(budget)
-        self._dev_states = CarriedStates()
+        self._averaged, self._dev_states = ExitStack(), CarriedStates()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -76,6 +75,7 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         self.translator.device = self.device
+        self.halved.possible = sums_by_weight(self.trainer.strategy)
         if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
             self.skipped.forgiven = SCALE_HALVINGS
         self.step.average.to(self.device)
@@ -96,7 +96,7 @@ class Seq2SeqModule(lightning.LightningModule):
             self.spent = agreed_share(self.budget.spent(self.global_step), self.device)
             self.under_way, self.step_loss, self.step_likelihood = [], torch.zeros((), device=self.device), None
         self.under_way.append(batch)
-        self._begin(len(self.under_way) - 1)
+        self._begin()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if self.step.scheduled_sampling is not None and self._logs(self.global_step + 1):
@@ -112,15 +112,16 @@ class Seq2SeqModule(lightning.LightningModule):
         return loss * self.trainer.accumulate_grad_batches  # by which Lightning divides
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        autocast = self.trainer.precision_plugin.train_step_context
-        self.halved.backward(self.step, loss, self.under_way, loss=self._loss, begin=self._begin, autocast=autocast)
+        context = self.trainer.precision_plugin.train_step_context
+        self.halved.backward(self.step, loss, self.under_way[-1], self._loss, begin=self._begin, autocast=context)
 
     def _loss(self, batch: Batch) -> Tensor:
         return self.step.loss(batch, step=self.global_step, spent=self.spent)
 
-    def _begin(self, part: int) -> None:
-        optimizer, rate = self.trainer.optimizers[0], rate_of(self.under_way[-1])
-        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank, part=part, rate=rate)
+    def _begin(self, part: int = 0) -> None:
+        part = part + 1000 * len(self.under_way) if part else len(self.under_way) - 1  # none draws what another does
+        optimizer, rank, rate = self.trainer.optimizers[0], self.global_rank, rate_of(self.under_way[-1])
+        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=rank, part=part, rate=rate)
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
