@@ -38,8 +38,9 @@ def _refuse_lines(options: Mapping[str, Any], translator: Translator) -> None:
     """Raise UserError at options that have no effect on words which are said before a line is whole."""
     for name, without in _OF_LINES.items():
         if (value := options.get(name, without)) != without:
+            given = value["_target_"].rpartition(".")[2] if isinstance(value, Mapping) else value
             raise UserError(
-                f"{name} must be {str(without).lower()} with simultaneous, which has no whole lines, but is {value}."
+                f"{name} must be {str(without).lower()} with simultaneous, which has no whole lines, but is {given}."
             )
     given = [name for name, value in options.get("pieces", {}).items() if name != "_target_" and value is not None]
     if given or translator.search.filters.active:
