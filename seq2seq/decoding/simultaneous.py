@@ -1,7 +1,8 @@
 """Simultaneous writing: tokens of a target while its source is still being read."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -113,8 +114,10 @@ class Session(Generic[Reading, Memory, States]):
 
     Before the source has ended there are no more tokens than the limits of the `search` allow for what was read, and
     where EOS is the likeliest there is none: what is left to say hangs on what is left to read. What is left then is
-    found by the search, from where the target stands: if nothing was written, it is what it finds offline. `delays[i]`
-    is how many tokens of the source had been read when token i was written.
+    found by the search, from where the target stands: if nothing was written, it is what it finds offline.
+
+    `read` and `done` are how many tokens were read and written, so far; `written` are these, and `delays[i]` how many
+    of the source had been read when `written[i]` was. With a window, both are of the last so many alone.
     """
 
     def __init__(self, reader: Reader[Reading, Memory, States], policy: Policy, search: Search) -> None:
@@ -122,9 +125,9 @@ class Session(Generic[Reading, Memory, States]):
         self.reading = reader.open()
         self.states: States | None = None
         self.written_at = self.reading  # the one that states were made at
-        self.read: list[int] = []
-        self.written: list[int] = []
-        self.delays: list[int] = []
+        self.read = self.done = 0
+        self.written: deque[int] = deque(maxlen=policy.window)
+        self.delays: deque[int] = deque(maxlen=policy.window)
         self.ended = False
 
     @torch.inference_mode()
@@ -132,11 +135,11 @@ class Session(Generic[Reading, Memory, States]):
         """Tokens that are written while some more of the source are read. Raises UserError after the end."""
         if self.ended:
             raise UserError("A source that has ended takes no more tokens: open another session.")
-        before = len(self.written)
+        found = []
         for index in ids:
             self._read(index, ended=False)
-            self._write_while_ready()
-        return self.written[before:]
+            found += self._written_while_ready()
+        return found
 
     @torch.inference_mode()
     def end(self) -> list[int]:
@@ -146,17 +149,22 @@ class Session(Generic[Reading, Memory, States]):
         self._read(EOS, ended=True)
         self.ended = True
         left = self._search()
-        self.written += left
-        self.delays += [len(self.read)] * len(left)
+        for index in left:
+            self._write(index)
         return left
 
     def _read(self, index: int, *, ended: bool) -> None:
         self.reading = self.reader.read(torch.tensor([[index]]), self.reading, ended=ended)
-        self.read.append(index)
+        self.read += 1
 
-    def _write_while_ready(self) -> None:
-        most = int(self.search.length.max_length(torch.tensor([len(self.read)])))
-        while len(self.written) < most and self.policy.ready(len(self.read), len(self.written)):
+    def _write(self, index: int) -> None:
+        self.done += 1
+        self.written.append(index)
+        self.delays.append(self.read)
+
+    def _written_while_ready(self) -> Iterator[int]:
+        most = int(self.search.length.max_length(torch.tensor([self.read])))
+        while self.done < most and self.policy.ready(self.read, self.done):
             memory, states = self._look()
             logits, _, states = self.reader.step(torch.tensor([[self._last]]), memory, states)
             scores = logits[0, 0].float().log_softmax(-1)
@@ -167,8 +175,8 @@ class Session(Generic[Reading, Memory, States]):
             if not self.policy.sure(scores):
                 return
             self.states, self.written_at = states, self.reading
-            self.written.append(int(scores.argmax()))
-            self.delays.append(len(self.read))
+            self._write(index := int(scores.argmax()))
+            yield index
 
     def _look(self) -> tuple[Memory, States]:
         if self.states is None:  # nothing is written
@@ -180,14 +188,15 @@ class Session(Generic[Reading, Memory, States]):
         return self.written[-1] if self.written else BOS
 
     def _search(self) -> list[int]:
-        source, lengths = torch.tensor([self.read]), torch.tensor([len(self.read)])
-        left = int(self.search.length.max_length(lengths)) - len(self.written)
+        lengths = torch.tensor([self.read])
+        left = int(self.search.length.max_length(lengths)) - self.done
         if left < 1:
             return []
-        search, before = copy(self.search), len(self.written)
+        search, before = copy(self.search), self.done
         if before:
             least = int(self.search.length.min_length(lengths)) - before
             search.length = LengthLimits(max_ratio=0.0, max_extra=left, minimum=max(0, min(least, left - 1)))
+        source = torch.full((1, self.read), EOS)  # of which the length counts; the memory is of what was read
         return search(_Continued(self.reader, *self._look(), self._last), source, lengths)[0][0].ids
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import ceil
 
 import torch
 from jaxtyping import Int
@@ -81,6 +82,10 @@ class Translator:
     def share(self, count: int, rank: int, processes: int) -> slice:
         """The places of those of so many texts that one of several processes is to translate."""
         return slice(rank, count, processes)
+
+    def some(self, count: int, most: int) -> slice:
+        """The places of at most so many texts that stand for all of them: they lie evenly among these."""
+        return slice(None, None, max(1, ceil(count / most)))
 
     def translations(
         self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1

@@ -51,7 +51,7 @@ def test_waiting_for_all_of_a_source_is_the_offline_search(build_model, decoder,
         ((offline, *_),) = SEARCHES[search](model, source, torch.tensor([length + 1]))
         mine = session(model, WaitKPolicy(k=k), search)
         assert written(mine, SOURCE[:length]) == offline.ids
-        assert mine.delays == [length + 1] * len(offline.ids)
+        assert list(mine.delays) == [length + 1] * len(offline.ids)
 
 
 @pytest.mark.parametrize("attention", KINDS)
@@ -63,7 +63,7 @@ def test_each_token_is_what_training_would_have_predicted(build_model, decoder, 
     mine = session(model, WaitKPolicy(k=k))
     before = mine.feed(SOURCE)
     assert len(before) == len(SOURCE) - k + 1
-    assert mine.delays == list(range(k, len(SOURCE) + 1))
+    assert list(mine.delays) == list(range(k, len(SOURCE) + 1))
     model.decoder.waiting = WaitK(k, k)
     model.train()
     target = torch.tensor([[BOS, *before[:-1]]])
@@ -88,12 +88,12 @@ def test_what_an_end_came_too_early_for_is_written_once_more_is_read(build_model
 
     def ending(ids, memory, states):
         logits, weights, states = step(ids, memory, states)
-        logits[..., EOS] = 100.0 if len(mine.read) in silent else -100.0
+        logits[..., EOS] = 100.0 if mine.read in silent else -100.0
         return logits, weights, states
 
     mine.reader.model.step = ending
     mine.feed(SOURCE)
-    assert mine.delays == [1, 2, 6, 6, 6, 6, 7]
+    assert list(mine.delays) == [1, 2, 6, 6, 6, 6, 7]
 
 
 def test_how_a_source_is_fed_changes_nothing(build_model):
@@ -120,7 +120,7 @@ def test_where_nothing_was_sure_the_end_finds_what_the_offline_search_does(build
     ((offline, *_),) = SEARCHES["greedy"](model, torch.tensor([[*SOURCE, EOS]]), torch.tensor([len(SOURCE) + 1]))
     mine = session(model, ConfidencePolicy(margin=1.0))
     assert written(mine) == offline.ids
-    assert mine.delays == [len(SOURCE) + 1] * len(offline.ids)
+    assert list(mine.delays) == [len(SOURCE) + 1] * len(offline.ids)
 
 
 def test_what_is_written_while_reading_has_a_bound(build_model):
@@ -144,6 +144,16 @@ def test_a_window_keeps_as_much_however_long_the_source_is(build_model):
         sizes.append(mine.reading.memory.values.shape[1])
     assert sizes == [5] * 6
     assert mine.reading.first == 6 * len(SOURCE) - 5
+
+
+def test_a_session_with_a_window_keeps_no_more_numbers_than_that(build_model):
+    model = reading_model(build_model, ending=False)
+    mine = session(model, WaitKPolicy(k=2, window=5), window=5)
+    found = [token for _ in range(9) for token in mine.feed(SOURCE)]
+    assert (mine.read, mine.done) == (63, 62)
+    assert list(mine.written) == found[-5:]
+    assert list(mine.delays) == [59, 60, 61, 62, 63]
+    assert len(found + mine.end()) == mine.done  # the search knows how many there are already
 
 
 @pytest.mark.parametrize("attention", ["dot", "location", "monotonic"])
