@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from seq2seq.decoding.stepper import Stepper
+from seq2seq.decoding.stepper import Stepper, attends
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 from seq2seq.symbols import EOS, PAD
@@ -21,6 +21,11 @@ class FusedStepper:
         if not weight > 0:
             raise UserError(f"weight must be above 0, but is {weight}: without fusion, leave it out.")
         self.stepper, self.language_model, self.weight = stepper, language_model, weight
+
+    @property
+    def attends(self) -> bool:
+        """Tell whether weights say where in a source the model looked."""
+        return attends(self.stepper)
 
     def start(self, source: Source, lengths: Lengths) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
         """The memories and the first states of both; the language model has no source."""

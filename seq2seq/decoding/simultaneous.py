@@ -135,7 +135,7 @@ class Session(Generic[Reading, Memory, States]):
         """Tokens that are written while some more of the source are read. Raises UserError after the end."""
         if self.ended:
             raise UserError("A source that has ended takes no more tokens: open another session.")
-        found = []
+        found: list[int] = []
         for index in ids:
             self._read(index, ended=False)
             found += self._written_while_ready()

@@ -216,6 +216,11 @@ class Seq2Seq(nn.Module):
         return found._replace(features=features, weights=of_tokens)
 
     @property
+    def attends(self) -> bool:
+        """Tell whether weights say where in a source the model looked."""
+        return self.sourceless or self.decoder.attention.attends
+
+    @property
     def whole_target(self) -> bool:
         """Tell whether the decoder runs over whole targets rather than step by step."""
         return self.decoder.whole_target
