@@ -19,6 +19,7 @@ from seq2seq.training.callbacks.score_teller import ScoreTeller
 from seq2seq.training.carried import CarriedStates, rate_of
 from seq2seq.training.diagnosis import divergence, refuse_not_finite, where_not_finite
 from seq2seq.training.fast_translator import fast_translator
+from seq2seq.training.free_memory import give_back
 from seq2seq.training.halving import HalvedSteps
 from seq2seq.training.interruption import Interruption
 from seq2seq.training.likelihood import likelihood
@@ -85,6 +86,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.budget.start()
 
     def on_train_start(self) -> None:
+        give_back()  # what a plan of the epoch and a checkpoint have left
         self.step.set_options(self.trainer.optimizers[0])  # a checkpoint has restored those of before
 
     def on_train_epoch_start(self) -> None:
@@ -194,10 +196,9 @@ class Seq2SeqModule(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self.interruption.look()
         found = likelihood(self.model, batch, self._dev_states.forward(self.model, batch, batch.target_inputs))
-        tokens = int(found.tokens)
         sums = {"dev/loss": found.total, "attention/entropy": found.entropy, "attention/sharpness": found.sharpness}
-        means = {name: total / max(tokens, 1) for name, total in sums.items()}
-        self.log_dict(means, batch_size=tokens, on_epoch=True, sync_dist=True)
+        means = {name: total / max(found.tokens, 1) for name, total in sums.items()}
+        self.log_dict(means, batch_size=found.tokens, on_epoch=True, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """Log scores of free-running translations. The average leaves here, before any callback saves the weights."""
@@ -238,8 +239,7 @@ class Seq2SeqModule(lightning.LightningModule):
         if "skipped_steps" in checkpoint:  # earlier checkpoints lack it
             self.skipped.load_state_dict(checkpoint["skipped_steps"])
         self.halved.total = max(self.halved.total, checkpoint.get("halved_steps", 0))
-        before = checkpoint.get("rollbacks", [])
-        if len(self.rollbacks) > len(before):  # it is gone back to
+        if len(self.rollbacks) > len(before := checkpoint.get("rollbacks", [])):  # it is gone back to
             self.skipped.in_a_row = 0
         else:
             self.rollbacks = before
