@@ -34,18 +34,18 @@ _AT_ONCE = 10_000  # texts
 
 
 class StartingPoint:
-    """The run that training starts from. Raises UserError at options of the model that would make it another."""
+    """The run that training starts from. Raises UserError where there is none, and at one that reads frames."""
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> "StartingPoint | None":
-        """The run that a config starts from; None where it starts from nothing."""
-        if config["init"] is not None:
-            return cls(config)
-        if config["rehearsal"]:
-            raise UserError(f"rehearsal={config['rehearsal']} needs a run to start from: give init, or leave it out.")
-        return None
+        """The run that a config starts from; None where it starts from nothing.
 
-    def __init__(self, config: dict[str, Any]) -> None:
+        Raises UserError at options of the model that would make it another.
+        """
+        if config["init"] is None and not config["rehearsal"]:
+            return None
+        if config["init"] is None:
+            raise UserError(f"rehearsal={config['rehearsal']} needs a run to start from: give init, or leave it out.")
         check_type("init", config["init"], str)
         check_type("rehearsal", config["rehearsal"], float)
         if config["rehearsal"] < 0:
@@ -54,6 +54,22 @@ class StartingPoint:
             key = text.lstrip("+~").partition("=")[0].replace("/", ".")
             if key.partition(".")[0] == "model" and not any(fnmatch(key, pattern) for pattern in _OWN_OPTIONS):
                 raise UserError(f"{text} cannot be chosen where init gives the model: leave one of them out.")
+        return cls(config)
+
+    @classmethod
+    def remembered(cls, config: dict[str, Any]) -> "StartingPoint | None":
+        """The run that one which went on had started from; None where it started from nothing, or that is gone."""
+        if config["init"] is None:
+            return None
+        try:
+            return cls(config)
+        except UserError as error:
+            logger.warning(
+                "the report does not compare with init=%s, which cannot be opened: %s", config["init"], error
+            )
+            return None
+
+    def __init__(self, config: dict[str, Any]) -> None:
         self.path = config["init"]
         self.run = load_run(self.path)
         if isinstance(self.run.tokenizers.source, FrameReader):

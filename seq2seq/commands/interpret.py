@@ -84,6 +84,7 @@ def read(run: LoadedRun, options: Mapping[str, Any]) -> InterpretedPair:
         trace=trace(model, source, torch.tensor([source.shape[1]], device=device), target),
         probe=_numbers(options["probe"]),
         training=_training(str(options["run"])),
+        attends=model.attends,
     )
     reading.probed()  # a mistake in it shows before the long part
     logger.info("attributing")
@@ -168,11 +169,16 @@ def draw(reading: InterpretedPair, folder: Path, formats: Sequence[str]) -> Iter
 
 
 def figures_of(reading: InterpretedPair) -> dict[str, Figure]:
-    """Pictures of a reading by name: attention, copying, attributions, gates of each cell, memory, time constants."""
+    """Pictures of a reading by name: attention, copying, attributions, gates of each cell, memory, time constants.
+
+    There is none of what the model does not have.
+    """
     cells = reading.trace.cells.values()
     source, target = reading.source, reading.target
     pair = f"{reading.text} \u2192 {reading.output}"
-    figures = {"attention": attention_figure(reading.trace.weights[0], source, target, title=f"Attention: {pair}")}
+    figures = {}
+    if reading.attends:
+        figures["attention"] = attention_figure(reading.trace.weights[0], source, target, title=f"Attention: {pair}")
     if reading.trace.copying is not None:
         figures["copying"] = copying_figure(reading.trace.copying, target, title=f"Copying: {pair}")
     for own in reading.attributions:

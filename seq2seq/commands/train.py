@@ -99,6 +99,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     if not trainer.is_global_zero:
         return Outcome()
     seconds, device = time.monotonic() - started, trainer.strategy.root_device
+    start = StartingPoint.remembered(config) if resume else start
     outcome = _finish(config, splits, folder, seconds, device, start, **hindsight)
     log_result(trainer.loggers, config, outcome.record, parameters=size)
     return outcome

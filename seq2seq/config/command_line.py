@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 import seq2seq
 from seq2seq.config.arguments import readable_arguments
 from seq2seq.config.help import help_text
+from seq2seq.config.invocation import owning_process
 from seq2seq.config.mistakes import find, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
 from seq2seq.config.sweep import Job, current_job
@@ -50,7 +51,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
     _write_utf8()
     _failed_jobs.clear()
-    with mistakes_in_one_line(), _flushed():
+    with owning_process(), mistakes_in_one_line(), _flushed():
         if "--version" in sys.argv:
             print(f"seq2seq {seq2seq.__version__}")
             return

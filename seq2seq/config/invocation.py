@@ -17,12 +17,28 @@ class Invocation:
 
 
 _called: ContextVar[Invocation | None] = ContextVar("_called", default=None)
+_owning: ContextVar[bool] = ContextVar("_owning", default=False)
 
 
 def invocation() -> Invocation:
     """The invocation that is open here, else that of the process."""
     script, *arguments = sys.argv
     return _called.get() or Invocation(Path(script).stem, tuple(arguments))
+
+
+def owns_process() -> bool:
+    """Tell whether the process is a script's own, so that nobody misses it if it ends at once."""
+    return _owning.get() and not is_called()
+
+
+@contextmanager
+def owning_process() -> Iterator[None]:
+    """Take the process for a script's own, for as long as the context is open."""
+    token = _owning.set(True)
+    try:
+        yield
+    finally:
+        _owning.reset(token)
 
 
 def is_called() -> bool:

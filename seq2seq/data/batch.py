@@ -112,11 +112,13 @@ class Batch:
 class StreamBatch(Batch):
     """A batch whose rows go on where those of the batch before ended, but for the `fresh` ones, which begin anew.
 
-    A `silent` one stands for rows that are not there, and goes on from nothing.
+    A `silent` one stands for rows that are not there, and goes on from nothing. Where batches can have fewer rows than
+    the text is cut into, `rows` says how many those are, over all processes.
     """
 
     fresh: Bool[Tensor, " batch"] | None = None
     silent: bool = False
+    rows: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 from seq2seq.errors import UserError
 
 Rows = Int[Tensor, " rows"]
+_NARROW = 1 << 14  # tokens, below which the sum of two lengths is a number of two bytes
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class BatchPlan:
                 f"max_tokens must be at least {longest}, the tokens of the longest pair, but is "
                 f"{budget.max_tokens}: raise it or lower max_length."
             )
-        self.source, self.target = source_lengths.numpy(), target_lengths.numpy()
+        kind = np.int16 if longest < _NARROW else np.int32  # there can be millions
+        self.source, self.target = source_lengths.numpy().astype(kind), target_lengths.numpy().astype(kind)
         self.budget = budget
         self.pool_batches = pool_batches
         self.shuffle = shuffle
@@ -80,9 +82,9 @@ class BatchPlan:
     def epoch(self, number: int, among: np.ndarray | None = None) -> list[Rows]:
         """The batches of an epoch, as row numbers; every row comes exactly once, or every one of those given."""
         random = np.random.default_rng((self.seed, number))
-        among = np.arange(len(self.source)) if among is None else among
+        among = np.arange(len(self.source), dtype=np.int32) if among is None else among.astype(np.int32)
         rows = random.permutation(among) if self.shuffle else among
-        batches = [batch for pool in self._pools(rows) for batch in self._sorted(pool)]
+        batches = [batch for pool in self._pools(rows) for batch in self._sorted(pool)]  # all of them parts of `rows`
         if self.shuffle:
             random.shuffle(order := np.arange(len(batches)))
             batches = [batches[index] for index in order]
@@ -97,8 +99,8 @@ class BatchPlan:
 
     def _sorted(self, pool: np.ndarray) -> list[np.ndarray]:
         source, target = self.source[pool], self.target[pool]
-        order = np.lexsort((source + target, np.maximum(source, target)))
-        return self._cut(pool[order])
+        pool[:] = pool[np.lexsort((source + target, np.maximum(source, target)))]
+        return self._cut(pool)
 
     def _cut(self, order: np.ndarray) -> list[np.ndarray]:
         return self.budget.cut(self.source, self.target, order)

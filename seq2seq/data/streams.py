@@ -32,9 +32,10 @@ class StreamOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class StreamPairs(PairSequences):
-    """Pairs of streams, and which of them are read from nothing."""
+    """Pairs of streams that are cut into so many rows, and which of them are read from nothing."""
 
     fresh: Bool[Tensor, " pairs"]
+    rows: int
 
     def batch(self, rows: Tensor, *, step_tokens: float, silent: bool = False) -> StreamBatch:
         """The batch of the given pairs, whose row i goes on where that of the batch before ended."""
@@ -44,6 +45,7 @@ class StreamPairs(PairSequences):
             alignments=found.alignments,
             fresh=self.fresh[rows],
             silent=silent,
+            rows=self.rows,
         )
 
 
@@ -111,4 +113,5 @@ class Streams:
         fresh[order] = begins
         fresh[order[places[0]]] = True
         given = {name: value for name, value in vars(self.pairs).items() if name != "owners"}
-        return StreamPairs(**given, fresh=torch.from_numpy(fresh)), [torch.from_numpy(order[own]) for own in places]
+        pairs = StreamPairs(**given, fresh=torch.from_numpy(fresh), rows=self.rows)
+        return pairs, [torch.from_numpy(order[own]) for own in places]

@@ -7,7 +7,7 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from seq2seq.decoding.stepper import Memory, States, Stepper
+from seq2seq.decoding.stepper import Memory, States, Stepper, attends
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 
@@ -38,6 +38,11 @@ class EnsembleStepper(Generic[Memory, States]):
         """The memories and the first states of all members, in their order."""
         memories, states = zip(*(stepper.start(source, lengths) for stepper in self.steppers), strict=True)
         return memories, states
+
+    @property
+    def attends(self) -> bool:
+        """Tell whether weights say where in a source all members looked."""
+        return all(attends(stepper) for stepper in self.steppers)
 
     def step(
         self, ids: BeamIds, memory: tuple[Memory, ...], states: tuple[States, ...]

@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 import torch
 
-from seq2seq.decoding.stepper import Memory, States, Stepper
+from seq2seq.decoding.stepper import Memory, States, Stepper, attends
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 from seq2seq.symbols import EOS, PAD
@@ -26,6 +26,11 @@ class FusedStepper(Generic[Memory, States, OwnMemory, OwnStates]):
         if not weight > 0:
             raise UserError(f"weight must be above 0, but is {weight}: without fusion, leave it out.")
         self.stepper, self.language_model, self.weight = stepper, language_model, weight
+
+    @property
+    def attends(self) -> bool:
+        """Tell whether weights say where in a source the model looked."""
+        return attends(self.stepper)
 
     def start(self, source: Source, lengths: Lengths) -> tuple[tuple[Memory, OwnMemory], tuple[States, OwnStates]]:
         """The memories and the first states of both; the language model has no source."""

@@ -1,7 +1,8 @@
 """Simultaneous writing: tokens of a target while its source is still being read."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
@@ -63,21 +64,26 @@ class Policy(ABC):
 
 
 class WaitKPolicy(Policy):
-    """A policy that reads k tokens, then writes and reads in turn (Ma et al. 2019). Raises UserError at k below 1.
+    """A policy that reads k tokens, then writes one and reads one in turn (Ma et al. 2019).
+
+    With another `pace` it reads so many for each that it writes: catch-up, where targets are shorter than sources.
+    Raises UserError at k below 1, and at a pace that is not above 0.
 
     >>> from seq2seq.decoding.simultaneous import WaitKPolicy
     >>> [WaitKPolicy(k=3).ready(read, written) for read, written in ((2, 0), (3, 0), (3, 1), (4, 1))]
     [False, True, False, True]
     """
 
-    def __init__(self, *, k: int = 3, window: int | None = None) -> None:
+    def __init__(self, *, k: int = 3, pace: float = 1.0, window: int | None = None) -> None:
         super().__init__(window)
         if k < 1:
             raise UserError(f"k must be at least 1 token, but is {k}.")
-        self.k = k
+        if not pace > 0:
+            raise UserError(f"pace must be above 0 tokens, but is {pace}.")
+        self.k, self.pace = k, pace
 
     def ready(self, read: int, written: int) -> bool:
-        return read >= self.k + written
+        return read >= self.k + int(self.pace * written)
 
 
 class ConfidencePolicy(Policy):
@@ -106,9 +112,12 @@ class ConfidencePolicy(Policy):
 class Session(Generic[Reading, Memory, States]):
     """A session of one source: tokens in, tokens out as soon as the policy lets them, greedily.
 
-    Before the source has ended there is no EOS, and no more tokens than the limits of the `search` allow for what was
-    read. What is left then is found by the search, from where the target stands: if nothing was written, it is what it
-    finds offline. `delays[i]` is how many tokens of the source had been read when token i was written.
+    Before the source has ended there are no more tokens than the limits of the `search` allow for what was read, and
+    where EOS is the likeliest there is none: what is left to say hangs on what is left to read. What is left then is
+    found by the search, from where the target stands: if nothing was written, it is what it finds offline.
+
+    `read` and `done` are how many tokens were read and written, so far; `written` are these, and `delays[i]` how many
+    of the source had been read when `written[i]` was. With a window, both are of the last so many alone.
     """
 
     def __init__(self, reader: Reader[Reading, Memory, States], policy: Policy, search: Search) -> None:
@@ -116,9 +125,9 @@ class Session(Generic[Reading, Memory, States]):
         self.reading = reader.open()
         self.states: States | None = None
         self.written_at = self.reading  # the one that states were made at
-        self.read: list[int] = []
-        self.written: list[int] = []
-        self.delays: list[int] = []
+        self.read = self.done = 0
+        self.written: deque[int] = deque(maxlen=policy.window)
+        self.delays: deque[int] = deque(maxlen=policy.window)
         self.ended = False
 
     @torch.inference_mode()
@@ -126,11 +135,11 @@ class Session(Generic[Reading, Memory, States]):
         """Tokens that are written while some more of the source are read. Raises UserError after the end."""
         if self.ended:
             raise UserError("A source that has ended takes no more tokens: open another session.")
-        before = len(self.written)
+        found: list[int] = []
         for index in ids:
             self._read(index, ended=False)
-            self._write_while_ready()
-        return self.written[before:]
+            found += self._written_while_ready()
+        return found
 
     @torch.inference_mode()
     def end(self) -> list[int]:
@@ -140,30 +149,38 @@ class Session(Generic[Reading, Memory, States]):
         self._read(EOS, ended=True)
         self.ended = True
         left = self._search()
-        self.written += left
-        self.delays += [len(self.read)] * len(left)
+        for index in left:
+            self._write(index)
         return left
 
     def _read(self, index: int, *, ended: bool) -> None:
         self.reading = self.reader.read(torch.tensor([[index]]), self.reading, ended=ended)
-        self.read.append(index)
+        self.read += 1
 
-    def _write_while_ready(self) -> None:
-        most = int(self.search.length.max_length(torch.tensor([len(self.read)])))
-        while len(self.written) < most and self.policy.ready(len(self.read), len(self.written)):
+    def _write(self, index: int) -> None:
+        self.done += 1
+        self.written.append(index)
+        self.delays.append(self.read)
+
+    def _written_while_ready(self) -> Iterator[int]:
+        most = int(self.search.length.max_length(torch.tensor([self.read])))
+        while self.done < most and self.policy.ready(self.read, self.done):
             memory, states = self._look()
             logits, _, states = self.reader.step(torch.tensor([[self._last]]), memory, states)
             scores = logits[0, 0].float().log_softmax(-1)
-            scores[[PAD, BOS, EOS]] = float("-inf")
+            scores[[PAD, BOS]] = float("-inf")
+            if scores.argmax() == EOS:
+                return
+            scores[EOS] = float("-inf")
             if not self.policy.sure(scores):
                 return
             self.states, self.written_at = states, self.reading
-            self.written.append(int(scores.argmax()))
-            self.delays.append(len(self.read))
+            self._write(index := int(scores.argmax()))
+            yield index
 
     def _look(self) -> tuple[Memory, States]:
-        if self.states is None:
-            self.states, self.written_at = self.reader.begin(self.reading), self.reading
+        if self.states is None:  # nothing is written
+            return self.reader.look(self.reading, self.reader.begin(self.reading), self.reading)
         return self.reader.look(self.reading, self.states, self.written_at)
 
     @property
@@ -171,14 +188,15 @@ class Session(Generic[Reading, Memory, States]):
         return self.written[-1] if self.written else BOS
 
     def _search(self) -> list[int]:
-        source, lengths = torch.tensor([self.read]), torch.tensor([len(self.read)])
-        left = int(self.search.length.max_length(lengths)) - len(self.written)
+        lengths = torch.tensor([self.read])
+        left = int(self.search.length.max_length(lengths)) - self.done
         if left < 1:
             return []
-        search, before = copy(self.search), len(self.written)
+        search, before = copy(self.search), self.done
         if before:
             least = int(self.search.length.min_length(lengths)) - before
             search.length = LengthLimits(max_ratio=0.0, max_extra=left, minimum=max(0, min(least, left - 1)))
+        source = torch.full((1, self.read), EOS)  # of which the length counts; the memory is of what was read
         return search(_Continued(self.reader, *self._look(), self._last), source, lengths)[0][0].ids
 
 

@@ -40,6 +40,11 @@ class WholeTargetStepper(Stepper[Memory, States], Protocol[Memory, States]):
         """Log-probabilities of the tokens of each sentence's target, from the memory and states that it starts with."""
 
 
+def attends(stepper: object) -> bool:
+    """Tell whether the weights of a stepper say where in a source it looked, as they do unless it says otherwise."""
+    return bool(getattr(stepper, "attends", True))
+
+
 def select(nest: Nest, rows: Int[Tensor, " rows"]) -> Nest:
     """The nest with the given rows of every tensor, in their order; the first rows are a view and cost nothing."""
     first = torch.equal(rows, torch.arange(len(rows), device=rows.device))

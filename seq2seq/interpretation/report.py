@@ -48,6 +48,7 @@ class InterpretedPair:
     attributions: list[Attribution] = field(default_factory=list)
     probe: list[float] | None = None
     training: TrainingCurves | None = None  # the health of the run while it learnt, where it was kept
+    attends: bool = True  # whether the trace's weights say where the model looked
 
     def pieces(self, cell: CellTrace) -> list[str]:
         """Pieces that a cell read or wrote, one per step; numbers, where it has steps of its own."""

@@ -205,7 +205,8 @@ class Seq2Seq(nn.Module):
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         """Features as the output reads them, weights of the source and outputs, of whole targets."""
         for waited in memory.waited:
-            memory = revealed(memory, waited, (ids.ids if isinstance(ids, SoftIds) else ids).shape[1])
+            pace = 1.0 if self.decoder.waiting is None else self.decoder.waiting.pace
+            memory = revealed(memory, waited, (ids.ids if isinstance(ids, SoftIds) else ids).shape[1], pace)
         found = self.decoder.unroll(ids, memory, states)
         of_tokens = self._of_tokens(found.weights, memory)
         if self.copying is None:
@@ -213,6 +214,11 @@ class Seq2Seq(nn.Module):
         inputs = self.decoder.embedding.undropped(ids)
         features = self.copying(found.features, found.weights, of_tokens, memory, found.undropped, inputs)
         return found._replace(features=features, weights=of_tokens)
+
+    @property
+    def attends(self) -> bool:
+        """Tell whether weights say where in a source the model looked."""
+        return self.sourceless or self.decoder.attention.attends
 
     @property
     def whole_target(self) -> bool:

@@ -57,6 +57,11 @@ class SourceStreams:
         """Say whose segments come next: the numbers of their streams, in the order of the sources."""
         self.rows = rows
 
+    @property
+    def attends(self) -> bool:
+        """Tell whether weights say where in a source the model looked."""
+        return self.model.attends
+
     def start(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         """Memory of the next segments, and the states of one empty hypothesis of each."""
         rows = self.rows.to(source.device)

@@ -13,11 +13,12 @@ from seq2seq.shapes import Lengths
 
 @dataclass(frozen=True)
 class WaitK:
-    """Options of training for wait-k: token t of a target sees the first k + t - 1 of its source (Ma et al. 2019).
+    """Options of training for wait-k: token t of a target sees the first k + pace (t - 1) of its source, rounded down.
 
-    k is drawn for each batch, between `lowest` and `highest`, so that one model serves all of them (Elbayad et al.
-    2020). Out of training the whole source is seen: a simultaneous reader hands over what it has read. Raises UserError
-    if k can be below 1, or there is none.
+    At a pace of 1 that is wait-k, else wait-k with catch-up, for targets that are not as long as sources (Ma et al.
+    2019). k is drawn for each batch, between `lowest` and `highest`, so that one model serves all of them (Elbayad et
+    al. 2020). Out of training the whole source is seen: a simultaneous reader hands over what it has read. Raises
+    UserError if k can be below 1, or there is none, and at a pace that is not above 0.
 
     >>> import torch
     >>> from seq2seq.models.waiting import WaitK
@@ -27,12 +28,15 @@ class WaitK:
 
     lowest: int = 1
     highest: int = 9
+    pace: float = 1.0
 
     def __post_init__(self) -> None:
         if self.lowest < 1:
             raise UserError(f"lowest must be at least 1 token, but is {self.lowest}.")
         if self.highest < self.lowest:
             raise UserError(f"highest must be at least lowest, {self.lowest}, but is {self.highest}.")
+        if not self.pace > 0:
+            raise UserError(f"pace must be above 0 tokens, but is {self.pace}.")
 
     def draw(self, lengths: Lengths) -> Lengths:
         """The tokens of each source that are read before the first of its target is written, `batch`."""
@@ -54,9 +58,9 @@ def check_attention(attention: Attention) -> None:
         raise UserError("waiting must be none for a transducer, which reads a token only when it moves on to it.")
 
 
-def revealed(memory: Memory, waited: Lengths, count: int) -> Memory:
-    """The memory as the first `count` steps of targets see it, one token more at each."""
-    steps = torch.arange(count, device=waited.device)
+def revealed(memory: Memory, waited: Lengths, count: int, pace: float = 1.0) -> Memory:
+    """The memory as the first `count` steps of targets see it, `pace` tokens more at each."""
+    steps = torch.arange(count, device=waited.device, dtype=torch.double).mul(pace).long()  # whole tokens, as `ready`
     positions = torch.arange(memory.mask.shape[1], device=waited.device)
     # (source,) < (batch, 1, 1) + (target, 1) = (batch, target, source)
     seen = positions < waited[:, None, None] + steps.unsqueeze(1)

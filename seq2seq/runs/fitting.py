@@ -7,6 +7,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.possible_carry import refuse_carry
 from seq2seq.runs.possible_edits import check_edits
 from seq2seq.runs.possible_references import refuse_references
+from seq2seq.runs.possible_search import refuse_unattended
 from seq2seq.runs.possible_waiting import refuse_waiting
 from seq2seq.training.feeding import Feeding
 
@@ -21,6 +22,7 @@ def check_fit(config: dict[str, Any], model: Seq2Seq) -> None:
     refuse_references(config, objective, model)
     refuse_waiting(config, objective, model)
     refuse_carry(config, objective, model)
+    refuse_unattended(model, build(config["decoding"], "decoding"))
     if sampling := build(config["scheduled_sampling"], "scheduled_sampling"):
         with told_at("scheduled_sampling", Feeding):
             sampling.feeding.check(model)

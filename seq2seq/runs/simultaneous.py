@@ -38,9 +38,15 @@ def _refuse_lines(options: Mapping[str, Any], translator: Translator) -> None:
     """Raise UserError at options that have no effect on words which are said before a line is whole."""
     for name, without in _OF_LINES.items():
         if (value := options.get(name, without)) != without:
+            given = value["_target_"].rpartition(".")[2] if isinstance(value, Mapping) else value
             raise UserError(
-                f"{name} must be {str(without).lower()} with simultaneous, which has no whole lines, but is {value}."
+                f"{name} must be {str(without).lower()} with simultaneous, which has no whole lines, but is {given}."
             )
+    if beta := translator.search.coverage_penalty.beta:
+        raise UserError(
+            "decoding.coverage_penalty.beta must be 0 with simultaneous, whose search sees the last words alone, but "
+            f"is {beta}."
+        )
     given = [name for name, value in options.get("pieces", {}).items() if name != "_target_" and value is not None]
     if given or translator.search.filters.active:
         what = f"pieces.{given[0]}" if given else "decoding.filters"

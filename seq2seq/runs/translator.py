@@ -22,6 +22,7 @@ from seq2seq.errors import UserError
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.fusion import LanguageModelRescoring
 from seq2seq.runs.matmul_precision import set_matmul_precision
+from seq2seq.runs.possible_search import refuse_unattended
 from seq2seq.runs.rescoring import TranslatorRescoring
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
 from seq2seq.translation.carried_translator import CarriedTranslator
@@ -126,12 +127,14 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
     check_options(Translator, options)
     if runs[0].model.sourceless and options.get("replace_unknown"):
         raise UserError("replace_unknown must be false with a language model, which attends to no source.")
-    _refuse_unattended(options, runs)
+    search = build(options["decoding"], "decoding") if "decoding" in options else GreedySearch()
+    for run in runs:
+        refuse_unattended(run.model, search, replaces=options.get("replace_unknown", False))
     kind = Continuation if isinstance(runs[0].model, LanguageModel) else Translator
     translator = kind(
         build_stepper(options, runs),
         runs[0].tokenizers,
-        build(options["decoding"], "decoding") if "decoding" in options else GreedySearch(),
+        search,
         batch_size=options["batch_size"],
         max_tokens=options["max_tokens"],
         max_source_tokens=options["max_source_tokens"],
@@ -159,12 +162,6 @@ def carried_translator(translator: Translator, node: Mapping[str, Any]) -> Carri
         raise UserError("reset must be built by a class of Reset, but is not.")
     with told_at("reset", type(reset)):
         return CarriedTranslator(translator, reset)
-
-
-def _refuse_unattended(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> None:
-    unattended = not runs[0].model.sourceless and not all(run.model.decoder.attention.attends for run in runs)
-    if options.get("replace_unknown") and unattended:
-        raise UserError("replace_unknown must be false with a model without attention, which looks at no source word.")
 
 
 def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Stepper:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from math import ceil, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,11 @@ _FEW = 100  # lines, by which they are known to a tenth only
 
 
 def measured(translator: Translator, sources: Sequence[str]) -> dict[str, Spread]:
-    """The spread of every signal over sources, of at most a thousand that lie evenly among them.
+    """The spread of every signal over sources, of at most a thousand: those by which the translator tells of all.
 
     An answer that the model itself has no probability of, which filters can force, has no finite score: it is left out.
     """
-    chosen = sources[:: max(1, ceil(len(sources) / _MOST))]
+    chosen = sources[translator.some(len(sources), _MOST)]
     found = translator.translations([Line(source) for source in chosen], attention=True)
     values: dict[str, list[float]] = {}
     for translations in found:

@@ -20,7 +20,7 @@ from seq2seq.models.source_streams import outputs_of_segment
 from seq2seq.shapes import RowMask, SoftIds, TargetIds
 
 logger = logging.getLogger(__name__)
-_KEY = "carried_states"
+_KEY, _ROWS = "carried_states", "carried_rows"  # in a checkpoint
 
 
 def rate_of(batch: Batch) -> float:
@@ -38,6 +38,7 @@ class CarriedStates:
     def __init__(self) -> None:
         self.states: States | EncoderState | None = None
         self._restored: list[Any] | None = None  # lists of tensors, until a batch says of what kind they are
+        self._rows: int | None = None  # that the text of the states is cut into, where batches can have fewer
         self._anew = False  # whether those of a checkpoint are of another text
 
     def begin_anew(self) -> None:
@@ -49,6 +50,7 @@ class CarriedStates:
         if not isinstance(batch, StreamBatch):
             return model(batch.source, batch.source_lengths, inputs)
         rows = len(batch.source)
+        self._leave_other_rows(rows, batch.rows)
         leaving: States | EncoderState
         fresh = torch.zeros(rows, dtype=torch.bool) if batch.fresh is None else batch.fresh
         fresh = fresh.to(batch.source.device)
@@ -67,7 +69,6 @@ class CarriedStates:
     def _of_rows(self, model: Seq2Seq, rows: int) -> Any:
         """The states of so many rows, on the model's device; None where there are not as many."""
         device = next(model.parameters()).device
-        self._leave_other_rows(rows, exactly=isinstance(model, LanguageModel))
         if self._restored is not None:
             self.states, self._restored = _like(model, self._restored), None
         if self.states is None or len(pytree.tree_leaves(self.states)[0]) < rows:
@@ -75,12 +76,15 @@ class CarriedStates:
         # The last batch of an epoch can have fewer rows, the first ones.
         return pytree.tree_map(lambda part: part[:rows].to(device), self.states)
 
-    def _leave_other_rows(self, rows: int, *, exactly: bool) -> None:
-        """Leave restored states of fewer rows than there are now, or if need be of others, which is said."""
+    def _leave_other_rows(self, rows: int, cut_into: int | None) -> None:
+        """Leave restored states where the text is cut into other rows than theirs was, which is said."""
+        of_states, self._rows = self._rows, cut_into
         if self._restored is None:
             return
         known = len(pytree.tree_leaves(self._restored)[0])
-        if known == rows or (known > rows and not exactly):
+        if cut_into is not None:  # else each batch has all rows
+            rows, known = cut_into, cut_into if of_states is None else of_states  # earlier versions do not say
+        if known == rows:
             return
         logger.warning(
             "the text is read in %d rows, of which the run has carried states of %d: all begin without a state",
@@ -93,11 +97,12 @@ class CarriedStates:
         if self.states is None and self._restored is None:
             return {}
         own = self._restored or _lists(self.states.layers if isinstance(self.states, States) else self.states)
-        return {_KEY: own if processes == 1 else _of_all(own, processes)}
+        rows = {} if self._rows is None else {_ROWS: self._rows}
+        return {_KEY: own if processes == 1 else _of_all(own, processes), **rows}
 
     def restore(self, checkpoint: Mapping[str, Any], rank: int, processes: int) -> None:
         """Take up the states of this process's rows, if a checkpoint has any."""
-        self.states, self._restored = None, None
+        self.states, self._restored, self._rows = None, None, checkpoint.get(_ROWS)
         if _KEY in checkpoint and self._anew:
             logger.warning("the text has changed: its rows begin without the states that the run has carried")
         elif _KEY in checkpoint:

@@ -1,8 +1,10 @@
 """Ends of steps: what is saved there, and signals and a time of day at which training stops."""
 
 import copy
+import os
 import signal
 import threading
+from contextlib import suppress
 from datetime import datetime
 from types import FrameType
 from typing import Any
@@ -10,8 +12,11 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 
+from seq2seq.config.invocation import owns_process
+from seq2seq.ranks import first_process
 from seq2seq.training.budget import Budget
 from seq2seq.training.callbacks.cost import Cost
+from seq2seq.training.halving import HalvedSteps
 from seq2seq.training.logged import record_logged
 from seq2seq.training.saving import StepSaving, save_step
 
@@ -34,11 +39,12 @@ class Interruption(lightning.Callback):
 
     A signal is noted wherever it comes, and looked for where nothing is half done: what its handler raised could leave
     a lock taken for ever. Signals that reach one process of several stop all of them behind a step. A second Ctrl-C
-    stops at once, with the checkpoint of before.
+    stops at once, with the checkpoint of before: it kills the process of a script, and raises KeyboardInterrupt where
+    Python code trains.
     """
 
-    def __init__(self, budget: Budget) -> None:
-        self.budget = budget
+    def __init__(self, budget: Budget, halved: HalvedSteps) -> None:
+        self.budget, self.halved = budget, halved
         self.number = 0  # of the signal; 0 while there was none
         self._may_cut = False  # whether a validation is under way that may be cut
         self._due = False  # whether a validation belongs behind the last step
@@ -79,7 +85,8 @@ class Interruption(lightning.Callback):
             self.number = self.number or _TIME
         saving = next((one for one in trainer.callbacks if isinstance(one, StepSaving)), None)  # type: ignore[attr-defined]
         is_time = saving is not None and trainer.is_global_zero and saving.is_time()
-        number, is_time = self._agreed(trainer, is_time)
+        number, is_time, parts = self._agreed(trainer, is_time)
+        self.halved.end_step(parts)
         names = [] if saving is None else saving.numbered(trainer.global_step)
         if number or is_time or names:
             self._save(trainer, ["last", *names])
@@ -148,18 +155,29 @@ class Interruption(lightning.Callback):
         self._due = is_validation_due(checkpoint)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.number and number == signal.SIGINT:
+        if number == signal.SIGINT and owns_process():
+            signal.signal(number, signal.SIG_DFL)  # the next one needs nothing of Python, which may wait for a lock
+            _tell_of_next()
+        elif number == signal.SIGINT and self.number:
             raise KeyboardInterrupt
         self.number = number
 
-    def _agreed(self, trainer: lightning.Trainer, is_time: bool) -> tuple[int, bool]:
-        """The signal of any process, and whether it is time to save by the first one's clock, in each of them."""
+    def _agreed(self, trainer: lightning.Trainer, is_time: bool) -> tuple[int, bool, int]:
+        """The signal of any process, whether it is time to save by the first one's clock, and the most parts that any
+        took its share in, in each of them."""
         if not torch.distributed.is_available() or not torch.distributed.is_initialized():
-            return self.number, is_time  # of the only process
-        shared = torch.tensor([self.number, is_time], device=trainer.strategy.root_device)
+            return self.number, is_time, self.halved.parts  # of the only process
+        shared = torch.tensor([self.number, is_time, self.halved.parts], device=trainer.strategy.root_device)
         torch.distributed.all_reduce(shared, torch.distributed.ReduceOp.MAX)
-        number, saves = shared.tolist()
-        return number, bool(saves)
+        number, saves, parts = shared.tolist()
+        return number, bool(saves), parts
+
+
+def _tell_of_next() -> None:
+    """Say what another Ctrl-C does, past streams that may be half written."""
+    if first_process():
+        with suppress(OSError):
+            os.write(2, b"\ninterrupted: stopping with a checkpoint; Ctrl-C once more stops at once, without\n")
 
 
 def is_validation_due(checkpoint: dict[str, Any]) -> bool:

@@ -19,10 +19,11 @@ from seq2seq.training.callbacks.score_teller import ScoreTeller
 from seq2seq.training.carried import CarriedStates, rate_of
 from seq2seq.training.diagnosis import divergence, refuse_not_finite, where_not_finite
 from seq2seq.training.fast_translator import fast_translator
+from seq2seq.training.free_memory import give_back
 from seq2seq.training.halving import HalvedSteps
 from seq2seq.training.interruption import Interruption
 from seq2seq.training.likelihood import likelihood
-from seq2seq.training.processes import agreed_share
+from seq2seq.training.processes import agreed_share, sums_by_weight
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
 from seq2seq.training.windows import begins_window, count_logged_steps, ends_window, schedule_validation
@@ -52,14 +53,13 @@ class Seq2SeqModule(lightning.LightningModule):
         self.complete = complete
         self.spent = 0.0
         self.skipped, self.halved = SkippedSteps(), HalvedSteps()
+        self.interruption = Interruption(budget, self.halved)
         self.rollbacks: list[list[int]] = []  # steps of divergence, and steps that were gone back to
         self.under_way: list[Batch] = []  # batches of the step under way
         self.step_loss = torch.zeros(())  # of the step under way, as far as its batches are done
         self.step_likelihood: Tensor | None = None  # the part of it that is a negative log-likelihood
         self._finite: Tensor | None = None  # whether the gradient of the step under way is; None until there is one
-        self._averaged = ExitStack()
-        self.interruption = Interruption(budget)
-        self._dev_states = CarriedStates()
+        self._averaged, self._dev_states = ExitStack(), CarriedStates()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -76,6 +76,7 @@ class Seq2SeqModule(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         self.translator.device = self.device
+        self.halved.possible = sums_by_weight(self.trainer.strategy)
         if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
             self.skipped.forgiven = SCALE_HALVINGS
         self.step.average.to(self.device)
@@ -85,6 +86,7 @@ class Seq2SeqModule(lightning.LightningModule):
         self.budget.start()
 
     def on_train_start(self) -> None:
+        give_back()  # what a plan of the epoch and a checkpoint have left
         self.step.set_options(self.trainer.optimizers[0])  # a checkpoint has restored those of before
 
     def on_train_epoch_start(self) -> None:
@@ -96,7 +98,7 @@ class Seq2SeqModule(lightning.LightningModule):
             self.spent = agreed_share(self.budget.spent(self.global_step), self.device)
             self.under_way, self.step_loss, self.step_likelihood = [], torch.zeros((), device=self.device), None
         self.under_way.append(batch)
-        self._begin(len(self.under_way) - 1)
+        self._begin()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if self.step.scheduled_sampling is not None and self._logs(self.global_step + 1):
@@ -112,15 +114,16 @@ class Seq2SeqModule(lightning.LightningModule):
         return loss * self.trainer.accumulate_grad_batches  # by which Lightning divides
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        autocast = self.trainer.precision_plugin.train_step_context
-        self.halved.backward(self.step, loss, self.under_way, loss=self._loss, begin=self._begin, autocast=autocast)
+        context = self.trainer.precision_plugin.train_step_context
+        self.halved.backward(self.step, loss, self.under_way[-1], self._loss, begin=self._begin, autocast=context)
 
     def _loss(self, batch: Batch) -> Tensor:
         return self.step.loss(batch, step=self.global_step, spent=self.spent)
 
-    def _begin(self, part: int) -> None:
-        optimizer, rate = self.trainer.optimizers[0], rate_of(self.under_way[-1])
-        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=self.global_rank, part=part, rate=rate)
+    def _begin(self, part: int = 0) -> None:
+        part = part + 1000 * len(self.under_way) if part else len(self.under_way) - 1  # none draws what another does
+        optimizer, rank, rate = self.trainer.optimizers[0], self.global_rank, rate_of(self.under_way[-1])
+        self.step.begin(optimizer, step=self.global_step, spent=self.spent, rank=rank, part=part, rate=rate)
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
@@ -193,10 +196,9 @@ class Seq2SeqModule(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self.interruption.look()
         found = likelihood(self.model, batch, self._dev_states.forward(self.model, batch, batch.target_inputs))
-        tokens = int(found.tokens)
         sums = {"dev/loss": found.total, "attention/entropy": found.entropy, "attention/sharpness": found.sharpness}
-        means = {name: total / max(tokens, 1) for name, total in sums.items()}
-        self.log_dict(means, batch_size=tokens, on_epoch=True, sync_dist=True)
+        means = {name: total / max(found.tokens, 1) for name, total in sums.items()}
+        self.log_dict(means, batch_size=found.tokens, on_epoch=True, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """Log scores of free-running translations. The average leaves here, before any callback saves the weights."""
@@ -237,8 +239,7 @@ class Seq2SeqModule(lightning.LightningModule):
         if "skipped_steps" in checkpoint:  # earlier checkpoints lack it
             self.skipped.load_state_dict(checkpoint["skipped_steps"])
         self.halved.total = max(self.halved.total, checkpoint.get("halved_steps", 0))
-        before = checkpoint.get("rollbacks", [])
-        if len(self.rollbacks) > len(before):  # it is gone back to
+        if len(self.rollbacks) > len(before := checkpoint.get("rollbacks", [])):  # it is gone back to
             self.skipped.in_a_row = 0
         else:
             self.rollbacks = before

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
-from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.strategies import DDPStrategy, Strategy
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 
 from seq2seq.errors import UserError
@@ -60,6 +60,17 @@ def agreed_share(spent: float, device: torch.device) -> float:
     shared = torch.tensor(spent, dtype=torch.double, device=device)
     torch.distributed.broadcast(shared, src=0)
     return shared.item()
+
+
+def sums_by_weight(strategy: Strategy) -> bool:
+    """Tell whether gradients are summed over processes weight by weight as each has one, however it was come by.
+
+    So they are where there is one process, and where DDP neither looks at graphs nor expects the same one again.
+    """
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return True
+    looks = ("find_unused_parameters", "static_graph")
+    return isinstance(strategy, DDPStrategy) and not any(strategy._ddp_kwargs.get(name) for name in looks)
 
 
 def end_processes() -> None:

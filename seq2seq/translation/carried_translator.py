@@ -48,6 +48,10 @@ class CarriedTranslator(Translator):
         """
         return slice(count * rank // processes, count * (rank + 1) // processes)
 
+    def some(self, count: int, most: int) -> slice:
+        """The places of the first, at most so many: a stream with holes would be another."""
+        return slice(most)
+
     def begin(self, count: int) -> None:
         """Begin anew, with so many streams."""
         assert isinstance(self.stepper, Seq2Seq)

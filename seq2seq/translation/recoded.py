@@ -6,7 +6,7 @@ import torch
 
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizer
-from seq2seq.decoding.stepper import Stepper
+from seq2seq.decoding.stepper import Stepper, attends
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 
 
@@ -18,6 +18,11 @@ class Recoded:
 
     def __init__(self, stepper: Stepper, *, given: Tokenizer, own: Tokenizer) -> None:
         self.stepper, self.given, self.own = stepper, given, own
+
+    @property
+    def attends(self) -> bool:
+        """Tell whether weights say where in a source the model looked."""
+        return attends(self.stepper)
 
     def start(self, source: Source, lengths: Lengths) -> tuple[Any, Any]:
         """Start on sources, `batch source`, cut anew, and return the memory and the states of the stepper."""

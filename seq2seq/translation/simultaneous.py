@@ -58,6 +58,7 @@ class TextSession:
         self.session, self.tokenizers = session, tokenizers
         self.by_characters = tokenizers.source.has_characters_alone
         self.text = ""  # that has come
+        self.ids: list[int] = []  # of the target
         self.place = 0  # in it, behind the last unit that was read
         self.units = 0
         self.said = ""
@@ -77,7 +78,7 @@ class TextSession:
         for unit in self._units(self.text[self.place :]):
             self._read(unit)
         if self.units:
-            self.session.end()
+            self.ids += self.session.end()
             self._say(ended=True)
         return self.said[before:]
 
@@ -102,12 +103,11 @@ class TextSession:
         self.place += len(unit)
         self.units += 1
         ids = self.tokenizers.source.encode([self.text[: self.place]])[0]
-        new = ids[len(self.session.read) :]
-        self.session.feed(new)
+        self.ids += self.session.feed(ids[self.session.read :])
         self._say(ended=False)
 
     def _say(self, *, ended: bool) -> None:
-        target, ids = self.tokenizers.target, self.session.written
+        target, ids = self.tokenizers.target, self.ids
         whole = ids if ended else ids[: _whole(target, ids)]
         (text,) = self.tokenizers.decode([self.text], [whole])
         # What was said stays, even if more pieces would have it otherwise; at the end the rest of the text follows it.

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import ceil
 
 import torch
 from jaxtyping import Int
@@ -16,7 +17,7 @@ from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.scoring import score_targets
 from seq2seq.decoding.search.search import Search
-from seq2seq.decoding.stepper import Stepper
+from seq2seq.decoding.stepper import Stepper, attends
 from seq2seq.errors import UserError
 from seq2seq.shapes import Lengths, Source
 from seq2seq.translation.line import Line, Translation
@@ -82,6 +83,10 @@ class Translator:
         """The places of those of so many texts that one of several processes is to translate."""
         return slice(rank, count, processes)
 
+    def some(self, count: int, most: int) -> slice:
+        """The places of at most so many texts that stand for all of them: they lie evenly among these."""
+        return slice(None, None, max(1, ceil(count / most)))
+
     def translations(
         self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1
     ) -> list[list[Translation]]:
@@ -108,18 +113,21 @@ class Translator:
     def search_lines(
         self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1
     ) -> list[list[Hypothesis]]:
-        """Hypotheses that the search finds for every line; one empty hypothesis for an empty line."""
+        """Hypotheses that the search finds for every line; one empty hypothesis for an empty line.
+
+        They have attention if it is wanted, and the model attends to anything.
+        """
         encoded = self._encode([line.source for line in lines], first_number)
         max_lengths = self.search.length.max_length(encoded.lengths + 1)
         constraints = LineConstraints(lines, self.tokenizers.target, max_lengths, first_number=first_number)
-        found = [[Hypothesis([], 0.0, True)]] * len(lines)
+        found, looks = [[Hypothesis([], 0.0, True)]] * len(lines), attention and attends(self.stepper)
         for rows in self._batches(encoded.lengths.nonzero().squeeze(1), encoded.lengths + 1):
             if self.before_batch is not None:
                 self.before_batch()
             source, lengths = encoded.padded(rows, end=True)
             limits = self.pieces.filters(self.tokenizers.target, partial(self._source_pieces, source, lengths))
             request = Request(
-                n_best, attention, [*constraints.filters(rows, self.device), *limits], constraints.phrases_of(rows)
+                n_best, looks, [*constraints.filters(rows, self.device), *limits], constraints.phrases_of(rows)
             )
             batch = self._search(source.to(self.device), lengths.to(self.device), request)
             for row, hypotheses in zip(rows.tolist(), batch, strict=True):

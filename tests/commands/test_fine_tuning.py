@@ -1,6 +1,7 @@
 """Training that starts from a run."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -51,6 +52,18 @@ def test_parts_are_frozen_and_thawed_and_resumed_runs_are_the_same(first, tmp_pa
     first.fine_tune(PAIRS, run_dir=tmp_path / "parts", **thawed | schedule)
     parts = weights(seq2seq.train(run_dir=tmp_path / "parts", resume=True, budget__max_steps=4, verbose=False))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    records = [json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("whole", "parts")]
+    assert records[0]["fine_tuning"] == records[1]["fine_tuning"]  # though it went on from a checkpoint of its own
+
+
+def test_a_run_that_goes_on_without_the_one_it_started_from_says_what_its_report_lacks(first, tmp_path, caplog):
+    shutil.copytree(first.path, tmp_path / "first")
+    moved = seq2seq.load(tmp_path / "first")
+    moved.fine_tune(PAIRS, run_dir=tmp_path / "run", **SMALL)
+    shutil.rmtree(tmp_path / "first")
+    run = seq2seq.train(run_dir=tmp_path / "run", resume=True, budget__max_steps=3, verbose=False)
+    assert "fine_tuning" not in run.report
+    assert f"the report does not compare with init={tmp_path}/first, which cannot be opened: run=" in caplog.text
 
 
 def test_other_letters_get_tokenizers_of_their_own(first, tmp_path, caplog):

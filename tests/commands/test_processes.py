@@ -1,7 +1,9 @@
 """Several processes of a training: they agree at the start, and what ends one ends all, in one line."""
 
+import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
+from torch.testing import assert_close
 
 from seq2seq.commands.processes import shares
 from seq2seq.commands.trainer import build_trainer
@@ -18,6 +21,7 @@ from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import DivergedError, UserError
 from seq2seq.ranks import Ranks
+from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.folder_bytes import packed, unpacked
 from seq2seq.runs.guarded import is_consequence, told
 from seq2seq.runs.process_state import state_of
@@ -89,6 +93,55 @@ def test_what_ends_one_process_ends_all_with_a_line_and_a_checkpoint(tiny_run, t
     while pids_of(folder):
         assert time.monotonic() - ended < 30
         time.sleep(0.2)
+
+
+@pytest.mark.slow
+def test_memory_that_one_process_is_short_of_changes_nothing_for_all(tiny_run, tmp_path):
+    """It takes its share in parts while the other waits: forward in the first process, back in the second."""
+    still = ["model.dropout=0.0", "optimizer.eps=1e-3", "budget.max_steps=4", "trainer.val_check_interval=4"]
+    short = "memory was not enough for "
+    told = {
+        "whole": "",
+        "forward": f"{short}a batch (",
+        "backward": f"{short}another process's share of a batch, which is taken in 2 parts, the first time: where",
+    }
+    found = {}
+    for rank, (where, line) in enumerate(told.items(), -1):
+        fault = f"+callbacks.fault={{_target_:faulty.Short,rank:{rank},step:2,where:{where}}}"
+        run = started(
+            DDP, *tiny_run, *still, *([fault, "trust=[faulty]"] if line else []), f"run_dir={tmp_path / where}"
+        )
+        _, said = run.communicate(timeout=300)
+        assert run.returncode == 0, said
+        assert said.count(short) == bool(line), said
+        assert line in said
+        record = json.loads((tmp_path / where / "metrics.json").read_text())
+        assert record.get("halved_steps", 0) == bool(line)
+        found[where] = torch.load(tmp_path / where / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert_close(found["forward"], found["whole"], atol=1e-5, rtol=0)
+    assert_close(found["backward"], found["whole"], atol=1e-5, rtol=0)
+
+
+NEXT = "interrupted: stopping with a checkpoint; Ctrl-C once more stops at once, without"
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_a_script_that_waits_for_ever(tiny_run, tmp_path):
+    there, folder = tmp_path / "there", tmp_path / "run"
+    fault = [f"+callbacks.fault={{_target_:faulty.Stuck,step:5,path:{there}}}", "trust=[faulty]"]
+    options = ["saving.keep=[best,last,every 4]", "trainer.val_check_interval=100", *fault, f"run_dir={folder}"]
+    with started([sys.executable, SCRIPT], *tiny_run, *options) as run:
+        while not there.exists():
+            assert run.poll() is None
+            time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        assert run.stderr is not None
+        while (line := run.stderr.readline()) != f"{NEXT}\n":
+            assert line, "it has ended"
+        assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=5) == -signal.SIGINT
+    assert read_checkpoint(folder / "checkpoints" / "last.ckpt", whole=True)["global_step"] == 4
 
 
 def node(number: int, port: int, address: str = "127.0.0.1") -> list[str]:

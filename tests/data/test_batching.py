@@ -141,3 +141,16 @@ def test_no_rows_make_no_batches():
     assert plan_of([], TokenBudget(8, 4)).epoch(0) == []
     nothing = np.array([], dtype=np.int64)
     assert TokenBudget(8, 4).cut(nothing, nothing, nothing) == []
+
+
+@pytest.mark.parametrize("longest", [20, 20_000])
+def test_an_epoch_takes_four_bytes_of_a_row(longest):
+    """There can be millions; two lengths of a pair are no more than that, either, where they are short."""
+    lengths = torch.randint(2, longest, (3000,), dtype=torch.int32)
+    plan = BatchPlan(lengths, lengths, TokenBudget(80_000, 64))
+    batches = plan.epoch(3)
+    assert sum(batch.nbytes for batch in batches) == 4 * len(lengths)
+    places = [batch.data_ptr() for batch in batches]
+    assert max(places) - min(places) < 4 * len(lengths)  # parts of one array
+    assert plan.source.itemsize == (2 if longest == 20 else 4)
+    assert sorted(torch.cat(batches).tolist()) == list(range(3000))

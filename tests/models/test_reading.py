@@ -24,10 +24,12 @@ SEARCHES = {
 }
 
 
-def reading_model(build_model, **options):
+def reading_model(build_model, *, ending: bool = True, **options):
     model = build_model(direction="forward", encoder_size=8, **options).double()
     for weight in model.parameters():
         nn.init.normal_(weight, std=0.7)
+    if not ending:
+        model.output.bias.data[EOS] = -100.0
     return model.eval()
 
 
@@ -49,7 +51,7 @@ def test_waiting_for_all_of_a_source_is_the_offline_search(build_model, decoder,
         ((offline, *_),) = SEARCHES[search](model, source, torch.tensor([length + 1]))
         mine = session(model, WaitKPolicy(k=k), search)
         assert written(mine, SOURCE[:length]) == offline.ids
-        assert mine.delays == [length + 1] * len(offline.ids)
+        assert list(mine.delays) == [length + 1] * len(offline.ids)
 
 
 @pytest.mark.parametrize("attention", KINDS)
@@ -57,11 +59,11 @@ def test_waiting_for_all_of_a_source_is_the_offline_search(build_model, decoder,
 def test_each_token_is_what_training_would_have_predicted(build_model, decoder, attention):
     """The forced scores of one masked pass choose the very tokens that the session wrote, from the same beginning."""
     k = 2
-    model = reading_model(build_model, decoder=decoder, attention=attention)
+    model = reading_model(build_model, ending=False, decoder=decoder, attention=attention)
     mine = session(model, WaitKPolicy(k=k))
     before = mine.feed(SOURCE)
     assert len(before) == len(SOURCE) - k + 1
-    assert mine.delays == list(range(k, len(SOURCE) + 1))
+    assert list(mine.delays) == list(range(k, len(SOURCE) + 1))
     model.decoder.waiting = WaitK(k, k)
     model.train()
     target = torch.tensor([[BOS, *before[:-1]]])
@@ -75,8 +77,23 @@ def test_there_is_no_end_before_the_source_s(build_model):
     model.output.weight.data[EOS] = 0
     model.output.bias.data[EOS] = 100.0
     mine = session(model, WaitKPolicy(k=1))
-    assert len(mine.feed(SOURCE)) == len(SOURCE)
+    assert mine.feed(SOURCE) == []  # nothing is made up in its place
     assert mine.end() == []
+
+
+def test_what_an_end_came_too_early_for_is_written_once_more_is_read(build_model):
+    """As of a word whose letters are silent for a while: nothing is said at them."""
+    model = reading_model(build_model)
+    mine, step, silent = session(model, WaitKPolicy(k=1)), model.step, range(3, 6)
+
+    def ending(ids, memory, states):
+        logits, weights, states = step(ids, memory, states)
+        logits[..., EOS] = 100.0 if mine.read in silent else -100.0
+        return logits, weights, states
+
+    mine.reader.model.step = ending
+    mine.feed(SOURCE)
+    assert list(mine.delays) == [1, 2, 6, 6, 6, 6, 7]
 
 
 def test_how_a_source_is_fed_changes_nothing(build_model):
@@ -90,15 +107,24 @@ def test_how_a_source_is_fed_changes_nothing(build_model):
 
 @pytest.mark.parametrize(("margin", "written_early"), [(1e-9, 7), (1.0, 0)])
 def test_confidence_reads_on_while_two_tokens_are_close(build_model, margin, written_early):
-    model = reading_model(build_model)
+    model = reading_model(build_model, ending=False)
     mine = session(model, ConfidencePolicy(margin=margin))
     policy_asked = []
     mine.policy.ready = lambda read, done: policy_asked.append(read) is None and done < read
     assert len(mine.feed(SOURCE)) == written_early
 
 
+@pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
+def test_where_nothing_was_sure_the_end_finds_what_the_offline_search_does(build_model, decoder):
+    model = reading_model(build_model, decoder=decoder)
+    ((offline, *_),) = SEARCHES["greedy"](model, torch.tensor([[*SOURCE, EOS]]), torch.tensor([len(SOURCE) + 1]))
+    mine = session(model, ConfidencePolicy(margin=1.0))
+    assert written(mine) == offline.ids
+    assert list(mine.delays) == [len(SOURCE) + 1] * len(offline.ids)
+
+
 def test_what_is_written_while_reading_has_a_bound(build_model):
-    mine = session(reading_model(build_model), ConfidencePolicy(margin=1e-9))
+    mine = session(reading_model(build_model, ending=False), ConfidencePolicy(margin=1e-9))
     assert len(mine.feed(SOURCE[:1])) == 5  # as limits of the search say of one token
     assert len(written(mine, SOURCE[1:])) <= 12
 
@@ -118,6 +144,16 @@ def test_a_window_keeps_as_much_however_long_the_source_is(build_model):
         sizes.append(mine.reading.memory.values.shape[1])
     assert sizes == [5] * 6
     assert mine.reading.first == 6 * len(SOURCE) - 5
+
+
+def test_a_session_with_a_window_keeps_no_more_numbers_than_that(build_model):
+    model = reading_model(build_model, ending=False)
+    mine = session(model, WaitKPolicy(k=2, window=5), window=5)
+    found = [token for _ in range(9) for token in mine.feed(SOURCE)]
+    assert (mine.read, mine.done) == (63, 62)
+    assert list(mine.written) == found[-5:]
+    assert list(mine.delays) == [59, 60, 61, 62, 63]
+    assert len(found + mine.end()) == mine.done  # the search knows how many there are already
 
 
 @pytest.mark.parametrize("attention", ["dot", "location", "monotonic"])
@@ -184,6 +220,7 @@ def test_models_that_look_ahead_are_refused(build_model, options, message):
     ("make", "message"),
     [
         (lambda: WaitKPolicy(k=0), "k must be at least 1 token, but is 0."),
+        (lambda: WaitKPolicy(pace=0.0), "pace must be above 0 tokens, but is 0.0."),
         (lambda: ConfidencePolicy(margin=1.5), "margin must be above 0 and at most 1, but is 1.5."),
         (lambda: ConfidencePolicy(margin=0.0), "margin must be above 0 and at most 1, but is 0.0."),
         (lambda: ConfidencePolicy(first=0), "first must be at least 1 token, but is 0."),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny_models import ATTENTIONS
 
+from seq2seq.decoding.simultaneous import WaitKPolicy
 from seq2seq.errors import UserError
 from seq2seq.layers.copying import Pointer
 from seq2seq.layers.embedding import NGramEmbedding
@@ -97,6 +98,17 @@ def test_unrolling_equals_steps_over_what_each_sees(build_model, decoder):
     torch.testing.assert_close(torch.cat(found, 1), whole, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("pace", [0.5, 1.25, 2.0])
+def test_at_another_pace_each_step_sees_so_many_more(build_model, pace):
+    model = build_model(waiting=WaitK(K, K, pace), **READING_ON).double().train()
+    source, lengths, target = some()
+    weights = model(source, lengths, target).weights[0]
+    assert weights.ne(0).sum(-1).tolist() == [min(7, K + int(pace * step)) for step in range(6)]
+    policy = WaitKPolicy(k=K, pace=pace)
+    assert all(policy.ready(K + int(pace * step), step) for step in range(6))
+    assert not any(policy.ready(K + int(pace * step) - 1, step) for step in range(6))
+
+
 def test_k_is_drawn_anew_for_each_batch():
     torch.manual_seed(1)
     drawn = {tuple(WaitK(2, 5).draw(torch.tensor([9, 9, 9])).tolist()) for _ in range(60)}
@@ -153,15 +165,16 @@ def test_what_would_leak_is_refused(build_model, options, message):
 
 
 @pytest.mark.parametrize(
-    ("lowest", "highest", "message"),
+    ("options", "message"),
     [
-        (0, 3, "lowest must be at least 1 token, but is 0."),
-        (4, 3, "highest must be at least lowest, 4, but is 3."),
+        ((0, 3), "lowest must be at least 1 token, but is 0."),
+        ((4, 3), "highest must be at least lowest, 4, but is 3."),
+        ((1, 3, 0.0), "pace must be above 0 tokens, but is 0.0."),
     ],
 )
-def test_mistakes_are_told(lowest, highest, message):
+def test_mistakes_are_told(options, message):
     with pytest.raises(UserError) as error:
-        WaitK(lowest, highest)
+        WaitK(*options)
     assert str(error.value) == message
 
 

@@ -17,6 +17,7 @@ from seq2seq.runs.checkpoint import read_checkpoint, sealed
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import LoadedRun, load_run
 from seq2seq.runs.usual_signals import measured, usual_signals
+from seq2seq.translation.carried_translator import CarriedTranslator
 from seq2seq.translation.line import Line
 from seq2seq.translation.signals import SIGNALS, signals_of
 from seq2seq.translation.translator import Translator
@@ -63,6 +64,16 @@ def test_of_many_sources_a_thousand_that_lie_evenly_are_measured(translator, mon
     monkeypatch.setattr(translator, "translations", translations)
     assert measured(translator, [str(number) for number in range(2500)]) == {}
     assert heard == list(range(0, 2500, 3))
+
+
+def test_of_a_long_stream_the_first_thousand_are_measured(translator, monkeypatch):
+    """Others would be of a stream with holes."""
+    heard: list[str] = []
+    monkeypatch.setattr(usual, "signals_of", lambda line: heard.append(line.source) or {})
+    monkeypatch.setattr(CarriedTranslator, "translations", lambda self, lines, **_: [[line] for line in lines])
+    monkeypatch.setattr(CarriedTranslator, "__init__", lambda self: None)
+    measured(CarriedTranslator(), [str(number) for number in range(2500)])
+    assert heard == [str(number) for number in range(1000)]
 
 
 def test_what_is_not_finite_is_left_out(translator, monkeypatch):

@@ -202,6 +202,26 @@ def test_resumed_is_uninterrupted(folder, config_of_run, tmp_path, steps):
     assert all(torch.equal(*parts) for parts in pairs)
 
 
+@pytest.mark.parametrize(("tokens", "rows"), [(30, 3), (90, 10)])
+def test_states_of_streams_cut_into_other_rows_are_left_by_name(config_of_run, tmp_path, caplog, tokens, rows):
+    """Batches of another size have rows that go on from elsewhere, more of them or fewer."""
+    train(config_of_run("budget.max_steps=2"), tmp_path, resume=False)
+    assert last(tmp_path)["carried_rows"] == 6
+    train(config_of_run("budget.max_steps=4", f"batches.max_tokens={tokens}"), tmp_path, resume=True)
+    left = f"the text is read in {rows} rows, of which the run has carried states of 6: all begin without a state"
+    assert caplog.text.count(left) == 1
+    assert last(tmp_path)["carried_rows"] == rows
+
+
+def test_a_last_batch_of_fewer_rows_leaves_no_states(config_of_run, tmp_path, caplog):
+    """57 lines in 6 rows are nine batches of all, and one of three rows."""
+    train(config_of_run("budget.max_steps=10"), tmp_path, resume=False)
+    flat = torch.utils._pytree.tree_leaves
+    assert {len(part) for part in flat(last(tmp_path)["carried_states"])} == {3}
+    train(config_of_run("budget.max_steps=11"), tmp_path, resume=True)
+    assert "carried states of" not in caplog.text
+
+
 def test_states_that_are_carried_matter_to_what_goes_on(folder, config_of_run, tmp_path):
     train(config_of_run("budget.max_steps=2"), tmp_path, resume=False)
     checkpoint = last(tmp_path)
@@ -248,8 +268,11 @@ def test_a_run_that_read_on_is_told_from_one_that_does_not(folder, config_of, ca
 
 def test_words_that_are_said_while_a_line_is_read_take_no_reset(folder, config_of):
     config = config_of("translate", f"run={folder}", "reset=never", "simultaneous=wait_k", "device=cpu", "threads=1")
-    with pytest.raises(UserError, match="^reset must be none with simultaneous"):
+    refused = "^reset must be none with simultaneous, which has no whole lines, but is NoReset.$"
+    with pytest.raises(UserError, match=refused):
         build_live_stream(config)
+    with pytest.raises(UserError, match=refused):
+        evaluate_run(config_of("evaluate", f"run={folder}", "reset=never", "simultaneous=wait_k", "device=cpu"))
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,20 @@
 
 import csv
 import json
+from contextlib import nullcontext
 
 import pytest
 import torch
+from pytorch_lightning.strategies import SingleDeviceStrategy
+from torch import nn
 from torch.testing import assert_close
 
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.training import halving
+from seq2seq.training.halving import HalvedSteps
 from seq2seq.training.out_of_memory import MemoryShortError
+from seq2seq.training.processes import Processes, sums_by_weight
 from seq2seq.training.step import TrainingStep
 
 CPU_SHORT = RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried")
@@ -117,6 +122,97 @@ def test_another_error_is_what_it_was(train_tiny, tmp_path, monkeypatch):
     short_backward(monkeypatch, ValueError("shapes differ"))
     with pytest.raises(ValueError, match="^shapes differ$"):
         trained(train_tiny, tmp_path / "run")
+
+
+@pytest.fixture
+def alone():
+    """A group of this process alone, which sums gradients by torch's own DDP."""
+    group = torch.distributed
+    group.init_process_group("gloo", store=group.HashStore(), rank=0, world_size=1)
+    yield
+    group.destroy_process_group()
+
+
+def batches_of(data) -> list[Batch]:
+    pairs, plan = data.train_epoch(0)
+    return [pairs.batch(rows, step_tokens=pairs.target_tokens(rows)) for rows in plan]
+
+
+class Losses(nn.Module):
+    """What Lightning hands to DDP: a module whose outputs are losses."""
+
+    def __init__(self, step, halved) -> None:
+        super().__init__()
+        self.model, self.step, self.halved = step.model, step, halved
+
+    def forward(self, batch) -> torch.Tensor:
+        return self.halved.loss(self.step, batch, self.whole, lambda part: None)
+
+    def whole(self, batch) -> torch.Tensor:
+        return self.step.loss(batch, step=2, spent=0.1)
+
+
+def summed(module, batches, sums: list[int]) -> tuple[HalvedSteps, dict[str, torch.Tensor]]:
+    """Gradients of batches as DDP sums them behind the last, here by doubling; `sums` gets the weights of each sum."""
+
+    def double(known: list[int], bucket) -> torch.futures.Future[torch.Tensor]:
+        known.append(len(bucket.parameters()))
+        future = torch.futures.Future()
+        future.set_result(bucket.buffer() * 2)
+        return future
+
+    halved = HalvedSteps()
+    losses = Losses(module.step, halved).train()
+    several = nn.parallel.DistributedDataParallel(losses)
+    several.register_comm_hook(sums, double)
+    for number, batch in enumerate(batches):
+        with several.no_sync() if number < len(batches) - 1 else nullcontext():
+            found = several(batch) * 3
+            halved.backward(module.step, found, batch, losses.whole, begin=lambda part: None, autocast=nullcontext)
+    return halved, {name: weight.grad.clone() for name, weight in module.model.named_parameters()}
+
+
+@pytest.mark.parametrize("where", ["forward", "backward"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_other_processes_need_not_know_of_parts(new_module, new_data, alone, monkeypatch, where, count):
+    """Each weight's gradient is summed once, and is the whole one, wherever memory was short."""
+    module = new_module(sizes={"dropout": 0.0})
+    batches = batches_of(new_data())[:count]
+    sums: list[int] = []
+    _, wanted = summed(module, batches, sums)
+    module.zero_grad()
+    short_forward(monkeypatch, MemoryError(), rows=4) if where == "forward" else short_backward(monkeypatch, ERRORS[0])
+    halved, found = summed(module, batches, sums)
+    assert (halved.total, halved.parts) == (1, 2)
+    for name, gradient in wanted.items():
+        assert_close(found[name], gradient, atol=1e-6, rtol=1e-5)
+    assert sum(sums) == 2 * len(wanted)
+    halved.end_step(8)
+    assert (halved.total, halved.parts) == (1, 0)  # the own part is counted already
+
+
+def test_a_step_that_another_process_takes_in_parts_is_counted_and_told(caplog):
+    halved = HalvedSteps()
+    halved.end_step(0)
+    assert halved.total == 0
+    halved.end_step(4)
+    halved.end_step(2)
+    assert halved.total == 2
+    first, second = caplog.messages
+    assert first.startswith("memory was not enough for another process's share of a batch, which is taken in 4 parts, ")
+    assert "in 2 parts, the 2. time: where" in second
+
+
+def test_what_cannot_be_summed_weight_by_weight_is_not_taken_in_parts(new_module, new_data, alone, monkeypatch):
+    assert sums_by_weight(Processes())
+    assert not sums_by_weight(Processes(find_unused_parameters=True))
+    assert not sums_by_weight(Processes(static_graph=True))
+    assert not sums_by_weight(SingleDeviceStrategy())
+    short_forward(monkeypatch, MemoryError(), rows=0)
+    halved, module = HalvedSteps(), new_module()
+    halved.possible = False
+    with pytest.raises(MemoryError):
+        Losses(module.step, halved).train()(batches_of(new_data())[0])
 
 
 def batch_of(owners: list[int] | None = None) -> Batch:

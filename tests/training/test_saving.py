@@ -17,6 +17,7 @@ from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.run import load_run
 from seq2seq.training.budget import Budget
+from seq2seq.training.halving import HalvedSteps
 from seq2seq.training.interruption import Interruption
 from seq2seq.training.saving import CheckpointPolicy, StepSaving
 
@@ -112,7 +113,7 @@ def test_the_first_process_says_when_it_is_time(monkeypatch, first):
 
     def all_reduce(tensor: torch.Tensor, _: Any) -> None:
         shared.append(tensor.tolist())
-        tensor.copy_(torch.tensor([0, 1]))
+        tensor.copy_(torch.tensor([0, 1, 0]))
 
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
     saving = StepSaving(CheckpointPolicy(every_minutes=1e-9))
@@ -120,10 +121,10 @@ def test_the_first_process_says_when_it_is_time(monkeypatch, first):
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "all_reduce", all_reduce)
     saved: list[Any] = []
-    interruption = Interruption(Budget(max_steps=9))
+    interruption = Interruption(Budget(max_steps=9), HalvedSteps())
     monkeypatch.setattr(interruption, "_save", lambda _, names: saved.append(names))
     interruption.after_step(trainer)
-    assert (shared, saved) == ([[0, int(first)]], [["last"]])
+    assert (shared, saved) == ([[0, int(first), 0]], [["last"]])
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ class Samples(lightning.Callback):
         table = "\n".join(["| source | output | reference |", "|---|---|---|", *rows])
         for board in (logger.experiment for logger in loggers):
             board.add_text("dev/samples", table, trainer.global_step)
-            for number, (example, hypothesis) in enumerate(zip(examples, hypotheses, strict=True)):
+            looked = zip(examples, hypotheses, strict=True) if pl_module.model.attends else ()
+            for number, (example, hypothesis) in enumerate(looked):
                 figure = self._attention(pl_module, example.source, hypothesis.ids)
                 board.add_figure(f"dev/attention/{number}", figure, trainer.global_step)
 
