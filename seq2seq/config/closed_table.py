@@ -99,6 +99,7 @@ layers.recurrent.initialization.Chrono
 layers.recurrent.initialization.ForgetBias
 layers.recurrent.initialization.Initialization
 layers.recurrent.regularization.Regularization
+metrics.classes.ClassScores
 metrics.exact_match.ExactMatch
 metrics.pronunciation.PronunciationScores
 metrics.translation.TranslationScores
