@@ -41,6 +41,8 @@ from seq2seq.layers.inputs.input import Input, SourceSide
 from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.output.adaptive import AdaptiveOutput
 from seq2seq.layers.output.full import FullOutput
+from seq2seq.layers.output.gaussian import GaussianOutput
+from seq2seq.layers.output.huber import HuberOutput
 from seq2seq.layers.output.mixture import MixtureOutput
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.output.tied import TiedOutput
@@ -118,8 +120,10 @@ __all__ = [
     "GNMTDecoder",
     "GRUCell",
     "GatedCellOptions",
+    "GaussianOutput",
     "GeneralAttention",
     "GreedySearch",
+    "HuberOutput",
     "Hypothesis",
     "Initialization",
     "LSTMCell",

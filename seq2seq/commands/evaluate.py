@@ -1,5 +1,6 @@
 """Score a run on examples, or compare several."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,9 @@ from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
-from seq2seq.runs.translator import load_runs, open_translator
+from seq2seq.runs.translator import load_runs, open_forecaster, open_translator
+from seq2seq.translation.forecaster import Forecaster
+from seq2seq.translation.translator import Translator
 
 
 def evaluate_run(config: DictConfig) -> dict[str, Any]:
@@ -60,8 +63,8 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
         return score_text(runs[0], options)
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
-    translator = open_translator(options, runs=runs)
-    if options["policies"]:
+    translator = _opened(options, runs)
+    if options["policies"] and isinstance(translator, Translator):
         refuse_frames(runs[0].tokenizers, options["run"], "simultaneous")
         return {
             "data": name,
@@ -80,11 +83,16 @@ def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
     if options["file"] is None:
         refuse_other_examples(paths, runs, name, examples)
-    evaluations = [evaluate(open_translator(options, runs=[run]), examples, metrics, draws) for run in runs]
+    evaluations = [evaluate(_opened(options, [run]), examples, metrics, draws) for run in runs]
     comparison = compare(paths, [run.step for run in runs], evaluations, metrics, draws)
     report = {"data": name, **comparison.report()}
     print_comparison(report)
     return report
+
+
+def _opened(options: dict[str, Any], runs: Sequence[LoadedRun]) -> Translator | Forecaster:
+    """What answers the sources of runs."""
+    return (open_forecaster if runs[0].model.output.frames else open_translator)(options, runs=runs)
 
 
 def with_data(run: LoadedRun, options: dict[str, Any]) -> LoadedRun:

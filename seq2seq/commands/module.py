@@ -17,6 +17,7 @@ from seq2seq.config.contract import check_options, check_type, parameters
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.stream_datamodule import StreamDataModule
 from seq2seq.errors import UserError
+from seq2seq.layers.output.frames import FrameOutput
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
@@ -32,6 +33,7 @@ from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.muon import spared_of
 from seq2seq.training.parts import FrozenParts, PartedOptimizer, spared_from_decay
 from seq2seq.training.step import TrainingStep
+from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.translator import Translator
 
 
@@ -40,6 +42,8 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     model = build_model(config, data.tokenizers)
     if not model.sourceless:
         model.encoder.input.prepare(data.train_pairs.source.flat[:-1].numpy())  # the last is padding
+    if isinstance(model.output, FrameOutput):
+        model.output.take_in(data.train_pairs.target.flat[:-1].numpy())
     refuse_unknown_tags(data.splits, data.tokenizers)
     data.gather(config["references"])
     if data.mixed is not None:
@@ -59,7 +63,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     pace(config, data)
     step = build_step(config, model)
     supply(step.objective, config, data)
-    for part in (step.objective, model.output):
+    for part in () if model.output.frames else (step.objective, model.output):
         part.prepare(data.target_counts())
     step.target_window = window_of(config, data)
     return Seq2SeqModule(
@@ -72,8 +76,10 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     )
 
 
-def _translator(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule) -> Translator:
-    """The translator that validations score."""
+def _translator(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule) -> Translator | Forecaster:
+    """The translator, or forecaster, that validations score."""
+    if model.output.frames:
+        return Forecaster(model, data.tokenizers)
     found = Translator(model, data.tokenizers, build(config["decoding"], "decoding"))
     return following(config, found, rows=data.dev_streams.rows) if isinstance(data, StreamDataModule) else found
 

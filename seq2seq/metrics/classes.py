@@ -34,7 +34,7 @@ class ClassScores(Scores):
         if len(found) > _MOST:
             raise UserError(
                 f"metrics.classes must be of at most {_MOST} classes, but references have {len(found):,}: choose "
-                f"metrics=exact_match{'' if self.words else ', or metrics.classes.words=true where they are sequences'}."
+                "metrics=exact_match, or metrics.classes.words=true where they are sequences."
             )
         self._places = {label: place for place, label in enumerate(found)}
         device = self.totals.device

@@ -130,6 +130,7 @@ class LanguageModel(Seq2Seq):
 
     def encode(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         """A memory with nothing in it, and zero states, `batch ...`."""
+        assert isinstance(self.decoder.embedding, Embedding)
         like = self.decoder.embedding.table.weight.new_zeros(*source.shape, 0)
         return Memory(like, like, length_mask(lengths, source.shape[1])), self.decoder.start(like[:, 0])
 

@@ -13,8 +13,10 @@ from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.copying import Pointer, PointerOutput
 from seq2seq.layers.dropout import WordDropout
 from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.frame_embedding import FrameEmbedding, TargetEmbedding
 from seq2seq.layers.inputs.input import SourceSide
 from seq2seq.layers.inputs.tokens import TokenInput
+from seq2seq.layers.output.frames import writes_frames
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.recomputing import recompute
 from seq2seq.layers.recurrent.stack import Encoded
@@ -27,6 +29,7 @@ from seq2seq.shapes import (
     AttentionWeights,
     BeamIds,
     BeamWeights,
+    BeamWritten,
     Features,
     Lengths,
     Logits,
@@ -35,7 +38,9 @@ from seq2seq.shapes import (
     Source,
     SourceMask,
     TargetIds,
+    TimeVectors,
     Values,
+    Written,
 )
 from seq2seq.symbols import BOS
 
@@ -73,12 +78,25 @@ class ModelOptions:
             multiple=self.vocabulary_multiple,
         )
 
-    def source_side(self, size: int, target: Embedding) -> SourceSide:
+    def frame_table(self, features: int) -> FrameEmbedding:
+        """A new embedding of frames that are written. Raises UserError at what is for tokens."""
+        for name in ("type_dropout", "target_word_dropout"):
+            if value := getattr(self, name):
+                raise UserError(f"{name} must be 0 with an output of frames, which are no words, but is {value}.")
+        if self.vocabulary_multiple != 1:
+            raise UserError(
+                f"vocabulary_multiple must be 1 with an output of frames, but is {self.vocabulary_multiple}."
+            )
+        return FrameEmbedding(features, self.embedding_size, dropout=self.dropout)
+
+    def source_side(self, size: int, target: TargetEmbedding) -> SourceSide:
         """The side of a source of so many tokens or features, beside a target's embedding."""
 
         def table() -> Embedding:
             if not self.share_embeddings:
                 return self.table(size)
+            if isinstance(target, FrameEmbedding):
+                raise UserError("share_embeddings must be false with an output of frames, which are no tokens.")
             if size != target.vocabulary_size:
                 raise UserError(
                     "share_embeddings needs one vocabulary for both sides, but they hold "
@@ -126,7 +144,8 @@ class Seq2Seq(nn.Module):
         super().__init__()
         self._refuse(options, copies=copying is not None)
         self.target_words = WordDropout(options.target_word_dropout, "target_word_dropout")
-        target = options.table(target_vocabulary_size)
+        new_table = options.frame_table if writes_frames(output) else options.table
+        target: TargetEmbedding = new_table(target_vocabulary_size)
         self.encoder = encoder(side=options.source_side(source_vocabulary_size, target))
         self.decoder = decoder(embedding=target, memory_size=self.encoder.output_size)
         self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)
@@ -143,8 +162,10 @@ class Seq2Seq(nn.Module):
         """The output as a kind of model needs it; here, as it is."""
         return output
 
-    def _new_pointer(self, copying: Callable[..., Pointer], target: Embedding) -> Pointer:
+    def _new_pointer(self, copying: Callable[..., Pointer], target: TargetEmbedding) -> Pointer:
         """A new pointer, to which output and embeddings are made to listen."""
+        if isinstance(target, FrameEmbedding):
+            raise UserError("copying must be none with an output of frames, which are no pieces of a source.")
         if not isinstance(self.encoder.input, TokenInput):
             raise UserError("copying must be none with frames, which are no pieces of a target.")
         source = self.encoder.input.embedding
@@ -193,16 +214,16 @@ class Seq2Seq(nn.Module):
         logits = self.output.logits(features.flatten(0, 1))
         return logits.unflatten(0, ids.shape), weights, states
 
-    def features(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[Features, BeamWeights, States]:
+    def features(self, ids: BeamWritten, memory: Memory, states: States) -> tuple[Features, BeamWeights, States]:
         """Features of each next token as the output reads them, weights of the source, and next states."""
         features, weights, states = self.decoder.step(ids, memory, states)
         of_tokens = self._of_tokens(weights, memory)
         if self.copying is not None:
-            inputs = self.decoder.embedding.undropped(ids)
+            inputs = self._embedded(ids)
             features = self.copying(features, weights, of_tokens, memory, states.layers[-1].hidden, inputs)
         return features, of_tokens, states
 
-    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
         """Features as the output reads them, weights of the source and outputs, of whole targets."""
         for waited in memory.waited:
             memory = revealed(memory, waited, (ids.ids if isinstance(ids, SoftIds) else ids).shape[1])
@@ -210,9 +231,15 @@ class Seq2Seq(nn.Module):
         of_tokens = self._of_tokens(found.weights, memory)
         if self.copying is None:
             return found._replace(weights=of_tokens)
-        inputs = self.decoder.embedding.undropped(ids)
+        inputs = self._embedded(ids)
         features = self.copying(found.features, found.weights, of_tokens, memory, found.undropped, inputs)
         return found._replace(features=features, weights=of_tokens)
+
+    def _embedded(self, ids: Written | BeamWritten) -> TimeVectors:
+        """Vectors of tokens, as a pointer reads them."""
+        embedding = self.decoder.embedding
+        assert isinstance(embedding, Embedding)  # others are refused
+        return embedding.undropped(ids)
 
     @property
     def whole_target(self) -> bool:
@@ -226,7 +253,7 @@ class Seq2Seq(nn.Module):
         rows = zip(features.flatten(0, 1).split(_ROWS), target.flatten().split(_ROWS), strict=True)
         return torch.cat([self.output.target_scores(*each) for each in rows]).unflatten(0, target.shape)
 
-    def forward(self, source: Source, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
+    def forward(self, source: Source, lengths: Lengths, target: Written) -> ModelOutputs:
         """Features, weights and outputs of what follows each target token, whole targets at once."""
         words, target = self.encoder.input.dropped(source), self.target_words(target)  # what is dropped can be copied
         memory, states, encoded = self._read(words, lengths, source)

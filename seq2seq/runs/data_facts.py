@@ -41,8 +41,8 @@ class DataKind:
         read = _characters(example.source for example in splits.train)
         written = _characters(target for example in splits.train for target in example.targets)
         composed = _is_composed(read) or _is_composed(written)
-        kind = TextKind.FRAMES if any(isinstance(source, Series) for source in sources) else kind_of(sources)
-        return cls(kind, kind_of(targets), _pairs(splits), len(read.keys() | written.keys()), composed)
+        kinds = _kind_of(sources), _kind_of(targets)
+        return cls(*kinds, _pairs(splits), len(read.keys() | written.keys()), composed)
 
     @property
     def has_sentences(self) -> bool:
@@ -68,6 +68,10 @@ class DataSize:
         sources, targets = tokenizers.encode_pairs(*texts)
         tokens = sum(min(len(side), max_length) + 1 for side in (*sources, *targets))
         return cls(_pairs(splits), tokens / max(len(some), 1))
+
+
+def _kind_of(texts: Sequence[str]) -> TextKind:
+    return TextKind.FRAMES if any(isinstance(text, Series) for text in texts) else kind_of(texts)
 
 
 def _characters(texts: Iterable[str]) -> Counter[str]:
