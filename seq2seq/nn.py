@@ -79,7 +79,8 @@ from seq2seq.models.bridge import LastOutputBridge, StateBridge, ZeroBridge
 from seq2seq.models.decoder import Decoder, DecoderOptions, GNMTDecoder, LuongDecoder, States
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.input_feeding import BahdanauDecoder
-from seq2seq.models.seq2seq import ModelOptions, ModelOutputs, Seq2Seq
+from seq2seq.models.model_options import ModelOptions
+from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 
 __all__ = [
     "FactorizedLSTMCell",

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -16,6 +17,7 @@ from tiny_models import BESIDE_MEMORY
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, parameters, resolve, targets
 from seq2seq.data.examples import Example
+from seq2seq.data.series import Series
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
@@ -312,8 +314,8 @@ def test_every_script_that_searches_takes_every_search(script, option):
 
 
 def test_only_scoring_does_without_a_search():
-    assert {script for script, *_ in SEARCHING} | {"score"} == set(SCRIPTS)
-    assert {script for script in SCRIPTS if "decoding" not in plain(script)} == {"score"}
+    assert {script for script, *_ in SEARCHING} | {"score", "forecast"} == set(SCRIPTS)
+    assert {script for script in SCRIPTS if "decoding" not in plain(script)} == {"score", "forecast"}
 
 
 @pytest.mark.parametrize("option", ["beam", "diverse_beam"])
@@ -351,8 +353,9 @@ def test_every_metric_that_a_config_monitors_is_one_that_it_computes():
     for name in [option for group, option in OPTIONS if group == "metrics"]:
         config = plain("train", f"metrics={name}")
         scores = [build(node, "") for node in config["metrics"].values()]
+        said = Series(np.ones((2, 1))) if name == "forecast" else "a b c d e f"
         for metric in scores:
-            metric.update(["a b c d e f"], [["a b c d e f"]])
+            metric.update([said], [[said]])
         if not scores:
             assert config["monitor"] == {"metric": "dev/loss", "mode": "min"}
             continue

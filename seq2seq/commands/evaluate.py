@@ -16,11 +16,12 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
+from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
-from seq2seq.runs.translator import load_runs, open_forecaster, open_translator
+from seq2seq.runs.translator import load_runs, open_translator
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.translator import Translator
 

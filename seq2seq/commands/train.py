@@ -46,12 +46,12 @@ from seq2seq.runs.evaluation import (
     warn_of_poor_data,
     warn_of_shared_sources,
 )
+from seq2seq.runs.forecaster import answering
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard
 from seq2seq.runs.settling import settle
-from seq2seq.runs.translator import answering
 from seq2seq.runs.usual_signals import keep_signals
 from seq2seq.training.free_memory import give_back
 from seq2seq.training.interruption import StoppedError

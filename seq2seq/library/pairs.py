@@ -82,6 +82,18 @@ def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:
     return found
 
 
+def documents_of(texts: Any) -> list[Example]:
+    """Examples without a source, of texts. Raises UserError, by number, at what is none."""
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise UserError(f"texts must be several texts, in a list, but are of type {type(texts).__name__}.")
+    texts = list(texts)
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UserError(f"texts[{number}] must be a text, but is {shown(text)}.")
+        check_whole(text, f"texts[{number}]")
+    return [Example("", (text,)) for text in texts]
+
+
 def _of_files(files: Mapping[str, Path]) -> dict[str, Any]:
     kinds = {_KINDS.get(path.suffix.lower(), "tsv") for path in files.values()}
     if len(kinds) > 1:

@@ -17,12 +17,13 @@ from seq2seq.data.text import check_whole, formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError, shown
 from seq2seq.library.decoder import Decoder, read_keywords
-from seq2seq.library.forecasts import Forecast
-from seq2seq.library.pairs import Pairs, examples_of, pairs_of
+from seq2seq.library.forecasts import Forecast, all_series
+from seq2seq.library.pairs import Pairs, documents_of, examples_of, pairs_of
 from seq2seq.library.undisturbed import on_threads
 from seq2seq.models.language_model import LanguageModel
+from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.run import text_form
-from seq2seq.runs.translator import load_runs, open_forecaster
+from seq2seq.runs.translator import load_runs
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.unseen import Unseen
@@ -80,7 +81,7 @@ class Trained:
     @overload
     def translate(
         self,
-        texts: Iterable[str],
+        texts: Iterable[str | np.ndarray],
         *,
         n_best: None = None,
         prefix: Sequence[str] | str = "",
@@ -91,7 +92,7 @@ class Trained:
     @overload
     def translate(
         self,
-        texts: Iterable[str],
+        texts: Iterable[str | np.ndarray],
         *,
         n_best: int,
         prefix: Sequence[str] | str = "",
@@ -128,7 +129,7 @@ class Trained:
         UserError where the run writes text.
         """
         alone = as_series(series, "series")
-        given = [alone] if isinstance(alone, Series) else _all_series(series)
+        given = [alone] if isinstance(alone, Series) else all_series(series)
         forecaster, _ = self._forecaster("forecast", keywords)
         found = [Forecast(one.values, one.deviations) for one in forecaster.forecasts(given, length)]
         return found[0] if isinstance(alone, Series) else found
@@ -165,7 +166,7 @@ class Trained:
         if not isinstance(first.model, LanguageModel):
             raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")
         with in_one_line(), trusting(self.trust):
-            examples = self._examples(None if texts is None else _documents(texts), split, "texts")
+            examples = self._examples(None if texts is None else documents_of(texts), split, "texts")
             return perplexity(first.model, first.tokenizers, examples)
 
     def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:
@@ -206,27 +207,6 @@ class Trained:
                     del self._decoders[next(iter(self._decoders))]
                 self._decoders[key] = Decoder(options, self.members), options
             return self._decoders[key]
-
-
-def _documents(texts: Any) -> list[Example]:
-    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
-        raise UserError(f"texts must be several texts, in a list, but are of type {type(texts).__name__}.")
-    texts = list(texts)
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise UserError(f"texts[{number}] must be a text, but is {shown(text)}.")
-        check_whole(text, f"texts[{number}]")
-    return [Example("", (text,)) for text in texts]
-
-
-def _all_series(given: Any) -> list[Series]:
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise UserError(f"series must be an array, or several, but are of type {type(given).__name__}.")
-    found = [as_series(one, f"series[{number}]") for number, one in enumerate(given)]
-    for number, one in enumerate(found):
-        if not isinstance(one, Series):
-            raise UserError(f"series[{number}] must be an array of numbers, `time feature`, but is {shown(one)}.")
-    return found
 
 
 def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:

@@ -76,5 +76,7 @@ def _values(text: Any) -> np.ndarray:
     """The numbers of a series, which takes the place of a text."""
     values = getattr(text, "values", None)
     if not isinstance(values, np.ndarray):
-        raise UserError(f"metrics.forecast must be of frames, but a text is {str(text)[:40]!r}: choose another metric.")
+        raise UserError(
+            f"errors of forecasts are of frames, but there is a text, {str(text)[:40]!r}: choose another metric."
+        )
     return np.asarray(values, np.float64)

@@ -17,7 +17,8 @@ from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.recomputing import unroll
 from seq2seq.models.decoder import Decoder, DecoderOptions, States, Unrolled
-from seq2seq.models.seq2seq import ModelOptions, Seq2Seq
+from seq2seq.models.model_options import ModelOptions
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import BeamFeatures, BeamWeights, BeamWritten, SoftIds, Written
 
 

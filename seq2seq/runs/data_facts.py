@@ -25,6 +25,7 @@ class DataKind:
     """The kinds of text that are read and written, and how many pairs and kinds of characters there are.
 
     Text is `composed` where many of its characters are rare, as syllables of Hangul are, but made of few common ones.
+    Targets of frames are `labels` where each is one word, and there are few of these.
     """
 
     source: TextKind
@@ -32,6 +33,7 @@ class DataKind:
     pairs: int
     characters: int
     composed: bool = False
+    labels: bool = False
 
     @classmethod
     def of(cls, splits: Splits) -> "DataKind":
@@ -42,7 +44,8 @@ class DataKind:
         written = _characters(target for example in splits.train for target in example.targets)
         composed = _is_composed(read) or _is_composed(written)
         kinds = _kind_of(sources), _kind_of(targets)
-        return cls(*kinds, _pairs(splits), len(read.keys() | written.keys()), composed)
+        labels = kinds[0] is TextKind.FRAMES and _are_labels(targets)
+        return cls(*kinds, _pairs(splits), len(read.keys() | written.keys()), composed, labels)
 
     @property
     def has_sentences(self) -> bool:
@@ -72,6 +75,13 @@ class DataSize:
 
 def _kind_of(texts: Sequence[str]) -> TextKind:
     return TextKind.FRAMES if any(isinstance(text, Series) for text in texts) else kind_of(texts)
+
+
+def _are_labels(targets: Sequence[str]) -> bool:
+    """Tell whether targets are classes: one word each, and in the mean seen twice."""
+    return 2 * len({*targets}) <= len(targets) and all(
+        not isinstance(target, Series) and len(target.split()) == 1 for target in targets
+    )
 
 
 def _characters(texts: Iterable[str]) -> Counter[str]:

@@ -47,6 +47,8 @@ class Option:
 
 def _piece_kind(side: str) -> Callable[[DataKind, Config], str]:
     def rule(kind: DataKind, config: Config) -> str:
+        if kind.labels:
+            return "word"
         if kind.has_sentences:
             return "unigram"
         return "word" if getattr(kind, side) is TextKind.SYMBOLS else "char"
@@ -79,6 +81,8 @@ def _normalization(kind: DataKind, config: Config) -> str:
 def _metrics(kind: DataKind, config: Config) -> Option:
     if kind.target is TextKind.FRAMES:
         return Option("metrics", "forecast")
+    if kind.labels:
+        return Option("metrics", "classes")
     if kind.has_sentences:
         return Option("metrics", "translation")
     says_words = kind.target is TextKind.SYMBOLS and kind.source is not TextKind.SYMBOLS

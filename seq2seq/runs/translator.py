@@ -13,7 +13,7 @@ import torch
 from seq2seq.compression.packing import pack
 from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.builder import build, told_at
-from seq2seq.config.contract import check_counts, check_options
+from seq2seq.config.contract import check_options
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.decoding.ensemble import AVERAGES, Ensemble
 from seq2seq.decoding.search.greedy import GreedySearch
@@ -25,7 +25,6 @@ from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
 from seq2seq.translation.carried_translator import CarriedTranslator
 from seq2seq.translation.continuation import Continuation
-from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.pieces import NextPieces, PieceLimits
 from seq2seq.translation.recoded import Recoded
 from seq2seq.translation.reranking import Reranking
@@ -34,15 +33,6 @@ from seq2seq.translation.threads import set_threads
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
-# Options of those who search, and what they are where nothing is searched.
-_UNSEARCHED = {
-    "precision": "float32",
-    "fusion": None,
-    "rerank": None,
-    "reset": None,
-    "simultaneous": None,
-    "replace_unknown": False,
-}
 
 
 def load_runs(options: Mapping[str, Any]) -> list[LoadedRun]:
@@ -162,14 +152,6 @@ def following(config: Mapping[str, Any], translator: Translator, *, rows: int = 
     return translator if config.get("carry") is None else CarriedTranslator(translator, SilenceReset(), rows=rows)
 
 
-def answering(config: Mapping[str, Any], run: LoadedRun, device: torch.device) -> Translator | Forecaster:
-    """What answers sources as the training of a run does: a translator by its own search, or a forecaster."""
-    if run.model.output.frames:
-        return Forecaster(pack(run.model), run.tokenizers, device=device)
-    search = build(config["decoding"], "decoding")
-    return following(config, Translator(pack(run.model), run.tokenizers, search, device=device))
-
-
 def carried(translator: Translator, node: Mapping[str, Any]) -> CarriedTranslator:
     """The translator of lines that follow each other, until the rule that a config describes lets them begin anew."""
     reset = build(node, "reset")
@@ -177,32 +159,6 @@ def carried(translator: Translator, node: Mapping[str, Any]) -> CarriedTranslato
         raise UserError("reset must be built by a class of Reset, but is not.")
     with told_at("reset", type(reset)):
         return CarriedTranslator(translator, reset)
-
-
-def open_forecaster(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Forecaster:
-    """The forecaster that options describe. Raises UserError at what it cannot do, and at a run that writes text."""
-    for name, usual in _UNSEARCHED.items():
-        if name in options and (given := options[name]) != usual:
-            shown = given.get("_target_", "given") if isinstance(given, Mapping) else given
-            raise UserError(f"{name} must be {_said(usual)} with a run that writes frames, but is {shown}.")
-    if "decoding" in options and not isinstance(build(options["decoding"], "decoding"), GreedySearch):
-        raise UserError("decoding must be greedy with a run that writes frames, which searches nothing.")
-    if len(runs) > 1:
-        raise UserError("run must be one run alone where it writes frames: an ensemble of such is not there.")
-    run = runs[0]
-    if not run.model.output.frames:
-        raise UserError("run must be one that writes frames, but writes text: use translate.")
-    check_counts(options, batch_size=1, max_tokens=1)
-    sizes = {name: options[name] for name in ("batch_size", "max_tokens")}
-    torch.set_flush_denormal(True)
-    if (threads := options["threads"]) != "auto":
-        check_counts(options, threads=1)
-        torch.set_num_threads(threads)
-    return Forecaster(pack(run.model), run.tokenizers, device=pick_device(str(options["device"])), **sizes)
-
-
-def _said(value: Any) -> str:
-    return "none" if value is None else str(value).lower()
 
 
 def _refuse_forecasters(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> None:

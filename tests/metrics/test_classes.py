@@ -75,5 +75,5 @@ def test_intervals_hold_the_score_and_leave_out_classes_that_a_sample_lacks():
 
 
 def test_too_many_classes_are_no_classes():
-    with pytest.raises(UserError, match="metrics.classes must be of at most 500 classes, but references have 501:"):
+    with pytest.raises(UserError, match="references must have at most 500 classes, but have 501: choose exact_match"):
         ClassScores().settle([[str(number)] for number in range(501)])

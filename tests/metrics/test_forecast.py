@@ -81,8 +81,8 @@ def test_intervals_hold_the_scores():
 @pytest.mark.parametrize(
     ("said", "known", "message"),
     [
-        ("text", TRUTHS[0], "metrics.forecast must be of frames, but a text is 'text': choose another metric."),
-        (MEANS[0], "text", "metrics.forecast must be of frames, but a text is 'text'"),
+        ("text", TRUTHS[0], "errors of forecasts are of frames, but there is a text, 'text': choose another metric."),
+        (MEANS[0], "text", "errors of forecasts are of frames, but there is a text"),
         (MEANS[0], TRUTHS[1], r"a forecast must be of as many frames and features as its reference, \[1, 2\], but is"),
     ],
 )
