@@ -65,7 +65,10 @@ SEARCHING = [
 SIDES = ("encoder", "decoder")
 OF_MODEL = [group for group, _ in OPTIONS if group.startswith("model/") and group not in HOMES]
 PARTS = {group: [name for kind, name in OPTIONS if kind == group] for group in OF_MODEL if group.count("/") == 1}
+OF_FRAMES = {("model/output", "gaussian"), ("model/output", "huber")}  # in a model of frames on both sides
 PARTS["model/output"].remove("auto")  # one of the others
+for _group, _name in OF_FRAMES:
+    PARTS[_group].remove(_name)
 for _group, _name in HANDED_ON:
     PARTS[_group].remove(_name)
 
@@ -106,10 +109,14 @@ def companions(group: str, option: str) -> list[str]:
     An experiment chooses for itself, and not every cell takes every initialization.
     """
     alone = {*HOMES, "experiment", "hydra", "model/cell/initialization"}
-    known = [(kind, name) for kind, name in OPTIONS if (kind, name) not in {("model", SOURCELESS), *HANDED_ON}]
+    known = [
+        (kind, name) for kind, name in OPTIONS if (kind, name) not in {("model", SOURCELESS), *HANDED_ON, *OF_FRAMES}
+    ]
     options = {kind: [name for other, name in known if other == kind] for kind, _ in known}
     if (group, option) == ("model", SOURCELESS):
         return [f"experiment={SOURCELESS}"]
+    if (group, option) in OF_FRAMES:
+        return ["experiment=forecast", f"{group}={option}"]
     if (group, option) in HANDED_ON:
         return ["experiment=stack"]
     if group in alone:

@@ -40,10 +40,7 @@ from seq2seq.translation.translator import Translator
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
     """The module that Lightning trains, as a config describes it."""
     model = build_model(config, data.tokenizers)
-    if not model.sourceless:
-        model.encoder.input.prepare(data.train_pairs.source.flat[:-1].numpy())  # the last is padding
-    if isinstance(model.output, FrameOutput):
-        model.output.take_in(data.train_pairs.target.flat[:-1].numpy())
+    _take_in(data, model)
     refuse_unknown_tags(data.splits, data.tokenizers)
     data.gather(config["references"])
     if data.mixed is not None:
@@ -63,8 +60,9 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     pace(config, data)
     step = build_step(config, model)
     supply(step.objective, config, data)
-    for part in () if model.output.frames else (step.objective, model.output):
-        part.prepare(data.target_counts())
+    if not model.output.frames:  # which are not counted
+        for part in (step.objective, model.output):
+            part.prepare(data.target_counts())
     step.target_window = window_of(config, data)
     return Seq2SeqModule(
         step=step,
@@ -74,6 +72,14 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
         scores=build_scores(config),
         complete=partial(_complete, saved_with(config, data.tokenizers, data.splits)),
     )
+
+
+def _take_in(data: Seq2SeqDataModule, model: Seq2Seq) -> None:
+    """Let a model find the statistics of all there is to train on; the last token, or frame, is padding."""
+    if not model.sourceless:
+        model.encoder.input.prepare(data.train_pairs.source.flat[:-1].numpy())
+    if isinstance(model.output, FrameOutput):
+        model.output.take_in(data.train_pairs.target.flat[:-1].numpy())
 
 
 def _translator(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule) -> Translator | Forecaster:

@@ -33,8 +33,8 @@ class ClassScores(Scores):
         found = sorted({*chain.from_iterable(self._labels(text) for known in references for text in known)})
         if len(found) > _MOST:
             raise UserError(
-                f"references must have at most {_MOST} classes, but have {len(found):,}: choose exact_match, or words=true "
-                "where they are sequences of labels."
+                f"references must have at most {_MOST} classes, but have {len(found):,}: choose exact_match, or "
+                "words=true where they are sequences of labels."
             )
         self._places = {label: place for place, label in enumerate(found)}
         device = self.totals.device

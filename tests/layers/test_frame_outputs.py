@@ -1,5 +1,7 @@
 """Outputs of frames have the losses and forecasts of their distributions, in the units of the data."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from torch.testing import assert_close
 
 from seq2seq.errors import UserError
 from seq2seq.layers.frame_embedding import FrameEmbedding
+from seq2seq.layers.output.frames import refuse_frames
+from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.gaussian import GaussianOutput
 from seq2seq.layers.output.huber import HuberOutput
 from seq2seq.layers.output.smoothing import Smoothing
@@ -109,3 +113,10 @@ def test_options_out_of_range_are_told():
         build(GaussianOutput, normalization="log")
     with pytest.raises(UserError, match="delta must be above 0, but is 0.0"):
         build(HuberOutput, delta=0.0)
+
+
+@pytest.mark.parametrize("given", [GaussianOutput, partial(HuberOutput, delta=2.0), build(GaussianOutput)])
+def test_models_that_write_tokens_alone_refuse_it(given):
+    with pytest.raises(UserError, match="output must be of tokens for a transducer, but is of frames: choose another."):
+        refuse_frames(given, "a transducer")
+    refuse_frames(partial(FullOutput), "a transducer")

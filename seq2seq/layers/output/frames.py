@@ -81,6 +81,12 @@ class FrameOutput(Output):
         """The frames to come, in the data's units."""
 
 
+def refuse_frames(output: Any, who: str) -> None:
+    """Raise UserError, in the name of a kind of model that writes tokens alone, at an output of frames."""
+    if writes_frames(output):
+        raise UserError(f"output must be of tokens for {who}, but is of frames: choose another.")
+
+
 def writes_frames(output: Any) -> bool:
     """Tell whether an output, its class, or a partial call of one that a config or a program made, writes frames."""
     known = [output, *getattr(output, "args", ()), getattr(output, "func", None)]
