@@ -27,12 +27,6 @@ brief: dict[str, Any] = {
     "precision": "32-true",
     "logger": "none",
 }
-    "model": small,
-    "budget": {"max_steps": 250},
-    "optimizer__lr": 0.005,
-    "precision": "32-true",
-    "logger": "none",
-}
 
 # A forecast: windows of 24 frames, and the 8 that follow each.
 long = [swing(200, fast=False) for _ in range(40)]

@@ -45,4 +45,4 @@ class FrameEmbedding(nn.Module):
         return torch.where(before, self.beginning.to(vectors.dtype), vectors)
 
 
-TargetTable: TypeAlias = Embedding | FrameEmbedding  # of what a decoder writes
+Embedder: TypeAlias = Embedding | FrameEmbedding  # of what a decoder writes

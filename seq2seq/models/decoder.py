@@ -12,7 +12,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.entmax import NORMALIZERS
-from seq2seq.layers.frame_embedding import TargetTable
+from seq2seq.layers.frame_embedding import Embedder
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
 from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.recomputing import unroll
@@ -115,7 +115,7 @@ class Decoder(nn.Module, ABC):
     readout: Readout
     waiting: WaitK | None = None
 
-    def __init__(self, embedding: TargetTable, options: DecoderOptions) -> None:
+    def __init__(self, embedding: Embedder, options: DecoderOptions) -> None:
         super().__init__()
         self.waiting = options.waiting
         self.embedding = embedding
@@ -158,7 +158,7 @@ class LuongDecoder(Decoder):
     def __init__(
         self,
         *,
-        embedding: TargetTable,
+        embedding: Embedder,
         memory_size: int,
         options: DecoderOptions,
         num_layers: int = 1,
@@ -208,9 +208,7 @@ class GNMTDecoder(Decoder):
     After Wu et al. 2016 as in NVIDIA's GNMT v2: residual from the third layer on, and no loop over time.
     """
 
-    def __init__(
-        self, *, embedding: TargetTable, memory_size: int, options: DecoderOptions, num_layers: int = 2
-    ) -> None:
+    def __init__(self, *, embedding: Embedder, memory_size: int, options: DecoderOptions, num_layers: int = 2) -> None:
         super().__init__(embedding, options)
         if num_layers < 2:
             raise UserError(f"num_layers of a gnmt decoder must be at least 2, but is {num_layers}.")

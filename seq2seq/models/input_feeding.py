@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from seq2seq.layers.attention.attention import Memory
-from seq2seq.layers.frame_embedding import TargetTable
+from seq2seq.layers.frame_embedding import Embedder
 from seq2seq.layers.linear import initialize_linear
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.layers import build_layers
@@ -54,7 +54,7 @@ class BahdanauDecoder(Decoder):
     def __init__(
         self,
         *,
-        embedding: TargetTable,
+        embedding: Embedder,
         memory_size: int,
         options: DecoderOptions,
         num_layers: int = 1,

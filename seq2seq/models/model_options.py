@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from seq2seq.errors import UserError
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.frame_embedding import FrameEmbedding, TargetTable
+from seq2seq.layers.frame_embedding import Embedder, FrameEmbedding
 from seq2seq.layers.inputs.input import SourceSide
 
 
@@ -50,7 +50,7 @@ class ModelOptions:
             )
         return FrameEmbedding(features, self.embedding_size, dropout=self.dropout)
 
-    def source_side(self, size: int, target: TargetTable) -> SourceSide:
+    def source_side(self, size: int, target: Embedder) -> SourceSide:
         """The side of a source of so many tokens or features, beside a target's embedding."""
 
         def table() -> Embedding:

@@ -12,7 +12,7 @@ from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.copying import Pointer, PointerOutput
 from seq2seq.layers.dropout import WordDropout
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.frame_embedding import FrameEmbedding, TargetTable
+from seq2seq.layers.frame_embedding import Embedder, FrameEmbedding
 from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.output.frames import refuse_frames, writes_frames
 from seq2seq.layers.output.output import Output
@@ -84,7 +84,7 @@ class Seq2Seq(nn.Module):
             refuse_frames(output, "a transducer")
         self.target_words = WordDropout(options.target_word_dropout, "target_word_dropout")
         new_table = options.frame_table if writes_frames(output) else options.table
-        target: TargetTable = new_table(target_vocabulary_size)
+        target: Embedder = new_table(target_vocabulary_size)
         self.encoder = encoder(side=options.source_side(source_vocabulary_size, target))
         self.decoder = decoder(embedding=target, memory_size=self.encoder.output_size)
         self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)
@@ -101,7 +101,7 @@ class Seq2Seq(nn.Module):
         """The output as a kind of model needs it; here, as it is."""
         return output
 
-    def _new_pointer(self, copying: Callable[..., Pointer], target: TargetTable) -> Pointer:
+    def _new_pointer(self, copying: Callable[..., Pointer], target: Embedder) -> Pointer:
         """A new pointer, to which output and embeddings are made to listen."""
         if isinstance(target, FrameEmbedding):
             raise UserError("copying must be none with an output of frames, which are no pieces of a source.")
