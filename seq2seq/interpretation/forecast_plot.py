@@ -32,7 +32,8 @@ def forecast_figure(
             plot.fill_between(ahead, low, high, color="tab:blue", alpha=0.2, linewidth=0, label="90 %")
         plot.axvline(0.5, color="0.7", linewidth=0.8)
     axes[-1].set_xlabel("frames")
-    axes[0].legend(loc="upper left", fontsize="small", frameon=False, ncols=4)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", fontsize="small", frameon=False, ncols=4)
     return figure
 
 

@@ -52,6 +52,8 @@ def _written_problems(config: dict[str, Any]) -> Iterator[str]:
     if not reads_frames(config):
         yield "model.input must be frames"
     yield from (f"{name} must be none" for name in ("scheduled_sampling", "truncation") if config.get(name) is not None)
+    if config["precision"] in ("bf16-true", "16-true"):
+        yield "precision must be 32-true, bf16-mixed or 16-mixed, which keep what is to be written whole,"
     objective = config["objective"]
     if objective.get("_target_") != _LIKELIHOOD:
         yield "objective must be cross_entropy"

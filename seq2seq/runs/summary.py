@@ -143,7 +143,8 @@ def print_memory(record: Mapping[str, Any]) -> None:
 def print_comparison(record: dict[str, Any]) -> None:
     """Print the scores of compared runs, their mean and deviation, and the differences, as tables on stderr."""
     names = list(record["mean"])
-    scores = Table(title=Text(f"scores on {record['data']} ({record['sentences']} examples, %)"))
+    unit = "" if _IN_UNITS & {*names} else ", %"
+    scores = Table(title=Text(f"scores on {record['data']} ({record['sentences']} examples{unit})"))
     scores.add_column("", overflow="fold")
     for name in names:
         scores.add_column(name, justify="right")
@@ -153,7 +154,7 @@ def print_comparison(record: dict[str, Any]) -> None:
         )
     scores.add_section()
     for row in ("mean", "deviation"):
-        scores.add_row(row, *(f"{record[row][name]:.2f}" for name in names))
+        scores.add_row(row, *_rounded({name: record[row][name] for name in names}))
     tests = Table(title=Text(f"differences from {record['runs'][0]['run']}"))
     for name in ("", "score", "difference", "p, bootstrap", "p, randomization"):
         tests.add_column(name, justify="left" if name in ("", "score") else "right", overflow="fold")

@@ -111,6 +111,12 @@ def test_a_run_goes_on_bit_for_bit(train_on, tmp_path, options):
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
+@pytest.mark.needs_bfloat16
+def test_forecasts_are_learnt_in_mixed_precision(train_on, tmp_path):
+    scores = train_on(tmp_path, "precision=bf16-mixed", "budget.max_steps=60").scores
+    assert scores["mae"] < 40  # of swings by 100 and by 0.01
+
+
 def test_steps_fed_their_means_are_the_unrolled_model(learnt):
     run = load_run(learnt)
     sources = [one.source for one in load_examples(run, None, "test")[1]]
@@ -146,6 +152,7 @@ REFUSALS = [
     (["model/input=tokens"], "model.input must be frames with targets that are frames: see experiment=forecast."),
     (["objective.label_smoothing=0.1"], "objective.label_smoothing must be 0 with targets that are frames"),
     (["objective=r_drop"], "objective must be cross_entropy with targets that are frames"),
+    (["precision=bf16-true"], "precision must be 32-true, bf16-mixed or 16-mixed, which keep what is to be written"),
     (["scheduled_sampling=linear"], "scheduled_sampling must be none with targets that are frames"),
     (["truncation=window"], "truncation must be none with targets that are frames"),
     (["decoding=beam"], "decoding must be greedy, as nothing is searched, with targets that are frames"),
