@@ -92,7 +92,11 @@ def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
 
 
 def _opened(options: dict[str, Any], runs: Sequence[LoadedRun]) -> Translator | Forecaster:
-    """What answers the sources of runs."""
+    """The translator, or forecaster, of runs."""
+    if options["samples"] and not runs[0].model.output.frames:
+        raise UserError(
+            f"samples must be 0 with a run that writes text, but is {options['samples']}: see decoding=sampling."
+        )
     return (open_forecaster if runs[0].model.output.frames else open_translator)(options, runs=runs)
 
 

@@ -47,11 +47,12 @@ class Trained:
         with in_one_line(), trusting(self.trust):
             self.members = load_runs({"run": self.paths, "device": device})
         self._decoders: dict[str, tuple[Decoder, dict[str, Any]]] = {}
+        self._forecasters: dict[str, tuple[Forecaster, dict[str, Any]]] = {}
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """The parts that go to another process: all but the lock, and the translators, which are made there anew."""
-        return {**vars(self), "_lock": None, "_decoders": {}}
+        return {**vars(self), "_lock": None, "_decoders": {}, "_forecasters": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=Lock())
@@ -191,11 +192,16 @@ class Trained:
     def _forecaster(self, script: str, keywords: dict[str, Any]) -> tuple[Forecaster, dict[str, Any]]:
         """The forecaster that keywords describe, and their options."""
         with in_one_line(), self._lock, trusting(self.trust), on_threads(torch.get_num_threads()):
-            options = read_keywords(script, self.paths, self.device, keywords)
             if not self.members[0].model.output.frames:
                 raise UserError("forecast needs a run that writes frames, but this one writes text: call translate.")
-            own = [replace(run, model=deepcopy(run.model)) for run in self.members]  # as it is changed in place
-            return open_forecaster(options, own), options
+            key = f"{script} {sorted(keywords.items())!r}"
+            if key not in self._forecasters:
+                options = read_keywords(script, self.paths, self.device, keywords)
+                own = [replace(run, model=deepcopy(run.model)) for run in self.members]  # as it is changed in place
+                while len(self._forecasters) >= _KEPT:
+                    del self._forecasters[next(iter(self._forecasters))]
+                self._forecasters[key] = open_forecaster(options, own), options
+            return self._forecasters[key]
 
     def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[Decoder, dict[str, Any]]:
         """The decoder that keywords describe, and their options; both are kept for the next call."""

@@ -27,7 +27,7 @@ _UNSEARCHED = {
 
 
 def answering(config: Mapping[str, Any], run: LoadedRun, device: torch.device) -> Translator | Forecaster:
-    """What answers sources as the training of a run does: a translator by its own search, or a forecaster."""
+    """The translator by the own search of a run, or the forecaster, as its training has it."""
     if run.model.output.frames:
         return Forecaster(pack(run.model), run.tokenizers, device=device)
     search = build(config["decoding"], "decoding")
@@ -48,7 +48,8 @@ def open_forecaster(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Fo
     if not run.model.output.frames:
         raise UserError("run must be one that writes frames, but writes text: use translate.")
     check_counts(options, batch_size=1, max_tokens=1)
-    sizes = {name: options[name] for name in ("batch_size", "max_tokens")}
+    check_counts(options, samples=0, seed=0)
+    sizes = {name: options[name] for name in ("batch_size", "max_tokens", "samples", "seed")}
     torch.set_flush_denormal(True)
     if (threads := options["threads"]) != "auto":
         check_counts(options, threads=1)

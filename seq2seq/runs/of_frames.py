@@ -48,7 +48,7 @@ def _problems(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _written_problems(config: dict[str, Any]) -> Iterator[str]:
-    """What targets that are frames cannot have: nothing is searched, and nothing that is said is a text."""
+    """Problems with targets that are frames: nothing is searched, and nothing that is said is a text."""
     if not reads_frames(config):
         yield "model.input must be frames"
     yield from (f"{name} must be none" for name in ("scheduled_sampling", "truncation") if config.get(name) is not None)

@@ -124,6 +124,8 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
     """The translator that options describe; those that it does without may be missing."""
     check_options(Translator, options)
     _refuse_forecasters(options, runs)
+    if samples := options.get("samples"):
+        raise UserError(f"samples must be 0 with a run that writes text, but is {samples}: see decoding=sampling.")
     if runs[0].model.sourceless and options.get("replace_unknown"):
         raise UserError("replace_unknown must be false with a language model, which attends to no source.")
     _refuse_unattended(options, runs)

@@ -53,6 +53,7 @@ def test_a_forecast_is_arrays_with_intervals_and_a_picture(run):
     alone = run.forecast(values[1, :8, 0])  # one feature over time
     np.testing.assert_allclose(alone.means, second.means, rtol=1e-5)
     assert run.forecast(pandas.DataFrame({"x": values[1, :8, 0]}), length=7).means.shape == (7, 1)
+    assert run.forecast(values[1, :8], samples=20).deviations[-1] > second.deviations[-1] / 2
     low, high = first.interval(0.9)
     np.testing.assert_allclose(high - low, 2 * 1.6448536 * first.deviations, rtol=1e-5)
     axes = first.figure(values[0, :8], values[0, 8:]).axes
@@ -125,3 +126,7 @@ def test_a_run_of_text_forecasts_nothing(tmp_path):
     run = seq2seq.train(pairs, run_dir=tmp_path / "run", budget__max_steps=2, **SMALL)
     with pytest.raises(seq2seq.UserError, match="forecast needs a run that writes frames, but this one writes text"):
         run.forecast(ARRAYS)
+    with pytest.raises(
+        seq2seq.UserError, match="samples must be 0 with a run that writes text, but is 5: see decoding"
+    ):
+        run.evaluate(pairs, samples=5)

@@ -148,6 +148,34 @@ def test_company_order_length_and_packing_change_no_forecast(learnt):
             np.testing.assert_allclose(found.deviations[:count], one.deviations[:count], rtol=1e-3, atol=1e-6)
 
 
+def test_paths_of_draws_know_how_far_frames_stray(learnt):
+    run = load_run(learnt)
+    sources = [one.source for one in load_examples(run, None, "test")[1]][:6]
+    plain = Forecaster(run.model, run.tokenizers).forecasts(sources)
+    drawing = Forecaster(run.model, run.tokenizers, samples=40, batch_size=90, max_tokens=3000)
+    drawn = drawing.forecasts(sources)
+    for one, other, source in zip(plain, drawn, sources, strict=True):
+        np.testing.assert_allclose(other.values[0], one.values[0], rtol=1e-4, atol=1e-5)  # nothing is drawn before it
+        np.testing.assert_allclose(other.deviations[0], one.deviations[0], rtol=1e-3, atol=1e-6)
+        (alone,) = drawing.forecasts([source], 9)
+        np.testing.assert_allclose(alone.values[:4], other.values, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(alone.deviations[:4], other.deviations, rtol=1e-2, atol=1e-4)
+    widths = [np.mean([one.deviations[-1] / one.deviations[0] for one in found]) for found in (plain, drawn)]
+    assert widths[1] > widths[0]
+    others = Forecaster(run.model, run.tokenizers, samples=40, seed=2).forecasts(sources)
+    assert any(not np.allclose(one.values, other.values) for one, other in zip(drawn, others, strict=True))
+
+
+def test_a_model_that_is_sure_draws_its_means(learnt):
+    run = load_run(learnt)
+    sources = [one.source for one in load_examples(run, None, "test")[1]][:4]
+    with torch.no_grad():
+        run.model.output.projection.bias[2:] = -100.0
+    plain, drawn = (Forecaster(run.model, run.tokenizers, samples=count).forecasts(sources) for count in (0, 5))
+    for one, other in zip(plain, drawn, strict=True):
+        np.testing.assert_allclose(other.values, one.values, rtol=1e-2, atol=1e-3)
+
+
 REFUSALS = [
     (["model/input=tokens"], "model.input must be frames with targets that are frames: see experiment=forecast."),
     (["objective.label_smoothing=0.1"], "objective.label_smoothing must be 0 with targets that are frames"),
@@ -224,6 +252,7 @@ def test_commands_that_search_refuse_the_run(learnt, script, config_of):
         ("reset=silence", "reset must be none with a run that writes frames"),
         ("replace_unknown=true", "replace_unknown must be false with a run that writes frames, but is True."),
         ("simultaneous=wait_k", "simultaneous must be none with a run that writes frames"),
+        ("samples=1", "samples must be 0, for means that are fed back, or at least 2, but is 1."),
         ("batch_size=0", "batch_size must be a whole number of at least 1, but is 0."),
     ],
 )
