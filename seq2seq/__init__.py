@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seq2seq.library.run import Run as Run
     from seq2seq.library.run import load as load
     from seq2seq.library.training import train as train
+    from seq2seq.library.windows import windows as windows
 
 __version__ = "0.2.0"
 
@@ -28,8 +29,9 @@ _PLACES = {
     "Run": "library.run",
     "Ensemble": "library.ensemble",
     "UserError": "errors",
+    "windows": "library.windows",
 }
-__all__ = ["Ensemble", "Run", "UserError", "ensemble", "load", "nn", "train"]
+__all__ = ["Ensemble", "Run", "UserError", "ensemble", "load", "nn", "train", "windows"]
 
 
 def __getattr__(name: str) -> Any:

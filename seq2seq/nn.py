@@ -41,6 +41,8 @@ from seq2seq.layers.inputs.input import Input, SourceSide
 from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.output.adaptive import AdaptiveOutput
 from seq2seq.layers.output.full import FullOutput
+from seq2seq.layers.output.gaussian import GaussianOutput
+from seq2seq.layers.output.huber import HuberOutput
 from seq2seq.layers.output.mixture import MixtureOutput
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.output.tied import TiedOutput
@@ -77,7 +79,8 @@ from seq2seq.models.bridge import LastOutputBridge, StateBridge, ZeroBridge
 from seq2seq.models.decoder import Decoder, DecoderOptions, GNMTDecoder, LuongDecoder, States
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.input_feeding import BahdanauDecoder
-from seq2seq.models.seq2seq import ModelOptions, ModelOutputs, Seq2Seq
+from seq2seq.models.model_options import ModelOptions
+from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 
 __all__ = [
     "FactorizedLSTMCell",
@@ -118,8 +121,10 @@ __all__ = [
     "GNMTDecoder",
     "GRUCell",
     "GatedCellOptions",
+    "GaussianOutput",
     "GeneralAttention",
     "GreedySearch",
+    "HuberOutput",
     "Hypothesis",
     "Initialization",
     "LSTMCell",

@@ -11,7 +11,9 @@ SourceIds = Int[Tensor, "batch source"]
 Frames = Float[Tensor, "batch source feature"]
 Source = SourceIds | Frames  # what an encoder reads
 TargetIds = Int[Tensor, "batch target"]
+TargetFrames = Float[Tensor, "batch target value"]
 BeamIds = Int[Tensor, "batch beam"]
+BeamFrames = Float[Tensor, "batch beam value"]
 Lengths = Int[Tensor, " batch"]
 RowMask = Bool[Tensor, " batch"]
 
@@ -45,3 +47,7 @@ class SoftIds(NamedTuple):
 
     ids: Int[Tensor, "*place k"]
     weights: Float[Tensor, "*place k"]
+
+
+Written = TargetIds | SoftIds | TargetFrames  # what a decoder reads of whole targets
+BeamWritten = BeamIds | SoftIds | BeamFrames

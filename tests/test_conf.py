@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -16,6 +17,7 @@ from tiny_models import BESIDE_MEMORY
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, parameters, resolve, targets
 from seq2seq.data.examples import Example
+from seq2seq.data.series import Series
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
@@ -63,7 +65,10 @@ SEARCHING = [
 SIDES = ("encoder", "decoder")
 OF_MODEL = [group for group, _ in OPTIONS if group.startswith("model/") and group not in HOMES]
 PARTS = {group: [name for kind, name in OPTIONS if kind == group] for group in OF_MODEL if group.count("/") == 1}
+OF_FRAMES = {("model/output", "gaussian"), ("model/output", "huber")}  # in a model of frames on both sides
 PARTS["model/output"].remove("auto")  # one of the others
+for _group, _name in OF_FRAMES:
+    PARTS[_group].remove(_name)
 for _group, _name in HANDED_ON:
     PARTS[_group].remove(_name)
 
@@ -104,10 +109,14 @@ def companions(group: str, option: str) -> list[str]:
     An experiment chooses for itself, and not every cell takes every initialization.
     """
     alone = {*HOMES, "experiment", "hydra", "model/cell/initialization"}
-    known = [(kind, name) for kind, name in OPTIONS if (kind, name) not in {("model", SOURCELESS), *HANDED_ON}]
+    known = [
+        (kind, name) for kind, name in OPTIONS if (kind, name) not in {("model", SOURCELESS), *HANDED_ON, *OF_FRAMES}
+    ]
     options = {kind: [name for other, name in known if other == kind] for kind, _ in known}
     if (group, option) == ("model", SOURCELESS):
         return [f"experiment={SOURCELESS}"]
+    if (group, option) in OF_FRAMES:
+        return ["experiment=forecast", f"{group}={option}"]
     if (group, option) in HANDED_ON:
         return ["experiment=stack"]
     if group in alone:
@@ -312,8 +321,8 @@ def test_every_script_that_searches_takes_every_search(script, option):
 
 
 def test_only_scoring_does_without_a_search():
-    assert {script for script, *_ in SEARCHING} | {"score"} == set(SCRIPTS)
-    assert {script for script in SCRIPTS if "decoding" not in plain(script)} == {"score"}
+    assert {script for script, *_ in SEARCHING} | {"score", "forecast"} == set(SCRIPTS)
+    assert {script for script in SCRIPTS if "decoding" not in plain(script)} == {"score", "forecast"}
 
 
 @pytest.mark.parametrize("option", ["beam", "diverse_beam"])
@@ -351,8 +360,9 @@ def test_every_metric_that_a_config_monitors_is_one_that_it_computes():
     for name in [option for group, option in OPTIONS if group == "metrics"]:
         config = plain("train", f"metrics={name}")
         scores = [build(node, "") for node in config["metrics"].values()]
+        said = Series(np.ones((2, 1))) if name == "forecast" else "a b c d e f"
         for metric in scores:
-            metric.update(["a b c d e f"], [["a b c d e f"]])
+            metric.update([said], [[said]])
         if not scores:
             assert config["monitor"] == {"metric": "dev/loss", "mode": "min"}
             continue

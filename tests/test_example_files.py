@@ -13,6 +13,7 @@ NEEDS = {"transformers_trainer.py": "transformers", "recurrent_policy.py": "gymn
 SAYS = {
     "training_loop.py": r"^loss 0\.\d\d, right: (100|9\d)%$",
     "own_data.py": r"994 -> nine hundred ninety four\n\{'wer'",
+    "time_series.py": r"'mae': 0\.[2-4].*\n(.*\n)+.*'accuracy': (100|9\d)\.",
     "data_frame.py": r"16:45 +quarter to five",
     "own_cell/own_cell.py": r"\nd c b a\n$",
     "recurrent_policy.py": r"^return (0\.9\d|1\.00), successes: (9[5-9]|100)\.",

@@ -33,7 +33,8 @@ from seq2seq.models.bridge import LastOutputBridge
 from seq2seq.models.decoder import GNMTDecoder, LuongDecoder
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.input_feeding import BahdanauDecoder
-from seq2seq.models.seq2seq import ModelOptions, Seq2Seq
+from seq2seq.models.model_options import ModelOptions
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.waiting import WaitK
 from seq2seq.symbols import EOS, PAD
 from seq2seq.translation.translator import Translator

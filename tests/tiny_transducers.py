@@ -9,7 +9,7 @@ from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.models.bridge import LastOutputBridge
 from seq2seq.models.encoder import Encoder
-from seq2seq.models.seq2seq import ModelOptions
+from seq2seq.models.model_options import ModelOptions
 from seq2seq.models.transducer import Transducer, TransducerDecoder
 
 

@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +17,7 @@ from seq2seq.config.builder import build
 from seq2seq.config.contract import read_options
 from seq2seq.config.open_parts import with_own_data
 from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.comparison import find_runs
@@ -25,6 +27,7 @@ from seq2seq.runs.run import LoadedRun, load_run, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
 from seq2seq.runs.sourceless import refuse_language_model
+from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.translator import Translator
 
 _SOUPS = ("uniform", "greedy")
@@ -77,9 +80,14 @@ class _Scored:
         model = deepcopy(self.run.model)
         model.load_state_dict(dict(weights))
         device = next(model.parameters()).device
-        search = build(self.options["decoding"], "decoding")
-        translator = Translator(pack(model), self.run.tokenizers, search, device=device)
+        translator = self._answering(model, device)
         return dict(evaluate(translator, self.examples, self.metrics).report()["scores"])
+
+    def _answering(self, model: Seq2Seq, device: torch.device) -> Translator | Forecaster:
+        if model.output.frames:
+            return Forecaster(pack(model), self.run.tokenizers, device=device)
+        search = build(self.options["decoding"], "decoding")
+        return Translator(pack(model), self.run.tokenizers, search, device=device)
 
     def monitored(self, known: Sequence[str]) -> tuple[str, bool]:
         """The score that runs chose their best by, and whether higher is better. Raises UserError if it is unknown."""

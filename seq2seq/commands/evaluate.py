@@ -1,5 +1,6 @@
 """Score a run on examples, or compare several."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +16,14 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
+from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
 from seq2seq.runs.translator import load_runs, open_translator
+from seq2seq.translation.forecaster import Forecaster
+from seq2seq.translation.translator import Translator
 
 
 def evaluate_run(config: DictConfig) -> dict[str, Any]:
@@ -60,8 +64,8 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
         return score_text(runs[0], options)
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
-    translator = open_translator(options, runs=runs)
-    if options["policies"]:
+    translator = _opened(options, runs)
+    if options["policies"] and isinstance(translator, Translator):
         refuse_frames(runs[0].tokenizers, options["run"], "simultaneous")
         return {
             "data": name,
@@ -80,11 +84,20 @@ def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
     if options["file"] is None:
         refuse_other_examples(paths, runs, name, examples)
-    evaluations = [evaluate(open_translator(options, runs=[run]), examples, metrics, draws) for run in runs]
+    evaluations = [evaluate(_opened(options, [run]), examples, metrics, draws) for run in runs]
     comparison = compare(paths, [run.step for run in runs], evaluations, metrics, draws)
     report = {"data": name, **comparison.report()}
     print_comparison(report)
     return report
+
+
+def _opened(options: dict[str, Any], runs: Sequence[LoadedRun]) -> Translator | Forecaster:
+    """The translator, or forecaster, of runs."""
+    if options["samples"] and not runs[0].model.output.frames:
+        raise UserError(
+            f"samples must be 0 with a run that writes text, but is {options['samples']}: see decoding=sampling."
+        )
+    return (open_forecaster if runs[0].model.output.frames else open_translator)(options, runs=runs)
 
 
 def with_data(run: LoadedRun, options: dict[str, Any]) -> LoadedRun:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from seq2seq.commands.module import build_average, check_optimizer, refuse_unfit
@@ -38,8 +39,7 @@ def check_monitor(config: dict[str, Any]) -> None:
     """
     known = ["dev/loss"]
     for scores in build_scores(config).values():
-        scores.update(["a"], [["a"]])
-        known += [f"dev/{name}" for name in scores.compute()]
+        known += [f"dev/{name}" for name in scores.scores(np.zeros((1, len(scores.totals))))]
     watched = {"monitor.metric": config["monitor"]["metric"]}
     watched |= {f"{part}.monitor": config[part]["monitor"] for part in _WATCHING if config[part].get("monitor")}
     for name, metric in watched.items():

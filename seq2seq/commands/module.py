@@ -17,6 +17,7 @@ from seq2seq.config.contract import check_options, check_type, parameters
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.stream_datamodule import StreamDataModule
 from seq2seq.errors import UserError
+from seq2seq.layers.output.frames import FrameOutput
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import saved_with, sealed
 from seq2seq.runs.evaluation import build_scores
@@ -32,14 +33,14 @@ from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.muon import spared_of
 from seq2seq.training.parts import FrozenParts, PartedOptimizer, spared_from_decay
 from seq2seq.training.step import TrainingStep
+from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.translator import Translator
 
 
 def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModule:
     """The module that Lightning trains, as a config describes it."""
     model = build_model(config, data.tokenizers)
-    if not model.sourceless:
-        model.encoder.input.prepare(data.train_pairs.source.flat[:-1].numpy())  # the last is padding
+    _take_in(data, model)
     refuse_unknown_tags(data.splits, data.tokenizers)
     data.gather(config["references"])
     if data.mixed is not None:
@@ -59,8 +60,9 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     pace(config, data)
     step = build_step(config, model)
     supply(step.objective, config, data)
-    for part in (step.objective, model.output):
-        part.prepare(data.target_counts())
+    if not model.output.frames:  # which are not counted
+        for part in (step.objective, model.output):
+            part.prepare(data.target_counts())
     step.target_window = window_of(config, data)
     return Seq2SeqModule(
         step=step,
@@ -72,8 +74,18 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     )
 
 
-def _translator(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule) -> Translator:
-    """The translator that validations score."""
+def _take_in(data: Seq2SeqDataModule, model: Seq2Seq) -> None:
+    """Let a model find the statistics of all there is to train on; the last token, or frame, is padding."""
+    if not model.sourceless:
+        model.encoder.input.prepare(data.train_pairs.source.flat[:-1].numpy())
+    if isinstance(model.output, FrameOutput):
+        model.output.take_in(data.train_pairs.target.flat[:-1].numpy())
+
+
+def _translator(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule) -> Translator | Forecaster:
+    """The translator, or forecaster, that validations score."""
+    if model.output.frames:
+        return Forecaster(model, data.tokenizers)
     found = Translator(model, data.tokenizers, build(config["decoding"], "decoding"))
     return following(config, found, rows=data.dev_streams.rows) if isinstance(data, StreamDataModule) else found
 

@@ -28,8 +28,6 @@ from seq2seq.commands.resuming import continuation, take_up
 from seq2seq.commands.rolling_back import fit_through
 from seq2seq.commands.text import finish_text
 from seq2seq.commands.trainer import build_trainer, choose_threads
-from seq2seq.compression.packing import pack
-from seq2seq.config.builder import build
 from seq2seq.config.contract import check
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
@@ -48,18 +46,19 @@ from seq2seq.runs.evaluation import (
     warn_of_poor_data,
     warn_of_shared_sources,
 )
+from seq2seq.runs.forecaster import answering
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.run_folder import discard
 from seq2seq.runs.settling import settle
-from seq2seq.runs.translator import following
 from seq2seq.runs.usual_signals import keep_signals
 from seq2seq.training.free_memory import give_back
 from seq2seq.training.interruption import StoppedError
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.training.out_of_memory import shape_of, told_short_for
 from seq2seq.training.processes import end_processes
+from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
 from seq2seq.whole_file import write_whole
@@ -170,6 +169,8 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     warn_of_shared_sources(splits)
     warn_of_poor_data(splits)
     translator = module.translator
+    if isinstance(translator, Forecaster):  # what it writes is not made of pieces
+        return Unreachable(0, 0)
     found = unreachable(
         module.dev_examples,
         translator.tokenizers,
@@ -231,15 +232,14 @@ def _finish(
     if isinstance(run.model, LanguageModel):
         return finish_text(run, splits, folder, {"training_seconds": round(seconds, 1)} | hindsight)
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
-    search = build(config["decoding"], "decoding")
-    translator = following(config, Translator(pack(run.model), run.tokenizers, search, device=device))
+    translator = answering(config, run, device)
     evaluation = evaluate(translator, examples, build_scores(config))
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)} | hindsight
     if splits.test:  # dev was looked at in samples so far
         record["dev"] = evaluate(translator, splits.dev, build_scores(config)).report()
-    if not reads_frames(config):  # which nobody watches
+    if isinstance(translator, Translator) and not reads_frames(config):  # which nobody watches
         keep_signals(folder, translator, splits.dev)
-    if start:
+    if start and isinstance(translator, Translator):
         record["fine_tuning"] = {"init": start.path, "scores": start.compare(translator, splits, config)}
     write_whole(folder / "metrics.json", (strict_json(record, indent=2) + "\n").encode())
     metric, mode = config["monitor"]["metric"].removeprefix("dev/"), config["monitor"]["mode"]

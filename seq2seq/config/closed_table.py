@@ -25,6 +25,7 @@ data.corpora.hub.DatasetsCorpus
 data.corpora.kept_pairs.KeptPairsCorpus
 data.corpora.mixture.MixtureCorpus
 data.corpora.parallel.ParallelCorpus
+data.corpora.parquet_frames.ParquetFrameCorpus
 data.corpora.synthetic.SyntheticCorpus
 data.corpora.text.TextCorpus
 data.corpora.ts.TsCorpus
@@ -70,6 +71,8 @@ layers.inputs.frames.FrameInput
 layers.inputs.tokens.TokenInput
 layers.output.adaptive.AdaptiveOutput
 layers.output.full.FullOutput
+layers.output.gaussian.GaussianOutput
+layers.output.huber.HuberOutput
 layers.output.mixture.MixtureOutput
 layers.output.tied.TiedOutput
 layers.recurrent.cells.coupled.CoupledLSTMCell
@@ -99,7 +102,9 @@ layers.recurrent.initialization.Chrono
 layers.recurrent.initialization.ForgetBias
 layers.recurrent.initialization.Initialization
 layers.recurrent.regularization.Regularization
+metrics.classes.ClassScores
 metrics.exact_match.ExactMatch
+metrics.forecast.ForecastErrors
 metrics.pronunciation.PronunciationScores
 metrics.translation.TranslationScores
 models.bridge.LastOutputBridge

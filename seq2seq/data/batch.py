@@ -12,7 +12,7 @@ from torch.nn import functional
 from seq2seq.data.piece_links import PieceLinks
 from seq2seq.data.references import EACH, shares_of
 from seq2seq.data.sequences import TokenSequences
-from seq2seq.shapes import Lengths, Source, TargetIds
+from seq2seq.shapes import Lengths, Source, TargetFrames, TargetIds
 from seq2seq.symbols import BOS, PAD
 
 
@@ -20,13 +20,14 @@ from seq2seq.symbols import BOS, PAD
 class Batch:
     """Pairs of sentences, padded to `batch source` and `batch target`.
 
-    `target_inputs` start with BOS, `target_outputs` end with EOS.
+    `target_inputs` start with BOS, `target_outputs` end with EOS. Targets that are frames start with NaN, which is
+    their padding, too, and have no end.
     """
 
     source: Source
     source_lengths: Lengths
-    target_inputs: TargetIds
-    target_outputs: TargetIds
+    target_inputs: TargetIds | TargetFrames
+    target_outputs: TargetIds | TargetFrames
     # Target tokens (EOS counted) that the loss is divided by: those of the whole step, all its batches and processes.
     step_tokens: float
     # What each target token is aligned to, as even weights of source tokens, where the data tell.
@@ -42,13 +43,13 @@ class Batch:
 
     @property
     def target_mask(self) -> Bool[Tensor, "batch target"]:
-        """The mask, `batch target`, that is True where there is a token to predict."""
-        return self.target_outputs != PAD
+        """The mask, `batch target`, that is True where there is a token, or a frame, to predict."""
+        return present(self.target_outputs)
 
     @property
     def positions(self) -> int:
         """The number of positions of both sides, padding and ends counted."""
-        return self.source.shape[0] * self.source.shape[1] + self.target_outputs.numel()
+        return self.source.shape[0] * self.source.shape[1] + self.target_mask.numel()
 
     def of_tokens(self, values: Tensor) -> Tensor:
         """The values, `batch target ...`, of tokens to predict, `tokens ...`."""
@@ -67,7 +68,7 @@ class Batch:
         for name, part in vars(self).items():
             if isinstance(part, Tensor):
                 setattr(doubled, name, torch.cat([part, part]))
-        doubled.target_places = torch.cat([self.target_places, self.target_places + self.target_outputs.numel()])
+        doubled.target_places = torch.cat([self.target_places, self.target_places + self.target_mask.numel()])
         if self.owners is not None:
             doubled.owners = torch.cat([self.owners, self.owners + len(self.owners)])
         return doubled
@@ -106,6 +107,18 @@ class Batch:
                 pinned = value.pin_memory() if to_cuda and value.device.type == "cpu" else value
                 setattr(moved, name, pinned.to(device, **{"non_blocking": to_cuda} | options))
         return moved
+
+
+def present(target: TargetIds | TargetFrames) -> Bool[Tensor, "batch target"]:
+    """Tell where a padded target has tokens, or frames."""
+    return ~target.isnan().any(-1) if target.is_floating_point() else target != PAD
+
+
+def begun(outputs: TargetIds | TargetFrames) -> TargetIds | TargetFrames:
+    """What a decoder reads to say a target: its beginning, and all of it but the last."""
+    if outputs.is_floating_point():
+        return functional.pad(outputs[:, :-1], (0, 0, 1, 0), value=float("nan"))
+    return functional.pad(outputs[:, :-1], (1, 0), value=BOS)
 
 
 @dataclass
@@ -163,7 +176,7 @@ class PairSequences:
     def target_tokens(self, rows: Tensor) -> float:
         """The number of target tokens of a batch, EOS counted; those of an example whose references are taken together
         are the mean of them."""
-        lengths = self.target.lengths[rows] + 1
+        lengths = self.target.lengths[rows] + self.target.end
         if self.together is None:
             return float(lengths.sum())
         return float((lengths * shares_of(self.together[rows])).sum())
@@ -184,9 +197,9 @@ class PairSequences:
         """The batch of the given rows; a silent one has nothing to predict and so adds no loss."""
         source, source_lengths = self.source.padded(rows, end=True)
         outputs, _ = self.target.padded(rows, end=True)
-        inputs = functional.pad(outputs[:, :-1], (1, 0), value=BOS)
+        inputs = begun(outputs)
         if silent:
-            outputs = torch.full_like(outputs, PAD)
+            outputs = torch.full_like(outputs, float("nan") if outputs.is_floating_point() else PAD)
         linked = None if self.links is None else self.links.matrix(rows, outputs.shape[1], source.shape[1])
         owners = None
         if self.together is not None:

@@ -93,7 +93,7 @@ class BatchPlan:
     def _pools(self, rows: np.ndarray) -> list[np.ndarray]:
         if not len(rows):
             return []
-        sentences = self.budget.max_tokens / float((self.source + self.target)[rows].mean())
+        sentences = self.budget.max_tokens / float(np.add(self.source, self.target)[rows].mean())
         size = max(1, int(self.pool_batches * min(sentences, self.budget.max_sentences)))
         return np.split(rows, range(size, len(rows), size))
 

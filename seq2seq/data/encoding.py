@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.examples import Example
-from seq2seq.data.frame_reader import FrameReader
+from seq2seq.data.frame_reader import FrameReader, FrameWriter
 from seq2seq.data.sequences import SequenceWriter, TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.symbols import EOS, UNK
@@ -61,6 +61,9 @@ def encoded(examples: Sequence[Example], tokenizers: Tokenizers, max_length: int
     if isinstance(tokenizers.source, FrameReader):
         series = [example.source for example in examples for _ in example.targets]
         source = tokenizers.source.sequences([series[row] for row in kept])
+    if isinstance(tokenizers.target, FrameWriter):
+        answers = [target for example in examples for target in example.targets]
+        target = tokenizers.target.sequences([answers[row] for row in kept])
     return EncodedPairs(PairSequences(source, target, owners=owners), kept, empty, long)
 
 

@@ -87,6 +87,7 @@ class ExampleWriter:
         self._names: dict[str, int] = {}
         self.alignments: dict[int, tuple[Alignment, ...]] = {}
         self.series: dict[int, Series] = {}  # sources that are no texts
+        self.answers: dict[int, tuple[str, ...]] = {}  # targets that are none
 
     def __len__(self) -> int:
         return len(self._corpora)
@@ -100,6 +101,8 @@ class ExampleWriter:
             self.alignments[len(self)] = example.alignments
         if isinstance(example.source, Series):
             self.series[len(self)] = example.source
+        if any(isinstance(target, Series) for target in example.targets):
+            self.answers[len(self)] = example.targets
         self._firsts.append(len(self._ends) - 1)
         self._corpora.append(self._names.setdefault(example.corpus, len(self._names)))
 
@@ -123,7 +126,7 @@ class ExampleWriter:
         corpora = np.frombuffer(self._corpora, dtype=np.int16)[rows].tolist()
         for row, count, corpus in zip(rows.tolist(), counts.tolist(), corpora, strict=True):
             source, targets = next(texts), tuple(islice(texts, count - 1))
-            source = self.series.get(row, source)
+            source, targets = self.series.get(row, source), self.answers.get(row, targets)
             yield Example(source, targets, self.alignments.get(row, ()), self._corpus_names[corpus])
 
 

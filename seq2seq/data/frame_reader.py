@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from seq2seq.data.frame_sequences import FrameSequences
+from seq2seq.data.frame_sequences import FrameSequences, TargetFrameSequences
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.series import Series
 from seq2seq.data.text import TextForm
@@ -23,6 +24,10 @@ class FrameReader(Tokenizer):
 
     Where values may not be `missing`, series that lack some are refused, by place.
     """
+
+    side: ClassVar[str] = "source"
+    uses: ClassVar[str] = "reads"
+    advice: ClassVar[str] = "fill it, or train with imputation by carry_forward, mean or interpolation."
 
     def __init__(self, features: int, *, missing: bool) -> None:
         self.features, self.missing = features, missing
@@ -62,17 +67,16 @@ class FrameReader(Tokenizer):
     def checked(self, text: str) -> Series:
         """The text, which is a series that can be read. Raises UserError if it is not."""
         if not isinstance(text, Series):
-            raise UserError(f"a source must be frames, which this model reads, but is the text {text[:40]!r}.")
+            raise UserError(
+                f"a {self.side} must be frames, which this model {self.uses}, but is the text {text[:40]!r}."
+            )
         if (features := text.values.shape[1]) != self.features:
             raise UserError(
                 f"{text.place} must have {self.features} features, as the data to train on, but has {features}."
             )
         if not self.missing and (gaps := np.argwhere(np.isnan(text.values))).size:
             row, feature = gaps[0].tolist()
-            raise UserError(
-                f"{text.place}, frame {row + 1}, feature {feature + 1} has no value: fill it, or train with "
-                "imputation by carry_forward, mean or interpolation."
-            )
+            raise UserError(f"{text.place}, frame {row + 1}, feature {feature + 1} has no value: {self.advice}")
         return text
 
     def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
@@ -92,6 +96,40 @@ class FrameReader(Tokenizer):
 
     def unknown(self, text: str) -> list[str]:
         return []
+
+
+class FrameWriter(FrameReader):
+    """Reads targets that are series, as a model is to write them: of a number of features, without missing values.
+
+    `horizon` is the number of frames that every target to train on has; None where they differ.
+    """
+
+    side = "target"
+    uses = "writes"
+    advice = "fill it, or leave the series out."
+
+    def __init__(self, features: int, horizon: int | None) -> None:
+        super().__init__(features, missing=False)
+        self.horizon = horizon
+        self.serialized = strict_json({"frames": features, "horizon": horizon}).encode()
+
+    @classmethod
+    def restored(cls, data: bytes) -> "FrameWriter":
+        """The reader of serialised bytes. Raises UserError at others."""
+        try:
+            found = json.loads(data)
+            features, horizon = found["frames"], found["horizon"]
+        except (ValueError, KeyError, TypeError):
+            features, horizon = None, 0
+        if type(features) is not int or not 0 < features < 1 << 20:
+            raise UserError("tokenizers.target must be that of frames, but is not.")
+        if horizon is not None and (type(horizon) is not int or horizon < 1):
+            raise UserError("tokenizers.target must be that of frames, but is not.")
+        return cls(features, horizon)
+
+    def sequences(self, texts: Sequence[str]) -> FrameSequences:
+        """The frames of series, to be learnt. Raises UserError at what cannot be read."""
+        return TargetFrameSequences.from_series([self.checked(text) for text in texts], self.features)
 
 
 def source_sequences(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenSequences:

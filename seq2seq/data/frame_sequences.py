@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -17,12 +18,14 @@ class FrameSequences(TokenSequences):
     """Series of any length, one behind the other; the last frame is padding, all 0."""
 
     flat: Float[Tensor, "frames feature"]
+    padding: ClassVar[float] = 0.0
+    end: ClassVar[int] = 0
 
     @classmethod
     def from_series(cls, series: Sequence[Series], features: int) -> "FrameSequences":
         """The sequences of series, each of so many features."""
         lengths = torch.tensor([len(one.values) for one in series], dtype=torch.long)
-        flat = torch.zeros(int(lengths.sum()) + 1, features)
+        flat = torch.full((int(lengths.sum()) + 1, features), cls.padding)
         starts = lengths.cumsum(0) - lengths
         for one, start in zip(series, starts.tolist(), strict=True):
             flat[start : start + len(one.values)] = torch.from_numpy(one.values)
@@ -31,3 +34,10 @@ class FrameSequences(TokenSequences):
     def padded(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Frames, Lengths]:
         """Frames of the given series, padded to `batch time feature`, and their lengths: nothing marks an end."""
         return self.flat[self._places(indices, 0)], self.lengths[indices]
+
+
+@dataclass(frozen=True)
+class TargetFrameSequences(FrameSequences):
+    """Series that are to be written; padding is NaN, which no frame of a target is."""
+
+    padding: ClassVar[float] = float("nan")

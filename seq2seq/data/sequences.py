@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ class TokenSequences:
     flat: Integer[Tensor, " tokens"]
     starts: Int[Tensor, " sentences"]
     lengths: Int[Tensor, " sentences"]
+    end: ClassVar[int] = 1  # tokens that stand behind a target
 
     @classmethod
     def from_ids(cls, sentences: Sequence[Sequence[int]]) -> "TokenSequences":

@@ -32,9 +32,34 @@ class Series(str):
         return self.values, self.place
 
 
-def as_source(given: Any, place: str) -> Any:
-    """An array as a series, whatever else is given as it is."""
-    return Series(given, place) if isinstance(given, np.ndarray) else given
+class ForecastSeries(Series):
+    """A series that a model has written: `values` are means, with the standard deviation of each if it has one.
+
+    A deviation is that of its frame where all before it came as their means.
+    """
+
+    deviations: Values | None
+
+    def __new__(cls, values: np.ndarray, deviations: np.ndarray | None = None) -> "ForecastSeries":
+        forecast = super().__new__(cls, values, "a forecast")
+        assert isinstance(forecast, ForecastSeries)
+        forecast.deviations = None if deviations is None else _checked(deviations, "deviations of a forecast")
+        return forecast
+
+    def __getnewargs__(self) -> tuple[np.ndarray, np.ndarray | None]:  # type: ignore[override]
+        return self.values, self.deviations
+
+
+def as_series(given: Any, place: str) -> Any:
+    """An array of numbers, or a table of them, as a series, whatever else is given as it is.
+
+    Of one axis, it is one feature over time.
+    """
+    if not isinstance(given, np.ndarray) and callable(getattr(given, "to_numpy", None)):  # of pandas, of polars
+        given = given.to_numpy()
+    if not isinstance(given, np.ndarray) or given.dtype.kind not in "fiubO":
+        return given
+    return Series(given[:, None] if given.ndim == 1 else given, place)
 
 
 def _checked(values: np.ndarray, place: str) -> Values:

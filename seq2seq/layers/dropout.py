@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
-from seq2seq.shapes import Ids, SoftIds, TimeVectors
+from seq2seq.shapes import Ids, SoftIds, TimeVectors, Written
 from seq2seq.symbols import EOS, UNK
 
 
@@ -60,7 +60,7 @@ class WordDropout(nn.Module):
             raise UserError(f"{name} must be at least 0 and below 1, but is {probability}.")
         self.probability = probability
 
-    def forward(self, ids: Ids | SoftIds) -> Ids | SoftIds:
+    def forward(self, ids: Written) -> Written:
         if not self.training or self.probability == 0:
             return ids
         first = ids.ids[..., 0] if isinstance(ids, SoftIds) else ids

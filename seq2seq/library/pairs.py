@@ -8,11 +8,13 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any, TypeAlias
 
-from seq2seq.data.corpora.kept_pairs import keep_pairs
+import numpy as np
+
+from seq2seq.data.corpora.kept_pairs import keep_pairs, keep_series
 from seq2seq.data.corpora.pair_table import read_pairs
 from seq2seq.data.example_store import Examples, group
 from seq2seq.data.examples import Example
-from seq2seq.data.series import as_source
+from seq2seq.data.series import Series, as_series
 from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError, shown
 from seq2seq.runs.own_files import GIVEN
@@ -45,8 +47,8 @@ class PairSplits:
         if len(files) == len(given):
             return cls(_of_files(files))
         kept = {name: examples_of(split, "pairs" if name == "train" else name) for name, split in given.items()}
-        names = {f"data.{name}": str(_place(Path(), name)) for name in kept}
-        return cls({"data": "pairs", "task": "pairs", **names}, kept)
+        names = {f"data.{name}": str(_place(Path(), name, examples)) for name, examples in kept.items()}
+        return cls({**_choices(kept["train"][0]), **names}, kept)
 
     @contextmanager
     def in_folder(self, folder: Path, config: dict[str, Any]) -> Iterator[None]:
@@ -54,8 +56,8 @@ class PairSplits:
         if self.kept:
             (folder / GIVEN).mkdir(exist_ok=True)
         for name, examples in self.kept.items():
-            path = _place(folder.absolute(), name)
-            keep_pairs(path, examples)
+            path = _place(folder.absolute(), name, examples)
+            (keep_series if _is_series(examples[0]) else keep_pairs)(path, examples)
             config["data"][name] = str(path)
         try:
             yield
@@ -80,6 +82,18 @@ def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:
     return found
 
 
+def documents_of(texts: Any) -> list[Example]:
+    """Examples without a source, of texts. Raises UserError, by number, at what is none."""
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise UserError(f"texts must be several texts, in a list, but are of type {type(texts).__name__}.")
+    texts = list(texts)
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UserError(f"texts[{number}] must be a text, but is {shown(text)}.")
+        check_whole(text, f"texts[{number}]")
+    return [Example("", (text,)) for text in texts]
+
+
 def _of_files(files: Mapping[str, Path]) -> dict[str, Any]:
     kinds = {_KINDS.get(path.suffix.lower(), "tsv") for path in files.values()}
     if len(kinds) > 1:
@@ -87,8 +101,21 @@ def _of_files(files: Mapping[str, Path]) -> dict[str, Any]:
     return {"data": kinds.pop(), **{f"data.{name}": str(path) for name, path in files.items()}}
 
 
-def _place(folder: Path, name: str) -> Path:
-    return folder / GIVEN / f"{name}.jsonl"
+def _choices(example: Example) -> dict[str, Any]:
+    """Keywords of training that suit pairs like this one."""
+    if not _is_series(example):
+        return {"data": "pairs", "task": "pairs"}
+    if isinstance(example.targets[0], Series):
+        return {"experiment": "forecast", "data": "npz"}
+    return {"data": "npz", "task": "series", "model": "luong", "model/input": "frames"}
+
+
+def _is_series(example: Example) -> bool:
+    return isinstance(example.source, Series)
+
+
+def _place(folder: Path, name: str, examples: Examples) -> Path:
+    return folder / GIVEN / f"{name}.{'npz' if _is_series(examples[0]) else 'jsonl'}"
 
 
 def _rows(pairs: Any, name: str) -> Iterable[Any]:
@@ -152,11 +179,16 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
     elif isinstance(row, Mapping) and {"source", "target"} <= row.keys():
         row = (row["source"], row["target"])
     if isinstance(row, list | tuple) and len(row) == 2:
-        source, target = as_source(row[0], where), row[1]
-        targets = list(target) if isinstance(target, list | tuple) else [target]
+        source, targets = as_series(row[0], where), _targets(row[1], where, of_frames=not isinstance(row[0], str))
         if isinstance(source, str) and targets and all(isinstance(text, str) for text in targets):
             for text in (source, *targets):
                 check_whole(text, where)
             yield from ((source, text) for text in targets)
             return
     raise UserError(f"{where} must be a source and a target, two texts, but is {shown(row)}.")
+
+
+def _targets(target: Any, where: str, *, of_frames: bool) -> list[Any]:
+    """Targets that are right, of which there can be several; a number that a series is labelled by is its text."""
+    targets = list(target) if isinstance(target, list | tuple) else [as_series(target, f"the target of {where}")]
+    return [str(one) if of_frames and isinstance(one, int | np.integer) else one for one in targets]

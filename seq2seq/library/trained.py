@@ -1,23 +1,30 @@
 """Trained models that answer texts: what a run and an ensemble of runs have in common."""
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import torch
 
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.data.examples import Example
-from seq2seq.data.series import as_source
+from seq2seq.data.series import Series, as_series
 from seq2seq.data.text import check_whole, formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError, shown
-from seq2seq.library.pairs import Pairs, examples_of, pairs_of
+from seq2seq.library.forecasts import Forecast, all_series
+from seq2seq.library.pairs import Pairs, documents_of, examples_of, pairs_of
 from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
+from seq2seq.library.undisturbed import on_threads
 from seq2seq.models.language_model import LanguageModel
+from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.run import text_form
 from seq2seq.runs.translator import load_runs
+from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.unseen import Unseen
 
@@ -40,11 +47,12 @@ class Trained:
         with in_one_line(), trusting(self.trust):
             self.members = load_runs({"run": self.paths, "device": device})
         self._decoders: dict[str, tuple[ThreadedTranslator, dict[str, Any]]] = {}
+        self._forecasters: dict[str, tuple[Forecaster, dict[str, Any]]] = {}
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """The parts that go to another process: all but the lock, and the translators, which are made there anew."""
-        return {**vars(self), "_lock": None, "_decoders": {}}
+        return {**vars(self), "_lock": None, "_decoders": {}, "_forecasters": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=Lock())
@@ -74,7 +82,7 @@ class Trained:
     @overload
     def translate(
         self,
-        texts: Iterable[str],
+        texts: Iterable[str | np.ndarray],
         *,
         n_best: None = None,
         prefix: Sequence[str] | str = "",
@@ -85,7 +93,7 @@ class Trained:
     @overload
     def translate(
         self,
-        texts: Iterable[str],
+        texts: Iterable[str | np.ndarray],
         *,
         n_best: int,
         prefix: Sequence[str] | str = "",
@@ -115,6 +123,18 @@ class Trained:
         answers = found if n_best else [own[0].text for own in found]
         return answers[0] if isinstance(texts, str | np.ndarray) else answers
 
+    def forecast(self, series: Any, *, length: int | None = None, **keywords: Any) -> Any:
+        """The forecast of a series, an array `time feature`, or of each of several in their order.
+
+        It has `length` frames, else as many as all targets to train on had. Keywords are options of `forecast`. Raises
+        UserError where the run writes text.
+        """
+        alone = as_series(series, "series")
+        given = [alone] if isinstance(alone, Series) else all_series(series)
+        forecaster, _ = self._forecaster("forecast", keywords)
+        found = [Forecast(one.values, one.deviations) for one in forecaster.forecasts(given, length)]
+        return found[0] if isinstance(alone, Series) else found
+
     def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> "Evaluation":
         """Scores in percent on pairs, or on a split of the run's own data: test if it has one, else dev.
 
@@ -126,12 +146,15 @@ class Trained:
         first = self.members[0]
         if first.model.sourceless:
             raise UserError("evaluate needs a model with a source, but this is a language model: call perplexity.")
-        decoder, options = self._decoder("evaluate", keywords)
+        writes_frames = first.model.output.frames
+        answering, options = (self._forecaster if writes_frames else self._decoder)("evaluate", keywords)
         with in_one_line(), trusting(self.trust):
             metrics, draws = build_metrics(first, options), read_draws(options)
             examples = self._examples(None if pairs is None else examples_of(pairs), split, "pairs")
-        with decoder.threads_for(len(examples)):
-            return evaluate(decoder.translator, examples, metrics, draws)
+        if isinstance(answering, Forecaster):
+            return evaluate(answering, examples, metrics, draws)
+        with answering.threads_for(len(examples)):
+            return evaluate(answering.translator, examples, metrics, draws)
 
     def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> "TextPerplexity":
         """The likelihood of texts by a language model, or of a split of its own data: test if it has one, else dev.
@@ -144,7 +167,7 @@ class Trained:
         if not isinstance(first.model, LanguageModel):
             raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")
         with in_one_line(), trusting(self.trust):
-            examples = self._examples(None if texts is None else _documents(texts), split, "texts")
+            examples = self._examples(None if texts is None else documents_of(texts), split, "texts")
             return perplexity(first.model, first.tokenizers, examples)
 
     def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:
@@ -166,6 +189,20 @@ class Trained:
             raise UserError(f"split must be None where there are {name}, but is {split!r}: give one.")
         return formed(text_form(self.members[0].config), given)
 
+    def _forecaster(self, script: str, keywords: dict[str, Any]) -> tuple[Forecaster, dict[str, Any]]:
+        """The forecaster that keywords describe, and their options."""
+        with in_one_line(), self._lock, trusting(self.trust), on_threads(torch.get_num_threads()):
+            if not self.members[0].model.output.frames:
+                raise UserError("forecast needs a run that writes frames, but this one writes text: call translate.")
+            key = f"{script} {sorted(keywords.items())!r}"
+            if key not in self._forecasters:
+                options = read_keywords(script, self.paths, self.device, keywords)
+                own = [replace(run, model=deepcopy(run.model)) for run in self.members]  # as it is changed in place
+                while len(self._forecasters) >= _KEPT:
+                    del self._forecasters[next(iter(self._forecasters))]
+                self._forecasters[key] = open_forecaster(options, own), options
+            return self._forecasters[key]
+
     def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[ThreadedTranslator, dict[str, Any]]:
         """The decoder that keywords describe, and their options; both are kept for the next call."""
         key = f"{script} {sorted(keywords.items(), key=lambda item: item[0])!r}"
@@ -178,19 +215,8 @@ class Trained:
             return self._decoders[key]
 
 
-def _documents(texts: Any) -> list[Example]:
-    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
-        raise UserError(f"texts must be several texts, in a list, but are of type {type(texts).__name__}.")
-    texts = list(texts)
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise UserError(f"texts[{number}] must be a text, but is {shown(text)}.")
-        check_whole(text, f"texts[{number}]")
-    return [Example("", (text,)) for text in texts]
-
-
 def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
-    texts = as_source(texts, "texts")
+    texts = as_series(texts, "texts")
     if alone := isinstance(texts, str):
         texts, prefix, constraints = [texts], [prefix], [constraints]
     elif not isinstance(texts, Iterable) or isinstance(texts, bytes):
@@ -198,7 +224,7 @@ def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
     for name, given in (("prefix", prefix), ("constraints", constraints)):
         if not isinstance(given, Iterable) or isinstance(given, bytes):
             raise UserError(f"{name} must be given for each text, or left out, but is {shown(given)}.")
-    texts = [as_source(text, f"texts[{number}]") for number, text in enumerate(texts)]
+    texts = [as_series(text, f"texts[{number}]") for number, text in enumerate(texts)]
     prefixes = [prefix] * len(texts) if isinstance(prefix, str) else list(prefix)
     phrases = list(constraints) or [()] * len(texts)
     for name, given in (("prefix", prefixes), ("constraints", phrases)):

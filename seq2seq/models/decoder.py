@@ -11,8 +11,8 @@ from torch import nn
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.layers.dropout import LockedDropout
-from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.entmax import NORMALIZERS
+from seq2seq.layers.frame_embedding import Embedder
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
 from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.recomputing import unroll
@@ -22,16 +22,15 @@ from seq2seq.models.waiting import WaitK, check_attention
 from seq2seq.shapes import (
     AttentionWeights,
     BeamFeatures,
-    BeamIds,
     BeamWeights,
+    BeamWritten,
     Context,
     Features,
     Inputs,
     Outputs,
-    SoftIds,
     SourceMask,
-    TargetIds,
     Values,
+    Written,
 )
 
 
@@ -116,7 +115,7 @@ class Decoder(nn.Module, ABC):
     readout: Readout
     waiting: WaitK | None = None
 
-    def __init__(self, embedding: Embedding, options: DecoderOptions) -> None:
+    def __init__(self, embedding: Embedder, options: DecoderOptions) -> None:
         super().__init__()
         self.waiting = options.waiting
         self.embedding = embedding
@@ -142,11 +141,11 @@ class Decoder(nn.Module, ABC):
         return memory._replace(kept=(self.attention_dropout.mask(torch.ones_like(mask, dtype=torch.float32)),))
 
     @abstractmethod
-    def step(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+    def step(self, ids: BeamWritten, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         """Features of each next token, `batch beam feature`, weights, `batch beam source`, and the next states."""
 
     @abstractmethod
-    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
         """Features, weights and outputs of what follows each of `ids`, from the states before the first."""
 
 
@@ -159,7 +158,7 @@ class LuongDecoder(Decoder):
     def __init__(
         self,
         *,
-        embedding: Embedding,
+        embedding: Embedder,
         memory_size: int,
         options: DecoderOptions,
         num_layers: int = 1,
@@ -176,7 +175,7 @@ class LuongDecoder(Decoder):
     def layers(self) -> Sequence[Cell]:
         return list(self.cells)
 
-    def step(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+    def step(self, ids: BeamWritten, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         hidden, stepped = self.embedding(ids), []
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
             stepped.append(cell.step(hidden, state))
@@ -184,7 +183,7 @@ class LuongDecoder(Decoder):
         context, weights, attention = self.attention.step(hidden, memory, states.attention)
         return self.readout(hidden, context), weights, States(tuple(stepped), attention)
 
-    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
         hidden, after = self.embedding(ids), []
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
             undropped, state = unroll(cell, hidden, state)
@@ -209,7 +208,7 @@ class GNMTDecoder(Decoder):
     After Wu et al. 2016 as in NVIDIA's GNMT v2: residual from the third layer on, and no loop over time.
     """
 
-    def __init__(self, *, embedding: Embedding, memory_size: int, options: DecoderOptions, num_layers: int = 2) -> None:
+    def __init__(self, *, embedding: Embedder, memory_size: int, options: DecoderOptions, num_layers: int = 2) -> None:
         super().__init__(embedding, options)
         if num_layers < 2:
             raise UserError(f"num_layers of a gnmt decoder must be at least 2, but is {num_layers}.")
@@ -223,14 +222,14 @@ class GNMTDecoder(Decoder):
     def layers(self) -> Sequence[Cell]:
         return [self.bottom, *self.upper]
 
-    def step(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+    def step(self, ids: BeamWritten, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         bottom = self.bottom.step(self.embedding(ids), states.layers[0])
         hidden = self.dropout(bottom.hidden)
         context, weights, attention = self.attention.step(hidden, memory, states.attention)
         top, _, upper = self._upper_layers(hidden, context, states, _one_step)
         return self.readout(top, context), weights, States((bottom, *upper), attention)
 
-    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
         outputs, bottom = unroll(self.bottom, self.embedding(ids), states.layers[0])
         hidden = self.dropout(outputs)
         context, weights = self.attention.unroll(hidden, memory, states.attention)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from seq2seq.layers.attention.attention import Memory
-from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.frame_embedding import Embedder
 from seq2seq.layers.linear import initialize_linear
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.layers import build_layers
@@ -18,13 +18,12 @@ from seq2seq.models.decoder import Decoder, DecoderOptions, States, Unrolled
 from seq2seq.shapes import (
     AttentionWeights,
     BeamFeatures,
-    BeamIds,
     BeamWeights,
+    BeamWritten,
     Context,
     Inputs,
     Outputs,
-    SoftIds,
-    TargetIds,
+    Written,
 )
 
 
@@ -55,7 +54,7 @@ class BahdanauDecoder(Decoder):
     def __init__(
         self,
         *,
-        embedding: Embedding,
+        embedding: Embedder,
         memory_size: int,
         options: DecoderOptions,
         num_layers: int = 1,
@@ -73,18 +72,18 @@ class BahdanauDecoder(Decoder):
     def layers(self) -> Sequence[Cell]:
         return list(self.cells)
 
-    def step(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+    def step(self, ids: BeamWritten, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         bottom: Layer = partial(self.feed.step, self.cells.bottom, self.embedding(ids))
         run = [bottom, *(cell.step for cell in list(self.cells)[1:])]
         hidden, context, weights, states = self._step(run, memory, states, self._masks(states))
         return self.readout(hidden, context), weights, states
 
-    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
         if self.cells.bottom.recomputes:  # layers take turns at every step, so all of them together
             return recomputed(self._unroll, ids, memory, states)
         return self._unroll(ids, memory, states)
 
-    def _unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
+    def _unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
         states = states.of_one_hypothesis()
         first, *upper = [cell.sequence(state) for cell, state in zip(self.cells, states.layers, strict=True)]
         run = [_projecting(cell, step) for cell, step in zip(list(self.cells)[1:], upper, strict=True)]

@@ -11,6 +11,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.dropout import LockedDropout, WordDropout
 from seq2seq.layers.embedding import Embedding
+from seq2seq.layers.output.frames import refuse_frames
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
 from seq2seq.layers.recurrent.connections import connect
@@ -120,6 +121,7 @@ class LanguageModel(Seq2Seq):
         output: Callable[..., Output],
     ) -> None:
         nn.Module.__init__(self)  # not with encoder and bridge
+        refuse_frames(output, "a language model")
         self.target_words = WordDropout(options.word_dropout)
         embedding = Embedding(
             target_vocabulary_size, options.embedding_size, dropout=options.dropout, type_dropout=options.type_dropout
@@ -130,6 +132,7 @@ class LanguageModel(Seq2Seq):
 
     def encode(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         """A memory with nothing in it, and zero states, `batch ...`."""
+        assert isinstance(self.decoder.embedding, Embedding)
         like = self.decoder.embedding.table.weight.new_zeros(*source.shape, 0)
         return Memory(like, like, length_mask(lengths, source.shape[1])), self.decoder.start(like[:, 0])
 

@@ -1,7 +1,6 @@
 """Encoder, bridge, decoder and output, and what they share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -13,8 +12,9 @@ from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.copying import Pointer, PointerOutput
 from seq2seq.layers.dropout import WordDropout
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.inputs.input import SourceSide
+from seq2seq.layers.frame_embedding import Embedder, FrameEmbedding
 from seq2seq.layers.inputs.tokens import TokenInput
+from seq2seq.layers.output.frames import refuse_frames, writes_frames
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.recomputing import recompute
 from seq2seq.layers.recurrent.stack import Encoded
@@ -22,11 +22,13 @@ from seq2seq.masking import length_mask, token_shares
 from seq2seq.models.bridge import Bridge, join_sides
 from seq2seq.models.decoder import Decoder, States, Unrolled
 from seq2seq.models.encoder import Encoder
+from seq2seq.models.model_options import ModelOptions
 from seq2seq.models.waiting import revealed
 from seq2seq.shapes import (
     AttentionWeights,
     BeamIds,
     BeamWeights,
+    BeamWritten,
     Features,
     Lengths,
     Logits,
@@ -35,60 +37,13 @@ from seq2seq.shapes import (
     Source,
     SourceMask,
     TargetIds,
+    TimeVectors,
     Values,
+    Written,
 )
 from seq2seq.symbols import BOS
 
 _ROWS = 2048  # of scores of the whole vocabulary in memory at once, when targets are scored
-
-
-@dataclass(frozen=True)
-class ModelOptions:
-    """Options of a model beside its parts: embeddings of both sides, what training drops, and what it keeps.
-
-    Tables, and matrices of outputs with them, have a multiple of `vocabulary_multiple` rows: kernels like round sizes.
-    Raises UserError below 1.
-    """
-
-    embedding_size: int
-    share_embeddings: bool = False
-    dropout: float = 0.3
-    type_dropout: float = 0.0
-    source_word_dropout: float = 0.0
-    target_word_dropout: float = 0.0
-    checkpointing: bool = False
-    vocabulary_multiple: int = 1
-
-    def __post_init__(self) -> None:
-        if self.vocabulary_multiple < 1:
-            raise UserError(f"vocabulary_multiple must be at least 1, but is {self.vocabulary_multiple}.")
-
-    def table(self, vocabulary_size: int) -> Embedding:
-        """A new embedding of a vocabulary."""
-        return Embedding(
-            vocabulary_size,
-            self.embedding_size,
-            dropout=self.dropout,
-            type_dropout=self.type_dropout,
-            multiple=self.vocabulary_multiple,
-        )
-
-    def source_side(self, size: int, target: Embedding) -> SourceSide:
-        """The side of a source of so many tokens or features, beside a target's embedding."""
-
-        def table() -> Embedding:
-            if not self.share_embeddings:
-                return self.table(size)
-            if size != target.vocabulary_size:
-                raise UserError(
-                    "share_embeddings needs one vocabulary for both sides, but they hold "
-                    f"{size} and {target.vocabulary_size} tokens: train joint tokenizers."
-                )
-            return target
-
-        return SourceSide(
-            size, self.embedding_size, table, self.dropout, self.source_word_dropout, self.share_embeddings
-        )
 
 
 class ModelOutputs(NamedTuple):
@@ -125,8 +80,11 @@ class Seq2Seq(nn.Module):
     ) -> None:
         super().__init__()
         self._refuse(options, copies=copying is not None)
+        if self.edits:
+            refuse_frames(output, "a transducer")
         self.target_words = WordDropout(options.target_word_dropout, "target_word_dropout")
-        target = options.table(target_vocabulary_size)
+        new_table = options.frame_table if writes_frames(output) else options.table
+        target: Embedder = new_table(target_vocabulary_size)
         self.encoder = encoder(side=options.source_side(source_vocabulary_size, target))
         self.decoder = decoder(embedding=target, memory_size=self.encoder.output_size)
         self.bridge = bridge(input_size=self.encoder.output_size, layouts=self.decoder.layouts)
@@ -143,8 +101,10 @@ class Seq2Seq(nn.Module):
         """The output as a kind of model needs it; here, as it is."""
         return output
 
-    def _new_pointer(self, copying: Callable[..., Pointer], target: Embedding) -> Pointer:
+    def _new_pointer(self, copying: Callable[..., Pointer], target: Embedder) -> Pointer:
         """A new pointer, to which output and embeddings are made to listen."""
+        if isinstance(target, FrameEmbedding):
+            raise UserError("copying must be none with an output of frames, which are no pieces of a source.")
         if not isinstance(self.encoder.input, TokenInput):
             raise UserError("copying must be none with frames, which are no pieces of a target.")
         source = self.encoder.input.embedding
@@ -193,16 +153,16 @@ class Seq2Seq(nn.Module):
         logits = self.output.logits(features.flatten(0, 1))
         return logits.unflatten(0, ids.shape), weights, states
 
-    def features(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[Features, BeamWeights, States]:
+    def features(self, ids: BeamWritten, memory: Memory, states: States) -> tuple[Features, BeamWeights, States]:
         """Features of each next token as the output reads them, weights of the source, and next states."""
         features, weights, states = self.decoder.step(ids, memory, states)
         of_tokens = self._of_tokens(weights, memory)
         if self.copying is not None:
-            inputs = self.decoder.embedding.undropped(ids)
+            inputs = self._embedded(ids)
             features = self.copying(features, weights, of_tokens, memory, states.layers[-1].hidden, inputs)
         return features, of_tokens, states
 
-    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
         """Features as the output reads them, weights of the source and outputs, of whole targets."""
         for waited in memory.waited:
             pace = 1.0 if self.decoder.waiting is None else self.decoder.waiting.pace
@@ -211,9 +171,15 @@ class Seq2Seq(nn.Module):
         of_tokens = self._of_tokens(found.weights, memory)
         if self.copying is None:
             return found._replace(weights=of_tokens)
-        inputs = self.decoder.embedding.undropped(ids)
+        inputs = self._embedded(ids)
         features = self.copying(found.features, found.weights, of_tokens, memory, found.undropped, inputs)
         return found._replace(features=features, weights=of_tokens)
+
+    def _embedded(self, ids: Written | BeamWritten) -> TimeVectors:
+        """Vectors of tokens, as a pointer reads them."""
+        embedding = self.decoder.embedding
+        assert isinstance(embedding, Embedding)  # others are refused
+        return embedding.undropped(ids)
 
     @property
     def attends(self) -> bool:
@@ -232,7 +198,7 @@ class Seq2Seq(nn.Module):
         rows = zip(features.flatten(0, 1).split(_ROWS), target.flatten().split(_ROWS), strict=True)
         return torch.cat([self.output.target_scores(*each) for each in rows]).unflatten(0, target.shape)
 
-    def forward(self, source: Source, lengths: Lengths, target: TargetIds | SoftIds) -> ModelOutputs:
+    def forward(self, source: Source, lengths: Lengths, target: Written) -> ModelOutputs:
         """Features, weights and outputs of what follows each target token, whole targets at once."""
         words, target = self.encoder.input.dropped(source), self.target_words(target)  # what is dropped can be copied
         memory, states, encoded = self._read(words, lengths, source)

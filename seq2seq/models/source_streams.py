@@ -10,7 +10,7 @@ from seq2seq.masking import length_mask
 from seq2seq.models.decoder import States
 from seq2seq.models.encoder import EncoderState, finite_rows
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, RowMask, SoftIds, Source, TargetIds
+from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, RowMask, Source, Written
 
 
 def check_carries(model: Seq2Seq) -> None:
@@ -21,7 +21,7 @@ def check_carries(model: Seq2Seq) -> None:
 
 
 def outputs_of_segment(
-    model: Seq2Seq, source: Source, lengths: Lengths, target: TargetIds | SoftIds, state: EncoderState
+    model: Seq2Seq, source: Source, lengths: Lengths, target: Written, state: EncoderState
 ) -> tuple[ModelOutputs, EncoderState]:
     """Outputs of a model as of `forward` for a segment of every stream, and the encoder's state behind it.
 

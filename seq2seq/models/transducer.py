@@ -17,8 +17,9 @@ from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.recomputing import unroll
 from seq2seq.models.decoder import Decoder, DecoderOptions, States, Unrolled
-from seq2seq.models.seq2seq import ModelOptions, Seq2Seq
-from seq2seq.shapes import BeamFeatures, BeamIds, BeamWeights, SoftIds, TargetIds
+from seq2seq.models.model_options import ModelOptions
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.shapes import BeamFeatures, BeamWeights, BeamWritten, SoftIds, Written
 
 
 class TransducerDecoder(Decoder):
@@ -56,7 +57,7 @@ class TransducerDecoder(Decoder):
     def layers(self) -> list[Cell]:
         return list(self.cells)
 
-    def step(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
+    def step(self, ids: BeamWritten, memory: Memory, states: States) -> tuple[BeamFeatures, BeamWeights, States]:
         context, weights, attention = self.attention.step(self._moves(ids), memory, states.attention)
         hidden, stepped = torch.cat([self.embedding(ids), context], -1), []
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
@@ -65,7 +66,7 @@ class TransducerDecoder(Decoder):
         features = torch.cat([self.readout(hidden, context), at_end(weights, memory).to(hidden.dtype)], -1)
         return features, weights, States(tuple(stepped), attention)
 
-    def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
+    def unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
         context, weights = self.attention.unroll(self._moves(ids), memory, states.attention)
         hidden, after = torch.cat([self.embedding(ids), context], -1), []
         for cell, connection, state in zip(self.cells, self.connections, states.layers, strict=True):
@@ -76,7 +77,7 @@ class TransducerDecoder(Decoder):
         last = States(tuple(after), self.attention.after(states.attention, weights))
         return Unrolled(features, weights, hidden, undropped, last)
 
-    def _moves(self, ids: BeamIds | SoftIds) -> Tensor:
+    def _moves(self, ids: Written | BeamWritten) -> Tensor:
         """The positions that the pointer moves by each action, `batch target 1`. Raises UserError at mixtures."""
         if isinstance(ids, SoftIds):
             raise UserError("feed must be argmax or sample, as a pointer cannot move by a mixture of actions.")

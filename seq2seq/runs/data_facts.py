@@ -25,6 +25,7 @@ class DataKind:
     """The kinds of text that are read and written, and how many pairs and kinds of characters there are.
 
     Text is `composed` where many of its characters are rare, as syllables of Hangul are, but made of few common ones.
+    Targets of frames are `labels` where each is one word, and there are few of these.
     """
 
     source: TextKind
@@ -32,6 +33,7 @@ class DataKind:
     pairs: int
     characters: int
     composed: bool = False
+    labels: bool = False
 
     @classmethod
     def of(cls, splits: Splits) -> "DataKind":
@@ -41,8 +43,9 @@ class DataKind:
         read = _characters(example.source for example in splits.train)
         written = _characters(target for example in splits.train for target in example.targets)
         composed = _is_composed(read) or _is_composed(written)
-        kind = TextKind.FRAMES if any(isinstance(source, Series) for source in sources) else kind_of(sources)
-        return cls(kind, kind_of(targets), _pairs(splits), len(read.keys() | written.keys()), composed)
+        kinds = _kind_of(sources), _kind_of(targets)
+        labels = kinds[0] is TextKind.FRAMES and _are_labels(targets)
+        return cls(*kinds, _pairs(splits), len(read.keys() | written.keys()), composed, labels)
 
     @property
     def has_sentences(self) -> bool:
@@ -68,6 +71,17 @@ class DataSize:
         sources, targets = tokenizers.encode_pairs(*texts)
         tokens = sum(min(len(side), max_length) + 1 for side in (*sources, *targets))
         return cls(_pairs(splits), tokens / max(len(some), 1))
+
+
+def _kind_of(texts: Sequence[str]) -> TextKind:
+    return TextKind.FRAMES if any(isinstance(text, Series) for text in texts) else kind_of(texts)
+
+
+def _are_labels(targets: Sequence[str]) -> bool:
+    """Tell whether targets are classes: one word each, and in the mean seen twice."""
+    return 2 * len({*targets}) <= len(targets) and all(
+        not isinstance(target, Series) and len(target.split()) == 1 for target in targets
+    )
 
 
 def _characters(texts: Iterable[str]) -> Counter[str]:

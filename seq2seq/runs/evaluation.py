@@ -10,6 +10,7 @@ from typing import Any
 from seq2seq.config.builder import build, told_at
 from seq2seq.data.corpora.tsv import read_tsv
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.series import Series
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import formed, formed_splits
 from seq2seq.data.text_files import read_lines, told_as
@@ -17,8 +18,12 @@ from seq2seq.errors import UserError, printable
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws, Interval, intervals
 from seq2seq.runs.html import table
+from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import LoadedRun, text_form
+from seq2seq.runs.series_files import corpus_of
 from seq2seq.shapes import SentenceCounts
+from seq2seq.translation.forecaster import Forecaster, answers
+from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
 _NO_DRAWS = Draws()
@@ -39,9 +44,9 @@ class Evaluation:
 
     def report(self) -> dict[str, Any]:
         """The record that evaluate prints and training keeps, in types of JSON."""
-        rounded = {name: [round(end, 4) for end in ends] for name, ends in self.intervals.items()}
+        rounded = {name: [_rounded(end) for end in ends] for name, ends in self.intervals.items()}
         return {
-            "scores": {name: round(value, 4) for name, value in self.scores.items()},
+            "scores": {name: _rounded(value) for name, value in self.scores.items()},
             **({"intervals": rounded} if rounded else {}),
             **({"corpora": _rounded_by_corpus(self.corpora)} if self.corpora else {}),
             "signatures": self.signatures,
@@ -52,7 +57,9 @@ class Evaluation:
     def _repr_html_(self) -> str:
         rows = [[name, value, *self.intervals.get(name, ())] for name, value in self.scores.items()]
         ends = ["from", "to (95 %)"] if self.intervals else []
-        return table(f"scores, % of {len(self.hypotheses):,} sentences", ["", "score", *ends], rows)
+        written = "series" if isinstance(next(iter(self.hypotheses), ""), Series) else "% of"
+        title = f"scores, {written} {len(self.hypotheses):,}{'' if written == 'series' else ' sentences'}"
+        return table(title, ["", "score", *ends], rows)
 
 
 def load_splits(config: dict[str, Any]) -> Splits:
@@ -119,6 +126,8 @@ def load_examples(
     if file is not None:
         _refuse_both(file, split)
         with told_as("file"):
+            if reads_frames(run.config):
+                return file, corpus_of(run.config, file).examples(file)
             in_order = in_order or run.config.get("carry") is not None
             return file, formed(text_form(run.config), read_tsv(file, in_order=in_order))
     config = run.config
@@ -162,7 +171,7 @@ def build_scores(config: Mapping[str, Any]) -> dict[str, Scores]:
 
 
 def evaluate(
-    translator: Callable[[Sequence[str]], list[str]],
+    translator: Translator | Forecaster | Callable[[list[str]], list[str]],
     examples: Sequence[Example],
     metrics: Mapping[str, Scores],
     draws: Draws = _NO_DRAWS,
@@ -170,7 +179,7 @@ def evaluate(
     """Translate every example's source and return the scores, with the texts that came out and the seconds taken."""
     sources, references = [example.source for example in examples], [example.targets for example in examples]
     started = time.monotonic()
-    hypotheses = translator(sources)
+    hypotheses = answers(translator, examples)
     seconds = time.monotonic() - started
     scores: dict[str, float] = {}
     ends: dict[str, Interval] = {}
@@ -204,5 +213,10 @@ def _by_corpus(
     }
 
 
+def _rounded(value: float) -> float:
+    """The value to four places behind the point, or to four digits where it is small, as in small units."""
+    return round(value, 4) if not 0 < abs(value) < 0.1 else float(f"{value:.4g}")
+
+
 def _rounded_by_corpus(corpora: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    return {corpus: {name: round(value, 4) for name, value in own.items()} for corpus, own in corpora.items()}
+    return {corpus: {name: _rounded(value) for name, value in own.items()} for corpus, own in corpora.items()}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.frame_reader import FrameReader
+from seq2seq.data.frame_reader import FrameReader, FrameWriter
 from seq2seq.data.series import Series
 
 
@@ -12,6 +12,13 @@ def reader_of(config: dict[str, Any], splits: Splits) -> FrameReader:
     first = next(example.source for example in splits.train if isinstance(example.source, Series))
     imputes = config["model"]["encoder"]["input"].get("imputation") is not None
     return FrameReader(first.values.shape[1], missing=imputes)
+
+
+def writer_of(splits: Splits) -> FrameWriter:
+    """The reader of the targets that are series, as many frames each as they all have."""
+    targets = [target for example in splits.train for target in example.targets if isinstance(target, Series)]
+    lengths = {len(target.values) for target in targets}
+    return FrameWriter(targets[0].values.shape[1], lengths.pop() if len(lengths) == 1 else None)
 
 
 def answers(splits: Splits) -> list[Example]:

@@ -31,6 +31,15 @@ def reads_frames(config: dict[str, Any]) -> bool:
     return isinstance(given, dict) and bool(getattr(find(given.get("_target_"), "model.input"), "frames", False))
 
 
+def writes_frames(config: dict[str, Any]) -> bool:
+    """Tell whether the targets of a config's model are frames rather than text."""
+    model = config.get("model")
+    output = model.get("output") if isinstance(model, dict) else None
+    if not isinstance(output, dict) or output.get("_target_") == AUTO:
+        return False
+    return bool(getattr(find(output.get("_target_"), "model.output"), "frames", False))
+
+
 def _says(config: dict[str, Any], name: str) -> bool:
     model = config.get("model")
     if not isinstance(model, dict) or is_open(config):

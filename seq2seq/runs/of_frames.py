@@ -9,14 +9,22 @@ from seq2seq.data.frame_reader import FrameReader
 from seq2seq.data.series import Series
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
-from seq2seq.runs.model_kinds import is_open, reads_frames, writes_edits
+from seq2seq.runs.model_kinds import is_open, reads_frames, writes_edits, writes_frames
 
 _OF_TEXT = ("augmentation", "segmentation", "distill", "carry", "init")
+_LIKELIHOOD = "seq2seq.training.objectives.cross_entropy.CrossEntropy"
+_SMOOTHING = 0.1  # where an objective does not say
+_GREEDY = "seq2seq.decoding.search.greedy.GreedySearch"
+_ERRORS = "seq2seq.metrics.forecast.ForecastErrors"
+_OF_TOKENS = ("perplexity", "samples", "gate_monitor", "loss_watch")  # callbacks
 _OBJECTIVES = ("minimum_risk", "self_critical", "imitation", "distillation")  # which look at texts of sources
 
 
 def check_frames(config: dict[str, Any]) -> None:
     """Raise UserError at what a config asks for that frames cannot have; nothing where sources are text."""
+    if writes_frames(config):
+        for problem in _written_problems(config):
+            raise UserError(f"{problem} with targets that are frames: see experiment=forecast.")
     if reads_frames(config):
         for problem in _problems(config):
             raise UserError(f"{problem} with model/input=frames, whose sources are no text.")
@@ -39,8 +47,32 @@ def _problems(config: dict[str, Any]) -> Iterator[str]:
         yield "data must not be a mixture"
 
 
+def _written_problems(config: dict[str, Any]) -> Iterator[str]:
+    """Problems with targets that are frames: nothing is searched, and nothing that is said is a text."""
+    if not reads_frames(config):
+        yield "model.input must be frames"
+    yield from (f"{name} must be none" for name in ("scheduled_sampling", "truncation") if config.get(name) is not None)
+    if config["precision"] in ("bf16-true", "16-true"):
+        yield "precision must be 32-true, bf16-mixed or 16-mixed, which keep what is to be written whole,"
+    objective = config["objective"]
+    if objective.get("_target_") != _LIKELIHOOD:
+        yield "objective must be cross_entropy"
+    if objective.get("label_smoothing", _SMOOTHING):
+        yield "objective.label_smoothing must be 0"
+    if config["references"] == "log_sum":
+        yield "references must be each, mean or best"
+    if config["decoding"].get("_target_") != _GREEDY:
+        yield "decoding must be greedy, as nothing is searched,"
+    yield from (f"callbacks.{name} must be null" for name in _OF_TOKENS if (config["callbacks"] or {}).get(name))
+    found = config["metrics"]
+    kinds = [str(node.get("_target_")) for node in found.values()] if isinstance(found, dict) else []
+    if {*kinds} - {_ERRORS}:
+        yield "metrics must be forecast"
+
+
 def check_sources(config: dict[str, Any], splits: Splits) -> None:
-    """Raise UserError where data give text and the model reads frames, or the other way round."""
+    """Raise UserError where data give text and the model is of frames, or the other way round, on either side."""
+    _check_targets(config, splits)
     given = next((isinstance(example.source, Series) for example in splits.train), None)
     if given is None or given == reads_frames(config):
         return
@@ -50,6 +82,26 @@ def check_sources(config: dict[str, Any], splits: Splits) -> None:
         "data must give series of frames, which model/input=frames reads, but give text: choose data=npz, ts or "
         "csv_frames, or model/input=tokens."
     )
+
+
+def _check_targets(config: dict[str, Any], splits: Splits) -> None:
+    kinds = {isinstance(target, Series) for example in splits.train for target in example.targets}
+    if len(kinds) > 1:
+        raise UserError("data must give targets of one kind, but some are frames and some are text.")
+    if not kinds or kinds == {writes_frames(config)}:
+        return
+    if True in kinds:
+        raise UserError("model.output must be gaussian or huber, as targets are frames: choose experiment=forecast.")
+    raise UserError(
+        "data must give targets that are frames, which model.output writes, but they are text: give data.horizon, "
+        "targets that are numbers, or another model/output."
+    )
+
+
+def refuse_forecaster(config: dict[str, Any], path: Any, what: str) -> None:
+    """Raise UserError, naming what was asked for, where a run writes frames."""
+    if writes_frames(config):
+        raise UserError(f"{what} needs a run that writes text, but run={path} writes frames: use forecast.")
 
 
 def refuse_frames(tokenizers: Tokenizers, path: Any, what: str) -> None:

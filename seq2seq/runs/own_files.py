@@ -19,4 +19,4 @@ def with_own_files(config: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _is_kept(path: Path) -> bool:
-    return path.is_absolute() and path.parent.name in (MADE, GIVEN) and path.suffix == ".jsonl"
+    return path.is_absolute() and path.parent.name in (MADE, GIVEN) and path.suffix in (".jsonl", ".npz")

@@ -21,7 +21,7 @@ SizeRules = Mapping[str, Callable[[DataSize, Config], Any]]
 # Found on 100 to 120,000 pairs of pronunciation and on 100,000 of translation; docs/settings.md has the scores.
 _LEAST_STEPS, _EPOCHS, _FEWEST_PAIRS = 2200, 3.5, 24.0
 _OWN_RATES = {"torch.optim.SGD": 1.0, "torch.optim.Adafactor": 0.01}
-_LOWER_IS_BETTER = ("loss", "wer", "per", "ter")
+_LOWER_IS_BETTER = ("loss", "wer", "per", "ter", "mae", "rmse", "crps")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class Option:
 
 def _piece_kind(side: str) -> Callable[[DataKind, Config], str]:
     def rule(kind: DataKind, config: Config) -> str:
+        if kind.labels:
+            return "word"
         if kind.has_sentences:
             return "unigram"
         return "word" if getattr(kind, side) is TextKind.SYMBOLS else "char"
@@ -77,6 +79,10 @@ def _normalization(kind: DataKind, config: Config) -> str:
 
 
 def _metrics(kind: DataKind, config: Config) -> Option:
+    if kind.target is TextKind.FRAMES:
+        return Option("metrics", "forecast")
+    if kind.labels:
+        return Option("metrics", "classes")
     if kind.has_sentences:
         return Option("metrics", "translation")
     says_words = kind.target is TextKind.SYMBOLS and kind.source is not TextKind.SYMBOLS

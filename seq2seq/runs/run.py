@@ -22,8 +22,8 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import read_checkpoint, recorded_signals, recorded_splits
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.described_model import with_weights
-from seq2seq.runs.frame_tokenizers import answers, reader_of
-from seq2seq.runs.model_kinds import is_language_model, reads_frames, writes_edits
+from seq2seq.runs.frame_tokenizers import answers, reader_of, writer_of
+from seq2seq.runs.model_kinds import is_language_model, reads_frames, writes_edits, writes_frames
 from seq2seq.runs.own_files import with_own_files
 from seq2seq.runs.versions import home_of, tell_version
 
@@ -54,6 +54,8 @@ def train_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers:
     """The tokenizers that a config describes, learnt from what there is to train on."""
     trainer = build(config["tokenizer"], "tokenizer")
     with told_at("tokenizer", type(trainer)):
+        if writes_frames(config):
+            return Tokenizers(reader_of(config, splits), writer_of(splits))
         if reads_frames(config):
             targets = trainer.train(answers(splits), text_form(config)).written
             return Tokenizers(reader_of(config, splits), targets)

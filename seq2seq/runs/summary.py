@@ -17,6 +17,7 @@ from seq2seq.errors import printable
 from seq2seq.training.time_left import duration
 
 _SAMPLES = 10
+_IN_UNITS = {"perplexity", "mae"}  # scores that are no percentages
 
 
 def print_report(
@@ -36,7 +37,8 @@ def print_report(
         samples.add_row(
             *(Text(printable(text)) for text in (example.source, hypothesis, " / ".join(example.targets))), right
         )
-    console.print(*([samples] if hypotheses else []), _scores(record))
+    shown = bool(hypotheses) and not isinstance(hypotheses[0], Series)  # of which a name would say nothing
+    console.print(*([samples] if shown else []), _scores(record))
     if "cost" in record:
         print(cost_line(**record["cost"]))
     for remark in record.get("remarks", []):
@@ -51,7 +53,7 @@ def print_report(
 def _scores(record: dict[str, Any]) -> Table:
     """The scores of the split that is reported, and of all of dev beside it."""
     table = Table()
-    table.add_column("scores" if "perplexity" in record["scores"] else "scores, %")
+    table.add_column("scores, %" if not _IN_UNITS & record["scores"].keys() else "scores")
     for name in record["scores"]:
         table.add_column(name, justify="right")
     rows = {record["split"]: record} | ({"dev": record["dev"]} if "dev" in record else {})
@@ -66,7 +68,7 @@ def _scores(record: dict[str, Any]) -> Table:
 
 
 def _rounded(scores: Mapping[str, float]) -> Iterator[str]:
-    return (f"{value:.2f}" for value in scores.values())
+    return (f"{value:.2f}" if abs(value) >= 1 or value == 0 else f"{value:.3g}" for value in scores.values())
 
 
 def cost_line(steps: int, seconds: Mapping[str, float]) -> str:
@@ -79,6 +81,8 @@ def cost_line(steps: int, seconds: Mapping[str, float]) -> str:
 def _next_commands(examples: Sequence[Example], folder: Path, scripts: Path) -> Iterator[str]:
     """The commands that look at a run, each to be pasted as it is."""
     run = override("run", str(folder))
+    if any(isinstance(target, Series) for one in examples[:1] for target in one.targets):
+        yield command(f"{scripts}/forecast.py", [run, override("file", "series.npz")])
     framed = any(isinstance(one.source, Series) for one in examples)
     text = next((one.source for one in examples if one.source.strip() and one.source.isprintable()), "text")
     if not framed:  # which no line of text is
@@ -139,7 +143,8 @@ def print_memory(record: Mapping[str, Any]) -> None:
 def print_comparison(record: dict[str, Any]) -> None:
     """Print the scores of compared runs, their mean and deviation, and the differences, as tables on stderr."""
     names = list(record["mean"])
-    scores = Table(title=Text(f"scores on {record['data']} ({record['sentences']} examples, %)"))
+    unit = "" if _IN_UNITS & {*names} else ", %"
+    scores = Table(title=Text(f"scores on {record['data']} ({record['sentences']} examples{unit})"))
     scores.add_column("", overflow="fold")
     for name in names:
         scores.add_column(name, justify="right")
@@ -149,7 +154,7 @@ def print_comparison(record: dict[str, Any]) -> None:
         )
     scores.add_section()
     for row in ("mean", "deviation"):
-        scores.add_row(row, *(f"{record[row][name]:.2f}" for name in names))
+        scores.add_row(row, *_rounded({name: record[row][name] for name in names}))
     tests = Table(title=Text(f"differences from {record['runs'][0]['run']}"))
     for name in ("", "score", "difference", "p, bootstrap", "p, randomization"):
         tests.add_column(name, justify="left" if name in ("", "score") else "right", overflow="fold")

@@ -125,6 +125,9 @@ def open_translator(
 def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Translator:
     """The translator that options describe; those that it does without may be missing."""
     check_options(Translator, options)
+    _refuse_forecasters(options, runs)
+    if samples := options.get("samples"):
+        raise UserError(f"samples must be 0 with a run that writes text, but is {samples}: see decoding=sampling.")
     if runs[0].model.sourceless and options.get("replace_unknown"):
         raise UserError("replace_unknown must be false with a language model, which attends to no source.")
     search = build(options["decoding"], "decoding") if "decoding" in options else GreedySearch()
@@ -162,6 +165,11 @@ def carried_translator(translator: Translator, node: Mapping[str, Any]) -> Carri
         raise UserError("reset must be built by a class of Reset, but is not.")
     with told_at("reset", type(reset)):
         return CarriedTranslator(translator, reset)
+
+
+def _refuse_forecasters(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> None:
+    if any(run.model.output.frames for run in runs):
+        raise UserError(f"run={options['run']} writes frames, which are not searched for: use forecast, or evaluate.")
 
 
 def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Stepper:

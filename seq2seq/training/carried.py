@@ -17,7 +17,7 @@ from seq2seq.models.encoder import EncoderState
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.models.source_streams import outputs_of_segment
-from seq2seq.shapes import RowMask, SoftIds, TargetIds
+from seq2seq.shapes import RowMask, Written
 
 logger = logging.getLogger(__name__)
 _KEY, _ROWS = "carried_states", "carried_rows"  # in a checkpoint
@@ -45,7 +45,7 @@ class CarriedStates:
         """Leave the states of the checkpoint that is restored next: they are of a text that has changed since."""
         self._anew = True
 
-    def forward(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> ModelOutputs:
+    def forward(self, model: Seq2Seq, batch: Batch, inputs: Written) -> ModelOutputs:
         """Outputs of a model for a batch; of streams from the states of its rows, whose last ones are kept."""
         if not isinstance(batch, StreamBatch):
             return model(batch.source, batch.source_lengths, inputs)

@@ -60,7 +60,7 @@ def _gates(model: Seq2Seq) -> list[str]:
 
 def _cells(model: Seq2Seq, batch: Batch) -> list[str]:
     """The names of cells whose gates or states are not finite."""
-    if not bool(batch.target_mask.any()):
+    if not bool(batch.target_mask.any()) or model.output.frames:  # whose steps are traced by tokens
         return []
     target = torch.cat([batch.target_inputs[:, :1], batch.target_outputs], 1)
     traced = trace(model, batch.source, batch.source_lengths, target)

@@ -2,19 +2,24 @@
 
 import copy
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from seq2seq.compression.packing import pack
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.translator import Translator
 
+Answering = TypeVar("Answering", bound=Translator | Forecaster)
 
-def fast_translator(
-    translator: Translator, model: Seq2Seq, before_batch: Callable[[], None] | None = None
-) -> Translator:
-    """The translator with a packed copy of the model, which must go on to be trained; it may call before each batch."""
+
+def fast_translator(translator: Answering, model: Seq2Seq, before_batch: Callable[[], None] | None = None) -> Answering:
+    """The translator, or forecaster, with a packed copy of the model, which must go on to be trained.
+
+    It may call something before each batch.
+    """
     found = copy.copy(translator)
     if before_batch is not None:
         found.before_batch = before_batch

@@ -27,6 +27,7 @@ from seq2seq.training.processes import agreed_share, sums_by_weight
 from seq2seq.training.skipping import SCALE_HALVINGS, SkippedSteps, leave_out_unless
 from seq2seq.training.step import TrainingStep
 from seq2seq.training.windows import begins_window, count_logged_steps, ends_window, schedule_validation
+from seq2seq.translation.forecaster import Forecaster, answers
 from seq2seq.translation.translator import Translator
 
 
@@ -38,7 +39,7 @@ class Seq2SeqModule(lightning.LightningModule):
         *,
         step: TrainingStep,
         budget: Budget,
-        translator: Translator,
+        translator: Translator | Forecaster,
         dev_examples: Sequence[Example],
         scores: Mapping[str, Scores],
         complete: Callable[[dict[str, Any]], None],
@@ -206,7 +207,7 @@ class Seq2SeqModule(lightning.LightningModule):
         mine = self.dev_examples[share] if self.scores else []
         sources, references = [example.source for example in mine], [example.targets for example in mine]
         look = self.interruption.look
-        hypotheses = fast_translator(self.translator, self.model, look)(sources) if self.scores else []
+        hypotheses = answers(fast_translator(self.translator, self.model, look), mine) if self.scores else []
         for scores in self.scores.values():
             assert isinstance(scores, Scores)
             scores.update(hypotheses, references, sources)

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from seq2seq.data.batch import Batch, StreamBatch
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import SoftIds, TargetIds
+from seq2seq.shapes import Written
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.carried import CarriedStates, rate_of
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
@@ -92,7 +92,7 @@ class TrainingStep:
 
     def loss(self, batch: Batch, *, step: int, spent: float) -> Tensor:
         """The loss per target token of the whole step, in nats where the objective is a likelihood."""
-        inputs: TargetIds | SoftIds = batch.target_inputs
+        inputs: Written = batch.target_inputs
         if self.scheduled_sampling is not None:
             inputs = self.scheduled_sampling.mix(self.model, batch, self.true_tokens(step=step, spent=spent))
         self.objective.begin(spent)

@@ -12,7 +12,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
 from seq2seq.masking import length_mask
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.shapes import SoftIds, TargetIds
+from seq2seq.shapes import SoftIds, Written
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.objective import Objective
 
@@ -26,9 +26,7 @@ def check_summable(objective: Objective) -> None:
             raise UserError(f"window needs {name}=0, as that looks beyond a window, but it is {value}.")
 
 
-def truncated_loss(
-    model: Seq2Seq, objective: Objective, batch: Batch, inputs: TargetIds | SoftIds, window: int
-) -> Tensor:
+def truncated_loss(model: Seq2Seq, objective: Objective, batch: Batch, inputs: Written, window: int) -> Tensor:
     """The loss of a batch whose gradients go back `window` target tokens at most, with one window in memory at a time.
 
     States are carried on and detached; the memory of the source gets the gradients of all windows and is gone back
@@ -59,7 +57,7 @@ def truncated_loss(
     return gradients.behind(total)
 
 
-def _windows(batch: Batch, inputs: TargetIds | SoftIds, size: int) -> Iterator[tuple[Batch, TargetIds | SoftIds]]:
+def _windows(batch: Batch, inputs: Written, size: int) -> Iterator[tuple[Batch, Written]]:
     """Windows of a batch, with what the decoder reads in each."""
     for start in range(0, batch.target_inputs.shape[1], size):
         now = slice(start, start + size)

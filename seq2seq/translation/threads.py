@@ -5,8 +5,10 @@ from typing import Any
 
 import torch
 
+from seq2seq.data.frame_reader import FrameReader
 from seq2seq.decoding.stepper import Stepper, reorder
 from seq2seq.errors import UserError
+from seq2seq.shapes import Source
 from seq2seq.symbols import BOS, UNK
 from seq2seq.translation.translator import Translator
 
@@ -24,15 +26,22 @@ def set_threads(threads: object, translator: Translator, *, lines: int) -> None:
     if threads == "auto":
         available, hypotheses = torch.get_num_threads(), lines * translator.search.width
         if torch.device(translator.device).type == "cpu" and hypotheses < ENOUGH_WORK and available > 1:
-            torch.set_num_threads(_faster(translator.stepper, (1, available), hypotheses))
+            torch.set_num_threads(_faster(translator.stepper, _source(translator), (1, available), hypotheses))
         return
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise UserError(f"threads must be auto or at least 1, but is {threads!r}.")
     torch.set_num_threads(threads)
 
 
-def _faster(stepper: Stepper, candidates: tuple[int, ...], hypotheses: int) -> int:
-    source = torch.full((1, _SOURCE_LENGTH), UNK)
+def _source(translator: Translator) -> Source:
+    """A source such as a translator reads, `1 source`, or of frames `1 source feature`."""
+    reader = translator.tokenizers.source
+    if isinstance(reader, FrameReader):
+        return torch.zeros(1, _SOURCE_LENGTH, reader.features)
+    return torch.full((1, _SOURCE_LENGTH), UNK)
+
+
+def _faster(stepper: Stepper, source: Source, candidates: tuple[int, ...], hypotheses: int) -> int:
     seconds: dict[int, list[float]] = {count: [] for count in candidates}
     for _ in range(_ROUNDS + 1):  # the first warms up
         for count in candidates:
@@ -44,7 +53,7 @@ def _faster(stepper: Stepper, candidates: tuple[int, ...], hypotheses: int) -> i
 
 
 @torch.inference_mode()
-def _take_steps(stepper: Stepper, source: torch.Tensor, hypotheses: int) -> None:
+def _take_steps(stepper: Stepper, source: Source, hypotheses: int) -> None:
     memory, first = stepper.start(source, torch.tensor([source.shape[1]]))
     states: Any = reorder(first, torch.zeros(1, hypotheses, dtype=torch.long))
     for _ in range(_STEPS):

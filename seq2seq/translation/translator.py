@@ -20,6 +20,7 @@ from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.stepper import Stepper, attends
 from seq2seq.errors import UserError
 from seq2seq.shapes import Lengths, Source
+from seq2seq.translation.length_batches import length_batches
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.line_constraints import LineConstraints
 from seq2seq.translation.merging import merged
@@ -176,11 +177,7 @@ class Translator:
 
     def _batches(self, rows: Int[Tensor, " rows"], lengths: Int[Tensor, " lines"]) -> Iterator[Int[Tensor, " batch"]]:
         """Batches of the given rows, longest first, so that neighbours are of like length."""
-        order = rows[lengths[rows].argsort(descending=True, stable=True)]
-        while len(order):
-            count = max(1, min(self.batch_size, self.max_tokens // int(lengths[order[0]])))
-            yield order[:count]
-            order = order[count:]
+        return length_batches(rows, lengths, most=self.batch_size, tokens=self.max_tokens)
 
     def _source_pieces(self, source: Source, lengths: Lengths) -> list[list[str]]:
         rows = zip(source.tolist(), lengths.tolist(), strict=True)

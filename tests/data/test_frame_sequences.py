@@ -6,7 +6,7 @@ import torch
 
 from seq2seq.data.edits.edit_tokenizers import load, restored
 from seq2seq.data.examples import Example
-from seq2seq.data.frame_reader import FrameReader
+from seq2seq.data.frame_reader import FrameReader, FrameWriter
 from seq2seq.data.frame_sequences import FrameSequences
 from seq2seq.data.series import Series
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
@@ -65,5 +65,13 @@ def test_a_reader_comes_back_as_it_was(tmp_path):
         assert isinstance(found.source, FrameReader)
         assert (found.source.features, found.source.missing) == (3, True)
         assert found.serialized == tokenizers.serialized
+    tokenizers = Tokenizers(FrameReader(3, missing=True), FrameWriter(2, 24))
+    tokenizers.save(tmp_path)
+    for found in (restored(tokenizers.serialized), load(tmp_path)):
+        assert isinstance(found.target, FrameWriter)
+        assert (found.target.features, found.target.horizon) == (2, 24)
+    for forged in (b'{"frames": 0, "horizon": null}', b'{"frames": 1, "horizon": 0}', b'{"frames": 1}', b'{"frames"'):
+        with pytest.raises(UserError, match="target must be that of frames"):
+            FrameWriter.restored(forged)
     with pytest.raises(UserError, match="source must be that of frames"):
         FrameReader.restored(b'{"frames": -1, "missing": true}')

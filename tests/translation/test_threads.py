@@ -5,6 +5,8 @@ import time
 import pytest
 import torch
 
+from seq2seq.data.frame_reader import FrameReader
+from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.errors import UserError
 from seq2seq.translation.threads import set_threads
@@ -18,6 +20,7 @@ class Timed:
         self.beams: list[int] = []
 
     def start(self, source, lengths) -> tuple:
+        self.source = source
         return (source,), (torch.zeros(len(source), 1, 2),)
 
     def step(self, ids, memory, states) -> tuple:
@@ -83,3 +86,12 @@ def test_what_is_no_number_of_threads(timed, threads):
         set_threads(threads, timed({}), lines=1)
     assert str(error.value) == f"threads must be auto or at least 1, but is {threads!r}."
     assert torch.get_num_threads() == before
+
+
+def test_a_reader_of_frames_is_tried_on_frames(timed):
+    torch.set_num_threads(3)
+    translator = timed({1: 0.0, 3: 0.002})
+    translator.tokenizers = Tokenizers(FrameReader(2, missing=False), translator.tokenizers.target)
+    set_threads("auto", translator, lines=1)
+    assert torch.get_num_threads() == 1
+    assert translator.stepper.source.shape == (1, 12, 2)

@@ -2,7 +2,9 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,15 +14,19 @@ from seq2seq.data.series import Series
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 
-Row = tuple[int, list[str]]
+Row = tuple[int, Sequence[Any]]
 
 
 class CSVFrameCorpus(FrameCorpus):
     """A corpus of CSV files with a header and a row per frame; an empty cell is a missing value.
 
     Columns `series`, `time` and `target` are given by name, all others are features, or those named. Rows of a series
-    adjoin, their times ascend, and their targets are the same. Times order frames, no more: they are no feature.
+    adjoin, their times ascend, and their targets are the same. Times order frames, no more: they are no feature. Where
+    `target` is several columns, these are the frames that answer a series, as long as it is; with a `horizon` there is
+    none.
     """
+
+    row = "line"  # as mistakes call it
 
     def __init__(
         self,
@@ -28,48 +34,110 @@ class CSVFrameCorpus(FrameCorpus):
         options: FileOptions,
         series: str = "series",
         time: str | None = "time",
-        target: str = "target",
+        target: str | Sequence[str] = "target",
         features: Sequence[str] | None = None,
+        horizon: int | None = None,
     ) -> None:
-        super().__init__(options=options)
-        self.series, self.time, self.target, self.features = series, time, target, features
+        super().__init__(options=options, horizon=horizon)
+        self.series_column, self.time, self.target, self.features = series, time, target, features
+        self._targets = [target] if isinstance(target, str) else list(target)
+        if horizon is None and not self._targets:
+            raise UserError("target must name at least one column, but is empty: give horizon, for forecasts.")
 
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
         """Series and targets of a file. Raises UserError at a row that does not fit, by its line."""
-        rows = _rows(path)
+        for name, rows, columns in self._by_series(path, self._targets):
+            yield self._series(path, name, rows, columns), self._answer(path, name, rows, columns)
+
+    def series(self, path: str) -> Iterable[Series]:
+        """Series of a file; without a horizon, columns of targets may be missing."""
+        for name, rows, columns in self._by_series(path, []):
+            yield self._series(path, name, rows, columns)
+
+    def names(self, path: str) -> list[str]:
+        """Names of the columns of targets; with a horizon, of all features."""
+        if self.horizon is None:
+            return self._targets
+        _, header = next(self.rows(path))
+        return [str(header[place]) for place in self._columns(path, [str(name) for name in header], []).features]
+
+    def rows(self, path: str) -> Iterator[Row]:
+        """Rows of a file with their numbers, the header first; None and an empty text are missing values."""
+        return _rows(path)
+
+    def _by_series(self, path: str, targets: Sequence[str]) -> Iterator[tuple[str, list[Row], "_Columns"]]:
+        """The name and the rows of each series, and where its columns are."""
+        rows = self.rows(path)
         _, header = next(rows, (1, []))
-        places = self._places(path, header)
+        columns = self._columns(path, [str(name) for name in header], targets)
         seen: set[str] = set()
-        for name, own in groupby(rows, lambda row: row[1][places[0]]):
+        for name, own in groupby(rows, lambda row: str(row[1][columns.series])):
             if name in seen:
                 raise UserError(f"{path}: rows of series {name!r} must adjoin, but others are between: sort them.")
             seen.add(name)
-            yield self._series(path, name, list(own), places)
+            yield name, list(own), columns
 
-    def _places(self, path: str, header: list[str]) -> list[int]:
-        """Places of the columns of series, target and time, which is -1 without one, and of the features."""
-        named = [self.series, self.target, *([] if self.time is None else [self.time])]
-        features = [name for name in header if name not in named] if self.features is None else list(self.features)
-        for name in [*named, *features]:
+    def _columns(self, path: str, header: list[str], targets: Sequence[str]) -> "_Columns":
+        """Places of the columns, of these targets among them."""
+        needed = [self.series_column, *targets, *([] if self.time is None else [self.time])]
+        others = {*needed, *(self._targets if self.horizon is None else ())}
+        features = [name for name in header if name not in others] if self.features is None else list(self.features)
+        for name in [*needed, *features]:
             if name not in header:
                 raise UserError(f"{path} must have a column {name!r}, but has {', '.join(header)}.")
         if not features:
             raise UserError(f"{path} must have columns of features, but has {', '.join(header)}.")
-        first = [header.index(self.series), header.index(self.target)]
-        return [*first, -1 if self.time is None else header.index(self.time), *map(header.index, features)]
+        time = None if self.time is None else header.index(self.time)
+        return _Columns(
+            header.index(self.series_column), time, [*map(header.index, targets)], [*map(header.index, features)]
+        )
 
-    def _series(self, path: str, name: str, rows: list[Row], places: list[int]) -> tuple[Series, str]:
-        target = rows[0][1][places[1]]
-        last = -np.inf
-        for line, cells in rows:
-            if cells[places[1]] != target:
-                raise UserError(f"{path}, line {line}: target of series {name!r} must be one, {target!r}, but changes.")
-            now = last if places[2] < 0 else _number(path, line, cells[places[2]])
-            if places[2] >= 0 and not now > last:
-                raise UserError(f"{path}, line {line}: time of series {name!r} must ascend, but does not: sort it.")
+    def _series(self, path: str, name: str, rows: list[Row], columns: "_Columns") -> Series:
+        """The frames of a series, whose times ascend."""
+        last = -np.inf if columns.time is not None else 0.0
+        for number, cells in rows:
+            now = last + 1 if columns.time is None else self._number(path, number, cells[columns.time])
+            if not now > last:
+                raise UserError(
+                    f"{path}, {self.row} {number}: time of series {name!r} must ascend, but does not: sort it."
+                )
             last = now
-        values = [[_number(path, line, cells[place]) for place in places[3:]] for line, cells in rows]
-        return Series(np.array(values, np.float32), f"{path}, series {name}"), target
+        return Series(self._values(path, rows, columns.features), f"{path}, series {name}")
+
+    def _answer(self, path: str, name: str, rows: list[Row], columns: "_Columns") -> str:
+        """The target of a series: frames of several columns, or what stands in every row of one."""
+        if not isinstance(self.target, str):
+            return Series(self._values(path, rows, columns.targets), f"the target of {path}, series {name}")
+        (place,) = columns.targets
+        target = str(rows[0][1][place])
+        for number, cells in rows:
+            if str(cells[place]) != target:
+                raise UserError(
+                    f"{path}, {self.row} {number}: target of series {name!r} must be one, {target!r}, but changes."
+                )
+        return target
+
+    def _values(self, path: str, rows: list[Row], places: Sequence[int]) -> np.ndarray:
+        values = [[self._number(path, number, cells[place]) for place in places] for number, cells in rows]
+        return np.array(values, np.float32)
+
+    def _number(self, path: str, number: int, cell: Any) -> float:
+        """The number of a cell, of a moment its seconds; an empty one is missing."""
+        if cell is None or (isinstance(cell, str) and not cell.strip()):
+            return float("nan")
+        try:
+            return cell.timestamp() if isinstance(cell, datetime) else float(cell)
+        except (TypeError, ValueError):
+            raise UserError(f"{path}, {self.row} {number} must hold numbers, but holds {str(cell)[:40]!r}.") from None
+
+
+class _Columns(NamedTuple):
+    """Places of columns in a row."""
+
+    series: int
+    time: int | None
+    targets: list[int]
+    features: list[int]
 
 
 def _rows(path: str) -> Iterator[Row]:
@@ -82,11 +150,3 @@ def _rows(path: str) -> Iterator[Row]:
             yield reader.line_num, cells
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num} cannot be read as CSV: {error}.") from None
-
-
-def _number(path: str, line: int, cell: str) -> float:
-    """The number of a cell; an empty one is missing."""
-    try:
-        return float(cell) if cell.strip() else float("nan")
-    except ValueError:
-        raise UserError(f"{path}, line {line} must hold numbers, but holds {cell[:40]!r}.") from None

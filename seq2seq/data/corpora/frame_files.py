@@ -1,7 +1,7 @@
 """Files of series of frames with their targets, each split in a file of its own."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,36 +10,70 @@ from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.series import Series
+from seq2seq.data.text_files import check_readable
 from seq2seq.errors import UserError
+
+_NAMES = ("frames", "lengths", "targets", "target_lengths")
 
 
 class FrameCorpus(ABC):
-    """A corpus of files with series of frames, each with the target text or the label of a class that answers it."""
+    """A corpus of files with series of frames, each with what answers it: a text, the label of a class, or frames.
 
-    def __init__(self, *, options: FileOptions) -> None:
-        self.options = options
+    With a `horizon`, files have no targets: the last so many frames of each series are to be forecast from those before
+    them. Raises UserError below 1.
+    """
+
+    def __init__(self, *, options: FileOptions, horizon: int | None = None) -> None:
+        if horizon is not None and horizon < 1:
+            raise UserError(f"horizon must be at least 1 frame, or null where there are targets, but is {horizon}.")
+        self.options, self.horizon = options, horizon
 
     def load(self) -> Splits:
         """The splits. Raises UserError at a file that cannot be read, by series and frame."""
         options = self.options.without_missing(lambda path: Path(path).exists())
-        return options.load(lambda path: Examples.of(_examples(path, self.read(path))))
+        return options.load(self.examples)
+
+    def examples(self, path: str) -> Examples:
+        """Examples of a file; of its series alone, where each has what is to be forecast as its end."""
+        horizon = self.horizon
+        pairs = self.read(path) if horizon is None else (parted(one, horizon) for one in self.series(path))
+        return Examples.of(_examples(path, pairs))
 
     @abstractmethod
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
         """Series and targets of a file."""
 
+    def series(self, path: str) -> Iterable[Series]:
+        """Series of a file, whether it has targets or not."""
+        return (source for source, _ in self.read(path))
 
-def _examples(path: str, pairs: Iterable[tuple[Series, str]]) -> Iterable[Example]:
+    def names(self, path: str) -> list[str]:
+        """Names of the features that targets have, as far as a file tells; none where it does not."""
+        return []
+
+
+def parted(series: Series, horizon: int) -> tuple[Series, Series]:
+    """A series without its last frames, and these. Raises UserError at one that is no longer."""
+    if len(series.values) <= horizon:
+        raise UserError(
+            f"{series.place} must have more frames than horizon={horizon}, but has {len(series.values)}: leave it out."
+        )
+    past, future = series.values[:-horizon], series.values[-horizon:]
+    return Series(past, series.place), Series(future, f"the end of {series.place}")
+
+
+def _examples(path: str, pairs: Iterable[tuple[Series, str]]) -> Iterator[Example]:
     """Examples of pairs, which are of as many features each."""
-    features = None
-    for series, target in pairs:
-        features = features or series.values.shape[1]
-        if series.values.shape[1] != features:
-            raise UserError(
-                f"{series.place} must have {features} features, as the first, but has {series.values.shape[1]}."
-            )
-        yield Example(series, (target,))
-    if features is None:
+    features: dict[str, int] = {}
+    for source, target in pairs:
+        for side, text in (("source", source), ("target", target)):
+            if not isinstance(text, Series):
+                continue
+            found = text.values.shape[1]
+            if found != features.setdefault(side, found):
+                raise UserError(f"{text.place} must have {features[side]} features, as the first, but has {found}.")
+        yield Example(source, (target,))
+    if not features:
         raise UserError(f"{path} must hold at least one series, but holds none.")
 
 
@@ -47,44 +81,73 @@ class NpzCorpus(FrameCorpus):
     """A corpus of NumPy's .npz files with arrays `frames`, `lengths` and `targets`.
 
     Frames are `series time feature`, of which lengths say how many count, or those of all series one behind the other,
-    `time feature`. Where all of `series time feature` counts, lengths may be left out.
+    `time feature`. Where all of `series time feature` counts, lengths may be left out. Targets are a row of labels or
+    texts, or frames in the same way, with `target_lengths`.
     """
 
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
         """Series and targets of a file. Raises UserError where its arrays do not fit together."""
-        arrays = _arrays(path)
+        arrays = _arrays(path, ("frames", "targets"))
         frames, targets = arrays["frames"], arrays["targets"]
-        if frames.ndim not in (2, 3) or targets.ndim != 1 or frames.dtype.kind not in "fiu":
+        as_frames = targets.ndim in (2, 3) and targets.dtype.kind in "fiu"
+        if not _are_frames(frames) or not (as_frames or targets.ndim == 1):
             raise UserError(
                 f"{path} must hold numbers `time feature` or `series time feature` as frames and a row of targets, but "
                 f"they have shapes {list(frames.shape)} and {list(targets.shape)}."
             )
-        stacked = frames.ndim == 3
-        if "lengths" not in arrays and not stacked:
-            raise UserError(f"{path} must hold lengths, as its frames are one behind the other, but holds none.")
-        lengths = arrays.get("lengths", np.full(len(frames), frames.shape[1]))
-        most = frames.shape[1] if stacked else len(frames)
-        if lengths.shape != targets.shape or lengths.dtype.kind not in "iu" or (lengths < 0).any():
-            raise UserError(f"{path} must hold a length and a target for each series, {len(targets)}, but does not.")
-        if (lengths.max(initial=0) > most) if stacked else (lengths.sum() != most):
-            raise UserError(f"{path} must hold as many frames as lengths say, but holds {most}.")
-        if stacked and len(frames) != len(targets):
-            raise UserError(f"{path} must hold a target for each of {len(frames)} series, but holds {len(targets)}.")
-        ends = np.cumsum(lengths)
-        for number, (length, target) in enumerate(zip(lengths.tolist(), targets.tolist(), strict=True)):
-            own = frames[number, :length] if stacked else frames[ends[number] - length : ends[number]]
-            yield Series(own, f"{path}, series {number + 1}"), str(target)
+        count = None if as_frames else len(targets)
+        series = _split(path, frames, arrays.get("lengths"), "lengths", count)
+        if not as_frames:
+            return zip(_named(series, path, ""), map(str, targets.tolist()), strict=True)
+        answers = _split(path, targets, arrays.get("target_lengths"), "target_lengths", len(series))
+        return zip(_named(series, path, ""), _named(answers, path, "the target of "), strict=True)
+
+    def series(self, path: str) -> Iterable[Series]:
+        """Series of a file, whatever targets it has."""
+        arrays = _arrays(path, ("frames",))
+        if not _are_frames(arrays["frames"]):
+            raise UserError(
+                f"{path} must hold numbers `time feature` or `series time feature` as frames, but they have shape "
+                f"{list(arrays['frames'].shape)}."
+            )
+        return _named(_split(path, arrays["frames"], arrays.get("lengths"), "lengths", None), path, "")
 
 
-def _arrays(path: str) -> dict[str, np.ndarray]:
+def _are_frames(array: np.ndarray) -> bool:
+    return array.ndim in (2, 3) and array.dtype.kind in "fiu"
+
+
+def _named(parts: list[np.ndarray], path: str, what: str) -> Iterator[Series]:
+    return (Series(values, f"{what}{path}, series {number}") for number, values in enumerate(parts, 1))
+
+
+def _split(path: str, frames: np.ndarray, lengths: np.ndarray | None, name: str, count: int | None) -> list[np.ndarray]:
+    """Frames by series, of which there are so many if that is known. Raises UserError where lengths do not fit."""
+    stacked = frames.ndim == 3
+    if lengths is None and not stacked:
+        raise UserError(f"{path} must hold {name}, as its frames are one behind the other, but holds none.")
+    lengths = np.full(len(frames), frames.shape[1]) if lengths is None else lengths
+    most = frames.shape[1] if stacked else len(frames)
+    count = (len(frames) if stacked else len(lengths)) if count is None else count
+    if lengths.shape != (count,) or lengths.dtype.kind not in "iu" or (lengths < 0).any():
+        raise UserError(f"{path} must hold a length and a target for each series, {count}, but does not.")
+    if (lengths.max(initial=0) > most) if stacked else (lengths.sum() != most):
+        raise UserError(f"{path} must hold as many frames as {name} say, but holds {most}.")
+    if stacked and len(frames) != count:
+        raise UserError(f"{path} must hold a target for each of {len(frames)} series, but holds {count}.")
+    if stacked:
+        return [own[:length] for own, length in zip(frames, lengths.tolist(), strict=True)]
+    return np.split(frames, np.cumsum(lengths)[:-1]) if count else []
+
+
+def _arrays(path: str, needed: tuple[str, ...]) -> dict[str, np.ndarray]:
+    check_readable(Path(path))
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in ("frames", "lengths", "targets") if name in file}
+            found = {name: file[name] for name in _NAMES if name in file and (name in needed or "lengths" in name)}
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
         raise UserError(f"{path} cannot be read as .npz: {' '.join(str(error).split())[:120]}") from None
-    for name in ("frames", "targets"):
+    for name in needed:
         if name not in found:
             raise UserError(f"{path} must hold an array `{name}`, but holds none: numpy.savez(path, frames=..., ...).")
     return found

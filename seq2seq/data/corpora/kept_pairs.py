@@ -1,9 +1,12 @@
 """Pairs in files of JSON lines, each a source and all of its targets: what calls from Python keep in a run folder."""
 
+import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
+
+import numpy as np
 
 from seq2seq.data.corpora.split_options import SplitOptions
 from seq2seq.data.example_store import Examples
@@ -28,13 +31,46 @@ class KeptPairsCorpus:
 
 def keep_pairs(path: Path, examples: Iterable[Example]) -> None:
     """Write the examples, one a line."""
-    examples = list(examples)
-    if any(isinstance(example.source, Series) for example in examples):
-        raise UserError("pairs with frames must come from a file: numpy.savez them, then data='npz', data__train=path.")
     lines = (
         strict_json({"source": example.source, "targets": example.targets}, ensure_ascii=False) for example in examples
     )
     write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def keep_series(path: Path, examples: Iterable[Example]) -> None:
+    """Write examples whose sources are series to a file as `NpzCorpus` reads it, a row for each target.
+
+    Raises UserError where some sources or targets are series and others are not.
+    """
+    rows = [(example.source, target) for example in examples for target in example.targets]
+    sources, targets = ([row[side] for row in rows] for side in (0, 1))
+    arrays: dict[str, Any] = _flat(sources, "frames", "lengths") if _are_series(sources, "sources") else {}
+    if _are_series(targets, "targets"):
+        arrays |= _flat(targets, "targets", "target_lengths")
+    else:
+        arrays["targets"] = np.array(targets)
+    held = io.BytesIO()
+    np.savez(held, **arrays)
+    write_whole(path, held.getvalue())
+
+
+def _are_series(texts: Sequence[str], side: str) -> bool:
+    kinds = {isinstance(text, Series) for text in texts}
+    if len(kinds) > 1:
+        raise UserError(f"pairs must have {side} of one kind, but some are frames and some are text.")
+    return kinds == {True}
+
+
+def _flat(texts: Sequence[str], frames: str, lengths: str) -> dict[str, np.ndarray]:
+    """Arrays of series one behind the other, and of their lengths. Raises UserError at unlike numbers of features."""
+    values = [text.values for text in texts if isinstance(text, Series)]
+    for text, own in zip(texts, values, strict=True):
+        if own.shape[1] != values[0].shape[1]:
+            raise UserError(
+                f"{getattr(text, 'place', '')} must have {values[0].shape[1]} features, as the first, but has "
+                f"{own.shape[1]}."
+            )
+    return {frames: np.concatenate(values), lengths: np.array([len(own) for own in values])}
 
 
 def read_kept_pairs(path: str) -> Examples:

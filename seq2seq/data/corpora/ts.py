@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from seq2seq.data.corpora.frame_files import FrameCorpus
+from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.series import Series
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
@@ -15,6 +16,9 @@ class TsCorpus(FrameCorpus):
 
     `?` and `NaN` are missing values. Raises UserError at time stamps, which are not read, and without class labels.
     """
+
+    def __init__(self, *, options: FileOptions) -> None:
+        super().__init__(options=options)
 
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
         """Series and labels of a file. Raises UserError at a line that is none, by its number."""

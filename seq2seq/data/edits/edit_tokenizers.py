@@ -8,7 +8,7 @@ from seq2seq.data.edits.action_tokenizer import ActionTokenizer
 from seq2seq.data.edits.edit_costs import EditCosts
 from seq2seq.data.edits.learning import learn_edits
 from seq2seq.data.examples import Example
-from seq2seq.data.frame_reader import FrameReader
+from seq2seq.data.frame_reader import FrameReader, FrameWriter
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
@@ -78,7 +78,9 @@ class EditTokenizers(Tokenizers):
 def restored(models: dict[str, bytes], form: TextForm | None = None) -> Tokenizers:
     """Tokenizers from what `serialized` told of them, taking text in a form."""
     if FrameReader.is_serialized(models["source"]):
-        return Tokenizers(FrameReader.restored(models["source"]), Tokenizer(models["target"], form))
+        written = models["target"]
+        target = FrameWriter.restored(written) if FrameWriter.is_serialized(written) else Tokenizer(written, form)
+        return Tokenizers(FrameReader.restored(models["source"]), target)
     texts = Tokenizers.from_bytes(models["source"], models["target"], form)
     return EditTokenizers.restored(texts, models["edits"]) if "edits" in models else texts
 

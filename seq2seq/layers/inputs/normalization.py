@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
-from seq2seq.shapes import Frames
 
+AnyFrames = Float[Tensor, "*shape feature"]
 _QUARTILES = 1.349  # standard deviations from the first to the third quartile of a normal distribution
 _AT_ONCE = 1 << 18  # frames whose copy in float64 is small
 
@@ -45,11 +46,20 @@ class Normalization(nn.Module):
         mean, _ = _moments(_logarithm(frames) if self.kind == "log" else frames)
         self.mean.copy_((torch.from_numpy(mean) - self.center) * self.factor)
 
-    def forward(self, frames: Frames) -> Frames:
+    def forward(self, frames: AnyFrames) -> AnyFrames:
         """The frames, normalised; what is missing stays so."""
         if self.kind == "log":
             frames = frames.sign() * frames.abs().log1p()
         return (frames - self.center) * self.factor
+
+    @property
+    def scale(self) -> Tensor:
+        """What one unit of a normalised feature is, `feature`; 0 of a constant one."""
+        return torch.where(self.factor > 0, 1 / self.factor, 0.0)
+
+    def restored(self, frames: AnyFrames) -> AnyFrames:
+        """Normalised frames in the units of the data; those of `log` have no such way back."""
+        return frames * self.scale + self.center
 
 
 def _moments(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

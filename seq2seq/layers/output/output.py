@@ -19,7 +19,7 @@ from seq2seq.symbols import BOS, PAD
 Rows = Float[Tensor, "rows feature"]
 RowScores = Float[Tensor, "rows vocabulary"]
 WideScores = Float[Tensor, "rows column"]  # columns past the vocabulary make it a round number
-Targets = Int[Tensor, " rows"]
+Targets = Int[Tensor, " rows"] | Float[Tensor, "rows value"]  # tokens, or frames
 Losses = Float[Tensor, " rows"]
 _MOST = 1 << 26  # scores that are held at once, unless told: 256 MiB of them
 _ROWS = 128  # else; a product of fewer is slower, and of more leaves the cache
@@ -45,6 +45,7 @@ class Output(nn.Module, ABC):
 
     by_token: bool = True  # whether matrices with a row for every token have them in the order of ids
     bars_by_row: ClassVar[bool] = False  # whether more than PAD and BOS has no share, and the features tell what
+    frames: ClassVar[bool] = False  # whether frames are written rather than tokens
     samples: int | None = None  # tokens that scores in training are of; None: all
 
     def __init__(

@@ -12,7 +12,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
 from seq2seq.layers.output.output import Output
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.shapes import SoftIds, TargetIds
+from seq2seq.shapes import Written
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.objectives.references import weighed
@@ -69,14 +69,14 @@ class Distillation(WrappingObjective):
                 "distill=teachers."
             )
 
-    def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> Tensor:
+    def __call__(self, model: Seq2Seq, batch: Batch, inputs: Written) -> Tensor:
         return self._mixed(model, batch, inputs, model(batch.source, batch.source_lengths, inputs))
 
     def loss(self, model: Seq2Seq, batch: Batch, outputs: ModelOutputs) -> Tensor:
         """The loss of a batch, given what the model made of its true inputs."""
         return self._mixed(model, batch, batch.target_inputs, outputs)
 
-    def _mixed(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds, outputs: ModelOutputs) -> Tensor:
+    def _mixed(self, model: Seq2Seq, batch: Batch, inputs: Written, outputs: ModelOutputs) -> Tensor:
         base = self.base.loss(model, batch, outputs)
         self.likelihood, self.token_weights = self.base.likelihood, self.base.token_weights
         read = self._read(batch, inputs)
@@ -85,7 +85,7 @@ class Distillation(WrappingObjective):
         return self.weight * taught.sum() + (1 - self.weight) * base
 
     @torch.no_grad()
-    def _read(self, batch: Batch, inputs: TargetIds | SoftIds) -> list[Rows]:
+    def _read(self, batch: Batch, inputs: Written) -> list[Rows]:
         """Features that each teacher has of every real token."""
         assert self.models, "distillation needs its teachers' models"
         found = []

@@ -7,7 +7,7 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.shapes import SoftIds, TargetIds
+from seq2seq.shapes import Written
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.objectives.wrapping import WrappingObjective
@@ -39,7 +39,7 @@ class LateObjective(WrappingObjective):
         super().begin(spent)
         self.spent = spent
 
-    def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> Tensor:
+    def __call__(self, model: Seq2Seq, batch: Batch, inputs: Written) -> Tensor:
         loss = self.base(model, batch, inputs)
         self.likelihood = self.base.likelihood
         if self.spent < self.start:

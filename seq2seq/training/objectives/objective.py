@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.shapes import SoftIds, TargetIds
+from seq2seq.shapes import Written
 
 
 class Objective(ABC):
@@ -43,7 +43,7 @@ class Objective(ABC):
     def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:  # noqa: B027
         """Take in how often every target token comes in the training data, EOS counted, before the first step."""
 
-    def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> Tensor:
+    def __call__(self, model: Seq2Seq, batch: Batch, inputs: Written) -> Tensor:
         """The loss of a batch when the decoder reads `inputs`."""
         return self.loss(model, batch, model(batch.source, batch.source_lengths, inputs))
 

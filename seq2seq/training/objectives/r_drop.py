@@ -12,7 +12,7 @@ from seq2seq.layers.dropout import LockedDropout, WordDropout
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
-from seq2seq.shapes import SoftIds, TargetIds
+from seq2seq.shapes import SoftIds, Written
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.objectives.references import weighed
 from seq2seq.training.objectives.wrapping import WrappingObjective
@@ -53,7 +53,7 @@ class RDrop(WrappingObjective):
                 "(weight_drop is drawn once for both): raise dropout, or choose another objective."
             )
 
-    def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> Tensor:
+    def __call__(self, model: Seq2Seq, batch: Batch, inputs: Written) -> Tensor:
         if isinstance(inputs, SoftIds):
             return super().__call__(model, batch.twice(), SoftIds(*(torch.cat([part, part]) for part in inputs)))
         return super().__call__(model, batch.twice(), torch.cat([inputs, inputs]))

@@ -1,0 +1,19 @@
+"""Forecast the series of a file. python scripts/forecast.py run=DIR|CKPT file=series.npz > forecasts.csv"""
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.command_line import mistakes_in_one_line, run
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="forecast")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line(), trusting(config.trust):
+        from seq2seq.commands.forecast import forecast
+
+        print(forecast(config), end="")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,97 @@
+"""Forecast series of a file, as a config says, without Lightning, datasets or torchmetrics."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from seq2seq.config.contract import check_type, read_options
+from seq2seq.data.corpora.frame_files import FrameCorpus
+from seq2seq.data.series import ForecastSeries, Series
+from seq2seq.data.text_files import told_as
+from seq2seq.errors import UserError
+from seq2seq.runs.forecaster import open_forecaster
+from seq2seq.runs.series_files import corpus_of
+from seq2seq.runs.translator import load_runs
+from seq2seq.whole_file import write_whole
+
+_KINDS = (".csv", ".npz")
+
+
+def forecast(config: DictConfig) -> str:
+    """Forecast the series of `file` and return a table of them as CSV; nothing where they are written to `out`."""
+    options = read_options(config)
+    out = _checked(options)
+    runs = load_runs(options)
+    forecaster = open_forecaster(options, runs)
+    path = str(options["file"])
+    corpus = corpus_of(runs[0].config, path)
+    with told_as("file"):
+        series = list(corpus.series(path))
+    found = forecaster.forecasts(series, options["length"])
+    if out is not None and out.suffix == ".npz":
+        write_whole(out, _arrays(found))
+        return ""
+    table = "".join(_lines(_names(corpus, path, found), [_name(one, path) for one in series], found))
+    if out is None:
+        return table
+    write_whole(out, table.encode())
+    return ""
+
+
+def _checked(options: dict[str, Any]) -> Path | None:
+    """The path of the file that is to be written, if one is. Raises UserError where it or the one to read is none."""
+    if options["file"] is None:
+        raise UserError("file must be that of the series to forecast, but is null: give file=series.npz.")
+    check_type("out", options["out"], str | None)
+    if options["out"] is None:
+        return None
+    out = Path(options["out"])
+    if out.suffix not in _KINDS:
+        raise UserError(f"out must be a file in {' or '.join(_KINDS)}, or null for a table on stdout, but is {out}.")
+    if not out.parent.is_dir():
+        raise UserError(f"out must be in a folder that is there, but {out.parent} is none.")
+    return out
+
+
+def _name(series: Series, path: str) -> str:
+    return series.place.removeprefix(f"{path}, series ")
+
+
+def _names(corpus: FrameCorpus, path: str, found: Sequence[ForecastSeries]) -> list[str]:
+    """Names of the features that are written, as the file has them if it can tell."""
+    count = found[0].values.shape[1] if found else 0
+    names = corpus.names(path)
+    return names if len(names) == count else [f"value_{number}" for number in range(1, count + 1)]
+
+
+def _lines(names: Sequence[str], series: Sequence[str], found: Sequence[ForecastSeries]) -> Iterator[str]:
+    """Lines of CSV, a header first: the series, the step behind its end, means, and deviations if there are any."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    given = bool(found) and found[0].deviations is not None
+    writer.writerow(["series", "step", *names, *(f"{name}_deviation" for name in names if given)])
+    for name, one in zip(series, found, strict=True):
+        parts = [one.values] if one.deviations is None else [one.values, one.deviations]
+        for step, row in enumerate(np.concatenate(parts, 1), 1):
+            writer.writerow([name, step, *(f"{value:.7g}" for value in row)])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+
+
+def _arrays(found: Sequence[ForecastSeries]) -> bytes:
+    """The bytes of a file with `frames`, all series one behind the other, `lengths`, and `deviations` if any."""
+    arrays: dict[str, Any] = {"lengths": np.array([len(one.values) for one in found])}
+    if found:
+        arrays["frames"] = np.concatenate([one.values for one in found])
+    deviations = [one.deviations for one in found if one.deviations is not None]
+    if deviations:
+        arrays["deviations"] = np.concatenate(deviations)
+    held = io.BytesIO()
+    np.savez(held, **arrays)
+    return held.getvalue()

@@ -1,0 +1,44 @@
+"""Series in Parquet files: a row is a frame, which names its series."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seq2seq.data.corpora.csv_frames import CSVFrameCorpus, Row
+from seq2seq.data.text_files import check_readable
+from seq2seq.errors import UserError
+
+
+class ParquetFrameCorpus(CSVFrameCorpus):
+    """A corpus of Parquet files with a row per frame and the columns of `CSVFrameCorpus`; null is a missing value.
+
+    Row groups are read one by one. Raises UserError at a file that is no Parquet.
+    """
+
+    row = "row"
+
+    def rows(self, path: str) -> Iterator[Row]:
+        """Rows of a file with their numbers from 1, the names of the columns first."""
+        import pyarrow.parquet as parquet  # which takes a while, and no other file needs it
+
+        check_readable(Path(path))
+        with _told(path), parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            yield 0, names
+            number = 0
+            for part in file.iter_batches():
+                columns = [part.column(place).to_pylist() for place in range(len(names))]
+                for cells in zip(*columns, strict=True):
+                    number += 1
+                    yield number, cells
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Tell what is wrong with a file in one line."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except ArrowException as error:
+        raise UserError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())[:120]}") from None

@@ -1,0 +1,53 @@
+"""Forecasts in Python."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seq2seq.data.series import Series, as_series
+from seq2seq.errors import UserError, shown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Frames that follow a series, `time feature`, in the units of the data: means, and deviations if there are any.
+
+    The deviation of a frame is of what the model knows there: that frames before it came as their means.
+    """
+
+    means: np.ndarray
+    deviations: np.ndarray | None = None
+
+    def interval(self, share: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Ends between which a value lies with this probability. Raises UserError without deviations."""
+        if self.deviations is None:
+            raise UserError(
+                "interval needs deviations, which this model has none of: train one with gaussian as its output."
+            )
+        if not 0 < share < 1:
+            raise UserError(f"share must be above 0 and below 1, but is {share}.")
+        width = NormalDist().inv_cdf(0.5 + share / 2) * self.deviations
+        return self.means - width, self.means + width
+
+    def figure(self, past: np.ndarray, truth: np.ndarray | None = None) -> "Figure":
+        """A picture of a series, its forecast, 90 % intervals if there are any, and what came if that is given."""
+        from seq2seq.interpretation.forecast_plot import forecast_figure  # matplotlib takes a second to import
+
+        return forecast_figure(past, self.means, None if self.deviations is None else self.interval(), truth)
+
+
+def all_series(given: Any) -> list[Series]:
+    """Series of several arrays or tables. Raises UserError, by number, at what is none."""
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise UserError(f"series must be an array, or several, but are of type {type(given).__name__}.")
+    found = [as_series(one, f"series[{number}]") for number, one in enumerate(given)]
+    for number, one in enumerate(found):
+        if not isinstance(one, Series):
+            raise UserError(f"series[{number}] must be an array of numbers, `time feature`, but is {shown(one)}.")
+    return found

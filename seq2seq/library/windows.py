@@ -1,0 +1,27 @@
+"""Pairs to forecast from, cut out of long series."""
+
+from typing import Any
+
+import numpy as np
+
+from seq2seq.data.series import Series, as_series
+from seq2seq.errors import UserError
+
+
+def windows(series: Any, *, past: int, future: int, step: int = 1) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of so many frames and of those that follow them, one every `step` frames of a long series.
+
+    The series is an array `time feature`, or `time` of one feature. Those of one series overlap: cut train, dev and
+    test out of parts of it that do not. Raises UserError at numbers below 1, and at a series that is too short.
+    """
+    for name, count in (("past", past), ("future", future), ("step", step)):
+        if type(count) is not int or count < 1:
+            raise UserError(f"{name} must be a whole number of at least 1, but is {count!r}.")
+    found = as_series(series, "series")
+    if not isinstance(found, Series):
+        raise UserError(f"series must be an array of numbers, `time feature`, but is of type {type(series).__name__}.")
+    values = found.values
+    if len(values) < past + future:
+        raise UserError(f"series must have at least {past + future} frames, past and future, but has {len(values)}.")
+    starts = range(0, len(values) - past - future + 1, step)
+    return [(values[start : start + past], values[start + past : start + past + future]) for start in starts]
