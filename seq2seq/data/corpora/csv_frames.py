@@ -19,7 +19,7 @@ class CSVFrameCorpus(FrameCorpus):
     """A corpus of CSV files with a header and a row per frame; an empty cell is a missing value.
 
     Columns `series`, `time` and `target` are given by name, all others are features, or those named. Rows of a series
-    adjoin, their times ascend, and their targets are the same. Times order frames, no more: they are no feature.
+    adjoin, their times ascend, and their targets are the same. Times are no feature: gaps are read by `time_unit`.
     """
 
     def __init__(
@@ -60,16 +60,17 @@ class CSVFrameCorpus(FrameCorpus):
 
     def _series(self, path: str, name: str, rows: list[Row], places: list[int]) -> tuple[Series, str]:
         target = rows[0][1][places[1]]
-        last = -np.inf
+        times = [-np.inf]
         for line, cells in rows:
             if cells[places[1]] != target:
                 raise UserError(f"{path}, line {line}: target of series {name!r} must be one, {target!r}, but changes.")
-            now = last if places[2] < 0 else _number(path, line, cells[places[2]])
-            if places[2] >= 0 and not now > last:
-                raise UserError(f"{path}, line {line}: time of series {name!r} must ascend, but does not: sort it.")
-            last = now
+            if places[2] >= 0:
+                if not (now := _number(path, line, cells[places[2]])) > times[-1]:
+                    raise UserError(f"{path}, line {line}: time of series {name!r} must ascend, but does not: sort it.")
+                times.append(now)
         values = [[_number(path, line, cells[place]) for place in places[3:]] for line, cells in rows]
-        return Series(np.array(values, np.float32), f"{path}, series {name}"), target
+        known = None if places[2] < 0 else np.array(times[1:])
+        return Series(np.array(values, np.float32), f"{path}, series {name}", known), target
 
 
 def _rows(path: str) -> Iterator[Row]:

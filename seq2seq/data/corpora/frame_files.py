@@ -12,6 +12,8 @@ from seq2seq.data.examples import Example, Splits
 from seq2seq.data.series import Series
 from seq2seq.errors import UserError
 
+_ARRAYS = ("frames", "lengths", "targets", "times")
+
 
 class FrameCorpus(ABC):
     """A corpus of files with series of frames, each with the target text or the label of a class that answers it."""
@@ -47,7 +49,8 @@ class NpzCorpus(FrameCorpus):
     """A corpus of NumPy's .npz files with arrays `frames`, `lengths` and `targets`.
 
     Frames are `series time feature`, of which lengths say how many count, or those of all series one behind the other,
-    `time feature`. Where all of `series time feature` counts, lengths may be left out.
+    `time feature`. Where all of `series time feature` counts, lengths may be left out. There may be an array `times`,
+    of the shape of frames but for the features.
     """
 
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
@@ -70,16 +73,23 @@ class NpzCorpus(FrameCorpus):
             raise UserError(f"{path} must hold as many frames as lengths say, but holds {most}.")
         if stacked and len(frames) != len(targets):
             raise UserError(f"{path} must hold a target for each of {len(frames)} series, but holds {len(targets)}.")
+        times = arrays.get("times")
+        if times is not None and (times.shape != frames.shape[:-1] or times.dtype.kind not in "fiu"):
+            raise UserError(
+                f"{path} must hold a number for each frame as times, {list(frames.shape[:-1])}, but they have shape "
+                f"{list(times.shape)}."
+            )
         ends = np.cumsum(lengths)
         for number, (length, target) in enumerate(zip(lengths.tolist(), targets.tolist(), strict=True)):
-            own = frames[number, :length] if stacked else frames[ends[number] - length : ends[number]]
-            yield Series(own, f"{path}, series {number + 1}"), str(target)
+            own = (number, slice(length)) if stacked else slice(ends[number] - length, ends[number])
+            known = None if times is None else times[own]
+            yield Series(frames[own], f"{path}, series {number + 1}", known), str(target)
 
 
 def _arrays(path: str) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in ("frames", "lengths", "targets") if name in file}
+            found = {name: file[name] for name in _ARRAYS if name in file}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, FileNotFoundError):
             raise
