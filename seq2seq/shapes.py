@@ -14,6 +14,7 @@ TargetIds = Int[Tensor, "batch target"]
 BeamIds = Int[Tensor, "batch beam"]
 Lengths = Int[Tensor, " batch"]
 RowMask = Bool[Tensor, " batch"]
+RowScores = Float[Tensor, " batch"]
 
 TimeMask = Bool[Tensor, "batch time"]
 SourceMask = Bool[Tensor, "batch source"]

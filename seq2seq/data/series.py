@@ -41,7 +41,7 @@ class Series(str):
     def gaps(self) -> Gaps:
         """The time between each frame and the one before, `time`, 0 of the first. Raises UserError without times."""
         if self.times is None:
-            raise UserError(f"{self.place} must have times, as model.input.time_unit counts in them, but has none.")
+            raise UserError(f"{self.place} must have times, which time_unit counts in, but has none.")
         return np.diff(self.times, prepend=self.times[:1]).astype(np.float32)
 
 

@@ -179,9 +179,9 @@ def _check_times(side: SourceSide, unit: float | None, *, used: bool, whole: boo
     if unit is not None and side.size < 2:
         raise UserError(f"time_unit needs features beside a column of gaps, but there are {side.size} columns.")
     if side.gaps and unit is None:
-        raise UserError("gap_cell must be none without times: give time_unit, in units of the data's times.")
+        raise UserError("time_unit must be given for a gap_cell, a number of units of the data's times, but is null.")
     if side.gaps and not whole:
-        raise UserError("gap_cell must be none beside a front_end, which makes one step of several frames.")
+        raise UserError("front_end must be none with a gap_cell, which reads a gap for each frame.")
     if unit is not None and not used:
         raise UserError(
             f"time_unit must be null where nothing reads times, but is {unit}: choose a gap_cell, or {_USES}."

@@ -209,13 +209,13 @@ def test_weights_may_be_of_any_kind(dtype):
     ("options", "message"),
     [
         ({"unit": 0.0}, "time_unit must be above 0, a number of units of the data's times, but is 0.0."),
-        ({"unit": None}, "gap_cell must be none without times: give time_unit, in units of the data's times."),
+        ({"unit": None}, "time_unit must be given for a gap_cell, a number of units of the data's times, but is null."),
         (
             {"gaps": False},
             "time_unit must be null where nothing reads times, but is 7.0: choose a gap_cell, or gaps=true",
         ),
         ({"gaps": False, "imputation": "mean"}, "time_unit must be null where nothing reads times"),
-        ({"front_end": lambda size: None}, "gap_cell must be none beside a front_end, which makes one step of several"),
+        ({"front_end": lambda size: None}, "front_end must be none with a gap_cell, which reads a gap for each frame."),
     ],
 )
 def test_mistakes_are_told_by_the_parameter(options, message):
@@ -240,7 +240,7 @@ def test_between_tokens_there_are_no_gaps():
         ([0.0, NAN, 1.0], "x.npz, series 2, frame 2 must have a finite time, but has nan: fix it."),
         ([0.0, 1.0], "x.npz, series 2 must have a time for each of 3 frames, but has times [2]."),
         (["a", "b", "c"], "x.npz, series 2 must have numbers as times, but has others."),
-        (None, "x.npz, series 2 must have times, as model.input.time_unit counts in them, but has none."),
+        (None, "x.npz, series 2 must have times, which time_unit counts in, but has none."),
     ],
 )
 def test_times_that_are_none_are_told_by_series_and_frame(times, message):
