@@ -169,11 +169,11 @@ def folds(count: int, parts: int = 5) -> list[np.ndarray]:
     return np.array_split(np.random.default_rng(1).permutation(count), parts)
 
 
-def cross_validated(kind: str, patients: Patients, training: Training, seed: int) -> np.ndarray:
+def cross_validated(kind: str, patients: Patients, training: Training, seed: int, parts: int = 5) -> np.ndarray:
     """Absolute errors, `patient visit` and NaN where there is none, each by a model that never saw the patient."""
     found = np.full(patients.known.shape, np.nan, np.float32)
     numbers = np.arange(len(patients.lengths))
-    for own in folds(len(numbers)):
+    for own in folds(len(numbers), parts):
         model = train(kind, patients.chosen(np.setdiff1d(numbers, own)), training, seed)
         some = patients.chosen(own)
         with torch.no_grad():
@@ -204,7 +204,7 @@ def interval(one: np.ndarray, other: np.ndarray, draws: int = 2000) -> tuple[flo
     return float(low), float(high)
 
 
-def draw(kind: str, patients: Patients, training: Training, path: Path) -> None:
+def draw(kind: str, patients: Patients, training: Training, path: Path, features: list[str]) -> None:
     """Write a picture of what each value gave to the forecast of the patient with most visits, and of the gates."""
     row = int(patients.lengths.argmax())
     others = patients.chosen(np.delete(np.arange(len(patients.lengths)), row))
@@ -220,10 +220,10 @@ def draw(kind: str, patients: Patients, training: Training, path: Path) -> None:
     with torch.no_grad(), evaluating(model), recording(records):
         model.encoder(source, lengths)
     times = (one.visits[0, :, -1].cumsum(0) / YEAR).tolist()
-    names = FEATURES + ["gap"] * model.timed
+    names = features + ["gap"] * model.timed
     gates = records[0].take(lengths).gates
     title = (
-        f"{kind}: what each value gave to the change of log bilirubin that is forecast, {float(change(source)):+.2f}"
+        f"{kind}: what each value gave to the change of log bilirubin that is forecast, {change(source).item():+.2f}"
     )
     figure = frame_figure(found.shares, gates, features=names, times=times, unit="years", title=title)
     write_picture(figure, path)
@@ -238,7 +238,7 @@ def main() -> None:
     given = parser.parse_args()
     patients, training = read_patients(), Training()
     if given.picture:
-        draw(given.kinds[0], patients, training, given.picture)
+        draw(given.kinds[0], patients, training, given.picture, FEATURES)
         return
     found = baselines(patients)
     print("kind           MAE by seed")

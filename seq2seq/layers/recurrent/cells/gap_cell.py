@@ -16,7 +16,7 @@ from seq2seq.layers.recurrent.state import StateLayout
 class GapCell(GatedCell):
     """A gated cell whose inputs end in `gap_size` gaps: since the step before, and since each feature had a value.
 
-    What these are to a step, `read_gaps`, is computed for all steps at once and stands behind the projected input.
+    What `read_gaps` makes of these is computed for all steps at once and stands behind the projected input.
     Raises UserError where there are no gaps.
     """
 
@@ -41,12 +41,12 @@ class GapCell(GatedCell):
 
     @abstractmethod
     def read_gaps(self, gaps: CellInputs) -> Projected:
-        """What the gaps of steps are to these, `*batch width`."""
+        """Numbers that say what gaps are to their steps, `*batch width`."""
 
     def project(self, inputs: CellInputs) -> Projected:
         vectors, gaps = parted(inputs, self.gap_size)
         return beside(super().project(vectors), self.read_gaps(gaps))
 
     def parted(self, projected: Projected) -> tuple[Tensor, Tensor]:
-        """The input's part of the gates, and what the gaps are to a step."""
+        """The input's part of the gates, and what was read of the gaps."""
         return parted(projected, self.width)
