@@ -42,7 +42,7 @@ class FrameReader(Tokenizer):
             found = json.loads(data)
             features, flags = found["frames"], (found["missing"], found.get("timed", False))
         except (ValueError, KeyError, TypeError, AttributeError):
-            features, flags = None, ()
+            features, flags = None, (None, None)
         if type(features) is not int or [*map(type, flags)] != [bool, bool] or not 0 < features < 1 << 20:
             raise UserError("tokenizers.source must be that of frames, but is not.")
         return cls(features, missing=flags[0], timed=flags[1])

@@ -34,7 +34,7 @@ class Series(str):
         series.values, series.place, series.times = values, place, times
         return series
 
-    def __getnewargs__(self) -> tuple[Any, ...]:  # type: ignore[override]  # of str, whose content follows
+    def __getnewargs__(self) -> tuple[Any, ...]:  # of str, whose content follows
         return self.values, self.place, self.times
 
     @property

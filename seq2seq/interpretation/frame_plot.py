@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -50,7 +51,9 @@ def _draw_gate(figure: Figure, axes: Axes, name: str, values: Float[Tensor, "tim
     axes.set_ylabel("units, by mean" if values.shape[-1] > 1 else "")
 
 
-def _draw(figure: Figure, axes: Axes, values: Float[Tensor, "time rows"], colours: tuple[object, float, float]) -> None:
+def _draw(
+    figure: Figure, axes: Axes, values: Float[Tensor, "time rows"], colours: tuple[Colormap, float, float]
+) -> None:
     colour, low, high = colours
     rows = values.T.detach().float().cpu().numpy()
     image = axes.imshow(rows, cmap=colour, vmin=low, vmax=high, aspect="auto", interpolation="nearest")

@@ -1,6 +1,6 @@
 """The gated recurrent unit whose state decays with the time since values were seen."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -68,10 +68,10 @@ class GRUDCell(GapCell):
         since = gaps[..., 1:].to(self.decay_weight.dtype)
         return precise(functional.linear(since, self.decay_weight, self.decay_bias)).relu().neg().exp()
 
-    def advance(self, projected: Projected, state: HiddenState) -> tuple[HiddenState, GRUDGates]:
+    def advance(self, projected: Projected, state: Any) -> tuple[Any, GRUDGates]:
         return self._advance(projected, state, 1.0)
 
-    def advance_masked(self, projected: Projected, state: HiddenState, mask: Tensor) -> tuple[HiddenState, GRUDGates]:
+    def advance_masked(self, projected: Projected, state: Any, mask: Tensor) -> tuple[Any, GRUDGates]:
         return self._advance(projected, state, mask)
 
     def _advance(self, projected: Projected, state: HiddenState, mask: Tensor | float) -> tuple[HiddenState, GRUDGates]:
