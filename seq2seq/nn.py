@@ -52,8 +52,10 @@ from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
 from seq2seq.layers.recurrent.cells.elman import ElmanCell
 from seq2seq.layers.recurrent.cells.factorized import FactorizedLSTMCell
+from seq2seq.layers.recurrent.cells.gap_cell import GapCell
 from seq2seq.layers.recurrent.cells.grouped import GroupedLSTMCell
 from seq2seq.layers.recurrent.cells.gru import GRUCell
+from seq2seq.layers.recurrent.cells.gru_d import GRUDCell
 from seq2seq.layers.recurrent.cells.highway import RecurrentHighwayCell
 from seq2seq.layers.recurrent.cells.layer_norm import LayerNormLSTMCell
 from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
@@ -67,10 +69,12 @@ from seq2seq.layers.recurrent.cells.no_forget import NoForgetLSTMCell
 from seq2seq.layers.recurrent.cells.no_output import NoOutputLSTMCell
 from seq2seq.layers.recurrent.cells.options import CellOptions, GatedCellOptions, LinearCellOptions
 from seq2seq.layers.recurrent.cells.peephole import PeepholeLSTMCell
+from seq2seq.layers.recurrent.cells.phased_lstm import PhasedLSTMCell
 from seq2seq.layers.recurrent.cells.projected import ProjectedLSTMCell
 from seq2seq.layers.recurrent.cells.qrnn import QRNNCell
 from seq2seq.layers.recurrent.cells.residual import ResidualElmanCell
 from seq2seq.layers.recurrent.cells.sru import SRUCell
+from seq2seq.layers.recurrent.cells.time_lstm import TimeLSTMCell
 from seq2seq.layers.recurrent.initialization import Chrono, ForgetBias, Initialization
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.regularization import Regularization
@@ -120,6 +124,10 @@ __all__ = [
     "FullOutput",
     "GNMTDecoder",
     "GRUCell",
+    "GRUDCell",
+    "GapCell",
+    "PhasedLSTMCell",
+    "TimeLSTMCell",
     "GatedCellOptions",
     "GaussianOutput",
     "GeneralAttention",

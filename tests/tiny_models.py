@@ -45,6 +45,8 @@ def _options_of(group: str, **tiny: dict[str, Any]) -> dict[str, Callable]:
     found = {}
     for path in sorted((CONF / group).glob("*.yaml")):
         node = dict(OmegaConf.to_container(OmegaConf.load(path)))
+        if "_target_" not in node:  # none of them
+            continue
         own = {key: value for key, value in node.items() if key not in ("defaults", "_target_", "_partial_")}
         found[path.stem] = partial(call, get_object(node["_target_"]), **own | tiny.get(path.stem, {}))
     return found
@@ -74,6 +76,7 @@ CELLS = _options_of(
 )
 CELLS["stack_lstm"] = partial(CELLS["stack"], controller="lstm")
 CELLS["qrnn_window_2"] = partial(CELLS["qrnn"], window=2)
+GAP_CELLS = _options_of("model/gap_cell")  # of gap_size gaps behind each input
 BESIDE_MEMORY = ("stack", "stack_lstm", "queue", "superposition")  # cells whose weights read what is in front there
 LIGHT = ("sru", "qrnn", "qrnn_window_2", "min_gru", "min_lstm")  # cells without a recurrent matrix
 SCALED = partial(GeneralAttention, scaled=True)  # of scores that stay small whatever the weights

@@ -80,6 +80,7 @@ layers.recurrent.cells.elman.ElmanCell
 layers.recurrent.cells.factorized.FactorizedLSTMCell
 layers.recurrent.cells.grouped.GroupedLSTMCell
 layers.recurrent.cells.gru.GRUCell
+layers.recurrent.cells.gru_d.GRUDCell
 layers.recurrent.cells.highway.RecurrentHighwayCell
 layers.recurrent.cells.layer_norm.LayerNormLSTMCell
 layers.recurrent.cells.low_rank.LowRankLSTMCell
@@ -94,10 +95,12 @@ layers.recurrent.cells.multi_timescale.MultiTimescaleLSTMCell
 layers.recurrent.cells.no_forget.NoForgetLSTMCell
 layers.recurrent.cells.no_output.NoOutputLSTMCell
 layers.recurrent.cells.peephole.PeepholeLSTMCell
+layers.recurrent.cells.phased_lstm.PhasedLSTMCell
 layers.recurrent.cells.projected.ProjectedLSTMCell
 layers.recurrent.cells.qrnn.QRNNCell
 layers.recurrent.cells.residual.ResidualElmanCell
 layers.recurrent.cells.sru.SRUCell
+layers.recurrent.cells.time_lstm.TimeLSTMCell
 layers.recurrent.initialization.Chrono
 layers.recurrent.initialization.ForgetBias
 layers.recurrent.initialization.Initialization

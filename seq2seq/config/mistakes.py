@@ -11,6 +11,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seq2seq.config.invocation import invocation
 from seq2seq.config.options import example, unknown
+from seq2seq.config.places import CONF
 from seq2seq.config.signs import needs_plus
 from seq2seq.errors import DivergedError, UserError
 
@@ -45,13 +46,20 @@ def one_line(error: BaseException) -> str:
     if choice := re.search(r"Could not find '([^']+)'", text):
         options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
         group, _, name = choice[1].rpartition("/")
-        close = difflib.get_close_matches(name, options, n=1)
-        hint = f": did you mean {group}={close[0]}?" if close else "."
+        close = [f"{group}={other}" for other in difflib.get_close_matches(name, options, n=1)]
+        meant = _of_other_groups(name) or close
+        hint = f": did you mean {' or '.join(meant)}?" if meant else "."
         return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
     if plugin := re.search(r"In 'hydra/launcher/(\w+)': Could not load 'hydra/launcher/([a-z]+)", text):
         library = f"hydra-{plugin[2]}-launcher"
         return f"hydra/launcher={plugin[1]} needs the library {library}: pip install -e '.[{plugin[2]}]'."
     return " ".join(text.split("\n")[0].split())
+
+
+def _of_other_groups(name: str) -> list[str]:
+    """The choices of that very name in a group of parts of models, where there are any."""
+    found = [path.parent.relative_to(CONF) for path in (CONF / "model").rglob("*.yaml") if path.stem == name]
+    return sorted(f"{group}={name}" for group in found)
 
 
 def _unmatched(group: str) -> str:

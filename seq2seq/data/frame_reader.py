@@ -22,17 +22,18 @@ _MARK = b'{"frames"'  # no SentencePiece model begins so
 class FrameReader(Tokenizer):
     """Reads series of a number of features; as ids, frames are their numbers behind the reserved ones.
 
-    Where values may not be `missing`, series that lack some are refused, by place.
+    Where values may not be `missing`, series that lack some are refused, by place. Where they are `timed`, the gap
+    before each frame comes behind its features, as one more.
     """
 
     side: ClassVar[str] = "source"
     uses: ClassVar[str] = "reads"
-    advice: ClassVar[str] = "fill it, or train with imputation by carry_forward, mean or interpolation."
+    advice: ClassVar[str] = "fill it, or train with imputation by carry_forward, mean, interpolation or decay."
 
-    def __init__(self, features: int, *, missing: bool) -> None:
-        self.features, self.missing = features, missing
+    def __init__(self, features: int, *, missing: bool, timed: bool = False) -> None:
+        self.features, self.missing, self.timed = features, missing, timed
         self.form = TextForm()
-        self.serialized = strict_json({"frames": features, "missing": missing}).encode()
+        self.serialized = strict_json({"frames": features, "missing": missing, "timed": timed}).encode()
 
     @classmethod
     def is_serialized(cls, data: bytes) -> bool:
@@ -44,17 +45,17 @@ class FrameReader(Tokenizer):
         """The reader of serialised bytes. Raises UserError at others."""
         try:
             found = json.loads(data)
-            features, missing = found["frames"], found["missing"]
-        except (ValueError, KeyError, TypeError):
-            features, missing = None, None
-        if type(features) is not int or type(missing) is not bool or not 0 < features < 1 << 20:
+            features, flags = found["frames"], (found["missing"], found.get("timed", False))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            features, flags = None, (None, None)
+        if type(features) is not int or [*map(type, flags)] != [bool, bool] or not 0 < features < 1 << 20:
             raise UserError("tokenizers.source must be that of frames, but is not.")
-        return cls(features, missing=missing)
+        return cls(features, missing=flags[0], timed=flags[1])
 
     @property
     def size(self) -> int:
-        """The number of features."""
-        return self.features
+        """The number of features, the gap of those that are timed counted."""
+        return self.features + self.timed
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Numbers of the frames of each series, behind those that mean something else."""
@@ -62,7 +63,7 @@ class FrameReader(Tokenizer):
 
     def sequences(self, texts: Sequence[str]) -> FrameSequences:
         """The frames of series. Raises UserError at what cannot be read."""
-        return FrameSequences.from_series([self.checked(text) for text in texts], self.features)
+        return FrameSequences.from_series([self.checked(text) for text in texts], self.features, timed=self.timed)
 
     def checked(self, text: str) -> Series:
         """The text, which is a series that can be read. Raises UserError if it is not."""

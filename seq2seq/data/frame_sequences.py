@@ -22,13 +22,16 @@ class FrameSequences(TokenSequences):
     end: ClassVar[int] = 0
 
     @classmethod
-    def from_series(cls, series: Sequence[Series], features: int) -> "FrameSequences":
-        """The sequences of series, each of so many features."""
+    def from_series(cls, series: Sequence[Series], features: int, *, timed: bool = False) -> "FrameSequences":
+        """The sequences of series, each of so many features, and where they are timed of the gap behind these."""
         lengths = torch.tensor([len(one.values) for one in series], dtype=torch.long)
-        flat = torch.full((int(lengths.sum()) + 1, features), cls.padding)
+        flat = torch.full((int(lengths.sum()) + 1, features + timed), cls.padding)
         starts = lengths.cumsum(0) - lengths
         for one, start in zip(series, starts.tolist(), strict=True):
-            flat[start : start + len(one.values)] = torch.from_numpy(one.values)
+            rows = flat[start : start + len(one.values)]
+            rows[:, :features] = torch.from_numpy(one.values)
+            if timed:
+                rows[:, features] = torch.from_numpy(one.gaps)
         return cls(flat, starts, lengths)
 
     def padded(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Frames, Lengths]:

@@ -34,8 +34,8 @@ class Encoder(nn.Module):
         self, *, side: SourceSide, options: StackOptions, input: Callable[[SourceSide], Input] = TokenInput
     ) -> None:
         super().__init__()
-        self.input = input(side)
-        self.stack = RecurrentStack(self.input.output_size, options)
+        self.input = input(side._replace(gaps=options.gap_cell is not None))
+        self.stack = RecurrentStack(self.input.output_size, options, self.input.gap_size)
 
     def check_streams(self) -> None:
         """Check that streams can be read in chunks. Raises UserError where a part looks at what is still to come."""

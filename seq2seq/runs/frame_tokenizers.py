@@ -10,8 +10,9 @@ from seq2seq.data.series import Series
 def reader_of(config: dict[str, Any], splits: Splits) -> FrameReader:
     """The reader of the series that a config trains on."""
     first = next(example.source for example in splits.train if isinstance(example.source, Series))
-    imputes = config["model"]["encoder"]["input"].get("imputation") is not None
-    return FrameReader(first.values.shape[1], missing=imputes)
+    given = config["model"]["encoder"]["input"]
+    imputes, timed = (given.get(name) is not None for name in ("imputation", "time_unit"))
+    return FrameReader(first.values.shape[1], missing=imputes, timed=timed)
 
 
 def writer_of(splits: Splits) -> FrameWriter:

@@ -52,6 +52,26 @@ def test_arrays_are_read(tmp_path, stacked):
     same(load(NpzCorpus, tmp_path / "x.npz", contents), wanted)
 
 
+def test_times_come_with_the_frames(tmp_path):
+    flat = {"frames": np.ones((4, 1)), "lengths": np.array([3, 1]), "targets": np.array(["a", "b"])}
+    stacked = {"frames": np.ones((2, 3, 1)), "lengths": np.array([3, 1]), "targets": np.array(["a", "b"])}
+    (tmp_path / "x.csv").write_text(CSV)
+    np.savez(tmp_path / "flat.npz", **flat, times=np.array([5, 6, 9, 2]))
+    np.savez(tmp_path / "stacked.npz", **stacked, times=np.array([[5, 6, 9], [2, 0, 0]]))
+    np.savez(tmp_path / "none.npz", **flat)
+    for kind, name, wanted in (
+        (CSVFrameCorpus, "x.csv", [[0.0, 3.0], [0.0]]),
+        (NpzCorpus, "flat.npz", [[5.0, 6.0, 9.0], [2.0]]),
+        (NpzCorpus, "stacked.npz", [[5.0, 6.0, 9.0], [2.0]]),
+        (NpzCorpus, "none.npz", [None, None]),
+    ):
+        options = FileOptions(str(tmp_path / name), dev=str(tmp_path / name))
+        found = [example.source.times for example in kind(options=options).load().train]
+        assert [None if times is None else times.tolist() for times in found] == wanted
+    options = FileOptions(str(tmp_path / "x.csv"), dev=str(tmp_path / "x.csv"))
+    assert all(one.source.times is None for one in CSVFrameCorpus(options=options, time=None).load().train)
+
+
 @pytest.mark.parametrize(
     ("kind", "contents", "message"),
     [
@@ -81,6 +101,16 @@ def test_arrays_are_read(tmp_path, stacked):
             NpzCorpus,
             {"frames": np.ones((3, 3)), "targets": np.array(["a", "b"]), "lengths": np.array([3, 0])},
             "series 2 must have at least one frame, but has none: leave it out.",
+        ),
+        (
+            NpzCorpus,
+            {"frames": np.ones((2, 3, 1)), "targets": np.array(["a", "b"]), "times": np.ones((2, 2))},
+            "must hold a number for each frame as times, [2, 3], but they have shape [2, 2].",
+        ),
+        (
+            NpzCorpus,
+            {"frames": np.ones((2, 3, 1)), "targets": np.array(["a", "b"]), "times": np.array([[0, 1, 2], [0, 2, 2]])},
+            "series 2, frame 3: times must ascend, but 2 follows 2: sort frames by time, one for each.",
         ),
         (NpzCorpus, "text", "cannot be read as .npz"),
     ],

@@ -29,6 +29,14 @@ def test_batches_hold_the_frames_and_zeros():
     check(FrameSequences.from_series(SERIES, 3), SERIES)
 
 
+def test_gaps_stand_behind_the_features():
+    series = [Series(one.values, times=np.arange(len(one.values)) ** 2.0) for one in SERIES]
+    frames, lengths = FrameReader(3, missing=False, timed=True).sequences(series).padded(torch.arange(4), end=True)
+    check(FrameSequences(frames[..., :3].flatten(0, 1), torch.arange(4) * 6, lengths), SERIES)
+    assert frames[2, :, 3].tolist() == [0.0, 1.0, 3.0, 5.0, 7.0, 9.0]
+    assert frames[0, :, 3].tolist() == [0.0, 1.0, 3.0, 5.0, 0.0, 0.0]
+
+
 def test_what_is_chosen_kept_joined_and_cut_are_the_same_frames():
     sequences = FrameSequences.from_series(SERIES, 3)
     check(sequences.chosen(ROWS), [SERIES[row] for row in ROWS])
@@ -73,5 +81,8 @@ def test_a_reader_comes_back_as_it_was(tmp_path):
     for forged in (b'{"frames": 0, "horizon": null}', b'{"frames": 1, "horizon": 0}', b'{"frames": 1}', b'{"frames"'):
         with pytest.raises(UserError, match="target must be that of frames"):
             FrameWriter.restored(forged)
+    timed = FrameReader.restored(FrameReader(3, missing=False, timed=True).serialized)
+    assert (timed.features, timed.size, timed.timed) == (3, 4, True)
+    assert not FrameReader.restored(b'{"frames": 3, "missing": true}').timed  # of before times were read
     with pytest.raises(UserError, match="source must be that of frames"):
         FrameReader.restored(b'{"frames": -1, "missing": true}')

@@ -21,9 +21,9 @@ class CSVFrameCorpus(FrameCorpus):
     """A corpus of CSV files with a header and a row per frame; an empty cell is a missing value.
 
     Columns `series`, `time` and `target` are given by name, all others are features, or those named. Rows of a series
-    adjoin, their times ascend, and their targets are the same. Times order frames, no more: they are no feature. Where
-    `target` is several columns, these are the frames that answer a series, as long as it is; with a `horizon` there is
-    none.
+    adjoin, their times ascend, and their targets are the same. Times are no feature: gaps are read by `time_unit`.
+    Where `target` is several columns, these are the frames that answer a series, as long as it is; with a `horizon`
+    there is none.
     """
 
     row = "line"  # as mistakes call it
@@ -93,16 +93,19 @@ class CSVFrameCorpus(FrameCorpus):
         )
 
     def _series(self, path: str, name: str, rows: list[Row], columns: "_Columns") -> Series:
-        """The frames of a series, whose times ascend."""
-        last = -np.inf if columns.time is not None else 0.0
+        """The frames of a series, and their times, if it has any, which ascend."""
+        times = None if columns.time is None else self._times(path, name, rows, columns.time)
+        return Series(self._values(path, rows, columns.features), f"{path}, series {name}", times)
+
+    def _times(self, path: str, name: str, rows: list[Row], place: int) -> np.ndarray:
+        times = [-np.inf]
         for number, cells in rows:
-            now = last + 1 if columns.time is None else self._number(path, number, cells[columns.time])
-            if not now > last:
+            if not (now := self._number(path, number, cells[place])) > times[-1]:
                 raise UserError(
                     f"{path}, {self.row} {number}: time of series {name!r} must ascend, but does not: sort it."
                 )
-            last = now
-        return Series(self._values(path, rows, columns.features), f"{path}, series {name}")
+            times.append(now)
+        return np.array(times[1:])
 
     def _answer(self, path: str, name: str, rows: list[Row], columns: "_Columns") -> str:
         """The target of a series: frames of several columns, or what stands in every row of one."""

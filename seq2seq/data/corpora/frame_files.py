@@ -13,7 +13,7 @@ from seq2seq.data.series import Series
 from seq2seq.data.text_files import check_readable
 from seq2seq.errors import UserError
 
-_NAMES = ("frames", "lengths", "targets", "target_lengths")
+_NAMES = ("frames", "lengths", "targets", "target_lengths", "times")
 
 
 class FrameCorpus(ABC):
@@ -59,7 +59,8 @@ def parted(series: Series, horizon: int) -> tuple[Series, Series]:
             f"{series.place} must have more frames than horizon={horizon}, but has {len(series.values)}: leave it out."
         )
     past, future = series.values[:-horizon], series.values[-horizon:]
-    return Series(past, series.place), Series(future, f"the end of {series.place}")
+    times = None if series.times is None else series.times[:-horizon]
+    return Series(past, series.place, times), Series(future, f"the end of {series.place}")
 
 
 def _examples(path: str, pairs: Iterable[tuple[Series, str]]) -> Iterator[Example]:
@@ -81,8 +82,9 @@ class NpzCorpus(FrameCorpus):
     """A corpus of NumPy's .npz files with arrays `frames`, `lengths` and `targets`.
 
     Frames are `series time feature`, of which lengths say how many count, or those of all series one behind the other,
-    `time feature`. Where all of `series time feature` counts, lengths may be left out. Targets are a row of labels or
-    texts, or frames in the same way, with `target_lengths`.
+    `time feature`. Where all of `series time feature` counts, lengths may be left out. There may be an array `times`,
+    of the shape of frames but for the features. Targets are a row of labels or texts, or frames in the same way, with
+    `target_lengths`.
     """
 
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
@@ -97,10 +99,11 @@ class NpzCorpus(FrameCorpus):
             )
         count = None if as_frames else len(targets)
         series = _split(path, frames, arrays.get("lengths"), "lengths", count)
+        named = _named(series, path, "", _times(path, arrays))
         if not as_frames:
-            return zip(_named(series, path, ""), map(str, targets.tolist()), strict=True)
+            return zip(named, map(str, targets.tolist()), strict=True)
         answers = _split(path, targets, arrays.get("target_lengths"), "target_lengths", len(series))
-        return zip(_named(series, path, ""), _named(answers, path, "the target of "), strict=True)
+        return zip(named, _named(answers, path, "the target of "), strict=True)
 
     def series(self, path: str) -> Iterable[Series]:
         """Series of a file, whatever targets it has."""
@@ -110,15 +113,31 @@ class NpzCorpus(FrameCorpus):
                 f"{path} must hold numbers `time feature` or `series time feature` as frames, but they have shape "
                 f"{list(arrays['frames'].shape)}."
             )
-        return _named(_split(path, arrays["frames"], arrays.get("lengths"), "lengths", None), path, "")
+        series = _split(path, arrays["frames"], arrays.get("lengths"), "lengths", None)
+        return _named(series, path, "", _times(path, arrays))
 
 
 def _are_frames(array: np.ndarray) -> bool:
     return array.ndim in (2, 3) and array.dtype.kind in "fiu"
 
 
-def _named(parts: list[np.ndarray], path: str, what: str) -> Iterator[Series]:
-    return (Series(values, f"{what}{path}, series {number}") for number, values in enumerate(parts, 1))
+def _named(parts: list[np.ndarray], path: str, what: str, times: list[np.ndarray] | None = None) -> Iterator[Series]:
+    known = [None] * len(parts) if times is None else times
+    rows = enumerate(zip(parts, known, strict=True), 1)
+    return (Series(values, f"{what}{path}, series {number}", own) for number, (values, own) in rows)
+
+
+def _times(path: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray] | None:
+    """The times of each series, if there are any. Raises UserError where they are not one for each frame."""
+    times, frames = arrays.get("times"), arrays["frames"]
+    if times is None:
+        return None
+    if times.shape != frames.shape[:-1] or times.dtype.kind not in "fiu":
+        raise UserError(
+            f"{path} must hold a number for each frame as times, {list(frames.shape[:-1])}, but they have shape "
+            f"{list(times.shape)}."
+        )
+    return [own[..., 0] for own in _split(path, times[..., None], arrays.get("lengths"), "lengths", None)]
 
 
 def _split(path: str, frames: np.ndarray, lengths: np.ndarray | None, name: str, count: int | None) -> list[np.ndarray]:
@@ -144,7 +163,8 @@ def _arrays(path: str, needed: tuple[str, ...]) -> dict[str, np.ndarray]:
     check_readable(Path(path))
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in _NAMES if name in file and (name in needed or "lengths" in name)}
+            wanted = (*needed, "lengths", "target_lengths", "times")
+            found = {name: file[name] for name in _NAMES if name in file and name in wanted}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read as .npz: {' '.join(str(error).split())[:120]}") from None
     for name in needed:

@@ -1,6 +1,6 @@
 """Frames, vectors of numbers over time, as an input."""
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -10,26 +10,37 @@ from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.inputs.imputation import (
     KINDS,
+    OF_TIME,
+    Decay,
     Observed,
     Seen,
     carried_forward,
+    clock,
     interpolated,
     observed_within,
     seen_after,
+    since,
 )
 from seq2seq.layers.inputs.input import Copies, FrontEnd, Input, InputState, SourceSide
 from seq2seq.layers.inputs.normalization import Normalization
-from seq2seq.shapes import Frames, Lengths, Source, TimeVectors
+from seq2seq.shapes import Frames, Inputs, Lengths, Source, TimeVectors
+
+_USES = "gaps=true, imputation=decay or imputation=interpolation"
 
 
 class FrameInput(Input):
     """Frames, normalised by feature and projected: v_t = W [x_t; observed_t; log(1 + gap_t)] + b.
 
     Missing values (NaN) are filled by `imputation`: `carry_forward` takes the last value, `mean` that of all frames to
-    train on, `interpolation` the line between the neighbours in time; without it there may be none. With `mask`, W
-    reads whether each value was observed, with `gaps` the number of frames since it last was, as the inputs of GRU-D
-    (Che et al. 2018) without its decay. Raises UserError at options of tokens, and at `mask` or `gaps` without
-    imputation.
+    train on, `interpolation` the line between the neighbours in time, `decay` what is learnt to lie between last value
+    and mean (`Decay`); without it there may be none. With `mask`, W reads whether each value was observed, with `gaps`
+    the number of frames since it last was.
+
+    With a `time_unit`, the last column of a source is the time between each frame and the one before, and all gaps are
+    counted in so many units of it: `gaps` are the times from the last value before each frame, or without imputation
+    from the frame before. Layers that read gaps get that from the frame before and those of every feature. Raises
+    UserError at options of tokens, at `mask` without imputation, at gaps that layers are to read and nobody gives, and
+    at a `time_unit` that nothing reads.
     """
 
     frames: ClassVar[bool] = True
@@ -42,13 +53,19 @@ class FrameInput(Input):
         imputation: str | None = None,
         mask: bool = False,
         gaps: bool = False,
+        time_unit: float | None = None,
         front_end: FrontEnd | None = None,
     ) -> None:
         super().__init__()
-        _check(side, imputation, mask=mask, gaps=gaps)
-        self.features, self.imputation, self.mask, self.gaps = side.size, imputation, mask, gaps
-        self.normalization = Normalization(side.size, normalization)
-        self.projection = nn.Linear(side.size * (1 + mask + gaps), side.width)
+        _check(side, imputation, mask=mask, gaps=gaps and time_unit is None)
+        _check_times(side, time_unit, used=side.gaps or gaps or imputation in OF_TIME, whole=front_end is None)
+        self.features = side.size - (time_unit is not None)
+        self.imputation, self.mask, self.gaps, self.time_unit = imputation, mask, gaps, time_unit
+        self.gap_size = 1 + self.features if side.gaps else 0
+        self.normalization = Normalization(self.features, normalization)
+        self.decay = Decay(self.features) if imputation == "decay" else None
+        gap_columns = gaps * (self.features if imputation else 1)
+        self.projection = nn.Linear(self.features * (1 + mask) + gap_columns, side.width)
         self.dropout = LockedDropout(side.dropout)
         self.front_end = front_end(side.width) if front_end else None
 
@@ -58,32 +75,38 @@ class FrameInput(Input):
 
     def prepare(self, source: np.ndarray) -> None:
         """Find the statistics of features, in float64."""
-        self.normalization.prepare(source)
+        self.normalization.prepare(source[:, : self.features])
 
     def forward(self, source: Source, lengths: Lengths | None = None) -> TimeVectors:
-        frames = self._normalized(source)
+        read = self._read(source, lengths, self._unseen(len(source)))
+        return self._with_gaps(self.dropout(self._projected(read)), read)
+
+    def _read(self, source: Source, lengths: Lengths | None, seen: Seen) -> "_Read":
+        # in the arithmetic of the weights: data are float32 whatever these are
+        frames = self.normalization(source[..., : self.features]).to(self.projection.weight.dtype)
         observed = observed_within(frames, lengths)
-        seen = self._unseen(len(source))
-        last, ago = carried_forward(frames, observed, seen)
-        return self.dropout(self._projected(self._filled(frames, observed, seen, last), ago, observed))
-
-    def _normalized(self, source: Source) -> Frames:
-        """The frames, normalised, in the arithmetic of the weights: data are float32 whatever these are."""
-        return self.normalization(source).to(self.projection.weight.dtype)
-
-    def _filled(self, frames: Frames, observed: Observed, seen: Seen, last: Frames) -> Frames:
-        """Frames without what is missing, of which the last values are known."""
+        gaps = torch.ones_like(source[..., :1]) if self.time_unit is None else source[..., -1:] / self.time_unit
+        now = clock(gaps)
+        last, ago = carried_forward(frames, observed, seen, now)
         if self.imputation == "mean":
-            return frames.where(observed, self.normalization.mean)
-        return interpolated(frames, observed, seen) if self.imputation == "interpolation" else last
+            filled = frames.where(observed, self.normalization.mean)
+        elif self.decay is not None:
+            filled = frames.where(observed, self.decay(last, ago, self.normalization.mean))
+        else:
+            filled = interpolated(frames, observed, seen, now) if self.imputation == "interpolation" else last
+        return _Read(filled, last, ago, observed, gaps.to(frames.dtype), since(ago, seen, gaps).to(frames.dtype))
 
-    def _projected(self, filled: Frames, ago: Frames, observed: Observed) -> TimeVectors:
-        parts = [filled]
+    def _projected(self, read: "_Read") -> TimeVectors:
+        parts = [read.filled]
         if self.mask:
-            parts.append(observed.to(filled.dtype))
+            parts.append(read.observed.to(read.filled.dtype))
         if self.gaps:
-            parts.append(ago.log1p())
+            timed = read.since if self.imputation else read.gaps
+            parts.append((read.ago if self.time_unit is None else timed).log1p())
         return self.projection(torch.cat(parts, -1))
+
+    def _with_gaps(self, vectors: TimeVectors, read: "_Read") -> Inputs:
+        return torch.cat([vectors, read.gaps, read.since], -1) if self.gap_size else vectors
 
     def _unseen(self, count: int) -> Seen:
         mean = self.normalization.mean.expand(count, -1)
@@ -91,7 +114,8 @@ class FrameInput(Input):
 
     def occluded(self, source: Source) -> Copies:
         places = torch.eye(source.shape[1], dtype=torch.bool, device=source.device).unsqueeze(-1)
-        return torch.where(places, self.typical, source)
+        hidden = torch.where(places, self.typical, source[..., : self.features])
+        return torch.cat([hidden, source[..., self.features :].expand(len(hidden), -1, -1)], -1)
 
     @property
     def typical(self) -> Tensor:
@@ -103,7 +127,11 @@ class FrameInput(Input):
         normal = torch.randn(*shape, self.features, generator=random)
         factor = self.normalization.factor
         values = self.normalization.center + torch.where(factor > 0, normal / factor, 0.0)
-        return values.sign() * values.abs().expm1() if self.normalization.kind == "log" else values
+        values = values.sign() * values.abs().expm1() if self.normalization.kind == "log" else values
+        if self.time_unit is None:
+            return values
+        gaps = torch.full((*shape, 1), self.time_unit).index_fill(1, torch.tensor([0]), 0.0)  # none before the first
+        return torch.cat([values, gaps], -1)
 
     def check_streams(self) -> None:
         super().check_streams()
@@ -115,12 +143,22 @@ class FrameInput(Input):
         return InputState(tuple(self._unseen(count)), self.dropout.mask(like))
 
     def advance(self, source: Source, lengths: Lengths, state: InputState) -> tuple[TimeVectors, InputState]:
-        frames, seen = self._normalized(source), Seen(*state.kept)
-        observed = observed_within(frames, lengths)
-        last, ago = carried_forward(frames, observed, seen)
-        filled = self._filled(frames, observed, seen, last)
-        after = seen_after(last, ago, lengths, seen)
-        return self._projected(filled, ago, observed) * state.mask.unsqueeze(1), InputState(tuple(after), state.mask)
+        seen = Seen(*state.kept)
+        read = self._read(source, lengths, seen)
+        after = seen_after(read.last, read.ago, lengths, seen)
+        vectors = self._projected(read) * state.mask.unsqueeze(1)
+        return self._with_gaps(vectors, read), InputState(tuple(after), state.mask)
+
+
+class _Read(NamedTuple):
+    """Frames without what is missing, their last values and how long ago these were, and gaps before each frame."""
+
+    filled: Frames
+    last: Frames
+    ago: Frames
+    observed: Observed
+    gaps: Tensor  # batch source 1
+    since: Frames
 
 
 def _check(side: SourceSide, imputation: str | None, *, mask: bool, gaps: bool) -> None:
@@ -133,3 +171,18 @@ def _check(side: SourceSide, imputation: str | None, *, mask: bool, gaps: bool) 
         raise UserError(f"source_word_dropout must be 0 with frames, which are no words, but is {side.word_dropout}.")
     if side.shared:
         raise UserError("share_embeddings must be false with frames, which have no embedding.")
+
+
+def _check_times(side: SourceSide, unit: float | None, *, used: bool, whole: bool) -> None:
+    if unit is not None and not unit > 0:
+        raise UserError(f"time_unit must be above 0, a number of units of the data's times, but is {unit}.")
+    if unit is not None and side.size < 2:
+        raise UserError(f"time_unit needs features beside a column of gaps, but there are {side.size} columns.")
+    if side.gaps and unit is None:
+        raise UserError("time_unit must be given for a gap_cell, a number of units of the data's times, but is null.")
+    if side.gaps and not whole:
+        raise UserError("front_end must be none with a gap_cell, which reads a gap for each frame.")
+    if unit is not None and not used:
+        raise UserError(
+            f"time_unit must be null where nothing reads times, but is {unit}: choose a gap_cell, or {_USES}."
+        )

@@ -31,6 +31,7 @@ class SourceSide(NamedTuple):
     dropout: float = 0.0
     word_dropout: float = 0.0
     shared: bool = False  # whether its table is the target's
+    gaps: bool = False  # whether the recurrent layers read gaps between frames beside the vectors
 
 
 class InputState(NamedTuple):
@@ -43,10 +44,12 @@ class InputState(NamedTuple):
 class Input(nn.Module, ABC):
     """Maps a source, `batch source` of ids or `batch source feature` of frames, to vectors, `batch source width`.
 
-    A front end, if there is one, runs over these before the recurrent layers do.
+    A front end, if there is one, runs over these before the recurrent layers do. Behind each vector stand the gaps of
+    its step, where the layers read them.
     """
 
     frames: ClassVar[bool] = False  # whether sources are frames rather than ids
+    gap_size: int = 0  # the number of gaps behind the vector of each step, for recurrent layers that read them
     front_end: ConvolutionalFrontEnd | None
 
     @property

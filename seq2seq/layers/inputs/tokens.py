@@ -13,7 +13,10 @@ from seq2seq.symbols import PAD, UNK
 
 
 class TokenInput(Input):
-    """Embedding of tokens, with that of each one's n-grams if wanted, and a front end if wanted."""
+    """Embedding of tokens, with that of each one's n-grams if wanted, and a front end if wanted.
+
+    Raises UserError where layers are to read gaps.
+    """
 
     def __init__(
         self,
@@ -23,6 +26,8 @@ class TokenInput(Input):
         front_end: FrontEnd | None = None,
     ) -> None:
         super().__init__()
+        if side.gaps:
+            raise UserError("gap_cell must be none with tokens, between which no time passes: choose input=frames.")
         self.words = WordDropout(side.word_dropout, "source_word_dropout")
         self.embedding = side.table()
         self.ngrams = ngrams(self.embedding.vocabulary_size, self.embedding.size) if ngrams else None

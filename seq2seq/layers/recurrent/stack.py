@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from math import prod
 from operator import mul
@@ -18,6 +19,7 @@ from seq2seq.layers.recurrent.bidirectional import BidirectionalLayer
 from seq2seq.layers.recurrent.blockwise import BlockwiseLayer
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.connections import connect
+from seq2seq.layers.recurrent.gaps import beside, check_one_way, parted
 from seq2seq.layers.recurrent.layer import RecurrentLayer, StreamingLayer
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.pending import Pending
@@ -42,12 +44,14 @@ class StackOptions:
 
     The top `halvings` layers read pairs of steps, so that each leaves half as many (Chan et al. 2016, "pyramidal").
     `direction` is both, or forward; both with a `block_size` read backwards block by block, from `lookahead` steps
-    behind each. Raises UserError if there are no layers or all would halve, and where options do not go together.
+    behind each. A `gap_cell`, which also reads the gaps between steps, takes the place of the cell. Raises UserError if
+    there are no layers or all would halve, and where options do not go together.
     """
 
     hidden_size: int  # of each direction
     num_layers: int
     cell: Callable[[int, int], Cell]
+    gap_cell: Callable[..., Cell] | None = None
     connection: str = "residual"
     halvings: int = 0
     chunk_size: int | None = None
@@ -68,6 +72,8 @@ class StackOptions:
         if self.direction not in DIRECTIONS:
             raise UserError(f"direction must be one of {', '.join(DIRECTIONS)}, but is {self.direction!r}.")
         self._check_blocks()
+        if self.gap_cell is not None:
+            check_one_way(self.direction, self.halvings)
 
     def _check_blocks(self) -> None:
         if self.block_size is None:
@@ -88,13 +94,14 @@ class StackOptions:
         """Width of a layer's outputs."""
         return self.hidden_size if self.direction == "forward" else 2 * self.hidden_size
 
-    def layer(self, input_size: int) -> RecurrentLayer:
-        """A new layer."""
+    def layer(self, input_size: int, gap_size: int = 0) -> RecurrentLayer:
+        """A new layer that reads vectors, and so many gaps behind each."""
+        cell = self.cell if self.gap_cell is None else partial(self.gap_cell, gap_size=gap_size)
         if self.block_size is not None:
             blocks = {"block_size": self.block_size, "lookahead": self.lookahead}
             return BlockwiseLayer(input_size, self.hidden_size, cell=self.cell, **blocks)
         kind = OneWayLayer if self.direction == "forward" else BidirectionalLayer
-        return kind(input_size, self.hidden_size, cell=self.cell, chunk_size=self.chunk_size)
+        return kind(input_size + gap_size, self.hidden_size, cell=cell, chunk_size=self.chunk_size)
 
 
 class StackState(NamedTuple):
@@ -106,17 +113,20 @@ class StackState(NamedTuple):
 
 
 class RecurrentStack(nn.Module):
-    """Recurrent layers and the connections between them. Raises UserError at an unknown connection."""
+    """Recurrent layers and the connections between them. Raises UserError at an unknown connection.
 
-    def __init__(self, input_size: int, options: StackOptions) -> None:
+    Behind the vectors of each step stand `gap_size` gaps, which every layer reads and none hands on.
+    """
+
+    def __init__(self, input_size: int, options: StackOptions, gap_size: int = 0) -> None:
         super().__init__()
-        self.input_size, self.output_size = input_size, options.output_size
+        self.input_size, self.gap_size, self.output_size = input_size, gap_size, options.output_size
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
         plain = options.num_layers - options.halvings
         self.steps = [1] * plain + [2] * options.halvings  # that each layer reads as one
         size = input_size
         for depth, steps in enumerate(self.steps, 1):
-            self.layers.append(options.layer(steps * size))
+            self.layers.append(options.layer(steps * size, gap_size))
             connected = connect(options.connection, steps * size, self.output_size, top=depth == options.num_layers)
             self.connections.append(connected)
             size = connected.size
@@ -166,10 +176,11 @@ class RecurrentStack(nn.Module):
         If so many steps are `seen`, the last is that of the last one seen, as it is where layers read one way.
         """
         last, states = inputs.new_zeros(0), []
+        inputs, gaps = parted(inputs, self.gap_size)
         for steps, layer, connection in zip(self.steps, self.layers, self.connections, strict=True):
             if steps > 1:  # (batch, time, size) -> (batch, fewer, steps * size)
                 inputs, lengths = side_by_side(inputs, lengths, steps), shortened(lengths, steps)
-            outputs, last = layer(inputs, lengths)
+            outputs, last = layer(beside(inputs, gaps), lengths)
             states.append(last)
             if seen is not None:
                 last = last_within(outputs, seen)
@@ -202,8 +213,8 @@ class RecurrentStack(nn.Module):
         Rows may have any number of steps in a chunk, none, too; `ended`, `batch`, tells whose stream ends with it. What
         comes of a row may lag behind what it read, until it ends.
         """
-        layers, odd = [], []
-        last = inputs.new_zeros(0)
+        layers, odd, last = [], [], inputs.new_zeros(0)
+        inputs, gaps = parted(inputs, self.gap_size)
         parts = zip(self.steps, self.streaming_layers(), self.connections, *state, strict=True)
         for steps, layer, connection, own, waiting, mask in parts:
             if steps > 1:
@@ -211,7 +222,8 @@ class RecurrentStack(nn.Module):
                 whole = torch.where(ended, read.lengths, read.lengths // steps * steps)
                 inputs, lengths = side_by_side(read.values, whole, steps), shortened(whole, steps)
                 waiting = read.after(whole)
-            inputs, outputs, lengths, last, own = layer.advance(inputs, lengths, own, ended)
+            inputs, outputs, lengths, last, own = layer.advance(beside(inputs, gaps), lengths, own, ended)
+            inputs, _ = parted(inputs, self.gap_size)
             layers.append(own)
             odd.append(waiting)
             inputs = connection(inputs, outputs * mask.unsqueeze(1))

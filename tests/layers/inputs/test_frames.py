@@ -1,6 +1,7 @@
 """Frames become the same vectors whatever is beside or behind them, in one piece or in chunks."""
 
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from seq2seq.errors import UserError
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.inputs.frames import FrameInput
-from seq2seq.layers.inputs.imputation import Seen, carried_forward, interpolated, observed_within
+from seq2seq.layers.inputs.imputation import Seen, carried_forward, clock, interpolated, observed_within
 from seq2seq.layers.inputs.input import SourceSide
 
 LENGTHS = torch.tensor([6, 2, 1, 4])
@@ -20,6 +21,7 @@ OPTIONS = [
     {"normalization": "none"},
     {"imputation": "carry_forward", "mask": True, "gaps": True},
     {"imputation": "mean", "gaps": True},
+    {"imputation": "decay", "mask": True},
     {"imputation": "interpolation", "mask": True},
 ]
 
@@ -88,7 +90,7 @@ def test_gaps_and_carried_values_are_those_of_a_loop():
     frames = some_frames(missing=True)
     observed = observed_within(frames, LENGTHS)
     seen = Seen(torch.full((4, 3), 9.0, dtype=torch.double), torch.full((4, 3), 2.0, dtype=torch.double))
-    values, ago = carried_forward(frames, observed, seen)
+    values, ago = carried_forward(frames, observed, seen, clock(torch.ones(4, 6, 1)))
     for row in range(4):
         for feature in range(3):
             value, since = 9.0, 2.0
@@ -102,15 +104,16 @@ def test_a_line_is_drawn_between_neighbours_that_are_known():
     nan = torch.nan
     frames = torch.tensor([[nan, 1.0, nan, nan, 4.0, nan], [nan] * 6]).unsqueeze(-1)
     observed, mean = observed_within(frames, torch.tensor([6, 6])), torch.full((2, 1), 7.0)
-    found = interpolated(frames, observed, Seen(mean, torch.zeros_like(mean)))
+    found = interpolated(frames, observed, Seen(mean, torch.zeros_like(mean)), clock(torch.ones(2, 6, 1)))
     torch.testing.assert_close(found[..., 0], torch.tensor([[1.0, 1, 2, 3, 4, 4], [7.0] * 6]))
 
 
 def test_every_option_of_missing_values_changes_what_is_read():
     frames = some_frames(missing=True)
-    found = [new_input(imputation=kind)(frames, LENGTHS) for kind in ("carry_forward", "mean", "interpolation")]
-    assert not torch.allclose(found[0], found[1])
-    assert not torch.allclose(found[0], found[2])
+    found = [
+        new_input(imputation=kind)(frames, LENGTHS) for kind in ("carry_forward", "mean", "interpolation", "decay")
+    ]
+    assert not any(torch.allclose(one, other) for one, other in combinations(found, 2))
     for name in ("mask", "gaps"):
         assert new_input(imputation="mean", **{name: True}).projection.in_features == 6
 
@@ -130,7 +133,7 @@ def test_a_hidden_frame_is_the_one_that_says_nothing():
     ("options", "message"),
     [
         ({"normalization": "minmax"}, "normalization must be one of standard, robust, log, none, but is 'minmax'."),
-        ({"imputation": "zero"}, "imputation must be one of carry_forward, mean, interpolation, or null"),
+        ({"imputation": "zero"}, "imputation must be one of carry_forward, mean, interpolation, decay, or null"),
         ({"mask": True}, "mask must be false without imputation"),
         ({"gaps": True}, "gaps must be false without imputation"),
     ],
