@@ -29,9 +29,11 @@ data.corpora.synthetic.SyntheticCorpus
 data.corpora.text.TextCorpus
 data.corpora.ts.TsCorpus
 data.corpora.tsv.TSVCorpus
+data.corpora.wav.WavCorpus
 data.curriculum.CompetenceCurriculum
 data.curriculum.LengthCurriculum
 data.datamodule.Seq2SeqDataModule
+data.log_mel.LogMel
 data.segmentation.SampledSegmentation
 data.streams.StreamOptions
 data.text.TextForm

@@ -47,8 +47,8 @@ def check_sources(config: dict[str, Any], splits: Splits) -> None:
     if given:
         raise UserError("model.input must be frames, as data give series of frames: add model/input=frames.")
     raise UserError(
-        "data must give series of frames, which model/input=frames reads, but give text: choose data=npz, ts or "
-        "csv_frames, or model/input=tokens."
+        "data must give series of frames, which model/input=frames reads, but give text: choose data=npz, ts, "
+        "csv_frames or wav, or model/input=tokens."
     )
 
 
