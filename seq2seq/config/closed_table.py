@@ -14,6 +14,7 @@ from seq2seq.errors import UserError
 
 _OURS = """
 data.augmentation.copying.Copying
+data.augmentation.frame_augmentation.FrameAugmentation
 data.augmentation.hallucination.Hallucination
 data.augmentation.noise.Noise
 data.batch_growth.BatchGrowth

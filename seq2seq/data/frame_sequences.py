@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2seq.data.sequences import TokenSequences
-from seq2seq.data.series import Series
+from seq2seq.data.series import Series, Values
 from seq2seq.shapes import Frames, Lengths
 
 
@@ -21,11 +21,16 @@ class FrameSequences(TokenSequences):
     @classmethod
     def from_series(cls, series: Sequence[Series], features: int) -> "FrameSequences":
         """The sequences of series, each of so many features."""
-        lengths = torch.tensor([len(one.values) for one in series], dtype=torch.long)
+        return cls.from_values([one.values for one in series], features)
+
+    @classmethod
+    def from_values(cls, series: Sequence[Values], features: int) -> "FrameSequences":
+        """The sequences of the values of series, each of so many features."""
+        lengths = torch.tensor([len(values) for values in series], dtype=torch.long)
         flat = torch.zeros(int(lengths.sum()) + 1, features)
         starts = lengths.cumsum(0) - lengths
-        for one, start in zip(series, starts.tolist(), strict=True):
-            flat[start : start + len(one.values)] = torch.from_numpy(one.values)
+        for values, start in zip(series, starts.tolist(), strict=True):
+            flat[start : start + len(values)] = torch.from_numpy(values)
         return cls(flat, starts, lengths)
 
     def padded(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Frames, Lengths]:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from seq2seq.config.closed_table import find
 from seq2seq.config.contract import targets
+from seq2seq.data.augmentation.frame_augmentation import FrameAugmentation
 from seq2seq.data.examples import Splits
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.data.series import Series
@@ -11,7 +13,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.runs.model_kinds import is_open, reads_frames, writes_edits
 
-_OF_TEXT = ("augmentation", "segmentation", "distill", "carry", "init")
+_OF_TEXT = ("segmentation", "distill", "carry", "init")
 _OBJECTIVES = ("minimum_risk", "self_critical", "imitation", "distillation")  # which look at texts of sources
 
 
@@ -30,6 +32,8 @@ def _problems(config: dict[str, Any]) -> Iterator[str]:
     for name in _OF_TEXT:
         if config.get(name) is not None:
             yield f"{name} must be {'null' if name == 'init' else 'none'}"
+    if (given := config.get("augmentation")) is not None and not _changes_frames(given):
+        yield "augmentation must be none, or change frames, as spec_augment, frame_noise or frames does,"
     kinds = [str(node["_target_"]).split(".")[-2] for _, node in targets(config["objective"], "objective")]
     if of_text := [kind for kind in kinds if kind in _OBJECTIVES]:
         yield f"objective must not be {of_text[0]}"
@@ -37,6 +41,11 @@ def _problems(config: dict[str, Any]) -> Iterator[str]:
         yield "curriculum.difficulty must be length"
     if "parts" in config["data"]:
         yield "data must not be a mixture"
+
+
+def _changes_frames(node: dict[str, Any]) -> bool:
+    kind = find(node.get("_target_"), "augmentation")
+    return isinstance(kind, type) and issubclass(kind, FrameAugmentation)
 
 
 def check_sources(config: dict[str, Any], splits: Splits) -> None:
