@@ -15,7 +15,6 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
-from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
@@ -62,7 +61,6 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
     translator = open_translator(options, runs=runs)
     if options["policies"]:
-        refuse_frames(runs[0].tokenizers, options["run"], "simultaneous")
         return {
             "data": name,
             **score_while_reading(options, translator, examples, metrics, draws),

@@ -63,21 +63,24 @@ class Policy(ABC):
 
 
 class WaitKPolicy(Policy):
-    """A policy that reads k tokens, then writes and reads in turn (Ma et al. 2019). Raises UserError at k below 1.
+    """A policy that reads k tokens, then writes one and reads `pace` in turn (Ma et al. 2019).
+
+    Raises UserError at k or a pace below 1.
 
     >>> from seq2seq.decoding.simultaneous import WaitKPolicy
     >>> [WaitKPolicy(k=3).ready(read, written) for read, written in ((2, 0), (3, 0), (3, 1), (4, 1))]
     [False, True, False, True]
     """
 
-    def __init__(self, *, k: int = 3, window: int | None = None) -> None:
+    def __init__(self, *, k: int = 3, pace: int = 1, window: int | None = None) -> None:
         super().__init__(window)
-        if k < 1:
-            raise UserError(f"k must be at least 1 token, but is {k}.")
-        self.k = k
+        for name, value in (("k", k), ("pace", pace)):
+            if value < 1:
+                raise UserError(f"{name} must be at least 1 token, but is {value}.")
+        self.k, self.pace = k, pace
 
     def ready(self, read: int, written: int) -> bool:
-        return read >= self.k + written
+        return read >= self.k + self.pace * written
 
 
 class ConfidencePolicy(Policy):
@@ -128,7 +131,7 @@ class Session(Generic[Reading, Memory, States]):
             raise UserError("A source that has ended takes no more tokens: open another session.")
         before = len(self.written)
         for index in ids:
-            self._read(index, ended=False)
+            self._read(torch.tensor([[index]]), index, ended=False)
             self._write_while_ready()
         return self.written[before:]
 
@@ -137,15 +140,19 @@ class Session(Generic[Reading, Memory, States]):
         """Tokens that are left to write once all of the source is read."""
         if self.ended:
             return []
-        self._read(EOS, ended=True)
+        self._end_source()
         self.ended = True
         left = self._search()
         self.written += left
         self.delays += [len(self.read)] * len(left)
         return left
 
-    def _read(self, index: int, *, ended: bool) -> None:
-        self.reading = self.reader.read(torch.tensor([[index]]), self.reading, ended=ended)
+    def _end_source(self) -> None:
+        self._read(torch.tensor([[EOS]]), EOS, ended=True)
+
+    def _read(self, source: Source, index: int, *, ended: bool) -> None:
+        """Read one token, or frame, as an encoder reads it and by its number."""
+        self.reading = self.reader.read(source, self.reading, ended=ended)
         self.read.append(index)
 
     def _write_while_ready(self) -> None:

@@ -205,7 +205,9 @@ class Seq2Seq(nn.Module):
     def unroll(self, ids: TargetIds | SoftIds, memory: Memory, states: States) -> Unrolled:
         """Features as the output reads them, weights of the source and outputs, of whole targets."""
         for waited in memory.waited:
-            memory = revealed(memory, waited, (ids.ids if isinstance(ids, SoftIds) else ids).shape[1])
+            assert self.decoder.waiting is not None  # as there is a memory that waits
+            steps = (ids.ids if isinstance(ids, SoftIds) else ids).shape[1]
+            memory = revealed(memory, waited, steps, self.decoder.waiting.pace)
         found = self.decoder.unroll(ids, memory, states)
         of_tokens = self._of_tokens(found.weights, memory)
         if self.copying is None:

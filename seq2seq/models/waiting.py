@@ -13,11 +13,11 @@ from seq2seq.shapes import Lengths
 
 @dataclass(frozen=True)
 class WaitK:
-    """Options of training for wait-k: token t of a target sees the first k + t - 1 of its source (Ma et al. 2019).
+    """Options of training for wait-k (Ma et al. 2019): token t of a target sees k + (t - 1) pace tokens of its source.
 
     k is drawn for each batch, between `lowest` and `highest`, so that one model serves all of them (Elbayad et al.
-    2020). Out of training the whole source is seen: a simultaneous reader hands over what it has read. Raises UserError
-    if k can be below 1, or there is none.
+    2020). Of frames many go by for each token, so many as `pace` says. Out of training the whole source is seen: a
+    simultaneous reader hands over what it has read. Raises UserError if k or the pace can be below 1, or there is no k.
 
     >>> import torch
     >>> from seq2seq.models.waiting import WaitK
@@ -27,10 +27,13 @@ class WaitK:
 
     lowest: int = 1
     highest: int = 9
+    pace: int = 1
 
     def __post_init__(self) -> None:
         if self.lowest < 1:
             raise UserError(f"lowest must be at least 1 token, but is {self.lowest}.")
+        if self.pace < 1:
+            raise UserError(f"pace must be at least 1 token, but is {self.pace}.")
         if self.highest < self.lowest:
             raise UserError(f"highest must be at least lowest, {self.lowest}, but is {self.highest}.")
 
@@ -54,9 +57,9 @@ def check_attention(attention: Attention) -> None:
         raise UserError("waiting must be none for a transducer, which reads a token only when it moves on to it.")
 
 
-def revealed(memory: Memory, waited: Lengths, count: int) -> Memory:
-    """The memory as the first `count` steps of targets see it, one token more at each."""
-    steps = torch.arange(count, device=waited.device)
+def revealed(memory: Memory, waited: Lengths, count: int, pace: int = 1) -> Memory:
+    """The memory as the first `count` steps of targets see it, `pace` tokens more at each."""
+    steps = pace * torch.arange(count, device=waited.device)
     positions = torch.arange(memory.mask.shape[1], device=waited.device)
     # (source,) < (batch, 1, 1) + (target, 1) = (batch, target, source)
     seen = positions < waited[:, None, None] + steps.unsqueeze(1)
