@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import seq2seq
-from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.interpret import interpret
 from seq2seq.commands.score import score_lines
 from seq2seq.commands.train import train
@@ -229,18 +228,16 @@ def test_no_run_starts_from_frames(learnt, plain_config_of, tmp_path):
 COMMANDS = {
     "translate": (build_stream, []),
     "score": (lambda config: next(score_lines(config, [b"a\tb"])), []),
-    "interpret": (interpret, ["text=x"]),
-    "evaluate": (evaluate_run, ["simultaneous=wait_k", "split=dev"]),
+    "interpret": (interpret, ["stream=x.txt"]),
 }
 
 
 @pytest.mark.parametrize("script", COMMANDS)
 def test_commands_that_read_text_refuse_the_run(learnt, script, config_of):
     command, overrides = COMMANDS[script]
-    what = "simultaneous" if script == "evaluate" else script
     with pytest.raises(UserError) as error:
         command(config_of(script, f"run={learnt}", *overrides))
-    assert str(error.value).startswith(f"{what} reads text, but run={learnt} reads frames: ")
+    assert str(error.value).startswith(f"{script} reads text, but run={learnt} reads frames: ")
 
 
 def test_from_python_a_series_is_an_array(learnt):
