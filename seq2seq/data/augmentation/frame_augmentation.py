@@ -123,8 +123,8 @@ class FrameAugmentation:
         ]
 
     def _noisy(self, values: Values, draw: np.random.Generator) -> Values:
-        assert self.snr is not None
-        ratio = draw.uniform(*self.snr)
+        lowest, highest = self.snr or (0.0, 0.0)
+        ratio = draw.uniform(lowest, highest)
         return with_noise_power(values, ratio, draw) if self.power else noisy(values, ratio, draw)
 
 
