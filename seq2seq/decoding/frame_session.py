@@ -31,4 +31,4 @@ class FrameSession(Session[Reading, Memory, States]):
         raise UserError(f"A session of frames must be fed by feed_frames, but is given {len(ids)} ids.")
 
     def _end_source(self) -> None:
-        """Nothing is left to read: an encoder that reads on holds nothing back."""
+        """Leave the reading as it is: an encoder that reads on holds nothing back."""

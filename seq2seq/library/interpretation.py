@@ -34,7 +34,7 @@ class Interpretation:
     def of(cls, run: "Run", text: str | np.ndarray, keywords: dict[str, Any]) -> "Interpretation":
         """The interpretation of a text or of frames by a run; keywords are the options of `interpret`."""
         with in_one_line(), trusting(run.trust):
-            given = as_source(text, "text")
+            given = as_source(text, "frames")
             options = read_keywords("interpret", run.paths, run.device, {**keywords, "text": str(given)})
             check_options(options)
             return cls(read(run.members[0], options, given if given is not text else None), options["units"])

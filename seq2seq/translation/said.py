@@ -1,4 +1,4 @@
-"""What has been said of an answer while its source still comes."""
+"""Text that has been said of an answer while its source still comes."""
 
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 

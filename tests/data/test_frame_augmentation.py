@@ -252,4 +252,4 @@ def test_mistakes_in_masks_are_told(options, message):
 def test_masks_wider_than_the_frames_are_refused():
     with pytest.raises(UserError) as error:
         augmentation(options=MaskOptions(feature_width=7))
-    assert str(error.value) == "augmentation.feature_width must be at most the number of features, 6, but is 7."
+    assert str(error.value) == "feature_width must be at most the number of features, 6, but is 7."

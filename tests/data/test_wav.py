@@ -75,7 +75,7 @@ def test_rates_must_be_that_of_the_spectrum(sounds):
     write(sounds / "b.wav", WAVES[0], rate=8000)
     assert mistake(sounds).endswith(
         "b.wav must have 16000 samples a second, as spectrum.rate says, but has 8000: resample it, or where all have "
-        "as many, set data.spectrum.rate=8000."
+        "as many, set spectrum.rate=8000."
     )
 
 

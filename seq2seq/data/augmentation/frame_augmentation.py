@@ -97,8 +97,7 @@ class FrameAugmentation:
         features = frames.shape[1]
         if self.masks.feature_masks and self.masks.feature_width > features:
             raise UserError(
-                f"augmentation.feature_width must be at most the number of features, {features}, but is "
-                f"{self.masks.feature_width}."
+                f"feature_width must be at most the number of features, {features}, but is {self.masks.feature_width}."
             )
         observed = np.isfinite(frames)
         total = np.where(observed, frames, 0).sum(0, dtype=np.float64)

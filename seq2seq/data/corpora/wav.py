@@ -37,7 +37,7 @@ def spectrum_of(path: Path, spectrum: LogMel) -> Series:
     if rate != spectrum.rate:
         raise UserError(
             f"{path} must have {spectrum.rate} samples a second, as spectrum.rate says, but has {rate}: resample it, "
-            f"or where all have as many, set data.spectrum.rate={rate}."
+            f"or where all have as many, set spectrum.rate={rate}."
         )
     if len(samples) < spectrum.window:
         raise UserError(
