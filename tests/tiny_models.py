@@ -190,6 +190,7 @@ def _build_model(
     checkpointing: bool = False,
     copying: Callable | None = None,
     waiting: WaitK | None = None,
+    input: Callable | None = None,
 ) -> Seq2Seq:
     return Seq2Seq(
         source_vocabulary_size=source_vocabulary_size,
@@ -217,7 +218,7 @@ def _build_model(
             block_size=block_size,
             lookahead=lookahead,
             dropout=encoder_dropout,
-            input=partial(TokenInput, ngrams=ngrams, front_end=front_end),
+            input=input or partial(TokenInput, ngrams=ngrams, front_end=front_end),
         ),
         bridge=bridge,
         decoder=partial(

@@ -17,7 +17,6 @@ from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
 from seq2seq.runs.forecaster import open_forecaster
-from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
@@ -65,8 +64,9 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
     translator = _opened(options, runs)
-    if options["policies"] and isinstance(translator, Translator):
-        refuse_frames(runs[0].tokenizers, options["run"], "simultaneous")
+    if options["policies"]:
+        if not isinstance(translator, Translator):
+            raise UserError(f"simultaneous needs a run that writes text, but run={options['run']} writes frames.")
         return {
             "data": name,
             **score_while_reading(options, translator, examples, metrics, draws),

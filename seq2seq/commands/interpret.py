@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
+from torch import Tensor
 
 from seq2seq.commands.interpret_stream import OF_STREAMS, interpret_stream
+from seq2seq.commands.read_source import read_source
 from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import SCORES, gradient_times_input, integrated_gradients, occlusion
+from seq2seq.interpretation.frames_plot import attention_over_frames
 from seq2seq.interpretation.gates import time_constants
 from seq2seq.interpretation.memory_plot import memory_figure
 from seq2seq.interpretation.plots import (
@@ -31,9 +35,10 @@ from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
+from seq2seq.layers.inputs.frames import FrameInput
+from seq2seq.layers.inputs.input import Input
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
-from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import load_runs
@@ -54,10 +59,10 @@ def interpret(config: DictConfig) -> list[Path]:
     if options["stream"] is not None:
         return interpret_stream(options)
     check_options(options)
-    folder = report_folder(options, str(options["text"]))
+    given = options["text"] if options["frames"] is None else Path(str(options["frames"])).stem
+    folder = report_folder(options, str(given))
     run = load_runs(options)[0]
     refuse_language_model(run, options["run"], "interpret")
-    refuse_frames(run.tokenizers, options["run"], "interpret")
     reading = read(run, options)
     page = report(reading, units=options["units"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,21 +70,25 @@ def interpret(config: DictConfig) -> list[Path]:
     return [folder / "report.html", *draw(reading, folder, options["formats"])]
 
 
-def read(run: LoadedRun, options: Mapping[str, Any]) -> InterpretedPair:
-    """A reading of what the model does with the text, and with the target that it finds or is given."""
-    model, text = run.model, str(options["text"])
+def read(run: LoadedRun, options: Mapping[str, Any], given: Any = None) -> InterpretedPair:
+    """A reading of what the model does with a source, and with the target that it finds or is given.
+
+    The source is that which the options name, or the text or series that is given.
+    """
+    model, found = run.model, read_source(run, options, given)
     device = next(model.parameters()).device
-    source, pieces = _source(run, text, options["max_source_tokens"])
+    text, pieces = found.given, found.pieces
     target = torch.tensor([[BOS, *_target(run, text, options)]])
-    source, target = source.to(device), target.to(device)
+    source, target = found.source.to(device), target.to(device)
     logger.info("tracing %d source and %d target tokens", source.shape[1], target.shape[1] - 1)
     written = target[0, 1:].tolist()
     reading = InterpretedPair(
-        text=text,
+        text=found.name,
         output=run.tokenizers.decode([text], [[index for index in written if index != EOS]])[0],
         run=str(options["run"]),
         forced=options["target"] is not None,
-        source=_unmarked(pieces),
+        source=pieces if found.frames else _unmarked(pieces),
+        frames=_shown(model.encoder.input, source),
         target=_unmarked(pieces_of(run.tokenizers, written, text)),
         trace=trace(model, source, torch.tensor([source.shape[1]], device=device), target),
         probe=_numbers(options["probe"]),
@@ -89,9 +98,14 @@ def read(run: LoadedRun, options: Mapping[str, Any]) -> InterpretedPair:
     reading.probed()  # a mistake in it shows before the long part
     logger.info("attributing")
     score = options["score"]
-    found = integrated_gradients(model, source, target, score=score, steps=options["steps"])
+    first = integrated_gradients(model, source, target, score=score, steps=options["steps"])
     others = (method(model, source, target, score=score) for method in (occlusion, gradient_times_input))
-    return replace(reading, attributions=[found, *others])
+    return replace(reading, attributions=[first, *others])
+
+
+def _shown(reader: Input, source: Source) -> Float[Tensor, "source feature"] | None:
+    """The frames as they are drawn, `source feature`; None of tokens."""
+    return reader.shown(source)[0] if isinstance(reader, FrameInput) else None
 
 
 def _training(run: str) -> TrainingCurves | None:
@@ -104,31 +118,22 @@ def _training(run: str) -> TrainingCurves | None:
 def check_options(options: Mapping[str, Any]) -> None:
     """Raise UserError at an option that is of no use for reading a text."""
     check_counts(options, steps=1, units=1, max_source_tokens=1)
-    if options["text"] is None:
+    if options["text"] is None and options["frames"] is None:
         raise UserError(
             'text or stream must be given: text="..." looks into one translation, stream=FILE at a long text.'
         )
+    if options["text"] is not None and options["frames"] is not None:
+        raise UserError("text must be left out beside frames, which are read in its place.")
     for name, default in OF_STREAMS.items():
         if options[name] != default:
             raise UserError(f"{name} is of a stream, and a text has none of it: leave {name} out, or give stream=FILE.")
-    for name in ("run", "text"):
+    for name in ("run", "text" if options["frames"] is None else "frames"):
         given = options[name]  # 0 is a text, too
         if isinstance(given, list | dict) or given is None or not str(given).strip():
             raise UserError(f"{name} must be one {'run' if name == 'run' else 'line'}, but is {given!r}.")
     check_formats(options["formats"])
     if options["score"] not in SCORES:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {options['score']!r}.")
-
-
-def _source(run: LoadedRun, text: str, most: int) -> tuple[Source, list[str]]:
-    """Ids of the text, `1 source`, with EOS behind them, and the pieces that they are of, as they are in the text."""
-    tokenizer = run.tokenizers.source
-    (ids,) = tokenizer.encode([text])
-    if not ids:
-        raise UserError(f"text must have at least one token, but {text!r} has none: give another text.")
-    if len(ids) > most:
-        raise UserError(f"text must have at most max_source_tokens={most} tokens, but has {len(ids)}: cut it.")
-    return torch.tensor([[*ids, EOS]]), [*tokenizer.surface(text), *tokenizer.pieces([EOS])]
 
 
 def _target(run: LoadedRun, text: str, options: Mapping[str, Any]) -> list[int]:
@@ -168,6 +173,13 @@ def draw(reading: InterpretedPair, folder: Path, formats: Sequence[str]) -> Iter
     return write_pictures(figures_of(reading), folder, formats)
 
 
+def _attention(reading: InterpretedPair, title: str) -> Figure:
+    weights = reading.trace.weights[0]
+    if reading.frames is not None:
+        return attention_over_frames(weights, reading.frames, reading.target, title=title)
+    return attention_figure(weights, reading.source, reading.target, title=title)
+
+
 def figures_of(reading: InterpretedPair) -> dict[str, Figure]:
     """Pictures of a reading by name: attention, copying, attributions, gates of each cell, memory, time constants.
 
@@ -178,7 +190,7 @@ def figures_of(reading: InterpretedPair) -> dict[str, Figure]:
     pair = f"{reading.text} \u2192 {reading.output}"
     figures = {}
     if reading.attends:
-        figures["attention"] = attention_figure(reading.trace.weights[0], source, target, title=f"Attention: {pair}")
+        figures["attention"] = _attention(reading, f"Attention: {pair}")
     if reading.trace.copying is not None:
         figures["copying"] = copying_figure(reading.trace.copying, target, title=f"Copying: {pair}")
     for own in reading.attributions:

@@ -25,7 +25,7 @@ from seq2seq.whole_file import write_whole
 logger = logging.getLogger(__name__)
 
 # Options of texts and of streams alone, by their defaults.
-OF_TEXTS = {"text": None, "target": None, "probe": None, "score": "log_probability", "steps": 32} | {
+OF_TEXTS = {"text": None, "frames": None, "target": None, "probe": None, "score": "log_probability", "steps": 32} | {
     "max_source_tokens": 256
 }
 OF_STREAMS = {"renew": "line", "alarms": None}

@@ -53,7 +53,8 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     augmentation = build(config["augmentation"], "augmentation")
     if augmentation is not None:
         check_tag(augmentation, config)
-        data.augment(augmentation)
+        with told_at("augmentation", type(augmentation)):
+            data.augment(augmentation)
     if segmentation := build(config["segmentation"], "segmentation"):
         with told_at("segmentation", type(segmentation)):
             data.segment(segmentation, kinds_of(config))

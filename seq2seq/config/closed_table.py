@@ -14,6 +14,7 @@ from seq2seq.errors import UserError
 
 _OURS = """
 data.augmentation.copying.Copying
+data.augmentation.frame_augmentation.FrameAugmentation
 data.augmentation.hallucination.Hallucination
 data.augmentation.noise.Noise
 data.batch_growth.BatchGrowth
@@ -30,9 +31,11 @@ data.corpora.synthetic.SyntheticCorpus
 data.corpora.text.TextCorpus
 data.corpora.ts.TsCorpus
 data.corpora.tsv.TSVCorpus
+data.corpora.wav.WavCorpus
 data.curriculum.CompetenceCurriculum
 data.curriculum.LengthCurriculum
 data.datamodule.Seq2SeqDataModule
+data.log_mel.LogMel
 data.segmentation.SampledSegmentation
 data.streams.StreamOptions
 data.text.TextForm

@@ -11,6 +11,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.augmentation.augmentation import Augmentation
+from seq2seq.data.augmentation.changed_frames import ChangedFrames
+from seq2seq.data.augmentation.frame_augmentation import FrameAugmentation
 from seq2seq.data.augmentation.made_pairs import MadePairs
 from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.data.batching import BatchPlan, TokenBudget
@@ -63,6 +65,7 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.train_plan = plan(self.train_pairs, budget, pool_batches=pool_batches, seed=seed)
         self.dev_plan = plan(self.dev_pairs, budget, shuffle=False)
         self.made: MadePairs | None = None
+        self.changed: ChangedFrames | None = None
         self.sampled: SampledPairs | None = None
         self.pacing: Pacing | None = None  # of epochs that differ by the step that they begin at
         self.mixed = MixedEpochs(splits.train, splits.mix, seed) if splits.mix and not splits.mix.even else None
@@ -101,8 +104,14 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         """Counts of every target token in train, with an EOS behind each target."""
         return token_counts(self.train_pairs.target, self.tokenizers.target.size)
 
-    def augment(self, augmentation: Augmentation) -> None:
-        """Have pairs made from those of train in every epoch. Raises UserError at data that this does not suit."""
+    def augment(self, augmentation: Augmentation | FrameAugmentation) -> None:
+        """Have pairs made from those of train in every epoch, or series of train changed.
+
+        Raises UserError at data that this does not suit.
+        """
+        if isinstance(augmentation, FrameAugmentation):
+            self.changed = ChangedFrames(augmentation, self.train_pairs, self.train_plan, max_length=self.max_length)
+            return
         self.made = MadePairs(
             augmentation, self.splits.train, self.tokenizers, self.train_plan, max_length=self.max_length
         )
@@ -138,6 +147,9 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
 
     def drawn(self, number: int) -> tuple[PairSequences, BatchPlan]:
         """The pairs that there are for an epoch of training, and a plan of all of them."""
+        if self.changed is not None:
+            pairs = self.changed.epoch(number, self.train_pairs)
+            return pairs, self._planned(pairs)
         if self.made is None and self.sampled is None and self.mixed is None:
             return self.train_pairs, self.train_plan
         pairs = self.train_pairs if self.sampled is None else self.sampled.epoch(number, self.train_pairs)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2seq.data.sequences import TokenSequences
-from seq2seq.data.series import Series
+from seq2seq.data.series import Series, Values
 from seq2seq.shapes import Frames, Lengths
 
 
@@ -24,14 +25,19 @@ class FrameSequences(TokenSequences):
     @classmethod
     def from_series(cls, series: Sequence[Series], features: int, *, timed: bool = False) -> "FrameSequences":
         """The sequences of series, each of so many features, and where they are timed of the gap behind these."""
-        lengths = torch.tensor([len(one.values) for one in series], dtype=torch.long)
-        flat = torch.full((int(lengths.sum()) + 1, features + timed), cls.padding)
+        values = [one.values for one in series]
+        if timed:
+            values = [np.column_stack([own, one.gaps]) for own, one in zip(values, series, strict=True)]
+        return cls.from_values(values, features + timed)
+
+    @classmethod
+    def from_values(cls, series: Sequence[Values], features: int) -> "FrameSequences":
+        """The sequences of the values of series, each of so many features."""
+        lengths = torch.tensor([len(values) for values in series], dtype=torch.long)
+        flat = torch.full((int(lengths.sum()) + 1, features), cls.padding)
         starts = lengths.cumsum(0) - lengths
-        for one, start in zip(series, starts.tolist(), strict=True):
-            rows = flat[start : start + len(one.values)]
-            rows[:, :features] = torch.from_numpy(one.values)
-            if timed:
-                rows[:, features] = torch.from_numpy(one.gaps)
+        for values, start in zip(series, starts.tolist(), strict=True):
+            flat[start : start + len(values)] = torch.from_numpy(values)
         return cls(flat, starts, lengths)
 
     def padded(self, indices: Int[Tensor, " rows"], *, end: bool) -> tuple[Frames, Lengths]:

@@ -66,8 +66,8 @@ class Policy(ABC):
 class WaitKPolicy(Policy):
     """A policy that reads k tokens, then writes one and reads one in turn (Ma et al. 2019).
 
-    With another `pace` it reads so many for each that it writes: catch-up, where targets are shorter than sources.
-    Raises UserError at k below 1, and at a pace that is not above 0.
+    With another `pace` it reads so many for each that it writes: catch-up, where targets are shorter than sources, as
+    those of frames are. Raises UserError at k below 1, and at a pace that is not above 0.
 
     >>> from seq2seq.decoding.simultaneous import WaitKPolicy
     >>> [WaitKPolicy(k=3).ready(read, written) for read, written in ((2, 0), (3, 0), (3, 1), (4, 1))]
@@ -137,7 +137,7 @@ class Session(Generic[Reading, Memory, States]):
             raise UserError("A source that has ended takes no more tokens: open another session.")
         found: list[int] = []
         for index in ids:
-            self._read(index, ended=False)
+            self._read(torch.tensor([[index]]), ended=False)
             found += self._written_while_ready()
         return found
 
@@ -146,15 +146,19 @@ class Session(Generic[Reading, Memory, States]):
         """Tokens that are left to write once all of the source is read."""
         if self.ended:
             return []
-        self._read(EOS, ended=True)
+        self._end_source()
         self.ended = True
         left = self._search()
         for index in left:
             self._write(index)
         return left
 
-    def _read(self, index: int, *, ended: bool) -> None:
-        self.reading = self.reader.read(torch.tensor([[index]]), self.reading, ended=ended)
+    def _end_source(self) -> None:
+        self._read(torch.tensor([[EOS]]), ended=True)
+
+    def _read(self, source: Source, *, ended: bool) -> None:
+        """Read one token, or frame."""
+        self.reading = self.reader.read(source, self.reading, ended=ended)
         self.read += 1
 
     def _write(self, index: int) -> None:

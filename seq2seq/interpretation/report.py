@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import UserError
@@ -47,8 +48,13 @@ class InterpretedPair:
     trace: Trace
     attributions: list[Attribution] = field(default_factory=list)
     probe: list[float] | None = None
+    frames: Float[Tensor, "source feature"] | None = None  # of a series, as the model has normalised them
     training: TrainingCurves | None = None  # the health of the run while it learnt, where it was kept
     attends: bool = True  # whether the trace's weights say where the model looked
+
+    @property
+    def _place(self) -> str:
+        return "source token and one for its end" if self.frames is None else "frame"
 
     def pieces(self, cell: CellTrace) -> list[str]:
         """Pieces that a cell read or wrote, one per step; numbers, where it has steps of its own."""
@@ -65,9 +71,7 @@ class InterpretedPair:
             return []
         steps = len(self.source)
         if len(self.probe) != steps:
-            raise UserError(
-                f"probe must have {steps} numbers, one per source token and one for its end, but has {len(self.probe)}."
-            )
+            raise UserError(f"probe must have {steps} numbers, one per {self._place}, but has {len(self.probe)}.")
         readers = (cell for cell in self.trace.cells.values() if cell.side == "source")
         return [cell for cell in readers if int(cell.lengths[0]) == steps]
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from torch import nn
 
 from seq2seq.data.text import check_whole
@@ -63,11 +64,15 @@ class Run(Trained):
 
         return train(pairs, dev=dev, test=test, **{"init": str(self.path), "trust": self.trust, **keywords})
 
-    def interpret(self, text: str, **keywords: Any) -> "Interpretation":
-        """Look into what the model does with a text: gates, states, attention, attributions, as pictures and a page."""
+    def interpret(self, text: str | np.ndarray, **keywords: Any) -> "Interpretation":
+        """Look into what the model does with a text, or with frames of a run that reads these.
+
+        Gates, states, attention and attributions are there as pictures and a page.
+        """
         from seq2seq.library.interpretation import Interpretation  # matplotlib takes a second to import
 
-        check_whole(text, "text")
+        if isinstance(text, str):
+            check_whole(text, "text")
         return Interpretation.of(self, text, keywords)
 
     def __repr__(self) -> str:

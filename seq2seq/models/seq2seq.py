@@ -165,8 +165,9 @@ class Seq2Seq(nn.Module):
     def unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
         """Features as the output reads them, weights of the source and outputs, of whole targets."""
         for waited in memory.waited:
-            pace = 1.0 if self.decoder.waiting is None else self.decoder.waiting.pace
-            memory = revealed(memory, waited, (ids.ids if isinstance(ids, SoftIds) else ids).shape[1], pace)
+            assert self.decoder.waiting is not None  # as there is a memory that waits
+            steps = (ids.ids if isinstance(ids, SoftIds) else ids).shape[1]
+            memory = revealed(memory, waited, steps, self.decoder.waiting.pace)
         found = self.decoder.unroll(ids, memory, states)
         of_tokens = self._of_tokens(found.weights, memory)
         if self.copying is None:

@@ -15,10 +15,10 @@ from seq2seq.shapes import Lengths
 class WaitK:
     """Options of training for wait-k: token t of a target sees the first k + pace (t - 1) of its source, rounded down.
 
-    At a pace of 1 that is wait-k, else wait-k with catch-up, for targets that are not as long as sources (Ma et al.
-    2019). k is drawn for each batch, between `lowest` and `highest`, so that one model serves all of them (Elbayad et
-    al. 2020). Out of training the whole source is seen: a simultaneous reader hands over what it has read. Raises
-    UserError if k can be below 1, or there is none, and at a pace that is not above 0.
+    At a pace of 1 that is wait-k, else wait-k with catch-up, for targets that are not as long as sources, as those of
+    frames are (Ma et al. 2019). k is drawn for each batch, between `lowest` and `highest`, so that one model serves all
+    of them (Elbayad et al. 2020). Out of training the whole source is seen: a simultaneous reader hands over what it
+    has read. Raises UserError if k can be below 1, or there is none, and at a pace that is not above 0.
 
     >>> import torch
     >>> from seq2seq.models.waiting import WaitK

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from seq2seq.config.closed_table import find
 from seq2seq.config.contract import targets
+from seq2seq.data.augmentation.frame_augmentation import FrameAugmentation
 from seq2seq.data.examples import Splits
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.data.series import Series
@@ -11,7 +13,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.runs.model_kinds import is_open, reads_frames, writes_edits, writes_frames
 
-_OF_TEXT = ("augmentation", "segmentation", "distill", "carry", "init")
+_OF_TEXT = ("segmentation", "distill", "carry", "init")
 _LIKELIHOOD = "seq2seq.training.objectives.cross_entropy.CrossEntropy"
 _SMOOTHING = 0.1  # where an objective does not say
 _GREEDY = "seq2seq.decoding.search.greedy.GreedySearch"
@@ -38,6 +40,10 @@ def _problems(config: dict[str, Any]) -> Iterator[str]:
     for name in _OF_TEXT:
         if config.get(name) is not None:
             yield f"{name} must be {'null' if name == 'init' else 'none'}"
+    if (given := config.get("augmentation")) is not None and not _changes_frames(given):
+        yield "augmentation must be none, or change frames, as spec_augment, frame_noise or frames does,"
+    elif given is not None and (writes_frames(config) or config["model"]["input"].get("time_unit") is not None):
+        yield "augmentation must be none where targets are frames, or gaps in time are read,"
     kinds = [str(node["_target_"]).split(".")[-2] for _, node in targets(config["objective"], "objective")]
     if of_text := [kind for kind in kinds if kind in _OBJECTIVES]:
         yield f"objective must not be {of_text[0]}"
@@ -70,6 +76,11 @@ def _written_problems(config: dict[str, Any]) -> Iterator[str]:
         yield "metrics must be forecast"
 
 
+def _changes_frames(node: dict[str, Any]) -> bool:
+    kind = find(node.get("_target_"), "augmentation")
+    return isinstance(kind, type) and issubclass(kind, FrameAugmentation)
+
+
 def check_sources(config: dict[str, Any], splits: Splits) -> None:
     """Raise UserError where data give text and the model is of frames, or the other way round, on either side."""
     _check_targets(config, splits)
@@ -79,8 +90,8 @@ def check_sources(config: dict[str, Any], splits: Splits) -> None:
     if given:
         raise UserError("model.input must be frames, as data give series of frames: add model/input=frames.")
     raise UserError(
-        "data must give series of frames, which model/input=frames reads, but give text: choose data=npz, ts or "
-        "csv_frames, or model/input=tokens."
+        "data must give series of frames, which model/input=frames reads, but give text: choose data=npz, ts, "
+        "csv_frames or wav, or model/input=tokens."
     )
 
 

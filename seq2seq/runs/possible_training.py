@@ -4,12 +4,13 @@ from typing import Any
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.data.augmentation.augmentation import Augmentation
+from seq2seq.data.augmentation.frame_augmentation import FrameAugmentation
 from seq2seq.data.batch_growth import BatchGrowth
 from seq2seq.data.curriculum import Curriculum
 from seq2seq.errors import UserError
 from seq2seq.metrics.risk import Risk
 from seq2seq.runs.evaluation import build_scores
-from seq2seq.runs.model_kinds import AUTO
+from seq2seq.runs.model_kinds import AUTO, reads_frames
 from seq2seq.runs.teachers import check_teachers
 from seq2seq.training.objectives.distillation import Distillation, parts_of
 from seq2seq.training.objectives.late import LateObjective
@@ -60,6 +61,8 @@ def check_distill(node: dict[str, Any] | None) -> None:
 def check_augmentation(config: dict[str, Any]) -> None:
     """Build the augmentation, and refuse a tag that no tokenizer would know."""
     augmentation = build(config.get("augmentation"), "augmentation")
+    if isinstance(augmentation, FrameAugmentation) and not reads_frames(config):
+        raise UserError("augmentation must be one of text where sources are text, but changes frames.")
     if augmentation is not None and config["init"] is None:  # whose tokenizers may know more
         check_tag(augmentation, config)
 
@@ -102,6 +105,8 @@ def kinds_of(config: dict[str, Any]) -> list[str]:
 
 def check_tag(augmentation: Any, config: dict[str, Any]) -> None:
     """Check that a tag is one of the tokenizer's symbols. Raises UserError if not, and at what is no augmentation."""
+    if isinstance(augmentation, FrameAugmentation):
+        return
     if not isinstance(augmentation, Augmentation):
         raise UserError("augmentation must be built by a class of Augmentation, but is not.")
     tag = getattr(augmentation, "tag", None)

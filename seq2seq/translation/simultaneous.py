@@ -5,9 +5,13 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from seq2seq.data.tokenizers import Tokenizer, Tokenizers
+from seq2seq.data.series import Series
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.decoding.frame_session import FrameSession
 from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.simultaneous import Policy, Reader, Session
+from seq2seq.translation.said import Said, units_of
+from seq2seq.translation.series_session import SeriesSession
 
 _WORD = re.compile(r"\s*\S+")
 
@@ -36,19 +40,28 @@ class SimultaneousTranslator:
         """A session of one text."""
         return TextSession(Session(self.reader, self.policy, self.search), self.tokenizers)
 
+    def open_series(self) -> SeriesSession:
+        """A session of one series. Raises UserError where the model reads text."""
+        return SeriesSession(FrameSession(self.reader, self.policy, self.search), self.tokenizers)
+
     def answers(self, texts: Sequence[str]) -> list[Answer]:
-        """Answers to texts that come unit by unit, with how far each was behind."""
+        """Answers to texts that come unit by unit, or to series frame by frame, with how far each was behind."""
         found = []
         for text in texts:
-            session = self.open()
-            session.feed(text)
+            session: TextSession | SeriesSession
+            if isinstance(text, Series):
+                session = self.open_series()
+                session.feed(text.values)
+            else:
+                session = self.open()
+                session.feed(text)
             session.end()
             found.append(Answer(session.said, session.units, session.delays))
         return found
 
     def length(self, target: str) -> int:
         """The number of units of a target."""
-        return _units_of(self.tokenizers.target, target)
+        return units_of(self.tokenizers.target, target)
 
 
 class TextSession:
@@ -61,8 +74,17 @@ class TextSession:
         self.ids: list[int] = []  # of the target
         self.place = 0  # in it, behind the last unit that was read
         self.units = 0
-        self.said = ""
-        self.delays: list[int] = []
+        self._said = Said(tokenizers)
+
+    @property
+    def said(self) -> str:
+        """The text that was said so far."""
+        return self._said.text
+
+    @property
+    def delays(self) -> list[int]:
+        """The number of units that had been read when each unit of the text was said."""
+        return self._said.delays
 
     def feed(self, text: str) -> str:
         """Text that is said now that some more has come."""
@@ -107,25 +129,4 @@ class TextSession:
         self._say(ended=False)
 
     def _say(self, *, ended: bool) -> None:
-        target, ids = self.tokenizers.target, self.ids
-        whole = ids if ended else ids[: _whole(target, ids)]
-        (text,) = self.tokenizers.decode([self.text], [whole])
-        # What was said stays, even if more pieces would have it otherwise; at the end the rest of the text follows it.
-        if text.startswith(self.said):
-            self.said = text
-        elif ended:
-            self.said += text[len(self.said) :]
-        self.delays += [self.units] * (_units_of(target, self.said) - len(self.delays))
-
-
-def _units_of(tokenizer: Tokenizer, text: str) -> int:
-    """The number of characters of a text, where pieces are such, or else of words."""
-    return len(text) if tokenizer.has_characters_alone else len(text.split())
-
-
-def _whole(tokenizer: Tokenizer, ids: list[int]) -> int:
-    """The number of tokens that make up whole words, to which none can be added."""
-    if tokenizer.has_words_alone or tokenizer.has_characters_alone:
-        return len(ids)
-    starts = [place for place, piece in enumerate(tokenizer.pieces(ids)) if tokenizer.begins_word(piece)]
-    return starts[-1] if starts else 0
+        self._said.say(self.text, self.ids, self.units, ended=ended)

@@ -17,6 +17,7 @@ MISSING = {
     "ts": ("train",),
     "csv_frames": ("train",),
     "parquet_frames": ("train",),
+    "wav": ("train",),
     "run": ("run",),
 }
 MISSING |= {"parquet": MISSING["json"], "parallel": MISSING["json"]}

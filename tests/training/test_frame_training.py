@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import seq2seq
-from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.interpret import interpret
 from seq2seq.commands.score import score_lines
 from seq2seq.commands.train import train
@@ -97,9 +96,15 @@ def test_statistics_are_those_of_train_in_float64(learnt):
     np.testing.assert_allclose(found.factor.numpy(), 1 / frames.std(0), rtol=1e-6)
 
 
-@pytest.mark.parametrize("options", [[], ["model.input.imputation=interpolation", "model.input.mask=true"]], ids=str)
-def test_a_run_goes_on_bit_for_bit(train_on, tmp_path, options):
-    data = "gaps" if options else "train"
+CHANGED = ["augmentation=frames", "augmentation.feature_width=1"]
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [("train", []), ("train", CHANGED), ("gaps", ["model.input.imputation=interpolation", "model.input.mask=true"])],
+    ids=str,
+)
+def test_a_run_goes_on_bit_for_bit(train_on, tmp_path, data, options):
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     for place, steps in ((whole, 8), (parted, 5)):
         place.mkdir()
@@ -107,6 +112,28 @@ def test_a_run_goes_on_bit_for_bit(train_on, tmp_path, options):
     train_on(parted, *FIXED, *options, "budget.max_steps=8", data=data, resume=True)
     ends = [read_checkpoint(place / "checkpoints" / "last.ckpt")["state_dict"] for place in (whole, parted)]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["augmentation=spec_augment", "augmentation.feature_width=1"],
+        ["augmentation=frame_noise"],
+        ["augmentation=frame_noise", "augmentation.power=true"],
+        CHANGED,
+    ],
+    ids=str,
+)
+def test_changed_series_change_what_is_learnt_and_neither_dev_nor_statistics(train_on, tmp_path, folder, options):
+    for name, own in (("plain", []), ("changed", options)):
+        (tmp_path / name).mkdir()
+        train_on(tmp_path / name, *FIXED, *own, "budget.max_steps=2")
+    plain, changed = (load_run(tmp_path / name) for name in ("plain", "changed"))
+    weights = [run.model.output.bias for run in (plain, changed)]
+    assert not torch.equal(*weights)
+    assert plain.splits == changed.splits
+    centers = [run.model.encoder.input.normalization.center for run in (plain, changed)]
+    assert torch.equal(*centers)
 
 
 def test_company_and_order_change_no_answer(learnt):
@@ -154,7 +181,15 @@ REFUSALS = [
     (["model=transducer"], "model must be bahdanau, luong or gnmt with model/input=frames, whose sources are no text."),
     (["model=auto"], "model must be bahdanau, luong or gnmt with model/input=frames"),
     (["model/ngrams=bigrams"], "model.ngrams must be none with model/input=frames"),
-    (["augmentation=noise"], "augmentation must be none with model/input=frames"),
+    (
+        ["augmentation=noise"],
+        "augmentation must be none, or change frames, as spec_augment, frame_noise or frames does, with model/input=fr",
+    ),
+    (["augmentation=spec_augment"], "augmentation.feature_width must be at most the number of features, 3, but is 8."),
+    (
+        ["augmentation=frame_noise", "model/input=tokens"],
+        "augmentation must be one of text where sources are text, but",
+    ),
     (["carry=streams"], "carry must be none with model/input=frames"),
     (["segmentation=sampled"], "segmentation must be none with model/input=frames"),
     (["objective=minimum_risk"], "objective must not be minimum_risk with model/input=frames"),
@@ -193,18 +228,16 @@ def test_no_run_starts_from_frames(learnt, plain_config_of, tmp_path):
 COMMANDS = {
     "translate": (build_stream, []),
     "score": (lambda config: next(score_lines(config, [b"a\tb"])), []),
-    "interpret": (interpret, ["text=x"]),
-    "evaluate": (evaluate_run, ["simultaneous=wait_k", "split=dev"]),
+    "interpret": (interpret, ["stream=x.txt"]),
 }
 
 
 @pytest.mark.parametrize("script", COMMANDS)
 def test_commands_that_read_text_refuse_the_run(learnt, script, config_of):
     command, overrides = COMMANDS[script]
-    what = "simultaneous" if script == "evaluate" else script
     with pytest.raises(UserError) as error:
         command(config_of(script, f"run={learnt}", *overrides))
-    assert str(error.value).startswith(f"{what} reads text, but run={learnt} reads frames: ")
+    assert str(error.value).startswith(f"{script} reads text, but run={learnt} reads frames: ")
 
 
 def test_from_python_a_series_is_an_array(learnt):

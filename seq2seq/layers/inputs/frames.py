@@ -112,6 +112,10 @@ class FrameInput(Input):
         mean = self.normalization.mean.expand(count, -1)
         return Seen(mean, torch.zeros_like(mean))
 
+    def shown(self, source: Source) -> Frames:
+        """Frames as they are drawn, each feature on a scale of its own: normalised, and missing where it is missing."""
+        return self.normalization(source[..., : self.features])
+
     def occluded(self, source: Source) -> Copies:
         places = torch.eye(source.shape[1], dtype=torch.bool, device=source.device).unsqueeze(-1)
         hidden = torch.where(places, self.typical, source[..., : self.features])

