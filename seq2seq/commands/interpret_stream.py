@@ -40,12 +40,12 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
     _check(options)
     given = str(options["stream"])
     folder = report_folder(options, "stream" if given == "-" else Path(given).stem)
-    alarms = [] if options["alarms"] is None else read_alarms(str(options["alarms"]))
-    name = "stdin" if given == "-" else Path(given).name
-    chunks = chunks_of_stdin() if given == "-" else _chunks(given)
     run = load_runs(options)[0]
     refuse_language_model(run, options["run"], "interpret")
     refuse_frames(run.tokenizers, options["run"], "interpret")
+    alarms = [] if options["alarms"] is None else read_alarms(str(options["alarms"]))
+    name = "stdin" if given == "-" else Path(given).name
+    chunks = chunks_of_stdin() if given == "-" else _chunks(given)
     reader = StreamReader(run.model.encoder)
     feeder = LineFeeder(reader, run.tokenizers.source, options["renew"])
     read_stream(feeder, line_parts(chunks, name), alarms, options["units"])

@@ -40,6 +40,8 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
     several processes is a step of one on the same batch.
     """
 
+    changed: ChangedFrames | None = None  # series, in every epoch anew
+
     def __init__(
         self,
         *,
@@ -65,7 +67,6 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         self.train_plan = plan(self.train_pairs, budget, pool_batches=pool_batches, seed=seed)
         self.dev_plan = plan(self.dev_pairs, budget, shuffle=False)
         self.made: MadePairs | None = None
-        self.changed: ChangedFrames | None = None
         self.sampled: SampledPairs | None = None
         self.pacing: Pacing | None = None  # of epochs that differ by the step that they begin at
         self.mixed = MixedEpochs(splits.train, splits.mix, seed) if splits.mix and not splits.mix.even else None

@@ -42,7 +42,7 @@ def _problems(config: dict[str, Any]) -> Iterator[str]:
             yield f"{name} must be {'null' if name == 'init' else 'none'}"
     if (given := config.get("augmentation")) is not None and not _changes_frames(given):
         yield "augmentation must be none, or change frames, as spec_augment, frame_noise or frames does,"
-    elif given is not None and (writes_frames(config) or config["model"]["input"].get("time_unit") is not None):
+    elif given is not None and (writes_frames(config) or config["model"].get("input", {}).get("time_unit") is not None):
         yield "augmentation must be none where targets are frames, or gaps in time are read,"
     kinds = [str(node["_target_"]).split(".")[-2] for _, node in targets(config["objective"], "objective")]
     if of_text := [kind for kind in kinds if kind in _OBJECTIVES]:

@@ -66,7 +66,7 @@ def test_what_comes_out_is_finite_and_what_goes_in_stays(kind):
     assert len(change.changed(values(1), 1, 0, 1)) >= 1
 
 
-@pytest.mark.parametrize("kind", KINDS.keys() - {"stretch", "shift"})
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"stretch", "shift"}))
 def test_what_is_missing_stays_missing(kind):
     gaps = values()
     gaps[3:9, 1] = gaps[0, 2] = np.nan

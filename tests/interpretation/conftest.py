@@ -10,6 +10,7 @@ import signatures  # noqa: F401  before anything of ours is imported
 from seq2seq.layers.recurrent import cells
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.factorized import FactorizedLSTMCell
+from seq2seq.layers.recurrent.cells.gap_cell import GapCell
 from seq2seq.layers.recurrent.cells.grouped import GroupedLSTMCell
 from seq2seq.layers.recurrent.cells.highway import RecurrentHighwayCell
 from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
@@ -30,6 +31,7 @@ def _cell_kinds() -> dict[str, Callable[..., Cell]]:
     ]
     kinds = [kind for module in modules for kind in vars(module).values() if inspect.isclass(kind)]
     concrete = {kind for kind in kinds if issubclass(kind, Cell) and kind.__name__.endswith("Cell")}
+    concrete -= {kind for kind in concrete if issubclass(kind, GapCell)}  # which read times, as encoders of frames do
     return {kind.__name__: kind for kind in concrete if not inspect.isabstract(kind) and kind.__name__ not in BASES}
 
 

@@ -76,7 +76,9 @@ def test_the_picture_has_a_panel_of_shares_and_one_of_every_gate(encoder, source
     with torch.no_grad(), recording(records):
         encoder(source, lengths)
     gates = records[0].take(lengths).gates
-    figure = frame_figure(shares, gates, features=["a", "b_$1$", "c", "gap"], times=[0, 1, 5, 7, 14.0], unit="years")
+    figure = frame_figure(
+        shares, gates, features=["a", "b_$1$", "c", "gap"], times=[0.0, 1.0, 5.0, 7.0, 14.0], unit="years"
+    )
     panels = [axes for axes in figure.axes if any(isinstance(part, AxesImage) for part in axes.images)]
     assert [axes.get_title(loc="left") for axes in panels] == ["share of the score", *gates]
     np.testing.assert_allclose(panels[0].images[0].get_array(), shares.T.float(), rtol=1e-6)

@@ -45,18 +45,18 @@ def test_waiting_for_all_frames_is_the_offline_search(build_model, decoder, sear
     model = reading_model(build_model, decoder=decoder)
     for length in (1, 7, 30):
         ((offline, *_),) = SEARCHES[search](model, FRAMES[None, :length], torch.tensor([length]))
-        mine = session(model, WaitKPolicy(k=50, pace=PACE), search)
+        mine = session(model, WaitKPolicy(k=50, pace=float(PACE)), search)
         assert [*mine.feed_frames(FRAMES[:length]), *mine.end()] == offline.ids
-        assert mine.delays == [length] * len(offline.ids)
+        assert [*mine.delays] == [length] * len(offline.ids)
 
 
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
 def test_each_token_is_what_training_would_have_predicted(build_model, decoder):
     model = reading_model(build_model, decoder=decoder)
-    mine = session(model, WaitKPolicy(k=K, pace=PACE))
+    mine = session(model, WaitKPolicy(k=K, pace=float(PACE)))
     before = mine.feed_frames(FRAMES)
-    assert mine.delays == list(range(K, 31, PACE))
-    model.decoder.waiting = WaitK(K, K, PACE)
+    assert [*mine.delays] == list(range(K, 31, PACE))
+    model.decoder.waiting = WaitK(K, K, float(PACE))
     model.train()
     target = torch.tensor([[BOS, *before[:-1]]])
     features = model(FRAMES[None], torch.tensor([30]), target).features
@@ -66,7 +66,7 @@ def test_each_token_is_what_training_would_have_predicted(build_model, decoder):
 
 def test_how_frames_are_fed_changes_nothing(build_model):
     model = reading_model(build_model)
-    at_once, by_frame = (session(model, WaitKPolicy(k=K, pace=PACE)) for _ in range(2))
+    at_once, by_frame = (session(model, WaitKPolicy(k=K, pace=float(PACE))) for _ in range(2))
     whole = [*at_once.feed_frames(FRAMES), *at_once.end()]
     assert [token for frame in FRAMES.split(7) for token in by_frame.feed_frames(frame)] + by_frame.end() == whole
     assert by_frame.delays == at_once.delays
@@ -74,7 +74,7 @@ def test_how_frames_are_fed_changes_nothing(build_model):
 
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
 def test_no_step_sees_frames_that_have_not_come(build_model, decoder):
-    model = reading_model(build_model, decoder=decoder, waiting=WaitK(K, K, PACE)).train()
+    model = reading_model(build_model, decoder=decoder, waiting=WaitK(K, K, float(PACE))).train()
     target, lengths = torch.tensor([[BOS, 4, 5, 6, 7, 8, 9]]), torch.tensor([30])
     first = model(FRAMES[None], lengths, target)
     for place in (K, K + 3, K + PACE, 20, 28):
@@ -89,13 +89,13 @@ def test_no_step_sees_frames_that_have_not_come(build_model, decoder):
 
 def test_the_pace_is_of_what_is_revealed(build_model):
     memory, _ = reading_model(build_model).encode(FRAMES[None], torch.tensor([30]))
-    seen = revealed(memory, torch.tensor([K]), 4, PACE).revealed[0]
+    seen = revealed(memory, torch.tensor([K]), 4, float(PACE)).revealed[0]
     assert seen.sum(-1).tolist() == [[5, 9, 13, 17]]
 
 
 def test_a_pace_below_one_is_refused():
-    for make in (lambda: WaitK(pace=0), lambda: WaitKPolicy(pace=0)):
-        with pytest.raises(UserError, match="^pace must be at least 1 token, but is 0.$"):
+    for make in (lambda: WaitK(pace=0.0), lambda: WaitKPolicy(pace=0.0)):
+        with pytest.raises(UserError, match="^pace must be above 0 tokens, but is 0.0.$"):
             make()
 
 
@@ -108,14 +108,14 @@ def tokenizers():
 def test_text_is_said_while_frames_come_and_never_taken_back(build_model, tokenizers):
     model = reading_model(build_model, target_vocabulary_size=tokenizers.target.size).float()
     frames = FRAMES.float().numpy()
-    mine = SeriesSession(session(model, WaitKPolicy(k=K, pace=PACE)), tokenizers)
+    mine = SeriesSession(session(model, WaitKPolicy(k=K, pace=float(PACE))), tokenizers)
     parts = [mine.feed(frames[:4]), *(mine.feed(part) for part in np.split(frames[4:], 2)), mine.end()]
     assert parts[0] == ""
     assert "".join(parts) == mine.said
     assert len(parts[1].split()) >= 2
     assert mine.delays[:3] == [K, K + PACE, K + 2 * PACE]
     assert mine.units == 30
-    alone = session(model, WaitKPolicy(k=K, pace=PACE))
+    alone = session(model, WaitKPolicy(k=K, pace=float(PACE)))
     assert tokenizers.target.decode([[*alone.feed_frames(FRAMES.float()), *alone.end()]])[0] == mine.said
     assert SeriesSession(session(model, WaitKPolicy()), tokenizers).end() == ""
 

@@ -26,7 +26,7 @@ RUN = """
 data=wav data.spectrum.rate=8000 data.spectrum.bands=12 data.spectrum.window=0.032 data.spectrum.hop=0.02 model=luong
 model/input=frames tokenizer=word model.embedding_size=8 model.encoder.hidden_size=16 model.encoder.direction=forward
 model.decoder.hidden_size=16 model.decoder.feature_size=16 model/waiting=wait_k model.waiting.lowest=6
-model.waiting.highest=8 model.waiting.pace=5 model.dropout=0.0 augmentation=spec_augment augmentation.feature_width=1
+model.waiting.highest=8 model.waiting.pace=5.0 model.dropout=0.0 augmentation=spec_augment augmentation.feature_width=1
 trainer.accelerator=cpu trainer.val_check_interval=30 precision=32-true threads=1 logger=none schedule.warmup_steps=2
 optimizer.lr=0.03 batches.max_tokens=600 budget.max_steps=90 averaging.decay=0.9
 """
@@ -63,7 +63,7 @@ def learnt(folder, plain_config_of, tmp_path_factory):
 
 
 def test_tones_are_named_and_so_they_are_while_they_sound(config_of, learnt):
-    given = [f"run={learnt}", "device=cpu", "simultaneous=wait_k", "simultaneous.pace=5", "simultaneous.k=[7,500]"]
+    given = [f"run={learnt}", "device=cpu", "simultaneous=wait_k", "simultaneous.pace=5.0", "simultaneous.k=[7,500]"]
     report = evaluate_run(config_of("evaluate", *given, "bootstrap=0"))
     early, whole = report["simultaneous"]
     assert report["offline"]["scores"]["wer"] <= 10
@@ -77,7 +77,7 @@ def test_sound_that_comes_in_chunks_is_answered_as_its_file(learnt, folder):
     run = load_run(learnt)
     spectrum = build(run.config["data"]["spectrum"], "data.spectrum")
     translator = SimultaneousTranslator(
-        GrowingReader(run.model), WaitKPolicy(k=7, pace=5), GreedySearch(), run.tokenizers
+        GrowingReader(run.model), WaitKPolicy(k=7, pace=5.0), GreedySearch(), run.tokenizers
     )
     samples, _ = read_sound(folder / "b0.wav")
     stream, session = spectrum.stream(), translator.open_series()
