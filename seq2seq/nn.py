@@ -47,6 +47,7 @@ from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.bidirectional import BidirectionalLayer
 from seq2seq.layers.recurrent.blockwise import BlockwiseLayer
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.cells.conv_lstm import ConvLSTMCell
 from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
 from seq2seq.layers.recurrent.cells.elman import ElmanCell
 from seq2seq.layers.recurrent.cells.factorized import FactorizedLSTMCell
@@ -101,6 +102,7 @@ __all__ = [
     "Input",
     "SourceSide",
     "TokenInput",
+    "ConvLSTMCell",
     "CoupledLSTMCell",
     "CoverageAttention",
     "Decoder",

@@ -23,6 +23,7 @@ data.corpora.csv_frames.CSVFrameCorpus
 data.corpora.frame_files.NpzCorpus
 data.corpora.hub.DatasetsCorpus
 data.corpora.kept_pairs.KeptPairsCorpus
+data.corpora.line_images.LineImageCorpus
 data.corpora.mixture.MixtureCorpus
 data.corpora.parallel.ParallelCorpus
 data.corpora.synthetic.SyntheticCorpus
@@ -72,6 +73,7 @@ layers.output.adaptive.AdaptiveOutput
 layers.output.full.FullOutput
 layers.output.mixture.MixtureOutput
 layers.output.tied.TiedOutput
+layers.recurrent.cells.conv_lstm.ConvLSTMCell
 layers.recurrent.cells.coupled.CoupledLSTMCell
 layers.recurrent.cells.elman.ElmanCell
 layers.recurrent.cells.factorized.FactorizedLSTMCell
@@ -99,6 +101,7 @@ layers.recurrent.initialization.Chrono
 layers.recurrent.initialization.ForgetBias
 layers.recurrent.initialization.Initialization
 layers.recurrent.regularization.Regularization
+metrics.characters.CharacterErrors
 metrics.exact_match.ExactMatch
 metrics.pronunciation.PronunciationScores
 metrics.translation.TranslationScores
