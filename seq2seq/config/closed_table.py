@@ -68,6 +68,7 @@ layers.copying.Pointer
 layers.embedding.NGramEmbedding
 layers.front_end.ConvolutionalFrontEnd
 layers.inputs.frames.FrameInput
+layers.inputs.pictures.PictureInput
 layers.inputs.tokens.TokenInput
 layers.output.adaptive.AdaptiveOutput
 layers.output.full.FullOutput
@@ -101,6 +102,7 @@ layers.recurrent.initialization.Chrono
 layers.recurrent.initialization.ForgetBias
 layers.recurrent.initialization.Initialization
 layers.recurrent.regularization.Regularization
+layers.sweeps.SweepingFrontEnd
 metrics.characters.CharacterErrors
 metrics.exact_match.ExactMatch
 metrics.pronunciation.PronunciationScores

@@ -16,6 +16,7 @@ MISSING = {
     "npz": ("train",),
     "ts": ("train",),
     "csv_frames": ("train",),
+    "lines": ("train",),
     "run": ("run",),
 }
 MISSING |= {"parquet": MISSING["json"], "parallel": MISSING["json"]}

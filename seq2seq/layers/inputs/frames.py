@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.inputs.imputation import KINDS, Observed, Seen, carried, interpolated, observed_within, seen_after
-from seq2seq.layers.inputs.input import Copies, FrontEnd, Input, InputState, SourceSide
+from seq2seq.layers.inputs.input import Copies, Input, InputState, MakesFrontEnd, SourceSide, refuse_words
 from seq2seq.layers.inputs.normalization import Normalization
 from seq2seq.shapes import Frames, Lengths, Source, TimeVectors
 
@@ -34,7 +34,7 @@ class FrameInput(Input):
         imputation: str | None = None,
         mask: bool = False,
         gaps: bool = False,
-        front_end: FrontEnd | None = None,
+        front_end: MakesFrontEnd | None = None,
     ) -> None:
         super().__init__()
         _check(side, imputation, mask=mask, gaps=gaps)
@@ -121,7 +121,4 @@ def _check(side: SourceSide, imputation: str | None, *, mask: bool, gaps: bool) 
     for name, given in (("mask", mask), ("gaps", gaps)):
         if given and imputation is None:
             raise UserError(f"{name} must be false without imputation, as no value may be missing.")
-    if side.word_dropout:
-        raise UserError(f"source_word_dropout must be 0 with frames, which are no words, but is {side.word_dropout}.")
-    if side.shared:
-        raise UserError("share_embeddings must be false with frames, which have no embedding.")
+    refuse_words(side)
