@@ -285,7 +285,7 @@ def test_every_model_takes_every_part(model, number):
     config = deepcopy(plain("train", f"model={model}"))
     for group, options in PARTS.items():
         option = options[number % len(options)]
-        pointing = bool(config["model"]["copying"])
+        pointing = bool(config["model"].get("copying"))
         refused = STRIDING if model == "transducer" else STRIDING | FRAMED if pointing else set()
         if option not in refused:
             graft(config, group, option)
