@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-NEEDS = {"transformers_trainer.py": "transformers", "recurrent_policy.py": "gymnasium"}
+NEEDS = {"transformers_trainer.py": "transformers", "recurrent_policy.py": "gymnasium", "moving_digits.py": "sklearn"}
 SAYS = {
     "training_loop.py": r"^loss 0\.\d\d, right: (100|9\d)%$",
     "own_data.py": r"994 -> nine hundred ninety four\n\{'wer'",
     "data_frame.py": r"16:45 +quarter to five",
     "own_cell/own_cell.py": r"\nd c b a\n$",
+    "line_images.py": r"^12000 lines in \d\d fonts, 1000 to test on in \d+ others$",
+    "moving_digits.py": r"^ConvLSTM: \d\d\.\d, ",
     "recurrent_policy.py": r"^return (0\.9\d|1\.00), successes: (9[5-9]|100)\.",
     "transformers_trainer.py": r"^mean loss [0-2]\.",
 }
