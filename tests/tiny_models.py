@@ -74,6 +74,7 @@ CELLS = _options_of(
     queue={"width": 2, "depth": 3, "pop_bias": 0.0},
     superposition={"width": 2, "depth": 3, "pop_bias": 0.0},
 )
+CELLS["conv_lstm_peepholes"] = partial(CELLS["conv_lstm"], peepholes=True, padding_mode="replicate")
 CELLS["stack_lstm"] = partial(CELLS["stack"], controller="lstm")
 CELLS["qrnn_window_2"] = partial(CELLS["qrnn"], window=2)
 GAP_CELLS = _options_of("model/gap_cell")  # of gap_size gaps behind each input

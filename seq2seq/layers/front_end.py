@@ -1,5 +1,6 @@
 """Layers that run over vectors before the recurrent ones."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -12,8 +13,21 @@ from seq2seq.layers.highway import HighwayLayer
 from seq2seq.masking import shortened, without_padding
 from seq2seq.shapes import Lengths, TimeVectors
 
+Shortened = Float[Tensor, "batch fewer channel"]
 
-class ConvolutionalFrontEnd(nn.Module):
+
+class FrontEnd(nn.Module, ABC):
+    """Maps the vectors of an input to those that the recurrent layers read, one for each `stride` of them."""
+
+    stride: int
+    output_size: int
+
+    @abstractmethod
+    def forward(self, vectors: TimeVectors, lengths: Lengths) -> tuple[Shortened, Lengths]:
+        """Features of every position, `batch fewer channel`, and how many positions each sentence has."""
+
+
+class ConvolutionalFrontEnd(FrontEnd):
     """Filters of several widths over time, relu, and highway layers (Kim et al. 2016; Lee et al. 2017).
 
     There are `channels` filters of each width. Position j of the result looks at input j stride to (j + 1) stride - 1
@@ -31,8 +45,7 @@ class ConvolutionalFrontEnd(nn.Module):
         self.filters = nn.ModuleList(Convolution(input_size, channels, width, stride) for width in widths)
         self.highway = nn.Sequential(*(HighwayLayer(self.output_size) for _ in range(highway)))
 
-    def forward(self, vectors: TimeVectors, lengths: Lengths) -> tuple[Float[Tensor, "batch fewer channel"], Lengths]:
-        """Features of every position, `batch fewer channel`, and how many positions each sentence has."""
+    def forward(self, vectors: TimeVectors, lengths: Lengths) -> tuple[Shortened, Lengths]:
         vectors = without_padding(vectors, lengths).transpose(1, 2)
         found = torch.cat([filters(vectors) for filters in self.filters], 1)
         return self.highway(functional.relu(found).transpose(1, 2)), shortened(lengths, self.stride)

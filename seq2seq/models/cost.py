@@ -2,14 +2,16 @@
 
 from torch import Tensor, nn
 
+from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.masking import shortened
 from seq2seq.models.seq2seq import Seq2Seq
 
 
 def _matrices(module: nn.Module, *without: nn.Module) -> int:
-    """The number of weights in matrices, but for those of some parts."""
+    """The number of weights in matrices, but for those of some parts, each as often as a step uses it."""
     left_out = {id(weight) for part in without for weight in part.parameters()}
-    return sum(w.numel() for w in module.parameters() if w.dim() >= 2 and id(w) not in left_out)
+    often = {id(w): cell.reuse for cell in module.modules() if isinstance(cell, Cell) for w in cell.parameters()}
+    return sum(w.numel() * often.get(id(w), 1) for w in module.parameters() if w.dim() >= 2 and id(w) not in left_out)
 
 
 def multiply_accumulates(model: Seq2Seq, source_length: Tensor, target_length: Tensor) -> Tensor:

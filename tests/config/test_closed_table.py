@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+from seq2seq.config.buildable import TABLE
 from seq2seq.config.builder import build
-from seq2seq.config.closed_table import TABLE, find, trusting
+from seq2seq.config.closed_table import find, trusting
 from seq2seq.config.contract import check
 from seq2seq.config.places import CONF
 from seq2seq.errors import UserError

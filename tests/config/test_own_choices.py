@@ -18,6 +18,7 @@ MISSING = {
     "csv_frames": ("train",),
     "parquet_frames": ("train",),
     "wav": ("train",),
+    "lines": ("train",),
     "run": ("run",),
 }
 MISSING |= {"parquet": MISSING["json"], "parallel": MISSING["json"]}

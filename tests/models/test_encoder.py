@@ -12,6 +12,7 @@ from seq2seq.layers.inputs.input import SourceSide
 from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.stack import StackOptions
+from seq2seq.layers.sweeps import SweepingFrontEnd
 from seq2seq.masking import length_mask
 from seq2seq.models.encoder import Encoder
 
@@ -19,6 +20,7 @@ SENTENCES = [[4, 5, 6, 3], [7, 3], [8, 9, 10, 11, 4, 5, 3], [3], [5, 9, 9, 4, 3]
 FRONT_ENDS = {
     "none": None,
     "convolution": partial(ConvolutionalFrontEnd, widths=[1, 2, 3], channels=2, highway=1),
+    "sweeps": partial(SweepingFrontEnd, patch_height=2, patch_width=2, hidden_size=2),
     "strided": partial(ConvolutionalFrontEnd, widths=[4, 3], channels=3, stride=3),
 }
 COMBINATIONS = [

@@ -12,6 +12,7 @@ from seq2seq.layers.attention.dot import DotAttention
 from seq2seq.layers.embedding import NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.output.full import FullOutput
+from seq2seq.layers.recurrent.cells.conv_lstm import ConvLSTMCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.cells.min_gru import MinGRUCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
@@ -352,6 +353,16 @@ def test_multiply_accumulates_of_a_cell_without_a_recurrent_matrix(build_model):
     fewer = (encoder - 4 * H * (E + C)) * SOURCE_LENGTHS + (decoder - 2 * C * (E + C)) * TARGET_LENGTHS
     bridge = C * 2 * C  # of the memory of two layers, and no hidden state
     torch.testing.assert_close(lstms - found, fewer + bridge)
+
+
+def test_multiply_accumulates_use_a_kernel_at_every_place(build_model):
+    """Of pictures of 2 x 2, a quarter of the channels by four places; a kernel of 1 is then an LSTM of a quarter."""
+    kinds = [partial(ConvLSTMCell, height=side, width=side, kernel_size=1) for side in (1, 2)]
+    options = {"embedding_size": 8, "encoder_size": 4, "encoder_layers": 1, "connection": "none"}
+    plain, pictures = (build_model(cell=kind, **options) for kind in kinds)
+    found, whole = (multiply_accumulates(model, SOURCE_LENGTHS, TARGET_LENGTHS) for model in (pictures, plain))
+    of_cells = 2 * 4 * 4 * (8 + 4) * SOURCE_LENGTHS + 4 * 8 * (8 + 8) * TARGET_LENGTHS
+    torch.testing.assert_close(whole - found, of_cells - of_cells // 4)
 
 
 def test_multiply_accumulates_of_a_reduced_encoder(build_model):

@@ -21,7 +21,7 @@ from seq2seq.layers.inputs.imputation import (
     seen_after,
     since,
 )
-from seq2seq.layers.inputs.input import Copies, FrontEnd, Input, InputState, SourceSide
+from seq2seq.layers.inputs.input import Copies, Input, InputState, MakesFrontEnd, SourceSide, refuse_words
 from seq2seq.layers.inputs.normalization import Normalization
 from seq2seq.shapes import Frames, Inputs, Lengths, Source, TimeVectors
 
@@ -54,7 +54,7 @@ class FrameInput(Input):
         mask: bool = False,
         gaps: bool = False,
         time_unit: float | None = None,
-        front_end: FrontEnd | None = None,
+        front_end: MakesFrontEnd | None = None,
     ) -> None:
         super().__init__()
         _check(side, imputation, mask=mask, gaps=gaps and time_unit is None)
@@ -171,10 +171,7 @@ def _check(side: SourceSide, imputation: str | None, *, mask: bool, gaps: bool) 
     for name, given in (("mask", mask), ("gaps", gaps)):
         if given and imputation is None:
             raise UserError(f"{name} must be false without imputation, as no value may be missing.")
-    if side.word_dropout:
-        raise UserError(f"source_word_dropout must be 0 with frames, which are no words, but is {side.word_dropout}.")
-    if side.shared:
-        raise UserError("share_embeddings must be false with frames, which have no embedding.")
+    refuse_words(side)
 
 
 def _check_times(side: SourceSide, unit: float | None, *, used: bool, whole: bool) -> None:

@@ -11,12 +11,11 @@ from torch import Tensor, nn
 
 from seq2seq.errors import UserError
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.front_end import ConvolutionalFrontEnd
+from seq2seq.layers.front_end import FrontEnd, Shortened
 from seq2seq.shapes import Lengths, Source, TimeVectors
 
-ShortVectors = Float[Tensor, "batch fewer channel"]
 Copies = Int[Tensor, "copies source"] | Float[Tensor, "copies source feature"]
-FrontEnd = Callable[[int], ConvolutionalFrontEnd]
+MakesFrontEnd = Callable[[int], FrontEnd]
 
 
 class SourceSide(NamedTuple):
@@ -32,6 +31,14 @@ class SourceSide(NamedTuple):
     word_dropout: float = 0.0
     shared: bool = False  # whether its table is the target's
     gaps: bool = False  # whether the recurrent layers read gaps between frames beside the vectors
+
+
+def refuse_words(side: SourceSide) -> None:
+    """Raise UserError at options of a side that are of words, where it is of frames."""
+    if side.word_dropout:
+        raise UserError(f"source_word_dropout must be 0 with frames, which are no words, but is {side.word_dropout}.")
+    if side.shared:
+        raise UserError("share_embeddings must be false with frames, which have no embedding.")
 
 
 class InputState(NamedTuple):
@@ -50,7 +57,7 @@ class Input(nn.Module, ABC):
 
     frames: ClassVar[bool] = False  # whether sources are frames rather than ids
     gap_size: int = 0  # the number of gaps behind the vector of each step, for recurrent layers that read them
-    front_end: ConvolutionalFrontEnd | None
+    front_end: FrontEnd | None
 
     @property
     @abstractmethod
@@ -86,7 +93,7 @@ class Input(nn.Module, ABC):
     def drawn(self, shape: tuple[int, int], random: torch.Generator) -> Source:
         """Random sources of a shape, `batch source`, such as could be read."""
 
-    def shortened(self, vectors: TimeVectors, lengths: Lengths) -> tuple[ShortVectors, Lengths]:
+    def shortened(self, vectors: TimeVectors, lengths: Lengths) -> tuple[Shortened, Lengths]:
         """The vectors as the recurrent layers read them, behind a front end if there is one, and their lengths."""
         return (vectors, lengths) if self.front_end is None else self.front_end(vectors, lengths)
 

@@ -7,7 +7,7 @@ import torch
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import WordDropout
 from seq2seq.layers.embedding import NGramEmbedding, RecentIds
-from seq2seq.layers.inputs.input import Copies, FrontEnd, Input, InputState, SourceSide
+from seq2seq.layers.inputs.input import Copies, Input, InputState, MakesFrontEnd, SourceSide
 from seq2seq.shapes import Lengths, Source, SourceIds, TimeVectors
 from seq2seq.symbols import PAD, UNK
 
@@ -23,7 +23,7 @@ class TokenInput(Input):
         side: SourceSide,
         *,
         ngrams: Callable[[int, int], NGramEmbedding] | None = None,
-        front_end: FrontEnd | None = None,
+        front_end: MakesFrontEnd | None = None,
     ) -> None:
         super().__init__()
         if side.gaps:

@@ -13,7 +13,8 @@ from seq2seq.layers.recurrent.stack import BidirectionalLayer
 SIZE, BATCH, TIME, RATE = 6, 5, 4, 0.4
 # Cells whose recurrent weights have a column for each unit that they read: a mask on units is one on columns.
 KINDS = sorted(CELLS.keys() - {*LIGHT, *BESIDE_MEMORY})
-COLUMNS = sorted(set(KINDS) - {"lstm_grouped", "lstm_low_rank"})
+OTHER_FORMS = ("lstm_grouped", "lstm_low_rank", "conv_lstm", "conv_lstm_peepholes")
+COLUMNS = sorted(set(KINDS) - set(OTHER_FORMS))
 
 
 def pair(kind, rough, **rates):
@@ -44,7 +45,7 @@ def test_a_pass_is_one_by_weights_without_the_masked_columns(kind, rough, random
     torch.testing.assert_close(found, plain.unroll(sequence, first))
 
 
-@pytest.mark.parametrize("kind", ["lstm_grouped", "lstm_low_rank"])
+@pytest.mark.parametrize("kind", OTHER_FORMS)
 def test_weights_in_other_forms_read_masked_units_too(kind, rough, random_state):
     noisy, plain = pair(CELLS[kind], rough)
     inputs, state = torch.randn(BATCH, 3), random_state(plain, BATCH)

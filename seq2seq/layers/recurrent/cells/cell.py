@@ -33,6 +33,7 @@ class Cell(nn.Module, ABC):
     keep_gate: ClassVar[str | None] = "forget"
     stacked_vectors: ClassVar[tuple[str, ...]] = ()  # parameters that look like matrices and are vectors of gates
     fused: bool = True
+    reuse: int = 1  # times that a step uses each weight, as filters at every place of a picture
     recomputes: bool = False  # whether what is inside of `unroll` is computed anew for gradients
     activation: Activation  # what new content goes through
 
