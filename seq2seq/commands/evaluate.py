@@ -1,7 +1,7 @@
 """Score a run on examples, or compare several."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
@@ -15,11 +15,14 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
+from seq2seq.runs.named_runs import load_decoding_runs
 from seq2seq.runs.of_frames import refuse_frames
-from seq2seq.runs.run import LoadedRun
+from seq2seq.runs.run import DecodingRun, LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
-from seq2seq.runs.translator import load_runs, open_translator
+from seq2seq.runs.translator import open_translator
+
+Loaded = TypeVar("Loaded", bound=DecodingRun)
 
 
 def evaluate_run(config: DictConfig) -> dict[str, Any]:
@@ -54,9 +57,10 @@ def read_draws(options: dict[str, Any]) -> Draws:
 
 
 def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
-    runs = [with_data(run, options) for run in load_runs(options)]
+    runs = [with_data(run, options) for run in load_decoding_runs(options)]
     if runs[0].model.sourceless:
         refuse_deaf(given_overrides())
+        assert isinstance(runs[0], LoadedRun)  # no language model is exported
         return score_text(runs[0], options)
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
@@ -73,7 +77,7 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
 
 def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     paths = find_runs(options["run"])
-    runs = [with_data(load_runs(options | {"run": path})[0], options) for path in paths]
+    runs = [with_data(load_decoding_runs(options | {"run": path})[0], options) for path in paths]
     for path, run in zip(paths, runs, strict=True):
         refuse_language_model(run, path, "compare")
     metrics = build_metrics(runs[0], options)
@@ -87,12 +91,12 @@ def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     return report
 
 
-def with_data(run: LoadedRun, options: dict[str, Any]) -> LoadedRun:
+def with_data(run: Loaded, options: dict[str, Any]) -> Loaded:
     """The run with its data where the options say that they are."""
     return replace(run, config=with_own_data(run.config, options["data"], options["file"]))
 
 
-def build_metrics(run: LoadedRun, options: dict[str, Any]) -> dict[str, Scores]:
+def build_metrics(run: DecodingRun, options: dict[str, Any]) -> dict[str, Scores]:
     """The metrics of a run, with the changes of the options."""
     metrics = changed("metrics", run.config["metrics"], options["metrics"])
     return build_scores({"metrics": metrics})

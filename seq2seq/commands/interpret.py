@@ -33,10 +33,10 @@ from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
+from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.sourceless import refuse_language_model
-from seq2seq.runs.translator import load_runs
 from seq2seq.shapes import Source
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator

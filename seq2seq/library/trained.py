@@ -16,8 +16,8 @@ from seq2seq.errors import UserError, shown
 from seq2seq.library.decoder import Decoder, read_keywords
 from seq2seq.library.pairs import Pairs, examples_of, pairs_of
 from seq2seq.models.language_model import LanguageModel
+from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import text_form
-from seq2seq.runs.translator import load_runs
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.unseen import Unseen
 

@@ -215,6 +215,16 @@ class Seq2Seq(nn.Module):
         return found._replace(features=features, weights=of_tokens)
 
     @property
+    def copies(self) -> bool:
+        """Tell whether it can say pieces of the source that its vocabulary lacks."""
+        return self.copying is not None
+
+    @property
+    def attends(self) -> bool:
+        """Tell whether it looks at the source at every step."""
+        return self.decoder.attention.attends
+
+    @property
     def whole_target(self) -> bool:
         """Tell whether the decoder runs over whole targets rather than step by step."""
         return self.decoder.whole_target

@@ -10,19 +10,18 @@ from typing import Any
 
 import torch
 
-from seq2seq.compression.packing import pack
 from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check_options
-from seq2seq.data.frame_reader import FrameReader
 from seq2seq.decoding.ensemble import AVERAGES, Ensemble
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
+from seq2seq.export.onnx_stepper import OnnxStepper
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.fusion import LanguageModelRescoring
-from seq2seq.runs.matmul_precision import set_matmul_precision
-from seq2seq.runs.run import LoadedRun, load_run, pick_device
+from seq2seq.runs.named_runs import decoding_device, load_decoding_runs
+from seq2seq.runs.run import DecodingRun, LoadedRun
 from seq2seq.translation.carried_translator import CarriedTranslator
 from seq2seq.translation.continuation import Continuation
 from seq2seq.translation.pieces import NextPieces, PieceLimits
@@ -35,92 +34,42 @@ from seq2seq.translation.translator import Translator
 logger = logging.getLogger(__name__)
 
 
-def load_runs(options: Mapping[str, Any]) -> list[LoadedRun]:
-    """Runs that the options name, on their device: one, or the members of an ensemble.
-
-    Products are as precise as the options say. Raises UserError if there is no run, no such device or precision, or if
-    the target vocabularies differ.
-    """
-    given = options["run"] if isinstance(options["run"], list) else [options["run"]]
-    if any(path in (None, "") for path in given):
-        raise UserError("run must be a run folder or a checkpoint file, but is empty: give run=DIR.")
-    paths = [str(path) for path in given]  # a folder's name can be a number
-    if not paths:
-        raise UserError("run must name at least one run folder or checkpoint, but is empty.")
-    if "matmul_precision" in options:
-        set_matmul_precision(options["matmul_precision"])
-    device = pick_device(str(options["device"]))
-    runs = [load_run(path, device) for path in paths]
-    if len(runs) > 1 and any(run.model.sourceless for run in runs):
-        raise UserError("run must be one language model alone: fusion=language_model joins it to a translator.")
-    for path, other in zip(paths[1:], runs[1:], strict=True):
-        if other.tokenizers.target.serialized != runs[0].tokenizers.target.serialized:
-            raise UserError(
-                f"run must name runs of one target vocabulary, but that of {path} is not that of {paths[0]}: "
-                "train both from the same data with the same tokenizer options."
-            )
-        if runs[0].model.edits and other.tokenizers.source.serialized != runs[0].tokenizers.source.serialized:
-            raise UserError(
-                f"run must name transducers of one source vocabulary, but that of {path} is not that of {paths[0]}: "
-                "their pointers would be in other places."
-            )
-    _check_sources(paths, runs)
-    return runs
-
-
-def _check_sources(paths: Sequence[str], runs: Sequence[LoadedRun]) -> None:
-    """Raise UserError at runs whose sources differ more than an ensemble's may."""
-    _check_frames(paths, runs)
-    _check_copying(paths, runs)
-
-
-def _check_frames(paths: Sequence[str], runs: Sequence[LoadedRun]) -> None:
-    """Raise UserError where some runs read other frames than the first, or text."""
-    if not any(isinstance(run.tokenizers.source, FrameReader) for run in runs):
-        return
-    for path, other in zip(paths[1:], runs[1:], strict=True):
-        if other.tokenizers.source.serialized != runs[0].tokenizers.source.serialized:
-            raise UserError(
-                f"run must name runs that read the same features, with or without gaps, but {path} and {paths[0]} do "
-                "not: train both on the same data with the same kind of model.input."
-            )
-
-
-def _check_copying(paths: Sequence[str], runs: Sequence[LoadedRun]) -> None:
-    """Raise UserError at runs that cannot vote on copies together."""
-    first = runs[0]
-    for path, other in zip(paths[1:], runs[1:], strict=True):
-        if (other.model.copying is None) != (first.model.copying is None):
-            raise UserError(
-                f"run must name runs that all copy, or none, but of {paths[0]} and {path} one does and the other does "
-                "not: train both with the same model/copying."
-            )
-        same = other.tokenizers.source.serialized == first.tokenizers.source.serialized
-        if first.model.copying is not None and not same:
-            raise UserError(
-                f"run must name runs of one source vocabulary where they copy its pieces, but that of {path} is not "
-                f"that of {paths[0]}: train both from the same data with the same tokenizer options."
-            )
-
-
 def open_translator(
-    options: Mapping[str, Any], *, lines: int | None = None, runs: Sequence[LoadedRun] | None = None
+    options: Mapping[str, Any], *, lines: int | None = None, runs: Sequence[DecodingRun] | None = None
 ) -> Translator:
     """The translator that options describe, on the threads that suit it, in a process that does little else.
 
     `lines` is how many are to be translated at a time where that can be less than a batch. Runs that have been loaded
     already take the place of those that the options name.
     """
-    translator = build_translator(options, load_runs(options) if runs is None else runs)
+    runs = load_decoding_runs(options) if runs is None else runs
+    translator = build_translator(options, runs)
     torch.set_flush_denormal(True)
     gc.collect()
     gc.freeze()  # what is loaded by now stays: walking it over and over cost a tenth of the time of greedy decoding
     batch_size = translator.batch_size
-    set_threads(options["threads"], translator, lines=batch_size if lines is None else min(lines, batch_size))
+    lines = batch_size if lines is None else min(lines, batch_size)
+    set_threads(options["threads"], translator, lines=lines)
     return translator
 
 
-def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Translator:
+def runtime_of(translator: Translator) -> str:
+    """What computes the steps of a translator: torch, onnx, or for an ensemble of both, torch+onnx."""
+    stepper = translator.stepper
+    members = stepper.steppers if isinstance(stepper, Ensemble) else [stepper]
+    return "+".join(sorted({"onnx" if isinstance(own, OnnxStepper) else "torch" for own in members}, reverse=True))
+
+
+def _other_forms(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> list[Stepper]:
+    """The same model or ensemble by its exports, where there are some and nothing is asked for that they cannot do."""
+    graphs = [run.graphs for run in runs if isinstance(run, LoadedRun) and run.graphs is not None]
+    carried = options.get("reset") is not None or options.get("simultaneous") is not None or options.get("policies")
+    if len(graphs) < len(runs) or options["precision"] != "float32" or options.get("fusion") is not None or carried:
+        return []
+    return [graphs[0] if len(graphs) == 1 else _ensemble(options, graphs, runs)]
+
+
+def build_translator(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> Translator:
     """The translator that options describe; those that it does without may be missing."""
     check_options(Translator, options)
     if runs[0].model.sourceless and options.get("replace_unknown"):
@@ -135,10 +84,11 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> T
         max_tokens=options["max_tokens"],
         max_source_tokens=options["max_source_tokens"],
         pieces=_build_pieces(options["pieces"]) if "pieces" in options else None,
-        rerank=_build_rerank(options),
+        rerank=_build_rerank(options, decoding_device(options, runs)),
         replace_unknown=options.get("replace_unknown", False),
-        device=pick_device(options["device"]),
+        device=decoding_device(options, runs),
     )
+    translator.other_forms = _other_forms(options, runs)
     if options.get("reset") is not None:
         return carried(translator, options["reset"])
     if "reset" in options and runs[0].config.get("carry") is not None:
@@ -160,21 +110,22 @@ def carried(translator: Translator, node: Mapping[str, Any]) -> CarriedTranslato
         return CarriedTranslator(translator, reset)
 
 
-def _refuse_unattended(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> None:
-    unattended = not runs[0].model.sourceless and not all(run.model.decoder.attention.attends for run in runs)
+def _refuse_unattended(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> None:
+    unattended = not runs[0].model.sourceless and not all(run.model.attends for run in runs)
     if options.get("replace_unknown") and unattended:
         raise UserError("replace_unknown must be false with a model without attention, which looks at no source word.")
 
 
-def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Stepper:
+def build_stepper(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> Stepper:
     """The packed model of one run, or the ensemble of several, perhaps with a language model beside it."""
-    precision = resolve_decoding_precision(options["precision"], pick_device(str(options["device"])))
-    models = [pack(run.model, precision) for run in runs]
+    device = decoding_device(options, runs)
+    precision = resolve_decoding_precision(options["precision"], device)
+    models = [run.stepper(precision) for run in runs]
     joined = models[0] if len(models) == 1 else _ensemble(options, models, runs)
     fusion = build(options.get("fusion"), "fusion")
     if fusion is None:
         return joined
-    if runs[0].model.copying is not None:
+    if runs[0].model.copies:
         raise UserError("fusion must be none with a model that copies, whose copies a language model has no score of.")
     if runs[0].model.edits:
         raise UserError(
@@ -182,10 +133,10 @@ def build_stepper(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Step
             "with rerank=language_model."
         )
     with told_at("fusion", type(fusion)):
-        return fusion.around(joined, runs[0].tokenizers.target, precision, pick_device(str(options["device"])))
+        return fusion.around(joined, runs[0].tokenizers.target, precision, device)
 
 
-def _ensemble(options: Mapping[str, Any], models: Sequence[Stepper], runs: Sequence[LoadedRun]) -> Ensemble:
+def _ensemble(options: Mapping[str, Any], models: Sequence[Stepper], runs: Sequence[DecodingRun]) -> Ensemble:
     first = runs[0].tokenizers.source
     looking = [run.tokenizers.source.serialized == first.serialized for run in runs]
     members = [
@@ -197,11 +148,11 @@ def _ensemble(options: Mapping[str, Any], models: Sequence[Stepper], runs: Seque
     return Ensemble(members, average=options["ensemble"], looking=looking)
 
 
-def _build_rerank(options: Mapping[str, Any]) -> Reranking | None:
+def _build_rerank(options: Mapping[str, Any], device: torch.device) -> Reranking | None:
     rerank = build(options.get("rerank"), "rerank")
     if isinstance(rerank, LanguageModelRescoring):
         with told_at("rerank", type(rerank)):
-            rerank.prepare(pick_device(str(options["device"])))
+            rerank.prepare(device)
     return rerank
 
 
