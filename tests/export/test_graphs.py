@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 from seq2seq.decoding.stepper import reorder
 from seq2seq.errors import UserError
 from seq2seq.export import graphs
-from seq2seq.export.graphs import EXAMPLE, tensors_of, trace
+from seq2seq.export.graphs import EXAMPLE, Graphs, tensors_of, trace
 from seq2seq.export.onnx_stepper import GraphNames, ModelFacts, OnnxStepper
 from seq2seq.layers.copying import Pointer
 from seq2seq.models.bridge import StateBridge
@@ -23,15 +23,17 @@ SHAPES = ((1, 1, 1), (1, 9, 5), (2, 2, 3), (4, 70, 1), (5, 6, 4), (16, 3, 2))  #
 FACTS = ModelFacts(attends=True, copies=False, edits=False)
 MODELS: dict[str, dict[str, Any]] = {
     "lstm, coverage, input feeding": {"decoder": "bahdanau", "attention": "coverage", "decoder_layers": 2},
-    "gru, keys that are values, halvings": {"cell": CELLS["gru"], "attention": "dot", "halvings": 1},
-    "rnn with relu, gnmt": {"cell": CELLS["elman_relu"], "decoder": "gnmt", "vocabulary_multiple": 8},
-    "one way, states handed on": {"direction": "forward", "bridge": StateBridge, "encoder_size": 8, "decoder_layers": 2},
-    "copying": {"copying": Pointer, "attention": "dot"},
+    "gru, keys that are values, halvings, copying": {
+        **{"cell": CELLS["gru"], "attention": "dot", "halvings": 1, "copying": Pointer}
+    },
+    "rnn with relu, one way, states handed on": {
+        **{"cell": CELLS["elman_relu"], "direction": "forward", "bridge": StateBridge},
+        **{"encoder_size": 8, "decoder_layers": 2, "vocabulary_multiple": 8},
+    },
 }
 
 
-def stepper_of(model) -> OnnxStepper:
-    found = trace(model)
+def stepper_of(found: Graphs) -> OnnxStepper:
     data = {"start": found.start.SerializeToString(), "step": found.step.SerializeToString()}
     return OnnxStepper(data, GraphNames(found.memory, found.states), FACTS)
 
@@ -46,11 +48,29 @@ def assert_close(one: Any, other: Any, mask: torch.Tensor) -> None:
         np.testing.assert_allclose(own.numpy(), same.numpy(), atol=1e-5)
 
 
+def assert_open(found: Graphs) -> None:
+    """No size of the example stays, and nothing tells of where graphs were made."""
+    start, step = tensors_of(found.start), tensors_of(found.step)
+    assert start["inputs"][0] == {"name": "source", "type": "int64", "shape": ["batch", "source"]}
+    assert step["inputs"][0] == {"name": "ids", "type": "int64", "shape": ["batch", "beam"]}
+    shapes = {value["name"]: value["shape"] for graph in (start, step) for each in graph.values() for value in each}
+    assert shapes["logits"][:2] == ["batch", "beam"]
+    assert shapes["weights"] == ["batch", "beam", "source"]
+    assert all(shapes[name][0] == "batch" for name in found.memory)
+    assert all(shapes[f"next_{name}"][:2] == ["batch", "beam"] for name in found.states)
+    for model in (found.start, found.step):
+        onnx.checker.check_model(model, full_check=True)
+        assert [each.version for each in model.opset_import if each.domain == ""] == [20]
+        assert ".py" not in str(model)
+
+
 @pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
 @torch.inference_mode()
 def test_graphs_are_the_model(build_model, options):
     model = build_model(**options).eval()
-    exported = stepper_of(model)
+    found = trace(model)
+    assert_open(found)
+    exported = stepper_of(found)
     for batch, time, beam in SHAPES:
         source, lengths = torch.randint(4, 12, (batch, time)), torch.randint(1, time + 1, (batch,))
         lengths[0] = time
@@ -65,26 +85,6 @@ def test_graphs_are_the_model(build_model, options):
             logits, weights, states = model.step(ids, memory, states)
             own, looked, mine = exported.step(ids, ours, mine)
             assert_close([own, looked], [logits, weights], torch.empty(0))
-
-
-@torch.inference_mode()
-def test_no_size_of_the_example_stays(build_model):
-    found = trace(build_model(attention="dot").eval())
-    assert (found.memory, found.states) == (("values", "mask"), ("layers_0_hidden", "layers_0_cell"))
-    start, step = tensors_of(found.start), tensors_of(found.step)
-    assert start["inputs"][0] == {"name": "source", "type": "int64", "shape": ["batch", "source"]}
-    assert [each["shape"] for each in step["inputs"]] == [
-        ["batch", "beam"],
-        ["batch", "source", 8],
-        ["batch", "source"],
-        *[["batch", "beam", 8]] * 2,
-    ]
-    assert [each["name"] for each in step["outputs"]][:3] == ["logits", "weights", "next_layers_0_hidden"]
-    for model in (found.start, found.step):
-        onnx.checker.check_model(model, full_check=True)
-        assert [each.version for each in model.opset_import if each.domain == ""] == [20]
-        text = str(model)
-        assert ".py" not in text  # nothing tells of where it was made
 
 
 REFUSED = {
@@ -133,7 +133,9 @@ def test_what_hangs_on_the_example_is_refused(build_model, kind, message):
     source, lengths = torch.randint(4, 12, (EXAMPLE[0], 37)), torch.tensor([37, 4, 2])
     axes = {0: "batch", 1: "source"}
     given = [graphs._Leaf("source", source, axes), graphs._Leaf("lengths", lengths, {0: "batch"})]
-    with pytest.raises(UserError, match=f"^to=onnx cannot trace start of LuongDecoder with GeneralAttention.*{message}"):
+    with pytest.raises(
+        UserError, match=f"^to=onnx cannot trace start of LuongDecoder with GeneralAttention.*{message}"
+    ):
         graphs._graph("start", kind(build_model()), given, [graphs._Leaf("found", lengths, {0: "batch"})])
 
 
