@@ -120,7 +120,7 @@ def _graphs(
 def _contents(
     run: LoadedRun, stepper: OnnxStepper, tensors: Mapping[str, Any], graphs: Mapping[str, bytes]
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What the export says of itself, and its files."""
+    """The manifest without digests, and the files that it is of."""
     models = {f"tokenizers/{name}.model": data for name, data in run.tokenizers.serialized.items()}
     limits = LengthLimits()
     contents = {
@@ -146,7 +146,7 @@ def _contents(
 
 
 def _told(run: LoadedRun, stepper: OnnxStepper, proof: Proof, scores: Mapping[str, Any]) -> dict[str, str]:
-    """What the README tells."""
+    """Values of the README's blanks."""
     names = ", ".join(f"`{name}`" for name in (*stepper.names.memory, *stepper.names.states))
     table = ""
     if scores:

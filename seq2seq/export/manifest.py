@@ -1,4 +1,4 @@
-"""What an export says of itself: its files, the tensors of its graphs, and the run that it was made of."""
+"""The manifest of an export: its files, the tensors of its graphs, and the run that it was made of."""
 
 import hashlib
 import json

@@ -61,7 +61,7 @@ class OnnxStepper:
         return [torch.from_numpy(array) for array in self.run(graph, given)]
 
     def run(self, graph: str, given: dict[str, np.ndarray]) -> list[Any]:
-        """What a graph makes of named arrays."""
+        """Results of a graph for named arrays."""
         return self._session(graph)[0].run(None, given)
 
     def _session(self, graph: str) -> tuple[Any, set[str]]:

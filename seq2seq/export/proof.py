@@ -78,7 +78,7 @@ def _compare(
     for one, other, source in zip(wanted, found, sources, strict=True):
         pairs = zip(one.token_scores, other.token_scores, strict=False)
         same = one.ids == other.ids
-        gaps = [abs(a - b) for a, b in pairs] if same else [abs(one.score - other.score)]
+        gaps = [_gap(a, b) for a, b in pairs] if same else [_gap(one.score, other.score)]
         others += not same
         if not max(gaps, default=0.0) <= limits.nats and (same or others > limits.share * len(sources)):
             raise UserError(
@@ -88,6 +88,11 @@ def _compare(
             )
         worst = max(worst, *gaps) if same and gaps else worst
     return worst
+
+
+def _gap(one: float, other: float) -> float:
+    """The difference of two scores, in nats; of those below -1, by how far below: float32 has no more digits there."""
+    return abs(one - other) / max(1.0, abs(one))
 
 
 def _spread(sources: Sequence[str], count: int) -> list[str]:

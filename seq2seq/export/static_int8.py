@@ -16,7 +16,7 @@ _MOST = 256  # steps that ranges are taken from: they do not grow much behind
 
 
 class _Inputs(CalibrationDataReader):
-    """What a graph was given, one call after the other."""
+    """Arrays that a graph was given, one call after the other."""
 
     def __init__(self, given: list[dict[str, np.ndarray]]) -> None:
         self._given: Iterator[dict[str, np.ndarray]] = iter(given)

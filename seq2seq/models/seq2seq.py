@@ -190,8 +190,7 @@ class Seq2Seq(nn.Module):
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
         """Scores of the token after each of `ids`, `batch beam vocabulary`, weights of the source, and next states."""
         features, weights, states = self.features(ids, memory, states)
-        logits = self.output.logits(features.flatten(0, 1))
-        return logits.unflatten(0, ids.shape), weights, states
+        return self.output.logits(features.flatten(0, 1)).unflatten(0, ids.shape), weights, states
 
     def features(self, ids: BeamIds | SoftIds, memory: Memory, states: States) -> tuple[Features, BeamWeights, States]:
         """Features of each next token as the output reads them, weights of the source, and next states."""

@@ -33,23 +33,23 @@ from seq2seq.runs.versions import home_of, tell_version
 
 @runtime_checkable
 class DecodingModel(Protocol):
-    """What a translator asks a model for beside its steps, whatever computes these."""
+    """Interface of a model to a translator beside its steps, whatever computes these."""
 
     @property
     def sourceless(self) -> bool:
-        """Whether it reads no source."""
+        """Tell whether it reads no source."""
 
     @property
     def edits(self) -> bool:
-        """Whether it writes edits of the source."""
+        """Tell whether it writes edits of the source."""
 
     @property
     def copies(self) -> bool:
-        """Whether it copies pieces of the source."""
+        """Tell whether it copies pieces of the source."""
 
     @property
     def attends(self) -> bool:
-        """Whether it looks at the source at every step."""
+        """Tell whether it looks at the source at every step."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def open_translator(
 
 
 def runtime_of(translator: Translator) -> str:
-    """What computes the steps of a translator: torch, onnx, or for an ensemble of both, torch+onnx."""
+    """The name of what computes a translator's steps: torch, onnx, or for an ensemble of both, torch+onnx."""
     stepper = translator.stepper
     members = stepper.steppers if isinstance(stepper, Ensemble) else [stepper]
     return "+".join(sorted({"onnx" if isinstance(own, OnnxStepper) else "torch" for own in members}, reverse=True))
