@@ -222,10 +222,10 @@ def _told(value: onnx.ValueInfoProto) -> dict[str, Any]:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what went wrong at the bottom."""
+    """The mistake at the bottom of others, in one line."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
-    line = str(error).strip().partition("\n")[0][:200]
+    line = " ".join(str(error).split())[:200]
     return f"{type(error).__name__}: {line.rstrip('.')}."
 
 

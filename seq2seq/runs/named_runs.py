@@ -72,7 +72,8 @@ def _load(paths: Sequence[str], options: Mapping[str, Any]) -> Sequence[Decoding
     runs = [load_export(path) if known else load_run(path, device) for path, known in zip(paths, exports, strict=True)]
     if runtime == "torch" or by_graphs or device.type != "cpu":
         return runs
-    return [graphs_beside(path, run) for path, run in zip(paths, runs, strict=True)]
+    pairs = zip(paths, runs, strict=True)
+    return [graphs_beside(path, run) if isinstance(run, LoadedRun) else run for path, run in pairs]
 
 
 def decoding_device(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> torch.device:

@@ -21,6 +21,7 @@ from seq2seq.config.contract import read_options
 from seq2seq.errors import UserError
 from seq2seq.export import manifest
 from seq2seq.export.onnx_stepper import OnnxStepper
+from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs import exported_run
 from seq2seq.runs.named_runs import load_decoding_runs, load_runs
 from seq2seq.runs.translator import _other_forms, open_translator, runtime_of
@@ -203,6 +204,14 @@ def test_nothing_is_written_where_the_proof_fails(finished, config_of, tmp_path,
 def test_mistakes(finished, config_of, tmp_path, overrides, message):
     with pytest.raises(UserError, match=f"^{message}"):
         export(config_of("export", f"run={finished}", f"out={tmp_path}/new", *overrides))
+
+
+def test_a_transducer_is_refused(finished, config_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(Seq2Seq, "edits", True)
+    with pytest.raises(
+        UserError, match="^export needs a model that writes text, but run=.* is a transducer: decode by it"
+    ):
+        export(config_of("export", f"run={finished}", f"out={tmp_path}/new"))
 
 
 def test_it_overwrites_nothing_and_takes_one_run(run, report, config_of):
