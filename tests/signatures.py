@@ -15,6 +15,7 @@ import jaxtyping
 from beartype import beartype
 from jaxtyping import _array_types, _storage
 from torch import Tensor
+from torch.compiler import is_exporting
 
 _scope_of_sizes = jaxtyping.jaxtyped
 _is_array = _array_types._MetaAbstractArray.__instancecheck__
@@ -46,6 +47,8 @@ def _checked_function(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def sizes_checked(*arguments: Any, **options: Any) -> Any:
+        if is_exporting():  # sizes that are open are neither numbers nor equal to any
+            return function(*arguments, **options)
         _storage.push_shape_memo({})
         try:
             return types_checked(*arguments, **options)

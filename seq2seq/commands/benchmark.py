@@ -22,14 +22,16 @@ from seq2seq.runs.automatic import nominal
 from seq2seq.runs.evaluation import load_sources, load_splits
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import is_language_model
-from seq2seq.runs.run import pick_device, train_tokenizers
+from seq2seq.runs.named_runs import decoding_device, load_decoding_runs
+from seq2seq.runs.run import train_tokenizers
 from seq2seq.runs.settling import settle, settled_like
 from seq2seq.runs.summary import print_memory, print_peers, print_profile, print_rates
-from seq2seq.runs.translator import load_runs, open_translator
+from seq2seq.runs.translator import open_translator, runtime_of
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.speed import Conditions, benchmark, compare
 from seq2seq.translation.speed import benchmark_bulk, benchmark_lines
 from seq2seq.translation.threads import set_threads
+from seq2seq.translation.translator import Translator
 
 _OWN = ("mode", "rounds", "warmup", "choices")  # of what the script takes beside options of train.py
 
@@ -153,16 +155,16 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
     """
     options = read_options(config)
     check_counts(options, sentences=1, lines=1, repeats=1)
-    runs = load_runs(options)
+    runs = load_decoding_runs(options)
     name, texts = load_sources(runs[0], options["file"], options["split"])
     if not texts:
         raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")
     texts = list(islice(cycle(texts), options["sentences"]))
-    device = pick_device(str(options["device"]))
+    device = decoding_device(options, runs)
     options = {**options, "precision": resolve_decoding_precision(options["precision"], device)}
     threads = torch.get_num_threads()
     translator = open_translator(options, runs=runs)
-    bulk = {**benchmark_bulk(translator, texts, repeats=options["repeats"]), "threads": torch.get_num_threads()}
+    bulk = {**benchmark_bulk(translator, texts, repeats=options["repeats"]), **_by(translator)}
     torch.set_num_threads(threads)
     set_threads(options["threads"], translator, lines=1)
     single = benchmark_lines(translator, texts[: options["lines"]])
@@ -175,8 +177,12 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
         "batch_size": options["batch_size"],
         "precision": options["precision"],
         **bulk,
-        "milliseconds_per_line": {**single, "threads": torch.get_num_threads()},
+        "milliseconds_per_line": {**single, **_by(translator)},
     }
+
+
+def _by(translator: Translator) -> dict[str, Any]:
+    return {"threads": torch.get_num_threads(), "runtime": runtime_of(translator)}
 
 
 _MODES = {

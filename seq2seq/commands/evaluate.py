@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
@@ -17,12 +17,16 @@ from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
 from seq2seq.runs.forecaster import open_forecaster
-from seq2seq.runs.run import LoadedRun
+from seq2seq.runs.model_kinds import writes_frames
+from seq2seq.runs.named_runs import load_decoding_runs
+from seq2seq.runs.run import DecodingRun, LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
-from seq2seq.runs.translator import load_runs, open_translator
+from seq2seq.runs.translator import open_translator
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.translator import Translator
+
+Loaded = TypeVar("Loaded", bound=DecodingRun)
 
 
 def evaluate_run(config: DictConfig) -> dict[str, Any]:
@@ -57,9 +61,10 @@ def read_draws(options: dict[str, Any]) -> Draws:
 
 
 def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
-    runs = [with_data(run, options) for run in load_runs(options)]
+    runs = [with_data(run, options) for run in load_decoding_runs(options)]
     if runs[0].model.sourceless:
         refuse_deaf(given_overrides())
+        assert isinstance(runs[0], LoadedRun)  # no language model is exported
         return score_text(runs[0], options)
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
@@ -77,7 +82,7 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
 
 def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     paths = find_runs(options["run"])
-    runs = [with_data(load_runs(options | {"run": path})[0], options) for path in paths]
+    runs = [with_data(load_decoding_runs(options | {"run": path})[0], options) for path in paths]
     for path, run in zip(paths, runs, strict=True):
         refuse_language_model(run, path, "compare")
     metrics = build_metrics(runs[0], options)
@@ -91,21 +96,24 @@ def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     return report
 
 
-def _opened(options: dict[str, Any], runs: Sequence[LoadedRun]) -> Translator | Forecaster:
+def _opened(options: dict[str, Any], runs: Sequence[DecodingRun]) -> Translator | Forecaster:
     """The translator, or forecaster, of runs."""
-    if options["samples"] and not runs[0].model.output.frames:
+    loaded = [run for run in runs if isinstance(run, LoadedRun)]
+    if loaded and writes_frames(loaded[0].config):
+        return open_forecaster(options, runs=loaded)
+    if options["samples"]:
         raise UserError(
             f"samples must be 0 with a run that writes text, but is {options['samples']}: see decoding=sampling."
         )
-    return (open_forecaster if runs[0].model.output.frames else open_translator)(options, runs=runs)
+    return open_translator(options, runs=runs)
 
 
-def with_data(run: LoadedRun, options: dict[str, Any]) -> LoadedRun:
+def with_data(run: Loaded, options: dict[str, Any]) -> Loaded:
     """The run with its data where the options say that they are."""
     return replace(run, config=with_own_data(run.config, options["data"], options["file"]))
 
 
-def build_metrics(run: LoadedRun, options: dict[str, Any]) -> dict[str, Scores]:
+def build_metrics(run: DecodingRun, options: dict[str, Any]) -> dict[str, Scores]:
     """The metrics of a run, with the changes of the options."""
     metrics = changed("metrics", run.config["metrics"], options["metrics"])
     return build_scores({"metrics": metrics})

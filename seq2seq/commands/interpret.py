@@ -39,9 +39,9 @@ from seq2seq.layers.inputs.frames import FrameInput
 from seq2seq.layers.inputs.input import Input
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
+from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.sourceless import refuse_language_model
-from seq2seq.runs.translator import load_runs
 from seq2seq.shapes import Source
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator

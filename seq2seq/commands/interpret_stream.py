@@ -16,9 +16,9 @@ from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.errors import UserError
 from seq2seq.interpretation.stream_reader import StreamReader
 from seq2seq.interpretation.stream_report import check_finite, stream_figures, stream_report
+from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.sourceless import refuse_language_model
-from seq2seq.runs.translator import load_runs
 from seq2seq.symbols import EOS
 from seq2seq.whole_file import write_whole
 

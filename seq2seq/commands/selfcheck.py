@@ -14,7 +14,8 @@ from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.config.open_parts import with_own_data
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_sources
-from seq2seq.runs.translator import load_runs, open_translator
+from seq2seq.runs.named_runs import load_decoding_runs
+from seq2seq.runs.translator import open_translator
 from seq2seq.translation.promises import Finding, Tolerance, find
 
 # In reduced precision, how many lines are searched together can move the last bit of a sum, and with it a rounding to
@@ -28,7 +29,7 @@ def selfcheck(config: DictConfig) -> bool:
     check_counts(options, sentences=1)
     check_type("seed", options["seed"], int)
     tolerance = _tolerance(options["tolerance"], options)
-    runs = load_runs(options)
+    runs = load_decoding_runs(options)
     run = replace(runs[0], config=with_own_data(runs[0].config, options["data"], options["file"]))
     name, sources = load_sources(run, options["file"], options["split"])
     sources = _spread(sources, options["sentences"])

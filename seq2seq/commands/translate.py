@@ -6,9 +6,10 @@ from seq2seq.commands.watching import LineWatch, build_watch
 from seq2seq.config.command_line import chunks_of_stdin, lines_of_stdin, write_lines, write_parts
 from seq2seq.config.contract import check_options, read_options
 from seq2seq.errors import UserError
+from seq2seq.runs.named_runs import load_decoding_runs
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.simultaneous import simultaneous_translator
-from seq2seq.runs.translator import load_runs, open_translator
+from seq2seq.runs.translator import open_translator
 from seq2seq.translation.line_stream import LineStream
 from seq2seq.translation.live_stream import LiveStream, LiveStreams
 
@@ -30,7 +31,7 @@ def build_stream(config: DictConfig) -> LineStream:
     """The stream that translates lines as a config of `translate` describes."""
     options = read_options(config)
     check_options(LineStream, options)
-    runs = load_runs(options)
+    runs = load_decoding_runs(options)
     translator = open_translator(options, lines=options["buffer"], runs=runs)
     refuse_frames(translator.tokenizers, options["run"], "translate")
     return LineStream(

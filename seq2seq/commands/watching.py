@@ -11,7 +11,7 @@ from seq2seq.drift.history import SignalHistory
 from seq2seq.drift.watch import Alarm, SignalWatch, Watch
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
-from seq2seq.runs.run import LoadedRun
+from seq2seq.runs.run import DecodingRun
 from seq2seq.runs.usual_signals import usual_signals
 from seq2seq.translation.line import Translation
 from seq2seq.translation.signals import SIGNALS, signals_of
@@ -68,7 +68,7 @@ def _told(alarm: Alarm, *, returns: bool) -> str:
     )
 
 
-def build_watch(options: Mapping[str, Any], runs: Sequence[LoadedRun], translator: Translator) -> LineWatch | None:
+def build_watch(options: Mapping[str, Any], runs: Sequence[DecodingRun], translator: Translator) -> LineWatch | None:
     """The watch that options ask for, None without one.
 
     Raises UserError, before any line is read, where it has nothing to compare with or nowhere to write.

@@ -170,7 +170,8 @@ class PointerOutput(Output):
         return said, copied.where(here, _NEVER)
 
     def _parts(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        features, switch, rest = rows.tensor_split((self.feature_size, self.feature_size + 1), 1)
-        sums, places = rest.chunk(2, 1)
+        after = self.feature_size + 1
+        places = (after + rows.shape[1]) // 2  # where they begin; not by chunk, which no graph has for open sizes
         dtype = next(self.words.parameters()).dtype
-        return features.to(dtype), switch, sums, places.long()
+        features, switch = rows[:, : self.feature_size].to(dtype), rows[:, self.feature_size : after]
+        return features, switch, rows[:, after:places], rows[:, places:].long()

@@ -20,6 +20,7 @@ from seq2seq.translation.translator import Translator
 _SET_BY_LOADING = ("run", "device", "trust")
 _OF_A_PROCESS = (
     "matmul_precision",
+    "runtime",
     "buffer",
     "input",
     "format",

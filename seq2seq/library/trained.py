@@ -22,8 +22,8 @@ from seq2seq.library.threaded_translator import ThreadedTranslator, read_keyword
 from seq2seq.library.undisturbed import on_threads
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.forecaster import open_forecaster
+from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import text_form
-from seq2seq.runs.translator import load_runs
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.unseen import Unseen

@@ -130,6 +130,11 @@ class LanguageModel(Seq2Seq):
         self.output = output(feature_size=self.decoder.feature_size, embedding=embedding)
         self.copying = None
 
+    @property
+    def attends(self) -> bool:
+        """Tell whether it looks at a source; there is none."""
+        return False
+
     def encode(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         """A memory with nothing in it, and zero states, `batch ...`."""
         assert isinstance(self.decoder.embedding, Embedding)

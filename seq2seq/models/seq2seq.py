@@ -150,8 +150,7 @@ class Seq2Seq(nn.Module):
     def step(self, ids: BeamIds, memory: Memory, states: States) -> tuple[Logits, BeamWeights, States]:
         """Scores of the token after each of `ids`, `batch beam vocabulary`, weights of the source, and next states."""
         features, weights, states = self.features(ids, memory, states)
-        logits = self.output.logits(features.flatten(0, 1))
-        return logits.unflatten(0, ids.shape), weights, states
+        return self.output.logits(features.flatten(0, 1)).unflatten(0, ids.shape), weights, states
 
     def features(self, ids: BeamWritten, memory: Memory, states: States) -> tuple[Features, BeamWeights, States]:
         """Features of each next token as the output reads them, weights of the source, and next states."""
@@ -186,6 +185,11 @@ class Seq2Seq(nn.Module):
     def attends(self) -> bool:
         """Tell whether weights say where in a source the model looked."""
         return self.sourceless or self.decoder.attention.attends
+
+    @property
+    def copies(self) -> bool:
+        """Tell whether it can say pieces of the source that its vocabulary lacks."""
+        return self.copying is not None
 
     @property
     def whole_target(self) -> bool:

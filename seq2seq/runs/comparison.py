@@ -13,7 +13,7 @@ from seq2seq.errors import UserError
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Difference, Draws, differences
 from seq2seq.runs.evaluation import Evaluation, load_examples
-from seq2seq.runs.run import LoadedRun
+from seq2seq.runs.run import DecodingRun
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def find_runs(given: Any) -> list[str]:
 
 
 def refuse_other_examples(
-    paths: Sequence[str], runs: Sequence[LoadedRun], split: str, examples: Sequence[Example]
+    paths: Sequence[str], runs: Sequence[DecodingRun], split: str, examples: Sequence[Example]
 ) -> None:
     """Refuse runs whose own split is not the first run's: what one is tried on, another may have learnt.
 

@@ -19,7 +19,7 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws, Interval, intervals
 from seq2seq.runs.html import table
 from seq2seq.runs.model_kinds import reads_frames
-from seq2seq.runs.run import LoadedRun, text_form
+from seq2seq.runs.run import DecodingRun, text_form
 from seq2seq.runs.series_files import corpus_of
 from seq2seq.shapes import SentenceCounts
 from seq2seq.translation.forecaster import Forecaster, answers
@@ -116,7 +116,7 @@ def warn_of_other_data(recorded: Mapping[str, Fingerprint], splits: Splits, *nam
 
 
 def load_examples(
-    run: LoadedRun, file: str | None, split: str | None, *, in_order: bool = False
+    run: DecodingRun, file: str | None, split: str | None, *, in_order: bool = False
 ) -> tuple[str, Sequence[Example]]:
     """A name and the examples of it: of a file, or of a split of a run's own data; without either, test or else dev.
 
@@ -142,7 +142,7 @@ def load_examples(
     return split, examples
 
 
-def load_sources(run: LoadedRun, file: str | None, split: str | None) -> tuple[str, list[str]]:
+def load_sources(run: DecodingRun, file: str | None, split: str | None) -> tuple[str, list[str]]:
     """A name and the sources of it that are not empty: a file has one a line, or as the first of its columns.
 
     Without file and split, those of dev.

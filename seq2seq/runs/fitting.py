@@ -22,7 +22,7 @@ def check_fit(config: dict[str, Any], model: Seq2Seq) -> None:
     refuse_references(config, objective, model)
     refuse_waiting(config, objective, model)
     refuse_carry(config, objective, model)
-    refuse_unattended(model, build(config["decoding"], "decoding"))
+    refuse_unattended(build(config["decoding"], "decoding"), attends=model.attends)
     if sampling := build(config["scheduled_sampling"], "scheduled_sampling"):
         with told_at("scheduled_sampling", Feeding):
             sampling.feeding.check(model)

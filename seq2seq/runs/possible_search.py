@@ -2,12 +2,11 @@
 
 from seq2seq.decoding.search.search import Search
 from seq2seq.errors import UserError
-from seq2seq.models.seq2seq import Seq2Seq
 
 
-def refuse_unattended(model: Seq2Seq, search: Search, *, replaces: bool = False) -> None:
+def refuse_unattended(search: Search, *, attends: bool, replaces: bool = False) -> None:
     """Raise UserError where translations would be made by weights of a source that the model does not look at."""
-    if model.attends:
+    if attends:
         return
     if replaces:
         raise UserError("replace_unknown must be false with a model without attention, which looks at no source word.")

@@ -1,12 +1,14 @@
 """Load a run folder, or a checkpoint, back into a model and its tokenizers."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
+from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.closed_table import find
 from seq2seq.data.copied_pieces import suited, target_ids
@@ -16,6 +18,7 @@ from seq2seq.data.running_text import lines_of
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.decoding.stepper import Stepper
 from seq2seq.drift.spread import Spread
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
@@ -28,16 +31,52 @@ from seq2seq.runs.own_files import with_own_files
 from seq2seq.runs.versions import home_of, tell_version
 
 
-@dataclass(frozen=True)
-class LoadedRun:
-    """A trained model ready to use, and how it came about."""
+@runtime_checkable
+class DecodingModel(Protocol):
+    """Interface of a model to a translator beside its steps, whatever computes these."""
 
-    model: Seq2Seq
+    @property
+    def sourceless(self) -> bool:
+        """Tell whether it reads no source."""
+
+    @property
+    def edits(self) -> bool:
+        """Tell whether it writes edits of the source."""
+
+    @property
+    def copies(self) -> bool:
+        """Tell whether it copies pieces of the source."""
+
+    @property
+    def attends(self) -> bool:
+        """Tell whether it looks at the source at every step."""
+
+
+@dataclass(frozen=True)
+class DecodingRun(ABC):
+    """A trained model to decode with, whatever computes it, and how it came about."""
+
+    model: DecodingModel
     tokenizers: Tokenizers
     config: dict[str, Any]
     step: int
     splits: dict[str, Fingerprint]  # what it was trained and selected on; nothing where that is not known
     signals: dict[str, Spread] = field(default_factory=dict)  # what is usual of them on dev; as well
+
+    @abstractmethod
+    def stepper(self, precision: str) -> Stepper:
+        """The model ready to be stepped, with products of a precision. Raises UserError if that cannot be had."""
+
+
+@dataclass(frozen=True)
+class LoadedRun(DecodingRun):
+    """A trained model ready to use, and how it came about."""
+
+    model: Seq2Seq
+    graphs: Stepper | None = None  # the same model by ONNX Runtime, where there is an export of it to choose
+
+    def stepper(self, precision: str) -> Stepper:
+        return pack(self.model, precision)
 
 
 def build_model(config: dict[str, Any], tokenizers: Tokenizers) -> Seq2Seq:
@@ -95,7 +134,12 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> LoadedRun:
 def tokenizers_of(checkpoint: dict[str, Any]) -> Tokenizers:
     """The tokenizers that a checkpoint holds."""
     models = {name: bytes(data.numpy()) for name, data in checkpoint["tokenizers"].items()}
-    return suited(restored(models, text_form(checkpoint["config"])), checkpoint["config"])
+    return restored_tokenizers(models, checkpoint["config"])
+
+
+def restored_tokenizers(models: dict[str, bytes], config: dict[str, Any]) -> Tokenizers:
+    """The tokenizers of a config, from their serialised models by name."""
+    return suited(restored(models, text_form(config)), config)
 
 
 def pick_device(name: str) -> torch.device:

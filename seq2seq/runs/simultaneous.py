@@ -29,7 +29,9 @@ def simultaneous_translator(options: Mapping[str, Any], translator: Translator) 
     if not isinstance(policy, Policy):
         raise UserError("simultaneous must be built by a class of Policy, but is not.")
     if not isinstance(translator.stepper, Seq2Seq):
-        raise UserError("run must name one run with simultaneous, and fusion must be none: one model reads on.")
+        raise UserError(
+            "run must name one run with simultaneous, no export, and fusion must be none: one model reads on."
+        )
     reader = GrowingReader(translator.stepper, window=policy.window)
     return SimultaneousTranslator(reader, policy, translator.search, translator.tokenizers)
 

@@ -14,8 +14,9 @@ from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.ranking import AverageRanking
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.errors import UserError
+from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import LoadedRun
-from seq2seq.runs.translator import build_stepper, load_runs
+from seq2seq.runs.translator import build_stepper
 from seq2seq.symbols import UNK
 from seq2seq.translation.pieces import PieceLimits
 from seq2seq.translation.translator import Translator

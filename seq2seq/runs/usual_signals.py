@@ -13,7 +13,7 @@ from seq2seq.drift.spread import Spread
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint, save_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
-from seq2seq.runs.run import LoadedRun
+from seq2seq.runs.run import DecodingRun
 from seq2seq.translation.line import Line
 from seq2seq.translation.signals import signals_of
 from seq2seq.translation.translator import Translator
@@ -46,7 +46,7 @@ def keep_signals(folder: Path, translator: Translator, examples: Sequence[Exampl
 
 
 def usual_signals(
-    options: Mapping[str, Any], reference: str | None, runs: Sequence[LoadedRun], translator: Translator
+    options: Mapping[str, Any], reference: str | None, runs: Sequence[DecodingRun], translator: Translator
 ) -> dict[str, Spread]:
     """Spreads of the signals: of the lines of a reference file, or else as the run has kept it.
 
@@ -66,7 +66,7 @@ def usual_signals(
     return usual
 
 
-def _kept(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> dict[str, Spread]:
+def _kept(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> dict[str, Spread]:
     """Spreads that the run has kept. Raises UserError if that is nothing, or of something else than what translates."""
     run = runs[0]
     if len(runs) > 1 or options.get("fusion") is not None:

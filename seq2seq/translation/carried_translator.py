@@ -35,7 +35,7 @@ class CarriedTranslator(Translator):
             raise UserError(f"rows must be at least 1, but is {rows}.")
         vars(self).update(vars(translator))
         if not isinstance(self.stepper, Seq2Seq):
-            raise UserError("run must name one run with reset, and fusion must be none: one model reads on.")
+            raise UserError("run must name one run with reset, no export, and fusion must be none: one model reads on.")
         check_carries(self.stepper)
         reset.prepare(self.tokenizers.source)
         self.reset, self.rows = reset, rows

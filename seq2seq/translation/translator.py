@@ -69,7 +69,13 @@ class Translator:
         self.rerank = rerank
         self.replace_unknown = replace_unknown
         self.device = device
+        self.other_forms: list[Stepper] = []  # of the same model, of which the fastest may take its place
         self.before_batch: Callable[[], None] | None = None  # of lines, where somebody may want it to go no further
+
+    @property
+    def forms(self) -> list[Stepper]:
+        """The model in all its forms, each once."""
+        return [self.stepper, *(form for form in self.other_forms if form is not self.stepper)]
 
     def __call__(self, texts: Sequence[str]) -> list[str]:
         """The best translation of every text."""

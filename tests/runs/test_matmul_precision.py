@@ -8,7 +8,7 @@ import torch
 from seq2seq.commands.train import train
 from seq2seq.errors import UserError
 from seq2seq.runs.matmul_precision import set_matmul_precision
-from seq2seq.runs.translator import load_runs
+from seq2seq.runs.named_runs import load_runs
 
 
 @pytest.fixture(autouse=True)

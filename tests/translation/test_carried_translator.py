@@ -238,7 +238,7 @@ def test_rules_that_say_nothing_are_refused(make, message):
 
 def test_what_cannot_read_on_is_refused(plain, echo):
     with pytest.raises(
-        UserError, match="^run must name one run with reset, and fusion must be none: one model reads on"
+        UserError, match="^run must name one run with reset, no export, and fusion must be none: one model reads on"
     ):
         CarriedTranslator(echo, NoReset())
     with pytest.raises(UserError, match="^direction must be forward, or block_size a number of steps, for streams"):

@@ -13,7 +13,7 @@ from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.errors import UserError
 from seq2seq.layers.copying import Pointer
-from seq2seq.runs import translator as opening
+from seq2seq.runs import named_runs as opening
 from seq2seq.runs.run import LoadedRun
 from seq2seq.symbols import UNK
 from seq2seq.translation.line import Line

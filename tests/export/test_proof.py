@@ -1,0 +1,77 @@
+"""What a proof finds, and what it lets pass."""
+
+from copy import copy
+from typing import Any
+
+import pytest
+
+from seq2seq.errors import UserError
+from seq2seq.export.proof import EXACT, SHAPES, Limits, prove, prove_alone
+from seq2seq.symbols import EOS
+
+SOURCES = ["ab", "c d e", "fghij", "z", "a", "klmno pqrst", "x y", "uvw"]
+
+
+class Changed:
+    """A model whose logits are changed by a function of them, of how many sentences were started, and of the beam."""
+
+    def __init__(self, model: Any, change: Any) -> None:
+        self.model, self.change = model, change
+
+    def start(self, source, lengths) -> Any:
+        self.started = len(source)
+        return self.model.start(source, lengths)
+
+    def step(self, ids, memory, states) -> Any:
+        logits, weights, states = self.model.step(ids, memory, states)
+        return self.change(logits, (self.started, ids.shape[1])), weights, states
+
+
+@pytest.fixture
+def pair(babbler):
+    """A translator, and the same with changed logits."""
+
+    def build(change):
+        plain = babbler()
+        other = copy(plain)
+        other.stepper = Changed(plain.stepper, change)
+        return plain, other
+
+    return build
+
+
+def test_the_same_is_proved(pair):
+    proof = prove(*pair(lambda logits, shape: logits + 3.0), SOURCES)  # a softmax does not see it
+    assert proof.lines == len(SOURCES)
+    assert proof.worst < 1e-5
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_difference_in_any_shape_is_found(pair, shape):
+    count, width = shape
+    changed = pair(lambda logits, shape: logits * (1.01 if shape == (min(count, 8), width) else 1.0))
+    with pytest.raises(UserError, match=f"of .* at a time, {'greedy' if width == 1 else f'beam {width}'}, at '"):
+        prove(*changed, SOURCES)
+
+
+def test_the_message_says_what_differs(pair):
+    with pytest.raises(UserError) as error:
+        prove(*pair(lambda logits, shape: logits * 1.001), SOURCES)
+    assert str(error.value).startswith("to=onnx must do what the model does, but differs of ")
+    assert "nats off. Nothing was written: decode by the run." in str(error.value)
+
+    def silent(logits, shape):
+        logits[..., EOS] += 30.0
+        return logits
+
+    with pytest.raises(UserError, match="the tokens are others. Nothing was written"):
+        prove(*pair(silent), SOURCES)
+    with pytest.raises(UserError, match="nan nats off|the tokens are others"):
+        prove(*pair(lambda logits, shape: logits * float("nan")), SOURCES)
+
+
+def test_what_hangs_on_neighbours_is_found_alone(pair):
+    _, other = pair(lambda logits, shape: logits * (1.0 + 0.0005 * shape[0]))
+    with pytest.raises(UserError, match="^to=onnx must do what each line alone does, but differs of all together"):
+        prove_alone(other, SOURCES, EXACT)
+    assert 1e-5 < prove_alone(other, SOURCES, Limits(0.5, 1.0)) < 0.5
