@@ -67,7 +67,8 @@ class BatchPlan:
                 f"{budget.max_tokens}: raise it or lower max_length."
             )
         kind = np.int16 if longest < _NARROW else np.int32  # there can be millions
-        self.source, self.target = source_lengths.numpy().astype(kind), target_lengths.numpy().astype(kind)
+        self.source: np.ndarray = source_lengths.numpy().astype(kind)
+        self.target: np.ndarray = target_lengths.numpy().astype(kind)
         self.budget = budget
         self.pool_batches = pool_batches
         self.shuffle = shuffle

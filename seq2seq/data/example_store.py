@@ -83,14 +83,14 @@ class ExampleWriter:
         self._text = bytearray()
         self._ends = array("q", [0])  # of texts: the source of an example, its targets, the source of the next
         self._firsts = array("q", [0])  # the number of the source among texts
-        self._corpora = array("h")
+        self._corpora, self._count = array("h"), 0
         self._names: dict[str, int] = {}
         self.alignments: dict[int, tuple[Alignment, ...]] = {}
         self.series: dict[int, Series] = {}  # sources that are no texts
         self.answers: dict[int, tuple[str, ...]] = {}  # targets that are none
 
     def __len__(self) -> int:
-        return len(self._corpora)
+        return self._count
 
     def add(self, example: Example) -> None:
         """Take an example behind the others."""
@@ -104,26 +104,35 @@ class ExampleWriter:
         if any(isinstance(target, Series) for target in example.targets):
             self.answers[len(self)] = example.targets
         self._firsts.append(len(self._ends) - 1)
+        self._count += 1
         self._corpora.append(self._names.setdefault(example.corpus, len(self._names)))
 
     def examples(self) -> Examples:
         """Examples, all that were taken; no other can be from then on."""
         kind = np.uint32 if len(self._text) < _SMALL else np.int64
         self._bounds = np.array(self._ends, dtype=kind)
-        self._numbers = np.array(self._firsts, dtype=kind)
+        self._numbers: np.ndarray | None = np.array(self._firsts, dtype=kind)
+        if len(self._ends) == 2 * len(self) + 1 and (np.diff(self._numbers) == 2).all():
+            self._numbers = None  # each source has one target, so that places say it
         self._corpus_names = list(self._names)
+        if len(self._names) == 1:
+            self._corpora = array("h")
         del self._ends, self._firsts, self._names
         return Examples(self)
 
+    def _first_texts(self, rows: np.ndarray) -> np.ndarray:
+        """The numbers of texts that examples begin with."""
+        return 2 * rows.astype(np.int64) if self._numbers is None else self._numbers[rows].astype(np.int64)
+
     def made(self, rows: np.ndarray) -> Iterator[Example]:
         """The examples of some rows."""
-        firsts, behind = self._numbers[rows].astype(np.int64), self._numbers[rows + 1].astype(np.int64)
+        firsts, behind = self._first_texts(rows), self._first_texts(rows + 1)
         counts = behind - firsts
         places = np.repeat(firsts - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
         view = memoryview(self._text)
         ends = zip(self._bounds[places].tolist(), self._bounds[places + 1].tolist(), strict=True)
         texts = iter([str(view[start:end], "utf-8", "surrogatepass") for start, end in ends])
-        corpora = np.frombuffer(self._corpora, dtype=np.int16)[rows].tolist()
+        corpora = [0] * len(rows) if not self._corpora else np.frombuffer(self._corpora, np.int16)[rows].tolist()
         for row, count, corpus in zip(rows.tolist(), counts.tolist(), corpora, strict=True):
             source, targets = next(texts), tuple(islice(texts, count - 1))
             source, targets = self.series.get(row, source), self.answers.get(row, targets)
