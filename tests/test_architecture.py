@@ -30,7 +30,6 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @cache
-@cache
 def parts(path: Path) -> list[ast.AST]:
     """All parts of a module's syntax tree."""
     return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))

@@ -1,7 +1,7 @@
 import json
 from collections.abc import Iterator
 from copy import deepcopy
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def composed(script: str, *overrides: str) -> DictConfig:
     return config
 
 
-@lru_cache
+@cache
 def plain(script: str, *overrides: str) -> dict[str, Any]:
     config = composed(script, *overrides)
     return (
@@ -107,6 +107,7 @@ def chosen(group: str, option: str) -> dict[str, Any]:
     return plain(*HOMES[group], f"{group}={option}") if group in HOMES else plain("train", *companions(group, option))
 
 
+@cache
 def companions(group: str, option: str) -> list[str]:
     """The overrides that choose an option and, for fewer compositions, of every other kind one that has the same place.
 
@@ -134,6 +135,7 @@ def companions(group: str, option: str) -> list[str]:
     return [f"{kind}={name}" for kind, name in found.items() if kind not in lacking]
 
 
+@cache
 def has(model: str, group: str) -> bool:
     """Whether a model has a part of the kind."""
     return any(
@@ -166,7 +168,7 @@ def header(path: Path) -> list[str]:
     return [line for line in lines[:after] if not line.startswith("# @package")]
 
 
-@lru_cache
+@cache
 def tokenizers() -> Tokenizers:
     return TokenizerTrainer(source="char", target="char", joint=True).train([Example("abcd", ("efgh",))])
 

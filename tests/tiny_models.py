@@ -115,6 +115,12 @@ def matrix_kind(request) -> Callable[..., Cell]:
     return CELLS[request.param]
 
 
+@pytest.fixture
+def ways() -> Callable[[Cell], tuple[bool, ...]]:
+    """What `fused` of a cell is to be for all its ways of reading a sequence: most have one."""
+    return lambda cell: (True,) if type(cell).unroll is Cell.unroll else (True, False)
+
+
 # What a test can need of the processor, by its marker, and how to ask for it.
 NEEDS = {"needs_bfloat16": computes_bfloat16, "needs_vnni": sums_8_bits}
 

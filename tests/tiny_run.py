@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def plain_config_of() -> Callable[..., dict[str, Any]]:
     return lambda name, *overrides: resolve(_composed(name, *overrides))
 
 
-@lru_cache
+@cache
 def _composed(name: str, *overrides: str, **options: Any) -> DictConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose(name, list(overrides), **options)

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
@@ -52,6 +53,9 @@ RUN = [
     "precision=32-true",
     "logger=csv",
     "threads=1",
+    "decoding.length.max_ratio=1.0",
+    "decoding.length.max_extra=3",
+    "callbacks.samples=null",
 ]
 LENGTHS = [[3, 1, 4], [2, 5, 1]]  # of the segments of two rows
 
@@ -86,6 +90,15 @@ def folder(config_of_run, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("streams") / "run"
     folder.mkdir()
     train(config_of_run(), folder, resume=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stopped(config_of_run, tmp_path_factory) -> Path:
+    """A run that ended between two validations. Copy it to go on from it."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    folder.mkdir()
+    train(config_of_run("budget.max_steps=2"), folder, resume=False)
     return folder
 
 
@@ -193,8 +206,11 @@ def test_what_ngrams_look_back_at_is_carried(build_model, segments):
 
 
 @pytest.mark.parametrize("steps", [2, 3])
-def test_resumed_is_uninterrupted(folder, config_of_run, tmp_path, steps):
-    train(config_of_run(f"budget.max_steps={steps}"), tmp_path, resume=False)
+def test_resumed_is_uninterrupted(folder, stopped, config_of_run, tmp_path, steps):
+    if steps == 2:
+        copytree(stopped, tmp_path, dirs_exist_ok=True)
+    else:
+        train(config_of_run(f"budget.max_steps={steps}"), tmp_path, resume=False)
     train(config_of_run(), tmp_path, resume=True)
     assert same(last(tmp_path), last(folder))
     flat = torch.utils._pytree.tree_leaves
@@ -222,8 +238,8 @@ def test_a_last_batch_of_fewer_rows_leaves_no_states(config_of_run, tmp_path, ca
     assert "carried states of" not in caplog.text
 
 
-def test_states_that_are_carried_matter_to_what_goes_on(folder, config_of_run, tmp_path):
-    train(config_of_run("budget.max_steps=2"), tmp_path, resume=False)
+def test_states_that_are_carried_matter_to_what_goes_on(folder, stopped, config_of_run, tmp_path):
+    copytree(stopped, tmp_path, dirs_exist_ok=True)
     checkpoint = last(tmp_path)
     checkpoint["carried_states"] = torch.utils._pytree.tree_map(torch.zeros_like, checkpoint["carried_states"])
     save_checkpoint(tmp_path / "checkpoints" / "last.ckpt", checkpoint)
@@ -242,7 +258,8 @@ def test_validations_leave_training_alone_and_training_them(folder, config_of_ru
     assert same(last(tmp_path), last(folder))
     still = tmp_path / "still"
     still.mkdir()
-    train(config_of_run("trainer.val_check_interval=1", "optimizer.lr=1e-30", "model.dropout=0.3"), still, resume=False)
+    stays = ["optimizer.lr=1e-30", "model.dropout=0.3", "budget.max_steps=4"]
+    train(config_of_run("trainer.val_check_interval=1", *stays), still, resume=False)
     (path,) = still.rglob("metrics.csv")
     rows = csv.DictReader(path.read_text().splitlines())
     losses = {row["dev/loss"] for row in rows if row.get("dev/loss")}

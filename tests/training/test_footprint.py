@@ -116,15 +116,15 @@ def left_by(run) -> tuple[int, int, Any]:
     return sum(e.nbytes() for e in changes if e.name() == "[memory]"), sum(kept.bytes.values()), given
 
 
-@pytest.mark.parametrize("fused", [True, False])
-def test_gates_that_nobody_reads_are_not_kept(cell_kind, fused):
+def test_gates_that_nobody_reads_are_not_kept(cell_kind, ways):
     """Behind a plain pass there is what backward reads and what was handed out."""
     cell, sequence = cell_kind(8, 16), torch.randn(4, 12, 8)
-    cell.fused = fused
     start = cell.start(sequence[:, 0])
-    left, kept, (outputs, last) = left_by(lambda: cell.unroll(sequence, start))
-    handed_out = outputs.nbytes + sum(part.nbytes for part in last)
-    assert left <= kept + handed_out
+    for fused in ways(cell):
+        cell.fused = fused
+        left, kept, (outputs, last) = left_by(lambda: cell.unroll(sequence, start))
+        handed_out = outputs.nbytes + sum(part.nbytes for part in last)
+        assert left <= kept + handed_out
 
 
 def test_gates_that_are_shown_and_that_backward_does_not_read_come_on_top():

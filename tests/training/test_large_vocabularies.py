@@ -55,7 +55,7 @@ def test_every_objective_is_the_same_in_chunks(build_model, new_batch, kind, out
         assert_close(chunked, whole, atol=1e-5, rtol=1e-5)
 
 
-RUN = ["averaging.decay=0.5", "trainer.val_check_interval=2", "budget.max_steps=8"]
+RUN = ["averaging.decay=0.5", "trainer.val_check_interval=2", "budget.max_steps=6"]
 OPTIONS = {
     "chunk": ["model.output.chunk=7"],
     "multiple": ["model.vocabulary_multiple=64"],

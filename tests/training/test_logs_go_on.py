@@ -14,7 +14,7 @@ from seq2seq.training.module import Seq2SeqModule
 # What depends on the clock, or is made of the run as a whole.
 TIMED = ("train/target_tokens_per_second", "dev/seconds", "memory/peak_mib")
 RUN = ["logger=[tensorboard,csv]", "schedule=constant", "trainer.val_check_interval=3", "model.dropout=0.3"]
-RUN += ["budget.max_steps=10", "averaging.decay=0.5"]
+RUN += ["callbacks.samples.count=1", "budget.max_steps=10", "averaging.decay=0.5"]
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
