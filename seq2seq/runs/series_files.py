@@ -15,7 +15,7 @@ _COLUMNS = ("series", "time", "target", "features", "horizon")
 
 
 def corpus_of(config: dict[str, Any], path: str) -> FrameCorpus:
-    """The corpus that reads a file of series by its ending, with the columns that the data of a run have where it is a table.
+    """The corpus that reads a file of series by its ending, with the columns of a run's data where it is a table.
 
     Another kind of file is read as the run's own data are. Raises UserError where these are no files of series.
     """

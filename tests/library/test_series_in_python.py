@@ -126,7 +126,5 @@ def test_a_run_of_text_forecasts_nothing(tmp_path):
     run = seq2seq.train(pairs, run_dir=tmp_path / "run", budget__max_steps=2, **SMALL)
     with pytest.raises(seq2seq.UserError, match="forecast needs a run that writes frames, but this one writes text"):
         run.forecast(ARRAYS)
-    with pytest.raises(
-        seq2seq.UserError, match="samples must be 0 with a run that writes text, but is 5: see decoding"
-    ):
+    with pytest.raises(seq2seq.UserError, match="samples must be 0 with a run that writes text, but is 5: see"):
         run.evaluate(pairs, samples=5)
