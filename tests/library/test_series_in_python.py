@@ -86,6 +86,14 @@ def test_classes_are_learnt_from_arrays_and_scored_as_such(tmp_path):
     assert run.translate(list(others[:2])) == [str(label) for label in labels[:2]]
 
 
+def test_a_number_of_each_series_is_one_frame(tmp_path):
+    values, fast = waves(100)
+    pairs = [(one, 0.25 + float(label)) for one, label in zip(values + 20 * fast[:, None, None], fast, strict=True)]
+    run = seq2seq.train(pairs, run_dir=tmp_path / "run", budget__max_steps=40, **SMALL)
+    assert run.forecast(pairs[0][0]).means.shape == (1, 1)
+    assert run.evaluate(pairs, bootstrap=0).scores["mae"] < 0.3
+
+
 ARRAYS = list(waves(4)[0])
 MISTAKES = [
     (lambda run: run.forecast([np.zeros((3, 2))]), r"series\[0\] must have 1 features, as the data to train on, but"),
