@@ -115,7 +115,7 @@ def present(target: TargetIds | TargetFrames) -> Bool[Tensor, "batch target"]:
 
 
 def begun(outputs: TargetIds | TargetFrames) -> TargetIds | TargetFrames:
-    """What a decoder reads to say a target: its beginning, and all of it but the last."""
+    """Inputs of a decoder that says a target: its beginning, and all of it but the last."""
     if outputs.is_floating_point():
         return functional.pad(outputs[:, :-1], (0, 0, 1, 0), value=float("nan"))
     return functional.pad(outputs[:, :-1], (1, 0), value=BOS)

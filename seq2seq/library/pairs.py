@@ -189,6 +189,11 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
 
 
 def _targets(target: Any, where: str, *, of_frames: bool) -> list[Any]:
-    """Targets that are right, of which there can be several; a number that a series is labelled by is its text."""
+    """Targets that are right, of which there can be several.
+
+    Of a series, a whole number is a label, as its text, and another number is one frame to be written.
+    """
+    if of_frames and isinstance(target, float | np.floating):
+        target = np.array([[target]])
     targets = list(target) if isinstance(target, list | tuple) else [as_series(target, f"the target of {where}")]
     return [str(one) if of_frames and isinstance(one, int | np.integer) else one for one in targets]

@@ -86,6 +86,14 @@ def test_classes_are_learnt_from_arrays_and_scored_as_such(tmp_path):
     assert run.translate(list(others[:2])) == [str(label) for label in labels[:2]]
 
 
+def test_a_number_of_each_series_is_one_frame(tmp_path):
+    values, fast = waves(100)
+    pairs = [(one, 0.25 + float(label)) for one, label in zip(values + 20 * fast[:, None, None], fast, strict=True)]
+    run = seq2seq.train(pairs, run_dir=tmp_path / "run", budget__max_steps=40, **SMALL)
+    assert run.forecast(pairs[0][0]).means.shape == (1, 1)
+    assert run.evaluate(pairs, bootstrap=0).scores["mae"] < 0.3
+
+
 ARRAYS = list(waves(4)[0])
 MISTAKES = [
     (lambda run: run.forecast([np.zeros((3, 2))]), r"series\[0\] must have 1 features, as the data to train on, but"),
@@ -126,7 +134,5 @@ def test_a_run_of_text_forecasts_nothing(tmp_path):
     run = seq2seq.train(pairs, run_dir=tmp_path / "run", budget__max_steps=2, **SMALL)
     with pytest.raises(seq2seq.UserError, match="forecast needs a run that writes frames, but this one writes text"):
         run.forecast(ARRAYS)
-    with pytest.raises(
-        seq2seq.UserError, match="samples must be 0 with a run that writes text, but is 5: see decoding"
-    ):
+    with pytest.raises(seq2seq.UserError, match="samples must be 0 with a run that writes text, but is 5: see"):
         run.evaluate(pairs, samples=5)

@@ -54,7 +54,7 @@ class Normalization(nn.Module):
 
     @property
     def scale(self) -> Tensor:
-        """What one unit of a normalised feature is, `feature`; 0 of a constant one."""
+        """Units of the data in one of a normalised feature, `feature`; 0 of a constant one."""
         return torch.where(self.factor > 0, 1 / self.factor, 0.0)
 
     def restored(self, frames: AnyFrames) -> AnyFrames:
