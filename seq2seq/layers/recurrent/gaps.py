@@ -17,8 +17,8 @@ def parted(inputs: Inputs, gap_size: int) -> tuple[Vectors, Gaps]:
     return inputs[..., :size], inputs[..., size:]
 
 
-def beside(vectors: Vectors, gaps: Gaps) -> Inputs:
-    """The vectors of steps with gaps behind them."""
+def beside(vectors: Vectors, gaps: Tensor) -> Inputs:
+    """The vectors of steps with gaps behind them, `*batch gap`; where there are none, steps need not be as many."""
     return torch.cat([vectors, gaps], -1) if gaps.shape[-1] else vectors
 
 
