@@ -50,11 +50,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
             "model=transducer cannot share its target ids, which are edits, with models that write pieces: compare "
             "such runs by evaluate.py."
         )
-    augmentation = build(config["augmentation"], "augmentation")
-    if augmentation is not None:
-        check_tag(augmentation, config)
-        with told_at("augmentation", type(augmentation)):
-            data.augment(augmentation)
+    _augment(config, data)
     if segmentation := build(config["segmentation"], "segmentation"):
         with told_at("segmentation", type(segmentation)):
             data.segment(segmentation, kinds_of(config))
@@ -73,6 +69,15 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
         scores=build_scores(config),
         complete=partial(_complete, saved_with(config, data.tokenizers, data.splits)),
     )
+
+
+def _augment(config: dict[str, Any], data: Seq2SeqDataModule) -> None:
+    """Have train augmented as a config says, or not at all. Raises UserError at data that this does not suit."""
+    augmentation = build(config["augmentation"], "augmentation")
+    if augmentation is not None:
+        check_tag(augmentation, config)
+        with told_at("augmentation", type(augmentation)):
+            data.augment(augmentation)
 
 
 def _take_in(data: Seq2SeqDataModule, model: Seq2Seq) -> None:

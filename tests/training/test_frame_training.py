@@ -228,7 +228,7 @@ def test_no_run_starts_from_frames(learnt, plain_config_of, tmp_path):
 COMMANDS = {
     "translate": (build_stream, []),
     "score": (lambda config: next(score_lines(config, [b"a\tb"])), []),
-    "interpret": (interpret, ["stream=x.txt"]),
+    "interpret": (interpret, [f"stream={__file__}"]),
 }
 
 
