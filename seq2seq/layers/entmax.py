@@ -61,6 +61,17 @@ def masked_weights(normalizer: str, scores: Weights, mask: SourceMask | StepMask
     return entmax(masked(scores, mask))
 
 
+def scores_gradient(normalizer: str, weights: Scores, gradient: Scores) -> Scores:
+    """The gradient of the scores that weights were made of, from that of the weights."""
+    return _of_scores(weights if normalizer == "softmax" else weights.sqrt(), gradient)
+
+
+def _of_scores(slopes: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient of scores whose weights sum to 1, each with a slope: p for softmax, sqrt(p) for entmax."""
+    weighted = slopes * gradient
+    return weighted - slopes * (weighted.sum(-1, keepdim=True) / slopes.sum(-1, keepdim=True))
+
+
 class _Entmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor) -> Tensor:
@@ -78,9 +89,7 @@ class _Entmax(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (probabilities,) = ctx.saved_tensors
-        roots = probabilities.sqrt()
-        weighted = roots * gradient
-        return weighted - roots * (weighted.sum(-1, keepdim=True) / roots.sum(-1, keepdim=True))
+        return _of_scores(probabilities.sqrt(), gradient)
 
 
 def _thresholds(ordered: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,10 @@
 """Long short-term memory."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seq2seq.layers.recurrent.activations import Activation, gate_function
 from seq2seq.layers.recurrent.cells.cell import Projected
@@ -11,6 +12,7 @@ from seq2seq.layers.recurrent.cells.fused import FusedCell
 from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 from seq2seq.precise import precise
+from seq2seq.shapes import TimeVectors
 
 
 class LSTMGates(NamedTuple):
@@ -31,6 +33,13 @@ class LSTMGates(NamedTuple):
         """The next state from the memory: c' = f c + i g,  h' = o activation(c')."""
         cell = self.forget * memory + self.input * self.candidate
         return LSTMState(self.output * activation(cell), cell)
+
+
+class Recurrent(NamedTuple):
+    """The recurrent weight of a pass, `gates hidden`, and the mask of what it multiplies, `batch hidden`, if any."""
+
+    weight: Tensor
+    mask: Tensor | None
 
 
 class LSTMCell(FusedCell):
@@ -57,6 +66,29 @@ class LSTMCell(FusedCell):
         kernel, standard = nn.LSTM(input_size, hidden_size, batch_first=True), ("sigmoid", "tanh")
         super().__init__(kernel, layout, options, standard=(options.gate_activation, options.activation) == standard)
         self.gate_activation = gate_function(options.gate_activation)
+
+    @property
+    def recordable(self) -> bool:
+        """Tell whether `LSTMTape` records the steps: the equations are these, and the fast path is not switched off."""
+        return type(self) is LSTMCell and self.fused and self.plain
+
+    def offsets(self, inputs: TimeVectors) -> TimeVectors:
+        """The input's part of all gates, and both biases, for every step at once."""
+        kernel: Any = self.kernel
+        return functional.linear(inputs, kernel.weight_ih_l0, self.bias)
+
+    def recurrent(self, hidden: Tensor) -> "Recurrent":
+        """What one pass that begins with a hidden state multiplies; in training with weights and units dropped."""
+        kernel: Any = self.kernel
+        mask = self.regularization.mask(hidden) if self.masks else None
+        (name,) = self.recurrent_weights
+        return Recurrent(self.dropped_weights().get(name, kernel.weight_hh_l0), mask)
+
+    @property
+    def bias(self) -> Tensor:
+        """The sum of both biases."""
+        kernel: Any = self.kernel
+        return kernel.bias_ih_l0 + kernel.bias_hh_l0
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         sums = (precise(projected) + self.recur(state.hidden)).chunk(4, -1)
