@@ -61,15 +61,26 @@ def masked_weights(normalizer: str, scores: Weights, mask: SourceMask | StepMask
     return entmax(masked(scores, mask))
 
 
+def normalize(normalizer: str, scores: Tensor, weights: Tensor) -> None:
+    """Put into `weights` those that scores make, along the last axis; no gradients."""
+    if normalizer == "softmax":
+        torch.softmax(scores, -1, out=weights)
+    else:
+        weights.copy_(entmax(scores))
+
+
 def scores_gradient(normalizer: str, weights: Scores, gradient: Scores) -> Scores:
     """The gradient of the scores that weights were made of, from that of the weights."""
-    return _of_scores(weights if normalizer == "softmax" else weights.sqrt(), gradient)
+    if normalizer == "softmax":
+        return torch.ops.aten._softmax_backward_data(gradient, weights, -1, weights.dtype)
+    return _of_scores(weights, gradient)
 
 
-def _of_scores(slopes: Tensor, gradient: Tensor) -> Tensor:
-    """The gradient of scores whose weights sum to 1, each with a slope: p for softmax, sqrt(p) for entmax."""
-    weighted = slopes * gradient
-    return weighted - slopes * (weighted.sum(-1, keepdim=True) / slopes.sum(-1, keepdim=True))
+def _of_scores(probabilities: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient of the scores that entmax made probabilities of."""
+    roots = probabilities.sqrt()
+    weighted = roots * gradient
+    return weighted - roots * (weighted.sum(-1, keepdim=True) / roots.sum(-1, keepdim=True))
 
 
 class _Entmax(torch.autograd.Function):
@@ -89,7 +100,7 @@ class _Entmax(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (probabilities,) = ctx.saved_tensors
-        return _of_scores(probabilities.sqrt(), gradient)
+        return _of_scores(probabilities, gradient)
 
 
 def _thresholds(ordered: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,9 +16,10 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from seq2seq.layers.attention.score_tapes import ScoreTape
-from seq2seq.layers.entmax import masked_weights, scores_gradient
-from seq2seq.layers.recurrent.lstm_tape import LSTMGradients, LSTMTape
+from seq2seq.layers.entmax import normalize, scores_gradient
+from seq2seq.layers.recurrent.lstm_tape import LSTMGradients, LSTMRecorder, LSTMTape
 from seq2seq.layers.recurrent.state import LSTMState
+from seq2seq.precise import precise
 
 
 class FedLayer(NamedTuple):
@@ -62,9 +63,9 @@ class FedLoop:
             weights = weights * kept
         return weights.to(dtype)
 
-    def seen(self, time: int) -> Tensor:
-        """Where a step can see the source, `batch 1 source`."""
-        return self.readable[:, time : time + 1] if self.readable.shape[1] > 1 else self.readable
+    def unseen(self, steps: int) -> Sequence[Tensor]:
+        """For each step where it cannot see the source, `batch source`."""
+        return (~self.readable).expand(-1, steps, -1).unbind(1)
 
 
 class _Tapes(NamedTuple):
@@ -72,14 +73,9 @@ class _Tapes(NamedTuple):
 
     layers: list[LSTMTape]
     scores: ScoreTape
-    hidden: tuple[Tensor, ...]  # of each layer, time batch hidden
-    first: Tensor  # hidden state of the top layer before the first step
+    queries: Tensor  # what attention was asked by at every step, time batch hidden
     values: Tensor
     weights: Tensor
-
-    def queries(self) -> Tensor:
-        """What attention was asked by at every step, `time batch hidden`."""
-        return torch.cat([self.first.unsqueeze(0), self.hidden[-1][:-1]]).to(self.values.dtype)
 
 
 class _Looped(Function):
@@ -88,13 +84,12 @@ class _Looped(Function):
         layers = [FedLayer(*given[4 * depth : 4 * depth + 4]) for depth in range(count)]
         values, *scored = given[4 * count :]
         with torch.autocast(values.device.type, enabled=False):
-            tapes = _record(loop, layers, values, scored)
+            tapes, hidden = _record(loop, layers, values, scored)
         ctx.loop, ctx.score_tape, ctx.count = loop, type(tapes.scores), count
         ctx.offsets = [layer.offset.dim() for layer in layers]
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*chain(*tapes.layers), *tapes.scores, *tapes.hidden, *tapes[3:])
-        contexts = tapes.layers[0].read[:, :, tapes.layers[0].size :]
-        return *tapes.hidden, *(tape.memory[-1].clone() for tape in tapes.layers), contexts, tapes.weights
+        ctx.save_for_backward(*chain(*tapes.layers), *tapes.scores.kept(), *tapes[2:])
+        return *hidden, *(tape.memory[-1].clone() for tape in tapes.layers), tapes.layers[0].inputs, tapes.weights
 
     @staticmethod
     @once_differentiable
@@ -102,31 +97,45 @@ class _Looped(Function):
         saved, count = iter(ctx.saved_tensors), ctx.count
         layers = [LSTMTape(*islice(saved, len(LSTMTape._fields))) for _ in range(count)]
         scores = ctx.score_tape(*islice(saved, len(ctx.score_tape._fields)))
-        tapes = _Tapes(layers, scores, tuple(islice(saved, count)), *saved)
+        tapes = _Tapes(layers, scores, *saved)
         outputs = FedOutputs(given[:count], given[count:-2], *given[-2:])  # type: ignore[arg-type]
         return None, None, *_Return(ctx.loop, tapes, outputs).gradients(ctx.offsets)
 
 
-def _record(loop: FedLoop, layers: Sequence[FedLayer], values: Tensor, scored: Sequence[Tensor]) -> _Tapes:
-    steps, batch = layers[0].offset.shape[:2]
-    states = [layer.hidden for layer in layers]
-    tapes = [LSTMTape.blank(layer.weight, LSTMState(layer.hidden, layer.memory), steps) for layer in layers]
-    hidden = tuple(state.new_empty(steps, *state.shape) for state in states)
-    weights = layers[0].memory.new_empty(steps, batch, values.shape[1])
-    scores = loop.tape.blank(steps, *scored)
-    for time in range(steps):
-        found = scores.score(time, states[-1].to(values.dtype)).unsqueeze(1)
-        weights[time] = masked_weights(loop.normalizer, found, loop.seen(time)).squeeze(1)
-        below = torch.bmm(loop.read(weights[time], values.dtype).unsqueeze(1), values).squeeze(1)
-        for depth, (tape, layer, mask) in enumerate(zip(tapes, layers, loop.recurrent, strict=True)):
-            tape.read[time, :, : tape.size] = states[depth] if mask is None else states[depth] * mask
-            tape.read[time, :, tape.size :] = below
-            states[depth] = hidden[depth][time]
-            states[depth].copy_(tape.step(time, layer.offset[time] if layer.offset.dim() == 3 else layer.offset))
-            if depth + 1 < len(layers):
-                up = states[depth] * loop.dropped[depth]
-                below = up + below if loop.residual[depth] else up
-    return _Tapes(tapes, scores, hidden, layers[-1].hidden, values, weights)
+def _record(
+    loop: FedLoop, layers: Sequence[FedLayer], values: Tensor, scored: Sequence[Tensor]
+) -> tuple[_Tapes, list[Tensor]]:
+    """Tapes of all steps, and hidden states of each layer, `time batch hidden`."""
+    steps, top = len(layers[0].offset), layers[-1].hidden
+    tapes = [LSTMTape.blank(layer.weight, layer.memory, steps) for layer in layers]
+    run = [
+        LSTMRecorder(tape, layer.offset, LSTMState(layer.hidden, layer.memory), mask)
+        for tape, layer, mask in zip(tapes, layers, loop.recurrent, strict=True)
+    ]
+    scores, query = loop.tape.blank(steps, *scored), top
+    weights = layers[0].memory.new_empty(steps, *values.shape[:2])
+    rows, unseen = weights.unbind(0), loop.unseen(steps)
+    for time, (row, hides, context) in enumerate(zip(rows, unseen, run[0].inputs, strict=True)):
+        found = precise(scores.score(time, query.to(values.dtype))).masked_fill_(hides, float("-inf"))
+        normalize(loop.normalizer, found, row)
+        torch.bmm(loop.read(row, values.dtype).unsqueeze(1), values, out=context.unsqueeze(1))
+        query = _step_layers(loop, run, time)
+    hidden = [layer.hidden for layer in run]
+    queries = tapes[-1].read[:, :, : tapes[-1].size]
+    if loop.recurrent[-1] is not None:  # of which some units are missing there
+        queries = torch.cat([top.unsqueeze(0), hidden[-1][:-1]]).to(values.dtype)
+    return _Tapes(tapes, scores, queries, values, weights), hidden
+
+
+def _step_layers(loop: FedLoop, run: Sequence[LSTMRecorder], time: int) -> Tensor:
+    """The hidden state of the top layer after a step, whose context is the bottom one's input."""
+    below = run[0].inputs[time]
+    hidden = run[0].step(time)
+    for layer, mask, residual in zip(run[1:], loop.dropped, loop.residual, strict=False):
+        handed = hidden * mask
+        layer.inputs[time].copy_(handed + below if residual else handed)
+        below, hidden = layer.inputs[time], layer.step(time)
+    return hidden
 
 
 class _Return:
@@ -151,7 +160,7 @@ class _Return:
             found += [layer.of_weight(), of_offset, layer.of_hidden, layer.of_memory]
         weights = self.loop.read(self.tapes.weights, self.tapes.values.dtype).permute(1, 2, 0)
         of_values = torch.bmm(weights, self.of_contexts.transpose(0, 1))
-        return [*found, of_values, *self.scores.of_given(self.of_scores, self.tapes.queries())]
+        return [*found, of_values, *self.scores.of_given(self.of_scores, self.tapes.queries)]
 
     def _step_layers(self, time: int) -> None:
         of_above: Tensor | None = None  # the gradient of what a layer hands up

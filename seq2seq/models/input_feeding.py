@@ -102,7 +102,7 @@ class BahdanauDecoder(Decoder):
         """What `_unroll` returns, by the loop that leaves no graph; noise is drawn in the same order."""
         cells, kind = cast(Sequence[LSTMCell], self.layers), product_type(memory.values)
         recurrent = [cell.recurrent(state.hidden) for cell, state in zip(cells, states.layers, strict=True)]
-        dropped, bottom = self._masks(states), cells[0]
+        dropped, bottom = self._masks(states.of_one_hypothesis()), cells[0]
         offsets = [bottom.offsets(self.embedding(ids).transpose(0, 1)), *(cell.bias for cell in cells[1:])]
         inputs = [self.feed.weight, *(cell.kernel.weight_ih_l0 for cell in cells[1:])]
         layers = [
@@ -114,8 +114,8 @@ class BahdanauDecoder(Decoder):
             isinstance(each, ResidualConnection) and below.shape[1] == each.size
             for each, below in zip(self.connections, inputs, strict=True)
         ]
-        masks = [own.mask for own in recurrent]
-        loop = FedLoop(tape, self.attention.normalizer, memory.readable, memory.kept, dropped, masks, residual)
+        locked, masks = [mask.squeeze(1) for mask in dropped], [own.mask for own in recurrent]
+        loop = FedLoop(tape, self.attention.normalizer, memory.readable, memory.kept, locked, masks, residual)
         scored = [part.to(kind) for part in recorded(self.attention, memory)]
         return self._joined(loop(layers, memory.values.to(kind), scored), dropped, states)
 
@@ -124,7 +124,7 @@ class BahdanauDecoder(Decoder):
         context = hidden = found.contexts.transpose(0, 1)
         outputs = [each.transpose(0, 1) for each in found.hidden]
         for connection, each, mask in zip(self.connections, outputs, dropped, strict=True):
-            hidden = connection(hidden, each * mask.unsqueeze(1))
+            hidden = connection(hidden, each * mask)
         last = (LSTMState(each[-1], memory) for each, memory in zip(found.hidden, found.memories, strict=True))
         after = States(tuple(last), states.attention)
         return Unrolled(self.readout(hidden, context), found.weights.transpose(0, 1), hidden, outputs[-1], after)

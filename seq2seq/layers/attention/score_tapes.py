@@ -10,6 +10,7 @@ from seq2seq.layers.attention.additive import AdditiveScore
 from seq2seq.layers.attention.attention import Attention, Memory, ScoredAttention
 from seq2seq.layers.attention.dot import DotAttention
 from seq2seq.layers.attention.general import GeneralAttention
+from seq2seq.precise import precise
 
 Scores = Float[Tensor, "batch source"]
 AllScores = Float[Tensor, "time batch source"]
@@ -46,6 +47,10 @@ class AdditiveTape(NamedTuple):
         torch.add(projected.unsqueeze(1), self.keys, out=found).tanh_()
         return torch.mv(found.flatten(0, 1), self.vector).view(found.shape[:2])
 
+    def kept(self) -> "AdditiveTape":
+        """The tape with what gradients are made of."""
+        return self._replace(keys=self.keys.new_empty(0, 0, 0))
+
     def gradients(self) -> "AdditiveGradients":
         """Gradients that are still to be gathered."""
         return AdditiveGradients(self)
@@ -57,9 +62,8 @@ class AdditiveGradients:
     def __init__(self, tape: AdditiveTape) -> None:
         self.tape = tape
         steps, batch, _, size = tape.activations.shape
-        wide = torch.promote_types(tape.keys.dtype, torch.float32)
-        self.of_keys = torch.zeros_like(tape.keys, dtype=wide)
-        self.of_projected = tape.keys.new_empty(steps, batch, size)
+        self.of_keys = torch.zeros_like(precise(tape.activations[0]))
+        self.of_projected = tape.activations.new_empty(steps, batch, size)
 
     def step(self, time: int, of_scores: Scores) -> Float[Tensor, "batch query"]:
         tape = self.tape
@@ -87,6 +91,10 @@ class ProductTape(NamedTuple):
     def score(self, time: int, query: Float[Tensor, "batch query"]) -> Scores:
         """Scores of a step."""
         return torch.bmm(query.unsqueeze(1), self.keys.transpose(1, 2)).squeeze(1)
+
+    def kept(self) -> "ProductTape":
+        """The tape with what gradients are made of."""
+        return self
 
     def gradients(self) -> "ProductGradients":
         """Gradients that are still to be gathered."""

@@ -7,12 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2seq.layers.recurrent.activations import Activation, gate_function
-from seq2seq.layers.recurrent.cells.cell import Projected
+from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
 from seq2seq.layers.recurrent.cells.fused import FusedCell
 from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
 from seq2seq.precise import precise
-from seq2seq.shapes import TimeVectors
 
 
 class LSTMGates(NamedTuple):
@@ -72,7 +71,7 @@ class LSTMCell(FusedCell):
         """Tell whether `LSTMTape` records the steps: the equations are these, and the fast path is not switched off."""
         return type(self) is LSTMCell and self.fused and self.plain
 
-    def offsets(self, inputs: TimeVectors) -> TimeVectors:
+    def offsets(self, inputs: CellInputs) -> Projected:
         """The input's part of all gates, and both biases, for every step at once."""
         kernel: Any = self.kernel
         return functional.linear(inputs, kernel.weight_ih_l0, self.bias)
