@@ -165,3 +165,10 @@ Layer = Callable[[Inputs, State], State]
 
 def _projecting(cell: Cell, step: Step) -> Layer:
     return lambda inputs, state: step(cell.project(inputs), state)[0]
+
+
+def path(decoder: Decoder) -> str:
+    """How a decoder runs over targets in training: whole target, recorded loop (gradients written out), or loop."""
+    if decoder.whole_target:
+        return "whole target"
+    return "recorded loop" if isinstance(decoder, BahdanauDecoder) and decoder.recordable else "loop"
