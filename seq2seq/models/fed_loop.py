@@ -163,19 +163,22 @@ class _Return:
         return [*found, of_values, *self.scores.of_given(self.of_scores, self.tapes.queries)]
 
     def _step_layers(self, time: int) -> None:
-        of_above: Tensor | None = None  # the gradient of what a layer hands up
+        of_above = None  # the gradient of what a layer hands up
         for depth in reversed(range(len(self.layers))):
             layer, given = self.layers[depth], self.given.hidden[depth]
             if given is not None:
                 layer.of_hidden.add_(given[time])
-            if of_above is not None:
-                layer.of_hidden.add_(of_above * self.loop.dropped[depth])
-            of_input = layer.step(time)
-            passed = of_above is not None and self.loop.residual[depth]
-            of_above = of_input + of_above if passed else of_input
-        self.of_contexts[time] = of_above
+            of_above = layer.step(time) if of_above is None else self._step_below(depth, time, of_above)
+        self.of_contexts[time] = cast(Tensor, of_above)
         if self.given.contexts is not None:
             self.of_contexts[time] += self.given.contexts[time]
+
+    def _step_below(self, depth: int, time: int, of_above: Tensor) -> Tensor:
+        """The gradient of the input of a layer that hands its output to another."""
+        layer = self.layers[depth]
+        layer.of_hidden.add_(of_above * self.loop.dropped[depth])
+        of_input = layer.step(time)
+        return of_input + of_above if self.loop.residual[depth] else of_input
 
     def _step_attention(self, time: int) -> None:
         values, weights = self.tapes.values, self.tapes.weights[time]

@@ -104,14 +104,14 @@ class BahdanauDecoder(Decoder):
         recurrent = [cell.recurrent(state.hidden) for cell, state in zip(cells, states.layers, strict=True)]
         dropped, bottom = self._masks(states.of_one_hypothesis()), cells[0]
         offsets = [bottom.offsets(self.embedding(ids).transpose(0, 1)), *(cell.bias for cell in cells[1:])]
-        inputs = [self.feed.weight, *(cell.kernel.weight_ih_l0 for cell in cells[1:])]
+        inputs = [self.feed.weight, *(cell.input_weight for cell in cells[1:])]
         layers = [
             FedLayer(torch.cat([own.weight, fed], 1).to(kind), offset.to(kind), *state)
             for own, fed, offset, state in zip(recurrent, inputs, offsets, states.layers, strict=True)
         ]
         tape: Any = score_tape(self.attention)
         residual = [
-            isinstance(each, ResidualConnection) and below.shape[1] == each.size
+            isinstance(each, ResidualConnection) and bool(below.shape[1] == each.size)
             for each, below in zip(self.connections, inputs, strict=True)
         ]
         locked, masks = [mask.squeeze(1) for mask in dropped], [own.mask for own in recurrent]

@@ -66,6 +66,7 @@ class AdditiveGradients:
         self.of_projected = tape.activations.new_empty(steps, batch, size)
 
     def step(self, time: int, of_scores: Scores) -> Float[Tensor, "batch query"]:
+        """The gradient of a step's query."""
         tape = self.tape
         of_sums = of_scores.to(tape.vector.dtype).unsqueeze(2) * tape.vector  # batch source size
         torch.ops.aten.tanh_backward.grad_input(of_sums, tape.activations[time], grad_input=of_sums)
@@ -73,6 +74,7 @@ class AdditiveGradients:
         return torch.sum(of_sums, 1, out=self.of_projected[time]) @ tape.weight
 
     def of_given(self, of_scores: AllScores, queries: Queries) -> tuple[Tensor, ...]:
+        """Gradients of keys, weight, bias and vector."""
         tape, projected = self.tape, self.of_projected.flatten(0, 1)
         of_vector = of_scores.reshape(1, -1).to(tape.vector.dtype) @ tape.activations.flatten(0, 2)
         return self.of_keys, projected.t() @ queries.flatten(0, 1), projected.sum(0), of_vector.squeeze(0)
@@ -108,9 +110,11 @@ class ProductGradients:
         self.keys = tape.keys
 
     def step(self, time: int, of_scores: Scores) -> Float[Tensor, "batch query"]:
+        """The gradient of a step's query."""
         return torch.bmm(of_scores.to(self.keys.dtype).unsqueeze(1), self.keys).squeeze(1)
 
     def of_given(self, of_scores: AllScores, queries: Queries) -> tuple[Tensor, ...]:
+        """The gradient of the keys."""
         return (torch.bmm(of_scores.permute(1, 2, 0).to(self.keys.dtype), queries.transpose(0, 1)),)
 
 

@@ -73,8 +73,7 @@ class LSTMCell(FusedCell):
 
     def offsets(self, inputs: CellInputs) -> Projected:
         """The input's part of all gates, and both biases, for every step at once."""
-        kernel: Any = self.kernel
-        return functional.linear(inputs, kernel.weight_ih_l0, self.bias)
+        return functional.linear(inputs, self.input_weight, self.bias)
 
     def recurrent(self, hidden: Tensor) -> "Recurrent":
         """What one pass that begins with a hidden state multiplies; in training with weights and units dropped."""
@@ -82,6 +81,12 @@ class LSTMCell(FusedCell):
         mask = self.regularization.mask(hidden) if self.masks else None
         (name,) = self.recurrent_weights
         return Recurrent(self.dropped_weights().get(name, kernel.weight_hh_l0), mask)
+
+    @property
+    def input_weight(self) -> Tensor:
+        """The matrix that inputs are multiplied by, `gates input`."""
+        weight: Tensor = self.kernel.weight_ih_l0
+        return weight
 
     @property
     def bias(self) -> Tensor:
