@@ -61,6 +61,28 @@ def masked_weights(normalizer: str, scores: Weights, mask: SourceMask | StepMask
     return entmax(masked(scores, mask))
 
 
+def normalize(normalizer: str, scores: Tensor, weights: Tensor) -> None:
+    """Put into `weights` those that scores make, along the last axis; no gradients."""
+    if normalizer == "softmax":
+        torch.softmax(scores, -1, out=weights)
+    else:
+        weights.copy_(entmax(scores))
+
+
+def scores_gradient(normalizer: str, weights: Scores, gradient: Scores) -> Scores:
+    """The gradient of the scores that weights were made of, from that of the weights."""
+    if normalizer == "softmax":
+        return torch.ops.aten._softmax_backward_data(gradient, weights, -1, weights.dtype)
+    return _of_scores(weights, gradient)
+
+
+def _of_scores(probabilities: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient of the scores that entmax made probabilities of."""
+    roots = probabilities.sqrt()
+    weighted = roots * gradient
+    return weighted - roots * (weighted.sum(-1, keepdim=True) / roots.sum(-1, keepdim=True))
+
+
 class _Entmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor) -> Tensor:
@@ -78,9 +100,7 @@ class _Entmax(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (probabilities,) = ctx.saved_tensors
-        roots = probabilities.sqrt()
-        weighted = roots * gradient
-        return weighted - roots * (weighted.sum(-1, keepdim=True) / roots.sum(-1, keepdim=True))
+        return _of_scores(probabilities, gradient)
 
 
 def _thresholds(ordered: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,19 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from seq2seq.layers.attention.attention import Memory
+from seq2seq.layers.attention.score_tapes import recorded, score_tape
 from seq2seq.layers.frame_embedding import Embedder
 from seq2seq.layers.linear import initialize_linear
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.connections import PlainConnection, ResidualConnection
 from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.recomputing import recomputed
 from seq2seq.layers.recurrent.scan import Step
-from seq2seq.layers.recurrent.state import State
+from seq2seq.layers.recurrent.state import LSTMState, State
 from seq2seq.models.decoder import Decoder, DecoderOptions, States, Unrolled
+from seq2seq.models.fed_loop import FedLayer, FedLoop, FedOutputs
+from seq2seq.precise import product_type
 from seq2seq.shapes import (
     AttentionWeights,
     BeamFeatures,
@@ -78,10 +84,49 @@ class BahdanauDecoder(Decoder):
         hidden, context, weights, states = self._step(run, memory, states, self._masks(states))
         return self.readout(hidden, context), weights, states
 
+    @property
+    def recordable(self) -> bool:
+        """Tell whether gradients are found by the loop that has them written out; else autograd finds them."""
+        cells = all(isinstance(cell, LSTMCell) and cell.recordable for cell in self.cells)
+        joined = all(isinstance(each, PlainConnection | ResidualConnection) for each in self.connections)
+        return cells and joined and type(self.feed) is Feed and score_tape(self.attention) is not None
+
     def unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
+        run = self._record if torch.is_grad_enabled() and self.recordable else self._unroll
         if self.cells.bottom.recomputes:  # layers take turns at every step, so all of them together
-            return recomputed(self._unroll, ids, memory, states)
-        return self._unroll(ids, memory, states)
+            return recomputed(run, ids, memory, states)
+        return run(ids, memory, states)
+
+    def _record(self, ids: Written, memory: Memory, states: States) -> Unrolled:
+        """What `_unroll` returns, by the loop that leaves no graph; noise is drawn in the same order."""
+        cells, kind = cast(Sequence[LSTMCell], self.layers), product_type(memory.values)
+        recurrent = [cell.recurrent(state.hidden) for cell, state in zip(cells, states.layers, strict=True)]
+        dropped, bottom = self._masks(states.of_one_hypothesis()), cells[0]
+        offsets = [bottom.offsets(self.embedding(ids).transpose(0, 1)), *(cell.bias for cell in cells[1:])]
+        inputs = [self.feed.weight, *(cell.input_weight for cell in cells[1:])]
+        layers = [
+            FedLayer(torch.cat([own.weight, fed], 1).to(kind), offset.to(kind), *state)
+            for own, fed, offset, state in zip(recurrent, inputs, offsets, states.layers, strict=True)
+        ]
+        tape: Any = score_tape(self.attention)
+        residual = [
+            isinstance(each, ResidualConnection) and bool(below.shape[1] == each.size)
+            for each, below in zip(self.connections, inputs, strict=True)
+        ]
+        locked, masks = [mask.squeeze(1) for mask in dropped], [own.mask for own in recurrent]
+        loop = FedLoop(tape, self.attention.normalizer, memory.readable, memory.kept, locked, masks, residual)
+        scored = [part.to(kind) for part in recorded(self.attention, memory)]
+        return self._joined(loop(layers, memory.values.to(kind), scored), dropped, states)
+
+    def _joined(self, found: FedOutputs, dropped: list[Outputs], states: States) -> Unrolled:
+        """Features and what else comes of the loop, batch first."""
+        context = hidden = found.contexts.transpose(0, 1)
+        outputs = [each.transpose(0, 1) for each in found.hidden]
+        for connection, each, mask in zip(self.connections, outputs, dropped, strict=True):
+            hidden = connection(hidden, each * mask)
+        last = (LSTMState(each[-1], memory) for each, memory in zip(found.hidden, found.memories, strict=True))
+        after = States(tuple(last), states.attention)
+        return Unrolled(self.readout(hidden, context), found.weights.transpose(0, 1), hidden, outputs[-1], after)
 
     def _unroll(self, ids: Written, memory: Memory, states: States) -> Unrolled:
         states = states.of_one_hypothesis()
@@ -119,3 +164,10 @@ Layer = Callable[[Inputs, State], State]
 
 def _projecting(cell: Cell, step: Step) -> Layer:
     return lambda inputs, state: step(cell.project(inputs), state)[0]
+
+
+def path(decoder: Decoder) -> str:
+    """How a decoder runs over targets in training: whole target, recorded loop (gradients written out), or loop."""
+    if decoder.whole_target:
+        return "whole target"
+    return "recorded loop" if isinstance(decoder, BahdanauDecoder) and decoder.recordable else "loop"

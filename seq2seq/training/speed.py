@@ -18,6 +18,7 @@ from torch import nn
 from seq2seq.data.batch import Batch
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.models.cost import multiply_accumulates
+from seq2seq.models.input_feeding import path
 from seq2seq.models.sizes import parameter_count
 from seq2seq.training.callbacks.throughput import padding_efficiency
 from seq2seq.training.footprint import footprint
@@ -202,6 +203,7 @@ def _report(
         "gemm_gflop_per_second": round(gemm / 1e9, 1),
         "share_of_gemm_rate": round(rate / gemm, 4),
         "parameters": parameter_count(module.model),
+        "decoder": path(module.model.decoder),
         "precision": precision,
         "threads": torch.get_num_threads(),
         "steps": len(batches),

@@ -36,6 +36,7 @@ KEYS = [
     "gemm_gflop_per_second",
     "share_of_gemm_rate",
     "parameters",
+    "decoder",
     "precision",
     "threads",
     "steps",
@@ -61,6 +62,7 @@ def test_the_report_is_that_of_the_timed_steps(new_module, new_data, copied):
     assert report["flop_per_target_token"] == round(6 * work(module.model, batches) / tokens)
     assert report["padding_efficiency"] == round(sum(map(padding_efficiency, batches)) / STEPS, 4)
     assert report["parameters"] == sum(weight.numel() for weight in module.model.parameters())
+    assert report["decoder"] == "whole target"
     assert report["steps"] == STEPS
     assert report["precision"] == "32-true"
     assert report["threads"] == torch.get_num_threads()

@@ -1,12 +1,13 @@
 """Long short-term memory."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, cast, NamedTuple
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seq2seq.layers.recurrent.activations import Activation, gate_function
-from seq2seq.layers.recurrent.cells.cell import Projected
+from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
 from seq2seq.layers.recurrent.cells.fused import FusedCell
 from seq2seq.layers.recurrent.cells.options import GATED_DEFAULTS, GatedCellOptions
 from seq2seq.layers.recurrent.state import LSTMState, StateLayout
@@ -33,6 +34,13 @@ class LSTMGates(NamedTuple):
         return LSTMState(self.output * activation(cell), cell)
 
 
+class Recurrent(NamedTuple):
+    """The recurrent weight of a pass, `gates hidden`, and the mask of what it multiplies, `batch hidden`, if any."""
+
+    weight: Tensor
+    mask: Tensor | None
+
+
 class LSTMCell(FusedCell):
     """Long short-term memory with a forget gate (Gers et al. 2000).
 
@@ -57,6 +65,34 @@ class LSTMCell(FusedCell):
         kernel, standard = nn.LSTM(input_size, hidden_size, batch_first=True), ("sigmoid", "tanh")
         super().__init__(kernel, layout, options, standard=(options.gate_activation, options.activation) == standard)
         self.gate_activation = gate_function(options.gate_activation)
+
+    @property
+    def recordable(self) -> bool:
+        """Tell whether `LSTMTape` records the steps: the equations are these, and the fast path is not switched off."""
+        return type(self) is LSTMCell and self.fused and self.plain
+
+    def offsets(self, inputs: CellInputs) -> Projected:
+        """The input's part of all gates, and both biases, for every step at once."""
+        return functional.linear(inputs, self.input_weight, self.bias)
+
+    def recurrent(self, hidden: Tensor) -> "Recurrent":
+        """What one pass that begins with a hidden state multiplies; in training with weights and units dropped."""
+        kernel: Any = self.kernel
+        mask = self.regularization.mask(hidden) if self.masks else None
+        (name,) = self.recurrent_weights
+        return Recurrent(self.dropped_weights().get(name, kernel.weight_hh_l0), mask)
+
+    @property
+    def input_weight(self) -> Tensor:
+        """The matrix that inputs are multiplied by, `gates input`."""
+        kernel: Any = self.kernel
+        return cast(Tensor, kernel.weight_ih_l0)
+
+    @property
+    def bias(self) -> Tensor:
+        """The sum of both biases."""
+        kernel: Any = self.kernel
+        return kernel.bias_ih_l0 + kernel.bias_hh_l0
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         sums = (precise(projected) + self.recur(state.hidden)).chunk(4, -1)
