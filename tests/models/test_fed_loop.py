@@ -190,7 +190,7 @@ HARD = partial(LSTMCell, options=GatedCellOptions(gate_activation="hard_sigmoid"
         {"num_layers": 2, "connection": "highway"},
         {"num_layers": 3, "connection": "dense"},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_whatever_has_equations_of_its_own_takes_autograds_loop(options):
     decoder = decoder_of(**options)

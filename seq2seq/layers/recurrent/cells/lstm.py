@@ -1,7 +1,7 @@
 """Long short-term memory."""
 
 from collections.abc import Sequence
-from typing import Any, cast, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from torch import Tensor, nn
 from torch.nn import functional
