@@ -19,8 +19,8 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from seq2seq import nn
+from seq2seq.interpretation.feature_plot import feature_figure
 from seq2seq.interpretation.frame_attribution import frame_attribution
-from seq2seq.interpretation.frame_plot import frame_figure
 from seq2seq.interpretation.plots import write_picture
 from seq2seq.interpretation.recording import encoder_records, evaluating, recording
 
@@ -225,7 +225,7 @@ def draw(kind: str, patients: Patients, training: Training, path: Path, features
     title = (
         f"{kind}: what each value gave to the change of log bilirubin that is forecast, {change(source).item():+.2f}"
     )
-    figure = frame_figure(found.shares, gates, features=names, times=times, unit="years", title=title)
+    figure = feature_figure(found.shares, gates, features=names, times=times, unit="years", title=title)
     write_picture(figure, path)
 
 

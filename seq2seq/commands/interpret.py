@@ -21,7 +21,7 @@ from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import SCORES, gradient_times_input, integrated_gradients, occlusion
-from seq2seq.interpretation.frames_plot import attention_over_frames
+from seq2seq.interpretation.frame_attention_plot import attention_over_frames
 from seq2seq.interpretation.gates import time_constants
 from seq2seq.interpretation.memory_plot import memory_figure
 from seq2seq.interpretation.plots import (

@@ -9,8 +9,8 @@ from matplotlib.image import AxesImage
 
 from seq2seq import nn
 from seq2seq.errors import UserError
+from seq2seq.interpretation.feature_plot import feature_figure
 from seq2seq.interpretation.frame_attribution import frame_attribution
-from seq2seq.interpretation.frame_plot import frame_figure
 from seq2seq.interpretation.plots import write_picture
 from seq2seq.interpretation.recording import encoder_records, recording
 
@@ -76,7 +76,7 @@ def test_the_picture_has_a_panel_of_shares_and_one_of_every_gate(encoder, source
     with torch.no_grad(), recording(records):
         encoder(source, lengths)
     gates = records[0].take(lengths).gates
-    figure = frame_figure(
+    figure = feature_figure(
         shares, gates, features=["a", "b_$1$", "c", "gap"], times=[0.0, 1.0, 5.0, 7.0, 14.0], unit="years"
     )
     panels = [axes for axes in figure.axes if any(isinstance(part, AxesImage) for part in axes.images)]

@@ -13,7 +13,7 @@ from seq2seq.interpretation.plots import SHARES, SIGNED, Picture, title_figure
 _PANEL = 2.0  # inches
 
 
-def frame_figure(
+def feature_figure(
     shares: Float[Tensor, "time column"],
     gates: Mapping[str, Float[Tensor, "1 time _"]],
     *,
