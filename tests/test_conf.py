@@ -128,6 +128,8 @@ def companions(group: str, option: str) -> list[str]:
         return [f"{group}={option}"]
     place = options[group].index(option)
     found = {kind: names[place] for kind, names in options.items() if kind not in alone and place < len(names)}
+    if found.get("model/input", "tokens") != "tokens":  # whose sources have no n-grams
+        del found["model/input" if group == "model/ngrams" else "model/ngrams"]
     lacking = {kind for kind in found if kind in PARTS and found.get("model") and not has(found["model"], kind)}
     if group in lacking:
         del found["model"]
@@ -337,8 +339,9 @@ def test_every_script_that_searches_takes_every_search(script, option):
 
 
 def test_only_scoring_does_without_a_search():
-    assert {script for script, *_ in SEARCHING} | {"score", "forecast"} == set(SCRIPTS)
-    assert {script for script in SCRIPTS if "decoding" not in plain(script)} == {"score", "forecast"}
+    others = {"score", "forecast", "export"}
+    assert {script for script, *_ in SEARCHING} | others == set(SCRIPTS)
+    assert {script for script in SCRIPTS if "decoding" not in plain(script)} == others
 
 
 @pytest.mark.parametrize("option", ["beam", "diverse_beam"])
@@ -421,7 +424,7 @@ def message_of(config: dict[str, Any], path: str = "") -> str:
         (
             "model.encoder.num_layer",
             "model.encoder.num_layer is not an option of seq2seq.models.encoder.Encoder: it takes "
-            "side, hidden_size, num_layers, cell, connection, halvings, chunk_size, dropout, direction, "
+            "side, hidden_size, num_layers, cell, gap_cell, connection, halvings, chunk_size, dropout, direction, "
             "block_size, lookahead, input.",
         ),
         (

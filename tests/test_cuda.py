@@ -41,6 +41,8 @@ KINDS = [
 OPTIONS = {str(kind.relative_to(CONF)): sorted(path.stem for path in kind.glob("*.yaml")) for kind in KINDS}
 OPTIONS["model/attention"].remove("none")  # these two go together, and have a round of their own
 OPTIONS["model/bridge"].remove("state")
+OPTIONS["model/output"] = [name for name in OPTIONS["model/output"] if name not in ("gaussian", "huber")]  # of frames
+del OPTIONS["model/gap_cell"]  # of frames, too
 SOURCELESS = "language_model"
 
 

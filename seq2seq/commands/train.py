@@ -97,9 +97,8 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
         hindsight = {**module.record, **cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
     if not trainer.is_global_zero:
         return Outcome()
-    seconds, device = time.monotonic() - started, trainer.strategy.root_device
-    start = StartingPoint.remembered(config) if resume else start
-    outcome = _finish(config, splits, folder, seconds, device, start, **hindsight)
+    seconds, start = time.monotonic() - started, StartingPoint.remembered(config) if resume else start
+    outcome = _finish(config, splits, folder, seconds, trainer.strategy.root_device, start, **hindsight)
     log_result(trainer.loggers, config, outcome.record, parameters=size)
     return outcome
 

@@ -68,11 +68,16 @@ def as_series(given: Any, place: str) -> Any:
 
     Of one axis, it is one feature over time.
     """
+    found = given
     if not isinstance(given, np.ndarray) and callable(getattr(given, "to_numpy", None)):  # of pandas, of polars
-        given = given.to_numpy()
-    if not isinstance(given, np.ndarray) or given.dtype.kind not in "fiubO":
+        found = given.to_numpy()
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiubO" or _holds_texts(found):
         return given
-    return Series(given[:, None] if given.ndim == 1 else given, place)
+    return Series(found[:, None] if found.ndim == 1 else found, place)
+
+
+def _holds_texts(given: np.ndarray) -> bool:
+    return given.dtype.kind == "O" and any(isinstance(value, str) for value in given.flat)
 
 
 def _checked(values: np.ndarray, place: str) -> Values:

@@ -96,4 +96,4 @@ def _check(path: Path, contents: dict[str, Any]) -> None:
 
 
 def _seal(contents: Mapping[str, Any]) -> str:
-    return digest(json.dumps(contents, sort_keys=True, ensure_ascii=True).encode())
+    return digest(strict_json(contents, sort_keys=True, ensure_ascii=True).encode())

@@ -42,7 +42,7 @@ class FedOutputs(NamedTuple):
 
 @dataclass(frozen=True)
 class FedLoop:
-    """What the loop does beside the tensors that have gradients: masks, and how attention and layers are joined."""
+    """Parts of the loop beside the tensors that have gradients: masks, and how attention and layers are joined."""
 
     tape: type[ScoreTape]
     normalizer: str
@@ -53,7 +53,7 @@ class FedLoop:
     residual: Sequence[bool]  # for each layer whether its input is added to what goes up
 
     def __call__(self, layers: Sequence[FedLayer], values: Tensor, scored: Sequence[Tensor]) -> FedOutputs:
-        """All steps; `scored` is what the attention's tape is made of."""
+        """Outputs of all steps; `scored` is what the attention's tape is made of."""
         found, count = cast(Any, _Looped).apply(self, len(layers), *chain(*layers), values, *scored), len(layers)
         return FedOutputs(found[:count], found[count:-2], *found[-2:])
 
@@ -64,12 +64,12 @@ class FedLoop:
         return weights.to(dtype)
 
     def unseen(self, steps: int) -> Sequence[Tensor]:
-        """For each step where it cannot see the source, `batch source`."""
+        """Places of the source that each step cannot see, `batch source`."""
         return (~self.readable).expand(-1, steps, -1).unbind(1)
 
 
 class _Tapes(NamedTuple):
-    """All that gradients are made of."""
+    """Records of all that gradients are made of."""
 
     layers: list[LSTMTape]
     scores: ScoreTape

@@ -98,7 +98,7 @@ class BahdanauDecoder(Decoder):
         return run(ids, memory, states)
 
     def _record(self, ids: Written, memory: Memory, states: States) -> Unrolled:
-        """What `_unroll` returns, by the loop that leaves no graph; noise is drawn in the same order."""
+        """Outputs of `_unroll`, by the loop that leaves no graph; noise is drawn in the same order."""
         cells, kind = cast(Sequence[LSTMCell], self.layers), product_type(memory.values)
         recurrent = [cell.recurrent(state.hidden) for cell, state in zip(cells, states.layers, strict=True)]
         dropped, bottom = self._masks(states.of_one_hypothesis()), cells[0]
@@ -167,7 +167,7 @@ def _projecting(cell: Cell, step: Step) -> Layer:
 
 
 def path(decoder: Decoder) -> str:
-    """How a decoder runs over targets in training: whole target, recorded loop (gradients written out), or loop."""
+    """Name of the way that a decoder runs over targets in training: whole target, recorded loop (gradients written out), or loop."""
     if decoder.whole_target:
         return "whole target"
     return "recorded loop" if isinstance(decoder, BahdanauDecoder) and decoder.recordable else "loop"

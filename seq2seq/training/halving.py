@@ -145,7 +145,7 @@ def _parted(batch: Batch, parts: int, begin: Begin) -> Iterator[Batch]:
 
 
 def _place(weight: nn.Parameter) -> tuple[int, int] | None:
-    """Where a weight's gradient is, and how often it was added to; None where there is none."""
+    """Place where a weight's gradient is, and how often it was added to; None where there is none."""
     return None if weight.grad is None else (id(weight.grad), weight.grad._version)
 
 

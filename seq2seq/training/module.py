@@ -46,8 +46,7 @@ class Seq2SeqModule(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.model = step.model
-        self.step = step
-        self.budget = budget
+        self.step, self.budget = step, budget
         self.translator = translator
         self.dev_examples = dev_examples
         self.scores = nn.ModuleDict(scores)

@@ -23,7 +23,7 @@ def test_the_report(report_of):
     )
     assert list(report) == [
         "mode", "data", "sentences", "decoding", "width", "batch_size", "precision", "lines_per_second",
-        "words_per_second", "tokens_per_second", "seconds", "threads", "milliseconds_per_line",
+        "words_per_second", "tokens_per_second", "seconds", "threads", "runtime", "milliseconds_per_line",
     ]  # fmt: skip
     assert (report["mode"], report["data"], report["sentences"]) == ("decode", "dev", 20)
     assert (report["decoding"], report["width"], report["batch_size"]) == ("BeamSearch", 3, 9)

@@ -108,7 +108,7 @@ def test_the_faster_one_is_taken(run, report, config_of, monkeypatch):
     assert (runtime_of(translator), len(translator.forms)) == ("torch", 2)
     monkeypatch.setattr(OnnxStepper, "step", plain)
     monkeypatch.setattr(
-        threads, "_take_steps", lambda stepper, shape: time.sleep(0.01 * (stepper is translator.stepper))
+        threads, "_take_steps", lambda stepper, *given: time.sleep(0.01 * (stepper is translator.stepper))
     )
     set_threads("auto", translator, lines=1)
     assert (runtime_of(translator), len(translator.forms)) == ("onnx", 2)

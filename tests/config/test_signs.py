@@ -41,7 +41,7 @@ def test_null_for_a_group_is_its_option_none(given, script, argument, expected):
         (
             "train",
             "metrics=null",
-            "what the script needs: choose one of metrics=auto, exact_match, ",
+            "what the script needs: choose one of metrics=auto, characters, ",
         ),
         (
             "train",

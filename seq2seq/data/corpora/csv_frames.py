@@ -65,7 +65,7 @@ class CSVFrameCorpus(FrameCorpus):
         """Rows of a file with their numbers, the header first; None and an empty text are missing values."""
         return _rows(path)
 
-    def _by_series(self, path: str, targets: Sequence[str]) -> Iterator[tuple[str, list[Row], "_Columns"]]:
+    def _by_series(self, path: str, targets: Sequence[str]) -> Iterator[tuple[str, list[Row], "_FrameColumns"]]:
         """The name and the rows of each series, and where its columns are."""
         rows = self.rows(path)
         _, header = next(rows, (1, []))
@@ -77,7 +77,7 @@ class CSVFrameCorpus(FrameCorpus):
             seen.add(name)
             yield name, list(own), columns
 
-    def _columns(self, path: str, header: list[str], targets: Sequence[str]) -> "_Columns":
+    def _columns(self, path: str, header: list[str], targets: Sequence[str]) -> "_FrameColumns":
         """Places of the columns, of these targets among them."""
         needed = [self.series_column, *targets, *([] if self.time is None else [self.time])]
         others = {*needed, *(self._targets if self.horizon is None else ())}
@@ -88,11 +88,11 @@ class CSVFrameCorpus(FrameCorpus):
         if not features:
             raise UserError(f"{path} must have columns of features, but has {', '.join(header)}.")
         time = None if self.time is None else header.index(self.time)
-        return _Columns(
+        return _FrameColumns(
             header.index(self.series_column), time, [*map(header.index, targets)], [*map(header.index, features)]
         )
 
-    def _series(self, path: str, name: str, rows: list[Row], columns: "_Columns") -> Series:
+    def _series(self, path: str, name: str, rows: list[Row], columns: "_FrameColumns") -> Series:
         """The frames of a series, and their times, if it has any, which ascend."""
         times = None if columns.time is None else self._times(path, name, rows, columns.time)
         return Series(self._values(path, rows, columns.features), f"{path}, series {name}", times)
@@ -107,7 +107,7 @@ class CSVFrameCorpus(FrameCorpus):
             times.append(now)
         return np.array(times[1:])
 
-    def _answer(self, path: str, name: str, rows: list[Row], columns: "_Columns") -> str:
+    def _answer(self, path: str, name: str, rows: list[Row], columns: "_FrameColumns") -> str:
         """The target of a series: frames of several columns, or what stands in every row of one."""
         if not isinstance(self.target, str):
             return Series(self._values(path, rows, columns.targets), f"the target of {path}, series {name}")
@@ -134,7 +134,7 @@ class CSVFrameCorpus(FrameCorpus):
             raise UserError(f"{path}, {self.row} {number} must hold numbers, but holds {str(cell)[:40]!r}.") from None
 
 
-class _Columns(NamedTuple):
+class _FrameColumns(NamedTuple):
     """Places of columns in a row."""
 
     series: int

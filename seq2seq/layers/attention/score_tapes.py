@@ -28,7 +28,7 @@ class ScoreGradients(Protocol):
 
 
 class AdditiveTape(NamedTuple):
-    """What v . tanh(W query + b + key) was at every step."""
+    """Record of v . tanh(W query + b + key) at every step."""
 
     keys: Float[Tensor, "batch source size"]
     weight: Float[Tensor, "size query"]
@@ -81,7 +81,7 @@ class AdditiveGradients:
 
 
 class ProductTape(NamedTuple):
-    """What query . key was made of."""
+    """Record of what query . key was made of."""
 
     keys: Float[Tensor, "batch source key"]
 

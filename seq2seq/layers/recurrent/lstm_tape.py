@@ -13,7 +13,7 @@ _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
 
 class LSTMTape(NamedTuple):
-    """What an LSTM layer did at every step, which its gradients are made of.
+    """Record of what an LSTM layer did at every step, which its gradients are made of.
 
     A step is one product of [hidden; input] with both matrices side by side. Products may be in a narrower type than
     gates and memory.

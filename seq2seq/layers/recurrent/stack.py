@@ -180,7 +180,7 @@ class RecurrentStack(nn.Module):
         for steps, layer, connection in zip(self.steps, self.layers, self.connections, strict=True):
             if steps > 1:  # (batch, time, size) -> (batch, fewer, steps * size)
                 inputs, lengths = side_by_side(inputs, lengths, steps), shortened(lengths, steps)
-            outputs, last = layer(beside(inputs, gaps) if self.gap_size else inputs, lengths)
+            outputs, last = layer(beside(inputs, gaps), lengths)
             states.append(last)
             if seen is not None:
                 last = last_within(outputs, seen)
@@ -222,8 +222,7 @@ class RecurrentStack(nn.Module):
                 whole = torch.where(ended, read.lengths, read.lengths // steps * steps)
                 inputs, lengths = side_by_side(read.values, whole, steps), shortened(whole, steps)
                 waiting = read.after(whole)
-            given = beside(inputs, gaps) if self.gap_size else inputs
-            inputs, outputs, lengths, last, own = layer.advance(given, lengths, own, ended)
+            inputs, outputs, lengths, last, own = layer.advance(beside(inputs, gaps), lengths, own, ended)
             inputs, _ = parted(inputs, self.gap_size)
             layers.append(own)
             odd.append(waiting)

@@ -76,7 +76,7 @@ class LSTMCell(FusedCell):
         return functional.linear(inputs, self.input_weight, self.bias)
 
     def recurrent(self, hidden: Tensor) -> "Recurrent":
-        """What one pass that begins with a hidden state multiplies; in training with weights and units dropped."""
+        """Weights and mask of one pass that begins with a hidden state; in training some of either are dropped."""
         kernel: Any = self.kernel
         mask = self.regularization.mask(hidden) if self.masks else None
         (name,) = self.recurrent_weights
