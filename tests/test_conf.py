@@ -128,8 +128,13 @@ def companions(group: str, option: str) -> list[str]:
         return [f"{group}={option}"]
     place = options[group].index(option)
     found = {kind: names[place] for kind, names in options.items() if kind not in alone and place < len(names)}
-    if found.get("model/input", "tokens") != "tokens":  # whose sources have no n-grams
-        del found["model/input" if group == "model/ngrams" else "model/ngrams"]
+    if found.get("model/input", "tokens") != "tokens":  # whose sources have no n-grams, and no pieces to copy
+        of_tokens = {"model/ngrams", "model/copying"}
+        found = {
+            kind: name
+            for kind, name in found.items()
+            if kind not in ({"model/input"} if group in of_tokens else of_tokens)
+        }
     lacking = {kind for kind in found if kind in PARTS and found.get("model") and not has(found["model"], kind)}
     if group in lacking:
         del found["model"]

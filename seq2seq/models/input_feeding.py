@@ -167,7 +167,7 @@ def _projecting(cell: Cell, step: Step) -> Layer:
 
 
 def path(decoder: Decoder) -> str:
-    """Name of the way that a decoder runs over targets in training: whole target, recorded loop (gradients written out), or loop."""
+    """Name of the way over targets in training: whole target, recorded loop (its gradients written out), or loop."""
     if decoder.whole_target:
         return "whole target"
     return "recorded loop" if isinstance(decoder, BahdanauDecoder) and decoder.recordable else "loop"

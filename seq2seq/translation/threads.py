@@ -50,7 +50,7 @@ def _counts(threads: object, translator: Translator, lines: int) -> tuple[int, .
 
 
 def _source(translator: Translator, count: int) -> Source:
-    """So many sources such as a translator reads, `batch source`, or of frames `batch source feature`."""
+    """Sources, so many, such as a translator reads, `batch source`, or of frames `batch source feature`."""
     reader = translator.tokenizers.source
     if isinstance(reader, FrameReader):
         return torch.zeros(count, _SOURCE_LENGTH, reader.size)
