@@ -62,6 +62,7 @@ SEARCHING = [
     ("average",),
     ("adapt",),
     ("interpret",),
+    ("intervene",),
     ("selfcheck",),
     ("benchmark",),
     ("benchmark", "mode=decode"),

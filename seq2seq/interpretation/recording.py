@@ -93,16 +93,26 @@ def encoder_records(encoder: nn.Module) -> list[Record]:
 @contextmanager
 def recording(records: Sequence[Record]) -> Iterator[None]:
     """Have cells note their steps, on their visible path; all as before at the end."""
-    fused = {record.cell: record.cell.fused for record in records}
     handles: list[RemovableHandle] = []
+    with visible([record.cell for record in records]):
+        try:
+            for record in records:
+                handles.extend(record.hooks())
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+@contextmanager
+def visible(cells: Sequence[Cell]) -> Iterator[None]:
+    """Have cells take their visible path, step by step; all as before at the end."""
+    fused = {cell: cell.fused for cell in cells}
     try:
-        for record in records:
-            record.cell.fused = False
-            handles.extend(record.hooks())
+        for cell in cells:
+            cell.fused = False
         yield
     finally:
-        for handle in handles:
-            handle.remove()
         for cell, flag in fused.items():
             cell.fused = flag
 

@@ -1,9 +1,9 @@
 """Interface of every cell: a projected input and a state to the next state, and the gates that made it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,8 @@ from seq2seq.shapes import Inputs, Outputs
 
 CellInputs = Float[Tensor, "*batch input"]
 Projected = Float[Tensor, "*batch gates"]
+Hold = Callable[[str, Tensor], Tensor]  # a gate's name and its activations, to what takes their place
+Gates = TypeVar("Gates", bound=tuple[Tensor, ...])
 
 
 class Cell(nn.Module, ABC):
@@ -34,6 +36,7 @@ class Cell(nn.Module, ABC):
     stacked_vectors: ClassVar[tuple[str, ...]] = ()  # parameters that look like matrices and are vectors of gates
     fused: bool = True
     reuse: int = 1  # times that a step uses each weight, as filters at every place of a picture
+    hold: Hold | None = None  # what sets gates while somebody looks at what they are for; none: as they come
     recomputes: bool = False  # whether what is inside of `unroll` is computed anew for gradients
     activation: Activation  # what new content goes through
 
@@ -91,6 +94,17 @@ class Cell(nn.Module, ABC):
         if self.regularization.zoneout:
             stepped = self.regularization.zone_out(stepped, state, training=self.training)
         return stepped, gates
+
+    def held(self, name: str, activations: Tensor) -> Tensor:
+        """Activations of a gate as they come, or as `hold` sets them; every cell sends its gates through here."""
+        return activations if self.hold is None else self.hold(name, activations)
+
+    def all_held(self, gates: Gates) -> Gates:
+        """Gates of a step, none of which follows from another, as they come or are set; a named tuple."""
+        if self.hold is None:
+            return gates
+        named: Any = gates
+        return cast(Gates, type(named)(*(self.hold(name, own) for name, own in named._asdict().items())))
 
     def step(self, inputs: CellInputs, state: State) -> State:
         """The next state from the input itself; the given state stays as it is."""

@@ -90,13 +90,15 @@ class ConvLSTMCell(Cell):
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         i, f, g, o = (precise(projected) + self.recur(state.hidden)).chunk(4, -1)
         memory, gate = state.cell, self.gate_activation
-        if self.peepholes is not None:
-            i, f = i + self.peepholes[0] * memory, f + self.peepholes[1] * memory
-        input, forget, candidate = gate(i), gate(f), self.activation(g)
+        peepholes = None if self.peepholes is None else self.held("peepholes", self.peepholes)
+        if peepholes is not None:
+            i, f = i + peepholes[0] * memory, f + peepholes[1] * memory
+        input, forget = self.held("input", gate(i)), self.held("forget", gate(f))
+        candidate = self.held("candidate", self.activation(g))
         cell = forget * memory + input * candidate
-        if self.peepholes is not None:
-            o = o + self.peepholes[2] * cell  # the new memory
-        gates = LSTMGates(input, forget, candidate, gate(o))
+        if peepholes is not None:
+            o = o + peepholes[2] * cell  # the new memory
+        gates = LSTMGates(input, forget, candidate, self.held("output", gate(o)))
         return LSTMState(gates.output * self.activation(cell), cell), gates
 
 

@@ -23,6 +23,7 @@ class CoupledLSTMCell(LSTMVariant):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         f, g, o = self.sums(projected, state)
-        forget = self.gate_activation(f)
-        gates = LSTMGates(1 - forget, forget, self.activation(g), self.gate_activation(o))
+        forget = self.held("forget", self.gate_activation(f))
+        candidate, output = self.held("candidate", self.activation(g)), self.held("output", self.gate_activation(o))
+        gates = LSTMGates(1 - forget, forget, candidate, output)
         return gates.state(state.cell, self.activation), gates

@@ -42,5 +42,5 @@ class ElmanCell(FusedCell):
         super().__init__(kernel, layout, options, standard=standard)
 
     def advance(self, projected: Projected, state: HiddenState) -> tuple[HiddenState, ElmanGates]:
-        hidden = self.activation(precise(projected) + self.recur(state.hidden))
+        hidden = self.held("candidate", self.activation(precise(projected) + self.recur(state.hidden)))
         return HiddenState(hidden), ElmanGates(hidden)

@@ -69,5 +69,5 @@ class GatedCell(Cell):
         return (precise(projected) + self.recur(state.hidden)).split(tuple(self.gate_sizes.values()), -1)
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, Any]:
-        gates = LSTMGates.from_sums(self.sums(projected, state), self.gate_activation, self.activation)
+        gates = self.all_held(LSTMGates.from_sums(self.sums(projected, state), self.gate_activation, self.activation))
         return gates.state(state.cell, self.activation), gates

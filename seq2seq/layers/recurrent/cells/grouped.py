@@ -87,5 +87,5 @@ class GroupedLSTMCell(Cell):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         sums = (precise(projected) + self.recur(state.hidden)).unflatten(-1, (self.hidden_size, 4)).unbind(-1)
-        gates = LSTMGates.from_sums(sums, self.gate_activation, self.activation)
+        gates = self.all_held(LSTMGates.from_sums(sums, self.gate_activation, self.activation))
         return gates.state(state.cell, self.activation), gates

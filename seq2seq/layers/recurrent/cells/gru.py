@@ -54,6 +54,7 @@ class GRUCell(FusedCell):
     def _advance(self, projected: Projected, state: HiddenState, hidden: Tensor) -> tuple[HiddenState, GRUGates]:
         (r, z, g), (u_r, u_z, u_g) = (precise(part).chunk(3, -1) for part in (projected, self.recur(hidden)))
         reset, update = self.gate_activation(r + u_r), self.gate_activation(z + u_z)
-        candidate = self.activation(g + reset * u_g)
+        reset, update = self.held("reset", reset), self.held("update", update)
+        candidate = self.held("candidate", self.activation(g + reset * u_g))
         after = update * state.hidden + (1 - update) * candidate
         return HiddenState(after), GRUGates(reset, update, candidate)

@@ -76,13 +76,16 @@ class GRUDCell(GapCell):
 
     def _advance(self, projected: Projected, state: HiddenState, mask: Tensor | float) -> tuple[HiddenState, GRUDGates]:
         of_input, decay = (precise(part) for part in self.parted(projected))
+        decay = self.held("decay", decay)
         hidden, size = decay * state.hidden, self.hidden_size
         read = (hidden * mask).to(state.hidden.dtype)
         two, one = parted(of_input, size)
         reset, update = self.gate_activation(two + functional.linear(read, self.recurrent_weight[: 2 * size])).chunk(
             2, -1
         )
+        reset, update = self.held("reset", reset), self.held("update", update)
         kept = (reset * read).to(state.hidden.dtype)
-        candidate = self.activation(one + functional.linear(kept, self.recurrent_weight[2 * size :]))
+        new = self.activation(one + functional.linear(kept, self.recurrent_weight[2 * size :]))
+        candidate = self.held("candidate", new)
         after = update * hidden + (1 - update) * candidate
         return HiddenState(after), GRUDGates(reset, update, candidate, decay)

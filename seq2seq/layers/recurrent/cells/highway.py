@@ -96,7 +96,7 @@ class RecurrentHighwayCell(Cell):
             sums = precise(functional.linear(read(hidden.to(state.hidden.dtype)), weight, bias))
             sums = sums if layer else sums + projected
             carry, candidate = sums.unflatten(-1, (self.hidden_size, 2)).unbind(-1)
-            carries.append(self.gate_activation(carry))
-            candidates.append(self.activation(candidate))
+            carries.append(self.held("carry", self.gate_activation(carry)))
+            candidates.append(self.held("candidate", self.activation(candidate)))
             hidden = torch.lerp(candidates[-1], hidden.to(candidates[-1].dtype), carries[-1])
         return HiddenState(hidden), HighwayGates(torch.stack(carries).prod(0), candidates[0])

@@ -36,7 +36,7 @@ class LayerNormLSTMCell(LSTMVariant):
         return _normalized(super().recur(hidden), self.recurrent_norm)
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
-        gates = LSTMGates.from_sums(self.sums(projected, state), self.gate_activation, self.activation)
+        gates = self.all_held(LSTMGates.from_sums(self.sums(projected, state), self.gate_activation, self.activation))
         return gates.state(state.cell, lambda cell: self.activation(_normalized(cell, self.cell_norm))), gates
 
 

@@ -96,5 +96,5 @@ class LSTMCell(FusedCell):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         sums = (precise(projected) + self.recur(state.hidden)).chunk(4, -1)
-        gates = LSTMGates.from_sums(sums, self.gate_activation, self.activation)
+        gates = self.all_held(LSTMGates.from_sums(sums, self.gate_activation, self.activation))
         return gates.state(state.cell, self.activation), gates

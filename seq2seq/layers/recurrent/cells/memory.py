@@ -123,9 +123,17 @@ class MemoryCell(Cell):
         hidden, own = self._control(projected, state.hidden, own, read)
         sums = precise(functional.linear(hidden.to(self.head_weight.dtype), self.head_weight, self.head_bias))
         value, actions = sums.split((self.store.width, len(self.store.actions)), -1)
-        value, shares = self.activation(value), self.store.shares(actions)
+        value, shares = self.held("candidate", self.activation(value)), self._shares(actions)
         contents, read = self.store.advance(contents, shares, value)
         return LSTMState(hidden, torch.cat([own, read, contents], -1)), self.gates_kind(value, *shares.split(1, -1))
+
+    def _shares(self, actions: Tensor) -> Tensor:
+        """Shares of the store's actions, side by side, each as it comes or is set."""
+        shares = self.store.shares(actions)
+        if self.hold is None:
+            return shares
+        pairs = zip(self.store.actions, shares.split(1, -1), strict=True)
+        return torch.cat([self.held(name, own) for name, own in pairs], -1)
 
     @property
     def _parts(self) -> tuple[int, int, int]:

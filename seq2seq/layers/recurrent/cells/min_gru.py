@@ -46,7 +46,7 @@ class MinGRUCell(LightCell):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, MinGRUGates]:
         z, g = precise(projected).chunk(2, -1)
-        gates = MinGRUGates(z.sigmoid(), self.activation(g))
+        gates = self.all_held(MinGRUGates(z.sigmoid(), self.activation(g)))
         cell = torch.lerp(gates.candidate, state.cell, gates.update)
         return LSTMState(cell, cell), gates
 

@@ -45,8 +45,8 @@ class MinLSTMCell(LightCell):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, MinLSTMGates]:
         f, g, i = precise(projected).chunk(3, -1)
-        forget = share(f, i).sigmoid()
-        gates = MinLSTMGates(forget, self.activation(g), 1 - forget)
+        forget = self.held("forget", share(f, i).sigmoid())
+        gates = MinLSTMGates(forget, self.held("candidate", self.activation(g)), 1 - forget)
         cell = torch.lerp(gates.candidate, state.cell, forget)
         return LSTMState(cell, cell), gates
 

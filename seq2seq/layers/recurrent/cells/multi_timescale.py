@@ -48,7 +48,7 @@ class MultiTimescaleLSTMCell(GatedCell):
         self.timescales = timescales
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
-        gates = LSTMGates.from_sums(self.sums(projected, state), self.gate_activation, self.activation)
+        gates = self.all_held(LSTMGates.from_sums(self.sums(projected, state), self.gate_activation, self.activation))
         news = self._by_timescale(gates.input) * gates.candidate.unsqueeze(-2)
         cells = self._by_timescale(gates.forget * state.cell) + news
         return LSTMState(gates.output * self.activation(cells.sum(-2)), cells.flatten(-2)), gates

@@ -38,6 +38,6 @@ class NoForgetLSTMCell(LSTMVariant):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, NoForgetGates]:
         i, g, o = self.sums(projected, state)
-        gates = NoForgetGates(self.gate_activation(i), self.activation(g), self.gate_activation(o))
+        gates = self.all_held(NoForgetGates(self.gate_activation(i), self.activation(g), self.gate_activation(o)))
         cell = state.cell + gates.input * gates.candidate
         return LSTMState(gates.output * self.activation(cell), cell), gates

@@ -34,6 +34,6 @@ class NoOutputLSTMCell(LSTMVariant):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, NoOutputGates]:
         i, f, g = self.sums(projected, state)
-        gates = NoOutputGates(self.gate_activation(i), self.gate_activation(f), self.activation(g))
+        gates = self.all_held(NoOutputGates(self.gate_activation(i), self.gate_activation(f), self.activation(g)))
         cell = gates.forget * state.cell + gates.input * gates.candidate
         return LSTMState(self.activation(cell), cell), gates

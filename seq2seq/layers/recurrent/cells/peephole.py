@@ -34,10 +34,10 @@ class PeepholeLSTMCell(LSTMVariant):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, LSTMGates]:
         i, f, g, o = self.sums(projected, state)
-        to_input, to_forget, to_output = self.peepholes
-        input = self.gate_activation(i + to_input * state.cell)
-        forget = self.gate_activation(f + to_forget * state.cell)
-        candidate = self.activation(g)
+        to_input, to_forget, to_output = self.held("peepholes", self.peepholes)
+        input = self.held("input", self.gate_activation(i + to_input * state.cell))
+        forget = self.held("forget", self.gate_activation(f + to_forget * state.cell))
+        candidate = self.held("candidate", self.activation(g))
         cell = forget * state.cell + input * candidate
-        output = self.gate_activation(o + to_output * cell)
+        output = self.held("output", self.gate_activation(o + to_output * cell))
         return LSTMState(output * self.activation(cell), cell), LSTMGates(input, forget, candidate, output)

@@ -89,8 +89,9 @@ class PhasedLSTMCell(GapCell):
         of_input, turns = self.parted(projected)
         memory, clock = state.cell.chunk(2, -1)
         clock = (clock + precise(turns)).remainder(1)
-        gates = LSTMGates.from_sums(self.sums(of_input, LSTMState(read, memory)), self.gate_activation, self.activation)
-        open, proposed = self._open(clock), gates.state(memory, self.activation)
+        sums = self.sums(of_input, LSTMState(read, memory))
+        gates = self.all_held(LSTMGates.from_sums(sums, self.gate_activation, self.activation))
+        open, proposed = self.held("time", self._open(clock)), gates.state(memory, self.activation)
         hidden, memory = (
             open * new + (1 - open) * old for new, old in zip(proposed, (state.hidden, memory), strict=True)
         )

@@ -60,7 +60,7 @@ class QRNNCell(LightCell):
         memory, before = self._split(state.cell)
         sums, ahead = precise(projected).split([3 * self.hidden_size, before.shape[-1]], -1)
         f, g, o = (sums if self.ahead is None else sums + before).chunk(3, -1)
-        gates = QRNNGates(f.sigmoid(), self.activation(g), o.sigmoid())
+        gates = self.all_held(QRNNGates(f.sigmoid(), self.activation(g), o.sigmoid()))
         cell = torch.lerp(gates.candidate, memory, gates.forget)
         return LSTMState(gates.output * cell, torch.cat([cell, ahead], -1)), gates
 

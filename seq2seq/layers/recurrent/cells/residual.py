@@ -72,7 +72,8 @@ class ResidualElmanCell(Cell):
         return self._advance(projected, state, state.hidden * mask)
 
     def _advance(self, projected: Projected, state: HiddenState, hidden: Tensor) -> tuple[HiddenState, ResidualGates]:
-        candidate = self.activation(precise(projected) + self.recur(hidden))
-        new, old = precise(self.shares).sigmoid()
+        candidate = self.held("candidate", self.activation(precise(projected) + self.recur(hidden)))
+        new, old = (share.expand_as(candidate) for share in precise(self.shares).sigmoid())
+        new, old = self.held("new", new), self.held("old", old)
         after = new * candidate + old * state.hidden
-        return HiddenState(after), ResidualGates(candidate, new.expand_as(after), old.expand_as(after))
+        return HiddenState(after), ResidualGates(candidate, new, old)

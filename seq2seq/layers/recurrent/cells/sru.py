@@ -81,11 +81,12 @@ class SRUCell(LightCell):
 
     def advance(self, projected: Projected, state: LSTMState) -> tuple[LSTMState, SRUGates]:
         f, g, r, beside = precise(projected).chunk(4, -1)
-        to_forget, to_reset = precise(self.peepholes)
+        to_forget, to_reset = self.held("peepholes", precise(self.peepholes))
         forget, reset = (
             torch.addcmul(sums, weight, state.cell).sigmoid() for sums, weight in ((f, to_forget), (r, to_reset))
         )
-        candidate = self.activation(g)
+        forget, reset = self.held("forget", forget), self.held("reset", reset)
+        candidate = self.held("candidate", self.activation(g))
         cell = torch.lerp(candidate, state.cell, forget)
         return LSTMState(torch.lerp(beside, self.activation(cell), reset), cell), SRUGates(forget, candidate, reset)
 

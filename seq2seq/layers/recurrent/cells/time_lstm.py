@@ -84,6 +84,6 @@ class TimeLSTMCell(GapCell):
         of_input, lost = self.parted(projected)
         memory = state.cell.to(self.short_weight.dtype)
         short = precise(functional.linear(memory, self.short_weight, self.short_bias)).tanh()
-        gates = LSTMGates.from_sums(self.sums(of_input, state), self.gate_activation, self.activation)
+        gates = self.all_held(LSTMGates.from_sums(self.sums(of_input, state), self.gate_activation, self.activation))
         stepped = gates.state(state.cell - precise(lost) * short, self.activation)
         return stepped, TimeLSTMGates(*gates, 1 - precise(lost))

@@ -1,0 +1,137 @@
+"""Score a run while gates are set, units stilled or attention changed."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from seq2seq.commands.evaluate import build_metrics, with_data
+from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.config.contract import check_counts, read_options
+from seq2seq.data.examples import Example
+from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
+from seq2seq.interpretation.intervention_plan import InterventionPlan
+from seq2seq.interpretation.intervention_plot import InterventionBar, interventions_figure
+from seq2seq.metrics.significance import Draws
+from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.intervened import InterventionResult, InterventionTrials
+from seq2seq.runs.intervention_table import print_interventions
+from seq2seq.runs.model_kinds import writes_frames
+from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.run import LoadedRun
+from seq2seq.runs.sourceless import refuse_language_model
+from seq2seq.runs.translator import open_translator
+from seq2seq.training.time_left import duration
+from seq2seq.whole_file import write_whole
+
+logger = logging.getLogger(__name__)
+_LISTS = {"gates": None, "to": ["zero", "one", "mean"], "layers": None, "units": None, "state": [], "attention": None}
+_TOLD = 10  # seconds from one message to the next
+_SHARE = 0.1  # of the targets that still go on where a picture ends
+
+
+def intervene(config: DictConfig) -> dict[str, Any]:
+    """Try every intervention of a config alone, write record and picture, and return the record.
+
+    A table is printed on stderr. Raises UserError before anything is written.
+    """
+    options = read_options(config)
+    plan = _read_plan(options)
+    folder = report_folder(options, "interventions")
+    run = _load(options)
+    metrics = build_metrics(run, options)
+    split = options["split"] or ("dev" if options["file"] is None else None)
+    data, examples = load_examples(run, options["file"], split)
+    draws = Draws(options["bootstrap"], 0, options["seed"])
+    model = deepcopy(run.model)  # a translator's own is packed, and shows no gates
+    translator = open_translator({**options, "precision": "float32"}, runs=[run])
+    examples = _with_gold(data, examples[translator.some(len(examples), options["limit"])])
+    trials = InterventionTrials(model, translator, examples, metrics, draws)
+    plan.interventions(model, {})  # a mistake shows before means are found
+    results = _tried(trials, plan.interventions(model, trials.means() if plan.needs_means else {}))
+    record = {
+        "data": data,
+        "examples": len(examples),
+        "step": run.step,
+        "none": trials.report(trials.baseline),
+        "interventions": [trials.report(result) for result in results],
+    }
+    print_interventions(record)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "interventions.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
+    if results:
+        for path in _draw(trials, results, folder, options["formats"], title=f"{options['run']} on {data}"):
+            logger.info("wrote %s", path)
+    return record
+
+
+def _read_plan(options: Mapping[str, Any]) -> InterventionPlan:
+    check_counts(options, limit=1, bootstrap=0, seed=0)
+    check_formats(options["formats"])
+    for name, default in _LISTS.items():
+        given = options[name]
+        if not isinstance(given, list) and not (given is None and default is None):
+            raise UserError(f"{name} must be a list{' or null' if default is None else ''}, but is {given!r}.")
+    for unit in options["units"] or ():
+        if type(unit) is not int:
+            raise UserError(f"units must be whole numbers, but has {unit!r}.")
+    for name in ("gates", "layers", "state", "attention"):
+        if not all(isinstance(one, str) for one in options[name] or ()):
+            raise UserError(f"{name} must be a list of names, but is {options[name]!r}.")
+    if isinstance(options["run"], list):
+        raise UserError("run must be one run, as an ensemble has no gates of its own: give run=DIR.")
+    return InterventionPlan(**{name: options[name] for name in _LISTS}, seed=options["seed"])
+
+
+def _load(options: Mapping[str, Any]) -> LoadedRun:
+    run = with_data(load_runs(options)[0], dict(options))
+    refuse_language_model(run, options["run"], "intervene")
+    if writes_frames(run.config):
+        raise UserError(f"intervene needs a run that writes text, but run={options['run']} writes frames.")
+    return run
+
+
+def _with_gold(data: str, examples: Sequence[Example]) -> Sequence[Example]:
+    """The examples. Raises UserError where some have no target to be scored by."""
+    if bare := sum(not any(map(str.strip, example.targets)) for example in examples):
+        raise UserError(
+            f"{data} must have a target for every source, but {bare} of {len(examples)} have none: give another split, "
+            "or file=pairs.tsv."
+        )
+    return examples
+
+
+def _tried(trials: InterventionTrials, interventions: Sequence[Any]) -> list[InterventionResult]:
+    """Results of all interventions, with messages of how long it still takes."""
+    _, started, told = trials.baseline, time.monotonic(), 0.0
+    results = []
+    for number, intervention in enumerate(interventions, 1):
+        results.append(trials.result(intervention))
+        passed = time.monotonic() - started
+        if passed - told >= _TOLD:
+            told, left = passed, duration(passed / number * (len(interventions) - number))
+            logger.info("%d of %d interventions, %s left", number, len(interventions), left)
+    return results
+
+
+def _draw(
+    trials: InterventionTrials, results: Sequence[InterventionResult], folder: Path, formats: Sequence[str], title: str
+) -> list[Path]:
+    """Paths of the picture, of the first metric."""
+    metric = next(iter(trials.baseline.evaluation.scores))
+    plain = trials.baseline.course
+    bars = []
+    for result in results:
+        found = trials.differences(result)
+        course = [own - without for own, without in zip(result.course, plain, strict=True)]
+        name, score, loss = f"{result.place}: {result.change}", found[metric], found["loss"]
+        bars.append(InterventionBar(name, score.difference, score.interval, loss.difference, loss.interval, course))
+    lengths = sorted((int(tokens) for tokens in trials.baseline.losses[:, 1]), reverse=True)
+    shown = lengths[int(_SHARE * len(lengths))]
+    figure = interventions_figure(bars, metric, shown=shown, title=title)
+    return [*write_pictures({"interventions": figure}, folder, formats)]

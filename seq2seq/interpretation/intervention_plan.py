@@ -1,0 +1,94 @@
+"""Which interventions a list of wishes comes to in a model."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seq2seq.errors import UserError
+from seq2seq.interpretation.attention_change import AttentionChange
+from seq2seq.interpretation.intervention import (
+    GateClamp,
+    Intervention,
+    Means,
+    UnitLesion,
+    check_gate,
+    find_cell,
+    gate_widths,
+    intervening,
+)
+from seq2seq.interpretation.trace import named_cells
+from seq2seq.models.seq2seq import Seq2Seq
+
+VALUES = {"zero": 0.0, "one": 1.0}
+_CONTENT = {"candidate", "peepholes"}  # no gates: they are set only where they are asked for
+
+
+@dataclass(frozen=True)
+class InterventionPlan:
+    """Wishes for interventions, each to be tried alone: gates, what they are set to, cells, units, states, attention.
+
+    Without `gates`, all that cells have but their candidates and peepholes; without `layers`, all cells; without
+    `attention`, a cut context and even weights, where the model has them. Raises UserError at a value that is none.
+    """
+
+    gates: Sequence[str] | None = None
+    to: Sequence[str | int | float] = ("zero", "one", "mean")
+    layers: Sequence[str] | None = None
+    units: Sequence[int] | None = None
+    state: Sequence[str] = ()
+    attention: Sequence[str] | None = None
+    seed: int = 12345
+
+    def __post_init__(self) -> None:
+        for value in self.to:
+            if isinstance(value, bool) or not (isinstance(value, int | float) or value in (*VALUES, "mean")):
+                raise UserError(f"to must be of zero, one, mean and numbers, but has {value!r}.")
+
+    @property
+    def needs_means(self) -> bool:
+        """Tell whether gates are to be set to their means."""
+        return "mean" in self.to and (self.gates is None or bool(self.gates))
+
+    def interventions(self, model: Seq2Seq, means: Means) -> list[Intervention]:
+        """The interventions in a model, cell by cell from the bottom of the encoder, attention last.
+
+        A mean is left out of a gate that has none, as it is set more than once in a step. Raises UserError at what the
+        model has not.
+        """
+        found = [*self._of_cells(model, means), *self._of_attention(model)]
+        for intervention in found:
+            with intervening(model, intervention):  # where something is amiss, it shows before the long part
+                pass
+        return found
+
+    def _of_cells(self, model: Seq2Seq, means: Means) -> Iterator[Intervention]:
+        names = [name.replace(".", " ") for name in self.layers or named_cells(model)]
+        units = None if self.units is None else tuple(self.units)
+        for name, gates in self._gates(model, names).items():
+            for gate in gates:
+                for value in self.to:
+                    if value != "mean":
+                        yield GateClamp(name, gate, VALUES.get(str(value), value), units)
+                    elif (name, gate) in means:
+                        yield GateClamp(name, gate, means[name, gate], units, "mean")
+            for manner in self.state:
+                yield UnitLesion(name, manner, units)
+
+    def _gates(self, model: Seq2Seq, names: Sequence[str]) -> dict[str, list[str]]:
+        """The gates to set of every cell. Raises UserError at one that a named cell lacks, or all cells do."""
+        widths = {name: gate_widths(find_cell(model, name)) for name in names}
+        if self.gates is None:
+            return {name: [gate for gate in own if gate not in _CONTENT] for name, own in widths.items()}
+        for gate in self.gates:
+            if self.layers is not None or not any(gate in own for own in widths.values()):
+                for name, own in widths.items():
+                    check_gate(name, gate, own)
+        return {name: [gate for gate in self.gates if gate in own] for name, own in widths.items()}
+
+    def _of_attention(self, model: Seq2Seq) -> Iterator[Intervention]:
+        attention: Any = model.decoder.attention
+        manners = self.attention
+        if manners is None:
+            manners = [*(["cut"] if attention.attends else []), *(["even"] if attention.normalizes else [])]
+        for manner in manners:
+            yield AttentionChange(manner, self.seed)

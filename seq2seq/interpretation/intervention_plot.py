@@ -1,0 +1,54 @@
+"""The picture of interventions."""
+
+from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from seq2seq.interpretation.plots import ACCENT, SIGNED, Picture
+
+_ROW, _LEAST = 0.2, 2.4  # inches
+
+
+class InterventionBar(NamedTuple):
+    """What one intervention did: to a score and to the loss, with 95 %, and to the loss at each position of targets."""
+
+    name: str
+    score: float
+    score_interval: tuple[float, float] | None
+    loss: float
+    loss_interval: tuple[float, float] | None
+    course: Sequence[float]
+
+
+def interventions_figure(bars: Sequence[InterventionBar], metric: str, *, shown: int, title: str) -> Figure:
+    """Three panels with a row for each intervention: changes of score and loss as bars, and of the loss over positions.
+
+    Positions are those of the first tokens of targets, as many as are to be shown.
+    """
+    figure = Picture(figsize=(12.0, _LEAST + _ROW * len(bars)), layout="constrained")
+    score, loss, course = figure.subplots(1, 3, sharey=True, width_ratios=(2, 2, 3))
+    places = np.arange(len(bars))
+    for axes, values, intervals, name in (
+        (score, [bar.score for bar in bars], [bar.score_interval for bar in bars], metric),
+        (loss, [bar.loss for bar in bars], [bar.loss_interval for bar in bars], "loss, nats per token"),
+    ):
+        axes.barh(places, values, color=ACCENT, height=0.7)
+        for place, ends in enumerate(intervals):
+            if ends is not None:
+                axes.plot(ends, (place, place), color="#8b93a1", linewidth=1)
+        axes.axvline(0, color="#8b93a1", linewidth=0.8)
+        axes.set_xlabel(f"change of {name}")
+        axes.grid(axis="x", color="#e3e6ec", linewidth=0.6)
+    score.set_yticks(places, [bar.name for bar in bars], fontsize="small")
+    score.invert_yaxis()
+    values = np.array([[*bar.course[:shown], *[np.nan] * (shown - len(bar.course))] for bar in bars])
+    most = max(float(np.nanpercentile(np.abs(values), 98)), np.nextafter(0, inf))
+    image = course.imshow(values, cmap=SIGNED.reversed(), vmin=-most, vmax=most, aspect="auto", interpolation="none")
+    course.set_xticks(range(0, shown, max(1, shown // 8)), range(1, shown + 1, max(1, shown // 8)))
+    course.set_xlabel("target token")
+    figure.colorbar(image, ax=course, label="change of loss, nats", extend="both")
+    figure.suptitle(title)
+    return figure

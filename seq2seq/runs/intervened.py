@@ -1,0 +1,124 @@
+"""Scores and losses of a run while interventions change what it computes."""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from seq2seq.data.examples import Example
+from seq2seq.data.frame_reader import source_sequences
+from seq2seq.data.sequences import TokenSequences
+from seq2seq.interpretation.intervention import GateMeans, Intervention, Means, intervening
+from seq2seq.metrics.scores import Scores
+from seq2seq.metrics.significance import Difference, Draws, differences
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.evaluation import Evaluation, evaluate
+from seq2seq.shapes import SentenceCounts, TrialScores, TrialTotals
+from seq2seq.symbols import BOS
+from seq2seq.translation.translator import Translator
+
+_AT_ONCE = 64  # sentences whose gates are in memory together
+
+
+@dataclass(frozen=True)
+class InterventionResult:
+    """What a run wrote and lost on examples while something was changed, or nothing; `place` and `change` say what."""
+
+    place: str
+    change: str
+    evaluation: Evaluation
+    losses: SentenceCounts  # of the sentences: nats, and tokens with the end
+    course: list[float]  # nats of a token at each position of targets
+
+    @property
+    def loss(self) -> float:
+        """Nats per target token."""
+        return float(_loss(self.losses.sum(0)[None])["loss"][0])
+
+
+class InterventionTrials:
+    """A model on examples: as its translator runs it, and with one change after the other, by its cells' equations.
+
+    The translator may hold the model in another form, packed, which has no gates to set.
+    """
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        translator: Translator,
+        examples: Sequence[Example],
+        metrics: Mapping[str, Scores],
+        draws: Draws,
+    ) -> None:
+        self.model, self.translator, self.tokenizers = model, translator, translator.tokenizers
+        self.examples, self.metrics, self.draws = examples, metrics, draws
+        self.sources = [example.source for example in examples]
+        self.targets = self.tokenizers.encode_pairs(self.sources, [example.targets[0] for example in examples])[1]
+
+    def means(self) -> Means:
+        """The mean of every gate over the steps of the examples, each forced to its first target."""
+        means, device = GateMeans(self.model), next(self.model.parameters()).device
+        read = source_sequences(self.tokenizers.source, self.sources).cut(self.translator.max_source_tokens)
+        written = TokenSequences.from_ids(self.targets)
+        for rows in torch.arange(len(self.sources)).split(_AT_ONCE):
+            (source, lengths), (target, _) = (part.padded(rows, end=True) for part in (read, written))
+            target = torch.cat([torch.full_like(target[:, :1], BOS), target], 1)
+            means.add(source.to(device), lengths.to(device), target.to(device))
+        return means.means()
+
+    @cached_property
+    def baseline(self) -> InterventionResult:
+        """The result of the run as it is, in the form that evaluate runs."""
+        return self._result("none", "", self.translator)
+
+    def result(self, intervention: Intervention) -> InterventionResult:
+        """The result with one change."""
+        visible = copy(self.translator)
+        visible.stepper, visible.other_forms = self.model, []
+        with intervening(self.model, intervention):
+            return self._result(intervention.place, intervention.change, visible)
+
+    def report(self, result: InterventionResult) -> dict[str, Any]:
+        """The record of a result in types of JSON, with how far it is from the run as it is."""
+        found = {
+            "place": result.place,
+            "change": result.change,
+            "scores": result.evaluation.report()["scores"],
+            "loss": round(result.loss, 4),
+        }
+        if result is self.baseline:
+            return found
+        return found | {"differences": {name: _written(one) for name, one in self.differences(result).items()}}
+
+    def differences(self, result: InterventionResult) -> dict[str, Difference]:
+        """Every score, and the loss, with a change minus those without."""
+        parts = [
+            differences(
+                result.evaluation.counts[kind], self.baseline.evaluation.counts[kind], metric.scores, self.draws
+            )
+            for kind, metric in self.metrics.items()
+        ]
+        parts.append(differences(result.losses, self.baseline.losses, _loss, self.draws))
+        return {name: one for part in parts for name, one in part.items()}
+
+    def _result(self, place: str, change: str, translator: Translator) -> InterventionResult:
+        evaluation = evaluate(translator, self.examples, self.metrics)
+        scored = [found.token_scores for found in translator.score(self.sources, self.targets)]
+        losses = np.array([[-sum(own), len(own)] for own in scored])
+        longest = max(map(len, scored))
+        course = [float(np.mean([-own[place] for own in scored if len(own) > place])) for place in range(longest)]
+        return InterventionResult(place, change, evaluation, losses, course)
+
+
+def _loss(totals: TrialTotals) -> dict[str, TrialScores]:
+    return {"loss": totals[:, 0] / totals[:, 1]}
+
+
+def _written(difference: Difference) -> dict[str, Any]:
+    values = asdict(difference)
+    interval = values["interval"] and [round(end, 4) for end in values["interval"]]
+    return {"difference": round(values["difference"], 4)} | ({"interval": interval} if interval else {})

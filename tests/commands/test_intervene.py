@@ -1,0 +1,105 @@
+"""The command that changes what a run computes."""
+
+import json
+
+import pytest
+import torch
+
+from seq2seq.commands.evaluate import evaluate_run
+from seq2seq.commands.intervene import intervene
+from seq2seq.errors import UserError
+from seq2seq.runs.run import load_run
+
+
+@pytest.fixture
+def tried(config_of, finished, tmp_path):
+    """The record of a command: tried("gates=[forget]")."""
+
+    def run(*overrides):
+        given = [f"run={finished}", f"out={tmp_path / 'out'}", "device=cpu", "threads=1", "bootstrap=50"]
+        return intervene(config_of("intervene", *given, *overrides))
+
+    return run
+
+
+def test_with_nothing_changed_scores_are_those_of_evaluate(tried, config_of, finished, tmp_path):
+    record = tried("gates=[]", "attention=[]")
+    given = [f"run={finished}", "split=dev", "device=cpu", "threads=1", "bootstrap=0"]
+    assert record["none"]["scores"] == evaluate_run(config_of("evaluate", *given))["scores"]
+    assert record["interventions"] == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["interventions.json"]
+
+
+def test_each_gate_of_each_cell_and_attention_are_tried_and_weights_stay(tried, finished, tmp_path, capsys):
+    before = load_run(finished).model.state_dict()
+    record = tried("formats=[png,svg]")
+    cells = ["encoder 1 forward", "encoder 1 backward", "decoder 1"]
+    changes = [f"{gate} = {value}" for gate in ("input", "forget", "output") for value in ("0.0", "1.0", "mean")]
+    places = [(row["place"], row["change"]) for row in record["interventions"]]
+    assert places == [(cell, change) for cell in cells for change in changes] + [
+        ("attention", "cut"),
+        ("attention", "even"),
+    ]
+    assert len({row["loss"] for row in record["interventions"]}) > 25  # none is inert
+    row = record["interventions"][0]
+    assert row["differences"]["loss"]["difference"] == pytest.approx(row["loss"] - record["none"]["loss"], abs=2e-4)
+    low, high = row["differences"]["loss"]["interval"]
+    assert low < row["differences"]["loss"]["difference"] < high
+    files = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert files == ["interventions.json", "interventions.png", "interventions.svg"]
+    assert json.loads((tmp_path / "out" / "interventions.json").read_text(encoding="utf-8")) == record
+    said = capsys.readouterr()
+    assert "interventions on dev (8 examples)" in said.err
+    assert said.out == ""
+    after = load_run(finished).model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_a_run_behind_interventions_equals_one_before(tried, finished, tmp_path):
+    first = tried("gates=[forget]", "to=[mean]", "layers=[decoder.1]", f"out={tmp_path / 'first'}")
+    tried("gates=[forget]", "to=[one]", "state=[silence,freeze]", "attention=[shuffle]", f"out={tmp_path / 'second'}")
+    assert tried("gates=[forget]", "to=[mean]", "layers=[decoder.1]", f"out={tmp_path / 'third'}") == first
+
+
+def test_units_and_states_are_chosen(tried):
+    record = tried("gates=[]", "state=[silence,freeze]", "units=[0,5]", "layers=[decoder.1]", "attention=[]", "limit=3")
+    assert [(row["place"], row["change"]) for row in record["interventions"]] == [
+        ("decoder 1", "silence"),
+        ("decoder 1", "freeze"),
+    ]
+    assert record["examples"] <= 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["gates=[reset]"], "gates must be of input, forget, candidate, output, those of encoder 1 forward, but has "
+         "reset."),
+        (["gates=[reset]", "layers=[decoder.1]"], "gates must be of input, forget, candidate, output, those of decoder "
+         "1, but has reset."),
+        (["layers=[decoder.2]"], "layers must be of encoder.1.forward, encoder.1.backward, decoder.1, but has "
+         "decoder.2."),
+        (["units=[16]"], "units must be between 0 and 7, the units of the input gate of encoder 1 forward, but has "
+         "16."),
+        (["units=[a]"], "units must be whole numbers, but has 'a'."),
+        (["gates=[1]"], "gates must be a list of names, but is [1]."),
+        (["to=[open]"], "to must be of zero, one, mean and numbers, but has 'open'."),
+        (["gates=forget"], "gates must be a list or null, but is 'forget'."),
+        (["state=null"], "state must be a list, but is None."),
+        (["state=[stop]"], "state must be of silence, freeze, but has 'stop'."),
+        (["attention=[odd]"], "attention must be of cut, even, shuffle, but has 'odd'."),
+        (["run=[a,b]"], "run must be one run, as an ensemble has no gates of its own: give run=DIR."),
+        (["limit=0"], "limit must be a whole number of at least 1, but is 0."),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_in_one_line_and_nothing_is_written(tried, tmp_path, overrides, message):
+    with pytest.raises(UserError) as error:
+        tried(*overrides)
+    assert str(error.value) == message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_without_gold_is_refused(tried, tmp_path):
+    (tmp_path / "bare.tsv").write_text("a b\ta b\nb c\t\n", encoding="utf-8")
+    with pytest.raises(UserError, match="must have a target for every source|target"):
+        tried(f"file={tmp_path / 'bare.tsv'}")
