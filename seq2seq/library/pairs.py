@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from seq2seq.data.corpora.kept_pairs import keep_pairs, keep_series
+from seq2seq.data.corpora.kept_pairs import check_sources, keep_pairs, keep_series
 from seq2seq.data.corpora.pair_table import read_pairs
 from seq2seq.data.example_store import Examples, group
 from seq2seq.data.examples import Example
@@ -47,6 +47,7 @@ class PairSplits:
         if len(files) == len(given):
             return cls(_of_files(files))
         kept = {name: examples_of(split, "pairs" if name == "train" else name) for name, split in given.items()}
+        check_sources([example for examples in kept.values() for example in examples])
         names = {f"data.{name}": str(_place(Path(), name, examples)) for name, examples in kept.items()}
         return cls({**_choices(kept["train"][0]), **names}, kept)
 
@@ -183,6 +184,8 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
         if isinstance(source, str) and targets and all(isinstance(text, str) for text in targets):
             for text in (source, *targets):
                 check_whole(text, where)
+            if not isinstance(source, Series) and any(isinstance(text, Series) for text in targets):
+                raise UserError(f"{where} must have frames as its source, as its target is frames, but has a text.")
             yield from ((source, text) for text in targets)
             return
     raise UserError(f"{where} must be a source and a target, two texts, but is {shown(row)}.")

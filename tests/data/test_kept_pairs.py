@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.data.corpora.kept_pairs import keep_pairs, read_kept_pairs
+from seq2seq.data.corpora.kept_pairs import keep_pairs, keep_series, read_kept_pairs
 from seq2seq.data.examples import Example
+from seq2seq.data.series import Series
 from seq2seq.errors import UserError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -30,3 +32,9 @@ def test_a_line_that_is_no_example_is_named(tmp_path, line):
     assert str(error.value).startswith(
         f'{path}, line 2 must be {{"source": "...", "targets": ["...", ...]}}, but is {line[:80]!r}.'
     )
+
+
+def test_frames_that_answer_texts_are_not_kept(tmp_path):
+    with pytest.raises(UserError, match="pairs must have sources that are frames to be kept as arrays, but they are"):
+        keep_series(tmp_path / "pairs.npz", [Example("a", (Series(np.ones((2, 1))),))])
+    assert not list(tmp_path.iterdir())

@@ -5,6 +5,9 @@ import pandas
 import pytest
 
 import seq2seq
+from seq2seq.data.corpora.frame_files import NpzCorpus
+from seq2seq.data.corpora.split_options import FileOptions
+from seq2seq.data.series import Series
 from seq2seq.library.forecasts import Forecast
 
 SMALL = {
@@ -86,6 +89,20 @@ def test_classes_are_learnt_from_arrays_and_scored_as_such(tmp_path):
     assert run.translate(list(others[:2])) == [str(label) for label in labels[:2]]
 
 
+def test_times_of_series_are_kept_and_read(tmp_path):
+    values, fast = waves(60)
+    pairs = [
+        (Series(one, times=(40 - 39 * label) * np.arange(12)), str(label))
+        for one, label in zip(values, fast, strict=True)
+    ]
+    timed = {"model__input__time_unit": 10.0, "model__input__gaps": True}
+    run = seq2seq.train(pairs, run_dir=tmp_path / "run", budget__max_steps=2, **SMALL, **timed)
+    assert run.evaluate(pairs, bootstrap=0).scores
+    kept = NpzCorpus(options=FileOptions("")).examples(str(tmp_path / "run" / "pairs" / "train.npz"))
+    assert {example.source for example in kept} <= {source for source, _ in pairs}  # times are of what they are
+    assert all(example.source.times is not None for example in kept)
+
+
 def test_a_number_of_each_series_is_one_frame(tmp_path):
     values, fast = waves(100)
     pairs = [(one, 0.25 + float(label)) for one, label in zip(values + 20 * fast[:, None, None], fast, strict=True)]
@@ -116,6 +133,22 @@ MISTAKES = [
     (
         lambda run: seq2seq.train([(ARRAYS[0], "a"), (np.zeros((3, 2)), "a")], verbose=False),
         r"pairs\[1\] must have 1 features, as the first, but has 2.",
+    ),
+    (
+        lambda run: seq2seq.train([("a", ARRAYS[0]), ("b", ARRAYS[1])], verbose=False),
+        r"pairs\[0\] must have frames as its source, as its target is frames, but has a text.",
+    ),
+    (
+        lambda run: run.evaluate([(ARRAYS[0], ARRAYS[1]), ("a", ARRAYS[0])]),
+        r"pairs\[1\] must have frames as its source",
+    ),
+    (
+        lambda run: seq2seq.train([("a", "b"), (ARRAYS[0], "b")], verbose=False),
+        "pairs must have sources of one kind, but some are frames and some are text.",
+    ),
+    (
+        lambda run: seq2seq.train([(ARRAYS[0], "a"), (Series(ARRAYS[1], times=np.arange(12)), "a")], verbose=False),
+        r"pairs\[0\] must have times, as other series have, but has none: give each some, or none any.",
     ),
     (lambda run: Forecast(ARRAYS[0]).interval(), "interval needs deviations, which this model has none of"),
     (lambda run: Forecast(ARRAYS[0], ARRAYS[0]).interval(1.0), "share must be above 0 and below 1, but is 1.0."),

@@ -37,14 +37,21 @@ def keep_pairs(path: Path, examples: Iterable[Example]) -> None:
     write_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
+def check_sources(examples: Iterable[Example]) -> None:
+    """Raise UserError where some sources are series and others are text."""
+    _are_series([example.source for example in examples], "sources")
+
+
 def keep_series(path: Path, examples: Iterable[Example]) -> None:
     """Write examples whose sources are series to a file as `NpzCorpus` reads it, a row for each target.
 
-    Raises UserError where some sources or targets are series and others are not.
+    Raises UserError where a source is none, and where some targets or times are there and others are not.
     """
     rows = [(example.source, target) for example in examples for target in example.targets]
     sources, targets = ([row[side] for row in rows] for side in (0, 1))
-    arrays: dict[str, Any] = _flat(sources, "frames", "lengths") if _are_series(sources, "sources") else {}
+    if not _are_series(sources, "sources"):
+        raise UserError("pairs must have sources that are frames to be kept as arrays, but they are text.")
+    arrays: dict[str, Any] = _flat(sources, "frames", "lengths") | _times(sources)
     if _are_series(targets, "targets"):
         arrays |= _flat(targets, "targets", "target_lengths")
     else:
@@ -71,6 +78,16 @@ def _flat(texts: Sequence[str], frames: str, lengths: str) -> dict[str, np.ndarr
                 f"{own.shape[1]}."
             )
     return {frames: np.concatenate(values), lengths: np.array([len(own) for own in values])}
+
+
+def _times(sources: Sequence[str]) -> dict[str, np.ndarray]:
+    """The times of series one behind the other, if they have any. Raises UserError where one has none."""
+    series = [source for source in sources if isinstance(source, Series)]
+    found = [one.times for one in series if one.times is not None]
+    if found and len(found) < len(series):
+        place = next(one.place for one in series if one.times is None)
+        raise UserError(f"{place} must have times, as other series have, but has none: give each some, or none any.")
+    return {"times": np.concatenate(found)} if found else {}
 
 
 def read_kept_pairs(path: str) -> Examples:
