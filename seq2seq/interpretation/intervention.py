@@ -13,14 +13,11 @@ from torch import Tensor
 
 from seq2seq.errors import UserError
 from seq2seq.interpretation.recording import evaluating, visible
-from seq2seq.interpretation.trace import named_cells, trace
+from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.cell import Cell
-from seq2seq.masking import length_mask
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import Lengths, Source, TargetIds
 
 LESIONS = ("silence", "freeze")
-Means = dict[tuple[str, str], Float[Tensor, " units"]]  # of gates, by the names of cell and gate
 
 
 class Intervention(ABC):
@@ -71,11 +68,11 @@ def intervening(model: Seq2Seq, *interventions: Intervention) -> Iterator[None]:
 
 def gate_widths(cell: Cell) -> dict[str, int]:
     """How many activations each gate of a cell has that can be set, by name; nothing where a cell shows none."""
-    return {name: width for name, (width, _) in _gates(cell).items()}
+    return {name: width for name, (width, _) in gates_of_a_step(cell).items()}
 
 
 @torch.no_grad()
-def _gates(cell: Cell) -> dict[str, tuple[int, int]]:
+def gates_of_a_step(cell: Cell) -> dict[str, tuple[int, int]]:
     """The width of every gate that a step shows, and how often it does."""
     widths: dict[str, int] = {}
     times: Counter[str] = Counter()
@@ -125,7 +122,7 @@ class GateClamp(Intervention):
 
     @property
     def change(self) -> str:
-        return f"{self.gate} = {self.named or self.value}"
+        return f"{self.gate} = {self.named or format(self.value, 'g')}"
 
     def applied(self, model: Seq2Seq) -> Any:
         return self.on(find_cell(model, self.cell))
@@ -222,30 +219,3 @@ def _chosen(units: Sequence[int] | None, width: int, where: str) -> Tensor:
     chosen = torch.zeros(width, dtype=torch.bool)
     chosen[list(units)] = True
     return chosen
-
-
-class GateMeans:
-    """Means of all gates over the steps of sentences, none of them padding."""
-
-    def __init__(self, model: Seq2Seq) -> None:
-        self.model = model
-        self.sums: dict[tuple[str, str], Tensor] = {}
-        self.steps: Counter[str] = Counter()
-
-    def add(self, source: Source, lengths: Lengths, target: TargetIds) -> None:
-        """Count in the steps of a model that is forced through targets, `batch target`, which begin with BOS."""
-        for name, cell in trace(self.model, source, lengths, target).cells.items():
-            mask = length_mask(cell.lengths, cell.hidden.shape[1])
-            self.steps[name] += int(mask.sum())
-            for gate, values in cell.gates.items():
-                total = (values * mask.unsqueeze(-1)).double().sum((0, 1))
-                self.sums[name, gate] = self.sums.get((name, gate), torch.zeros_like(total)) + total
-
-    def means(self) -> Means:
-        """The mean of each gate, by the names of cell and gate; none of one that a step sets more than once."""
-        return {
-            (name, gate): self.sums[name, gate] / self.steps[name]
-            for name, cell in named_cells(self.model).items()
-            for gate, (_, times) in _gates(cell).items()
-            if times == 1 and (name, gate) in self.sums
-        }

@@ -6,10 +6,10 @@ from typing import Any
 
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attention_change import AttentionChange
+from seq2seq.interpretation.gate_means import Means
 from seq2seq.interpretation.intervention import (
     GateClamp,
     Intervention,
-    Means,
     UnitLesion,
     check_gate,
     find_cell,
@@ -68,7 +68,7 @@ class InterventionPlan:
             for gate in gates:
                 for value in self.to:
                     if value != "mean":
-                        yield GateClamp(name, gate, VALUES.get(str(value), value), units)
+                        yield GateClamp(name, gate, VALUES[value] if isinstance(value, str) else float(value), units)
                     elif (name, gate) in means:
                         yield GateClamp(name, gate, means[name, gate], units, "mean")
             for manner in self.state:

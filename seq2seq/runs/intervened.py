@@ -12,7 +12,8 @@ import torch
 from seq2seq.data.examples import Example
 from seq2seq.data.frame_reader import source_sequences
 from seq2seq.data.sequences import TokenSequences
-from seq2seq.interpretation.intervention import GateMeans, Intervention, Means, intervening
+from seq2seq.interpretation.gate_means import GateMeans, Means
+from seq2seq.interpretation.intervention import Intervention, intervening
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Difference, Draws, differences
 from seq2seq.models.seq2seq import Seq2Seq

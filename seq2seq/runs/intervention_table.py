@@ -7,31 +7,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_WIDTH = 96  # of a table whose intervals stay in one line
+
 
 def print_interventions(record: Mapping[str, Any]) -> None:
-    """Print scores and loss without and with each intervention, and how far it moved them, as a table on stderr."""
-    plain = record["none"]
+    """Print scores and loss as they are, and how far each intervention moves them, 95 %, as a table on stderr."""
+    plain = {**record["none"]["scores"], "loss": record["none"]["loss"]}
     table = Table(title=Text(f"interventions on {record['data']} ({record['examples']} examples)"))
-    for name in ("", "change"):
-        table.add_column(name)
-    for name in (*plain["scores"], "loss"):
+    table.add_column("")
+    for name in plain:
         table.add_column(name, justify="right")
-        table.add_column("difference (95 %)", justify="right", overflow="fold")
-    table.add_row("none", "", *(cell for value in _values(plain).values() for cell in (f"{value:.2f}", "")))
-    table.add_section()
-    before = ""
+    table.add_row("as it is", *(f"{value:.2f}" for value in plain.values()), end_section=True)
+    place = ""
     for row in record["interventions"]:
-        place, before = ("" if row["place"] == before else row["place"]), row["place"]
-        cells = [cell for name, value in _values(row).items() for cell in (f"{value:.2f}", _moved(row, name))]
-        table.add_row(Text(place), Text(row["change"]), *cells)
-    Console(highlight=False, stderr=True).print(table)
+        if row["place"] != place:
+            place = row["place"]
+            table.add_section()
+            table.add_row(Text(place, style="bold"))
+        table.add_row(Text(f"  {row['change']}"), *(_moved(row["differences"][name]) for name in plain))
+    console = Console(highlight=False, stderr=True)
+    console.print(table, width=max(console.width, _WIDTH))
 
 
-def _values(row: Mapping[str, Any]) -> dict[str, float]:
-    return {**row["scores"], "loss": row["loss"]}
-
-
-def _moved(row: Mapping[str, Any], name: str) -> str:
-    found = row["differences"][name]
+def _moved(found: Mapping[str, Any]) -> str:
     ends = found.get("interval")
     return f"{found['difference']:+.2f}" + (f" ({ends[0]:+.2f} to {ends[1]:+.2f})" if ends else "")

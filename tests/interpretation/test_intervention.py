@@ -9,7 +9,8 @@ from tiny_models import ATTENTIONS
 from seq2seq.decoding.scoring import score_targets
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attention_change import AttentionChange
-from seq2seq.interpretation.intervention import GateClamp, GateMeans, UnitLesion, gate_widths, intervening
+from seq2seq.interpretation.gate_means import GateMeans
+from seq2seq.interpretation.intervention import GateClamp, UnitLesion, gate_widths, intervening
 from seq2seq.interpretation.trace import named_cells, trace
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.highway import RecurrentHighwayCell
