@@ -29,6 +29,11 @@ _SCHEMA = {
 _OF_RUN = {"config": dict, "step": int, "splits": dict, "signals": dict}
 
 
+def is_export(path: str | Path) -> bool:
+    """Tell whether a path is a folder that `export` wrote."""
+    return (Path(path) / FILE).is_file()
+
+
 def digest(data: bytes) -> str:
     """A digest of bytes, as a text."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()

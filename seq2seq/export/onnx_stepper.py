@@ -41,6 +41,11 @@ class OnnxStepper:
         self._session("step")  # what is wrong with it is told now
         self._session("start")
 
+    @property
+    def attends(self) -> bool:
+        """Tell whether weights say where in a source the model looked."""
+        return self.facts.attends
+
     def start(self, source: Source, lengths: Lengths) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """The memory, and the states of one empty hypothesis of each sentence, `batch 1 ...`."""
         found = self._run("start", ("source", "lengths"), (source, lengths))

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 from seq2seq.errors import UserError
+from seq2seq.export.manifest import is_export
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.versions import folder_in_use
+
+ALONE = "which translate, evaluate, score, selfcheck and benchmark mode=decode can use alone"  # of exports
 
 
 def find_checkpoint(path: str | Path) -> Path:
     """The path of the best checkpoint of a run folder, else of its last; or that of the checkpoint itself.
 
-    Of a folder with versions, it is that of the version in use. Raises UserError if there is none.
+    Of a folder with versions, it is that of the version in use. Raises UserError if there is none, and at an export.
     """
     path = Path(path)
     if not path.exists():
@@ -20,6 +23,8 @@ def find_checkpoint(path: str | Path) -> Path:
     for name in ("best", "last"):
         if (checkpoint := folder_in_use(path) / "checkpoints" / f"{name}.ckpt").is_file():
             return checkpoint
+    if is_export(path):
+        raise UserError(f"run={path} is an export, {ALONE}: give the run that it was made of.")
     raise UserError(f"run={path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it.")
 
 

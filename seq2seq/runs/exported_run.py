@@ -10,8 +10,10 @@ from seq2seq.decoding.stepper import Stepper
 from seq2seq.drift.spread import Spread
 from seq2seq.errors import UserError
 from seq2seq.export import manifest
+from seq2seq.export.manifest import is_export
 from seq2seq.export.onnx_stepper import GraphNames, ModelFacts, OnnxStepper, is_installed
 from seq2seq.runs.checkpoint_paths import find_checkpoint
+from seq2seq.runs.model_kinds import reads_frames, writes_frames
 from seq2seq.runs.run import DecodingRun, LoadedRun, load_run, restored_tokenizers
 from seq2seq.runs.versions import folder_in_use
 
@@ -38,11 +40,6 @@ class ExportedRun(DecodingRun):
         return self.graphs[precision]
 
 
-def is_export(path: str | Path) -> bool:
-    """Tell whether a path is a folder that `export` wrote."""
-    return (Path(path) / manifest.FILE).is_file()
-
-
 def load_export(path: str | Path) -> ExportedRun:
     """The export of a folder. Raises UserError if it is damaged, of another opset, or cannot be run here."""
     folder = Path(path)
@@ -51,16 +48,25 @@ def load_export(path: str | Path) -> ExportedRun:
 
 def exported_from(path: str | Path) -> ExportedRun:
     """The export in a run's folder. Raises UserError where there is none, or it is of other weights."""
-    folder = export_folder(path)
+    run, folder = load_run(path), export_folder(path)
     if not is_export(folder):
+        _refuse_unexported(run, path)
         raise UserError(
             f"runtime=onnx needs an export in the run, but {folder} is none: write it by scripts/export.py run={path}, "
             "or choose runtime=torch."
         )
     contents = manifest.read_manifest(folder)
-    if contents["weights"] != manifest.digest_of_weights(load_run(path).model):
+    if contents["weights"] != manifest.digest_of_weights(run.model):
         raise UserError(f"runtime=onnx needs an export of the run's weights, but {folder} is of others: {_AGAIN}")
     return _opened(folder, contents)
+
+
+def _refuse_unexported(run: LoadedRun, path: str | Path) -> None:
+    """Raise UserError at a run of a kind that is never exported."""
+    frames = reads_frames(run.config) or writes_frames(run.config)
+    if frames or run.model.sourceless or run.model.edits:
+        kind = "a run of frames" if frames else "a language model" if run.model.sourceless else "a transducer"
+        raise UserError(f"runtime must be auto or torch with run={path}, as {kind} is never exported, but is onnx.")
 
 
 def graphs_beside(path: str | Path, run: LoadedRun) -> LoadedRun:
@@ -71,11 +77,14 @@ def graphs_beside(path: str | Path, run: LoadedRun) -> LoadedRun:
     if not is_installed():
         logger.info("%s is not used, as onnxruntime is not installed", folder)
         return run
-    contents = manifest.read_manifest(folder)
-    if contents["weights"] != manifest.digest_of_weights(run.model):
+    try:
+        contents = manifest.read_manifest(folder)
+        if contents["weights"] == manifest.digest_of_weights(run.model):
+            return replace(run, graphs=_opened(folder, contents).graphs["float32"])
         logger.warning("%s is not used, as it is of other weights than the run: %s", folder, _AGAIN)
-        return run
-    return replace(run, graphs=_opened(folder, contents).graphs["float32"])
+    except UserError as error:  # the run itself is whole
+        logger.warning("%s is not used, as it cannot be read: %s", folder, error)
+    return run
 
 
 def export_folder(path: str | Path) -> Path:

@@ -50,10 +50,10 @@ class LanguageModelRescoring(LineReranking):
         self.run, self.weight, self.ranking = run, _checked(weight), ranking or AverageRanking()
         self._scorer: Translator | None = None
 
-    def prepare(self, device: torch.device) -> None:
-        """Load the language model to a device. Raises UserError if the run is none."""
+    def prepare(self, device: torch.device, **limits: int) -> None:
+        """Load the language model to a device, as a translator of such limits. Raises UserError if the run is none."""
         own = _load(self.run, device)
-        self._scorer = Translator(pack(own.model), own.tokenizers, GreedySearch(), device=device)
+        self._scorer = Translator(pack(own.model), own.tokenizers, GreedySearch(), device=device, **limits)
 
     def __call__(self, texts: Sequence[str], hypotheses: Sequence[Hypothesis]) -> list[int]:
         if self._scorer is None:

@@ -7,7 +7,9 @@ import torch
 
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import UserError
-from seq2seq.runs.exported_run import ExportedRun, exported_from, graphs_beside, is_export, load_export
+from seq2seq.export.manifest import is_export
+from seq2seq.runs.checkpoint_paths import ALONE
+from seq2seq.runs.exported_run import ExportedRun, exported_from, graphs_beside, load_export
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.run import DecodingRun, LoadedRun, load_run, pick_device
 
@@ -20,8 +22,7 @@ def load_runs(options: Mapping[str, Any]) -> list[LoadedRun]:
     loaded = [run for run in found if isinstance(run, LoadedRun)]
     if len(loaded) < len(found):
         raise UserError(
-            f"run={options['run']} must be of runs, but one is an export, which translate, evaluate, selfcheck and "
-            "benchmark mode=decode can use alone: give the run that it was made of."
+            f"run={options['run']} must be of runs, but one is an export, {ALONE}: give the run that it was made of."
         )
     return loaded
 

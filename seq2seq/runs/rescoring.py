@@ -33,15 +33,22 @@ class TranslatorRescoring(Reranking):
         self.weight, self.ranking = weight, ranking or SumRanking()
         self._scorers: list[Translator] = []
 
-    def prepare(self, source: Tokenizer | FrameReader, device: torch.device) -> None:
-        """Load the runs to a device. Raises UserError where one does not read what the translator reads."""
+    def prepare(self, source: Tokenizer | FrameReader, device: torch.device, **limits: int) -> None:
+        """Load the runs to a device, as translators of the same limits.
+
+        Raises UserError where one does not read what the translator reads, or writes no text.
+        """
         for path in self.paths:
             own = load_run(path, device)
             if own.model.sourceless:
                 raise UserError(f"run must read a source, but {path} is a language model: rerank=language_model.")
             if isinstance(own.tokenizers.source, FrameReader) != isinstance(source, FrameReader):
                 raise UserError(f"run must read what the translating run reads, but one of {path} and it reads frames.")
-            self._scorers.append(Translator(pack(own.model), own.tokenizers, GreedySearch(), device=device))
+            if isinstance(source, FrameReader) and own.tokenizers.source.serialized != source.serialized:
+                raise UserError(f"run must read the features that the translating run reads, but {path} reads others.")
+            if own.model.output.frames:
+                raise UserError(f"run must write text, but {path} writes frames: name a run that translates.")
+            self._scorers.append(Translator(pack(own.model), own.tokenizers, GreedySearch(), device=device, **limits))
 
     def orders(self, found: Sequence[Sequence[Translation]]) -> list[list[int]]:
         flat = list(chain.from_iterable(found))
@@ -57,4 +64,4 @@ class TranslatorRescoring(Reranking):
 def _scores(scorer: Translator, found: Sequence[Translation]) -> list[float]:
     sources = [one.source for one in found]
     _, targets = scorer.tokenizers.encode_pairs(sources, [one.text for one in found])
-    return [own.score for own in scorer.score(sources, targets)]
+    return [own.score for own in scorer.score(sources, targets, first_number=None)]

@@ -36,6 +36,8 @@ from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
 
+_LIMITS = ("batch_size", "max_tokens", "max_source_tokens")  # of a translator, and of those who rate what it found
+
 
 def open_translator(
     options: Mapping[str, Any], *, lines: int | None = None, runs: Sequence[DecodingRun] | None = None
@@ -88,9 +90,7 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[DecodingRun]) ->
         build_stepper(options, runs),
         runs[0].tokenizers,
         search,
-        batch_size=options["batch_size"],
-        max_tokens=options["max_tokens"],
-        max_source_tokens=options["max_source_tokens"],
+        **{name: options[name] for name in _LIMITS},
         pieces=_build_pieces(options["pieces"]) if "pieces" in options else None,
         rerank=_build_rerank(options, runs),
         replace_unknown=options.get("replace_unknown", False),
@@ -157,13 +157,14 @@ def _ensemble(options: Mapping[str, Any], models: Sequence[Stepper], runs: Seque
 
 def _build_rerank(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> Reranking | None:
     rerank, device = build(options.get("rerank"), "rerank"), decoding_device(options, runs)
+    limits = {name: options[name] for name in _LIMITS}
     with told_at("rerank", type(rerank)):
         if isinstance(rerank, LanguageModelRescoring):
-            rerank.prepare(device)
+            rerank.prepare(device, **limits)
         elif isinstance(rerank, TranslatorRescoring):
             if runs[0].model.sourceless:
                 raise UserError("run must not be given beside a language model, which has no source: choose none.")
-            rerank.prepare(runs[0].tokenizers.source, device)
+            rerank.prepare(runs[0].tokenizers.source, device, **limits)
     return rerank
 
 

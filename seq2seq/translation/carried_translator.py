@@ -71,12 +71,12 @@ class CarriedTranslator(Translator):
         return found
 
     def score(
-        self, sources: Sequence[str], targets: Sequence[Sequence[int]], *, first_number: int = 1
+        self, sources: Sequence[str], targets: Sequence[Sequence[int]], *, first_number: int | None = 1
     ) -> list[Hypothesis]:
         """Raise UserError, as targets are scored in batches of like lengths."""
         raise UserError("lines that follow each other cannot be scored by themselves: score them without reset.")
 
-    def _encode(self, texts: Sequence[str], first_number: int = 1) -> TokenSequences:
+    def _encode(self, texts: Sequence[str], first_number: int | None = 1) -> TokenSequences:
         self.coming = super()._encode(texts, first_number)
         return self.coming
 

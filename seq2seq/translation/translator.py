@@ -153,9 +153,12 @@ class Translator:
             LineConstraints([line], self.tokenizers.target, max_lengths, first_number=number)
 
     def score(
-        self, sources: Sequence[str], targets: Sequence[Sequence[int]], *, first_number: int = 1
+        self, sources: Sequence[str], targets: Sequence[Sequence[int]], *, first_number: int | None = 1
     ) -> list[Hypothesis]:
-        """Hypotheses with what the model gives to token ids as translations of texts, EOS behind them."""
+        """Hypotheses with what the model gives to token ids as translations of texts, EOS behind them.
+
+        Without a first number, sources are no lines that somebody would find, and none is warned of.
+        """
         encoded = self._encode(sources, first_number)
         lengths = encoded.lengths.tolist()
         wanted = TokenSequences.from_ids(
@@ -169,14 +172,18 @@ class Translator:
                 found[row] = hypothesis
         return found
 
-    def _encode(self, texts: Sequence[str], first_number: int = 1) -> TokenSequences:
+    def _encode(self, texts: Sequence[str], first_number: int | None = 1) -> TokenSequences:
         sentences = source_sequences(self.tokenizers.source, texts)
-        for row in (sentences.lengths > self.max_source_tokens).nonzero().flatten().tolist():
+        if first_number is not None:
+            self._warn_of_long(sentences.lengths, first_number)
+        return sentences.cut(self.max_source_tokens)
+
+    def _warn_of_long(self, lengths: Lengths, first_number: int) -> None:
+        for row in (lengths > self.max_source_tokens).nonzero().flatten().tolist():
             logger.warning(
                 "line %d has %d tokens: only the first %d are read (max_source_tokens)",
-                first_number + row, sentences.lengths[row], self.max_source_tokens,
+                first_number + row, lengths[row], self.max_source_tokens,
             )  # fmt: skip
-        return sentences.cut(self.max_source_tokens)
 
     def _search(self, source: Source, lengths: Lengths, request: Request) -> list[list[Hypothesis]]:
         return self.search(self.stepper, source, lengths, request)

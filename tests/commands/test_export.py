@@ -16,6 +16,7 @@ from seq2seq.commands.benchmark import benchmark_config
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.export import export
 from seq2seq.commands.selfcheck import selfcheck
+from seq2seq.commands.train import train
 from seq2seq.commands.translate import build_stream
 from seq2seq.config.contract import read_options
 from seq2seq.errors import UserError
@@ -179,6 +180,28 @@ def test_an_export_of_other_weights_is_not_used(run, report, config_of, tmp_path
     stream = build_stream(config_of("translate", f"run={run}"))
     assert runtime_of(stream.translator) == "torch"
     assert "is of other weights than the run: export the run again." in caplog.text
+
+
+@pytest.mark.parametrize("damage", [('"opset": 20', '"opset": 17'), ('"format": 1,', '"format": 9,'), ("{", "")])
+def test_a_run_goes_on_without_an_export_that_cannot_be_read(run, report, config_of, tmp_path, caplog, damage):
+    own = shutil.copytree(run, tmp_path / "run")
+    about = own / "onnx" / manifest.FILE
+    about.write_text(about.read_text().replace(*damage))
+    stream = build_stream(config_of("translate", f"run={own}"))
+    assert runtime_of(stream.translator) == "torch"
+    (told,) = [record.getMessage() for record in caplog.records if "is not used" in record.getMessage()]
+    assert told.startswith(f"{own}/onnx is not used, as it cannot be read: ")
+    with pytest.raises(UserError):
+        build_stream(config_of("translate", f"run={own}", "runtime=onnx"))
+
+
+def test_an_export_of_a_model_without_attention_tells_no_alignment(tiny_config, config_of, tmp_path):
+    train(tiny_config("budget.max_steps=2", "model/attention=none"), tmp_path, resume=False)
+    export(config_of("export", f"run={tmp_path}", "sentences=2"))
+    for place, runtime in (("", "torch"), ("", "onnx"), ("/onnx", "auto")):
+        given = f"run={tmp_path}{place}", f"runtime={runtime}", "format=json", "n_best=1"
+        (answer,) = build_stream(config_of("translate", *given))([b"abc"])
+        assert not json.loads(str(answer))["translations"][0]["alignment"]
 
 
 def test_nothing_is_written_where_the_proof_fails(finished, config_of, tmp_path, monkeypatch):

@@ -7,10 +7,18 @@ from pathlib import Path
 import pytest
 
 import seq2seq
+from seq2seq.commands.interpret import interpret
 from seq2seq.commands.train import train
 from seq2seq.commands.translate import build_stream
+from seq2seq.config.contract import read_options
 from seq2seq.errors import UserError
+from seq2seq.export import manifest
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs import fusion
 from seq2seq.runs.rescoring import TranslatorRescoring
+from seq2seq.runs.run import load_run
+from seq2seq.runs.translator import open_translator
+from seq2seq.translation.line import Line
 
 LINES = ["a b c", "c", "", "b a d e"]
 
@@ -76,3 +84,55 @@ def test_nothing_to_say_is_refused(options, message):
 def test_a_missing_run_is_told_by_its_option(runs, config_of):
     with pytest.raises(UserError, match="^rerank.run=nowhere does not exist"):
         found(config_of, runs["first"], "rerank=translator", "rerank.run=nowhere")
+
+
+def test_an_export_is_told_where_a_run_is_needed(runs, config_of, tmp_path):
+    (tmp_path / manifest.FILE).write_text("{}")
+    told = (
+        f"run={tmp_path} is an export, which translate, evaluate, score, selfcheck and benchmark mode=decode can use "
+        "alone: give the run that it was made of."
+    )
+    with pytest.raises(UserError) as error:
+        found(config_of, runs["first"], "rerank=translator", f"rerank.run={tmp_path}")
+    assert str(error.value) == f"rerank.{told}"
+    with pytest.raises(UserError) as error:
+        interpret(config_of("interpret", f"run={tmp_path}", "text=a"))
+    assert str(error.value) == told
+
+
+@pytest.mark.parametrize("kind", ["translator", "language_model"])
+def test_runs_that_rate_have_the_limits_of_the_one_that_translates(runs, config_of, caplog, monkeypatch, kind):
+    limits = {"batch_size": 3, "max_tokens": 50, "max_source_tokens": 2}
+    given = (f"{name}={value}" for name, value in limits.items())
+    if kind == "language_model":
+        monkeypatch.setattr(fusion, "_load", load_run)
+    options = read_options(
+        config_of(
+            "translate",
+            f"run={runs['first']}",
+            "decoding=beam",
+            f"rerank={kind}",
+            f"rerank.run={runs['other']}",
+            *given,
+        )
+    )
+    translator = open_translator(options)
+    rerank = translator.rerank
+    (scorer,) = rerank._scorers if kind == "translator" else [rerank._scorer]
+    assert {name: getattr(scorer, name) for name in limits} == limits
+    if kind == "translator":
+        assert translator.translations([Line("a b c d e f"), Line("f e d c b a")])
+        assert [record.getMessage()[:6] for record in caplog.records if "only the first" in record.getMessage()] == [
+            "line 1",
+            "line 2",
+        ]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("sourceless", "a language model"), ("edits", "a transducer")])
+def test_a_run_of_a_kind_that_is_never_exported_is_told_so(runs, config_of, monkeypatch, name, kind):
+    monkeypatch.setattr(Seq2Seq, name, True)
+    with pytest.raises(UserError) as error:
+        build_stream(config_of("translate", f"run={runs['first']}", "runtime=onnx"))
+    assert str(error.value) == (
+        f"runtime must be auto or torch with run={runs['first']}, as {kind} is never exported, but is onnx."
+    )
