@@ -31,7 +31,7 @@ class Intervention(ABC):
     @property
     @abstractmethod
     def change(self) -> str:
-        """What is done there, in a few words."""
+        """The change in a few words."""
 
     @abstractmethod
     def applied(self, model: Seq2Seq) -> Any:
@@ -67,7 +67,7 @@ def intervening(model: Seq2Seq, *interventions: Intervention) -> Iterator[None]:
 
 
 def gate_widths(cell: Cell) -> dict[str, int]:
-    """How many activations each gate of a cell has that can be set, by name; nothing where a cell shows none."""
+    """Numbers of activations of each gate of a cell that can be set, by name; nothing where a cell shows none."""
     return {name: width for name, (width, _) in gates_of_a_step(cell).items()}
 
 

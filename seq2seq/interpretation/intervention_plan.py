@@ -1,4 +1,4 @@
-"""Which interventions a list of wishes comes to in a model."""
+"""Interventions that a list of wishes comes to in a model."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ _ROW, _LEAST = 0.2, 2.4  # inches
 
 
 class InterventionBar(NamedTuple):
-    """What one intervention did: to a score and to the loss, with 95 %, and to the loss at each position of targets."""
+    """Effect of one intervention on a score and the loss, with 95 %, and on the loss at each position of targets."""
 
     name: str
     score: float

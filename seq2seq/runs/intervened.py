@@ -27,7 +27,7 @@ _AT_ONCE = 64  # sentences whose gates are in memory together
 
 @dataclass(frozen=True)
 class InterventionResult:
-    """What a run wrote and lost on examples while something was changed, or nothing; `place` and `change` say what."""
+    """Texts and losses of a run on examples while something was changed, or nothing; `place` and `change` say what."""
 
     place: str
     change: str
@@ -96,7 +96,7 @@ class InterventionTrials:
         return found | {"differences": {name: _written(one) for name, one in self.differences(result).items()}}
 
     def differences(self, result: InterventionResult) -> dict[str, Difference]:
-        """Every score, and the loss, with a change minus those without."""
+        """Differences that a change makes to every score, and to the loss."""
         parts = [
             differences(
                 result.evaluation.counts[kind], self.baseline.evaluation.counts[kind], metric.scores, self.draws
