@@ -1,6 +1,7 @@
 """Language models that help a translator: at every token, or in the order of what it found."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -50,7 +51,7 @@ class LanguageModelRescoring(LineReranking):
         self.run, self.weight, self.ranking = run, _checked(weight), ranking or AverageRanking()
         self._scorer: Translator | None = None
 
-    def prepare(self, device: torch.device, **limits: int) -> None:
+    def prepare(self, device: torch.device, **limits: Any) -> None:
         """Load the language model to a device, as a translator of such limits. Raises UserError if the run is none."""
         own = _load(self.run, device)
         self._scorer = Translator(pack(own.model), own.tokenizers, GreedySearch(), device=device, **limits)
