@@ -21,7 +21,7 @@ from seq2seq.export.onnx_stepper import GraphNames, ModelFacts, OnnxStepper
 from seq2seq.export.proof import Limits, Proof, prove, prove_alone
 from seq2seq.export.writing import write_export
 from seq2seq.models.sizes import parameter_count, shortened
-from seq2seq.runs.evaluation import build_scores, evaluate, load_examples, load_sources
+from seq2seq.runs.evaluation import build_scores, evaluate, load_examples, load_sources, spread_over
 from seq2seq.runs.exported_run import START, STEP, STEP_INT8, export_folder
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun, load_run
@@ -55,7 +55,7 @@ def export(config: DictConfig) -> dict[str, Any]:
     name, sources = load_sources(run, options["file"], options["split"] or "dev" if options["file"] is None else None)
     if not sources:
         raise UserError(f"{name} must hold a source that is not empty: give file=pairs.tsv or another split.")
-    sources = _spread(sources, options["sentences"])
+    sources = spread_over(sources, options["sentences"])
     stepper, tensors = _stepper(run)
     proof = prove(_translator(run, run.model), _translator(run, stepper), sources)
     logger.info("proved on %d lines of %s: scores differ by %.1e nats at most", proof.lines, name, proof.worst)
@@ -76,12 +76,6 @@ def _check(options: Mapping[str, Any]) -> None:
     check_type("int8", options["int8"], bool)
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as an ensemble is of several exports: export each.")
-
-
-def _spread(sources: Sequence[str], count: int) -> list[str]:
-    """Sources from all over the data, at most `count`."""
-    count = min(count, len(sources))
-    return [sources[place * len(sources) // count] for place in range(count)]
 
 
 def _translator(run: LoadedRun, stepper: Stepper) -> Translator:

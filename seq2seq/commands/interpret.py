@@ -40,6 +40,7 @@ from seq2seq.layers.inputs.input import Input
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
 from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.shapes import Source
@@ -62,7 +63,6 @@ def interpret(config: DictConfig) -> list[Path]:
     given = options["text"] if options["frames"] is None else Path(str(options["frames"])).stem
     folder = report_folder(options, str(given))
     run = load_runs(options)[0]
-    refuse_language_model(run, options["run"], "interpret")
     reading = read(run, options)
     page = report(reading, units=options["units"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +75,8 @@ def read(run: LoadedRun, options: Mapping[str, Any], given: Any = None) -> Inter
 
     The source is that which the options name, or the text or series that is given.
     """
+    refuse_language_model(run, options["run"], "interpret")
+    refuse_forecaster(run.config, options["run"], "interpret")
     model, found = run.model, read_source(run, options, given)
     device = next(model.parameters()).device
     text, pieces = found.given, found.pieces

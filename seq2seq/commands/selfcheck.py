@@ -13,7 +13,7 @@ from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.config.open_parts import with_own_data
 from seq2seq.errors import UserError
-from seq2seq.runs.evaluation import load_sources
+from seq2seq.runs.evaluation import load_sources, spread_over
 from seq2seq.runs.named_runs import load_decoding_runs
 from seq2seq.runs.translator import open_translator
 from seq2seq.translation.promises import Finding, Tolerance, find
@@ -32,7 +32,7 @@ def selfcheck(config: DictConfig) -> bool:
     runs = load_decoding_runs(options)
     run = replace(runs[0], config=with_own_data(runs[0].config, options["data"], options["file"]))
     name, sources = load_sources(run, options["file"], options["split"])
-    sources = _spread(sources, options["sentences"])
+    sources = spread_over(sources, options["sentences"])
     if not sources:
         raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")
     translator = open_translator(options, runs=runs)
@@ -51,12 +51,6 @@ def _tolerance(nats: Any, options: Mapping[str, Any]) -> Tolerance:
     if not nats >= 0:
         raise UserError(f"tolerance must be at least 0, but is {nats}.")
     return own._replace(nats=float(nats))
-
-
-def _spread(sources: Sequence[str], count: int) -> list[str]:
-    """Sources from all over the file, at most `count`."""
-    count = min(count, len(sources))
-    return [sources[place * len(sources) // count] for place in range(count)]
 
 
 def _print(findings: Sequence[Finding], name: str, tolerance: Tolerance) -> None:

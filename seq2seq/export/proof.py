@@ -8,7 +8,6 @@ from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.search import Search
-from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
 from seq2seq.translation.translator import Translator
 
@@ -40,7 +39,7 @@ def prove(plain: Translator, exported: Translator, sources: Sequence[str]) -> Pr
     worst = 0.0
     for count, width in SHAPES:
         search = _search(plain, width)
-        lines = _spread(sources, count)
+        lines = _by_length(sources, count)
         wanted, found = (_found(own, search, lines, count) for own in (plain, exported))
         where = f"of {len(lines)} at a time, {'greedy' if width == 1 else f'beam {width}'}"
         worst = max(worst, _compare("the model", wanted, found, lines, where))
@@ -95,15 +94,8 @@ def _gap(one: float, other: float) -> float:
     return abs(one - other) / max(1.0, abs(one))
 
 
-def _spread(sources: Sequence[str], count: int) -> list[str]:
+def _by_length(sources: Sequence[str], count: int) -> list[str]:
     """Lines from all over the sources, the shortest and the longest among them: two batches, the last not full."""
     ordered = sorted(sources, key=len)
     wanted = min(len(ordered), 2 * count - 1) if count > 1 else min(len(ordered), 3)
     return [ordered[place * (len(ordered) - 1) // max(1, wanted - 1)] for place in range(wanted)]
-
-
-def with_stepper(translator: Translator, stepper: Stepper) -> Translator:
-    """The translator with another model's `start` and `step`."""
-    own = copy(translator)
-    own.stepper = stepper
-    return own

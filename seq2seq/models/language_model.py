@@ -11,7 +11,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.dropout import LockedDropout, WordDropout
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.output.frames import refuse_frames
+from seq2seq.layers.output.frames import refuse_frame_output
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
 from seq2seq.layers.recurrent.connections import connect
@@ -121,7 +121,7 @@ class LanguageModel(Seq2Seq):
         output: Callable[..., Output],
     ) -> None:
         nn.Module.__init__(self)  # not with encoder and bridge
-        refuse_frames(output, "a language model")
+        refuse_frame_output(output, "a language model")
         self.target_words = WordDropout(options.word_dropout)
         embedding = Embedding(
             target_vocabulary_size, options.embedding_size, dropout=options.dropout, type_dropout=options.type_dropout

@@ -14,7 +14,7 @@ from seq2seq.layers.dropout import WordDropout
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.frame_embedding import Embedder, FrameEmbedding
 from seq2seq.layers.inputs.tokens import TokenInput
-from seq2seq.layers.output.frames import refuse_frames, writes_frames
+from seq2seq.layers.output.frames import refuse_frame_output, writes_frames
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.recomputing import recompute
 from seq2seq.layers.recurrent.stack import Encoded
@@ -81,7 +81,7 @@ class Seq2Seq(nn.Module):
         super().__init__()
         self._refuse(options, copies=copying is not None)
         if self.edits:
-            refuse_frames(output, "a transducer")
+            refuse_frame_output(output, "a transducer")
         self.target_words = WordDropout(options.target_word_dropout, "target_word_dropout")
         new_table = options.frame_table if writes_frames(output) else options.table
         target: Embedder = new_table(target_vocabulary_size)

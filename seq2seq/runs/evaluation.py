@@ -156,6 +156,12 @@ def load_sources(run: DecodingRun, file: str | None, split: str | None) -> tuple
     return file, [source for source in sources if source.strip()]
 
 
+def spread_over(sources: Sequence[str], count: int) -> list[str]:
+    """Sources from all over the data, at most `count`."""
+    count = min(count, len(sources))
+    return [sources[place * len(sources) // count] for place in range(count)]
+
+
 def _refuse_both(file: str, split: str | None) -> None:
     if split is not None:
         raise UserError(f"split must be null where there is a file, but is {split!r} beside file={file}: give one.")

@@ -10,6 +10,7 @@ from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
+from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import LoadedRun, pick_device
 from seq2seq.runs.translator import following
 from seq2seq.translation.forecaster import Forecaster
@@ -23,6 +24,8 @@ _UNSEARCHED = {
     "reset": None,
     "simultaneous": None,
     "replace_unknown": False,
+    "ensemble": "log_probabilities",
+    "max_source_tokens": 1024,
 }
 
 
@@ -40,13 +43,18 @@ def open_forecaster(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Fo
         if name in options and (given := options[name]) != usual:
             shown = given.get("_target_", "given") if isinstance(given, Mapping) else given
             raise UserError(f"{name} must be {_said(usual)} with a run that writes frames, but is {shown}.")
+    for name, given in options.get("pieces", {}).items():
+        if name != "_target_" and given is not None:
+            raise UserError(f"pieces.{name} must be null with a run that writes frames, which says no pieces.")
     if "decoding" in options and not isinstance(build(options["decoding"], "decoding"), GreedySearch):
         raise UserError("decoding must be greedy with a run that writes frames, which searches nothing.")
     if len(runs) > 1:
         raise UserError("run must be one run alone where it writes frames: an ensemble of such is not there.")
     run = runs[0]
     if not run.model.output.frames:
-        raise UserError("run must be one that writes frames, but writes text: use translate.")
+        texts = not reads_frames(run.config)  # which alone come to translate
+        use = "translate" if texts else "evaluate, or run.translate(array) in Python"
+        raise UserError(f"run must be one that writes frames, but writes text: use {use}.")
     check_counts(options, batch_size=1, max_tokens=1)
     check_counts(options, samples=0, seed=0)
     sizes = {name: options[name] for name in ("batch_size", "max_tokens", "samples", "seed")}

@@ -13,6 +13,10 @@ def refuse_waiting(config: dict[str, Any], objective: Objective, model: Seq2Seq)
     """Raise UserError where a model that waits would be trained on what it has not read."""
     if model.sourceless or model.decoder.waiting is None:
         return
+    if model.output.frames:
+        raise UserError("model.waiting must be none with an output of frames, which no session writes: leave one out.")
+    if getattr(model.encoder.input, "time_unit", None) is not None:
+        raise UserError("model.waiting must be none with a time_unit or a gap_cell, whose gaps no session reads.")
     if config.get("scheduled_sampling") is not None:
         raise UserError(
             "model.waiting must be none with scheduled_sampling, which predicts from whole sources: leave one out."

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from seq2seq.errors import UserError
 from seq2seq.layers.frame_embedding import FrameEmbedding
-from seq2seq.layers.output.frames import refuse_frames
+from seq2seq.layers.output.frames import refuse_frame_output
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.gaussian import GaussianOutput
 from seq2seq.layers.output.huber import HuberOutput
@@ -118,5 +118,5 @@ def test_options_out_of_range_are_told():
 @pytest.mark.parametrize("given", [GaussianOutput, partial(HuberOutput, delta=2.0), build(GaussianOutput)])
 def test_models_that_write_tokens_alone_refuse_it(given):
     with pytest.raises(UserError, match="output must be of tokens for a transducer, but is of frames: choose another."):
-        refuse_frames(given, "a transducer")
-    refuse_frames(partial(FullOutput), "a transducer")
+        refuse_frame_output(given, "a transducer")
+    refuse_frame_output(partial(FullOutput), "a transducer")

@@ -11,14 +11,16 @@ import torch
 import seq2seq
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.forecast import forecast
+from seq2seq.commands.interpret import interpret
 from seq2seq.commands.score import score_lines
 from seq2seq.commands.train import train
 from seq2seq.commands.translate import build_stream
 from seq2seq.compression.packing import pack
-from seq2seq.data.frame_reader import source_sequences
+from seq2seq.data.frame_reader import FrameReader, source_sequences
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.rescoring import TranslatorRescoring
 from seq2seq.runs.run import load_run
 from seq2seq.translation.forecaster import Forecaster
 
@@ -177,6 +179,10 @@ def test_a_model_that_is_sure_draws_its_means(learnt):
 
 
 REFUSALS = [
+    (
+        ["model/waiting=wait_k", "model.encoder.direction=forward", "model.encoder.hidden_size=16"],
+        "model.waiting must be none with an output of frames, which no session writes: leave one out.",
+    ),
     (["model/input=tokens"], "model.input must be frames with targets that are frames: see experiment=forecast."),
     (["objective.label_smoothing=0.1"], "objective.label_smoothing must be 0 with targets that are frames"),
     (["objective=r_drop"], "objective must be cross_entropy with targets that are frames"),
@@ -233,6 +239,7 @@ def test_a_missing_value_of_a_target_is_named(plain_config_of, tmp_path):
 COMMANDS = {
     "translate": (build_stream, [], "writes frames, which are not searched for: use forecast, or evaluate."),
     "score": (lambda config: next(score_lines(config, [b"a\tb"])), [], "writes frames, which are not searched for"),
+    "interpret": (interpret, ["frames=x.npz"], "interpret needs a run that writes text, but run=.* writes frames: use"),
     "evaluate": (evaluate_run, ["decoding=beam"], "decoding must be greedy with a run that writes frames"),
 }
 
@@ -247,6 +254,11 @@ def test_commands_that_search_refuse_the_run(learnt, script, config_of):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("max_source_tokens=5", "max_source_tokens must be 1024 with a run that writes frames, but is 5."),
+        ("ensemble=probabilities", "ensemble must be log_probabilities with a run that writes frames, but is prob"),
+        ("pieces.allowed=[a]", "pieces.allowed must be null with a run that writes frames, which says no pieces."),
+        ("pieces.function=a.b", "pieces.function must be null with a run that writes frames, which says no pieces."),
+        ("runtime=onnx", ", as a run of frames is never exported, but is onnx."),
         ("precision=int8", "precision must be float32 with a run that writes frames, but is int8."),
         ("rerank=mbr", "rerank must be none with a run that writes frames, but is seq2seq.translation.reranking"),
         ("reset=silence", "reset must be none with a run that writes frames"),
@@ -260,6 +272,21 @@ def test_evaluate_refuses_what_only_a_search_has(learnt, config_of, override, me
     with pytest.raises(UserError) as error:
         evaluate_run(config_of("evaluate", f"run={learnt}", override))
     assert message in str(error.value)
+
+
+def test_python_looks_into_no_run_that_writes_frames(learnt):
+    with pytest.raises(UserError, match="^interpret needs a run that writes text, but run=.* writes frames: use forec"):
+        seq2seq.Run(str(learnt)).interpret(np.ones((3, 2)))
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [(2, "run must write text, but .* writes frames: name"), (3, "run must read the features that .* reads others.")],
+)
+def test_it_does_not_rate_translations(learnt, features, message):
+    rerank = TranslatorRescoring(run=str(learnt))
+    with pytest.raises(UserError, match=f"^{message}"):
+        rerank.prepare(FrameReader(features, missing=False), torch.device("cpu"))
 
 
 def test_evaluate_scores_with_intervals_and_files(learnt, folder, config_of):

@@ -6,6 +6,7 @@ import torch
 from test_frame_training import FIXED, RUN
 
 import seq2seq
+from seq2seq.commands.forecast import forecast
 from seq2seq.commands.train import train
 from seq2seq.compression.packing import pack
 from seq2seq.data.series import Series
@@ -154,11 +155,27 @@ def test_from_python_a_series_has_times(learnt):
         run.translate([np.ones((3, 2))])
 
 
+def test_forecast_tells_what_reads_frames_of_a_run(learnt, folder, config_of):
+    with pytest.raises(UserError) as error:
+        forecast(config_of("forecast", f"run={learnt('time_lstm')}", f"file={folder / 'test.npz'}"))
+    assert str(error.value) == (
+        "run must be one that writes frames, but writes text: use evaluate, or run.translate(array) in Python."
+    )
+
+
 REFUSALS = [
     (["model/gap_cell=time_lstm", "model.input.time_unit=null"], "model.input.time_unit must be given for a gap_cell"),
     (["model/gap_cell=time_lstm", "model.encoder.direction=both"], "direction must be forward with a gap_cell"),
     (["model/gap_cell=gru_d", "model.encoder.halvings=1"], "halvings must be 0 with a gap_cell"),
     (["model/gap_cell=gru_d", "model/front_end=strided"], "front_end must be none with a gap_cell"),
+    (
+        ["model/gap_cell=gru_d", "model/waiting=wait_k"],
+        "model.waiting must be none with a time_unit or a gap_cell, whose gaps no session reads.",
+    ),
+    (
+        ["model/gap_cell=gru_d", "model.input.time_unit=null", "model.encoder.direction=both"],
+        "model.input.time_unit must be given for a gap_cell",
+    ),
     (["model.input.imputation=mean"], "model.input.time_unit must be null where nothing reads times"),
     (["model.input.time_unit=-1.0"], "model.input.time_unit must be above 0"),
     (["model/gap_cell=phased_lstm", "model.gap_cell.leak=2.0"], "model.gap_cell.leak must be at least 0 and below 1"),
@@ -179,6 +196,6 @@ def test_data_without_times_are_refused_by_series(train_on, tmp_path):
 
 
 def test_tokens_have_no_gaps(plain_config_of, tmp_path):
-    given = ["data=copy", "model=luong", "model/gap_cell=gru_d", "model.encoder.direction=forward"]
+    given = ["data=copy", "model=luong", "model/gap_cell=gru_d"]  # which read both ways
     with pytest.raises(UserError, match=r"gap_cell must be none with tokens, between which no time passes"):
         train(plain_config_of("train", *given), tmp_path, resume=False)

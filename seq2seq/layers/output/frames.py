@@ -81,7 +81,7 @@ class FrameOutput(Output):
         """The frames to come, in the data's units."""
 
 
-def refuse_frames(output: Any, who: str) -> None:
+def refuse_frame_output(output: Any, who: str) -> None:
     """Raise UserError, in the name of a kind of model that writes tokens alone, at an output of frames."""
     if writes_frames(output):
         raise UserError(f"output must be of tokens for {who}, but is of frames: choose another.")

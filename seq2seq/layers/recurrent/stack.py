@@ -72,8 +72,6 @@ class StackOptions:
         if self.direction not in DIRECTIONS:
             raise UserError(f"direction must be one of {', '.join(DIRECTIONS)}, but is {self.direction!r}.")
         self._check_blocks()
-        if self.gap_cell is not None:
-            check_one_way(self.direction, self.halvings)
 
     def _check_blocks(self) -> None:
         if self.block_size is None:
@@ -113,13 +111,16 @@ class StackState(NamedTuple):
 
 
 class RecurrentStack(nn.Module):
-    """Recurrent layers and the connections between them. Raises UserError at an unknown connection.
+    """Recurrent layers and the connections between them. Raises UserError at an unknown connection, and at a
+    gap_cell in layers that cannot read all gaps.
 
     Behind the vectors of each step stand `gap_size` gaps, which every layer reads and none hands on.
     """
 
     def __init__(self, input_size: int, options: StackOptions, gap_size: int = 0) -> None:
         super().__init__()
+        if options.gap_cell is not None:
+            check_one_way(options.direction, options.halvings)
         self.input_size, self.gap_size, self.output_size = input_size, gap_size, options.output_size
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
         plain = options.num_layers - options.halvings

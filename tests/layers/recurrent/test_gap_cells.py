@@ -229,11 +229,11 @@ MISTAKES = [
         "regularization must leave zoneout_cell at 0 for a cell whose state has clocks, but has 0.1",
     ),
     (
-        lambda: StackOptions(4, 2, LSTMCell, gap_cell=GRUDCell),
+        lambda: RecurrentStack(3, StackOptions(4, 2, LSTMCell, gap_cell=GRUDCell), 1),
         "direction must be forward with a gap_cell, as gaps are before each step, but is both.",
     ),
     (
-        lambda: StackOptions(4, 2, LSTMCell, gap_cell=GRUDCell, direction="forward", halvings=1),
+        lambda: RecurrentStack(3, StackOptions(4, 2, LSTMCell, gap_cell=GRUDCell, direction="forward", halvings=1), 1),
         "halvings must be 0 with a gap_cell, which reads a gap for each step, but is 1.",
     ),
 ]
