@@ -48,7 +48,8 @@ class Series(str):
 class ForecastSeries(Series):
     """A series that a model has written: `values` are means, with the standard deviation of each if it has one.
 
-    A deviation is that of its frame where all before it came as their means.
+    A deviation is that of its frame where all before it came as their means; of samples, both are of the mixture over
+    all paths.
     """
 
     deviations: Values | None

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Forecast:
     """Frames that follow a series, `time feature`, in the units of the data: means, and deviations if there are any.
 
-    The deviation of a frame is of what the model knows there: that frames before it came as their means.
+    The deviation of a frame is of what the model knows there: that frames before it came as their means. With samples,
+    means and deviations are those of the mixture over all paths, which know how far frames before may stray.
     """
 
     means: np.ndarray

@@ -55,11 +55,20 @@ def _settled(config: Config, rules: Mapping[str, Callable[[Any, Config], Any]], 
     return config, chosen
 
 
-def said(chosen: Config) -> list[str]:
-    """Overrides that choose the same."""
-    shown = {key: value for key, value in chosen.items() if not any(fnmatch(key, pattern) for pattern in _UNSAID)}
+def said(chosen: Config, kind: DataKind) -> list[str]:
+    """Overrides that choose the same; none of tokenizers where frames are read or written, which have none."""
+    unsaid = [*_UNSAID, *_of_no_text(kind)]
+    shown = {key: value for key, value in chosen.items() if not any(fnmatch(key, pattern) for pattern in unsaid)}
     return [
         f"{value.group}={value.name}" if isinstance(value, Option) else f"{key}={str(value).lower()}"
         for key, value in shown.items()
         if value is not None
     ]
+
+
+def _of_no_text(kind: DataKind) -> list[str]:
+    """Patterns of the keys of tokenizers that data have no text for."""
+    sides = [name for name in ("source", "target") if getattr(kind, name) is TextKind.FRAMES]
+    if len(sides) == 2:
+        return ["tokenizer.*"]
+    return [*(f"tokenizer.{side}*" for side in sides), *(["tokenizer.joint"] if sides else [])]

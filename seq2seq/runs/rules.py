@@ -21,7 +21,7 @@ SizeRules = Mapping[str, Callable[[DataSize, Config], Any]]
 # Found on 100 to 120,000 pairs of pronunciation and on 100,000 of translation; docs/settings.md has the scores.
 _LEAST_STEPS, _EPOCHS, _FEWEST_PAIRS = 2200, 3.5, 24.0
 _OWN_RATES = {"torch.optim.SGD": 1.0, "torch.optim.Adafactor": 0.01}
-_LOWER_IS_BETTER = ("loss", "wer", "per", "ter", "mae", "rmse", "crps")
+_LOWER_IS_BETTER = ("loss", "wer", "per", "cer", "ter", "mae", "rmse", "crps")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def settle(
     tokenizers = learn(config, splits)
     size = DataSize.of(splits, tokenizers, config["batches"]["max_length"])
     config, by_size = _sized(config, size, lambda sized: fits(sized, suited(tokenizers, sized), splits))
-    if says and (chosen := said({**found, **by_size})):
+    if says and (chosen := said({**found, **by_size}, kind)):
         logger.info(
             "%s pairs, %s, %.0f tokens each, come %.3g times: %s",
             *(f"{size.pairs:,}", kind, size.tokens, epochs(size, config), " ".join(chosen)),

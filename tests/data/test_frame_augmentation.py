@@ -1,5 +1,6 @@
 """Series that training sees changed: what each change does, and that it is a function of seed, epoch and example."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -253,3 +254,13 @@ def test_masks_wider_than_the_frames_are_refused():
     with pytest.raises(UserError) as error:
         augmentation(options=MaskOptions(feature_width=7))
     assert str(error.value) == "feature_width must be at most the number of features, 6, but is 7."
+
+
+def test_noise_on_a_feature_that_is_wholly_missing_warns_of_nothing():
+    some = values(6, 3)
+    some[:, 1] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found, none = noisy(some, 10.0, random()), noisy(np.full_like(some, np.nan), 10.0, random())
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(some))
+    assert np.isnan(none).all()

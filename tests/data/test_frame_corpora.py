@@ -1,10 +1,13 @@
 """Series come out of files as they stand there, or one line says why not."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from seq2seq.data.corpora.csv_frames import CSVFrameCorpus
-from seq2seq.data.corpora.frame_files import NpzCorpus
+from seq2seq.data.corpora.frame_files import NpzCorpus, one_series
+from seq2seq.data.corpora.parquet_frames import ParquetFrameCorpus
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.corpora.ts import TsCorpus
 from seq2seq.data.example_store import Examples
@@ -112,7 +115,12 @@ def test_times_come_with_the_frames(tmp_path):
             {"frames": np.ones((2, 3, 1)), "targets": np.array(["a", "b"]), "times": np.array([[0, 1, 2], [0, 2, 2]])},
             "series 2, frame 3: times must ascend, but 2 follows 2: sort frames by time, one for each.",
         ),
-        (NpzCorpus, "text", "cannot be read as .npz"),
+        (NpzCorpus, "text", "is no .npz file, which numpy.savez writes: give one"),
+        (
+            NpzCorpus,
+            {"frames": np.array([[["a"]], [[None]]], dtype=object), "targets": np.array(["a", "b"])},
+            "cannot be read as .npz: it holds Python objects rather than numbers or texts: save arrays of these.",
+        ),
     ],
 )
 def test_what_is_no_series_is_told_in_one_line(tmp_path, kind, contents, message):
@@ -140,3 +148,18 @@ def test_examples_keep_series_through_all_that_texts_go_through(tmp_path):
     assert Fingerprint.of(examples) != Fingerprint.of(examples[1:])
     again = NpzCorpus(options=FileOptions(str(path), held_out_below=splits.held_out_below)).load()
     assert again.dev == splits.dev
+
+
+def test_a_file_of_one_series_needs_no_lengths(tmp_path):
+    np.savez(tmp_path / "one.npz", frames=np.ones((3, 2)), times=np.array([5, 6, 9]))
+    assert one_series(str(tmp_path / "one.npz")).times.tolist() == [5, 6, 9]
+    np.savez(tmp_path / "two.npz", frames=np.ones((2, 3, 2)))
+    with pytest.raises(UserError, match="two.npz must hold one series, but holds 2: write the one to a file of its"):
+        one_series(str(tmp_path / "two.npz"))
+
+
+def test_without_pyarrow_it_is_said_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "x.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UserError, match=r"x.parquet needs the library pyarrow: pip install -e '\.\[datasets\]'\."):
+        list(ParquetFrameCorpus(options=FileOptions("")).rows(str(tmp_path / "x.parquet")))

@@ -1,5 +1,7 @@
 """Pictures of lines come out as columns of ink, or one line says why not."""
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -109,3 +111,10 @@ def test_pictures_without_an_end_and_heights_without_a_pixel_are_told(tmp_path):
         line_series(long)
     with pytest.raises(UserError, match=r"^height must be at least 1 pixel, but is 0\.$"):
         LineImageCorpus(options=FileOptions("lines.tsv"), height=0)
+
+
+def test_without_pillow_it_is_said_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    for ask in (lambda: LineImageCorpus(options=FileOptions("x.tsv")), lambda: line_series(tmp_path / "x.png")):
+        with pytest.raises(UserError, match=r"need the library Pillow: pip install -e '\.\[images\]'\."):
+            ask()

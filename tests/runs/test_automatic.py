@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from seq2seq.config.contract import check
 from seq2seq.config.options import flat
+from seq2seq.config.places import CONF
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.text_kind import TextKind
-from seq2seq.runs.automatic import nominal, with_size
+from seq2seq.runs.automatic import nominal, said, with_size
 from seq2seq.runs.data_facts import DataKind, DataSize
 from seq2seq.runs.model_kinds import AUTO
 from seq2seq.runs.rules import epochs
@@ -161,8 +163,14 @@ def test_characters_are_taken_apart_where_they_are_rare_and_their_parts_are_not(
 
 
 def test_the_mode_suits_the_metric_that_the_user_monitors(config):
-    assert nominal(config("monitor.metric=dev/loss"))["monitor"]["mode"] == "min"
-    assert nominal(config("monitor.metric=dev/exact_match"))["monitor"]["mode"] == "max"
+    given = {
+        str(found["monitor"]["metric"]): str(found["monitor"]["mode"])
+        for found in (OmegaConf.load(path) for path in sorted((CONF / "metrics").glob("*.yaml")))
+        if found["monitor"]["metric"] != AUTO
+    }
+    assert len(given) == 7
+    for metric, mode in (given | {"dev/per": "min", "dev/ter": "min", "dev/mae": "min", "dev/rmse": "min"}).items():
+        assert nominal(config(f"monitor.metric={metric}"))["monitor"]["mode"] == mode
 
 
 def test_what_was_chosen_is_said_in_one_line_of_overrides_that_choose_the_same(config, caplog):
@@ -173,6 +181,27 @@ def test_what_was_chosen_is_said_in_one_line_of_overrides_that_choose_the_same(c
     assert said.startswith("60 pairs, words to space-separated symbols, 11 tokens each, come ")
     assert "\n" not in line
     assert settled(config(*overrides.split()), WORDS) == found
+
+
+CHOSEN = (
+    "tokenizer.source=char",
+    "tokenizer.target=char",
+    "tokenizer.joint=false",
+    "tokenizer.normalization=identity",
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "left"),
+    [
+        (TextKind.FRAMES, TextKind.FRAMES, []),
+        (TextKind.FRAMES, TextKind.WORDS, ["tokenizer.target=char", "tokenizer.normalization=identity"]),
+        (TextKind.WORDS, TextKind.WORDS, list(CHOSEN)),
+    ],
+)
+def test_nothing_is_said_of_tokenizers_that_frames_have_not(source, target, left):
+    chosen = dict(one.split("=") for one in CHOSEN)
+    assert said({**chosen, "optimizer.lr": 0.1}, DataKind(source, target, 10, 10)) == [*left, "optimizer.lr=0.1"]
 
 
 def test_a_config_without_anything_to_settle_says_nothing(config, caplog):

@@ -50,8 +50,10 @@ def _overlap(length: int, by: int) -> tuple[slice, slice]:
 
 def noisy(values: Values, ratio: float, draw: np.random.Generator) -> Values:
     """The series with white noise whose power is 10^(-ratio / 10) times that of each feature about its mean."""
-    power = np.nanvar(values.astype(np.float64), 0) if np.isfinite(values).any() else np.zeros(values.shape[1])
-    deviation = np.sqrt(np.nan_to_num(power) / 10 ** (ratio / 10))
+    seen = np.isfinite(values).any(0)
+    power = np.zeros(values.shape[1])
+    power[seen] = np.nanvar(values[:, seen].astype(np.float64), 0)
+    deviation = np.sqrt(power / 10 ** (ratio / 10))
     return values + (draw.standard_normal(values.shape) * deviation).astype(np.float32)
 
 

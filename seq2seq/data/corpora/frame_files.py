@@ -1,8 +1,10 @@
 """Files of series of frames with their targets, each split in a file of its own."""
 
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
@@ -107,14 +109,32 @@ class NpzCorpus(FrameCorpus):
 
     def series(self, path: str) -> Iterable[Series]:
         """Series of a file, whatever targets it has."""
-        arrays = _arrays(path, ("frames",))
-        if not _are_frames(arrays["frames"]):
-            raise UserError(
-                f"{path} must hold numbers `time feature` or `series time feature` as frames, but they have shape "
-                f"{list(arrays['frames'].shape)}."
-            )
-        series = _split(path, arrays["frames"], arrays.get("lengths"), "lengths", None)
-        return _named(series, path, "", _times(path, arrays))
+        return _series(path, _arrays(path, ("frames",)))
+
+
+def one_series(path: str) -> Series:
+    """The series of a .npz file that holds one alone, as `NpzCorpus` reads it; frames `time feature` need no lengths.
+
+    Raises UserError where it holds several.
+    """
+    arrays = _arrays(path, ("frames",))
+    if arrays["frames"].ndim == 2:
+        arrays = {"lengths": np.array([len(arrays["frames"])]), **arrays}
+    found = list(_series(path, arrays))
+    if len(found) != 1:
+        raise UserError(f"{path} must hold one series, but holds {len(found)}: write the one to a file of its own.")
+    return found[0]
+
+
+def _series(path: str, arrays: dict[str, np.ndarray]) -> Iterator[Series]:
+    frames = arrays["frames"]
+    if not _are_frames(frames):
+        raise UserError(
+            f"{path} must hold numbers `time feature` or `series time feature` as frames, but they have shape "
+            f"{list(frames.shape)}."
+        )
+    series = _split(path, frames, arrays.get("lengths"), "lengths", None)
+    return _named(series, path, "", _times(path, arrays))
 
 
 def _are_frames(array: np.ndarray) -> bool:
@@ -159,14 +179,22 @@ def _split(path: str, frames: np.ndarray, lengths: np.ndarray | None, name: str,
     return np.split(frames, np.cumsum(lengths)[:-1]) if count else []
 
 
+def reason_of(error: Exception) -> str:
+    """What NumPy says of a file, in one line; of objects, whose reading would run what they hold, words of our own."""
+    said = " ".join(str(error).split())[:120]
+    return "it holds Python objects rather than numbers or texts: save arrays of these." if "pickle" in said else said
+
+
 def _arrays(path: str, needed: tuple[str, ...]) -> dict[str, np.ndarray]:
     check_readable(Path(path))
+    if not is_zipfile(path):
+        raise UserError(f"{path} is no .npz file, which numpy.savez writes: give one, or choose what reads this kind.")
     try:
         with np.load(path, allow_pickle=False) as file:
             wanted = (*needed, "lengths", "target_lengths", "times")
             found = {name: file[name] for name in _NAMES if name in file and name in wanted}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} cannot be read as .npz: {' '.join(str(error).split())[:120]}") from None
+    except (OSError, ValueError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} cannot be read as .npz: {reason_of(error)}") from None
     for name in needed:
         if name not in found:
             raise UserError(f"{path} must hold an array `{name}`, but holds none: numpy.savez(path, frames=..., ...).")

@@ -1,11 +1,12 @@
 """Pictures of lines of text, whose columns of pixels are frames."""
 
+import importlib.util
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from seq2seq.data.corpora.frame_files import FrameCorpus
 from seq2seq.data.corpora.pair_table import Columns, pairs_in
@@ -20,7 +21,8 @@ class LineImageCorpus(FrameCorpus):
     """A corpus of tables with a row per line of text: the path of its picture, from the table's folder, and the text.
 
     A frame is a column of pixels: from the top, `height` shares of ink, 0 on paper and 1 where it is full. Ink is dark
-    unless pictures are `inverted`. Those of another height are scaled. Raises UserError at a height below 1.
+    unless pictures are `inverted`. Those of another height are scaled. Raises UserError at a height below 1,
+    and if Pillow is not installed.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class LineImageCorpus(FrameCorpus):
         inverted: bool = False,
     ) -> None:
         super().__init__(options=options)
+        _check_pillow()
         if height < 1:
             raise UserError(f"height must be at least 1 pixel, but is {height}.")
         self.columns = Columns(source, target, delimiter, header)
@@ -50,8 +53,12 @@ class LineImageCorpus(FrameCorpus):
 def line_series(path: str | Path, height: int = 32, *, inverted: bool = False) -> Series:
     """The columns of pixels of a picture, scaled to a height, as `LineImageCorpus` reads them.
 
-    What is transparent is paper. Raises UserError where there is no picture, or one of too many columns.
+    What is transparent is paper. Raises UserError where there is no picture, or one of too many columns, and if Pillow
+    is not installed.
     """
+    _check_pillow()
+    from PIL import Image
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of what is too large, or damaged
@@ -66,8 +73,15 @@ def line_series(path: str | Path, height: int = 32, *, inverted: bool = False) -
     return Series(light if inverted else 1 - light, str(path))
 
 
-def _grey(picture: Image.Image, *, paper: int) -> Image.Image:
+def _check_pillow() -> None:
+    if importlib.util.find_spec("PIL") is None:
+        raise UserError("Pictures of lines need the library Pillow: pip install -e '.[images]'.")
+
+
+def _grey(picture: Any, *, paper: int) -> Any:
     """The picture upright and in shades from 0 to 255, on paper where it is transparent."""
+    from PIL import Image, ImageOps
+
     upright = ImageOps.exif_transpose(picture)
     if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):  # more shades than Pillow would not cut
         values = np.asarray(upright, np.float64)

@@ -1,5 +1,6 @@
 """Series in Parquet files: a row is a frame, which names its series."""
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,15 @@ from seq2seq.errors import UserError
 class ParquetFrameCorpus(CSVFrameCorpus):
     """A corpus of Parquet files with a row per frame and the columns of `CSVFrameCorpus`; null is a missing value.
 
-    Row groups are read one by one. Raises UserError at a file that is no Parquet.
+    Row groups are read one by one. Raises UserError at a file that is no Parquet, and if pyarrow is not installed.
     """
 
     row = "row"
 
     def rows(self, path: str) -> Iterator[Row]:
         """Rows of a file with their numbers from 1, the names of the columns first."""
+        if importlib.util.find_spec("pyarrow") is None:
+            raise UserError(f"{path} needs the library pyarrow: pip install -e '.[datasets]'.")
         import pyarrow.parquet as parquet  # which takes a while, and no other file needs it
 
         check_readable(Path(path))
