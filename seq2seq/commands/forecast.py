@@ -20,6 +20,7 @@ from seq2seq.runs.series_files import corpus_of
 from seq2seq.whole_file import write_whole
 
 _KINDS = (".csv", ".npz")
+_READ = (".npz", ".csv", ".parquet")
 
 
 def forecast(config: DictConfig) -> str:
@@ -47,6 +48,8 @@ def _checked(options: dict[str, Any]) -> Path | None:
     """The path of the file that is to be written, if one is. Raises UserError where it or the one to read is none."""
     if options["file"] is None:
         raise UserError("file must be that of the series to forecast, but is null: give file=series.npz.")
+    if Path(str(options["file"])).suffix.lower() not in _READ:
+        raise UserError(f"file must be .npz, .csv or .parquet, but is {options['file']}.")
     check_type("out", options["out"], str | None)
     if options["out"] is None:
         return None

@@ -23,6 +23,7 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import SCORES, gradient_times_input, integrated_gradients, occlusion
 from seq2seq.interpretation.frame_attention_plot import attention_over_frames
 from seq2seq.interpretation.gates import time_constants
+from seq2seq.interpretation.line_plot import attention_over_line
 from seq2seq.interpretation.memory_plot import memory_figure
 from seq2seq.interpretation.plots import (
     attention_figure,
@@ -35,13 +36,13 @@ from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
-from seq2seq.layers.inputs.frames import FrameInput
 from seq2seq.layers.inputs.input import Input
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.run import LoadedRun, pick_device
+from seq2seq.runs.series_file import reads_lines
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.shapes import Source
 from seq2seq.symbols import BOS, EOS
@@ -91,6 +92,7 @@ def read(run: LoadedRun, options: Mapping[str, Any], given: Any = None) -> Inter
         forced=options["target"] is not None,
         source=pieces if found.frames else _unmarked(pieces),
         frames=_shown(model.encoder.input, source),
+        line=found.frames and reads_lines(run.config),
         target=_unmarked(pieces_of(run.tokenizers, written, text)),
         trace=trace(model, source, torch.tensor([source.shape[1]], device=device), target),
         probe=_numbers(options["probe"]),
@@ -105,9 +107,9 @@ def read(run: LoadedRun, options: Mapping[str, Any], given: Any = None) -> Inter
     return replace(reading, attributions=[first, *others])
 
 
-def _shown(reader: Input, source: Source) -> Float[Tensor, "source feature"] | None:
-    """The frames as they are drawn, `source feature`; None of tokens."""
-    return reader.shown(source)[0] if isinstance(reader, FrameInput) else None
+def _shown(reader: Input, source: Source) -> Float[Tensor, "source value"] | None:
+    """The frames as they are drawn, `source value`; None of tokens."""
+    return None if (frames := reader.shown(source)) is None else frames[0]
 
 
 def _training(run: str) -> TrainingCurves | None:
@@ -178,7 +180,8 @@ def draw(reading: InterpretedPair, folder: Path, formats: Sequence[str]) -> Iter
 def _attention(reading: InterpretedPair, title: str) -> Figure:
     weights = reading.trace.weights[0]
     if reading.frames is not None:
-        return attention_over_frames(weights, reading.frames, reading.target, title=title)
+        draw_over = attention_over_line if reading.line else attention_over_frames
+        return draw_over(weights, reading.frames, reading.target, title=title)
     return attention_figure(weights, reading.source, reading.target, title=title)
 
 

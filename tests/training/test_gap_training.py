@@ -7,6 +7,7 @@ from test_frame_training import FIXED, RUN
 
 import seq2seq
 from seq2seq.commands.forecast import forecast
+from seq2seq.commands.interpret import interpret
 from seq2seq.commands.train import train
 from seq2seq.compression.packing import pack
 from seq2seq.data.series import Series
@@ -161,6 +162,15 @@ def test_forecast_tells_what_reads_frames_of_a_run(learnt, folder, config_of):
     assert str(error.value) == (
         "run must be one that writes frames, but writes text: use evaluate, or run.translate(array) in Python."
     )
+
+
+def test_a_file_with_times_is_looked_into(learnt, folder, config_of, tmp_path):
+    np.savez(tmp_path / "one.npz", frames=np.ones((3, 2)), times=np.array([5.0, 6.0, 90.0]))
+    ask = [f"run={learnt('time_lstm')}", f"out={tmp_path / 'out'}", "device=cpu", "steps=2", "formats=[svg]"]
+    files = interpret(config_of("interpret", f"frames={tmp_path / 'one.npz'}", *ask))
+    assert '<span class="text">one</span>' in files[0].read_text(encoding="utf-8")
+    with pytest.raises(UserError, match="test.npz must hold one series, but holds 60"):
+        interpret(config_of("interpret", f"frames={folder / 'test.npz'}", *ask, f"out={tmp_path / 'other'}"))
 
 
 REFUSALS = [

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 import seq2seq
+from seq2seq.commands.interpret import figures_of, interpret
 from seq2seq.commands.train import train
 from seq2seq.data.corpora.line_images import line_series
 from seq2seq.errors import UserError
@@ -108,3 +109,17 @@ def test_other_heights_than_those_of_train_are_told(learnt, folder):
     run = seq2seq.Run(str(learnt))
     with pytest.raises(UserError, match=r"must have 8 features, as the data to train on, but has 16\.$"):
         run.translate(line_series(folder / "test0.png", 16).values)
+
+
+def test_attention_is_drawn_over_the_line(learnt, folder, config_of, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr("seq2seq.commands.interpret.report", lambda reading, units: read.append(reading) or "")
+    given = [f"run={learnt}", f"frames={folder / 'test0.png'}", f"out={tmp_path / 'out'}", "device=cpu", "steps=2"]
+    files = interpret(config_of("interpret", *given, "formats=[svg]"))
+    assert {"attention.svg", "occlusion.svg"} <= {file.name for file in files}
+    (reading,) = read
+    pixels = line_series(folder / "test0.png", 8).values
+    assert reading.source == [str(number) for number in range(1, len(pixels) + 1)]
+    np.testing.assert_allclose(np.corrcoef(reading.frames.flatten(), pixels.flatten())[0, 1], 1.0, rtol=1e-5)
+    panels = figures_of(reading)["attention"].axes
+    assert [axes.get_yticklabels()[0].get_text() for axes in panels] == ["line", *reading.target]

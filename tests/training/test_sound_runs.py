@@ -126,7 +126,7 @@ def test_from_python_a_sound_is_an_array(learnt, folder, spectrum):
     [
         (["text=x"], "text must be left out, as run={run} reads frames: give frames=FILE."),
         (["text=x", "frames=x.wav"], "text must be left out beside frames, which are read in its place."),
-        (["frames=x.mp3"], "frames must be a .npy or a .wav file, but is x.mp3."),
+        (["frames=x.mp3"], "frames must be a .npy, a .npz or a .wav file, but is x.mp3."),
         (["frames=x.wav"], "x.wav must be a sound, but there is no such file."),
         (["frames=x.npy"], "frames cannot be read from x.npy: [Errno 2] No such file or directory: 'x.npy'"),
         (["frames={folder}/b0.wav", "max_source_tokens=4"], "frames must be at most max_source_tokens=4, but are"),
@@ -145,3 +145,13 @@ def test_an_array_in_a_file_is_read_as_frames(config_of, learnt, tmp_path, spect
     np.save(tmp_path / "one.npy", spectrum)
     given = [f"run={learnt}", f"frames={tmp_path / 'one.npy'}", f"out={tmp_path / 'out'}", "device=cpu", "steps=2"]
     assert '<span class="text">one</span>' in interpret(config_of("interpret", *given, "formats=[svg]"))[0].read_text()
+
+
+def test_tables_of_sounds_may_be_csv(learnt, folder, config_of):
+    rows = [line.replace("\t", ",") for line in (folder / "b.tsv").read_text().splitlines()]
+    (folder / "b.csv").write_text("\n".join(rows) + "\n")
+    of_csv, of_tsv = (
+        evaluate_run(config_of("evaluate", f"run={learnt}", f"file={folder / name}", "bootstrap=0"))["scores"]
+        for name in ("b.csv", "b.tsv")
+    )
+    assert of_csv == of_tsv

@@ -126,7 +126,7 @@ def test_memory_falls_with_the_window(build_model, new_batch, kind):
     model = build_model(decoder=kind)
     batch = new_batch([[4, 5, 6]], [[4, 5, 6, 7] * 200])
     whole, half, tenth = (most_saved(model, batch, window) for window in (None, 400, 80))
-    assert half < 0.6 * whole
+    assert half < 0.65 * whole  # weights that a window's loop has joined are kept whatever its length
     assert tenth < 0.25 * whole
 
 

@@ -21,7 +21,7 @@ from seq2seq.layers.inputs.imputation import (
     seen_after,
     since,
 )
-from seq2seq.layers.inputs.input import Copies, Input, InputState, MakesFrontEnd, SourceSide, refuse_words
+from seq2seq.layers.inputs.input import Copies, Input, InputState, MakesFrontEnd, Shown, SourceSide, refuse_words
 from seq2seq.layers.inputs.normalization import Normalization
 from seq2seq.shapes import Frames, Inputs, Lengths, Source, TimeVectors
 
@@ -112,7 +112,7 @@ class FrameInput(Input):
         mean = self.normalization.mean.expand(count, -1)
         return Seen(mean, torch.zeros_like(mean))
 
-    def shown(self, source: Source) -> Frames:
+    def shown(self, source: Source) -> Shown:
         """Frames as they are drawn, each feature on a scale of its own: normalised, and missing where it is missing."""
         return self.normalization(source[..., : self.features])
 

@@ -15,6 +15,7 @@ from seq2seq.layers.front_end import FrontEnd, Shortened
 from seq2seq.shapes import Lengths, Source, TimeVectors
 
 Copies = Int[Tensor, "copies source"] | Float[Tensor, "copies source feature"]
+Shown = Float[Tensor, "batch source value"]  # fewer than features where these are not all drawn
 MakesFrontEnd = Callable[[int], FrontEnd]
 
 
@@ -92,6 +93,10 @@ class Input(nn.Module, ABC):
     @abstractmethod
     def drawn(self, shape: tuple[int, int], random: torch.Generator) -> Source:
         """Random sources of a shape, `batch source`, such as could be read."""
+
+    def shown(self, source: Source) -> Shown | None:
+        """Frames as they are drawn, on scales that a model reads; None of tokens."""
+        return None
 
     def shortened(self, vectors: TimeVectors, lengths: Lengths) -> tuple[Shortened, Lengths]:
         """The vectors as the recurrent layers read them, behind a front end if there is one, and their lengths."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seq2seq.layers.inputs.input import Copies, Input, InputState, MakesFrontEnd, SourceSide, refuse_words
+from seq2seq.layers.inputs.input import Copies, Input, InputState, MakesFrontEnd, Shown, SourceSide, refuse_words
 from seq2seq.layers.inputs.normalization import Normalization
 from seq2seq.shapes import Lengths, Source, TimeVectors
 
@@ -36,6 +36,10 @@ class PictureInput(Input):
         self.normalization.prepare(source.reshape(-1, 1))
 
     def forward(self, source: Source, lengths: Lengths | None = None) -> TimeVectors:
+        return self.normalization(source)
+
+    def shown(self, source: Source) -> Shown:
+        """Frames as they are drawn: on the one scale of all values."""
         return self.normalization(source)
 
     def occluded(self, source: Source) -> Copies:

@@ -119,7 +119,7 @@ def test_an_input_feeding_decoder_has_one_mask_for_a_target(build_model):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Regularization, "mask", lambda *given: drawn.append(mask(*given)) or drawn[-1])
         model(source, lengths, target)
-    assert [tuple(one.shape) for one in drawn] == [(3, 4)] * 4 + [(3, 1, 8)] * 2
+    assert [tuple(one.shape) for one in drawn] == [(3, 4)] * 4 + [(3, 8)] * 2
 
 
 def test_chunks_that_would_drop_other_units_are_refused():
