@@ -180,7 +180,7 @@ def _split(path: str, frames: np.ndarray, lengths: np.ndarray | None, name: str,
 
 
 def reason_of(error: Exception) -> str:
-    """What NumPy says of a file, in one line; of objects, whose reading would run what they hold, words of our own."""
+    """Reason that NumPy gives, in one line; of objects, whose reading would run what they hold, words of our own."""
     said = " ".join(str(error).split())[:120]
     return "it holds Python objects rather than numbers or texts: save arrays of these." if "pickle" in said else said
 

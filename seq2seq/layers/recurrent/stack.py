@@ -111,10 +111,10 @@ class StackState(NamedTuple):
 
 
 class RecurrentStack(nn.Module):
-    """Recurrent layers and the connections between them. Raises UserError at an unknown connection, and at a
-    gap_cell in layers that cannot read all gaps.
+    """Recurrent layers and the connections between them.
 
-    Behind the vectors of each step stand `gap_size` gaps, which every layer reads and none hands on.
+    Behind the vectors of each step stand `gap_size` gaps, which every layer reads and none hands on. Raises UserError
+    at an unknown connection, and at a gap_cell in layers that cannot read all gaps.
     """
 
     def __init__(self, input_size: int, options: StackOptions, gap_size: int = 0) -> None:
@@ -246,6 +246,5 @@ def renewed(fresh: Any, old: Any, rows: RowMask) -> Any:
 def side_by_side(values: Inputs, lengths: Lengths, steps: int) -> Float[Tensor, "batch fewer wider"]:
     """Vectors of `steps` neighbours side by side, `batch fewer wider`; the last of a sequence may end in zeros."""
     values = without_padding(values, lengths)
-    # (batch, time, size) -> (batch, fewer * steps, size) -> (batch, fewer, steps, size) -> (batch, fewer, steps * size)
-    full = functional.pad(values, (0, 0, 0, -values.shape[1] % steps))
-    return full.unflatten(1, (-1, steps)).flatten(2)
+    full = functional.pad(values, (0, 0, 0, -values.shape[1] % steps))  # (batch, fewer * steps, size)
+    return full.unflatten(1, (-1, steps)).flatten(2)  # (batch, fewer, steps * size)
