@@ -42,6 +42,11 @@ def trusting(packages: Any) -> Iterator[None]:
         _trusted.reset(token)
 
 
+def trusted() -> tuple[str, ...]:
+    """Names of the packages that the command under way was told to trust."""
+    return _trusted.get()
+
+
 def find(target: Any, path: str) -> Callable[..., Any]:
     """The class of a name in the table, or in a package that is trusted; `path` is where a config names it.
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seq2seq.config.closed_table import trusted
 from seq2seq.config.overrides import command, override
 from seq2seq.data.examples import Example
 from seq2seq.data.series import Series
@@ -80,18 +81,19 @@ def cost_line(steps: int, seconds: Mapping[str, float]) -> str:
 
 def _next_commands(examples: Sequence[Example], folder: Path, scripts: Path) -> Iterator[str]:
     """The commands that look at a run, each to be pasted as it is."""
-    run = override("run", str(folder))
+    told = [f"trust={trusted()[0]}" if len(trusted()) == 1 else f"trust=[{','.join(trusted())}]"] if trusted() else []
+    run = [override("run", str(folder)), *told]
     if any(isinstance(target, Series) for one in examples[:1] for target in one.targets):
-        yield command(f"{scripts}/forecast.py", [run, override("file", "series.npz")])
+        yield command(f"{scripts}/forecast.py", [*run, override("file", "series.npz")])
     framed = any(isinstance(one.source, Series) for one in examples)
     text = next((one.source for one in examples if one.source.strip() and one.source.isprintable()), "text")
     if not framed:  # which no line of text is
-        yield f"echo {shlex.quote(text)} | {command(f'{scripts}/translate.py', [run])}"
-    yield command(f"{scripts}/evaluate.py", [run])
+        yield f"echo {shlex.quote(text)} | {command(f'{scripts}/translate.py', run)}"
+    yield command(f"{scripts}/evaluate.py", run)
     if any(folder.glob("tensorboard/**/events.out.tfevents.*")):
         yield f"tensorboard --logdir {shlex.quote(str(folder))}"
     elif examples and not framed and importlib.util.find_spec("captum"):
-        yield command(f"{scripts}/interpret.py", [run, override("text", text)])
+        yield command(f"{scripts}/interpret.py", [*run, override("text", text)])
 
 
 def print_rates(rows: Sequence[dict[str, Any]]) -> None:

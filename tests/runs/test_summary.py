@@ -1,10 +1,13 @@
 """What is printed when training has ended."""
 
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seq2seq.config.closed_table import trusting
 from seq2seq.data.examples import Example
 from seq2seq.runs.summary import print_rates, print_report
 
@@ -71,6 +74,19 @@ def test_the_end_says_where_the_run_is_and_what_comes_next(printed, monkeypatch)
         "  echo abc | python scripts/translate.py run=runs/x",
         "  python scripts/evaluate.py run=runs/x",
     ]
+
+
+def test_commands_trust_what_this_one_was_told_to(printed, monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    monkeypatch.setitem(sys.modules, "my_cells", types.ModuleType("my_cells"))
+    with trusting(["my_cells"]):
+        lines = printed()
+    assert lines[-3:] == [
+        "  echo abc | python scripts/translate.py run=runs/x trust=my_cells",
+        "  python scripts/evaluate.py run=runs/x trust=my_cells",
+        "  python scripts/interpret.py run=runs/x trust=my_cells text=abc",
+    ]
+    assert "trust" not in "".join(printed())
 
 
 def test_there_is_something_to_look_at(printed, monkeypatch, tmp_path):
