@@ -16,7 +16,7 @@ from seq2seq.data.text_files import told_as
 from seq2seq.errors import UserError
 from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.named_runs import load_runs
-from seq2seq.runs.series_files import corpus_of
+from seq2seq.runs.series_corpus import corpus_of
 from seq2seq.whole_file import write_whole
 
 _KINDS = (".csv", ".npz")

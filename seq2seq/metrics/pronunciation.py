@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
+from seq2seq.metrics.closest import edits_to_closest
 from seq2seq.metrics.scores import Scores, rates
 from seq2seq.shapes import SentenceCounts, TrialScores, TrialTotals
 
@@ -24,8 +24,7 @@ class PronunciationScores(Scores):
     ) -> SentenceCounts:
         rows = []
         for hypothesis, known in zip(hypotheses, references, strict=True):
-            phones = hypothesis.split()
-            edits, length = min((Levenshtein.distance(phones, r.split()), len(r.split())) for r in known)
+            edits, length = edits_to_closest(hypothesis.split(), [one.split() for one in known])
             rows.append((edits, length, edits > 0, 1))
         return np.array(rows, dtype=float).reshape(-1, 4)
 

@@ -20,7 +20,7 @@ from seq2seq.metrics.significance import Draws, Interval, intervals
 from seq2seq.runs.html import table
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import DecodingRun, text_form
-from seq2seq.runs.series_files import corpus_of
+from seq2seq.runs.series_corpus import corpus_of
 from seq2seq.shapes import SentenceCounts
 from seq2seq.translation.forecaster import Forecaster, answers
 from seq2seq.translation.translator import Translator

@@ -34,7 +34,7 @@ class TranslatorRescoring(Reranking):
         self.weight, self.ranking = weight, ranking or SumRanking()
         self._scorers: list[Translator] = []
 
-    def prepare(self, source: Tokenizer | FrameReader, device: torch.device, **limits: Any) -> None:
+    def prepare(self, source: Tokenizer, device: torch.device, **limits: Any) -> None:
         """Load the runs to a device, as translators of the same limits.
 
         Raises UserError where one does not read what the translator reads, or writes no text.

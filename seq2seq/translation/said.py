@@ -27,6 +27,24 @@ class Said:
         self.delays += [units] * (units_of(target, self.text) - len(self.delays))
 
 
+class SayingSession:
+    """A session that says more and more of a text while its source comes; `ids` are those of the target so far."""
+
+    def __init__(self, tokenizers: Tokenizers) -> None:
+        self.ids: list[int] = []
+        self._said = Said(tokenizers)
+
+    @property
+    def said(self) -> str:
+        """The text that was said so far."""
+        return self._said.text
+
+    @property
+    def delays(self) -> list[int]:
+        """The number of units of the source that had come when each unit of the text was said."""
+        return self._said.delays
+
+
 def units_of(tokenizer: Tokenizer, text: str) -> int:
     """The number of characters of a text, where pieces are such, or else of words."""
     return len(text) if tokenizer.has_characters_alone else len(text.split())

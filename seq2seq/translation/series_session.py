@@ -7,10 +7,10 @@ from seq2seq.data.series import Series, Values
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.frame_session import FrameSession
 from seq2seq.errors import UserError
-from seq2seq.translation.said import Said
+from seq2seq.translation.said import SayingSession
 
 
-class SeriesSession:
+class SeriesSession(SayingSession):
     """A session of one series. `delays[i]` is how many frames had come when unit i of the target was said."""
 
     def __init__(self, session: FrameSession, tokenizers: Tokenizers) -> None:
@@ -18,19 +18,8 @@ class SeriesSession:
             raise UserError("model must read frames to answer while they come, but reads text.")
         if tokenizers.source.timed:
             raise UserError("model must read frames without times to answer while they come, but reads gaps in time.")
+        super().__init__(tokenizers)
         self.session, self.reader = session, tokenizers.source
-        self.ids: list[int] = []  # of the target
-        self._said = Said(tokenizers)
-
-    @property
-    def said(self) -> str:
-        """The text that was said so far."""
-        return self._said.text
-
-    @property
-    def delays(self) -> list[int]:
-        """The number of frames that had come when each unit of the text was said."""
-        return self._said.delays
 
     @property
     def units(self) -> int:

@@ -10,7 +10,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.frame_session import FrameSession
 from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.simultaneous import Policy, Reader, Session
-from seq2seq.translation.said import Said, units_of
+from seq2seq.translation.said import SayingSession, units_of
 from seq2seq.translation.series_session import SeriesSession
 
 _WORD = re.compile(r"\s*\S+")
@@ -64,27 +64,16 @@ class SimultaneousTranslator:
         return units_of(self.tokenizers.target, target)
 
 
-class TextSession:
+class TextSession(SayingSession):
     """A session of one text. `delays[i]` is how many units had been read when unit i of the target was said."""
 
     def __init__(self, session: Session, tokenizers: Tokenizers) -> None:
+        super().__init__(tokenizers)
         self.session, self.tokenizers = session, tokenizers
         self.by_characters = tokenizers.source.has_characters_alone
         self.text = ""  # that has come
-        self.ids: list[int] = []  # of the target
         self.place = 0  # in it, behind the last unit that was read
         self.units = 0
-        self._said = Said(tokenizers)
-
-    @property
-    def said(self) -> str:
-        """The text that was said so far."""
-        return self._said.text
-
-    @property
-    def delays(self) -> list[int]:
-        """The number of units that had been read when each unit of the text was said."""
-        return self._said.delays
 
     def feed(self, text: str) -> str:
         """Text that is said now that some more has come."""
