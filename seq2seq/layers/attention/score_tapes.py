@@ -1,6 +1,6 @@
 """Scores of attention that are recorded by one who takes their gradients by hand."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ AllScores = Float[Tensor, "time batch source"]
 Queries = Float[Tensor, "time batch query"]
 
 
+@runtime_checkable
 class ScoreGradients(Protocol):
     """Gradients of recorded scores, gathered step by step in any order."""
 
@@ -51,7 +52,7 @@ class AdditiveTape(NamedTuple):
         """The tape with what gradients are made of."""
         return self._replace(keys=self.keys.new_empty(0, 0, 0))
 
-    def gradients(self) -> "AdditiveGradients":
+    def gradients(self) -> ScoreGradients:
         """Gradients that are still to be gathered."""
         return AdditiveGradients(self)
 
@@ -98,7 +99,7 @@ class ProductTape(NamedTuple):
         """The tape with what gradients are made of."""
         return self
 
-    def gradients(self) -> "ProductGradients":
+    def gradients(self) -> ScoreGradients:
         """Gradients that are still to be gathered."""
         return ProductGradients(self)
 
