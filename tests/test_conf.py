@@ -60,6 +60,7 @@ SEARCHING = [
     ("translate",),
     ("evaluate",),
     ("average",),
+    ("compress",),
     ("adapt",),
     ("interpret",),
     ("intervene",),

@@ -1,34 +1,23 @@
 """Average the weights of runs that began alike into a run of its own."""
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import replace
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seq2seq.commands.evaluate import build_metrics
-from seq2seq.compression.packing import pack
-from seq2seq.config.builder import build
+from seq2seq.commands.weight_scores import WeightScores
 from seq2seq.config.contract import read_options
-from seq2seq.config.open_parts import with_own_data
 from seq2seq.errors import UserError
-from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.comparison import find_runs
 from seq2seq.runs.derived_run import PASSED_ON, write_run
-from seq2seq.runs.evaluation import evaluate, load_examples
-from seq2seq.runs.run import LoadedRun, load_run, pick_device
+from seq2seq.runs.run import load_run, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
-from seq2seq.runs.sourceless import refuse_language_model
-from seq2seq.translation.forecaster import Forecaster
-from seq2seq.translation.translator import Translator
 
 _SOUPS = ("uniform", "greedy")
 
@@ -46,7 +35,7 @@ def average(config: DictConfig) -> dict[str, Any]:
     checkpoints = [read_checkpoint(find_checkpoint(path)) for path in paths]
     refuse_unlike(paths, checkpoints)
     members: list[Weights] = [checkpoint["weights"] for checkpoint in checkpoints]
-    scored = _Scored(load_run(paths[0], pick_device(str(options["device"]))), options)
+    scored = WeightScores(load_run(paths[0], pick_device(str(options["device"]))), options, "average")
     scores = [scored(weights) for weights in members]
     chosen = list(range(len(paths)))
     if options["soup"] == "greedy":
@@ -64,41 +53,6 @@ def average(config: DictConfig) -> dict[str, Any]:
     write_run(folder, checkpoint, {**record, "step": step}, scored.run.tokenizers)
     _print(record)
     return {"out": str(folder), **record}
-
-
-class _Scored:
-    """Scores, in percent, of weights that take the place of a run's, on its dev or a file."""
-
-    def __init__(self, run: LoadedRun, options: Mapping[str, Any]) -> None:
-        run = replace(run, config=with_own_data(run.config, options["data"], options["file"]))
-        refuse_language_model(run, options["run"], "average")
-        self.run, self.options = run, options
-        self.metrics = build_metrics(run, dict(options))
-        self.name, self.examples = load_examples(run, options["file"], "dev" if options["file"] is None else None)
-
-    def __call__(self, weights: Weights) -> dict[str, float]:
-        model = deepcopy(self.run.model)
-        model.load_state_dict(dict(weights))
-        device = next(model.parameters()).device
-        translator = self._answering(model, device)
-        return dict(evaluate(translator, self.examples, self.metrics).report()["scores"])
-
-    def _answering(self, model: Seq2Seq, device: torch.device) -> Translator | Forecaster:
-        if model.output.frames:
-            return Forecaster(pack(model), self.run.tokenizers, device=device)
-        search = build(self.options["decoding"], "decoding")
-        return Translator(pack(model), self.run.tokenizers, search, device=device)
-
-    def monitored(self, known: Sequence[str]) -> tuple[str, bool]:
-        """The score that runs chose their best by, and whether higher is better. Raises UserError if it is unknown."""
-        monitor = self.run.config["monitor"]
-        name = str(monitor["metric"]).removeprefix("dev/")
-        if name not in known:
-            raise UserError(
-                f"soup=greedy chooses by the score that runs were monitored by, but {name} is none of "
-                f"{', '.join(known)}: take soup=uniform."
-            )
-        return name, monitor["mode"] == "max"
 
 
 def _print(record: Mapping[str, Any]) -> None:

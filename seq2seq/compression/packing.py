@@ -1,6 +1,9 @@
 """A trained model made ready to be stepped on a CPU: one prepared matrix product per layer and step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import torch
@@ -40,34 +43,63 @@ _SENTENCES, _LENGTH = 256, 32
 
 
 @torch.no_grad()
-def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
+def pack(model: Seq2Seq, precision: str = "float32", ranges: Mapping[str, float] | None = None) -> Seq2Seq:
     """The given model, changed in place so that `start` and `step` are fast on a CPU.
 
     A step of a layer becomes one product of [inputs; hidden] with weights laid out for this processor; they are
     copies, so load weights before. float32 gives the same results up to rounding. With bfloat16, what goes into a
     product and what comes out is rounded to 8 significant bits, cell states are not. With int8, weights are rounded
     to 8 bits in a range per row, inputs in a range per product that is fixed here: one found at every step would be
-    the whole batch's, and a sentence's result would depend on its neighbours. With both the encoder runs in
-    bfloat16 where the processor multiplies it, and matrices that are too small to matter stay in float32. On CUDA,
-    float32 is the given model as it is, and bfloat16 runs it under autocast. Raises UserError at any other precision,
-    and where bfloat16 or int8 cannot be had.
+    the whole batch's, and a sentence's result would depend on its neighbours. `ranges` has those that `found_ranges`
+    found; the rest are of random sentences. With both the encoder runs in bfloat16 where the processor multiplies it,
+    and matrices that are too small to matter stay in float32. On CUDA, float32 is the given model as it is, and
+    bfloat16 runs it under autocast. Raises UserError at any other precision, and where bfloat16 or int8 cannot be had.
     """
     device = next(model.parameters()).device
     check_precision(precision, device)
     if device.type != "cpu":
         return model if precision == "float32" else AutocastSeq2Seq(model)
+    products = _pack_here(model, precision)
+    calibrating = [product for name, product in products.items() if not product.limited((ranges or {}).get(name))]
+    if calibrating:
+        with _calibrated(calibrating):
+            _see_random_sentences(model)
+    return model
+
+
+@torch.no_grad()
+def found_ranges(model: Seq2Seq, decode: Callable[[Seq2Seq], Any]) -> dict[str, float]:
+    """Ranges of what comes into int8 products, by the product's name, while `decode` searches with a packed copy."""
+    packed = deepcopy(model)
+    products = _pack_here(packed, "int8")
+    with _calibrated(products.values()):
+        decode(packed)
+    return {name: product.limit for name, product in products.items()}
+
+
+def _pack_here(model: Seq2Seq, precision: str) -> dict[str, Int8Linear]:
+    """Pack the model for a CPU and return its int8 products by name; no range of them is known yet."""
     packer = _Packer(precision)
     if isinstance(model.decoder, BahdanauDecoder):
         packer.pack_feed(model.decoder)
-    packer.pack(model.decoder)
-    packer.pack(model.output)
+    packer.pack(model.decoder, "decoder")
+    packer.pack(model.output, "output")
     holder, name = (model.output, "words") if isinstance(model.output, PointerOutput) else (model, "output")
     if isinstance(words := getattr(holder, name), TiedOutput):
-        setattr(holder, name, PackedTiedOutput(words, packer.product))
+        setattr(holder, name, PackedTiedOutput(words, packer.named("output.scores")))
     if precision != "float32" and computes_bfloat16() and not isinstance(model, LanguageModel):
         model.encoder.stack = BFloat16Stack(model.encoder.stack)
-    packer.calibrate(model)
-    return model
+    return {name: product for name, product in packer.products.items() if isinstance(product, Int8Linear)}
+
+
+@contextmanager
+def _calibrated(products: Iterable[Int8Linear]) -> Iterator[None]:
+    """Let products widen their ranges to what comes in, for as long as the context is open."""
+    for product in products:
+        product.calibrating = True
+    yield
+    for product in products:
+        product.calibrating = False
 
 
 class PackedLinear(nn.Linear):
@@ -155,56 +187,57 @@ class PackedFeed(Feed):
 
 
 class _Packer:
-    """A packer that replaces what it knows, layer by layer, and remembers the products that it made."""
+    """A packer that replaces what it knows, layer by layer, and remembers the products that it made by name."""
 
     def __init__(self, precision: str) -> None:
         self.precision = precision
-        self.products: list[PreparedLinear] = []
+        self.products: dict[str, PreparedLinear] = {}
         self.fed: Cell | None = None  # the cell whose step is its feed's
 
     def pack_feed(self, decoder: BahdanauDecoder) -> None:
         """Join the products of the bottom cell and of the context, if the cell has a packed form."""
         cell = decoder.cells.bottom
         if type(cell) is LSTMCell and cell.plain:
-            decoder.feed = PackedFeed(decoder.feed, cell, self.product)
+            decoder.feed = PackedFeed(decoder.feed, cell, self.named("decoder.feed"))
             self.fed = cell
 
-    def product(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> PreparedLinear:
-        """The prepared product of the given weights, which is remembered."""
-        made = prepare(weight.detach(), bias if bias is None else bias.detach(), self.precision, sigmoid=sigmoid)
-        self.products.append(made)
-        return made
+    def named(self, name: str) -> Callable[..., PreparedLinear]:
+        """The function that prepares a product, and remembers it by a name."""
+        return partial(self._prepared, name)
 
-    def pack(self, parent: nn.Module) -> None:
+    def pack(self, parent: nn.Module, path: str) -> None:
         """Replace the linear layers and cells below; what a cell without a packed form holds stays as it is."""
         for name, child in parent.named_children():
+            make = self.named(own := f"{path}.{name}")
             if type(child) is nn.Linear:
-                setattr(parent, name, PackedLinear(child, self.product))
+                setattr(parent, name, PackedLinear(child, make))
             elif child is self.fed:
                 continue
             elif isinstance(child, TiedOutput):
-                self.pack(child)
-                setattr(parent, name, PackedTiedOutput(child, self.product))
+                self.pack(child, own)
+                setattr(parent, name, PackedTiedOutput(child, make))
             elif type(child) is LSTMCell and child.plain:
-                setattr(parent, name, PackedLSTMCell(child, self.product))
+                setattr(parent, name, PackedLSTMCell(child, make))
             elif isinstance(child, LightCell) or not isinstance(child, Cell):
-                self.pack(child)
+                self.pack(child, own)
 
-    def calibrate(self, model: Seq2Seq) -> None:
-        """Let int8 products see what comes in when random tokens follow random sources."""
-        products = [product for product in self.products if isinstance(product, Int8Linear)]
-        if not products:
-            return
-        random = torch.Generator().manual_seed(1)
-        lengths = torch.randint(1, _LENGTH + 1, (_SENTENCES,), generator=random)
-        source = _random_source(model, random)
-        memory, states = model.start(source, lengths)  # (sentences, 1, ...): one hypothesis of each
-        tokens = model.decoder.embedding.vocabulary_size
-        for _ in range(_LENGTH):
-            ids = torch.randint(tokens, (_SENTENCES, 1), generator=random)
-            *_, states = model.step(ids, memory, states)
-        for product in products:
-            product.calibrating = False
+    def _prepared(self, name: str, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> PreparedLinear:
+        bias, scores = bias if bias is None else bias.detach(), name.startswith("output")
+        made = prepare(weight.detach(), bias, self.precision, sigmoid=sigmoid, scores=scores)
+        self.products[name] = made
+        return made
+
+
+def _see_random_sentences(model: Seq2Seq) -> None:
+    """Step as if random tokens followed random sources, for products to see what can come in."""
+    random = torch.Generator().manual_seed(1)
+    lengths = torch.randint(1, _LENGTH + 1, (_SENTENCES,), generator=random)
+    source = _random_source(model, random)
+    memory, states = model.start(source, lengths)  # (sentences, 1, ...): one hypothesis of each
+    tokens = model.decoder.embedding.vocabulary_size
+    for _ in range(_LENGTH):
+        ids = torch.randint(tokens, (_SENTENCES, 1), generator=random)
+        *_, states = model.step(ids, memory, states)
 
 
 def _random_source(model: Seq2Seq, random: torch.Generator) -> Source:

@@ -17,6 +17,10 @@ Results = Float[Tensor, "*rows output"]
 PRECISIONS = ("float32", "bfloat16", "int8")
 # Below this many weights a product costs less than what oneDNN spends before it.
 _SMALL = 1 << 14
+# From so many tokens on, only the weights of their scores are rounded to 8 bits.
+_LARGE = 1 << 12
+# Of 8 bits, and of the 7 that are left where sums of 16 bits overflow: on each side of 0.
+_STEPS, _FEWER_STEPS = 127, 63
 # The rows that oneDNN lays weights out for; the layout serves any other number nearly as well.
 _ROWS = 256
 
@@ -58,27 +62,54 @@ class OneDNNLinear(PreparedLinear):
 
 
 class Int8Linear(PreparedLinear):
-    """A product of weights of 8 bits, scaled per row, and inputs of 8 bits in one range, which the first calls find.
+    """A product of weights of 8 bits, scaled per row, and inputs of 8 bits in one range, found while `calibrating`.
 
     A range found anew at every call would be that of the whole batch: a sentence's result would depend on its
     neighbours.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
-        self.steps = 127 if sums_8_bits() else 63
-        self.limit, self.calibrating, self.sigmoid = 0.0, True, sigmoid
+        self.steps = _STEPS if sums_8_bits() else _FEWER_STEPS
+        self.limit, self.calibrating, self.sigmoid = 0.0, False, sigmoid
         self.weight = _prepack(weight, bias)
+
+    def limited(self, limit: float | None) -> bool:
+        """Take a range that is known, and tell whether one is."""
+        self.limit = limit or 0.0
+        return limit is not None
 
     def __call__(self, inputs: Rows) -> Results:
         if self.calibrating:
             self.limit = max(self.limit, float(inputs.abs().max()))
-        sums = _int8_sums(inputs, self.weight, limit=max(self.limit, 1e-12), steps=self.steps)
+        sums = self.sums(inputs, max(self.limit, 1e-12))
         return sums.sigmoid_() if self.sigmoid else sums
+
+    def sums(self, inputs: Rows, limit: float) -> Results:
+        """The product with inputs rounded to 8 bits in a range; those beyond it count as its ends."""
+        return _int8_sums(inputs, self.weight, limit=limit, steps=self.steps)
+
+
+class WideInt8Linear(Int8Linear):
+    """A product whose weights alone are of 8 bits: inputs have 16, as the sum of two of 8 (their products are summed).
+
+    It is for scores of large vocabularies. Reading their weights is what costs, and the first sum's error is theirs.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+        super().__init__(weight, None, sigmoid=sigmoid)
+        self.bias = bias
+
+    def sums(self, inputs: Rows, limit: float) -> Results:
+        step = limit / self.steps
+        high = (inputs / step).round_().clamp_(-self.steps, self.steps).mul_(step)
+        rest = _int8_sums(inputs - high, self.weight, limit=step / 2, steps=self.steps)
+        sums = _int8_sums(high, self.weight, limit=limit, steps=self.steps).add_(rest)
+        return sums if self.bias is None else sums.add_(self.bias)
 
 
 def _prepack(weight: Tensor, bias: Tensor | None) -> torch.ScriptObject:
     """Weights rounded to 8 bits in a range per row, laid out for the product."""
-    scales = weight.abs().amax(1).double().clamp_min_(1e-12) / 127
+    scales = weight.abs().amax(1).double().clamp_min_(1e-12) / _STEPS
     zeros = torch.zeros(len(scales), dtype=torch.long)
     with warnings.catch_warnings():  # that tensors of this type will go; no other can be laid out for the product
         warnings.filterwarnings("ignore", "torch.quantize_per_tensor, torch.quantize_per_channel and other")
@@ -88,15 +119,23 @@ def _prepack(weight: Tensor, bias: Tensor | None) -> torch.ScriptObject:
 
 def _int8_sums(inputs: Rows, weight: torch.ScriptObject, *, limit: float, steps: int) -> Results:
     """Products with inputs rounded to so many steps on each side of 0, up to the limit."""
+    if steps < _STEPS:  # beyond the limit there are more of them, which overflow as those of 8 bits do
+        inputs = inputs.clamp(-limit, limit)
     return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(inputs, limit / steps, steps + 1, weight)
 
 
-def prepare(weight: Tensor, bias: Tensor | None, precision: str, *, sigmoid: bool = False) -> PreparedLinear:
-    """The fastest product there is for such weights; those that are too few to matter stay in float32."""
+def prepare(
+    weight: Tensor, bias: Tensor | None, precision: str, *, sigmoid: bool = False, scores: bool = False
+) -> PreparedLinear:
+    """The fastest product there is for such weights; those that are too few to matter stay in float32.
+
+    In int8, `scores` of a large vocabulary are by inputs that are hardly rounded.
+    """
     if weight.numel() < _SMALL:
         return PlainLinear(weight, bias, sigmoid=sigmoid)
     if precision == "int8":
-        return Int8Linear(weight, bias, sigmoid=sigmoid)
+        wide = scores and len(weight) >= _LARGE
+        return (WideInt8Linear if wide else Int8Linear)(weight, bias, sigmoid=sigmoid)
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     kind = OneDNNLinear if OneDNNLinear.available() else PlainLinear
     return kind(weight.to(dtype), None if bias is None else bias.to(dtype), sigmoid=sigmoid)
@@ -151,5 +190,5 @@ def sums_8_bits() -> bool:
     Without VNNI, pairs of products are added in 16 bits, which overflow unless the inputs have 7.
     """
     size = 64
-    sums = _int8_sums(torch.ones(1, size), _prepack(torch.ones(32, size), None), limit=1.0, steps=127)
+    sums = _int8_sums(torch.ones(1, size), _prepack(torch.ones(32, size), None), limit=1.0, steps=_STEPS)
     return bool((sums > 0.99 * size).all())

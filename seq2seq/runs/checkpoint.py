@@ -19,13 +19,15 @@ from seq2seq.drift.spread import Spread
 from seq2seq.errors import UserError
 from seq2seq.finite import listed, not_finite
 from seq2seq.models.earlier_names import with_present_names
+from seq2seq.runs.compact_weights import check_compact, with_wide_weights
 from seq2seq.whole_file import write_whole
 
 FORMAT = 3  # raised whenever what is written changes; 2 had no digests and did not know its splits
-_READABLE = (2, FORMAT)
+COMPACT = 4  # that of weights in fewer bits, which earlier versions do not widen
+_READABLE = (2, FORMAT, COMPACT)
 _SCHEMA = {"config": dict, "tokenizers": dict, "weights": dict, "global_step": int}
 _PARTS = ("model", "data", "metrics", "tokenizer", "decoding", "text")  # of a config, without which nothing can be done
-_USED = ("weights", "tokenizers")  # what a finished run is made of; the rest is for resuming
+_USED = ("weights", "limits", "tokenizers")  # what a finished run is made of; the rest is for resuming
 
 
 def saved_with(config: dict[str, Any], tokenizers: Tokenizers, splits: Splits) -> dict[str, Any]:
@@ -93,12 +95,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _checked(checkpoint: dict[str, Any], *, whole: bool) -> dict[str, Any]:
-    """The checkpoint with its config as this version would have written it."""
+    """The checkpoint with its config as this version would have written it, and weights as wide as a model has them."""
     _check_schema(checkpoint)
     _check_tensors(checkpoint)
     _check_digests(checkpoint, whole=whole)
     config = up_to_date(checkpoint["config"])
     _check_parts(config)
+    if checkpoint["format"] == COMPACT:
+        check_compact(checkpoint)
+        checkpoint = with_wide_weights(checkpoint, FORMAT)
     return {**checkpoint, "config": config, "weights": with_present_names(checkpoint["weights"])}
 
 
@@ -118,8 +123,8 @@ def _check_format(path: Path, checkpoint: Any) -> None:
         raise UserError(f"{path} is not a checkpoint of seq2seq: train one with scripts/train.py.")
     if checkpoint["format"] not in _READABLE:
         raise UserError(
-            f"{path} is a checkpoint of format {checkpoint['format']}, but this version reads up to {FORMAT}: train it "
-            "again, or use the version that wrote it."
+            f"{path} is a checkpoint of format {checkpoint['format']}, but this version reads up to {COMPACT}: train "
+            "it again, or use the version that wrote it."
         )
 
 
@@ -135,7 +140,7 @@ def _check_schema(checkpoint: dict[str, Any]) -> None:
         data = checkpoint["tokenizers"].get(side)
         if not isinstance(data, Tensor) or data.dtype is not torch.uint8 or data.dim() != 1:
             raise UserError(f"tokenizers.{side} must be a row of bytes, but is {_kind(data)}")
-    if checkpoint["format"] == FORMAT:
+    if checkpoint["format"] >= FORMAT:
         _check_splits(checkpoint.get("splits"))
     _check_signals(checkpoint.get("signals", {}))
 

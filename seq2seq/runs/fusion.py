@@ -38,7 +38,7 @@ class LanguageModelFusion:
                 f"run must be a language model with the target's tokenizer, but that of {self.run} is another: train "
                 "it with tokenizer=run and tokenizer.run=DIR of the translating run, or rerank with it."
             )
-        return FusedStepper(stepper, pack(own.model, precision), self.weight)
+        return FusedStepper(stepper, pack(own.model, precision, own.ranges), self.weight)
 
 
 class LanguageModelRescoring(LineReranking):

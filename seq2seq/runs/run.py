@@ -74,9 +74,10 @@ class LoadedRun(DecodingRun):
 
     model: Seq2Seq
     graphs: Stepper | None = None  # the same model by ONNX Runtime, where there is an export of it to choose
+    ranges: dict[str, float] = field(default_factory=dict)  # of int8 products, where they were found on dev
 
     def stepper(self, precision: str) -> Stepper:
-        return pack(self.model, precision)
+        return pack(self.model, precision, self.ranges)
 
 
 def build_model(config: dict[str, Any], tokenizers: Tokenizers) -> Seq2Seq:
@@ -128,7 +129,8 @@ def load_run(path: str | Path, device: str | torch.device = "cpu") -> LoadedRun:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{found} cannot be built as it describes itself: {type(error).__name__}: {reason}") from error
     known = recorded_splits(checkpoint), recorded_signals(checkpoint)
-    return LoadedRun(model.eval().to(device), tokenizers, config, checkpoint["global_step"], *known)
+    step, ranges = checkpoint["global_step"], checkpoint.get("ranges", {})
+    return LoadedRun(model.eval().to(device), tokenizers, config, step, *known, ranges=ranges)
 
 
 def tokenizers_of(checkpoint: dict[str, Any]) -> Tokenizers:

@@ -176,6 +176,11 @@ def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
 
     start = last_checkpoint(folder)
     checkpoint = read_checkpoint(start)
+    if "optimizer_states" not in checkpoint:
+        raise UserError(
+            f"resume=true needs a run that was trained, but run_dir={folder} was made of others and has no state of a "
+            f"training: start a run from its weights, by init={folder}."
+        )
     if start.name != "last.ckpt" and first_process():
         logger.warning(
             "checkpoints/last.ckpt is not whole: the run goes on from %s, of step %d",

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from functools import partial
 
 import pytest
@@ -6,11 +7,12 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from seq2seq.compression import prepared
-from seq2seq.compression.packing import PackedFeed, PackedLSTMCell, pack
+from seq2seq.compression.packing import PackedFeed, PackedLSTMCell, found_ranges, pack
 from seq2seq.compression.prepared import (
     Int8Linear,
     OneDNNLinear,
     PlainLinear,
+    WideInt8Linear,
     check_precision,
     computes_bfloat16,
     prepare,
@@ -184,9 +186,9 @@ def test_a_sentence_does_not_depend_on_its_neighbours(build, padded, decoder, pr
 def test_a_row_of_a_product_does_not_depend_on_the_others(precision):
     inputs, weight, bias = terms()
     product = prepare(weight, bias, precision)
-    together = product(inputs)
     if precision == "int8":
-        product.calibrating = False
+        product.limited(2.0)
+    together = product(inputs)
     for rows in (slice(3, 4), slice(10, 15), slice(20, 60)):
         assert torch.equal(product(inputs[rows]), together[rows])
     assert torch.equal(product(torch.cat([inputs[:4] / 9, inputs[:9]]))[4:], together[:9])
@@ -214,7 +216,8 @@ def test_a_product_errs_by_no_more_than_its_rounding(precision, shape, biased, s
         bound = 2.01 * unit * sizes + unit * (bias.abs() + wanted.abs() * 1.01 + 1e-2)
     bound = bound + 1e-5
     product = prepare(weight, bias if biased else None, precision, sigmoid=sigmoid)
-    product(inputs)  # the range that int8 fixes
+    if precision == "int8":
+        product.limited(float(inputs.abs().max()))
     rows = inputs[: torch.Size(shape).numel()]
     found = product(rows.view(*shape, -1)).view(len(rows), -1)
     if sigmoid:  # as steep as 1 / 4, then rounded itself
@@ -229,7 +232,7 @@ def test_int8_weights_have_a_range_per_row():
     inputs, weight, bias = terms()
     weight[0] *= 1e-3
     product = prepare(weight, bias, "int8")
-    product(inputs)
+    product.limited(2.0)
     found, wanted = product(inputs), nn.functional.linear(inputs, weight, bias)
     torch.testing.assert_close(found[:, 0], wanted[:, 0], atol=1e-3, rtol=0)
 
@@ -250,7 +253,7 @@ def test_int8_inputs_have_7_bits_where_sums_of_8_overflow(monkeypatch, wide):
     inputs, weight, bias = terms()
     product = Int8Linear(weight, bias)
     assert product.steps == (127 if wide else 63)
-    product(inputs)
+    product.limited(2.0)
     torch.testing.assert_close(product(inputs), nn.functional.linear(inputs, weight, bias), atol=0.2, rtol=0)
 
 
@@ -342,3 +345,57 @@ def test_bfloat16_is_refused_where_the_processor_does_not_multiply_it(monkeypatc
     assert str(error.value) == (
         "precision=bfloat16 needs a processor that multiplies it, and this does not: use float32."
     )
+
+
+def test_inputs_beyond_the_range_count_as_its_end_with_7_bits_too(monkeypatch):
+    monkeypatch.setattr(prepared, "sums_8_bits", lambda: False)
+    inputs, weight, bias = terms()
+    product = Int8Linear(weight, bias)
+    product.limited(0.5)
+    assert torch.equal(product(inputs), product(inputs.clamp(-0.5, 0.5)))
+
+
+@pytest.mark.parametrize("fewer", [False, True])
+def test_scores_of_a_large_vocabulary_err_by_their_weights_rounding_alone(monkeypatch, fewer):
+    if fewer:
+        monkeypatch.setattr(prepared, "sums_8_bits", lambda: False)
+    inputs, weight, bias = terms(size=64, outputs=5000)
+    product = prepare(weight, bias, "int8", scores=True)
+    assert isinstance(product, WideInt8Linear)
+    assert type(prepare(weight, bias, "int8")) is Int8Linear
+    assert type(prepare(weight[:4000], bias[:4000], "int8", scores=True)) is Int8Linear
+    product.limited(float(inputs.abs().max()))
+    steps = weight.abs().amax(1, keepdim=True) / 127
+    rounded = (weight / steps).round() * steps
+    wanted, plain = nn.functional.linear(inputs, rounded, bias), prepare(weight, bias, "int8")
+    plain.limited(product.limit)
+    # Of means, as a weight between two steps may be rounded to the other one.
+    error, usual = (product(inputs) - wanted).abs().mean(), (plain(inputs) - wanted).abs().mean()
+    assert usual > (20 if fewer else 40) * error
+    assert torch.equal(product(inputs[3:4]), product(inputs)[3:4])
+
+
+def test_ranges_that_were_found_are_those_of_the_products(build, padded, monkeypatch):
+    monkeypatch.setattr(prepared, "_SMALL", 0)
+    model = build(decoder="bahdanau")
+    plain = [weight.clone() for weight in model.parameters()]
+    ranges = found_ranges(model, lambda packed: run(packed, SENTENCES, padded))
+    assert all(torch.equal(*pair) for pair in zip(model.parameters(), plain, strict=True))
+    assert "decoder.feed" in ranges
+    assert all(0 < limit < 10 for limit in ranges.values())
+    halved = {name: limit / 2 for name, limit in ranges.items()}
+    ways = [run(pack(deepcopy(model), "int8", given), SENTENCES, padded) for given in (ranges, ranges, halved)]
+    assert torch.equal(ways[0][1][0], ways[1][1][0])
+    assert not torch.equal(ways[0][1][0], ways[2][1][0])
+    assert not torch.equal(ways[0][1][0], run(pack(model, "int8"), SENTENCES, padded)[1][0])
+
+
+def test_ranges_of_products_that_are_not_known_are_of_random_sentences(build, monkeypatch):
+    monkeypatch.setattr(prepared, "_SMALL", 0)
+    plain = build()
+    name = "decoder.readout.projection"
+    random, given = (pack(deepcopy(plain), "int8", ranges) for ranges in (None, {name: 0.25}))
+    assert given.decoder.readout.projection.product.limit == 0.25
+    other = given.decoder.upper[0] if hasattr(given.decoder, "upper") else given.decoder.cells.bottom
+    assert other.packed.product.limit > 0
+    assert random.decoder.readout.projection.product.limit != 0.25

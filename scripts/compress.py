@@ -1,0 +1,20 @@
+"""Keep a run in fewer bits. python scripts/compress.py run=DIR to=int8 out=DIR"""
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.command_line import mistakes_in_one_line, run
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="compress")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line(), trusting(config.trust):
+        from seq2seq.commands.compress import compress
+        from seq2seq.finite import strict_json
+
+        print(strict_json(compress(config), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    run(main)
