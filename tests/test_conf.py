@@ -42,6 +42,7 @@ HOMES = {
     "decoding/ranking": ("train", "decoding=beam"),
     "fusion": ("translate",),
     "inference": ("translate",),
+    "method": ("prune",),
     "mode": ("benchmark",),
     "model/gap_cell": ("train", *TIMED),
     "model/waiting": ("train", "experiment=simultaneous"),  # of encoders that read on

@@ -1,6 +1,8 @@
 """Names of the classes that a config can build."""
 
 _OURS = """
+compression.magnitude.MagnitudePruning
+compression.units.UnitPruning
 data.augmentation.copying.Copying
 data.augmentation.frame_augmentation.FrameAugmentation
 data.augmentation.hallucination.Hallucination
