@@ -33,7 +33,8 @@ OPTIONS = sorted(
 )
 # A model without a source takes other parts than the rest, and settings of its own.
 SOURCELESS = "language_model"
-MODELS = [name for group, name in OPTIONS if group == "model" and name != SOURCELESS]
+TAGGER = "tagger"  # nor does one that reads no target have a decoder of cells
+MODELS = [name for group, name in OPTIONS if group == "model" and name not in (SOURCELESS, TAGGER)]
 # Frames with times, and an encoder that can read the gaps between them.
 TIMED = ("model=gnmt", "model/input=frames", "model.input.time_unit=1.0", "model.input.gaps=true")
 TIMED += ("model.encoder.direction=forward", "model/attention=general")
@@ -118,11 +119,15 @@ def companions(group: str, option: str) -> list[str]:
     """
     alone = {*HOMES, "experiment", "hydra", "model/cell/initialization"}
     known = [
-        (kind, name) for kind, name in OPTIONS if (kind, name) not in {("model", SOURCELESS), *HANDED_ON, *OF_FRAMES}
+        (kind, name)
+        for kind, name in OPTIONS
+        if (kind, name) not in {("model", SOURCELESS), ("model", TAGGER), *HANDED_ON, *OF_FRAMES}
     ]
     options = {kind: [name for other, name in known if other == kind] for kind, _ in known}
     if (group, option) == ("model", SOURCELESS):
         return [f"experiment={SOURCELESS}"]
+    if (group, option) == ("model", TAGGER):
+        return [f"model={TAGGER}"]
     if (group, option) in OF_FRAMES:
         return ["experiment=forecast", f"{group}={option}"]
     if (group, option) in HANDED_ON:
@@ -199,6 +204,7 @@ def build_on_meta(config: dict[str, Any]) -> Seq2Seq:
 VARIANTS = {
     "augmentation/frame_noise.yaml": {"snr", "feature_masks", "time_masks"},
     "augmentation/frames.yaml": {"stretch", "shift", "smoothing", "snr"},
+    "metrics/labels.yaml": {"words"},
     "model/attention/scaled_dot.yaml": {"scaled"},
     "model/cell/elman_relu.yaml": {"activation"},
     "model/front_end/strided.yaml": {"stride", "highway"},

@@ -47,10 +47,9 @@ def export(config: DictConfig) -> dict[str, Any]:
     run = load_run(str(options["run"]))
     refuse_language_model(run, options["run"], "export")
     refuse_frames(run.tokenizers, options["run"], "export")
-    if run.model.edits:
-        raise UserError(
-            f"export needs a model that writes text, but run={options['run']} is a transducer: decode by it."
-        )
+    if run.model.edits or run.model.tags:
+        kind = "transducer" if run.model.edits else "tagger"
+        raise UserError(f"export needs a model that writes text, but run={options['run']} is a {kind}: decode by it.")
     run = replace(run, config=with_own_data(run.config, options["data"], options["file"]))
     name, sources = load_sources(run, options["file"], options["split"] or "dev" if options["file"] is None else None)
     if not sources:

@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 
 from seq2seq.commands.batches import window_of
+from seq2seq.commands.labels import refuse_unlike_lengths
 from seq2seq.commands.objectives import supply
 from seq2seq.commands.pacing import pace
 from seq2seq.config.builder import build, told_at
@@ -42,6 +43,7 @@ def build_module(config: dict[str, Any], data: Seq2SeqDataModule) -> Seq2SeqModu
     model = build_model(config, data.tokenizers)
     _take_in(data, model)
     refuse_unknown_tags(data.splits, data.tokenizers)
+    refuse_unlike_lengths(data, model)
     data.gather(config["references"])
     if data.mixed is not None:
         data.mixed.tell(data.train_pairs)

@@ -1,27 +1,33 @@
 """Score pairs of lines: what a run gives to the second line after the first."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from omegaconf import DictConfig
 
+from seq2seq.commands.series_in import corpus_in
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
+from seq2seq.data.corpora.frame_files import FrameCorpus
+from seq2seq.data.encoding import pairs_of
 from seq2seq.data.pair_lines import pair_of_columns
 from seq2seq.data.text import decoded
+from seq2seq.data.text_files import told_as
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
-from seq2seq.runs.of_frames import refuse_frames
+from seq2seq.runs.named_runs import load_decoding_runs
 from seq2seq.runs.translator import open_translator
 from seq2seq.symbols import EOS
+from seq2seq.translation.translator import Translator
 
 FORMATS = ("tsv", "json")
 
 
 def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
-    """Lines of scores, one for every `source<TAB>target` line.
+    """Lines of scores, one for every `source<TAB>target` line, or every series of a `file` and its target.
 
     Log-probabilities in nats, EOS among them: their sum, how many, and each. Raises UserError at a line without a tab.
     """
@@ -29,18 +35,38 @@ def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
     check_counts(options, buffer=1)
     if options["format"] not in FORMATS:
         raise UserError(f"format must be one of {', '.join(FORMATS)}, but is {options['format']!r}.")
-    translator = open_translator(options, lines=options["buffer"])
-    refuse_frames(translator.tokenizers, options["run"], "score")
-    tokenizers, stream = translator.tokenizers, enumerate(lines, 1)
+    runs = load_decoding_runs(options)
+    translator = open_translator(options, lines=options["buffer"], runs=runs)
+    if (found := corpus_in(options, runs[0], {}, "score")) is not None:
+        yield from _of_series(options, translator, *found)
+        return
+    stream = enumerate(lines, 1)
     while chunk := list(islice(stream, options["buffer"])):
         pairs, mistake = _read(chunk)
-        sources = [source for source, _ in pairs]
-        _, targets = tokenizers.encode_pairs(sources, [target for _, target in pairs])
-        scored = translator.score(sources, targets, first_number=chunk[0][0])
-        for source, hypothesis in zip(sources, scored, strict=True):
-            yield _written(hypothesis, tokenizers, source, options["format"])
+        yield from _scored(options, translator, pairs, first_number=chunk[0][0])
         if mistake is not None:
             raise mistake
+
+
+def _of_series(options: Mapping[str, Any], translator: Translator, corpus: FrameCorpus, path: str) -> Iterator[str]:
+    """Lines of scores of the series of a file, and of their targets."""
+    with told_as("file"):
+        examples = corpus.examples(path)
+    pairs, number = pairs_of(examples), 1
+    while chunk := list(islice(pairs, options["buffer"])):
+        yield from _scored(options, translator, chunk, first_number=number)
+        number += len(chunk)
+
+
+def _scored(
+    options: Mapping[str, Any], translator: Translator, pairs: Sequence[tuple[str, str]], *, first_number: int
+) -> Iterator[str]:
+    """Lines of scores of pairs, of which the first has a number."""
+    sources = [source for source, _ in pairs]
+    _, targets = translator.tokenizers.encode_pairs(sources, [target for _, target in pairs])
+    scored = translator.score(sources, targets, first_number=first_number)
+    for source, hypothesis in zip(sources, scored, strict=True):
+        yield _written(hypothesis, translator.tokenizers, source, options["format"])
 
 
 def _read(chunk: list[tuple[int, bytes]]) -> tuple[list[tuple[str, str]], UserError | None]:

@@ -93,12 +93,11 @@ def choose_threads(config: dict[str, Any], model: Seq2Seq, device: torch.device,
         return
     if several:
         os.environ["OMP_NUM_THREADS"] = str(config["threads"])  # of processes that are started; Lightning heeds it, too
-    batches, [layer, *_] = config["batches"], model.decoder.layers
+    batches, layers = config["batches"], model.decoder.layers
+    size = layers[0].hidden_size if layers else model.encoder.output_size  # of a tagger
     rows = min(batches["max_sentences"], max(1, batches["max_tokens"] // _TOKENS_OF_A_PAIR))
     available = torch.get_num_threads()
-    chosen = set_training_threads(
-        config["threads"], size=layer.hidden_size, rows=rows, bf16=precision.startswith("bf16")
-    )
+    chosen = set_training_threads(config["threads"], size=size, rows=rows, bf16=precision.startswith("bf16"))
     if chosen != available:
         logger.info("threads: %d; %d would be no faster", chosen, available)
     elif config["threads"] == "auto" and chosen > 1 and is_busy():

@@ -1,10 +1,15 @@
 """Translate what comes, as a config says, without Lightning, datasets or torchmetrics."""
 
+from collections.abc import Iterable
+
 from omegaconf import DictConfig
 
+from seq2seq.commands.series_in import corpus_in
 from seq2seq.commands.watching import LineWatch, build_watch
 from seq2seq.config.command_line import chunks_of_stdin, lines_of_stdin, write_lines, write_parts
 from seq2seq.config.contract import check_options, read_options
+from seq2seq.data.series import Series
+from seq2seq.data.text_files import told_as
 from seq2seq.errors import UserError
 from seq2seq.runs.named_runs import load_decoding_runs
 from seq2seq.runs.of_frames import refuse_frames
@@ -15,11 +20,14 @@ from seq2seq.translation.live_stream import LiveStream, LiveStreams
 
 
 def translate(config: DictConfig) -> None:
-    """Translate stdin to stdout: line i to line i, or if a config says `simultaneous`, while it comes."""
+    """Translate stdin to stdout: line i to line i, or if a config says `simultaneous`, while it comes.
+
+    Of a `file` of series, line i answers series i.
+    """
     if config.get("simultaneous") is None:
-        stream = build_stream(config)
+        stream, series = stream_and_series(config)
         try:
-            write_lines(stream(lines_of_stdin()))
+            write_lines(stream(lines_of_stdin()) if series is None else stream.of_series(series))
         finally:
             if isinstance(stream.watch, LineWatch):
                 stream.watch.finish()
@@ -29,12 +37,17 @@ def translate(config: DictConfig) -> None:
 
 def build_stream(config: DictConfig) -> LineStream:
     """The stream that translates lines as a config of `translate` describes."""
+    return stream_and_series(config)[0]
+
+
+def stream_and_series(config: DictConfig) -> tuple[LineStream, Iterable[Series] | None]:
+    """The stream that translates as a config describes, and the series of its file; None where it reads lines."""
     options = read_options(config)
     check_options(LineStream, options)
     runs = load_decoding_runs(options)
     translator = open_translator(options, lines=options["buffer"], runs=runs)
-    refuse_frames(translator.tokenizers, options["run"], "translate")
-    return LineStream(
+    found = corpus_in(options, runs[0], {"input": "text", "tag": None, "reset": None}, "translate")
+    stream = LineStream(
         translator,
         buffer=options["buffer"],
         input=options["input"],
@@ -43,6 +56,11 @@ def build_stream(config: DictConfig) -> LineStream:
         tag=options["tag"],
         watch=build_watch(options, runs, translator),
     )
+    if found is None:
+        return stream, None
+    corpus, path = found
+    with told_as("file"):
+        return stream, corpus.series(path)
 
 
 def build_live_stream(config: DictConfig) -> LiveStream | LiveStreams:
@@ -54,6 +72,11 @@ def build_live_stream(config: DictConfig) -> LiveStream | LiveStreams:
             f"{options['input']} and {options['format']}."
         )
     plain = open_translator(options, lines=1)
-    refuse_frames(plain.tokenizers, options["run"], "translate")
+    if options["file"] is not None:
+        raise UserError(
+            "simultaneous must be none with a file of series, which is there whole: evaluate scores what is written "
+            "while frames come."
+        )
+    refuse_frames(plain.tokenizers, options["run"], "simultaneous")
     translator = simultaneous_translator(options, plain)
     return LiveStreams(translator) if options["input"] == "json" else LiveStream(translator)

@@ -117,6 +117,8 @@ models.encoder.Encoder
 models.input_feeding.BahdanauDecoder
 models.language_model.LanguageModel
 models.seq2seq.Seq2Seq
+models.tagger.Tagger
+models.tagger.TaggingDecoder
 models.transducer.Transducer
 models.transducer.TransducerDecoder
 models.waiting.WaitK

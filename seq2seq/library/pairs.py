@@ -194,8 +194,11 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
 def _targets(target: Any, where: str, *, of_frames: bool) -> list[Any]:
     """Targets that are right, of which there can be several.
 
-    Of a series, a whole number is a label, as its text, and another number is one frame to be written.
+    Of a series, a whole number is a label, as its text, and another number is one frame to be written; an array of
+    texts is a label for each frame.
     """
+    if of_frames and isinstance(target, np.ndarray) and target.dtype.kind == "U":
+        return [" ".join(target.ravel().tolist())]
     if of_frames and isinstance(target, float | np.floating):
         target = np.array([[target]])
     targets = list(target) if isinstance(target, list | tuple) else [as_series(target, f"the target of {where}")]

@@ -64,6 +64,7 @@ class Seq2Seq(nn.Module):
     """
 
     edits: ClassVar[bool] = False  # whether target ids are edits of the source rather than pieces of a text
+    tags: ClassVar[bool] = False  # whether it writes one label, or frame, for each position of the source
     sourceless: ClassVar[bool] = False  # whether it reads no source, as a language model
 
     def __init__(

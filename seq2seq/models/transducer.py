@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.edit_actions import EditActions
@@ -12,7 +11,8 @@ from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.attention.hard_monotonic import HardMonotonicAttention, at_end
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.output.output import Output, Rows, RowScores
+from seq2seq.layers.output.barred import BarredOutput
+from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.layers import build_layers
 from seq2seq.layers.recurrent.recomputing import unroll
@@ -84,31 +84,6 @@ class TransducerDecoder(Decoder):
         return self.moves[ids].unsqueeze(-1)
 
 
-class EditOutput(Output):
-    """Another output, of actions: END has no share before the end of the source, and what reads has none at it."""
-
-    bars_by_row = True
-    impossible: Tensor  # actions before the end of the source, and at it
-
-    def __init__(self, scored: Output, actions: EditActions) -> None:
-        scored.refuse_samples("a transducer")
-        super().__init__(scored.normalizer, chunk=scored.chunk, vocabulary_size=actions.barred.shape[-1])
-        self.scored, self.by_token = scored, scored.by_token
-        self.register_buffer("impossible", actions.barred, persistent=False)
-
-    @property
-    def products(self) -> int:
-        return self.scored.products
-
-    def prepare(self, counts: Int[Tensor, " vocabulary"]) -> None:
-        self.scored.prepare(counts)
-
-    def scores(self, features: Rows) -> RowScores:
-        place = (features[:, -1] > 0.5).long()
-        scores = self.scored.scores(features[:, :-1])[:, : self.vocabulary_size]
-        return scores.masked_fill(self.impossible[place], float("-inf"))
-
-
 class Transducer(Seq2Seq):
     """A hard monotonic transducer: its target ids are actions, edits that turn the source into the target.
 
@@ -135,4 +110,4 @@ class Transducer(Seq2Seq):
                 "halvings and stride must leave a transducer a value for every source token, but one value is for "
                 f"{self.encoder.reduction}."
             )
-        return EditOutput(output, EditActions.of(self.decoder.embedding.vocabulary_size))
+        return BarredOutput(output, EditActions.of(self.decoder.embedding.vocabulary_size).barred, "a transducer")

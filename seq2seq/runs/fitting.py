@@ -8,6 +8,7 @@ from seq2seq.runs.possible_carry import refuse_carry
 from seq2seq.runs.possible_edits import check_edits
 from seq2seq.runs.possible_references import refuse_references
 from seq2seq.runs.possible_search import refuse_unattended
+from seq2seq.runs.possible_tags import check_tags
 from seq2seq.runs.possible_waiting import refuse_waiting
 from seq2seq.training.feeding import Feeding
 
@@ -17,6 +18,8 @@ def check_fit(config: dict[str, Any], model: Seq2Seq) -> None:
     objective = build(config["objective"], "objective")
     if model.edits:
         check_edits(config, objective)
+    if model.tags:
+        check_tags(config, objective)
     with told_at("objective", type(objective)):
         objective.check(model)
     refuse_references(config, objective, model)

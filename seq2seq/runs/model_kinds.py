@@ -18,6 +18,11 @@ def writes_edits(config: dict[str, Any]) -> bool:
     return _says(config, "edits")
 
 
+def is_tagger(config: dict[str, Any]) -> bool:
+    """Tell whether the model of a config writes one label, or frame, for each position of the source."""
+    return _says(config, "tags")
+
+
 def is_language_model(config: dict[str, Any]) -> bool:
     """Tell whether the model of a config has no source."""
     return _says(config, "sourceless")

@@ -57,7 +57,7 @@ def _check_windows(config: dict[str, Any]) -> None:
     if config["references"] != "each":
         raise UserError("references must be each with truncation, by which no target is seen whole at once.")
     decoder = config["model"]["decoder"]
-    noise = decoder["cell"].get("regularization") or {}
+    noise = decoder.get("cell", {}).get("regularization") or {}
     drawn = {f"cell.regularization.{name}": noise.get(name) for name in ("zoneout_hidden", "zoneout_cell")}
     for name, value in (drawn | {"attention.noise": (decoder.get("attention") or {}).get("noise")}).items():
         if value:

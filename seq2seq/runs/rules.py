@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from seq2seq.config.places import CONF
 from seq2seq.data.text_kind import TextKind
 from seq2seq.runs.data_facts import DataKind, DataSize
-from seq2seq.runs.model_kinds import writes_edits
+from seq2seq.runs.model_kinds import is_tagger, writes_edits
 
 Config = dict[str, Any]
 # Rules by the pattern of the key that they settle, from facts and the config as far as it is settled, in their order.
@@ -47,6 +47,8 @@ class Option:
 
 def _piece_kind(side: str) -> Callable[[DataKind, Config], str]:
     def rule(kind: DataKind, config: Config) -> str:
+        if is_tagger(config):
+            return "char" if side == "source" and kind.source is TextKind.WORDS else "word"
         if kind.labels:
             return "word"
         if kind.has_sentences:
@@ -75,12 +77,14 @@ def _joint(kind: DataKind, config: Config) -> bool:
 def _normalization(kind: DataKind, config: Config) -> str:
     """Letters instead of syllables where these are too many to learn; pieces of sentences find them themselves."""
     cut = {config["tokenizer"]["source"], config["tokenizer"]["target"]} & {"unigram", "bpe"}
-    return "nfd" if kind.composed and not cut else "identity"
+    return "nfd" if kind.composed and not cut and not is_tagger(config) else "identity"
 
 
 def _metrics(kind: DataKind, config: Config) -> Option:
     if kind.target is TextKind.FRAMES:
         return Option("metrics", "forecast")
+    if is_tagger(config):
+        return Option("metrics", "labels")
     if kind.labels:
         return Option("metrics", "classes")
     if kind.has_sentences:
@@ -128,8 +132,10 @@ KIND_RULES: KindRules = {
 
 
 def _output(_: None, config: Config) -> str:
-    """The output's class: actions are no pieces of a text, whose embedding would tell how they are scored."""
-    return str(Option("model/output", "full" if writes_edits(config) else "tied").read()["_target_"])
+    """The output's class: no embedding tells how actions are scored, which are no pieces of a text, nor labels."""
+    return str(
+        Option("model/output", "full" if writes_edits(config) or is_tagger(config) else "tied").read()["_target_"]
+    )
 
 
 MODEL_RULES: ModelRules = {"model.output._target_": _output}

@@ -29,9 +29,10 @@ class Forecaster:
     With `samples` it reads draws of its own distributions instead, on so many paths, and a frame's mean and deviation
     are those of the mixture over all of them: so the forecast knows how far the frames before it may stray. Noise is a
     function of `seed`, step and path alone. A forecast has as many frames as it is asked for, else as all targets to
-    train on had. Batches hold series of like length: at most `batch_size`, and at most `max_tokens` frames with their
-    padding, paths counted. Series are read whole. Raises UserError where a size is below 1, at a number of samples that
-    is 1 or below 0, and at samples of a model without deviations.
+    train on had; that of a tagger has one for each frame of its source. Batches hold series of like length: at most
+    `batch_size`, and at most `max_tokens` frames with their padding, paths counted. Series are read whole. Raises
+    UserError where a size is below 1, at a number of samples that is 1 or below 0, and at samples of a model without
+    deviations, or that reads nothing that it wrote.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class Forecaster:
             raise UserError(f"samples must be 0, for means that are fed back, or at least 2, but is {samples}.")
         if samples and isinstance(model.output, HuberOutput):
             raise UserError(f"samples must be 0 with an output that has no deviations to draw by, but is {samples}.")
+        if samples and model.tags:
+            raise UserError(f"samples must be 0 with a tagger, which reads nothing that it wrote, but is {samples}.")
         self.samples, self.seed = samples, seed
         for name, size in (("batch_size", batch_size), ("max_tokens", max_tokens)):
             if size < 1:
@@ -69,10 +72,12 @@ class Forecaster:
     def forecasts(self, sources: Sequence[str], lengths: Sequence[int] | int | None = None) -> list[ForecastSeries]:
         """Forecasts of series, of so many frames each, or one number for all.
 
-        Raises UserError below 1 frame, and without a number where targets to train on were of unlike lengths.
+        Raises UserError below 1 frame, without a number where targets to train on were of unlike lengths, and at
+        another than its source's where a tagger writes.
         """
-        lengths = [self._length(lengths)] * len(sources) if isinstance(lengths, int | None) else lengths
-        read, wanted = source_sequences(self.tokenizers.source, sources), torch.tensor(lengths, dtype=torch.long)
+        read = source_sequences(self.tokenizers.source, sources)
+        lengths = self._lengths(lengths, read.lengths)
+        wanted = torch.tensor(lengths, dtype=torch.long)
         found: list[ForecastSeries | None] = [None] * len(sources)
         sizes = read.lengths.maximum(wanted)
         paths = max(1, self.samples)
@@ -104,6 +109,16 @@ class Forecaster:
             steps.append(_mixture(*parts) if self.samples else [part.squeeze(1) for part in parts])
         return [torch.stack(own, 1) for own in zip(*steps, strict=True)]
 
+    def _lengths(self, given: Sequence[int] | int | None, own: Lengths) -> Sequence[int]:
+        """The number of frames that each forecast has, of sources of so many."""
+        if not self.stepper.tags:
+            return [self._length(given)] * len(own) if isinstance(given, int | None) else given
+        if given is not None:
+            asked = [given] * len(own) if isinstance(given, int) else given
+            for wanted, count in zip(asked, own.tolist(), strict=True):
+                _check_own(wanted, count)
+        return list(map(int, own))
+
     def _length(self, length: int | None) -> int:
         writer = self.tokenizers.target
         assert isinstance(writer, FrameWriter)
@@ -113,6 +128,15 @@ class Forecaster:
         if type(length) is not int or length < 1:
             raise UserError(f"length must be at least 1 frame, but is {length!r}.")
         return length
+
+
+def _check_own(wanted: int, count: int) -> None:
+    """Raise UserError at a number of frames that is not a tagger's, which has so many to write."""
+    if wanted != count:
+        raise UserError(
+            f"length must be null with a tagger, which writes a frame for each of the {count} of a series, but is "
+            f"{wanted}."
+        )
 
 
 def _drawn(parts: list[Tensor], random: torch.Generator) -> BeamFrames:

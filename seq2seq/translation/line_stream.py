@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 
 from seq2seq.data.corpus_mix import tagged
+from seq2seq.data.series import Series
 from seq2seq.data.text import Change, changed, decoded
 from seq2seq.errors import UserError
 from seq2seq.translation.formats import FORMATS, INPUTS
@@ -69,19 +70,28 @@ class LineStream:
             sources = [line.source for line in wanted]
             unseen.add(sources)
             change += changed(tokenizer.form, sources)
-            found = self.translator.translations(
-                wanted, n_best=self.n_best, attention=self.attention, first_number=number
-            )
-            for row, (line, translations) in enumerate(zip(wanted, found, strict=True)):
-                yield self.write(number + row, line, translations)
-                if self.watch is not None:
-                    self.watch(number + row, translations[0])
+            yield from self._answers(wanted, number)
             if mistake is not None:
                 raise mistake
             number += len(chunk)
         unseen.sum_up()
         if change.texts:
             logger.info("text.form=%s changed %s", tokenizer.form.form, change)
+
+    def of_series(self, series: Iterable[Series]) -> Iterator[str]:
+        """Texts to write, one for every series. Raises UserError at one that the model cannot read, or file."""
+        stream, number = iter(series), 1
+        while chunk := list(islice(stream, self.buffer)):
+            yield from self._answers([Line(one) for one in chunk], number)
+            number += len(chunk)
+
+    def _answers(self, lines: list[Line], first: int) -> Iterator[str]:
+        """Texts to write for lines, of which the first has a number."""
+        found = self.translator.translations(lines, n_best=self.n_best, attention=self.attention, first_number=first)
+        for number, (line, translations) in enumerate(zip(lines, found, strict=True), first):
+            yield self.write(number, line, translations)
+            if self.watch is not None:
+                self.watch(number, translations[0])
 
     def _read(self, chunk: list[bytes], number: int) -> tuple[list[Line], UserError | None]:
         """The lines up to the first that holds a mistake, and the mistake, None if there is none."""

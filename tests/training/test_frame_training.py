@@ -6,9 +6,7 @@ import torch
 
 import seq2seq
 from seq2seq.commands.interpret import interpret
-from seq2seq.commands.score import score_lines
 from seq2seq.commands.train import train
-from seq2seq.commands.translate import build_stream
 from seq2seq.compression.packing import pack
 from seq2seq.data.series import Series
 from seq2seq.decoding.search.beam import BeamSearch
@@ -225,19 +223,10 @@ def test_no_run_starts_from_frames(learnt, plain_config_of, tmp_path):
         train(plain_config_of("train", f"init={learnt}"), tmp_path, resume=False)
 
 
-COMMANDS = {
-    "translate": (build_stream, []),
-    "score": (lambda config: next(score_lines(config, [b"a\tb"])), []),
-    "interpret": (interpret, [f"stream={__file__}"]),
-}
-
-
-@pytest.mark.parametrize("script", COMMANDS)
-def test_commands_that_read_text_refuse_the_run(learnt, script, config_of):
-    command, overrides = COMMANDS[script]
+def test_a_stream_of_text_is_not_looked_into_by_the_run(learnt, config_of):
     with pytest.raises(UserError) as error:
-        command(config_of(script, f"run={learnt}", *overrides))
-    assert str(error.value).startswith(f"{script} reads text, but run={learnt} reads frames: ")
+        interpret(config_of("interpret", f"run={learnt}", f"stream={__file__}"))
+    assert str(error.value).startswith(f"interpret reads text, but run={learnt} reads frames: ")
 
 
 def test_from_python_a_series_is_an_array(learnt):

@@ -44,10 +44,10 @@ class HardMonotonicAttention(Attention):
         self, query: BeamFeatures, memory: Memory, state: AttentionState
     ) -> tuple[Context, BeamWeights, AttentionState]:
         places = _within(state[0] + query.squeeze(-1).long(), memory)
-        return *_looked(places, memory), (places,)
+        return *looked(places, memory), (places,)
 
     def unroll(self, query: Query, memory: Memory, state: AttentionState) -> tuple[Context, AttentionWeights]:
-        return _looked(_within(state[0].unsqueeze(1) + query.squeeze(-1).long().cumsum(1), memory), memory)
+        return looked(_within(state[0].unsqueeze(1) + query.squeeze(-1).long().cumsum(1), memory), memory)
 
 
 def at_end(weights: AttentionWeights, memory: Memory) -> Tensor:
@@ -60,7 +60,7 @@ def _within(places: Int[Tensor, "batch target"], memory: Memory) -> Int[Tensor, 
     return places.minimum(memory.mask.sum(1, keepdim=True) - 1)
 
 
-def _looked(places: Int[Tensor, "batch target"], memory: Memory) -> tuple[Context, AttentionWeights]:
+def looked(places: Int[Tensor, "batch target"], memory: Memory) -> tuple[Context, AttentionWeights]:
     """The values at places, and all weight on these."""
     context = memory.values.gather(1, places.unsqueeze(-1).expand(-1, -1, memory.values.shape[2]))
     weights = functional.one_hot(places, memory.mask.shape[1])

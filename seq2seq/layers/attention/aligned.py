@@ -1,0 +1,59 @@
+"""A look at one position of the source after the other, a step each."""
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
+from seq2seq.layers.attention.hard_monotonic import looked
+from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context, Keys, Query, Values
+
+
+class AlignedAttention(Attention):
+    """Attention by which step t reads position t, whatever the query: from the last position on, that one.
+
+    The state is the number of steps so far, `batch`, as far as the memory goes back.
+
+    >>> import torch
+    >>> from seq2seq.layers.attention.aligned import AlignedAttention
+    >>> attention, values = AlignedAttention(query_size=1, memory_size=4), torch.randn(1, 3, 4)
+    >>> memory = attention.remember(values, torch.ones(1, 3, dtype=torch.bool))
+    >>> context, weights = attention.unroll(torch.zeros(1, 4, 1), memory, attention.start(memory))
+    >>> weights.argmax(-1).tolist()
+    [[0, 1, 2, 2]]
+    """
+
+    normalizes = False
+    everywhere = False
+
+    def __init__(self, *, query_size: int, memory_size: int) -> None:
+        super().__init__()
+
+    def keys(self, values: Values) -> Keys:
+        return values
+
+    def start(self, memory: Memory) -> AttentionState:
+        return (torch.zeros(len(memory.mask), dtype=torch.long, device=memory.mask.device),)
+
+    def after(self, state: AttentionState, weights: AttentionWeights) -> AttentionState:
+        return (state[0] + weights.shape[1],)
+
+    def moved(self, state: AttentionState, gone: int, size: int) -> AttentionState:
+        return ((state[0] - gone).clamp(min=0),)
+
+    def step(
+        self, query: BeamFeatures, memory: Memory, state: AttentionState
+    ) -> tuple[Context, BeamWeights, AttentionState]:
+        return *looked(_within(state[0], memory), memory), (state[0] + 1,)
+
+    def unroll(self, query: Query, memory: Memory, state: AttentionState) -> tuple[Context, AttentionWeights]:
+        return looked(_within(places_of(state, query.shape[1]), memory), memory)
+
+
+def places_of(state: AttentionState, steps: int) -> Int[Tensor, "batch target"]:
+    """The positions that so many steps from a state read, were the source long enough."""
+    return state[0].unsqueeze(1) + torch.arange(steps, device=state[0].device)
+
+
+def _within(places: Int[Tensor, "batch target"], memory: Memory) -> Int[Tensor, "batch target"]:
+    return places.minimum(memory.mask.sum(1, keepdim=True) - 1)
