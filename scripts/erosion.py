@@ -1,0 +1,20 @@
+"""What precision leaves of a stored value, as one JSON object on stdout. python scripts/erosion.py"""
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.command_line import mistakes_in_one_line, run
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="erosion")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line(), trusting(config.trust):
+        from seq2seq.commands.erosion import find_erosion
+        from seq2seq.finite import strict_json
+
+        print(strict_json(find_erosion(config), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    run(main)

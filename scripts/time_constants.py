@@ -1,0 +1,20 @@
+"""How long each unit of a run keeps its memory, as JSON on stdout. python scripts/time_constants.py run=DIR"""
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.command_line import mistakes_in_one_line, run
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="time_constants")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line(), trusting(config.trust):
+        from seq2seq.commands.time_constants import find_time_constants
+        from seq2seq.finite import strict_json
+
+        print(strict_json(find_time_constants(config), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,165 @@
+"""Measure how much of a loss reaches states by how far back they lie, of runs or of fresh cells."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from seq2seq.commands.evaluate import with_data
+from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.data.examples import Example
+from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
+from seq2seq.interpretation.flow_plot import flow_figure
+from seq2seq.interpretation.gradient_flow import PATHS, Flow, ModelFlow, cell_flow, check_flow, paths_of
+from seq2seq.interpretation.intervention import find_cell
+from seq2seq.interpretation.trace import named_cells
+from seq2seq.layers.recurrent.cells.memory import MemoryCell
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.flow_table import print_flows
+from seq2seq.runs.forced_pairs import evenly, forced_batches
+from seq2seq.runs.lone_cells import cell_kinds
+from seq2seq.runs.model_kinds import writes_frames
+from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.run import LoadedRun, build_model
+from seq2seq.runs.sourceless import refuse_language_model
+from seq2seq.whole_file import write_whole
+
+logger = logging.getLogger(__name__)
+Curves = dict[str, dict[str, Flow]]  # by name and by way back
+_OF_RUNS = {"layers": None, "initial": False, "loss": "tokens", "file": None, "split": None, "limit": 64}
+_OF_CELLS = {"forget_bias": None, "hidden_size": 64, "length": 60}
+_ROWS, _LOSSES = 16, 16  # sequences that a fresh cell reads, and losses at the end of each
+
+
+def gradients(config: DictConfig) -> dict[str, Any]:
+    """Find gradients by distance as a config says, write record and picture, and return the record.
+
+    A table is printed on stderr. Raises UserError before anything is written.
+    """
+    options = _completed(read_options(config))
+    check_formats(options["formats"])
+    check_counts(options, seed=0)
+    fresh = options["cells"] is not None
+    if options["out"] is None and (fresh or isinstance(options["run"], list)):
+        options["out"] = "gradients"
+    folder = report_folder(options, "gradients")
+    title, curves = _of_cells(options) if fresh else _of_runs(options)
+    print_flows(curves, title)
+    record = {
+        "data": title,
+        "curves": [
+            {"name": name, **asdict(flow), "rate": flow.rate()}
+            for name, flows in curves.items()
+            for flow in flows.values()
+        ],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "gradients.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
+    for path in write_pictures({"gradients": flow_figure(curves, title=title)}, folder, options["formats"]):
+        logger.info("wrote %s", path)
+    return record
+
+
+def _completed(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with values for those of what is asked. Raises UserError at one of the other kind."""
+    runs, cells = (options[name] is not None for name in ("run", "cells"))
+    if runs == cells:
+        raise UserError(
+            f"run or cells must be given, but {'both are' if runs else 'neither is'}: run=DIR for trained cells, "
+            '"cells=[lstm,gru]" for fresh ones.'
+        )
+    own, other, kind = (_OF_RUNS, _OF_CELLS, "run") if runs else (_OF_CELLS, _OF_RUNS, "cells")
+    for name in [*other, *([] if runs else ["data"])]:
+        if options[name] not in (None, {}):
+            raise UserError(f"{name} must be left out with {kind}, but is {options[name]!r}.")
+    return options | {name: default if options[name] is None else options[name] for name, default in own.items()}
+
+
+def _of_cells(options: Mapping[str, Any]) -> tuple[str, Curves]:
+    """A title and the curves of fresh cells, in float64, which vanishing gradients do not leave."""
+    check_counts(options, hidden_size=1, length=2)
+    kinds, size, length = options["kinds"], options["hidden_size"], options["length"]
+    curves: Curves = {}
+    for name, kind in cell_kinds(kinds, options["cells"], options["forget_bias"]).items():
+        torch.manual_seed(options["seed"])
+        cell = kind(size, size).double()
+        check_flow(cell, name, _possible(kinds))
+        inputs = torch.randn(_ROWS, length + _LOSSES, size, dtype=torch.float64)
+        curves[name] = {path: cell_flow(cell, inputs, path, losses=_LOSSES) for path in paths_of(cell)}
+        logger.info("%s: %d of %d", name, len(curves), len(options["cells"]))
+    return f"fresh cells of {size} units on normal inputs", curves
+
+
+def _possible(kinds: Mapping[str, Any]) -> list[str]:
+    beside = {f"{kind.__module__}.{kind.__name__}" for kind in MemoryCell.__subclasses__()}
+    return [name for name, node in kinds.items() if node["_target_"] not in beside]
+
+
+def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
+    check_counts(options, limit=1)
+    check_type("initial", options["initial"], bool)
+    if options["loss"] not in ("tokens", "readout"):
+        raise UserError(f"loss must be tokens or readout, but is {options['loss']!r}.")
+    paths = options["run"] if isinstance(options["run"], list) else [options["run"]]
+    runs = [_load(path, options) for path in paths]
+    data, examples = load_examples(runs[0], options["file"], options["split"] or _dev(options))
+    examples = evenly(examples, options["limit"])
+    curves: Curves = {}
+    for path, run in zip(paths, runs, strict=True):
+        before = f"{path}: " if len(runs) > 1 else ""
+        for name, model in _models(run, options):
+            for cell, flows in _model_curves(model, run, examples, options).items():
+                curves[f"{before}{cell}{name}"] = flows
+    return f"{len(examples)} examples of {data}", curves
+
+
+def _dev(options: Mapping[str, Any]) -> str | None:
+    return "dev" if options["file"] is None else None
+
+
+def _load(path: Any, options: Mapping[str, Any]) -> LoadedRun:
+    run = with_data(load_runs({"run": path, "device": options["device"]})[0], dict(options))
+    refuse_language_model(run, path, "gradients")
+    if writes_frames(run.config):
+        raise UserError(f"gradients needs a run that writes text, but run={path} writes frames.")
+    return run
+
+
+def _models(run: LoadedRun, options: Mapping[str, Any]) -> Iterator[tuple[str, Seq2Seq]]:
+    """The trained model, and where it is asked for the same one with fresh weights, each behind what names it."""
+    yield "", run.model
+    if options["initial"]:
+        torch.manual_seed(options["seed"])
+        device = next(run.model.parameters()).device
+        yield ", fresh", build_model(run.config, run.tokenizers).eval().to(device)
+
+
+def _model_curves(
+    model: Seq2Seq, run: LoadedRun, examples: Sequence[Example], options: Mapping[str, Any]
+) -> dict[str, dict[str, Flow]]:
+    """The curves of the cells of a model, by name and way back."""
+    check_type("layers", options["layers"], list[str] | None)
+    known = named_cells(model)
+    names = [name.replace(".", " ") for name in options["layers"] or known]
+    for name in names:
+        check_flow(find_cell(model, name), name, [own for own, cell in known.items() if _has_flow(cell)])
+    curves: dict[str, dict[str, Flow]] = {name: {} for name in names}
+    for path in PATHS:
+        ways = [name for name in names if path in paths_of(known[name])]
+        flow = ModelFlow(model, ways, loss=options["loss"], path=path)
+        if ways:
+            for source, lengths, target in forced_batches(run, examples):
+                flow.add(source, lengths, target)
+            for name, found in flow.flows().items():
+                curves[name][path] = found
+    return curves
+
+
+def _has_flow(cell: Any) -> bool:
+    return not isinstance(cell, MemoryCell)

@@ -1,0 +1,124 @@
+"""Find how long each unit of a run keeps its memory."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+from seq2seq.commands.evaluate import with_data
+from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
+from seq2seq.interpretation.intervention import find_cell
+from seq2seq.interpretation.memory_spans import MemorySpan, MemorySpans
+from seq2seq.interpretation.span_plot import spans_figure
+from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.forced_pairs import evenly, forced_batches
+from seq2seq.runs.model_kinds import writes_frames
+from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.run import LoadedRun
+from seq2seq.runs.sourceless import refuse_language_model
+from seq2seq.whole_file import write_whole
+
+logger = logging.getLogger(__name__)
+_QUARTILES = (0.25, 0.5, 0.75)
+
+
+def find_time_constants(config: DictConfig) -> dict[str, Any]:
+    """Find the time constants of a run as a config says, write record and picture, and return the record.
+
+    A table is printed on stderr. Raises UserError before anything is written.
+    """
+    options = read_options(config)
+    check_formats(options["formats"])
+    check_type("layers", options["layers"], list[str] | None)
+    if options["limit"] is not None:
+        check_counts(options, limit=1)
+    if isinstance(options["run"], list):
+        raise UserError("run must be one run, as an ensemble has no gates of its own: give run=DIR.")
+    folder = report_folder(options, "time_constants")
+    run = _load(options)
+    split = options["split"] or ("dev" if options["file"] is None else None)
+    data, examples = load_examples(run, options["file"], split)
+    examples = examples if options["limit"] is None else evenly(examples, options["limit"])
+    spans, names = MemorySpans(run.model), _names(run, options)
+    for source, lengths, target in forced_batches(run, examples):
+        spans.add(source, lengths, target)
+    found = {name: span for name, span in spans.spans().items() if name in names}
+    record = {"data": data, "examples": len(examples), "cells": [_written(n, span) for n, span in found.items()]}
+    _print(record)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "time_constants.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
+    figure = spans_figure(found, title=f"{options['run']}: {len(examples)} examples of {data}")
+    for path in write_pictures({"time_constants": figure}, folder, options["formats"]):
+        logger.info("wrote %s", path)
+    return record
+
+
+def _load(options: Mapping[str, Any]) -> LoadedRun:
+    run = with_data(load_runs(options)[0], dict(options))
+    refuse_language_model(run, options["run"], "time_constants")
+    if writes_frames(run.config):
+        raise UserError(f"time_constants needs a run that writes text, but run={options['run']} writes frames.")
+    return run
+
+
+def _names(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
+    """The cells to look at. Raises UserError at one without a gate that keeps its memory, and where there is none."""
+    known = list(MemorySpans(run.model).keep_gates)
+    if not known:
+        raise UserError(
+            f"run must have a cell with a gate that keeps its memory, but no cell of {options['run']} has one: give "
+            "another run."
+        )
+    names = [name.replace(".", " ") for name in options["layers"] or known]
+    for name in names:
+        find_cell(run.model, name)
+        if name not in known:
+            raise UserError(
+                f"layers must be of cells with a gate that keeps their memory, which {name} has not: give some of "
+                f"{', '.join(own.replace(' ', '.') for own in known)}."
+            )
+    return names
+
+
+def _written(name: str, span: MemorySpan) -> dict[str, Any]:
+    length = span.steps / span.sentences
+    return {
+        "name": name,
+        "steps": span.steps,
+        "mean_length": round(length, 2),
+        **{
+            kind: {
+                "quartiles": [round(value, 3) for value in _quartiles(values)],
+                "longest": round(float(values.max()), 3),
+                "beyond_mean_length": round(float((values > length).double().mean()), 4),
+                "units": [round(value, 3) for value in values.tolist()],
+            }
+            for kind, values in (("of_product", span.of_product), ("of_mean", span.of_mean))
+        },
+    }
+
+
+def _quartiles(values: Tensor) -> list[float]:
+    return [float(values.quantile(share)) for share in _QUARTILES]
+
+
+def _print(record: Mapping[str, Any]) -> None:
+    """Print quartiles of units, as a table on stderr."""
+    table = Table(title=Text(f"steps until 1/e is left, on {record['data']} ({record['examples']} examples)"))
+    table.add_column("", min_width=18)
+    for name in ("length", "1/4 below", "median", "3/4 below", "longest", "beyond length", "median by mean"):
+        table.add_column(name, justify="right")
+    for row in record["cells"]:
+        own = row["of_product"]
+        numbers = [row["mean_length"], *own["quartiles"], own["longest"]]
+        said = [*(f"{number:.2f}" for number in numbers), f"{100 * own['beyond_mean_length']:.1f} %"]
+        table.add_row(Text(row["name"]), *said, f"{row['of_mean']['quartiles'][1]:.2f}")
+    Console(highlight=False, stderr=True, width=max(Console(stderr=True).width, 120)).print(table)

@@ -1,0 +1,72 @@
+"""The picture of where gradients go."""
+
+from collections.abc import Mapping
+from itertools import cycle
+from typing import Any
+
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seq2seq.interpretation.fonts import font_families, writable
+from seq2seq.interpretation.gradient_flow import PATHS, Flow
+from seq2seq.interpretation.plots import Picture, title_figure
+
+_TITLES = {
+    "whole": "all ways back",
+    "cell": "through cell states alone",
+    "hidden": "through hidden states alone",
+}
+_DEEPEST = 1e-12  # of the greatest norm: below it is nothing that a step of training would feel
+_CORNER: dict[str, Any] = {"ha": "right", "va": "top", "fontsize": "small", "color": "#555c69"}
+_COLOURS = [colormaps["tab10"](number) for number in range(10)]
+
+
+def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") -> Figure:
+    """Norms of gradients over their distance from the loss, on a scale of powers of ten, a curve for each name.
+
+    A panel for all ways back and one for each way by itself, where some cell has two. Solid lines are of the hidden
+    state, dashed ones of the cell state. What is smaller than 1e-12 of the greatest norm is not drawn.
+    """
+    paths = [path for path in PATHS if any(path in flows for flows in curves.values())]
+    figure = Picture(figsize=(3.4 * len(paths) + 1.6, 4.2 + 0.12 * len(curves)), layout="constrained")
+    title_figure(figure, title or "Gradients by distance")
+    panels = figure.subplots(1, len(paths), sharey=True, squeeze=False)[0]
+    for axes, path in zip(panels, paths, strict=True):
+        _draw(axes, path, curves)
+    panels[0].set_ylabel("norm of the gradient of a step's loss")
+    panels[0].text(
+        0.98, 0.97, "in the hidden state: ——\nin the cell state: - - -", **_CORNER, transform=panels[0].transAxes
+    )
+    most = max(max(*flow.hidden, *(flow.cell or [])) for flows in curves.values() for flow in flows.values())
+    for axes in panels:
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, most * _DEEPEST), high)
+    handles, labels = panels[0].get_legend_handles_labels()
+    columns = 1 + len(paths) // 2
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=columns, fontsize="small", frameon=False,
+        prop={"family": font_families(labels), "size": "small"},
+    )  # fmt: skip
+    return figure
+
+
+def _draw(axes: Axes, path: str, curves: Mapping[str, Mapping[str, Flow]]) -> None:
+    for (name, flows), colour in zip(curves.items(), cycle(_COLOURS), strict=False):
+        if path not in flows:
+            continue
+        flow = flows[path]
+        if path != "cell":
+            axes.plot(*_positive(flow.hidden), color=colour, label=writable(name), linewidth=1.4)
+        if flow.cell is not None and path != "hidden":
+            axes.plot(*_positive(flow.cell), color=colour, linestyle="--", linewidth=1.4)
+    axes.set_yscale("log")
+    axes.set_title(_TITLES[path], loc="left", fontsize="medium")
+    axes.set_xlabel("steps between state and loss")
+    axes.grid(color="#e3e6ec", linewidth=0.6)
+
+
+def _positive(norms: list[float]) -> tuple[list[int], list[float]]:
+    """Distances and norms that a logarithm can show."""
+    shown = [(distance, norm) for distance, norm in enumerate(norms) if norm > 0]
+    return [distance for distance, _ in shown], [norm for _, norm in shown]
