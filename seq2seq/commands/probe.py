@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from math import ceil
 from typing import Any
 
 from omegaconf import DictConfig
@@ -14,7 +13,6 @@ from seq2seq.config.closed_table import trusted
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.config.overrides import command, override
 from seq2seq.config.own_functions import own_function
-from seq2seq.data.examples import Example
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
@@ -27,11 +25,10 @@ from seq2seq.interpretation.unit_page import units_page
 from seq2seq.interpretation.unit_plot import units_figure
 from seq2seq.interpretation.unit_steps import UnitSteps
 from seq2seq.interpretation.unit_study import UnitFinding, UnitStudy
-from seq2seq.runs.evaluation import load_examples
-from seq2seq.runs.forced_lines import ForcedLines
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.probe_table import print_probes
+from seq2seq.runs.probed_lines import lines_to_force
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.whole_file import write_whole
@@ -52,7 +49,7 @@ def probe(config: DictConfig) -> dict[str, Any]:
     refuse_language_model(run, options["run"], "probe")
     refuse_forecaster(run.config, options["run"], "probe")
     names = _layers(run, options)
-    data, lines = _lines(run, options, names)
+    data, lines = lines_to_force(run, options, names, least=LEAST_LINES)
     steps = UnitSteps(run.model, names)
     for batch in lines.batches(next(run.model.parameters()).device):
         steps.add(*batch)
@@ -104,34 +101,6 @@ def _layers(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
                 f"{name.replace(' ', '.')}."
             )
     return names
-
-
-def _lines(run: LoadedRun, options: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ForcedLines]:
-    """What lines are called, and those that the model is forced through."""
-    data, every = load_examples(run, options["file"], options["split"] or (None if options["file"] else "dev"))
-    examples = every[:: 1 if options["limit"] is None else max(1, ceil(len(every) / options["limit"]))]
-    if any(name.startswith("decoder") for name in names):
-        _check_gold(data, examples)
-    lines = ForcedLines.of(run.tokenizers, examples, most=options["max_tokens"])
-    if left := len(examples) - len(lines):
-        logger.warning(
-            "%d of %d lines are empty or over max_tokens=%d: left out", left, len(examples), options["max_tokens"]
-        )
-    if len(lines) < LEAST_LINES:
-        raise UserError(
-            f"{data} must have at least {LEAST_LINES} lines of at most max_tokens={options['max_tokens']} to probe, "
-            f"but has {len(lines)}: give more."
-        )
-    return data, lines
-
-
-def _check_gold(data: str, examples: Sequence[Example]) -> None:
-    """Raise UserError where lines have no target, which the decoder would be forced through."""
-    if bare := sum(not any(map(str.strip, example.targets)) for example in examples):
-        raise UserError(
-            f"{data} must have a target for every source, as cells of the decoder go through it, but {bare} of "
-            f"{len(examples)} have none: give another split, or layers of the encoder alone."
-        )
 
 
 def _write(

@@ -115,8 +115,8 @@ def test_a_function_that_is_none_is_told(probed, package, tmp_path, name, messag
         (["layers=decoder.1"], "layers must be a list of names, but is 'decoder.1'."),
         (["run=[a,b]"], "run must be one run, as an ensemble has no units of its own: give run=DIR."),
         (["limit=0"], "limit must be a whole number of at least 1, but is 0."),
-        (["limit=5"], "train must have at least 10 lines of at most max_tokens=256 to probe, but has 5: give more."),
-        (["max_tokens=1"], "train must have at least 10 lines of at most max_tokens=1 to probe, but has 4: give more."),
+        (["limit=5"], "train must have at least 10 lines of at most max_tokens=256, but has 5: give more."),
+        (["max_tokens=1"], "train must have at least 10 lines of at most max_tokens=1, but has 4: give more."),
         (["split=all"], "split must be train, dev or test, but is 'all'."),
     ],
 )  # fmt: skip
