@@ -36,9 +36,11 @@ from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import trace
 from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
+from seq2seq.interpretation.vital_plot import vital_figure
 from seq2seq.layers.inputs.input import Input
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
+from seq2seq.runs.kept_vital_signs import kept_vital_signs
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.run import LoadedRun, pick_device
@@ -116,7 +118,9 @@ def _training(run: str) -> TrainingCurves | None:
     """The health of a run while it learnt, up to its last checkpoint; None where none was kept."""
     checkpoint = last_checkpoint(Path(run)) if Path(run).is_dir() else Path(run)
     known = read_checkpoint(checkpoint).get("callbacks", {}).get(RECORD)
-    return TrainingCurves.of(known["points"]) if known and known["points"] else None
+    if not known or not known["points"]:
+        return None
+    return replace(TrainingCurves.of(known["points"]), signs=tuple(kept_vital_signs(run)))
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -209,6 +213,8 @@ def figures_of(reading: InterpretedPair) -> dict[str, Figure]:
     constants = {cell.name: steps for cell in cells if (steps := time_constants(cell)) is not None}
     if reading.training is not None:
         figures["training"] = training_figure(reading.training, title=f"Health of training: {reading.run}")
+        if reading.training.signs:
+            figures["vital signs"] = vital_figure(reading.training.signs, title=f"Vital signs: {reading.run}")
     if constants:
         figures["time constants"] = time_constants_figure(constants, title=f"Time constants: {pair}")
     return figures

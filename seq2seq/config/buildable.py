@@ -131,6 +131,7 @@ training.budget.Budget
 training.callbacks.cost.Cost
 training.callbacks.early_stopping.EarlyStopping
 training.callbacks.gate_monitor.GateMonitor
+training.callbacks.vital_signs.VitalSignMonitor
 training.callbacks.loss_watch.LossWatch
 training.callbacks.health.HealthRecord
 training.callbacks.history.History

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from seq2seq.errors import UserError
@@ -27,9 +28,11 @@ from seq2seq.interpretation.gates import (
     saturation,
     time_constants,
 )
+from seq2seq.interpretation.health_rules import findings
 from seq2seq.interpretation.trace import CellTrace, Trace
 from seq2seq.interpretation.training_curves import TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
+from seq2seq.interpretation.vital_plot import vital_figure
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,25 @@ def _training(curves: TrainingCurves | None, section: str) -> str:
     """The section of the page with the run's curves; nothing where there are none."""
     if curves is None or not curves.points:
         return ""
+    return section.replace("{{picture}}", _picture(training_figure(curves))).replace("{{vital}}", _vital(curves))
+
+
+def _vital(curves: TrainingCurves) -> str:
+    """The vital signs over the run, and sentences on those that are out of their range at last; nothing without any."""
+    if not curves.signs:
+        return ""
+    said = [html.escape(sentence) for sentence in findings(curves.signs[-1][1])] or ["All is within its range."]
+    sentences = "".join(f"<li>{sentence}</li>" for sentence in said)
+    shown = "Vital signs over the steps of the run"
+    image = f'<img class="training" alt="{shown}" src="data:image/png;base64,{_picture(vital_figure(curves.signs))}">'
+    return f'    <ul id="vital">{sentences}</ul>\n    {image}\n'
+
+
+def _picture(figure: Figure) -> str:
+    """A picture as text that a page can hold."""
     picture = BytesIO()
-    training_figure(curves).savefig(picture, format="png", dpi=100)
-    return section.replace("{{picture}}", base64.b64encode(picture.getvalue()).decode("ascii"))
+    figure.savefig(picture, format="png", dpi=100)
+    return base64.b64encode(picture.getvalue()).decode("ascii")
 
 
 def contents(reading: InterpretedPair, *, units: int) -> dict[str, Any]:

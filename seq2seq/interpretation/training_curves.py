@@ -5,8 +5,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from seq2seq.errors import UserError
+from seq2seq.interpretation.vital_signs import VitalSign
 
 RECORD = "HealthRecord"  # by which name checkpoints keep the points
+VITAL_SIGNS = "VitalSignMonitor"  # and the vital signs
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class TrainingCurves:
     """The health of a run at its validations, in the order of their steps."""
 
     points: tuple[Health, ...]
+    signs: tuple[tuple[int, list[VitalSign]], ...] = ()  # the vital signs, by step, where they were kept
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[Any]]) -> "TrainingCurves":

@@ -18,7 +18,7 @@ _LIKELIHOOD = "seq2seq.training.objectives.cross_entropy.CrossEntropy"
 _SMOOTHING = 0.1  # where an objective does not say
 _GREEDY = "seq2seq.decoding.search.greedy.GreedySearch"
 _ERRORS = "seq2seq.metrics.forecast.ForecastErrors"
-_OF_TOKENS = ("perplexity", "samples", "gate_monitor", "loss_watch")  # callbacks
+_OF_TOKENS = ("perplexity", "samples", "gate_monitor", "vital_signs", "loss_watch")  # callbacks
 _OBJECTIVES = ("minimum_risk", "self_critical", "imitation", "distillation")  # which look at texts of sources
 
 

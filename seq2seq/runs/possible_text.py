@@ -14,7 +14,7 @@ from seq2seq.training.truncated import check_summable
 _TEXT = "seq2seq.data.corpora.text.TextCorpus"
 _LIKELIHOOD = "seq2seq.training.objectives.cross_entropy.CrossEntropy"
 _GREEDY = "seq2seq.decoding.search.greedy.GreedySearch"
-_OF_SOURCES = ("length_scores", "samples", "gate_monitor")  # callbacks
+_OF_SOURCES = ("length_scores", "samples", "gate_monitor", "vital_signs")  # callbacks
 _OF_SEQUENCES = ("max_length", "pool_batches")  # batches
 _OFF = ("scheduled_sampling", "augmentation", "segmentation", "distill", "init", "curriculum", "batch_growth")
 

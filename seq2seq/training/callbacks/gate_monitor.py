@@ -7,12 +7,10 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from seq2seq.data.frame_reader import source_sequences
-from seq2seq.data.sequences import TokenSequences
 from seq2seq.errors import UserError
 from seq2seq.interpretation.gates import saturation, time_constants
 from seq2seq.interpretation.trace import CellTrace, Trace, named_cells, trace
-from seq2seq.symbols import BOS
+from seq2seq.training.callbacks.sample_pairs import sample_pairs
 from seq2seq.training.module import Seq2SeqModule
 
 logger = logging.getLogger(__name__)
@@ -77,19 +75,8 @@ class GateMonitor(lightning.Callback):
 
     def _trace(self, module: Seq2SeqModule) -> Trace | None:
         """The trace of the sample; None if there is nothing in it."""
-        tokenizers = module.translator.tokenizers
-        # Some more than wanted, as too long ones are left out: their gates would fill the memory.
-        examples = [example for example in module.dev_examples if example.source.strip()][: 4 * self.sentences]
-        texts = [example.source for example in examples], [example.targets[0] for example in examples]
-        pairs = zip(*texts, *tokenizers.encode_pairs(*texts), strict=True)
-        short = [(text, ids) for text, _, read, ids in pairs if max(len(read), len(ids)) < self.max_tokens]
-        if not (chosen := short[: self.sentences]):
-            return None
-        every = torch.arange(len(chosen))
-        source, lengths = source_sequences(tokenizers.source, [text for text, _ in chosen]).padded(every, end=True)
-        target, _ = TokenSequences.from_ids([ids for _, ids in chosen]).padded(every, end=True)
-        target = torch.cat([torch.full_like(target[:, :1], BOS), target], 1)
-        return trace(module.model, *(tensor.to(module.device) for tensor in (source, lengths, target)))
+        pairs = sample_pairs(module, self.sentences, self.max_tokens)
+        return None if pairs is None else trace(module.model, *pairs)
 
     def _scalars(self, cell: CellTrace, step: int) -> dict[str, float]:
         scalars = {

@@ -1,0 +1,20 @@
+"""Look at the health of a run, as one JSON object on stdout. python scripts/health.py run=DIR|CKPT"""
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.command_line import mistakes_in_one_line, run
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="health")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line(), trusting(config.trust):
+        from seq2seq.commands.health import health
+        from seq2seq.finite import strict_json
+
+        print(strict_json(health(config), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    run(main)

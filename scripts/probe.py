@@ -1,0 +1,20 @@
+"""Find out what units of a run know, as one JSON object on stdout. python scripts/probe.py run=DIR|CKPT"""
+
+import hydra
+from omegaconf import DictConfig
+
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.command_line import mistakes_in_one_line, run
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="probe")
+def main(config: DictConfig) -> None:
+    with mistakes_in_one_line(), trusting(config.trust):
+        from seq2seq.commands.probe import probe
+        from seq2seq.finite import strict_json
+
+        print(strict_json(probe(config), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,148 @@
+"""Find out what the units of a run know."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from omegaconf import DictConfig
+
+from seq2seq.commands.evaluate import with_data
+from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.config.closed_table import trusted
+from seq2seq.config.contract import check_counts, read_options
+from seq2seq.config.overrides import command, override
+from seq2seq.config.own_functions import own_function
+from seq2seq.data.frame_reader import FrameReader
+from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
+from seq2seq.interpretation.intervention import find_cell
+from seq2seq.interpretation.linear_probe import LEAST_LINES
+from seq2seq.interpretation.signals import NamedSignal, find_signals
+from seq2seq.interpretation.trace import named_cells
+from seq2seq.interpretation.unit_examples import clearest, shown_units
+from seq2seq.interpretation.unit_page import units_page
+from seq2seq.interpretation.unit_plot import units_figure
+from seq2seq.interpretation.unit_steps import UnitSteps
+from seq2seq.interpretation.unit_study import UnitFinding, UnitStudy
+from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.of_frames import refuse_forecaster
+from seq2seq.runs.probe_table import print_probes
+from seq2seq.runs.probed_lines import lines_to_force
+from seq2seq.runs.run import LoadedRun
+from seq2seq.runs.sourceless import refuse_language_model
+from seq2seq.whole_file import write_whole
+
+logger = logging.getLogger(__name__)
+
+
+def probe(config: DictConfig) -> dict[str, Any]:
+    """Hold the units of a run against signals, write page, pictures and record, and return the record.
+
+    Of correlations the printed record has the clearest, that in the file all. Raises UserError before anything is
+    written.
+    """
+    options = read_options(config)
+    signals = _read(options)
+    folder = report_folder(options, "units")
+    run = with_data(load_runs(options)[0], options)
+    refuse_language_model(run, options["run"], "probe")
+    refuse_forecaster(run.config, options["run"], "probe")
+    names = _layers(run, options)
+    data, lines = lines_to_force(run, options, names, least=LEAST_LINES)
+    steps = UnitSteps(run.model, names)
+    for batch in lines.batches(next(run.model.parameters()).device):
+        steps.add(*batch)
+    study = UnitStudy(lines.sides(), steps.cells(), signals)
+    if study.left_out:
+        logger.warning("left out, as they have steps of their own, not one for each piece: %s", study.left_out)
+    findings = study.findings()
+    record = {"data": data, "lines": len(lines), "step": run.step, "tests": len(findings)}
+    record["probes"] = [
+        {"cell": cell.name, "signal": signal.name} | _rounded({**asdict(score), "selectivity": score.selectivity})
+        for cell, signal, score in study.probes(seed=options["seed"])
+    ]
+    shown = clearest(findings, options["signals"], options["units"])
+    printed = {name: [_row(finding) for finding in own] for name, own in shown.items()}
+    print_probes(record, printed)
+    _write(options, folder, study, shown, record)
+    whole = record | {"units": [_row(finding) for finding in findings]}
+    write_whole(folder / "units.json", (strict_json(whole, ensure_ascii=False) + "\n").encode())
+    return record | {"units": printed}
+
+
+def _read(options: Mapping[str, Any]) -> list[NamedSignal]:
+    check_counts(options, units=1, max_tokens=1, seed=0)
+    if options["limit"] is not None:
+        check_counts(options, limit=1)
+    check_formats(options["formats"])
+    for name in ("signals", "layers"):
+        given = options[name]
+        if not (given is None and name == "layers") and not (
+            isinstance(given, list) and given and all(isinstance(one, str) for one in given)
+        ):
+            raise UserError(f"{name} must be a list of names, but is {given!r}.")
+    if isinstance(options["run"], list):
+        raise UserError("run must be one run, as an ensemble has no units of its own: give run=DIR.")
+    return find_signals(options["signals"], lambda name: own_function(name, "signals"))
+
+
+def _layers(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
+    """Names of the cells to look at, all that have pieces where none are named."""
+    frames = isinstance(run.tokenizers.source, FrameReader)
+    if options["layers"] is None:
+        return [name for name in named_cells(run.model) if not (frames and name.startswith("encoder"))]
+    names = [name.replace(".", " ") for name in options["layers"]]
+    for name in names:
+        find_cell(run.model, name)
+        if frames and name.startswith("encoder"):
+            raise UserError(
+                f"layers must be of the decoder, as run={options['run']} reads frames, which are no pieces, but has "
+                f"{name.replace(' ', '.')}."
+            )
+    return names
+
+
+def _write(
+    options: Mapping[str, Any],
+    folder: Any,
+    study: UnitStudy,
+    shown: Mapping[str, Sequence[UnitFinding]],
+    record: Mapping[str, Any],
+) -> None:
+    """Write the page and the pictures."""
+    units = {name: shown_units(study, own) for name, own in shown.items()}
+    title = f"{options['run']} on {record['data']}"
+    summary = (
+        f"{record['lines']:,} lines, step {record['step']:,}; {record['tests']:,} correlations, their p corrected for "
+        "that number (Holm). Partial: with position, length and the piece that was read given, but those that a "
+        "signal is made of."
+    )
+    page = units_page(units, record["probes"], lambda one: _intervention(options, one), title=title, summary=summary)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "units.html", page.encode())
+    logger.info("wrote %s", folder / "units.html")
+    figures = {
+        f"units {name.rpartition('.')[2]}": units_figure(own, title=f"Units that follow {name}: {title}")
+        for name, own in units.items()
+        if own
+    }
+    for path in write_pictures(figures, folder, options["formats"]):
+        logger.info("wrote %s", path)
+
+
+def _intervention(options: Mapping[str, Any], finding: UnitFinding) -> str:
+    """The command that stills a unit alone and scores the run."""
+    told = [f"trust=[{','.join(trusted())}]"] if trusted() else []
+    cell = finding.cell.replace(" ", ".")
+    chosen = ["gates=[]", "attention=[]", "state=[silence]", f"layers=[{cell}]", f"units=[{finding.unit}]"]
+    lists = (f'"{word}"' for word in (*told, *chosen))  # or some shells look for files of such names
+    return command("scripts/intervene.py", [override("run", str(options["run"])), *lists])
+
+
+def _row(finding: UnitFinding) -> dict[str, Any]:
+    return _rounded(asdict(finding) | {"p": float(f"{finding.p:.3g}")})
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 4) if isinstance(value, float) and name != "p" else value for name, value in row.items()}

@@ -1,0 +1,80 @@
+"""Thresholds of vital signs, each with words and with overrides to try."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from seq2seq.interpretation.vital_signs import VitalSign
+
+
+@dataclass(frozen=True)
+class HealthRule:
+    """A kind of sign with the range in which it is well, what is said of it outside, and overrides to try."""
+
+    kind: str
+    low: float
+    high: float
+    words: str
+    trials: tuple[str, ...]
+    advice: str = ""  # what there is to try beside
+
+    def holds(self, sign: VitalSign) -> bool:
+        """Tell whether a sign of the kind is within the range."""
+        return self.low <= sign.value <= self.high
+
+    def sentence(self, sign: VitalSign) -> str:
+        """What is said of a sign that is not."""
+        shown = f"{100 * sign.value:.0f} %"
+        said = self.words.format(share=shown, gate=sign.gate)
+        trials = ", or ".join([*self.trials, *([self.advice] if self.advice else [])])
+        return f"{sign.place}: {said}: try {trials}"
+
+
+RULES = (
+    HealthRule(
+        *("kept", 0.0, 0.25, "{share} of {gate} gates above 0.99 on every step: they never let go"),
+        trials=("model.cell.initialization.forget_bias=0", "optimizer=adamw"),
+    ),
+    HealthRule(
+        *("open", 0.0, 0.25, "{share} of {gate} gates above 0.99 on every step: they choose nothing"),
+        trials=("optimizer=adamw",),
+        advice="a lower optimizer.lr",
+    ),
+    HealthRule(
+        *("shut", 0.0, 0.25, "{share} of {gate} gates below 0.01 on every step: they let nothing through"),
+        trials=("optimizer=adamw",),
+        advice="a lower optimizer.lr",
+    ),
+    HealthRule(
+        *("dead", 0.0, 0.1, "{share} of units show the same on every step"),
+        trials=(),
+        advice="a lower optimizer.lr, or a smaller model.encoder.hidden_size or model.decoder.hidden_size",
+    ),
+    HealthRule(
+        *("rank", 0.05, 1.0, "states have {share} of the rank that they could have: they say little"),
+        trials=(),
+        advice="more data or steps, or a smaller model.encoder.hidden_size or model.decoder.hidden_size",
+    ),
+    HealthRule(
+        *("entropy", 0.0, 0.9, "{share} of the entropy of even weights: it looks everywhere alike"),
+        trials=("model/attention=general", "model/attention=additive"),
+        advice="a longer run",
+    ),
+    HealthRule(
+        *("without_context", 0.02, 0.9, "{share} of right tokens stay so without context"),
+        trials=("model.target_word_dropout=0.1",),
+        advice="a longer run: above 90 % the source is hardly read, below 2 % attention is all that there is",
+    ),
+    HealthRule(
+        *("without_state", 0.0, 0.95, "{share} of right tokens stay so with context alone, without a state"),
+        trials=("model.source_word_dropout=0.1",),
+        advice="a smaller model.decoder.hidden_size: the state is hardly used",
+    ),
+)
+
+
+def findings(signs: Iterable[VitalSign]) -> Iterator[str]:
+    """Sentences on signs that are outside of the range of their rule."""
+    rules = {rule.kind: rule for rule in RULES}
+    for sign in signs:
+        if not rules[sign.kind].holds(sign):
+            yield rules[sign.kind].sentence(sign)

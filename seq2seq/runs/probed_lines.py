@@ -1,0 +1,49 @@
+"""Lines that options name, to look at what a model does on the way through them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Any
+
+from seq2seq.data.examples import Example
+from seq2seq.errors import UserError
+from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.forced_lines import ForcedLines
+from seq2seq.runs.run import LoadedRun
+
+logger = logging.getLogger(__name__)
+
+
+def lines_to_force(
+    run: LoadedRun, options: Mapping[str, Any], names: Sequence[str], *, least: int
+) -> tuple[str, ForcedLines]:
+    """What the lines that options name are called, and those that a model is forced through to look at cells.
+
+    Lines that are too long or empty are left out with a warning. Raises UserError where fewer than `least` are left,
+    and where they lack targets that cells of the decoder are to go through.
+    """
+    data, every = load_examples(run, options["file"], options["split"] or (None if options["file"] else "dev"))
+    examples = every[:: 1 if options["limit"] is None else max(1, ceil(len(every) / options["limit"]))]
+    if any(name.startswith("decoder") for name in names):
+        _check_gold(data, examples)
+    lines = ForcedLines.of(run.tokenizers, examples, most=options["max_tokens"])
+    if left := len(examples) - len(lines):
+        logger.warning(
+            "%d of %d lines are empty or over max_tokens=%d: left out", left, len(examples), options["max_tokens"]
+        )
+    if len(lines) < least:
+        some = f"{least} line{'s' if least > 1 else ''}"
+        raise UserError(
+            f"{data} must have at least {some} of at most max_tokens={options['max_tokens']}, but has "
+            f"{len(lines)}: give more."
+        )
+    return data, lines
+
+
+def _check_gold(data: str, examples: Sequence[Example]) -> None:
+    """Raise UserError where lines have no target, which the decoder would be forced through."""
+    if bare := sum(not any(map(str.strip, example.targets)) for example in examples):
+        raise UserError(
+            f"{data} must have a target for every source, as cells of the decoder go through it, but {bare} of "
+            f"{len(examples)} have none: give another split, or layers of the encoder alone."
+        )
