@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from tiny_models import BESIDE_MEMORY
 
 from seq2seq.config.builder import build
-from seq2seq.config.contract import check, parameters, resolve, targets
+from seq2seq.config.contract import check, resolve, targets
+from seq2seq.config.signatures import parameters
 from seq2seq.data.examples import Example
 from seq2seq.data.series import Series
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from seq2seq.config.builder import build, told_at
-from seq2seq.config.contract import CONTROL
+from seq2seq.config.signatures import CONTROL
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.stream_datamodule import StreamDataModule

@@ -14,8 +14,8 @@ from seq2seq.commands.trainer import choose_threads, quieten
 from seq2seq.commands.vocabularies import benchmark_vocabularies
 from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.choices import read_choices
-from seq2seq.config.contract import check, check_counts, check_type, read_options, resolve
-from seq2seq.config.job import composed, given_overrides
+from seq2seq.config.contract import check, check_counts, check_type, composed, read_options, resolve
+from seq2seq.config.job import given_overrides
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 from seq2seq.runs.automatic import nominal

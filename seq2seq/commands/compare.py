@@ -20,8 +20,8 @@ from seq2seq.commands.attendance import attended
 from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.commands.trials import last_words
 from seq2seq.config.choices import read_choices
-from seq2seq.config.contract import check_counts
-from seq2seq.config.job import chosen_option, composed, given_overrides
+from seq2seq.config.contract import check_counts, composed
+from seq2seq.config.job import chosen_option, given_overrides
 from seq2seq.config.places import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError

@@ -14,7 +14,8 @@ from seq2seq.commands.objectives import supply
 from seq2seq.commands.pacing import pace
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.closed_table import find
-from seq2seq.config.contract import check_options, check_type, parameters
+from seq2seq.config.contract import check_options, check_type
+from seq2seq.config.signatures import parameters
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.stream_datamodule import StreamDataModule
 from seq2seq.errors import UserError

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from seq2seq.config.invocation import invocation
 from seq2seq.config.options import defaults, refuse_unknown
 from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
+from seq2seq.config.own_classes import refuse_classes_of_tables
 from seq2seq.config.signs import refuse_signs, with_null_groups
-from seq2seq.config.structure import refuse_values_of_groups, refuse_values_of_parts
+from seq2seq.config.structure import refuse_values_of_groups, refuse_values_of_parts, with_own_options
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ def readable_arguments(arguments: Sequence[str]) -> list[str]:
     multirun = bool({"-m", "--multirun"} & set(arguments))
     found = [readable(argument, multirun=multirun) for argument in arguments]
     refuse_values_of_groups(found)
+    refuse_classes_of_tables(found)
     if invocation().script == "train" and "resume" in map(switched_on, found):
         if multirun:
             raise UserError("resume=true continues one run: leave out --multirun.")
@@ -28,6 +30,7 @@ def readable_arguments(arguments: Sequence[str]) -> list[str]:
     if multirun:
         found = [sweep_into(argument) for argument in found]
     refuse_values_of_parts(found)
+    found = with_own_options(found)
     refuse_unknown([key for argument in found if (key := added_key(argument))])
     if multirun or not any("," in argument for argument in found):
         return found

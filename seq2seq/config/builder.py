@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from seq2seq.config.contract import CONTROL, check_node, check_plain, parameters, signature
+from seq2seq.config.contract import check_node, check_plain
 from seq2seq.config.places import CONF
+from seq2seq.config.signatures import CONTROL, parameters, signature
 from seq2seq.errors import UserError
 
 

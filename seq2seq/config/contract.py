@@ -3,23 +3,25 @@
 import inspect
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from types import UnionType
 from typing import Any, Union, cast, get_args, get_origin
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
+from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.config import task_name  # noqa: F401  (for references in conf/)
 from seq2seq.config.closed_table import find
+from seq2seq.config.job import given_overrides
 from seq2seq.config.moved import new_name
 from seq2seq.config.optimizer_bounds import check_bounds
+from seq2seq.config.own_classes import without_leftovers
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
+from seq2seq.config.signatures import CONTROL, parameters
 from seq2seq.errors import UserError, shown
 
-CONTROL = ("_target_", "_partial_")  # keys that say what to do with a node, and are no options of its target
 PLAIN = (dict, list, str, int, float, bool, type(None))
 _SIZES = ("embedding_size", "hidden_size", "feature_size", "num_layers")  # of which torch has its own ideas below 1
 _MOST_LAYERS = 1000  # each is an object, even before it has weights
@@ -36,16 +38,19 @@ def plain(config: Any) -> dict[str, Any]:
 _OFF = (None, "auto")
 
 
-def resolve(config: DictConfig) -> dict[str, Any]:
+def resolve(config: DictConfig, overrides: Sequence[str] | None = None) -> dict[str, Any]:
     """The config of a script in plain types, resolved, without what concerns one invocation alone.
 
     Parts that are chosen for the model, such as `model.cell`, have been copied to the sides that refer to them.
+    Overrides are those that it was composed with, the job's own unless given: a class that they put in the place of
+    another leaves out options of that one.
     """
-    resolved = plain(config)
+    given = given_overrides() if overrides is None else overrides
+    resolved = plain(without_leftovers(config, given))
     for key in ("run_dir", "resume", "from", "find_lr", "lr_finder", "trust"):  # no file may say whom to trust
         resolved.pop(key, None)
     model = resolved["model"]
-    sides = [side for side in model.values() if isinstance(side, dict)]
+    sides = [side for side in config.model.values() if isinstance(side, DictConfig)]
     for part in [key for key in model if (CONF / "model" / key).is_dir() and any(key in side for side in sides)]:
         del model[part]
     if model.get("ngrams", _OFF[0]) in _OFF:  # of an input without tokens
@@ -53,9 +58,14 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     return resolved
 
 
+def composed(script: str, overrides: list[str]) -> dict[str, Any]:
+    """The plain config that a script would run with under other overrides, from within a Hydra job."""
+    return resolve(compose(script, overrides), overrides)
+
+
 def read_options(config: DictConfig) -> dict[str, Any]:
     """The options of a script's config, checked, in plain types."""
-    options = plain(config)
+    options = plain(without_leftovers(config, given_overrides()))
     check({**options, "pieces": {**options["pieces"], "function": None}} if "pieces" in options else options)
     return options
 
@@ -107,20 +117,6 @@ def check_plain(name: str, value: Any) -> None:
         raise UserError(f"{name} must be a value that refers to no other, but is {value!r}.")
     if type(value) is dict and not all(type(key) is str for key in value):
         raise UserError(f"{name} must have texts as keys, but has {list(value)!r}.")
-
-
-def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Parameters that a constructor takes from a config, by name; `options` is replaced by its own fields."""
-    found: dict[str, inspect.Parameter] = {}
-    for name, parameter in signature(target).parameters.items():
-        found |= signature(parameter.annotation).parameters if name == "options" else {name: parameter}
-    return found
-
-
-@lru_cache(1000)
-def signature(target: Callable[..., Any]) -> inspect.Signature:
-    """The signature of a constructor, read once: a config is checked many times."""
-    return inspect.signature(target)
 
 
 def targets(config: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

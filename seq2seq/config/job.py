@@ -1,13 +1,10 @@
-"""Queries to Hydra: the overrides, choices and folder of the job that runs, and other configs composed as it would."""
+"""Queries to Hydra: overrides, choices and folder of the job that runs."""
 
 from pathlib import Path
-from typing import Any
 
-from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from seq2seq.config.contract import resolve
 from seq2seq.config.invocation import invocation, is_called
 
 
@@ -31,8 +28,3 @@ def sweep_folder() -> Path | None:
         return None
     hydra = HydraConfig.get()
     return Path(hydra.runtime.output_dir) if hydra.mode == RunMode.MULTIRUN else None
-
-
-def composed(script: str, overrides: list[str]) -> dict[str, Any]:
-    """The plain config that a script would run with under other overrides, from within a Hydra job."""
-    return resolve(compose(script, overrides))

@@ -7,7 +7,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from seq2seq.config.closed_table import find
-from seq2seq.config.contract import parameters
+from seq2seq.config.signatures import parameters
 from seq2seq.errors import UserError
 
 

@@ -13,13 +13,14 @@ from omegaconf import OmegaConf
 from seq2seq.config.composing import composing
 from seq2seq.config.invocation import invocation
 from seq2seq.config.moved import new_name
+from seq2seq.config.own_classes import TABLES, class_to_add
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
 
 _STREAMS = ("file", "output")  # as people call what a filter reads and writes
 _FILTERS = ("translate",)
-_OPEN = ("callbacks", "metrics", "kinds", "model")  # tables of parts that may get more of them
+_OPEN = (*TABLES, "model")  # tables of parts that may get more of them
 
 
 def refuse_unknown(added: Sequence[str]) -> None:
@@ -41,6 +42,8 @@ def unknown(name: str) -> str:
         return refused
     if renamed := new_name(name):
         return f"The option {name!r} does not exist: did you mean {renamed!r}?"
+    if sentence := class_to_add(name, invocation().arguments, defaults()):
+        return sentence
     if owners := _owners(name):
         return f"The option {name!r} needs {' or '.join(owners)}."
     if name in _STREAMS and invocation().script in _FILTERS:

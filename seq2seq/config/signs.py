@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seq2seq.config.closed_table import find
-from seq2seq.config.contract import parameters
 from seq2seq.config.invocation import invocation, invoked
 from seq2seq.config.moved import new_name
 from seq2seq.config.options import choices, defaults, null_by_default, unknown
 from seq2seq.config.overrides import parsed
+from seq2seq.config.own_classes import given_targets, options_of
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
@@ -51,12 +50,12 @@ def needs_plus(key: str) -> str | None:
     if refusal(key) or new_name(key):
         return None
     part, _, name = key.rpartition(".")
-    node = defaults().get(part)
-    if not isinstance(node, Mapping) or node.get("_target_", "auto") == "auto":  # what data choose is not known yet
+    given, node = given_targets(invocation().arguments), defaults().get(part)
+    own = node.get("_target_", "auto") if isinstance(node, Mapping) else "auto"  # what data choose is not known yet
+    target = given.get(part, None if own == "auto" else own)
+    if target is None or name not in options_of(target, part, invocation().arguments):
         return None
-    if name not in parameters(find(node["_target_"], part)):
-        return None
-    return f"{key} is an option of {node['_target_']} that the config leaves at its default: write +{key}=..."
+    return f"{key} is an option of {target} that the config leaves at its default: write +{key}=..."
 
 
 def _refuse_deletion(text: str) -> None:

@@ -10,13 +10,14 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from seq2seq.config.closed_table import find
-from seq2seq.config.contract import check_plain, parameters, plain
+from seq2seq.config.contract import check_plain, plain
 from seq2seq.config.moved import new_name, up_to_date
 from seq2seq.config.options import did_you_mean, flat
 from seq2seq.config.overrides import parsed
 from seq2seq.config.own_choices import own_choices, stored_places
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
+from seq2seq.config.signatures import parameters
 from seq2seq.errors import UserError
 from seq2seq.whole_file import write_whole
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seq2seq.config.closed_table import find
-from seq2seq.config.contract import check_type, parameters
+from seq2seq.config.contract import check_type
 from seq2seq.config.invocation import invocation, invoked
 from seq2seq.config.options import choices, defaults, null_by_default, unknown
 from seq2seq.config.overrides import parsed
 from seq2seq.config.places import CONF
+from seq2seq.config.signatures import parameters
 from seq2seq.errors import UserError, shown
 
 _TABLES = ("callbacks", "metrics", "kinds")  # of parts, each of which null leaves out
@@ -45,6 +46,13 @@ def refuse_values_of_parts(arguments: Sequence[str]) -> None:
             raise UserError(
                 f"{key} must be options of its own{_such_as(key, known)}, but is {shown(value)}{_advice(key)}"
             )
+
+
+def with_own_options(arguments: Sequence[str]) -> list[str]:
+    """The arguments, in which a class that comes with options takes the place of a part, whatever that one has."""
+    own = {key for key, value in _given(arguments) if isinstance(value, dict) and "_target_" in value}
+    taken = {key for key in own if isinstance(defaults().get(key), dict)}
+    return [f"++{text}" if text.partition("=")[0] in taken else text for text in arguments]
 
 
 def _given(arguments: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -7,8 +7,8 @@ from omegaconf import OmegaConf
 
 from seq2seq.config.builder import as_overridden
 from seq2seq.config.closed_table import find
-from seq2seq.config.contract import CONTROL, parameters
 from seq2seq.config.places import CONF
+from seq2seq.config.signatures import CONTROL, parameters
 from seq2seq.errors import UserError
 from seq2seq.runs.model_kinds import AUTO
 from seq2seq.runs.rules import Option
