@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 
 from seq2seq.commands.attendance import attended
@@ -25,6 +24,7 @@ from seq2seq.config.job import chosen_option, given_overrides
 from seq2seq.config.places import CONF
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.models.blank import blank
 from seq2seq.models.sizes import fitted_size, parameter_count
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import Row, leaderboard
@@ -94,7 +94,7 @@ def _finish(rows: Sequence[Row], folder: Path, metric: str, *, higher: bool, see
 
 def count_parameters(plain: dict[str, Any], tokenizers: Tokenizers) -> int:
     """The number of parameters of the model that a config describes, which is not built for real."""
-    with torch.device("meta"):
+    with blank("meta"):
         return parameter_count(build_model(plain, tokenizers))
 
 

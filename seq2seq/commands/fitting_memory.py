@@ -14,6 +14,7 @@ from seq2seq.data.batch import PairSequences
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.models.blank import blank
 from seq2seq.ranks import ranks
 from seq2seq.runs.data_facts import spread
 from seq2seq.runs.meeting import current_meeting
@@ -81,7 +82,7 @@ def _processes(config: dict[str, Any], device: torch.device) -> tuple[int, int]:
 
 def _plenty(config: dict[str, Any], tokenizers: Tokenizers, tokens: float) -> float:
     """Bytes that are more than enough for a step, by the sizes of the weights alone."""
-    with torch.device("meta"):
+    with blank("meta"):
         weights = list(build_model(config, tokenizers).parameters())
     rows = sum(weight.shape[0] for weight in weights if weight.dim() > 1)
     return _HELD * sum(weight.nbytes for weight in weights) + _PLENTY * rows * tokens

@@ -23,6 +23,7 @@ from seq2seq.whole_file import write_whole
 
 KINDS = ("unigram", "bpe", "char", "word")
 _THREADS = 1  # starting others takes longer than most batches, and long where the processor is busy
+_FEW = 8  # texts, up to which one call for each is faster than a batch, for which SentencePiece starts a thread
 _UNLIMITED = 2**22  # more words than any output layer can take
 
 
@@ -41,7 +42,10 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without BOS and EOS."""
-        return self._processor.encode([hidden(self.form(text)) for text in texts], num_threads=_THREADS)
+        lines = [hidden(self.form(text)) for text in texts]
+        if len(lines) <= _FEW:
+            return [self._processor.encode(text) for text in lines]
+        return self._processor.encode(lines, num_threads=_THREADS)
 
     def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
         """Token ids of each text, cut in a way that is drawn with a strength: a function of the texts and the seed."""
@@ -50,9 +54,9 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[list[int]]) -> list[str]:
         """Texts, one for each list of token ids."""
-        return (
-            [self.form(shown(text)) for text in self._processor.decode(list(ids), num_threads=_THREADS)] if ids else []
-        )
+        few = len(ids) <= _FEW
+        texts = map(self._processor.decode, ids) if few else self._processor.decode(list(ids), num_threads=_THREADS)
+        return [self.form(shown(text)) for text in texts]
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Pieces, one for each token id."""

@@ -13,6 +13,7 @@ from torch.nn.modules.module import (
 )
 
 from seq2seq.errors import UserError
+from seq2seq.models.blank import blank
 from seq2seq.models.seq2seq import Seq2Seq
 
 _SPARE = 1000  # parts of a model that have no weights of their own
@@ -24,7 +25,7 @@ def with_weights(build: Callable[[], Seq2Seq], config: Mapping[str, Any], weight
 
     Raises UserError where names, shapes or types of numbers are not those of the model: a config can ask for any size.
     """
-    with torch.device("meta"), _parts(at_most=_SPARE + 20 * len(weights)):
+    with blank("meta"), _parts(at_most=_SPARE + 20 * len(weights)):
         wanted = build().state_dict()
     for name in sorted(wanted.keys() | weights.keys()):
         ours, given = wanted.get(name), weights.get(name)
@@ -32,7 +33,8 @@ def with_weights(build: Callable[[], Seq2Seq], config: Mapping[str, Any], weight
             raise UserError(f"model describes {name} with shape {_shape(ours)}, but the weights have {_shape(given)}.")
         if given.dtype not in (ours.dtype, _TRUE.get(str(config.get("precision")))):
             raise UserError(f"model describes {name} as {ours.dtype}, but the weights have {given.dtype}.")
-    model = build()
+    with blank():
+        model = build()
     model.load_state_dict(dict(weights))
     return model
 

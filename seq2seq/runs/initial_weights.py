@@ -6,6 +6,7 @@ from torch import Tensor
 from seq2seq.config.builder import build
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.models.blank import blank
 from seq2seq.runs.run import LoadedRun
 from seq2seq.symbols import EOS, UNK
 
@@ -59,7 +60,7 @@ def _rows_of_pieces(run: LoadedRun, side: str) -> list[str]:
 
 
 def _shapes(run: LoadedRun, sizes: dict[str, int]) -> dict[str, torch.Size]:
-    with torch.device("meta"):
+    with blank("meta"):
         model = build(run.config["model"], "model")(**{f"{side}_vocabulary_size": sizes[side] for side in _SIDES})
     return {name: weight.shape for name, weight in model.state_dict().items()}
 

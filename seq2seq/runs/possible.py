@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import torch
-
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check, check_counts
 from seq2seq.errors import UserError
+from seq2seq.models.blank import blank
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.automatic import nominal
 from seq2seq.runs.fitting import check_fit
@@ -94,7 +93,7 @@ def possible_model(possible: dict[str, Any], asked: dict[str, Any]) -> Seq2Seq:
     """
     kind, size = (asked["tokenizer"].get(name) for name in ("target", "target_size"))
     pieces = size if kind in ("unigram", "bpe") and type(size) is int and size > EOS + 1 else _PIECES
-    with torch.device("meta"):
+    with blank("meta"):
         return build(possible["model"], "model")(source_vocabulary_size=pieces, target_vocabulary_size=pieces)
 
 

@@ -1,6 +1,7 @@
 """The state of a search between two steps, and what one step leads to."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -65,20 +66,17 @@ class Frontier(NamedTuple):
 class NextTokens:
     """Scores of every next token: `scores` plus the row's `totals` is what a hypothesis would come to.
 
-    Where nothing filters, the scores are raw logits, and their normaliser is in the totals: one pass less.
+    Where nothing filters, the scores are the log-probabilities that the model itself gives, `own`.
     """
 
     scores: Logits
     totals: BeamScores
-    logits: Logits
-    normalizer: BeamScores
+    own: Logits
     position: int
 
     def log_probabilities(self, parents: Slots, ids: BeamIds) -> BeamScores:
         """The log-probabilities that the model itself, before any filter, gives to `ids` after their parents."""
-        vocabulary = self.logits.shape[2]
-        chosen = self.logits.flatten(1).gather(1, parents * vocabulary + ids)
-        return chosen - self.normalizer.gather(1, parents)
+        return self.own.flatten(1).gather(1, parents * self.own.shape[2] + ids)
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,18 @@ class Selection:
     ended_scores: Float[Tensor, "batch ended"]
     stayed: bool = False  # whether every hypothesis goes on in its own slot
 
+    @cached_property
+    def may_end(self) -> bool:
+        """Tell whether any hypothesis may end; on another device than a CPU, where a look would wait, it may."""
+        return may_be_any(self.ended_scores > float("-inf"))
+
     def follow(self, values: Float[Tensor, "batch beam size"] | Int[Tensor, "batch beam size"]) -> Tensor:
         """Values of each hypothesis's parent, `batch beam size`."""
         if self.stayed:
             return values
         return values.gather(1, self.parents.unsqueeze(-1).expand(-1, -1, values.shape[2]))
+
+
+def may_be_any(mask: Tensor) -> bool:
+    """Tell whether a mask may be True anywhere; on another device than a CPU, where a look would wait, it may."""
+    return mask.device.type != "cpu" or bool(mask.any())

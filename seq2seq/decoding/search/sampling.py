@@ -82,8 +82,7 @@ class Sampling(Search[Numbers]):
             following = NextTokens(
                 scores=following.scores.expand(-1, self.width, -1),
                 totals=following.totals.expand(-1, self.width),
-                logits=following.logits.expand(-1, self.width, -1),
-                normalizer=following.normalizer.expand(-1, self.width),
+                own=following.own.expand(-1, self.width, -1),
                 position=following.position,
             )
         chance = _uniform(mixed(context[frontier.sentences] + following.position))

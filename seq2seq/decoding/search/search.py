@@ -17,7 +17,7 @@ from seq2seq.decoding.ranking import CoveragePenalty, Ranking, SumRanking
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.search.back_pointers import BackPointers
 from seq2seq.decoding.search.finished import Finished
-from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection, Slots
+from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection, Slots, may_be_any
 from seq2seq.decoding.stepper import Memory, States, Stepper, reorder, select
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamScores, BeamWeights, Lengths, Logits, Source
@@ -29,6 +29,7 @@ _LOOK_EVERY_ELSEWHERE = 4
 # Done sentences leave the batch when they are this share of it, or when what stays is its beginning and needs no copy.
 _WORTH_A_COPY = 1 / 8
 _NONE = float("-inf")
+_UNSAID = slice(PAD, BOS + 1, BOS - PAD)  # tokens that no hypothesis has
 
 Context = TypeVar("Context")
 
@@ -93,16 +94,19 @@ class Search(ABC, Generic[Context]):
         memory, states = stepper.start(source, lengths)
         frontier = self._first(source, lengths)
         finished, shortest = frontier.finished, int(frontier.max_length.min())
+        may_close = bool(request.filters or request.phrases or self.length.forces)  # which can leave nothing to go on
         look_every = _LOOK_EVERY.get(source.device.type, _LOOK_EVERY_ELSEWHERE)
         for position in range(int(frontier.max_length.max())):
             logits, weights, states = stepper.step(frontier.ids, memory, states)
             frontier, choice = self._step(frontier, logits.float(), weights, position, request, context, pointers)
             if position + 1 >= shortest:
                 frontier = self._cut(frontier, position + 1, context)
-            frontier = self._close(frontier, position + 1, request)
+            may_close = may_close or choice.may_end or position + 1 >= shortest
+            if may_close:
+                frontier = self._close(frontier, position + 1, request)
             if not choice.stayed:
                 states = reorder(states, choice.parents)
-            if (position + 1) % look_every == 0 and _may_be_any(frontier.done):
+            if may_close and (position + 1) % look_every == 0 and may_be_any(frontier.done):
                 left = (~frontier.done).nonzero().squeeze(1)
                 if len(left) == 0:
                     break
@@ -130,7 +134,7 @@ class Search(ABC, Generic[Context]):
         pointers: BackPointers,
     ) -> tuple[Frontier, Selection]:
         """The frontier one token on, with those that end among its finished, and the choice that led there."""
-        following = _following(logits, frontier, position, request.filters)
+        following = _following(logits, frontier, position, request.filters, forces=self.length.forces)
         choice = self.choose(following, frontier, context)
         gained = following.log_probabilities(choice.parents, choice.ids)
         pointers.append(frontier.sentences, choice.ids, choice.parents, gained, weights)
@@ -138,7 +142,7 @@ class Search(ABC, Generic[Context]):
         if self.coverage_penalty.beta:
             attended = frontier._replace(coverage=frontier.coverage + weights)
         finished = frontier.finished
-        if _may_be_any(choice.ended_scores > _NONE):
+        if choice.may_end:
             finished = finished.add_ended(
                 self._rank(attended, choice.ended_scores, choice.ended, position + 1),
                 choice.ended,
@@ -180,9 +184,6 @@ class Search(ABC, Generic[Context]):
 
     def _close(self, frontier: Frontier, length: int, request: Request) -> Frontier:
         """The frontier without hypotheses that can no longer change the result; sentences without any are done."""
-        can_be_stuck = request.filters or request.phrases or self.length.forces
-        if not (can_be_stuck or _may_be_any(frontier.finished.ranks > _NONE)):
-            return frontier  # nothing has ended, and nothing can be stuck
         grouped = frontier.scores.unflatten(1, (self.groups, -1))  # (batch, beam) -> (batch, group, beam / groups)
         ranks = frontier.finished.ranks  # (batch, group, place), best first
         places = ranks.shape[2]
@@ -217,27 +218,20 @@ class Search(ABC, Generic[Context]):
         return found
 
 
-def _following(logits: Logits, frontier: Frontier, position: int, filters: list[Filter]) -> NextTokens:
+def _following(
+    logits: Logits, frontier: Frontier, position: int, filters: list[Filter], *, forces: bool
+) -> NextTokens:
     """The tokens that the search may choose from, by the scores that filters make of the model's."""
-    normalizer = logits.logsumexp(-1)
-    if filters:
-        # (batch, beam, vocabulary) - (batch, beam, 1) = (batch, beam, vocabulary)
-        scores, totals = logits - normalizer.unsqueeze(-1), frontier.scores
-    else:
-        scores, totals = logits, frontier.scores - normalizer
-    scores[..., PAD] = _NONE
-    scores[..., BOS] = _NONE
-    if _may_be_any(too_short := position < frontier.min_length):
+    own = logits.log_softmax(-1)
+    scores = own.clone() if filters else own
+    scores[..., _UNSAID] = _NONE
+    if forces and may_be_any(too_short := position < frontier.min_length):
         scores[..., EOS].masked_fill_(too_short.unsqueeze(1), _NONE)  # (batch, beam) by (batch, 1)
-    prefixes = Prefixes(frontier.prefixes, frontier.sentences, frontier.scores > _NONE)
-    for edit in filters:
-        scores = edit(scores, prefixes)
-    return NextTokens(scores, totals, logits, normalizer, position)
-
-
-def _may_be_any(mask: Tensor) -> bool:
-    """Tell whether a mask may be True anywhere; on another device than a CPU, where a look would wait, it may."""
-    return mask.device.type != "cpu" or bool(mask.any())
+    if filters:
+        prefixes = Prefixes(frontier.prefixes, frontier.sentences, frontier.scores > _NONE)
+        for edit in filters:
+            scores = edit(scores, prefixes)
+    return NextTokens(scores, frontier.scores, own, position)
 
 
 def _should_leave(left: Int[Tensor, " rows"], batch: int) -> bool:
