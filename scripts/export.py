@@ -1,4 +1,4 @@
-"""Write a run as graphs that need no torch. python scripts/export.py run=DIR|CKPT"""
+"""Write a run as graphs or a page that need no torch. python scripts/export.py run=DIR|CKPT [to=page]"""
 
 import hydra
 from omegaconf import DictConfig

@@ -88,12 +88,17 @@ def graphs_beside(path: str | Path, run: LoadedRun) -> LoadedRun:
 
 
 def export_folder(path: str | Path) -> Path:
-    """The folder of a run, or of its version in use, that its export is looked for in."""
+    """The folder in a run that its export is looked for in."""
+    return export_home(path) / FOLDER
+
+
+def export_home(path: str | Path) -> Path:
+    """The folder of a run, or of its version in use, that exports go into."""
     path = Path(path)
     if path.is_dir():
-        return folder_in_use(path) / FOLDER
+        return folder_in_use(path)
     folder = find_checkpoint(path).parent
-    return (folder.parent if folder.name == "checkpoints" else folder) / FOLDER
+    return folder.parent if folder.name == "checkpoints" else folder
 
 
 def _opened(folder: Path, contents: dict[str, Any]) -> ExportedRun:

@@ -1,0 +1,44 @@
+"""What an export is proved and scored by."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from seq2seq.decoding.search.greedy import GreedySearch
+from seq2seq.decoding.search.search import Search
+from seq2seq.decoding.stepper import Stepper
+from seq2seq.errors import UserError
+from seq2seq.runs.evaluation import build_scores, evaluate, load_examples, load_sources, spread_over
+from seq2seq.runs.run import LoadedRun
+from seq2seq.translation.translator import Translator
+
+
+class ExportedSources(NamedTuple):
+    """Sources of a run's split, or of a file, that a model is searched on, and the name of what they are of."""
+
+    name: str
+    lines: list[str]
+    file: str | None
+    split: str | None
+
+    @classmethod
+    def load(cls, run: LoadedRun, options: Mapping[str, Any]) -> "ExportedSources":
+        """The sources that options name. Raises UserError where none of them has any text."""
+        file, split = options["file"], None if options["file"] is not None else options["split"] or "dev"
+        name, sources = load_sources(run, file, split)
+        if not sources:
+            raise UserError(f"{name} must hold a source that is not empty: give file=pairs.tsv or another split.")
+        return cls(name, list(spread_over(sources, options["sentences"])), file, split)
+
+    def scores(self, run: LoadedRun, steppers: Mapping[str, Stepper]) -> dict[str, Any]:
+        """Scores of several forms of a model, by name, on all pairs that the sources are of."""
+        name, examples = load_examples(run, self.file, self.split)
+        scores = {
+            form: evaluate(searching(run, own), examples, build_scores(run.config)).report()["scores"]
+            for form, own in steppers.items()
+        }
+        return {"data": name, "sentences": len(examples), **scores}
+
+
+def searching(run: LoadedRun, stepper: Stepper, search: Search | None = None) -> Translator:
+    """A translator of a run's text by one form of its model, greedily unless told otherwise."""
+    return Translator(stepper, run.tokenizers, search or GreedySearch())

@@ -1,0 +1,1 @@
+"""Models as one HTML page that runs them in plain JavaScript."""
