@@ -1,6 +1,7 @@
 """Names of the classes that a config can build."""
 
 _OURS = """
+compression.low_rank.LowRankFactors
 compression.magnitude.MagnitudePruning
 compression.units.UnitPruning
 data.augmentation.copying.Copying
