@@ -10,6 +10,7 @@ data.augmentation.hallucination.Hallucination
 data.augmentation.noise.Noise
 data.batch_growth.BatchGrowth
 data.augmentation.splicing.Splicing
+data.corpora.brackets.BracketCorpus
 data.corpora.cmudict.CMUDictCorpus
 data.corpora.csv_frames.CSVFrameCorpus
 data.corpora.frame_files.NpzCorpus
