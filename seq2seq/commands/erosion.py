@@ -17,7 +17,7 @@ from seq2seq.finite import strict_json
 from seq2seq.interpretation.erosion import MIXED, PRECISIONS, Erosion, erosion, make_latch
 from seq2seq.interpretation.erosion_plot import erosion_figure
 from seq2seq.layers.recurrent.cells.cell import Cell
-from seq2seq.runs.lone_cells import CellKind, cell_kinds
+from seq2seq.runs.lone_cells import CellKind, cell_kinds, names_of
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.whole_file import write_whole
 
@@ -35,7 +35,7 @@ def find_erosion(config: DictConfig) -> dict[str, Any]:
     _check(options)
     folder = new_folder("out", str(options["out"]))
     kinds = cell_kinds(options["kinds"], options["cells"])
-    _refuse_gateless(kinds, options)
+    _refuse_gateless(options)
     found: dict[str, list[Erosion]] = {}
     for name, kind in kinds.items():
         found[name] = list(_of_cell(name, kind, options))
@@ -65,25 +65,21 @@ def _check(options: Mapping[str, Any]) -> None:
             raise UserError(f"{name} must be a list of some of {', '.join(known)}, but is {given!r}.")
 
 
-def _refuse_gateless(kinds: Mapping[str, CellKind], options: Mapping[str, Any]) -> None:
+def _refuse_gateless(options: Mapping[str, Any]) -> None:
     """Raise UserError at a cell without a gate that keeps its memory, with those that have one."""
-    for name, kind in kinds.items():
-        if kind(1, options["hidden_size"]).keep_gate is None:
-            having = [own for own, made in cell_kinds(options["kinds"], list(options["kinds"])).items() if _keeps(made)]
+    keeping = names_of(options["kinds"], lambda kind: kind.keep_gate is not None)
+    for name in options["cells"]:
+        if name not in keeping:
             raise UserError(
                 f"cells must have a gate that keeps their memory, to store a value by it, but {name} has none: give "
-                f"some of {', '.join(having)}."
+                f"some of {', '.join(keeping)}."
             )
-
-
-def _keeps(kind: CellKind) -> bool:
-    return kind(8, 8).keep_gate is not None
 
 
 def _of_cell(name: str, kind: CellKind, options: Mapping[str, Any]) -> Iterator[Erosion]:
     """What is left by each precision and path; one where a cell has no other path but the equations."""
     cell, marks = kind(1, options["hidden_size"]), _marks(options["steps"])
-    make_latch(cell, options["time_constant"])
+    make_latch(cell, float(options["time_constant"]))
     has_kernel = type(cell).unroll is not Cell.unroll
     for precision in options["precisions"]:
         for path in options["paths"]:

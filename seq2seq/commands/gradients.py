@@ -23,7 +23,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.flow_table import print_flows
 from seq2seq.runs.forced_pairs import evenly, forced_batches
-from seq2seq.runs.lone_cells import cell_kinds
+from seq2seq.runs.lone_cells import cell_kinds, names_of
 from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import LoadedRun, build_model
@@ -85,20 +85,16 @@ def _of_cells(options: Mapping[str, Any]) -> tuple[str, Curves]:
     """A title and the curves of fresh cells, in float64, which vanishing gradients do not leave."""
     check_counts(options, hidden_size=1, length=2)
     kinds, size, length = options["kinds"], options["hidden_size"], options["length"]
+    possible = names_of(kinds, lambda kind: not issubclass(kind, MemoryCell))
     curves: Curves = {}
     for name, kind in cell_kinds(kinds, options["cells"], options["forget_bias"]).items():
         torch.manual_seed(options["seed"])
         cell = kind(size, size).double()
-        check_flow(cell, name, _possible(kinds))
+        check_flow(cell, name, possible)
         inputs = torch.randn(_ROWS, length + _LOSSES, size, dtype=torch.float64)
         curves[name] = {path: cell_flow(cell, inputs, path, losses=_LOSSES) for path in paths_of(cell)}
         logger.info("%s: %d of %d", name, len(curves), len(options["cells"]))
     return f"fresh cells of {size} units on normal inputs", curves
-
-
-def _possible(kinds: Mapping[str, Any]) -> list[str]:
-    beside = {f"{kind.__module__}.{kind.__name__}" for kind in MemoryCell.__subclasses__()}
-    return [name for name, node in kinds.items() if node["_target_"] not in beside]
 
 
 def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
@@ -107,6 +103,10 @@ def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
     if options["loss"] not in ("tokens", "readout"):
         raise UserError(f"loss must be tokens or readout, but is {options['loss']!r}.")
     paths = options["run"] if isinstance(options["run"], list) else [options["run"]]
+    if len(set(map(str, paths))) < len(paths):
+        raise UserError(
+            f"run must name each run once, to tell their curves apart, but is {', '.join(map(str, paths))}."
+        )
     runs = [_load(path, options) for path in paths]
     data, examples = load_examples(runs[0], options["file"], options["split"] or _dev(options))
     examples = evenly(examples, options["limit"])

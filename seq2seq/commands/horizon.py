@@ -34,10 +34,10 @@ def find_horizon(config: DictConfig) -> dict[str, Any]:
     options = read_options(config)
     _check(options)
     task, folder = recall_task(options["task"]), new_folder("out", str(options["out"]))
-    training = RecallTraining(*(options[name] for name in ("steps", "batch_size", "lr", "seeds")))
+    training = RecallTraining(options["steps"], options["batch_size"], float(options["lr"]), options["seeds"])
     kinds = cell_kinds(options["kinds"], options["cells"], options["forget_bias"])
     found = recall_rows(
-        kinds, task, options["lengths"], training, hidden_size=options["hidden_size"], enough=options["enough"]
+        kinds, task, options["lengths"], training, hidden_size=options["hidden_size"], enough=float(options["enough"])
     )
     rows = []
     for row in found:
@@ -50,7 +50,7 @@ def find_horizon(config: DictConfig) -> dict[str, Any]:
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "horizon.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
-    figure = horizon_figure({row.name: row.scores for row in rows}, options["enough"], title=_title(options))
+    figure = horizon_figure({row.name: row.scores for row in rows}, float(options["enough"]), title=_title(options))
     _tell(write_pictures({"horizon": figure}, folder, options["formats"]))
     return record
 

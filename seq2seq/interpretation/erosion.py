@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.cell import Cell
-from seq2seq.layers.recurrent.state import State, map_state
+from seq2seq.layers.recurrent.state import State
 
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 MIXED = "bf16-mixed"  # weights in float32, products by autocast
@@ -92,12 +92,11 @@ def _kept(latch: Cell) -> float:
 
 
 def _stored(cell: Cell, dtype: torch.dtype) -> State:
-    """A state whose memory holds other values in each unit."""
-
-    def filled(part: Tensor) -> Tensor:
-        return torch.linspace(*_STORED, part.shape[-1], dtype=torch.float64).to(part.dtype).unsqueeze(0)
-
-    return map_state(filled, cell.start(torch.zeros(1, cell.input_size, dtype=dtype)))
+    """A state whose memory holds another value in each unit."""
+    state = cell.start(torch.zeros(1, cell.input_size, dtype=dtype))
+    memory = _memory(cell, state)
+    memory.copy_(torch.linspace(*_STORED, memory.shape[-1], dtype=torch.float64))
+    return state
 
 
 def _memory(cell: Cell, state: State) -> Tensor:

@@ -33,5 +33,5 @@ def horizon_figure(rows: Mapping[str, Mapping[int, Sequence[float]]], enough: fl
     axes.set_xlabel("length, steps")
     axes.set_ylabel("right answers, %")
     axes.grid(color="#e3e6ec", linewidth=0.6)
-    axes.legend(prop={"family": font_families(rows), "size": "small"}, frameon=False)
+    axes.legend(prop={"family": font_families(list(rows)), "size": "small"}, frameon=False)
     return figure

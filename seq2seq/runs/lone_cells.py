@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 from seq2seq.config.builder import build
+from seq2seq.config.closed_table import find
 from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.cell import Cell
 
@@ -31,6 +32,11 @@ def cell_kinds(kinds: Mapping[str, Any], names: Any, biases: Any = None) -> dict
     return found
 
 
+def names_of(kinds: Mapping[str, Any], wanted: Callable[[Any], bool]) -> list[str]:
+    """Names of the kinds whose class is one that is wanted."""
+    return [name for name, node in kinds.items() if wanted(find(node["_target_"], f"kinds.{name}"))]
+
+
 def _check_names(kinds: Mapping[str, Any], names: Any) -> None:
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise UserError(f"cells must be a list of names, as [lstm,gru], but is {names!r}.")
@@ -39,7 +45,9 @@ def _check_names(kinds: Mapping[str, Any], names: Any) -> None:
             raise UserError(f"cells must be of {', '.join(kinds)}, but has {name}.")
 
 
-def _biased(kinds: Mapping[str, Any], names: Sequence[str], biases: Sequence[float]) -> Iterator[tuple[str, CellKind]]:
+def _biased(
+    kinds: Mapping[str, Any], names: Sequence[str], biases: Sequence[int | float]
+) -> Iterator[tuple[str, CellKind]]:
     for name in names:
         if "forget_bias" not in kinds[name]["initialization"]:
             yield name, build(kinds[name], f"kinds.{name}")
