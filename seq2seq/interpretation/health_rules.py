@@ -22,7 +22,7 @@ class HealthRule:
         return self.low <= sign.value <= self.high
 
     def sentence(self, sign: VitalSign) -> str:
-        """What is said of a sign that is not."""
+        """The sentence on a sign that is not."""
         shown = f"{100 * sign.value:.0f} %"
         said = self.words.format(share=shown, gate=sign.gate)
         trials = ", or ".join([*self.trials, *([self.advice] if self.advice else [])])

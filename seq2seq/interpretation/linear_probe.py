@@ -16,7 +16,7 @@ LEAST_LINES = 10
 
 @dataclass(frozen=True)
 class ProbeScore:
-    """How well a signal is read from units, and how well its control task is: both on lines that were held out.
+    """Scores of a signal that is read from units, and of its control task, both on lines that were held out.
 
     The measure is accuracy of classes and R2 of numbers, chance is what the most frequent class, or the mean, has. The
     control task gives each kind of piece a value of the signal at random (Hewitt and Liang 2019): a probe that learns

@@ -29,7 +29,7 @@ class ShownUnit:
 
 
 def clearest(findings: Sequence[UnitFinding], signals: Sequence[str], count: int) -> dict[str, list[UnitFinding]]:
-    """At most so many findings of each signal, each of another unit, the clearest first: those beyond chance."""
+    """The clearest findings of each signal, at most so many, each of another unit, and none that chance explains."""
     found: dict[str, list[UnitFinding]] = {name: [] for name in signals}
     for finding in findings:
         own = found[finding.signal]

@@ -1,4 +1,4 @@
-"""What the units of cells held at every step of many lines."""
+"""Values of the units of cells at every step of many lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,5 +45,5 @@ class UnitSteps:
 
 
 def units_of(cell: CellTrace) -> Float[Tensor, "batch time units"]:
-    """What a cell's units held: its memory, or its hidden state where that alone has a number for each unit."""
+    """Values of a cell's units: its memory, or its hidden state where that alone has a number for each unit."""
     return cell.memory if cell.memory.shape == cell.hidden.shape else cell.hidden

@@ -100,7 +100,7 @@ class UnitStudy:
         return torch.arange(len(self.sides[side])).repeat_interleave(torch.tensor([*map(len, self.sides[side])]))
 
     def findings(self) -> list[UnitFinding]:
-        """All units with all signals of their side, the clearest first, with p-values corrected for their number."""
+        """Findings of all units with all signals of their side, the clearest first, p corrected for their number."""
         found = [finding for cell in self.cells for finding in self._of_cell(cell)]
         corrected = holm(torch.tensor([finding.p for finding in found], dtype=torch.float64)).tolist()
         paired = [replace(finding, p=p) for finding, p in zip(found, corrected, strict=True)]

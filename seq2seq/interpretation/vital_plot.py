@@ -55,5 +55,5 @@ def vital_figure(points: Sequence[tuple[int, Sequence[VitalSign]]], *, title: st
 
 
 def _distance(value: float, low: float, high: float) -> float:
-    """How far a value is beyond a range; below 0 within."""
+    """The distance of a value beyond a range; below 0 within."""
     return max(low - value, value - high)

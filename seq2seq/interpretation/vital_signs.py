@@ -40,13 +40,13 @@ class VitalSign:
 
     @property
     def tag(self) -> str:
-        """Its name among scalars."""
+        """The name among scalars."""
         return "/".join(part for part in ("health", self.kind, self.place, self.gate) if part)
 
 
 @dataclass
 class _OfCell:
-    """What is summed up of the steps of one cell."""
+    """Sums over the steps of one cell."""
 
     keep_gate: str | None
     low: dict[str, Tensor] = field(default_factory=dict)

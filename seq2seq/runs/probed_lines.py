@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 def lines_to_force(
     run: LoadedRun, options: Mapping[str, Any], names: Sequence[str], *, least: int
 ) -> tuple[str, ForcedLines]:
-    """What the lines that options name are called, and those that a model is forced through to look at cells.
+    """A name for the lines that options mean, and those that a model is forced through to look at cells.
 
     Lines that are too long or empty are left out with a warning. Raises UserError where fewer than `least` are left,
     and where they lack targets that cells of the decoder are to go through.
