@@ -51,14 +51,14 @@ class LanguageModelRescoring(LineReranking):
         self.run, self.weight, self.ranking = run, _checked(weight), ranking or AverageRanking()
         self._scorer: Translator | None = None
 
-    def prepare(self, device: torch.device, **limits: Any) -> None:
-        """Load the language model to a device, as a translator of such limits. Raises UserError if the run is none."""
+    def prepare(self, source: Tokenizer | None, device: torch.device, **limits: Any) -> None:
+        """Load the language model to the device, as a translator of these limits. Raises UserError if it is none."""
         own = _load(self.run, device)
         self._scorer = Translator(pack(own.model), own.tokenizers, GreedySearch(), device=device, **limits)
 
     def __call__(self, texts: Sequence[str], hypotheses: Sequence[Hypothesis]) -> list[int]:
         if self._scorer is None:
-            self.prepare(torch.device("cpu"))
+            self.prepare(None, torch.device("cpu"))
         assert self._scorer is not None
         targets = self._scorer.tokenizers.target.encode(texts)
         given = [scored.score for scored in self._scorer.score([""] * len(texts), targets)]

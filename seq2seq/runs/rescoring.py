@@ -34,11 +34,13 @@ class TranslatorRescoring(Reranking):
         self.weight, self.ranking = weight, ranking or SumRanking()
         self._scorers: list[Translator] = []
 
-    def prepare(self, source: Tokenizer, device: torch.device, **limits: Any) -> None:
-        """Load the runs to a device, as translators of the same limits.
+    def prepare(self, source: Tokenizer | None, device: torch.device, **limits: Any) -> None:
+        """Load the runs to the device, as translators of these limits.
 
         Raises UserError where one does not read what the translator reads, or writes no text.
         """
+        if source is None:
+            raise UserError("run must not be given beside a language model, which has no source: choose none.")
         for path in self.paths:
             own = load_run(path, device)
             if own.model.sourceless:

@@ -19,11 +19,9 @@ from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
 from seq2seq.export.onnx_stepper import OnnxStepper
 from seq2seq.models.language_model import LanguageModel
-from seq2seq.runs.fusion import LanguageModelRescoring
 from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import decoding_device, load_decoding_runs
 from seq2seq.runs.possible_search import refuse_unattended
-from seq2seq.runs.rescoring import TranslatorRescoring
 from seq2seq.runs.run import DecodingRun, LoadedRun
 from seq2seq.translation.carried_translator import CarriedTranslator
 from seq2seq.translation.continuation import Continuation
@@ -159,12 +157,8 @@ def _build_rerank(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> Re
     rerank, device = build(options.get("rerank"), "rerank"), decoding_device(options, runs)
     limits = {name: options[name] for name in _LIMITS}
     with told_at("rerank", type(rerank)):
-        if isinstance(rerank, LanguageModelRescoring):
-            rerank.prepare(device, **limits)
-        elif isinstance(rerank, TranslatorRescoring):
-            if runs[0].model.sourceless:
-                raise UserError("run must not be given beside a language model, which has no source: choose none.")
-            rerank.prepare(runs[0].tokenizers.source, device, **limits)
+        if rerank is not None:
+            rerank.prepare(None if runs[0].model.sourceless else runs[0].tokenizers.source, device, **limits)
     return rerank
 
 

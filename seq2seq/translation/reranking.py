@@ -5,7 +5,11 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import mul
+from typing import Any
 
+import torch
+
+from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
 from seq2seq.translation.line import Translation
@@ -19,6 +23,12 @@ _CHRF_BETA = 2  # how many times as much recall weighs as precision
 
 class Reranking(ABC):
     """An order of the hypotheses of every line, other than that of their ranks."""
+
+    def prepare(self, source: Tokenizer | None, device: torch.device, **limits: Any) -> None:  # noqa: B027
+        """Get ready, on a device and with the limits of a translator, for lines of that source; None: of none.
+
+        Those that need nothing more than the hypotheses are ready as they are.
+        """
 
     @abstractmethod
     def orders(self, found: Sequence[Sequence[Translation]]) -> list[list[int]]:

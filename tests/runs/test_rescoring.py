@@ -1,8 +1,10 @@
 """Other translators that have a say in the order of what was found."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -10,6 +12,7 @@ import seq2seq
 from seq2seq.commands.interpret import interpret
 from seq2seq.commands.train import train
 from seq2seq.commands.translate import build_stream
+from seq2seq.config.closed_table import trusting
 from seq2seq.config.contract import read_options
 from seq2seq.errors import UserError
 from seq2seq.export import manifest
@@ -19,6 +22,7 @@ from seq2seq.runs.rescoring import TranslatorRescoring
 from seq2seq.runs.run import load_run
 from seq2seq.runs.translator import open_translator
 from seq2seq.translation.line import Line
+from seq2seq.translation.reranking import Reranking
 
 LINES = ["a b c", "c", "", "b a d e"]
 
@@ -136,3 +140,27 @@ def test_a_run_of_a_kind_that_is_never_exported_is_told_so(runs, config_of, monk
     assert str(error.value) == (
         f"runtime must be auto or torch with run={runs['first']}, as {kind} is never exported, but is onnx."
     )
+
+
+class Noting(Reranking):
+    """A reranking of one's own, which notes what it is told to get ready for."""
+
+    def prepare(self, source, device, **limits):
+        self.told = source, device, limits
+
+    def orders(self, found):
+        return [list(range(len(own))) for own in found]
+
+
+def test_a_reranking_of_one_s_own_is_told_what_ours_are_told(runs, config_of, monkeypatch):
+    module = ModuleType("own_rerankings")
+    module.Noting = Noting
+    monkeypatch.setitem(sys.modules, "own_rerankings", module)
+    monkeypatch.setattr(Noting, "__module__", "own_rerankings")
+    options = read_options(config_of("translate", f"run={runs['first']}", "decoding=beam", "batch_size=3"))
+    with trusting(["own_rerankings"]):
+        translator = open_translator({**options, "rerank": {"_target_": "own_rerankings.Noting"}})
+    source, device, limits = translator.rerank.told
+    assert source is translator.tokenizers.source
+    assert device.type == translator.device.type
+    assert limits["batch_size"] == 3
