@@ -22,7 +22,7 @@ _ROWS = 256
 
 
 class PreparedLinear(ABC):
-    """A product inputs W^T + b in float32, or the sigmoid of that: laid out once, used at every step."""
+    """A product inputs W^T + b in float32, or its sigmoid or tanh: laid out once, used at every step."""
 
     @abstractmethod
     def __call__(self, inputs: Rows) -> Results:
@@ -32,20 +32,20 @@ class PreparedLinear(ABC):
 class PlainLinear(PreparedLinear):
     """A product by torch's own function, in the type of the weights."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
-        self.weight, self.bias, self.sigmoid = weight, bias, sigmoid
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> None:
+        self.weight, self.bias, self.activation = weight, bias, activation
 
     def __call__(self, inputs: Rows) -> Results:
         sums = functional.linear(inputs.to(self.weight.dtype), self.weight, self.bias).float()
-        return sums.sigmoid_() if self.sigmoid else sums
+        return _activated(sums, self.activation)
 
 
 class OneDNNLinear(PreparedLinear):
     """A product by oneDNN, which torch reaches without a new layout of the weights at each call only in this way."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> None:
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
-        self.dtype, self.bias, self.activation = weight.dtype, bias, "sigmoid" if sigmoid else "none"
+        self.dtype, self.bias, self.activation = weight.dtype, bias, activation
 
     @staticmethod
     def available() -> bool:
@@ -64,16 +64,21 @@ class Int8Linear(PreparedLinear):
     neighbours.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> None:
         self.steps = 127 if sums_8_bits() else 63
-        self.limit, self.calibrating, self.sigmoid = 0.0, True, sigmoid
+        self.limit, self.calibrating, self.activation = 0.0, True, activation
         self.weight = _prepack(weight, bias)
 
     def __call__(self, inputs: Rows) -> Results:
         if self.calibrating:
             self.limit = max(self.limit, float(inputs.abs().max()))
         sums = _int8_sums(inputs, self.weight, limit=max(self.limit, 1e-12), steps=self.steps)
-        return sums.sigmoid_() if self.sigmoid else sums
+        return _activated(sums, self.activation)
+
+
+def _activated(sums: Results, activation: str) -> Results:
+    """The activation of sums, in their place."""
+    return sums if activation == "none" else sums.sigmoid_() if activation == "sigmoid" else sums.tanh_()
 
 
 def _prepack(weight: Tensor, bias: Tensor | None) -> torch.ScriptObject:
@@ -91,15 +96,15 @@ def _int8_sums(inputs: Rows, weight: torch.ScriptObject, *, limit: float, steps:
     return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(inputs, limit / steps, steps + 1, weight)
 
 
-def prepare(weight: Tensor, bias: Tensor | None, precision: str, *, sigmoid: bool = False) -> PreparedLinear:
+def prepare(weight: Tensor, bias: Tensor | None, precision: str, *, activation: str = "none") -> PreparedLinear:
     """The fastest product there is for such weights; those that are too few to matter stay in float32."""
     if weight.numel() < _SMALL:
-        return PlainLinear(weight, bias, sigmoid=sigmoid)
+        return PlainLinear(weight, bias, activation=activation)
     if precision == "int8":
-        return Int8Linear(weight, bias, sigmoid=sigmoid)
+        return Int8Linear(weight, bias, activation=activation)
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     kind = OneDNNLinear if OneDNNLinear.available() else PlainLinear
-    return kind(weight.to(dtype), None if bias is None else bias.to(dtype), sigmoid=sigmoid)
+    return kind(weight.to(dtype), None if bias is None else bias.to(dtype), activation=activation)
 
 
 def check_precision(precision: str, device: torch.device) -> None:
