@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.compression.bfloat16 import AutocastSeq2Seq, BFloat16Stack, take_over
@@ -20,40 +19,39 @@ from seq2seq.compression.prepared import (
     computes_bfloat16,
     prepare,
 )
+from seq2seq.compression.prepared_lstm import GateEmbedding, GateLSTMCell, PackedFeed, PackedLSTMCell
 from seq2seq.layers.copying import PointerOutput
+from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.light import LightCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
-from seq2seq.layers.recurrent.scan import scan
-from seq2seq.layers.recurrent.state import LSTMState
-from seq2seq.models.input_feeding import BahdanauDecoder, Feed
-from seq2seq.models.language_model import LanguageModel
+from seq2seq.layers.recurrent.connections import PlainConnection
+from seq2seq.models.decoder import GNMTDecoder, LuongDecoder
+from seq2seq.models.input_feeding import BahdanauDecoder
+from seq2seq.models.language_model import LanguageModel, SourcelessDecoder
+from seq2seq.models.readout import Readout
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import (
-    BeamFeatures,
-    Context,
-    Inputs,
-    Outputs,
-    Source,
-)
+from seq2seq.shapes import Context, Features, Outputs, Source
 
 # Random sentences that show the range of an int8 product's inputs, and their greatest length.
 _SENTENCES, _LENGTH = 256, 32
+_MOST_LOOKED_UP = 1 << 22  # numbers in a table of what the bottom cell's gates make of every token
 
 
 @torch.no_grad()
 def pack(model: Seq2Seq, precision: str = "float32", ranges: Mapping[str, float] | None = None) -> Seq2Seq:
     """The given model, changed in place so that `start` and `step` are fast on a CPU.
 
-    A step of a layer becomes one product of [inputs; hidden] with weights laid out for this processor; they are
-    copies, so load weights before. float32 gives the same results up to rounding. With bfloat16, what goes into a
-    product and what comes out is rounded to 8 significant bits, cell states are not. With int8, weights are rounded
-    to 8 bits in a range per row, inputs in a range per product that is fixed here: one found at every step would be
-    the whole batch's, and a sentence's result would depend on its neighbours. `ranges` has those that `found_ranges`
-    found; the rest are of random sentences. With both the encoder runs in bfloat16 where the processor multiplies it,
-    and matrices that are too small to matter stay in float32. On CUDA, float32 is the given model as it is, and
-    bfloat16 runs it under autocast. Raises UserError at any other precision, and where bfloat16 or int8 cannot be had.
+    A step of a layer becomes one product of [inputs; hidden] with weights laid out for this processor, or of the hidden
+    state alone where a table tells what the gates make of each token; they are copies, so load weights before. float32
+    gives the same results up to rounding. With bfloat16, what goes into a product and what comes out is rounded to 8
+    significant bits, cell states are not. With int8, weights are rounded to 8 bits in a range per row, inputs in a
+    range per product that is fixed here: one found at every step would be the whole batch's, and a sentence's result
+    would depend on its neighbours. `ranges` has those that `found_ranges` found; the rest are of random sentences.
+    With both the encoder runs in bfloat16 where the processor multiplies it, and matrices that are too small to matter
+    stay in float32. On CUDA, float32 is the given model as it is, and bfloat16 runs it under autocast. Raises UserError
+    at any other precision, and where bfloat16 or int8 cannot be had.
     """
     device = next(model.parameters()).device
     check_precision(precision, device)
@@ -82,6 +80,8 @@ def _pack_here(model: Seq2Seq, precision: str) -> dict[str, Int8Linear]:
     packer = _Packer(precision)
     if isinstance(model.decoder, BahdanauDecoder):
         packer.pack_feed(model.decoder)
+    elif model.copying is None:  # which reads the tokens' own vectors
+        packer.pack_look_up(model.decoder)
     packer.pack(model.decoder, "decoder")
     packer.pack(model.output, "output")
     holder, name = (model.output, "words") if isinstance(model.output, PointerOutput) else (model, "output")
@@ -105,9 +105,9 @@ def _calibrated(products: Iterable[Int8Linear]) -> Iterator[None]:
 class PackedLinear(nn.Linear):
     """A linear layer by a prepared product."""
 
-    def __init__(self, linear: nn.Linear, make: Callable[..., PreparedLinear]) -> None:
+    def __init__(self, linear: nn.Linear, make: Callable[..., PreparedLinear], *, activation: str = "none") -> None:
         take_over(self, linear)
-        self.product = make(self.weight, self.bias)
+        self.product = make(self.weight, self.bias, activation=activation)
 
     def forward(self, input: Rows) -> Results:
         return self.product(input)
@@ -124,66 +124,15 @@ class PackedTiedOutput(TiedOutput):
         return self.product(self.projection(features))
 
 
-class PreparedLSTM:
-    """A step whose gates are one product of [inputs; hidden], with four passes over the cell after it.
+class PackedReadout(Readout):
+    """A readout whose tanh comes with the product."""
 
-    As tanh x = 2 sigmoid(2 x) - 1, a doubled candidate leaves one sigmoid for all gates, which oneDNN computes with the
-    product. With s = (g + 1) / 2:  c' = f c - i + 2 i s,  h' = o tanh(c').
-    """
+    def __init__(self, readout: Readout, make: Callable[..., PreparedLinear]) -> None:
+        take_over(self, readout)
+        self._modules = {**self._modules, "projection": PackedLinear(readout.projection, make, activation="tanh")}
 
-    def __init__(self, cell: LSTMCell, make: Callable[..., PreparedLinear], *between: Tensor) -> None:
-        weight, recurrent_weight, input_bias, recurrent_bias = cell.kernel.all_weights[0]
-        # (4 hidden, input) beside (4 hidden, memory), if any, beside (4 hidden, hidden)
-        joined = torch.cat([weight, *between, recurrent_weight], 1)
-        bias = input_bias + recurrent_bias
-        for part in (joined, bias):  # the rows of the candidate, third of four gates
-            part[2 * cell.hidden_size : 3 * cell.hidden_size] *= 2
-        self.product = make(joined, bias, sigmoid=True)
-
-    def __call__(self, *inputs: Tensor, state: LSTMState) -> LSTMState:
-        # (*batch, inputs + hidden) -> (*batch, 4 hidden) -> four times (*batch, hidden)
-        i, f, s, o = self.product(torch.cat([*inputs, state.hidden], -1)).chunk(4, -1)
-        cell = (f * state.cell).sub_(i).addcmul_(i, s, value=2)
-        return LSTMState(cell.tanh().mul_(o), cell)
-
-
-class PackedLSTMCell(LSTMCell):
-    """An LSTM cell whose step is one prepared product; all else stays as it was.
-
-    >>> import torch
-    >>> from seq2seq.compression.packing import PackedLSTMCell
-    >>> from seq2seq.compression.prepared import PlainLinear
-    >>> from seq2seq.layers.recurrent.cells.lstm import LSTMCell
-    >>> cell, inputs = LSTMCell(3, 4), torch.randn(2, 3)
-    >>> plain, packed = (each.step(inputs, each.start(inputs)) for each in (cell, PackedLSTMCell(cell, PlainLinear)))
-    >>> torch.allclose(plain.hidden, packed.hidden, atol=1e-5)
-    True
-    """
-
-    def __init__(self, cell: LSTMCell, make: Callable[..., PreparedLinear]) -> None:
-        take_over(self, cell)
-        self.packed = PreparedLSTM(cell, make)
-
-    def step(self, inputs: Float[Tensor, "*batch input"], state: Any) -> LSTMState:
-        return self.packed(inputs, state=state)
-
-    def unroll(self, inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
-        outputs, last, _ = scan(self._packed_step, inputs, state)  # not torch's kernel: to round as a search does
-        return outputs, last
-
-    def _packed_step(self, inputs: Float[Tensor, "*batch input"], state: Any) -> tuple[LSTMState, None]:
-        return self.step(inputs, state), None
-
-
-class PackedFeed(Feed):
-    """The step of a cell that a context is fed to: one prepared product of [inputs; context; hidden]."""
-
-    def __init__(self, feed: Feed, cell: LSTMCell, make: Callable[..., PreparedLinear]) -> None:
-        take_over(self, feed)
-        self.packed = PreparedLSTM(cell, make, feed.weight)  # (4 hidden, memory), as an LSTM projects to its gates
-
-    def step(self, cell: Cell, inputs: BeamFeatures, context: Context, state: Any) -> LSTMState:
-        return self.packed(inputs, context, state=state)
+    def forward(self, hidden: Outputs, context: Context) -> Features:
+        return self.dropout(self.projection(torch.cat([hidden, context], -1)))
 
 
 class _Packer:
@@ -192,14 +141,30 @@ class _Packer:
     def __init__(self, precision: str) -> None:
         self.precision = precision
         self.products: dict[str, PreparedLinear] = {}
-        self.fed: Cell | None = None  # the cell whose step is its feed's
+        self.own: Cell | None = None  # the bottom cell, where its step has a form of its own
 
     def pack_feed(self, decoder: BahdanauDecoder) -> None:
         """Join the products of the bottom cell and of the context, if the cell has a packed form."""
         cell = decoder.cells.bottom
         if type(cell) is LSTMCell and cell.plain:
             decoder.feed = PackedFeed(decoder.feed, cell, self.named("decoder.feed"))
-            self.fed = cell
+            self.own = cell
+
+    def pack_look_up(self, decoder: nn.Module) -> None:
+        """Make a table of the bottom cell's part of each token, if nothing else reads the token's vector."""
+        if not isinstance(decoder, GNMTDecoder | LuongDecoder | SourcelessDecoder):
+            return
+        cell, embedding = decoder.layers[0], decoder.embedding
+        alone = isinstance(decoder, GNMTDecoder) or type(decoder.connections[0]) is PlainConnection
+        if not (alone and type(embedding) is Embedding and type(cell) is LSTMCell and cell.plain):
+            return
+        if embedding.vocabulary_size * 4 * cell.hidden_size > _MOST_LOOKED_UP:
+            return
+        decoder.embedding, self.own = GateEmbedding(embedding, cell), GateLSTMCell(cell, self.named("decoder.gates"))
+        if isinstance(decoder, GNMTDecoder):
+            decoder.bottom = self.own
+        else:
+            decoder.cells[0] = self.own
 
     def named(self, name: str) -> Callable[..., PreparedLinear]:
         """The function that prepares a product, and remembers it by a name."""
@@ -211,8 +176,10 @@ class _Packer:
             make = self.named(own := f"{path}.{name}")
             if type(child) is nn.Linear:
                 setattr(parent, name, PackedLinear(child, make))
-            elif child is self.fed:
+            elif child is self.own:
                 continue
+            elif type(child) is Readout:
+                setattr(parent, name, PackedReadout(child, self.named(f"{own}.projection")))
             elif isinstance(child, TiedOutput):
                 self.pack(child, own)
                 setattr(parent, name, PackedTiedOutput(child, make))
@@ -221,9 +188,9 @@ class _Packer:
             elif isinstance(child, LightCell) or not isinstance(child, Cell):
                 self.pack(child, own)
 
-    def _prepared(self, name: str, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> PreparedLinear:
+    def _prepared(self, name: str, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> PreparedLinear:
         bias, scores = bias if bias is None else bias.detach(), name.startswith("output")
-        made = prepare(weight.detach(), bias, self.precision, sigmoid=sigmoid, scores=scores)
+        made = prepare(weight.detach(), bias, self.precision, activation=activation, scores=scores)
         self.products[name] = made
         return made
 

@@ -26,7 +26,7 @@ _ROWS = 256
 
 
 class PreparedLinear(ABC):
-    """A product inputs W^T + b in float32, or the sigmoid of that: laid out once, used at every step."""
+    """A product inputs W^T + b in float32, or its sigmoid or tanh: laid out once, used at every step."""
 
     @abstractmethod
     def __call__(self, inputs: Rows) -> Results:
@@ -36,20 +36,20 @@ class PreparedLinear(ABC):
 class PlainLinear(PreparedLinear):
     """A product by torch's own function, in the type of the weights."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
-        self.weight, self.bias, self.sigmoid = weight, bias, sigmoid
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> None:
+        self.weight, self.bias, self.activation = weight, bias, activation
 
     def __call__(self, inputs: Rows) -> Results:
         sums = functional.linear(inputs.to(self.weight.dtype), self.weight, self.bias).float()
-        return sums.sigmoid_() if self.sigmoid else sums
+        return _activated(sums, self.activation)
 
 
 class OneDNNLinear(PreparedLinear):
     """A product by oneDNN, which torch reaches without a new layout of the weights at each call only in this way."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> None:
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
-        self.dtype, self.bias, self.activation = weight.dtype, bias, "sigmoid" if sigmoid else "none"
+        self.dtype, self.bias, self.activation = weight.dtype, bias, activation
 
     @staticmethod
     def available() -> bool:
@@ -68,9 +68,9 @@ class Int8Linear(PreparedLinear):
     neighbours.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> None:
         self.steps = _STEPS if sums_8_bits() else _FEWER_STEPS
-        self.limit, self.calibrating, self.sigmoid = 0.0, False, sigmoid
+        self.limit, self.calibrating, self.activation = 0.0, False, activation
         self.weight = _prepack(weight, bias)
 
     def limited(self, limit: float | None) -> bool:
@@ -81,8 +81,7 @@ class Int8Linear(PreparedLinear):
     def __call__(self, inputs: Rows) -> Results:
         if self.calibrating:
             self.limit = max(self.limit, float(inputs.abs().max()))
-        sums = self.sums(inputs, max(self.limit, 1e-12))
-        return sums.sigmoid_() if self.sigmoid else sums
+        return _activated(self.sums(inputs, max(self.limit, 1e-12)), self.activation)
 
     def sums(self, inputs: Rows, limit: float) -> Results:
         """The product with inputs rounded to 8 bits in a range; those beyond it count as its ends."""
@@ -95,8 +94,8 @@ class WideInt8Linear(Int8Linear):
     It is for scores of large vocabularies. Reading their weights is what costs, and the first sum's error is theirs.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, sigmoid: bool = False) -> None:
-        super().__init__(weight, None, sigmoid=sigmoid)
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> None:
+        super().__init__(weight, None, activation=activation)
         self.bias = bias
 
     def sums(self, inputs: Rows, limit: float) -> Results:
@@ -105,6 +104,11 @@ class WideInt8Linear(Int8Linear):
         rest = _int8_sums(inputs - high, self.weight, limit=step / 2, steps=self.steps)
         sums = _int8_sums(high, self.weight, limit=limit, steps=self.steps).add_(rest)
         return sums if self.bias is None else sums.add_(self.bias)
+
+
+def _activated(sums: Results, activation: str) -> Results:
+    """The activation of sums, in their place."""
+    return sums if activation == "none" else sums.sigmoid_() if activation == "sigmoid" else sums.tanh_()
 
 
 def _prepack(weight: Tensor, bias: Tensor | None) -> torch.ScriptObject:
@@ -125,20 +129,20 @@ def _int8_sums(inputs: Rows, weight: torch.ScriptObject, *, limit: float, steps:
 
 
 def prepare(
-    weight: Tensor, bias: Tensor | None, precision: str, *, sigmoid: bool = False, scores: bool = False
+    weight: Tensor, bias: Tensor | None, precision: str, *, activation: str = "none", scores: bool = False
 ) -> PreparedLinear:
     """The fastest product there is for such weights; those that are too few to matter stay in float32.
 
     In int8, `scores` of a large vocabulary are by inputs that are hardly rounded.
     """
     if weight.numel() < _SMALL:
-        return PlainLinear(weight, bias, sigmoid=sigmoid)
+        return PlainLinear(weight, bias, activation=activation)
     if precision == "int8":
         wide = scores and len(weight) >= _LARGE
-        return (WideInt8Linear if wide else Int8Linear)(weight, bias, sigmoid=sigmoid)
+        return (WideInt8Linear if wide else Int8Linear)(weight, bias, activation=activation)
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     kind = OneDNNLinear if OneDNNLinear.available() else PlainLinear
-    return kind(weight.to(dtype), None if bias is None else bias.to(dtype), sigmoid=sigmoid)
+    return kind(weight.to(dtype), None if bias is None else bias.to(dtype), activation=activation)
 
 
 def check_precision(precision: str, device: torch.device) -> None:

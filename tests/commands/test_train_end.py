@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seq2seq.commands import train as command
-from seq2seq.compression.packing import PackedLSTMCell
+from seq2seq.compression.prepared_lstm import PackedLSTMCell
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import load_run
 

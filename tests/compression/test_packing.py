@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from seq2seq.compression import prepared
-from seq2seq.compression.packing import PackedFeed, PackedLSTMCell, found_ranges, pack
+from seq2seq.compression.packing import found_ranges, pack
 from seq2seq.compression.prepared import (
     Int8Linear,
     OneDNNLinear,
@@ -18,6 +18,7 @@ from seq2seq.compression.prepared import (
     prepare,
     sums_8_bits,
 )
+from seq2seq.compression.prepared_lstm import PackedFeed, PackedLSTMCell
 from seq2seq.errors import UserError
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.output.full import FullOutput
@@ -199,11 +200,11 @@ def terms(size=200, rows=70, outputs=90):
     return torch.rand(rows, size) * 4 - 2, torch.randn(outputs, size) / 8, torch.randn(outputs)
 
 
-@pytest.mark.parametrize("sigmoid", [False, True])
+@pytest.mark.parametrize("activation", ["none", "sigmoid", "tanh"])
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("shape", [(70,), (1,), (14, 5)])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_a_product_errs_by_no_more_than_its_rounding(precision, shape, biased, sigmoid):
+def test_a_product_errs_by_no_more_than_its_rounding(precision, shape, biased, activation):
     inputs, weight, bias = terms()
     bias = bias if biased else torch.zeros(len(bias))
     wanted = nn.functional.linear(inputs, weight, bias)
@@ -215,13 +216,14 @@ def test_a_product_errs_by_no_more_than_its_rounding(precision, shape, biased, s
         unit = UNIT if precision == "bfloat16" else 2.0**-24 * 16  # of the order of the root of 200 sums
         bound = 2.01 * unit * sizes + unit * (bias.abs() + wanted.abs() * 1.01 + 1e-2)
     bound = bound + 1e-5
-    product = prepare(weight, bias if biased else None, precision, sigmoid=sigmoid)
+    product = prepare(weight, bias if biased else None, precision, activation=activation)
     if precision == "int8":
         product.limited(float(inputs.abs().max()))
     rows = inputs[: torch.Size(shape).numel()]
     found = product(rows.view(*shape, -1)).view(len(rows), -1)
-    if sigmoid:  # as steep as 1 / 4, then rounded itself
-        wanted, bound = wanted.sigmoid(), bound / 4 + (UNIT if precision == "bfloat16" else 1e-6)
+    if activation != "none":  # as steep as 1 / 4 or 1, then rounded itself
+        steepest = 1 if activation == "tanh" else 1 / 4
+        wanted, bound = getattr(wanted, activation)(), bound * steepest + (UNIT if precision == "bfloat16" else 1e-6)
     assert found.dtype == torch.float32
     errors = (found - wanted[: len(rows)]).abs()
     assert (errors <= bound[: len(rows)]).all()

@@ -218,9 +218,7 @@ class Search(ABC, Generic[Context]):
         return found
 
 
-def _following(
-    logits: Logits, frontier: Frontier, position: int, filters: list[Filter], *, forces: bool
-) -> NextTokens:
+def _following(logits: Logits, frontier: Frontier, position: int, filters: list[Filter], *, forces: bool) -> NextTokens:
     """The tokens that the search may choose from, by the scores that filters make of the model's."""
     own = logits.log_softmax(-1)
     scores = own.clone() if filters else own
