@@ -150,7 +150,7 @@ def test_other_kinds_of_pieces_are_cut_and_joined_alike(random_model, page_of, t
             {"front_end": partial(ConvolutionalFrontEnd, widths=[3], channels=4)},
             "knows encoders without a front end, but this one has",
         ),
-        ({"attention": "dot", "copying": Pointer}, "cannot copy pieces of a source: train with model/copying=none"),
+        ({"attention": "dot", "copying": Pointer}, "cannot copy pieces of a source: train without copying"),
     ],
 )
 def test_what_the_script_does_not_compute_is_refused_by_name(build_model, options, message):
@@ -181,7 +181,7 @@ def test_weights_lose_no_more_than_their_bits(build_model, kind, share):
     stored = store(model, kind)
     small = stored.widened(model)
     assert small.output.weight is small.decoder.embedding.table.weight is small.encoder.input.embedding.table.weight
-    assert len({where["offset"] for where in stored.index.values()}) == len({*model.parameters()})
+    assert len({where["offset"] for where in stored.places.values()}) == len({*model.parameters()})
     for (name, one), (_, other) in zip(model.named_parameters(), small.named_parameters(), strict=True):
         if one.dim() == 1:
             assert torch.equal(one, other), name
