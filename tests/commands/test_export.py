@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from seq2seq.commands import export as command
+from seq2seq.commands import onnx_export as command
 from seq2seq.commands.benchmark import benchmark_config
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.export import export
@@ -218,7 +218,8 @@ def test_nothing_is_written_where_the_proof_fails(finished, config_of, tmp_path,
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["to=tflite"], "to must be onnx, but is 'tflite'."),
+        (["to=tflite"], "to must be one of onnx, page, but is 'tflite'."),
+        (["example=abc"], "example must be null with to=onnx, as only a page shows one."),
         (["sentences=0"], "sentences must be a whole number of at least 1"),
         (["int8=perhaps"], "int8 must be"),
         (["file=none.tsv"], "file"),

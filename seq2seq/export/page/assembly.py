@@ -26,7 +26,7 @@ def assemble(about: Mapping[str, Any], weights: StoredWeights, title: str) -> by
         "style": style,
         "styles": _digest(style),
         "scripts": f"{_digest(runtime)} {_digest(view)}",
-        "about": inlined({**about, "tensors": weights.index}),
+        "about": inlined({**about, "tensors": weights.places}),
         "weights": base64.b64encode(weights.data).decode("ascii"),
         "runtime": runtime,
         "view": view,

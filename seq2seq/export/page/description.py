@@ -64,7 +64,7 @@ def describe(model: Seq2Seq) -> Facts:
     _kind("model", model, _MODELS)
     names = {id(part): name for name, part in model.named_modules()}
     if model.copying is not None:
-        raise UserError("to=page cannot copy pieces of a source: train with model/copying=none, or decode by the run.")
+        raise UserError("to=page cannot copy pieces of a source: train without copying, or decode by the run.")
     return {
         "encoder": {"input": _input(model, names), "layers": _encoder_layers(model, names)},
         "bridge": {"kind": _kind("bridge", model.bridge, _BRIDGES), "at": names[id(model.bridge)]},
@@ -101,8 +101,8 @@ def _input(model: Seq2Seq, names: Mapping[int, str]) -> Facts:
     _kind("input", part, _INPUTS)
     if part.front_end is not None:
         raise UserError(
-            f"to=page knows encoders without a front end, but this one has {type(part.front_end).__name__}: train with "
-            "model/front_end=none, or choose to=onnx."
+            f"to=page knows encoders without a front end, but this one has {type(part.front_end).__name__}: train "
+            "without, or choose to=onnx."
         )
     table = f"{names[id(part.embedding)]}.table.weight"
     if part.ngrams is None:

@@ -20,12 +20,12 @@ def tables(tokenizers: Tokenizers) -> dict[str, Any]:
     if kind not in ("char", "word"):
         raise UserError(
             f"to=page cuts sources into characters or words, but this run's are cut by {kind}: train with "
-            "tokenizer.source=char, or choose to=onnx."
+            "source=char, or choose to=onnx."
         )
     if rule := _rule(source):
         raise UserError(
             f"to=page takes sources as they are, but this run's tokenizer has normalization={rule}: train with "
-            "tokenizer.normalization=identity, or choose to=onnx."
+            "normalization=identity, or choose to=onnx."
         )
     return {
         "form": tokenizers.source.form.form,

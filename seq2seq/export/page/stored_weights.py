@@ -18,7 +18,7 @@ class StoredWeights(NamedTuple):
     """Weights as bytes, and where each tensor of a name is in them, in plain types."""
 
     data: bytes
-    index: dict[str, dict[str, Any]]
+    places: dict[str, dict[str, Any]]
 
     def widened(self, model: Seq2Seq) -> Seq2Seq:
         """A copy of the model that these are of, with the numbers that the page computes with, in 32 bits."""
@@ -27,7 +27,7 @@ class StoredWeights(NamedTuple):
         return copy.eval()
 
     def _arrays(self) -> Iterator[tuple[str, np.ndarray]]:
-        for name, where in self.index.items():
+        for name, where in self.places.items():
             count, start, shape = int(np.prod(where["shape"])), where["offset"], where["shape"]
             if where["kind"] != "int8":
                 found = np.frombuffer(self.data, where["kind"], count, start).astype(np.float32)
@@ -45,17 +45,17 @@ def store(model: Seq2Seq, kind: str) -> StoredWeights:
     bits.
     """
     parts: list[bytes] = []
-    index: dict[str, dict[str, Any]] = {}
-    places: dict[int, dict[str, Any]] = {}
+    places: dict[str, dict[str, Any]] = {}
+    known: dict[int, dict[str, Any]] = {}
     offset = 0
     for name, tensor in model.state_dict().items():
-        if tensor.data_ptr() not in places:
+        if tensor.data_ptr() not in known:
             own, data = _stored(name, tensor, kind)
-            places[tensor.data_ptr()] = {**own, "shape": list(tensor.shape), "offset": offset}
+            known[tensor.data_ptr()] = {**own, "shape": list(tensor.shape), "offset": offset}
             parts.append(data + bytes(-len(data) % 4))
             offset += len(parts[-1])
-        index[name] = places[tensor.data_ptr()]
-    return StoredWeights(b"".join(parts), index)
+        places[name] = known[tensor.data_ptr()]
+    return StoredWeights(b"".join(parts), places)
 
 
 def _stored(name: str, tensor: Tensor, kind: str) -> tuple[dict[str, Any], bytes]:

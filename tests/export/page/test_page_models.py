@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from page_programs import answers_in_node, needs_node
 from tiny_models import CELLS
 
 from seq2seq.data.examples import Example
@@ -88,7 +89,8 @@ def assert_same(found: list[dict[str, Any]], wanted: list[list[Any]]) -> None:
                 torch.testing.assert_close(rows, other.hypothesis.attention, atol=1e-4, rtol=0)
 
 
-def test_scripts_find_what_models_find(random_model, letters, page_of, in_node, translations, tmp_path):
+@needs_node
+def test_scripts_find_what_models_find(random_model, letters, page_of, translations, tmp_path):
     asked, wanted = [], []
     for number, options in enumerate(MODELS.values()):
         page, small = page_of(random_model(**options), letters, ("float16", "int8")[number % 2])
@@ -98,11 +100,12 @@ def test_scripts_find_what_models_find(random_model, letters, page_of, in_node, 
         wanted += [translations(small, letters, LINES, *search) for search in SEARCHES]
     told = {other.hypothesis.finished for each in wanted for others in each for other in others}
     assert told == {True, False}
-    for found, each in zip(in_node(asked), wanted, strict=True):
+    for found, each in zip(answers_in_node(asked), wanted, strict=True):
         assert_same(found, each)
 
 
-def test_other_kinds_of_pieces_are_cut_and_joined_alike(random_model, page_of, in_node, translations, tmp_path):
+@needs_node
+def test_other_kinds_of_pieces_are_cut_and_joined_alike(random_model, page_of, translations, tmp_path):
     pairs = [Example("a b {x} cd", ("p q",)), Example("½ é ▁", ("r",)), Example("e\u0301 a  b", ("q {x} r",))]
     lines = ["a  b", "{x}{x}a{x", "½", "e\u0301é", "\ufeff a\u2003", "zz a zz", "a▁b", "\x1f a", "b\tc", "😀 {x}😀😀"]
     asked, wanted, ids = [], [], []
@@ -119,7 +122,7 @@ def test_other_kinds_of_pieces_are_cut_and_joined_alike(random_model, page_of, i
         asked.append((file, lines, 3, 3))
         wanted.append(translations(small, tokenizers, lines, 3, 3))
         ids.append(tokenizers.source.encode(lines))
-    for found, each, cut in zip(in_node(asked), wanted, ids, strict=True):
+    for found, each, cut in zip(answers_in_node(asked), wanted, ids, strict=True):
         assert [own["ids"] for own in found] == cut
         assert_same(found, each)
 
@@ -147,7 +150,7 @@ def test_other_kinds_of_pieces_are_cut_and_joined_alike(random_model, page_of, i
             {"front_end": partial(ConvolutionalFrontEnd, widths=[3], channels=4)},
             "knows encoders without a front end, but this one has",
         ),
-        ({"attention": "dot", "copying": Pointer}, "cannot copy pieces of a source: train with model/copying=none"),
+        ({"attention": "dot", "copying": Pointer}, "cannot copy pieces of a source: train without copying"),
     ],
 )
 def test_what_the_script_does_not_compute_is_refused_by_name(build_model, options, message):
@@ -178,7 +181,7 @@ def test_weights_lose_no_more_than_their_bits(build_model, kind, share):
     stored = store(model, kind)
     small = stored.widened(model)
     assert small.output.weight is small.decoder.embedding.table.weight is small.encoder.input.embedding.table.weight
-    assert len({where["offset"] for where in stored.index.values()}) == len({*model.parameters()})
+    assert len({where["offset"] for where in stored.places.values()}) == len({*model.parameters()})
     for (name, one), (_, other) in zip(model.named_parameters(), small.named_parameters(), strict=True):
         if one.dim() == 1:
             assert torch.equal(one, other), name
