@@ -160,9 +160,7 @@ def test_teachers_read_train_once_and_say_the_same_whenever_it_is_found_anew(bui
 
 def test_a_pair_that_teachers_have_not_read_is_refused(build_model, keeping, new_batch):
     batch = new_batch([[4, 4]], [[5]])
-    with pytest.raises(
-        UserError, match=r"^objective.top needs pairs as train has them, .*: set objective.top to null.$"
-    ):
+    with pytest.raises(UserError, match=r"^top needs pairs as train has them, .*: set top to null.$"):
         keeping(build_model(), top=2)(build_model(), batch, batch.target_inputs)
 
 

@@ -39,8 +39,8 @@ class TaughtTokens:
             spans = [(self._starts[key], count) for key, count in _keys(batch)]
         except KeyError:
             raise UserError(
-                "objective.top needs pairs as train has them, which teachers have read, but something has changed one: "
-                "set objective.top to null."
+                "top needs pairs as train has them, which teachers have read, but something has changed one: "
+                "set top to null."
             ) from None
         places = torch.cat([torch.arange(0), *(torch.arange(start, start + count) for start, count in spans)])
         device = batch.source.device
