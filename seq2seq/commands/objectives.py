@@ -28,3 +28,4 @@ def supply(objective: Objective, config: dict[str, Any], data: Seq2SeqDataModule
             part.oracle = DynamicOracle(data.tokenizers)
         if isinstance(part, Distillation):
             part.models = load_teachers(part.teachers, data.tokenizers)
+            part.pairs = None if part.top is None else data.train_pairs

@@ -32,13 +32,18 @@ _USED = ("weights", "limits", "tokenizers")  # what a finished run is made of; t
 
 def saved_with(config: dict[str, Any], tokenizers: Tokenizers, splits: Splits) -> dict[str, Any]:
     """Entries that make a checkpoint self-contained, in types that load with weights_only=True."""
-    models = tokenizers.serialized
     return {
         "format": FORMAT,
         "config": config,
         "splits": fingerprints(splits),
-        "tokenizers": {side: torch.frombuffer(bytearray(data), dtype=torch.uint8) for side, data in models.items()},
+        "tokenizers": as_tensors(tokenizers),
     }
+
+
+def as_tensors(tokenizers: Tokenizers) -> dict[str, Tensor]:
+    """The models of tokenizers, as a checkpoint holds them."""
+    models = tokenizers.serialized
+    return {side: torch.frombuffer(bytearray(data), dtype=torch.uint8) for side, data in models.items()}
 
 
 def sealed(checkpoint: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def initial_weights(run: LoadedRun, fresh: dict[str, Tensor], tokenizers: Tokeni
                 f"init cannot carry {type(run.model.output).__name__} over to other target tokens, as its clusters are "
                 "of those that it was trained on: give the tokenizer options of that run, or start from another."
             )
-        for name in _rows_of_pieces(run, side):
+        for name in rows_of_pieces(run, side):
             if ".ngrams." in name:
                 weights[name] = torch.zeros_like(fresh[name])
             else:
@@ -50,7 +50,7 @@ def _pieces(tokenizer: Tokenizer) -> list[str]:
     return tokenizer.pieces(range(EOS + 1, tokenizer.size))
 
 
-def _rows_of_pieces(run: LoadedRun, side: str) -> list[str]:
+def rows_of_pieces(run: LoadedRun, side: str) -> list[str]:
     """Names of weights with a row for every piece of a side: those that grow as its vocabulary does."""
     sizes = {other: getattr(run.tokenizers, other).size for other in _SIDES}
     sides = _SIDES if run.config["model"].get("share_embeddings") else (side,)

@@ -48,6 +48,16 @@ def check_objective(config: dict[str, Any], *, metrics: Any) -> None:
                 Risk(build_scores(config), part.risk)
         if isinstance(part, Distillation):
             check_teachers(part.teachers, "objective.teachers")
+            _refuse_changed_pairs(config, part.top)
+
+
+def _refuse_changed_pairs(config: dict[str, Any], top: int | None) -> None:
+    """Raise UserError where what teachers have said of pairs would be of others than are learnt from."""
+    if top is None:
+        return
+    for name in ("augmentation", "segmentation", "scheduled_sampling", "truncation", "carry"):
+        if config.get(name) is not None:
+            raise UserError(f"objective.top must be null with {name}, which changes what teachers have read.")
 
 
 def check_distill(node: dict[str, Any] | None) -> None:

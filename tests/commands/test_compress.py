@@ -105,6 +105,8 @@ def test_it_cannot_go_on_where_it_stopped(compact, config_of):
     [
         (["to=int4"], "to must be one of float32, float16, int8, but is 'int4'."),
         (["tables=int4"], "tables must be one of float32, float16, int8, but is 'int4'."),
+        (["vocabulary=some"], "vocabulary must be one of all, used, but is 'some'."),
+        (["lines=a.tsv"], "lines has no effect with vocabulary=all, but is a.tsv: add vocabulary=used."),
         (["to=float32"], "to must be float16 or int8 where tables stay in float32, too: nothing else is made smaller."),
         (["run=[{run},{run}]"], "run must be one run, as each of an ensemble is kept by itself: compress one by one."),
         (["out={run}"], "out={run} must be a new or empty folder, but is not: choose another"),
@@ -163,3 +165,22 @@ def test_a_file_of_a_later_format_is_told(compact, tmp_path):
     torch.save(sealed(deepcopy(compact[2]) | {"format": 9}), path := tmp_path / "later.ckpt")
     with pytest.raises(UserError, match="is a checkpoint of format 9, but this version reads up to 4"):
         load_run(path)
+
+
+def test_pieces_that_never_occur_lose_their_rows(finished, config_of, tmp_path):
+    source = load_run(finished).tokenizers.source
+    first, second = source.pieces([5, 6])
+    (tmp_path / "few.tsv").write_text(f"{first} {second}\t{second} {first}\n".replace("▁", ""), encoding="utf-8")
+    given = f"run={finished}", "to=float32", "vocabulary=used", f"file={tmp_path / 'few.tsv'}"
+    record = compress(config_of("compress", *given, f"lines={tmp_path / 'few.tsv'}", f"out={tmp_path / 'out'}"))
+    before, after = record["pieces"]["source"]
+    assert after < before
+    small = load_run(tmp_path / "out")
+    assert (
+        small.tokenizers.source.size
+        == after
+        == small.model.state_dict()["encoder.input.embedding.table.weight"].shape[0]
+    )
+    assert record["bytes"]["after"] < record["bytes"]["before"]
+    everything = compress(config_of("compress", *given[:3], f"out={tmp_path / 'all'}"))
+    assert everything["scores"]["before"] == everything["scores"]["after"]

@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from seq2seq.data.batch import PairSequences
+from seq2seq.data.sequences import TokenSequences
 from seq2seq.errors import UserError
+from seq2seq.runs.possible_training import check_objective
 from seq2seq.runs.run import load_run
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.distillation import Distillation, distillation_losses, parts_of
@@ -97,6 +100,80 @@ def test_padding_and_silent_batches_add_nothing(build_model, taught, new_batch):
     assert all(weight.grad is not None and not weight.grad.any() for weight in model.parameters())
 
 
+# What teachers say, kept
+
+
+@pytest.fixture
+def pairs():
+    return PairSequences(TokenSequences.from_ids(SOURCES * 2), TokenSequences.from_ids(TARGETS[::-1] * 2))
+
+
+@pytest.fixture
+def keeping(taught, pairs):
+    def build(*models, **options):
+        objective = taught(*models, weight=1.0, **options)
+        objective.pairs = pairs
+        return objective
+
+    return build
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_kept_for_the_whole_vocabulary_it_is_the_same(build_model, taught, keeping, pairs, temperature):
+    model, *teachers = build_model(), build_model(), build_model()
+    batch = pairs.batch(torch.tensor([2, 0, 1]), step_tokens=1.0)
+    wanted = taught(*teachers, weight=1.0, temperature=temperature)(model, batch, batch.target_inputs)
+    found = keeping(*teachers, temperature=temperature, top=999)(model, batch, batch.target_inputs)
+    assert_close(found, wanted)
+
+
+def test_kept_shares_are_those_of_the_most_probable_tokens(build_model, keeping, pairs):
+    model, teacher = build_model(), build_model()
+    batch = pairs.batch(torch.tensor([1, 2]), step_tokens=1.0)
+    said, own = (
+        one.output.log_probabilities(
+            batch.of_tokens(one(batch.source, batch.source_lengths, batch.target_inputs).features)
+        )
+        for one in (teacher.eval(), model)
+    )
+    best, ids = said.topk(3)
+    wanted = -((best / 2).softmax(-1) * (own / 2).log_softmax(-1).gather(1, ids)).sum() * 4
+    assert_close(keeping(teacher, top=3, temperature=2.0)(model, batch, batch.target_inputs), wanted)
+
+
+def test_teachers_read_train_once_and_say_the_same_whenever_it_is_found_anew(build_model, keeping, pairs):
+    model, teacher = build_model(), build_model()
+    calls = []
+    objective = keeping(teacher, top=2)
+    teacher.register_forward_hook(lambda *_: calls.append(1))
+    for rows in ([0, 1, 2], [3, 1], [5, 4, 0]):
+        batch = pairs.batch(torch.tensor(rows), step_tokens=1.0)
+        objective(model, batch, batch.target_inputs)
+    assert len(calls) == 1
+    again = keeping(teacher, top=2)
+    again(model, batch, batch.target_inputs)
+    for one, other in zip(objective.taught.of(batch), again.taught.of(batch), strict=True):
+        assert torch.equal(one, other)
+    silent = pairs.batch(torch.tensor([0]), step_tokens=1.0, silent=True)
+    assert objective(model, silent, silent.target_inputs).item() == 0
+
+
+def test_a_pair_that_teachers_have_not_read_is_refused(build_model, keeping, new_batch):
+    batch = new_batch([[4, 4]], [[5]])
+    with pytest.raises(UserError, match=r"^top needs pairs as train has them, .*: set top to null.$"):
+        keeping(build_model(), top=2)(build_model(), batch, batch.target_inputs)
+
+
+@pytest.mark.parametrize("option", ["scheduled_sampling=constant", "augmentation=copying", "truncation=window"])
+def test_what_changes_pairs_is_refused_beside_it(plain_config_of, teacher, option):
+    config = plain_config_of(
+        "train", "objective=distillation", f"objective.teachers=[{teacher}]", "objective.top=4", option
+    )
+    name = option.partition("=")[0]
+    with pytest.raises(UserError, match=f"^objective.top must be null with {name}, which changes what teachers have"):
+        check_objective(config, metrics=None)
+
+
 def test_it_can_be_what_another_objective_stands_on():
     distillation = Distillation(teachers="one")
     risk = MinimumRisk(base=distillation)
@@ -111,6 +188,7 @@ def test_it_can_be_what_another_objective_stands_on():
         ({"weight": 0.0}, "weight must be above 0 and at most 1, but is 0.0."),
         ({"weight": 1.5}, "weight must be above 0 and at most 1, but is 1.5."),
         ({"temperature": 0.0}, "temperature must be above 0, but is 0.0."),
+        ({"top": 0}, "top must be at least 1, or null for all tokens, but is 0."),
         (
             {"base": MinimumRisk()},
             "base must be an objective of one pass, which it shares, but MinimumRisk makes its own.",
@@ -165,6 +243,17 @@ def test_a_run_goes_on_as_it_would_have_and_needs_its_teachers_only_for_that(tra
         "objective.teachers must be runs that are there for as long as others learn from them, but "
         f"run={own} does not exist: give a run folder or a checkpoint file."
     )
+
+
+def test_a_run_that_keeps_what_teachers_say_goes_on_as_it_would_have(train_tiny, teacher, tmp_path):
+    options = [*LEARNING, f"objective.teachers=[{teacher}]"]
+    kept = [*options, "objective.top=3"]
+    for name, own, steps in (("whole", kept, 5), ("parts", kept, 3), ("all", options, 5)):
+        train_tiny(tmp_path / name, *own, f"budget.max_steps={steps}")
+    train_tiny(tmp_path / "parts", *kept, "budget.max_steps=5", resume=True)
+    whole = state(tmp_path / "whole")
+    assert all(torch.equal(weight, whole[name]) for name, weight in state(tmp_path / "parts").items())
+    assert not torch.equal(whole["model.output.bias"], state(tmp_path / "all")["model.output.bias"])
 
 
 def test_a_teacher_of_another_vocabulary_is_refused_by_name(train_tiny, teacher, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seq2seq.data.batch import Batch
+from seq2seq.data.batch import Batch, PairSequences
 from seq2seq.errors import UserError
 from seq2seq.layers.output.output import Output
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
@@ -16,6 +16,7 @@ from seq2seq.shapes import Written
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.objectives.references import weighed
+from seq2seq.training.objectives.taught_tokens import TaughtTokens, TopIds, TopScores
 from seq2seq.training.objectives.wrapping import WrappingObjective
 
 RowScores = Float[Tensor, "rows vocabulary"]
@@ -28,6 +29,9 @@ class Distillation(WrappingObjective):
     Teachers are runs; several are one ensemble, the mean of their probabilities. The loss is `weight` times
     temperature^2 * -sum q log p, both distributions of scores over `temperature` (Hinton et al. 2015), and for the
     rest the base's. Teachers read what the model reads, without dropout. Whoever builds it supplies their models.
+
+    With `top`, q is of that many tokens alone, the most probable ones, whose shares sum to 1. Teachers read the pairs
+    of train once, before the first step, and what they say is kept; at the size of the vocabulary all is as without.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class Distillation(WrappingObjective):
         teachers: Sequence[str] | str,
         weight: float = 0.5,
         temperature: float = 1.0,
+        top: int | None = None,
         base: Objective | None = None,
     ) -> None:
         self.teachers = (teachers,) if isinstance(teachers, str) else tuple(teachers)
@@ -45,6 +50,8 @@ class Distillation(WrappingObjective):
             raise UserError(f"weight must be above 0 and at most 1, but is {weight}.")
         if temperature <= 0:
             raise UserError(f"temperature must be above 0, but is {temperature}.")
+        if top is not None and top < 1:
+            raise UserError(f"top must be at least 1, or null for all tokens, but is {top}.")
         super().__init__(base or CrossEntropy())
         if type(self.base).__call__ is not Objective.__call__:
             raise UserError(
@@ -52,7 +59,10 @@ class Distillation(WrappingObjective):
             )
         self.weight = weight
         self.temperature = temperature
+        self.top = top
         self.models: Sequence[Seq2Seq] = ()
+        self.pairs: PairSequences | None = None  # of train, where what is said of them is to be kept
+        self.taught: TaughtTokens | None = None
 
     def check(self, model: Seq2Seq) -> None:
         """Check the base's needs, and that no token of the model has exactly no probability. Raises UserError."""
@@ -79,8 +89,8 @@ class Distillation(WrappingObjective):
     def _mixed(self, model: Seq2Seq, batch: Batch, inputs: Written, outputs: ModelOutputs) -> Tensor:
         base = self.base.loss(model, batch, outputs)
         self.likelihood, self.token_weights = self.base.likelihood, self.base.token_weights
-        read = self._read(batch, inputs)
-        losses = partial(self._losses, model.output)
+        read = self._read(batch, inputs) if self.top is None else self._kept(batch, self.top)
+        losses = partial(self._losses if self.top is None else self._losses_of_kept, model.output)
         taught = weighed(model.output.in_chunks(losses, batch.of_tokens(outputs.features), *read), self.token_weights)
         return self.weight * taught.sum() + (1 - self.weight) * base
 
@@ -93,6 +103,20 @@ class Distillation(WrappingObjective):
             teacher.to(batch.source.device)  # does nothing from the second step on
             found.append(batch.of_tokens(teacher(batch.source, batch.source_lengths, inputs).features))
         return found
+
+    def _kept(self, batch: Batch, top: int) -> list[Tensor]:
+        """The teachers' scores and ids of every real token, from what they have said of train."""
+        if self.taught is None:
+            assert self.pairs is not None, "distillation needs train to keep what teachers say of it"
+            models = [teacher.to(batch.source.device) for teacher in self.models]
+            self.taught = TaughtTokens(models, self.pairs, top, batch.source.device)
+        return list(self.taught.of(batch))
+
+    def _losses_of_kept(self, output: Output, features: Rows, scores: TopScores, ids: TopIds) -> Float[Tensor, " rows"]:
+        """The loss of every row beside the shares of its most probable tokens."""
+        own = (output.log_probabilities(features) / self.temperature).log_softmax(-1)
+        shares = (scores / self.temperature).softmax(-1)
+        return -(shares * own.gather(-1, ids).masked_fill(shares == 0, 0.0)).sum(-1) * self.temperature**2
 
     def _losses(self, output: Output, features: Rows, *read: Rows) -> Float[Tensor, " rows"]:
         """The loss of every row beside the logarithm of the teachers' mean probabilities."""

@@ -1,0 +1,81 @@
+"""What teachers say of the tokens of pairs, found once and kept."""
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seq2seq.data.batch import Batch, PairSequences
+from seq2seq.errors import UserError
+from seq2seq.models.seq2seq import Seq2Seq
+
+logger = logging.getLogger(__name__)
+_AT_ONCE = 256  # pairs
+
+TopIds = Int[Tensor, "rows top"]
+TopScores = Float[Tensor, "rows top"]
+Key = tuple[bytes, bytes]  # token ids of a source and of its target
+
+
+class TaughtTokens:
+    """The most probable tokens at every place of pairs' targets, and logarithms of their mean probabilities.
+
+    Pairs are read in an order of their own, so that what is kept is the same whenever it is found anew.
+    """
+
+    def __init__(self, models: Sequence[Seq2Seq], pairs: PairSequences, top: int, device: torch.device) -> None:
+        logger.info("distillation: teachers read %d pairs, and the %d best of every token are kept", len(pairs), top)
+        self._starts: dict[Key, int] = {}
+        self._count = 0  # of tokens that were read
+        found = [self._read(models, batch.to(device), top) for batch in _batches(pairs)]
+        self.ids, self.scores = (torch.cat(parts) for parts in zip(*found, strict=True))
+
+    def of(self, batch: Batch) -> tuple[TopScores, TopIds]:
+        """The scores and ids of every token to predict. Raises UserError where a pair is none of those read."""
+        try:
+            spans = [(self._starts[key], count) for key, count in _keys(batch)]
+        except KeyError:
+            raise UserError(
+                "top needs pairs as train has them, which teachers have read, but something has changed one: "
+                "set top to null."
+            ) from None
+        places = torch.cat([torch.arange(0), *(torch.arange(start, start + count) for start, count in spans)])
+        device = batch.source.device
+        return self.scores[places].to(device), self.ids[places].long().to(device)
+
+    def _read(self, models: Sequence[Seq2Seq], batch: Batch, top: int) -> tuple[Tensor, Tensor]:
+        """Ids and scores of a batch's tokens, whose places are noted."""
+        for key, count in _keys(batch):
+            self._starts.setdefault(key, self._count)
+            self._count += count
+        with torch.no_grad(), torch.autocast(batch.source.device.type, enabled=False):
+            said = mean_scores(models, batch)
+            scores, ids = said.topk(min(top, said.shape[1]))
+        return ids.int().cpu(), scores.float().cpu()
+
+
+def mean_scores(models: Sequence[Seq2Seq], batch: Batch) -> Float[Tensor, "rows vocabulary"]:
+    """Logarithms of the models' mean probabilities of every token to predict."""
+    found = []
+    for model in models:
+        outputs = model(batch.source, batch.source_lengths, batch.target_inputs)
+        found.append(model.output.log_probabilities(batch.of_tokens(outputs.features)))
+    return torch.stack(found).logsumexp(0) - math.log(len(found))
+
+
+def _batches(pairs: PairSequences) -> Iterator[Batch]:
+    """All pairs, those of like lengths together."""
+    for rows in pairs.target.lengths.argsort(stable=True).split(_AT_ONCE):
+        yield pairs.batch(rows, step_tokens=1.0)
+
+
+def _keys(batch: Batch) -> Iterator[tuple[Key, int]]:
+    """What tells each pair that has tokens to predict from others, and how many it has."""
+    sources, targets = batch.source.cpu().numpy(), batch.target_outputs.cpu().numpy()
+    lengths, counts = batch.source_lengths.tolist(), batch.target_mask.sum(1).tolist()
+    for row, (length, count) in enumerate(zip(lengths, counts, strict=True)):
+        if count:
+            yield (sources[row, :length].tobytes(), targets[row, :count].tobytes()), count
