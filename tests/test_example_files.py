@@ -22,6 +22,7 @@ SAYS = {
     "training_loop.py": r"^loss 0\.\d\d, right: (100|9\d)%$",
     "own_data.py": r"994 -> nine hundred ninety four\n\{'wer'",
     "time_series.py": r"'mae': 0\.[2-4].*\n(.*\n)+.*'accuracy': (100|9\d)\.",
+    "tagging.py": r"'accuracy': 9\d\.\d.*'macro_f1': 9\d\.",
     "data_frame.py": r"16:45 +quarter to five",
     "own_cell/own_cell.py": r"\nd c b a\n$",
     "line_images.py": r"^12000 lines in \d\d fonts, 1000 to test on in \d+ others$",
