@@ -44,6 +44,7 @@ HOMES = {
     "decoding/ranking": ("train", "decoding=beam"),
     "fusion": ("translate",),
     "inference": ("translate",),
+    "kinds": ("horizon",),
     "method": ("prune",),
     "mode": ("benchmark",),
     "model/gap_cell": ("train", *TIMED),
@@ -354,7 +355,7 @@ def test_every_script_that_searches_takes_every_search(script, option):
 
 
 def test_only_scoring_does_without_a_search():
-    others = {"score", "forecast", "export"}
+    others = {"score", "forecast", "export", "gradients", "time_constants", "horizon", "erosion"}
     assert {script for script, *_ in SEARCHING} | others == set(SCRIPTS)
     assert {script for script in SCRIPTS if "decoding" not in plain(script)} == others
 

@@ -90,7 +90,7 @@ def _benchmark_cells(config: DictConfig) -> dict[str, Any]:
     """Train the same model with every kind of cell in turn and return the report, with a row of speeds per kind."""
     plains = {str(name): _with_cell(config, kind) for name, kind in config["kinds"].items()}
     if not plains:
-        raise UserError("kinds must hold at least one cell, but is empty: keep one of those in conf/mode/cells.yaml.")
+        raise UserError("kinds must hold at least one cell, but is empty: keep one of those in conf/kinds/cells.yaml.")
     return {"mode": "cells", **_in_turn(plains, config, "cells")}
 
 

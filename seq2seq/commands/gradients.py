@@ -87,13 +87,14 @@ def _of_cells(options: Mapping[str, Any]) -> tuple[str, Curves]:
     kinds, size, length = options["kinds"], options["hidden_size"], options["length"]
     possible = names_of(kinds, lambda kind: not issubclass(kind, MemoryCell))
     curves: Curves = {}
-    for name, kind in cell_kinds(kinds, options["cells"], options["forget_bias"]).items():
+    wanted = cell_kinds(kinds, options["cells"], options["forget_bias"])
+    for name, kind in wanted.items():
         torch.manual_seed(options["seed"])
         cell = kind(size, size).double()
         check_flow(cell, name, possible)
         inputs = torch.randn(_ROWS, length + _LOSSES, size, dtype=torch.float64)
         curves[name] = {path: cell_flow(cell, inputs, path, losses=_LOSSES) for path in paths_of(cell)}
-        logger.info("%s: %d of %d", name, len(curves), len(options["cells"]))
+        logger.info("%d of %d: %s", len(curves), len(wanted), name)
     return f"fresh cells of {size} units on normal inputs", curves
 
 

@@ -19,7 +19,7 @@ _TITLES = {
 }
 _DEEPEST = 1e-12  # of the greatest norm: below it is nothing that a step of training would feel
 _CORNER: dict[str, Any] = {"ha": "right", "va": "top", "fontsize": "small", "color": "#555c69"}
-_COLOURS = [colormaps["tab10"](number) for number in range(10)]
+_FEW = 10  # curves that bold colours tell apart
 
 
 def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") -> Figure:
@@ -52,14 +52,15 @@ def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") ->
 
 
 def _draw(axes: Axes, path: str, curves: Mapping[str, Mapping[str, Flow]]) -> None:
-    for (name, flows), colour in zip(curves.items(), cycle(_COLOURS), strict=False):
+    colours = colormaps["tab10" if len(curves) <= _FEW else "tab20"]
+    for (name, flows), number in zip(curves.items(), cycle(range(colours.N)), strict=False):
         if path not in flows:
             continue
         flow = flows[path]
         if path != "cell":
-            axes.plot(*_positive(flow.hidden), color=colour, label=writable(name), linewidth=1.4)
+            axes.plot(*_positive(flow.hidden), color=colours(number), label=writable(name), linewidth=1.4)
         if flow.cell is not None and path != "hidden":
-            axes.plot(*_positive(flow.cell), color=colour, linestyle="--", linewidth=1.4)
+            axes.plot(*_positive(flow.cell), color=colours(number), linestyle="--", linewidth=1.4)
     axes.set_yscale("log")
     axes.set_title(_TITLES[path], loc="left", fontsize="medium")
     axes.set_xlabel("steps between state and loss")

@@ -62,19 +62,8 @@ def test_an_option_that_the_script_sets_is_answered_with_what_to_use(mistake, pl
 
 @pytest.mark.parametrize(
     "script",
-    [
-        "train",
-        "translate",
-        "evaluate",
-        "score",
-        "selfcheck",
-        "interpret",
-        "intervene",
-        "probe",
-        "health",
-        "compare",
-        "adapt",
-    ],
+    ["train", "translate", "evaluate", "score", "selfcheck", "interpret", "intervene", "probe", "health", "gradients"]
+    + ["time_constants", "horizon", "erosion", "compare", "adapt"],
 )
 @pytest.mark.parametrize("plus", ["+", "++"])
 def test_a_key_that_a_script_does_not_read_cannot_be_added(mistake, script, plus):
@@ -172,7 +161,9 @@ def test_an_option_of_another_choice_is_answered_with_the_choice(mistake, script
 
 
 def test_a_script_without_its_run_is_told_what_is_missing(mistake):
-    for script in ("translate", "evaluate", "score", "selfcheck", "interpret", "intervene", "probe", "health", "adapt"):
+    for script in ("translate", "evaluate", "score", "selfcheck", "interpret", "intervene", "probe", "health"):
+        assert mistake(script) == "run must be given, for example run=DIR"
+    for script in ("time_constants", "adapt"):
         assert mistake(script) == "run must be given, for example run=DIR"
     assert mistake("benchmark", "mode=decode") == "run must be given, for example run=DIR"
 

@@ -159,7 +159,7 @@ def test_cells_of_a_config_are_compared(tiny_benchmark):
     with pytest.raises(UserError) as error:
         benchmark_config(config)
     assert str(error.value) == (
-        "kinds must hold at least one cell, but is empty: keep one of those in conf/mode/cells.yaml."
+        "kinds must hold at least one cell, but is empty: keep one of those in conf/kinds/cells.yaml."
     )
 
 
