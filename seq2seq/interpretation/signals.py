@@ -9,7 +9,7 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation.piece_classes import character_class, is_vowel, phone_class
 
 _OPENING, _CLOSING = "([{<", ")]}>"
-_PAST = "nothing"  # before the first piece, and behind the last
+BEYOND = "nothing"  # what is before the first piece, and behind the last
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,11 @@ def _piece_before(line: ProbedLine) -> Values | None:
     """The pieces before; None of a target, whose cells read them."""
     if line.side == "target":
         return None
-    return (_PAST, *line.pieces[:-1])
+    return (BEYOND, *line.pieces[:-1])
 
 
 def _piece_behind(line: ProbedLine) -> Values:
-    return (*line.pieces[1:], _PAST)
+    return (*line.pieces[1:], BEYOND)
 
 
 def _character_class(line: ProbedLine) -> Values:

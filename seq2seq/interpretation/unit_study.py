@@ -9,11 +9,12 @@ from torch import Tensor
 
 from seq2seq.errors import UserError
 from seq2seq.interpretation.linear_probe import LinearProbe, ProbeScore
-from seq2seq.interpretation.signals import NamedSignal, ProbedLine
+from seq2seq.interpretation.signals import BEYOND, NamedSignal, ProbedLine
 from seq2seq.interpretation.unit_correlations import Given, correlate, holm
 from seq2seq.interpretation.unit_steps import CellSteps
 
 _CLASSES = 60  # the most frequent, of which each is looked for in units
+_PLACES = 32  # from the beginning, of which each may have a value of its own
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,10 @@ class SignalSteps:
 
     @property
     def _kinds(self) -> list[int]:
-        counts = self.values.long().bincount(minlength=len(self.classes))
-        return sorted(range(len(counts)), key=lambda kind: -int(counts[kind]))[:_CLASSES]
+        """Classes, the most frequent first, without that of being beyond an end of the line, which is a position."""
+        counts = self.values.long().bincount(minlength=len(self.classes)).tolist()
+        kinds = (kind for kind, name in enumerate(self.classes) if name != BEYOND)
+        return sorted(kinds, key=lambda kind: -counts[kind])[:_CLASSES]
 
 
 @dataclass(frozen=True)
@@ -119,18 +122,18 @@ class UnitStudy:
     def given(self, side: str, made_of: frozenset[str]) -> Given:
         """Position, length, and the piece that was read, at every step, but those that a signal is made of.
 
-        A signal of the pieces that target cells write is not made of those that they read.
+        Each of the first positions is given by itself, as what is special about a beginning lies on no line. A
+        signal of the pieces that target cells write is not made of those that they read.
         """
         lines = self.sides[side]
-        numbers = {
-            "position": [place for line in lines for place in range(len(line))],
-            "length": [len(line) for line in lines for _ in line.pieces],
-        }
-        kept = [values for name, values in numbers.items() if name not in made_of]
-        steps = sum(map(len, lines))
-        table = torch.tensor(kept, dtype=torch.float64).T if kept else torch.zeros(steps, 0, dtype=torch.float64)
+        place = torch.tensor([place for line in lines for place in range(len(line))])
+        length = torch.tensor([len(line) for line in lines for _ in line.pieces])
+        early = torch.nn.functional.one_hot(place.clamp(max=_PLACES), _PLACES + 1)[:, :_PLACES]
+        numbers = {"position": [place, *early.T], "length": [length]}
+        kept = [column.double() for name, columns in numbers.items() if name not in made_of for column in columns]
+        table = torch.stack(kept, 1)
         known = "piece" in made_of and side == "source"
-        return Given(table, torch.zeros(steps, dtype=torch.long) if known else self.types(side))
+        return Given(table, torch.zeros_like(place) if known else self.types(side))
 
     def types(self, side: str) -> Int[Tensor, " steps"]:
         """The piece that was read at every step, by a number."""

@@ -162,3 +162,15 @@ def test_a_signal_that_never_changes_and_cells_without_steps_are_refused():
     given = NamedSignal("mine.odd", lambda line: [*map(str, range(len(line)))] if len(line) == 4 else range(len(line)))
     with pytest.raises(UserError, match="signals: mine.odd must give numbers for all lines of a side, or text, or"):
         study(given)
+
+
+def test_what_is_special_about_a_beginning_is_given_with_the_position():
+    """A unit that says only that a line begins follows nothing else."""
+    found = study("position", "piece_behind")
+    first = torch.tensor([float(place == 0) for line in found.sides["source"] for place in range(len(line))])
+    units = first.unsqueeze(1) + 1e-3 * torch.randn(len(first), 3)
+    again = study("piece_behind", units=units)
+    assert max(one.clearness for one in again.findings()) < 0.2
+    assert {one.column for one in again.findings()} == {
+        f"piece_behind '{piece}'" for piece in ("a", "e", "b", "c", "</s>")
+    }
