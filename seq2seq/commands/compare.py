@@ -1,7 +1,6 @@
 """Train choices of a config one after the other, at equal parameters and an equal budget, and make a table of them."""
 
 import csv
-import json
 import logging
 import os
 import re
@@ -28,6 +27,7 @@ from seq2seq.models.blank import blank
 from seq2seq.models.sizes import fitted_size, parameter_count
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import Row, leaderboard
+from seq2seq.runs.record import read_record
 from seq2seq.runs.run import build_model, train_tokenizers
 from seq2seq.runs.settling import settle, settled_like
 from seq2seq.whole_file import write_whole
@@ -208,7 +208,7 @@ def _train(contender: Contender, folder: Path) -> TrainedRun:
         write_whole(record, asked.encode())
     with (folder / "metrics" / "metrics.csv").open(encoding="utf-8", newline="") as file:
         logged = list(csv.DictReader(file))
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_record(folder / "metrics.json", training_seconds=(int, float))
     return TrainedRun(logged, metrics["training_seconds"], metrics.get("cost", {}).get("steps"))
 
 

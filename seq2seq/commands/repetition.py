@@ -1,6 +1,5 @@
 """Repetition of a run: the same config again, and whether the same weights came of it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.environment import differences
+from seq2seq.runs.record import read_record
 
 _OWN = ("from", "run_dir", "trust", "hydra")  # what may be said of a repetition
 
@@ -58,4 +58,4 @@ def _of_data(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def _environment(path: str) -> dict[str, Any]:
     file = Path(path) / "environment.json"
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    return read_record(file) if file.is_file() else {}

@@ -1,7 +1,6 @@
 """Trials of a search: each a process of scripts/train.py, watched while it trains."""
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 from seq2seq.commands.attendance import attended
 from seq2seq.config.places import SCRIPTS
 from seq2seq.errors import UserError
+from seq2seq.runs.record import read_record
 
 _SECONDS = 1.0  # between two looks at a run
 _GRACE = 30.0  # seconds for a run to end when it is asked to
@@ -54,7 +54,7 @@ def train_trial(overrides: Sequence[str], folder: Path, watched: Watched, *, thr
     except BaseException:
         _end(process)
         raise
-    record = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    record = read_record(folder / "metrics.json")
     scores = record.get("dev", record)["scores"]
     return TrialOutcome(float(scores[watched.metric]), record["step"], record["training_seconds"])
 

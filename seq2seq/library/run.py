@@ -1,6 +1,5 @@
 """A trained run in Python."""
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from seq2seq.library.trained import Trained
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.html import table
+from seq2seq.runs.record import read_record
 from seq2seq.runs.versions import home_of
 
 if TYPE_CHECKING:
@@ -45,9 +45,12 @@ class Run(Trained):
 
     @cached_property
     def report(self) -> dict[str, Any]:
-        """The record of the end of training, as in metrics.json: scores, cost, remarks; empty where there is none."""
+        """The record of the end of training, as in metrics.json: scores, cost, remarks; empty where there is none.
+
+        Raises UserError if the file is no such record.
+        """
         file = home_of(find_checkpoint(self.path).absolute()) / "metrics.json"
-        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+        return read_record(file, scores=dict) if file.is_file() else {}
 
     @property
     def scores(self) -> dict[str, float]:

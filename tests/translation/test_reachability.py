@@ -1,10 +1,16 @@
 """References that no output can equal are found before training."""
 
+from pathlib import Path
+
 import pytest
 
+from seq2seq.config.builder import build
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import PieceOptions, Tokenizers, TokenizerTrainer
 from seq2seq.decoding.length import LengthLimits
+from seq2seq.runs.evaluation import load_splits
+from seq2seq.runs.run import train_tokenizers
+from seq2seq.runs.settling import settle
 from seq2seq.translation.reachability import unreachable
 
 
@@ -52,3 +58,19 @@ def test_limits_of_length_are_named():
 
 def test_nothing_is_out_of_reach_where_there_is_nothing():
     assert unreachable([], learnt("a"), LengthLimits(), max_source_tokens=10).count == 0
+
+
+WORDS = Path(__file__).parents[3] / "shared" / "data" / "sigmorphon2021"
+
+
+@pytest.mark.skipif(not WORDS.is_dir(), reason="the data are not there")
+@pytest.mark.parametrize("language", ["geo", "gre", "kor"])
+def test_with_nothing_but_data_every_pronunciation_of_dev_is_within_reach(plain_config_of, language):
+    files = (f"data.{split}={WORDS / language}_{split}.tsv" for split in ("train", "dev"))
+    config = plain_config_of("train", "data=tsv", *files)
+    splits = load_splits(config)
+    config, tokenizers = settle(config, splits, train_tokenizers, says=False)
+    length = build(config["decoding"], "decoding").length
+    found = unreachable(splits.dev, tokenizers, length, max_source_tokens=config["batches"]["max_length"])
+    assert found.references == len(splits.dev) in (100, 1000)
+    assert found.count == 0, str(found)
