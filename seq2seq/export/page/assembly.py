@@ -35,7 +35,7 @@ def assemble(about: Mapping[str, Any], weights: StoredWeights, title: str) -> by
 
 
 def script(names: tuple[str, ...]) -> str:
-    """Files of the page's script as one, which shares no name with what else runs beside it but its own."""
+    """Files of a script as one, as it stands in the page."""
     return '"use strict";\n' + "\n".join(_read(name) for name in names)
 
 

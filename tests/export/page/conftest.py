@@ -15,6 +15,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.ranking import AverageRanking
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.decoding.search.greedy import GreedySearch
+from seq2seq.decoding.search.search import Search
 from seq2seq.export.page.assembly import assemble
 from seq2seq.export.page.description import describe
 from seq2seq.export.page.pieces import tables
@@ -72,13 +73,15 @@ def in_browser(tmp_path: Path) -> Callable[..., tuple[str, list[str]]]:
 
 @pytest.fixture
 def translations() -> Callable[..., list[list[Translation]]]:
-    """What translate.py finds for lines: translations(model, tokenizers, lines, width, best)."""
+    """What translate.py finds for lines: translations(model, tokenizers, lines, width or a search, best)."""
 
     def found(
-        model: Seq2Seq, tokenizers: Tokenizers, lines: Sequence[str], width: int, best: int
+        model: Seq2Seq, tokenizers: Tokenizers, lines: Sequence[str], width: int | Search, best: int, **options: Any
     ) -> list[list[Translation]]:
-        search = BeamSearch(beam_size=width, ranking=AverageRanking()) if width else GreedySearch()
-        translator = Translator(model, tokenizers, search)
+        search = width
+        if isinstance(width, int):
+            search = BeamSearch(beam_size=width, ranking=AverageRanking()) if width else GreedySearch()
+        translator = Translator(model, tokenizers, search, **options)
         return translator.translations([Line(line) for line in lines], n_best=best, attention=True)
 
     return found

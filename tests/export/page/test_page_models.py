@@ -13,6 +13,8 @@ from seq2seq.data.examples import Example
 from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
+from seq2seq.decoding.length import LengthLimits
+from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
 from seq2seq.export.page.description import describe
 from seq2seq.export.page.pieces import tables
@@ -102,6 +104,18 @@ def test_scripts_find_what_models_find(random_model, letters, page_of, translati
     assert told == {True, False}
     for found, each in zip(answers_in_node(asked), wanted, strict=True):
         assert_same(found, each)
+
+
+@needs_node
+def test_no_more_of_a_source_is_read_than_a_limit_allows(random_model, letters, page_of, translations, tmp_path):
+    limits = {"max_ratio": 1.0, "max_extra": 4, "max_source_tokens": 5}
+    page, small = page_of(random_model(), letters, limits=limits)
+    (tmp_path / "page.html").write_bytes(page)
+    lines = ["abcdefgh", "??é?abcd", "abcde", "abcdef"]
+    (found,) = answers_in_node([(tmp_path / "page.html", lines, 0, 1)])
+    search = GreedySearch(length=LengthLimits(max_ratio=1.0, max_extra=4))
+    assert_same(found, translations(small, letters, lines, search, 1, max_source_tokens=5))
+    assert found[0]["found"] == found[2]["found"] == found[3]["found"]
 
 
 @needs_node
