@@ -47,7 +47,7 @@ _COUNTED = 10_000  # examples that tokens are counted in, where a loss or an out
 _WHEN_TRAINED = {  # of a run's config, what is of its training alone
     **{"schedule": {"_target_": "seq2seq.training.schedules.ConstantSchedule", "warmup_steps": 0}},
     **{"references": "each", "freeze_steps": None, "decay_all": False},
-    **dict.fromkeys(("scheduled_sampling", "gradient_noise", "truncation", "segmentation")),
+    **dict.fromkeys(("scheduled_sampling", "gradient_noise", "pruning", "truncation", "segmentation")),
 }
 _OWN = ("objective", "optimizer", "gradients", "averaging", "freeze", "rates", "seed")
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 from itertools import islice
 from typing import Any
 
+import pytorch_lightning as lightning
 import torch
 
 from seq2seq.commands.rehearsal import Rehearsal
@@ -25,6 +26,8 @@ from seq2seq.runs.initial_weights import initial_weights, shared_pieces
 from seq2seq.runs.run import load_run
 from seq2seq.runs.translator import following
 from seq2seq.symbols import UNK
+from seq2seq.training.callbacks.pruning import Pruning
+from seq2seq.training.module import Seq2SeqModule
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
@@ -118,6 +121,22 @@ class StartingPoint:
             }
             for name, examples in sets.items()
         }
+
+
+def begin_weights(
+    trainer: lightning.Trainer,
+    module: Seq2SeqModule,
+    tokenizers: Tokenizers,
+    start: StartingPoint | None,
+    *,
+    resume: bool,
+) -> None:
+    """Give a model the weights to start from, if there are any. Raises UserError if it cannot be pruned as asked for."""
+    if start:
+        start.hand_on(module.model, tokenizers)
+    for callback in [] if resume else trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Pruning):
+            callback.check(module.model)
 
 
 def know_nearly_all(tokenizers: Tokenizers, splits: Splits) -> bool:

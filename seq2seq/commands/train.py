@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from seq2seq.commands.batches import build_batches
 from seq2seq.commands.distilling import data_of, taught_tokenizers
-from seq2seq.commands.fine_tuning import StartingPoint
+from seq2seq.commands.fine_tuning import StartingPoint, begin_weights
 from seq2seq.commands.fitting_memory import tokens_that_fit
 from seq2seq.commands.foresight import check_monitor, refuse_mistakes
 from seq2seq.commands.hindsight import cost_of, remarks_of
@@ -81,8 +81,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     trainer = build_trainer(config, folder)
     data = build_batches(config, splits, tokenizers)
     module = build_module(config, data)
-    if start:
-        start.hand_on(module.model, tokenizers)
+    begin_weights(trainer, module, tokenizers, start, resume=resume)
     choose_threads(config, module.model, trainer.strategy.root_device, str(trainer.precision))
     out_of_reach = _tell(module, splits)
     start_from = last_checkpoint(folder) if resume else None

@@ -46,6 +46,7 @@ _ADVICE = (
 def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
     callbacks = [build(node, f"callbacks.{name}") for name, node in (config["callbacks"] or {}).items() if node]
+    callbacks += [build(config["pruning"], "pruning")] if config["pruning"] else []
     given, monitor = config["trainer"], config["monitor"]
     precision = resolve_precision(config["precision"], given.get("accelerator", "auto"))
     with told_at("trainer", lightning.Trainer):

@@ -51,7 +51,5 @@ def masks_of(model: nn.Module, share: float) -> dict[str, Tensor]:
     matrices = {name: weight.detach() for name, weight in model.named_parameters() if weight.dim() > 1}
     sizes = torch.cat([weight.abs().flatten().float() for weight in matrices.values()])
     count = int(share * len(sizes))
-    stays = torch.ones_like(sizes, dtype=torch.bool)
-    stays[sizes.argsort(stable=True)[:count]] = False  # exactly as many, where several are as near
-    parts = stays.split([weight.numel() for weight in matrices.values()])
-    return {name: part.view_as(weight) for (name, weight), part in zip(matrices.items(), parts, strict=True)}
+    threshold = sizes.kthvalue(count).values if count else -1.0
+    return {name: weight.abs().float() > threshold for name, weight in matrices.items()}

@@ -41,8 +41,11 @@ class Growth:
         return Blocks(int(grown[0]), int(grown[1])) if whole else Blocks(0, 0)
 
     def axes(self, name: str) -> list[Blocks]:
-        """What each axis of a weight is made of."""
-        shapes = [part.get_parameter(name).shape for part in self.parts]
+        """What each axis of a weight is made of; nothing of this, where another size has no such weight."""
+        weights = [dict(part.named_parameters()).get(name) for part in self.parts]
+        shapes = [weight.shape for weight in weights if weight is not None]
+        if len(shapes) < len(weights):
+            return []
         return [self.blocks(*sizes) for sizes in zip(*shapes, strict=True)]
 
 
@@ -54,9 +57,9 @@ def place_part(
         return
     growth, known = Growth(make, len(first), len(second)), rows or {}
     for name, weight in part.named_parameters():
-        axes = zip(growth.axes(name), weight.shape, strict=True)
-        own, *others = (blocks.of(size, first, second) for blocks, size in axes)
-        wiring.place(weight, known.get(id(weight), own), *others)
+        axes = zip(growth.axes(name), weight.shape, strict=False)
+        if vectors := [blocks.of(size, first, second) for blocks, size in axes]:
+            wiring.place(weight, known.get(id(weight), vectors[0]), *vectors[1:])
 
 
 class WiredCell(NamedTuple):
@@ -73,15 +76,23 @@ def wire_cell(wiring: Wiring, cell: Cell, make: Make, inputs: Units) -> WiredCel
     hidden = wiring.units(cell.hidden_size)
     place_part(wiring, cell, make, inputs, hidden, _gate_rows(cell, hidden))
     growth = Growth(make, len(inputs), len(hidden))
-    if isinstance(cell, SRUCell) and isinstance(cell.skip, nn.Identity):
-        for part in inputs.split(len(hidden)):
-            wiring.tie(part, hidden)
+    if isinstance(cell, SRUCell):
+        _wire_highway(wiring, cell, inputs, hidden)
     return WiredCell(
         hidden,
         growth.blocks(*(_cell(part).projected_size for part in growth.parts)).of(cell.projected_size, inputs, hidden),
         _state(growth, [_cell(part).layout.free_sizes for part in growth.parts], hidden),
         _state(growth, [_cell(part).layout.sizes for part in growth.parts], hidden),
     )
+
+
+def _wire_highway(wiring: Wiring, cell: SRUCell, inputs: Units, hidden: Units) -> None:
+    """Wire what an input has past the gates: a matrix, or its own parts."""
+    if isinstance(cell.skip, nn.Linear):
+        wiring.place(cell.skip.weight, hidden, inputs)
+    else:
+        for part in inputs.split(len(hidden)):
+            wiring.tie(part, hidden)
 
 
 def _cell(part: nn.Module) -> Cell:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-Units = Int[Tensor, " places"]  # the number of the unit at each place of a vector; FIXED where it is none that can go
+Units = Int[Tensor, " _"]  # the number of the unit at each place of a vector; FIXED where it is none that can go
 Gone = Bool[Tensor, " unit"]  # whether each unit is removed
 FIXED = -1
 

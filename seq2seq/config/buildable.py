@@ -138,6 +138,8 @@ training.callbacks.length_scores.LengthScores
 training.callbacks.peak_memory.PeakMemory
 training.callbacks.perplexity.Perplexity
 training.callbacks.progress.BudgetProgress
+training.callbacks.pruning.KeptZeros
+training.callbacks.pruning.MagnitudeSchedule
 training.callbacks.samples.Samples
 training.callbacks.score_watch.ScoreWatch
 training.callbacks.throughput.Throughput

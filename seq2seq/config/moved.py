@@ -102,6 +102,7 @@ def _complete_training(found: dict[str, Any]) -> None:
     found.setdefault("matmul_precision", "highest")
     found.setdefault("threads", "auto")
     found.setdefault("gradient_noise", None)
+    found.setdefault("pruning", None)
     found.setdefault("on_divergence", "stop")
     found.setdefault("max_rollbacks", 3)
     found.setdefault(

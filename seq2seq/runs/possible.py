@@ -26,7 +26,7 @@ from seq2seq.symbols import EOS
 
 _LARGEST_SEED = (1 << 32) - 1  # of NumPy
 _COUNTS = ("max_tokens", "max_sentences", "max_length", "pool_batches")
-_TRAINING = ("objective", "schedule", "scheduled_sampling", "gradients", "gradient_noise")
+_TRAINING = ("objective", "schedule", "scheduled_sampling", "gradients", "gradient_noise", "pruning")
 _PIECES = 1 << 22  # of a vocabulary, whatever it will be: more than any has
 
 

@@ -43,6 +43,11 @@ class BestCheckpoint(KeptCheckpoint):
         """Tell whether this validation is the best so far."""
         return not not_finite(_of_dev(trainer)) and super().check_monitor_top_k(trainer, current)
 
+    def begin_anew(self) -> None:
+        """Forget what was the best so far: the next is."""
+        self.best_k_models, self.best_model_score, self.best_model_path = {}, None, ""
+        self.kth_best_model_path, self.kth_value = "", torch.tensor(torch.inf if self.mode == "min" else -torch.inf)
+
 
 class WholeFiles(TorchCheckpointIO):
     """Writes of checkpoints that are on disk, whole, once they return; before that the file of before is there.

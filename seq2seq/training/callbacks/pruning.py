@@ -1,0 +1,147 @@
+"""Pruning of single weights while training."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from seq2seq.compression.magnitude import Masks, check_share, masks_of
+from seq2seq.errors import UserError
+from seq2seq.training.checkpoints import BestCheckpoint
+from seq2seq.training.master_weights import MasterWeights
+
+
+class Pruning(lightning.Callback, ABC):
+    """Masks of a model's weights: after every step those at False are zero, and what the optimizer keeps of them.
+
+    So are those of the average. Masks are in checkpoints, and all processes find the same.
+    """
+
+    def __init__(self) -> None:
+        self.masks: dict[str, Tensor] = {}
+        self._masked_at = -1  # the step behind which weights were masked last
+
+    def check(self, model: nn.Module) -> None:
+        """Check, before training starts, that a model can be pruned so. Raises UserError if not."""
+
+    @abstractmethod
+    def renewed(self, model: nn.Module, step: int, spent: float) -> Masks | None:
+        """The masks from a step on, with the share of the budget that was spent at it; none where they stay."""
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        device = pl_module.device
+        self.masks = {name: mask.to(device) for name, mask in self.masks.items()}
+        self._mask(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Mask what a step has moved, before it goes into the average."""
+        if trainer.global_step != self._masked_at:  # not while gradients accumulate
+            self._mask(trainer, pl_module)
+
+    def _mask(self, trainer: Any, pl_module: Any) -> None:
+        self._masked_at = trainer.global_step
+        if (masks := self.renewed(pl_module.model, trainer.global_step, pl_module.spent)) is not None:
+            self.masks = dict(masks)
+            for kept in trainer.checkpoint_callbacks:
+                if isinstance(kept, BestCheckpoint):
+                    kept.begin_anew()  # scores of a model with more weights say nothing of it
+        apply_masks(self.masks, pl_module.model, trainer.optimizers[0], pl_module.step.average.weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"masks": {name: mask.clone() for name, mask in self.masks.items()}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.masks = dict(state_dict["masks"])
+
+
+class KeptZeros(Pruning):
+    """Pruning that was done before: weights of matrices that are zero when training starts stay zero."""
+
+    def check(self, model: nn.Module) -> None:
+        """Check that there are such weights, beside the vectors of padding. Raises UserError if not."""
+        padding = {id(part.weight): part.embedding_dim for part in model.modules() if isinstance(part, nn.Embedding)}
+        matrices = [weight for weight in model.parameters() if weight.dim() > 1]
+        if not any(int((weight == 0).sum()) > padding.get(id(weight), 0) for weight in matrices):
+            raise UserError(
+                "pruning=zeros keeps zeros of a pruned model, but this one has none: give init=RUN of "
+                "scripts/prune.py method=magnitude, or pruning=magnitude."
+            )
+
+    def renewed(self, model: nn.Module, step: int, spent: float) -> Masks | None:
+        """The masks of the weights as they are at first."""
+        if self.masks:
+            return None
+        return {name: weight.detach() != 0 for name, weight in model.named_parameters() if weight.dim() > 1}
+
+
+class MagnitudeSchedule(Pruning):
+    """Pruning by magnitude, `every` so many steps: a growing share of the weights in all matrices becomes zero.
+
+    s = share + (initial - share) (1 - p)^3, with p the part of the way from `begin` to `end`, which are shares of the
+    budget (Zhu & Gupta 2017); one threshold is for all matrices (See et al. 2016). What is zero stays so. The best
+    checkpoint is chosen among those with the whole share. Raises UserError at shares that leave nothing or remove
+    nothing, and at a way that has no length.
+    """
+
+    def __init__(
+        self, *, share: float = 0.8, initial: float = 0.0, begin: float = 0.0, end: float = 0.6, every: int = 20
+    ) -> None:
+        super().__init__()
+        check_share("share", share)
+        if not 0 <= initial < share:
+            raise UserError(f"initial must be at least 0 and below share, which is {share}, but is {initial}.")
+        if not 0 <= begin < end <= 1:
+            raise UserError(
+                f"begin and end must be shares of the budget, one before the other, but are {begin}, {end}."
+            )
+        if every < 1:
+            raise UserError(f"every must be at least 1 step, but is {every}.")
+        self.share, self.initial, self.begin, self.end, self.every = share, initial, begin, end, every
+        self.reached = 0.0
+
+    def share_at(self, spent: float) -> float:
+        """The share of weights that are zero once so much of the budget is spent."""
+        if spent < self.begin:
+            return 0.0
+        part = min(1.0, (spent - self.begin) / (self.end - self.begin))
+        return self.share + (self.initial - self.share) * (1 - part) ** 3
+
+    def renewed(self, model: nn.Module, step: int, spent: float) -> Masks | None:
+        """The masks of the share that the schedule has come to, at its end at once."""
+        share = self.share_at(spent)
+        if share <= self.reached or (step % self.every and share < self.share):
+            return None
+        self.reached = share
+        return masks_of(model, share)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"reached": self.reached}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self.reached = state_dict["reached"]
+
+
+@torch.no_grad()
+def apply_masks(masks: Masks, model: nn.Module, optimizer: Optimizer, average: dict[str, Tensor]) -> None:
+    """Set weights to zero where masks are False, and what an optimizer and an average keep of them."""
+    for name, weight in model.named_parameters():
+        if (mask := masks.get(name)) is None:
+            continue
+        for value in (weight, *_kept(optimizer, weight), *([average[name]] if name in average else [])):
+            value.mul_(mask)
+
+
+def _kept(optimizer: Optimizer, weight: nn.Parameter) -> Iterator[Tensor]:
+    """What an optimizer keeps of every number of a weight: its moments, and a master in more bits."""
+    key = weight
+    if isinstance(optimizer, MasterWeights):
+        key = next(own for one, own in zip(optimizer.weights, optimizer.masters, strict=True) if one is weight)
+        yield key
+    for value in optimizer.state.get(key, {}).values():
+        if isinstance(value, Tensor) and value.shape == weight.shape:
+            yield value
