@@ -48,7 +48,7 @@ class WeightScores:
         return dict(evaluate(self.answering(packed), self.examples, self.metrics).report()["scores"])
 
     def answering(self, packed: Seq2Seq) -> Translator | Forecaster:
-        """What answers by a packed model."""
+        """The translator, or forecaster, by a packed model."""
         device = next(packed.parameters()).device
         if packed.output.frames:
             return Forecaster(packed, self.run.tokenizers, device=device)

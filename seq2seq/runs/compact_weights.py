@@ -46,8 +46,8 @@ def with_wide_weights(checkpoint: dict[str, Any], plain: int) -> dict[str, Any]:
 
 
 def _check_limits(name: str, rows: Any, weight: Tensor | None) -> None:
-    known = isinstance(rows, Tensor) and weight is not None and weight.dim() > 1
-    if not known or rows.dtype is not torch.float32 or rows.shape != weight.shape[:1]:
+    shape = weight.shape[:1] if weight is not None and weight.dim() > 1 else None
+    if not isinstance(rows, Tensor) or rows.dtype is not torch.float32 or rows.shape != shape:
         raise UserError(f"limits.{name} must have a number of float32 for each row of its weights, but has not")
     if not (rows.isfinite() & (rows >= 0)).all():
         raise UserError(f"limits.{name} must be finite and at least 0, but is not")

@@ -1,4 +1,4 @@
-"""What teachers say of the tokens of pairs, found once and kept."""
+"""Probable tokens at every place of pairs, as teachers say, found once and kept."""
 
 import logging
 import math
@@ -67,13 +67,13 @@ def mean_scores(models: Sequence[Seq2Seq], batch: Batch) -> Float[Tensor, "rows 
 
 
 def _batches(pairs: PairSequences) -> Iterator[Batch]:
-    """All pairs, those of like lengths together."""
+    """Batches of all pairs, those of like lengths together."""
     for rows in pairs.target.lengths.argsort(stable=True).split(_AT_ONCE):
         yield pairs.batch(rows, step_tokens=1.0)
 
 
 def _keys(batch: Batch) -> Iterator[tuple[Key, int]]:
-    """What tells each pair that has tokens to predict from others, and how many it has."""
+    """Keys of the pairs that have tokens to predict, by which each is found again, and numbers of these."""
     sources, targets = batch.source.cpu().numpy(), batch.target_outputs.cpu().numpy()
     lengths, counts = batch.source_lengths.tolist(), batch.target_mask.sum(1).tolist()
     for row, (length, count) in enumerate(zip(lengths, counts, strict=True)):
