@@ -27,15 +27,15 @@ class LiveStream:
         for chunk in chunks:
             *lines, rest = (held + decoder.decode(chunk)).split("\n")
             for line in lines:
-                session = session or self.translator.open()
+                session = session or self.translator.open(keeps=False)
                 yield session.feed(line.removesuffix("\r")) + session.end() + "\n"
                 number, session = number + 1, None
             held = "\r" if rest.endswith("\r") else ""
             if rest := rest.removesuffix("\r"):
-                session = session or self.translator.open()
+                session = session or self.translator.open(keeps=False)
                 yield session.feed(rest)
         if session is not None or held:
-            session = session or self.translator.open()
+            session = session or self.translator.open(keeps=False)
             yield session.feed(held) + session.end() + "\n"
         if decoder.getstate()[0]:
             raise UserError(
@@ -88,7 +88,7 @@ class LiveStreams:
 
     def _say(self, name: str, text: str, *, end: bool) -> Iterator[str]:
         if name not in self.sessions:
-            self.sessions[name] = self.translator.open()
+            self.sessions[name] = self.translator.open(keeps=False)
         session = self.sessions[name]
         said = session.feed(text)
         if end:

@@ -28,18 +28,13 @@ class SeriesSession(SayingSession):
 
     def feed(self, frames: Values) -> str:
         """Text that is said now that some more frames have come. Raises UserError at frames of other features."""
-        before = len(self.said)
+        said = ""
         if len(frames):
             values = self.reader.checked(Series(frames, "the frames")).values
             for frame in torch.from_numpy(values):
-                self.ids += self.session.feed_frames(frame.unsqueeze(0))
-                self._said.say("", self.ids, self.units, ended=False)
-        return self.said[before:]
+                said += self._said.say(self.session.feed_frames(frame.unsqueeze(0)), self.units, ended=False)
+        return said
 
     def end(self) -> str:
         """Text that is left to say once all frames have come; of none, nothing."""
-        before = len(self.said)
-        if self.units:
-            self.ids += self.session.end()
-            self._said.say("", self.ids, self.units, ended=True)
-        return self.said[before:]
+        return self._said.say(self.session.end(), self.units, ended=True) if self.units else ""

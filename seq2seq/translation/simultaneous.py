@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seq2seq.data.series import Series
@@ -12,6 +12,7 @@ from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.simultaneous import Policy, Reader, Session
 from seq2seq.translation.said import SayingSession, units_of
 from seq2seq.translation.series_session import SeriesSession
+from seq2seq.translation.source_text import SourceText
 
 _WORD = re.compile(r"\s*\S+")
 
@@ -36,9 +37,9 @@ class SimultaneousTranslator:
         self.reader, self.policy, self.search = reader, policy, search
         self.tokenizers = tokenizers
 
-    def open(self) -> "TextSession":
-        """A session of one text."""
-        return TextSession(Session(self.reader, self.policy, self.search), self.tokenizers)
+    def open(self, *, keeps: bool = True) -> "TextSession":
+        """A session of one text; it keeps all that it says, or no more than it needs to go on."""
+        return TextSession(Session(self.reader, self.policy, self.search), self.tokenizers, keeps=keeps)
 
     def open_series(self) -> SeriesSession:
         """A session of one series. Raises UserError where the model reads text."""
@@ -67,37 +68,28 @@ class SimultaneousTranslator:
 class TextSession(SayingSession):
     """A session of one text. `delays[i]` is how many units had been read when unit i of the target was said."""
 
-    def __init__(self, session: Session, tokenizers: Tokenizers) -> None:
-        super().__init__(tokenizers)
-        self.session, self.tokenizers = session, tokenizers
+    def __init__(self, session: Session, tokenizers: Tokenizers, *, keeps: bool = True) -> None:
+        super().__init__(tokenizers, keeps=keeps)
+        self.session = session
         self.by_characters = tokenizers.source.has_characters_alone
-        self.text = ""  # that has come
-        self.place = 0  # in it, behind the last unit that was read
+        self.source = SourceText(tokenizers.source)
         self.units = 0
 
     def feed(self, text: str) -> str:
         """Text that is said now that some more has come."""
-        self.text += text
-        before = len(self.said)
-        for unit in self._settled():
-            self._read(unit)
-        return self.said[before:]
+        self.source.add(text)
+        return "".join([self._read(unit) for unit in self._settled()])
 
     def end(self) -> str:
         """Text that is left to say once all has come; of a text with nothing in it, nothing."""
-        before = len(self.said)
-        for unit in self._units(self.text[self.place :]):
-            self._read(unit)
-        if self.units:
-            self.ids += self.session.end()
-            self._say(ended=True)
-        return self.said[before:]
+        said = "".join([self._read(unit) for unit in self._units(self.source.unread)])
+        return said + self._said.say(self.session.end(), self.units, ended=True) if self.units else said
 
-    def _settled(self) -> Iterator[str]:
+    def _settled(self) -> list[str]:
         """Units that nothing to come can change."""
-        units = list(self._units(self.text[self.place :]))
-        whole = self.text[-1:].isspace() and not self.by_characters
-        yield from units if whole else units[:-1]
+        unread = self.source.unread
+        units = self._units(unread)
+        return units if unread[-1:].isspace() and not self.by_characters else units[:-1]
 
     def _units(self, text: str) -> list[str]:
         if not self.by_characters:
@@ -110,12 +102,7 @@ class TextSession(SayingSession):
                 units.append(character)
         return units
 
-    def _read(self, unit: str) -> None:
-        self.place += len(unit)
+    def _read(self, unit: str) -> str:
+        """Text that is said now that another unit is read."""
         self.units += 1
-        ids = self.tokenizers.source.encode([self.text[: self.place]])[0]
-        self.ids += self.session.feed(ids[self.session.read :])
-        self._say(ended=False)
-
-    def _say(self, *, ended: bool) -> None:
-        self._said.say(self.text, self.ids, self.units, ended=ended)
+        return self._said.say(self.session.feed(self.source.read(unit)), self.units, ended=False)

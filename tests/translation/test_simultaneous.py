@@ -10,6 +10,7 @@ from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.simultaneous import WaitKPolicy
 from seq2seq.errors import UserError
+from seq2seq.translation import said, source_text
 from seq2seq.translation.live_stream import LiveStream, LiveStreams
 from seq2seq.translation.simultaneous import SimultaneousTranslator
 
@@ -42,7 +43,7 @@ class EchoReader:
 
 
 def translator(kind: str, k: int, texts=SENTENCES, size: int = 22) -> SimultaneousTranslator:
-    sizes = {"source_size": size, "target_size": size} if kind == "unigram" else {}
+    sizes = {"source_size": size, "target_size": size} if kind in ("unigram", "bpe") else {}
     tokenizers = TokenizerTrainer(source=kind, target=kind, joint=True, **sizes).train(
         [Example(text, (text,)) for text in texts]
     )
@@ -89,6 +90,73 @@ def test_letters_are_said_one_by_one_and_marks_stay_with_theirs():
     assert said == ["", "a", "", "\u00e9"]  # a letter waits for the next, which could be its mark
     assert session.end() == "b"
     assert session.delays == [1, 2, 3]
+
+
+class ForgetfulReader(EchoReader):
+    """A reading is the number of tokens so far and the last eight of them."""
+
+    def open(self):
+        return 0, ()
+
+    def read(self, ids, reading, *, ended):
+        return reading[0] + ids.shape[1], (*reading[1], *ids[0].tolist())[-8:]
+
+    def look(self, reading, states, since):
+        return (torch.tensor([reading[1]]), torch.tensor([reading[0]])), states
+
+    def step(self, ids, memory, states):
+        (source, read), (place,) = memory, states
+        return super().step(ids, (source,), (place - int(read) + source.shape[1],))[:2] + ((place + 1,),)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Sessions that forget early."""
+    monkeypatch.setattr(source_text, "LONGEST", 40)
+    monkeypatch.setattr(source_text, "KEPT", 12)
+    monkeypatch.setattr(said, "LONGEST", 24)
+    monkeypatch.setattr(said, "KEPT", 8)
+
+
+@pytest.mark.parametrize("kind", ["word", "unigram", "char", "bpe"])
+@pytest.mark.parametrize("letters", [1, 7, 1000])
+def test_what_is_forgotten_changes_nothing_that_is_said(kind, letters, request):
+    built = translator(kind, 3)
+    text = " ".join([*SENTENCES] * 5)
+    parts = [text[start : start + letters] for start in range(0, len(text), letters)]
+    whole = built.open()  # too short a text to forget any of it
+    whole.feed(text)
+    whole.end()
+    request.getfixturevalue("short")
+    forgetful, keeping = built.open(keeps=False), built.open()
+    for session in (forgetful, keeping):
+        assert "".join([session.feed(part) for part in parts] + [session.end()]) == text
+    assert (forgetful.said, forgetful.delays) == ("", [])
+    assert keeping.said == text
+    assert keeping.delays == whole.delays
+    assert len(keeping.source.kept) < len(text) / 2
+
+
+@pytest.mark.parametrize("kind", ["word", "unigram", "char"])
+def test_a_line_without_end_is_not_kept(kind, short):
+    built = translator(kind, 3)
+    built.reader = ForgetfulReader(built.reader.size)
+    session, most = built.open(keeps=False), [0, 0]
+    for _ in range(60):
+        for word in SENTENCES[0].split():
+            session.feed(f"{word} ")
+            most = [max(most[0], len(session.source.kept)), max(most[1], len(session._said._ids))]
+    assert session.units >= 360
+    assert most[0] <= 40 + 128  # what was looked at for a place to cut
+    assert most[1] <= 24 + 64
+    assert session.end().endswith("er")
+
+
+def test_a_word_without_end_is_kept_and_told_as_it_is(short):
+    built = translator("word", 1)
+    session = built.open(keeps=False)
+    assert session.feed("red " + "x" * 5000 + " house ").split()[0] == "red"
+    assert session.end() == ""
 
 
 def test_delays_of_wait_k_on_words():
