@@ -43,7 +43,7 @@ def find_erosion(config: DictConfig) -> dict[str, Any]:
     _print(found, options)
     record = {
         **{name: options[name] for name in ("time_constant", "steps")},
-        "found": [{"cell": name, **asdict(one)} for name, rows in found.items() for one in rows],
+        "found": [{"cell": name, **_rounded(one)} for name, rows in found.items() for one in rows],
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "erosion.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
@@ -95,6 +95,11 @@ def _marks(steps: int) -> list[int]:
     """Numbers of steps at which is looked, closer at first."""
     powers = (round(10 ** (number / _MARKS)) for number in range(100))
     return [*sorted({mark for mark in powers if mark < steps}), steps]
+
+
+def _rounded(found: Erosion) -> dict[str, Any]:
+    shares = {name: [round(share, 6) for share in getattr(found, name)] for name in ("left", "exact")}
+    return asdict(found) | shares | {"spread": round(found.spread, 6)}
 
 
 def _title(options: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.interpretation.flow_plot import flow_figure
-from seq2seq.interpretation.gradient_flow import PATHS, Flow, ModelFlow, cell_flow, check_flow, paths_of
+from seq2seq.interpretation.gradient_flow import PATHS, Flow, ModelFlow, cell_flow, has_flow, paths_of
 from seq2seq.interpretation.intervention import find_cell
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.memory import MemoryCell
@@ -88,10 +88,15 @@ def _of_cells(options: Mapping[str, Any]) -> tuple[str, Curves]:
     possible = names_of(kinds, lambda kind: not issubclass(kind, MemoryCell))
     curves: Curves = {}
     wanted = cell_kinds(kinds, options["cells"], options["forget_bias"])
+    for name in options["cells"]:
+        if name not in possible:
+            raise UserError(
+                f"cells must have a state of units, to have gradients by distance, but {name} has a memory of values "
+                f"beside it: give some of {', '.join(possible)}."
+            )
     for name, kind in wanted.items():
         torch.manual_seed(options["seed"])
         cell = kind(size, size).double()
-        check_flow(cell, name, possible)
         inputs = torch.randn(_ROWS, length + _LOSSES, size, dtype=torch.float64)
         curves[name] = {path: cell_flow(cell, inputs, path, losses=_LOSSES) for path in paths_of(cell)}
         logger.info("%d of %d: %s", len(curves), len(wanted), name)
@@ -146,10 +151,7 @@ def _model_curves(
 ) -> dict[str, dict[str, Flow]]:
     """The curves of the cells of a model, by name and way back."""
     check_type("layers", options["layers"], list[str] | None)
-    known = named_cells(model)
-    names = [name.replace(".", " ") for name in options["layers"] or known]
-    for name in names:
-        check_flow(find_cell(model, name), name, [own for own, cell in known.items() if _has_flow(cell)])
+    known, names = named_cells(model), _names(model, options["layers"])
     curves: dict[str, dict[str, Flow]] = {name: {} for name in names}
     for path in PATHS:
         ways = [name for name in names if path in paths_of(known[name])]
@@ -162,5 +164,15 @@ def _model_curves(
     return curves
 
 
-def _has_flow(cell: Any) -> bool:
-    return not isinstance(cell, MemoryCell)
+def _names(model: Seq2Seq, layers: list[str] | None) -> list[str]:
+    """The cells to look at. Raises UserError at one that the model lacks, or that has no gradients by distance."""
+    possible = [name for name in named_cells(model) if has_flow(model, name)]
+    names = [name.replace(".", " ") for name in layers or possible]
+    for name in names:
+        find_cell(model, name)
+        if name not in possible:
+            raise UserError(
+                f"layers must be of cells with a state of units that read whole sentences, which {name} is not: give "
+                f"some of {', '.join(own.replace(' ', '.') for own in possible) or 'another run'}."
+            )
+    return names

@@ -55,7 +55,7 @@ def find_time_constants(config: DictConfig) -> dict[str, Any]:
     _print(record)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "time_constants.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
-    figure = spans_figure(found, title=f"{options['run']}: {len(examples)} examples of {data}")
+    figure = spans_figure(found, title=f"time constants on {len(examples)} examples of {data}")
     for path in write_pictures({"time_constants": figure}, folder, options["formats"]):
         logger.info("wrote %s", path)
     return record

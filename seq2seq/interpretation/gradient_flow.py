@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seq2seq.errors import UserError
 from seq2seq.interpretation.recording import encoder_records, evaluating, visible
 from seq2seq.interpretation.trace import named_cells, target_lengths
+from seq2seq.layers.recurrent.blockwise import BlockwiseLayer
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.memory import MemoryCell
 from seq2seq.layers.recurrent.state import LSTMState, State
@@ -138,13 +138,14 @@ def paths_of(cell: Cell) -> tuple[str, ...]:
     return PATHS if apart else PATHS[:1]
 
 
-def check_flow(cell: Cell, name: str, known: Sequence[str]) -> None:
-    """Raise UserError where a cell's state is no vector of its units, and name those that can be asked."""
-    if isinstance(cell, MemoryCell):
-        raise UserError(
-            f"cells must have a state of units, to have gradients by distance, but {name} has a memory of values "
-            f"beside it: give some of {', '.join(known)}."
-        )
+def has_flow(model: Seq2Seq, name: str) -> bool:
+    """Tell whether a cell of a model has gradients by distance: its state is one of units, and it reads sentences.
+
+    That is not so of a memory of values beside it, nor of a backward cell that reads blocks, as in streams.
+    """
+    record = next((own for own in encoder_records(model.encoder) if own.name == name), None)
+    in_blocks = record is not None and isinstance(record.layer, BlockwiseLayer) and record.direction == "backward"
+    return not in_blocks and not isinstance(named_cells(model)[name], MemoryCell)
 
 
 def cell_flow(cell: Cell, inputs: Inputs, path: str = "whole", *, losses: int = 16, seed: int = 1) -> Flow:
@@ -190,14 +191,15 @@ class ModelFlow:
                 features = self.model(source, lengths, target[:, :-1])[0]
             ends = target_lengths(target)
             losses = self._token_losses(features, target[:, 1:], ends)
-            for name, cell in self.cells.items():
-                means, left = self.means[name], states[cell]
+            noted = {name: list(states[cell]) for name, cell in self.cells.items()}  # recomputing would note more
+            for name, left in noted.items():
+                means, carried = self.means[name], self.cells[name].layout.carried
                 ended = own.get(name, ends)
                 shown = losses
                 if means.loss == "readout":
                     outputs = torch.stack([state.hidden for state in left], 1)
                     shown = _readouts(outputs, 1) * length_mask(ended, len(left))
-                means.add(shown, left, ended, carried=cell.layout.carried)
+                means.add(shown, left, ended, carried=carried)
 
     def _token_losses(self, features: Tensor, tokens: TargetIds, ends: Lengths) -> StepLosses:
         found = self.model.output.loss(features.flatten(0, 1), tokens.flatten()).unflatten(0, tokens.shape)

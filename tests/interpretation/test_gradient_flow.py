@@ -11,6 +11,7 @@ from seq2seq.interpretation.gradient_flow import (
     ModelFlow,
     by_distance,
     cell_flow,
+    has_flow,
     paths_of,
     tapped,
 )
@@ -223,3 +224,32 @@ def test_nothing_that_arrives_has_no_rate():
     losses, states = run(ElmanCell(3, 3), torch.randn(1, 4, 3))
     means.add(losses * 0, states, torch.tensor([4]))
     assert means.flow().rate() is None
+
+
+OTHERS = [
+    {"chunk_size": 2},
+    {"halvings": 1},
+    {"direction": "forward"},
+    {"block_size": 2},
+    {"checkpointing": True},
+    {"dropout": 0.3},
+]
+
+
+@pytest.mark.parametrize("parts", OTHERS, ids=str)
+def test_models_of_every_build_have_them(build_model, pairs, parts):
+    model = build_model(decoder="bahdanau", **parts)
+    names = [name for name in named_cells(model) if has_flow(model, name)]
+    assert ("encoder 1 backward" in names) == (not {"block_size", "direction"} & set(parts))
+    flow, plain = ModelFlow(model, names), ModelFlow(model, names[::-1])
+    flow.add(*pairs)
+    plain.add(*pairs)
+    for name, found in flow.flows().items():
+        assert plain.flows()[name] == found  # one cell's backward pass leaves the next alone
+        assert found.hidden[0] == pytest.approx(1, abs=1e-5) or name == "decoder 1"
+        assert all(norm > 0 for norm in found.hidden)
+
+
+def test_memories_beside_a_cell_have_none(build_model):
+    model = build_model(decoder="bahdanau", cell=CELLS["stack"])
+    assert not any(has_flow(model, name) for name in named_cells(model))
