@@ -40,7 +40,7 @@ def clearest(findings: Sequence[UnitFinding], signals: Sequence[str], count: int
 
 
 def shown_units(study: UnitStudy, findings: Sequence[UnitFinding]) -> list[ShownUnit]:
-    """The units of findings, with a few lines that lie evenly over all."""
+    """The units of findings, with a few lines in which their signal changes, evenly over these."""
     cells = {cell.name: cell for cell in study.cells}
     shown = []
     for finding in findings:
@@ -50,7 +50,9 @@ def shown_units(study: UnitStudy, findings: Sequence[UnitFinding]) -> list[Shown
         course = signal.table[:, signal.columns.index(finding.column)]
         lines, steps = study.sides[cell.side], range(len(values))
         of_lines = [list(own) for _, own in groupby(steps, study.lines(cell.side).tolist().__getitem__)]
-        chosen = sorted({number * len(lines) // _LINES for number in range(_LINES)})
+        moving = [row for row, own in enumerate(of_lines) if len(set(course[own].tolist())) > 1]
+        moving = moving or [*range(len(lines))]  # of what differs between lines alone
+        chosen = sorted({moving[number * len(moving) // _LINES] for number in range(_LINES)})
         parts = [([*map(_plain, lines[row].pieces[:_PIECES])], of_lines[row][:_PIECES]) for row in chosen]
         own = [ShownLine(pieces, values[rows].tolist(), course[rows].tolist()) for pieces, rows in parts]
         shown.append(ShownUnit(finding, own, float(values.abs().max())))

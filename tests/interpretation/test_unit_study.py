@@ -141,6 +141,7 @@ def test_planted_units_are_found_and_no_others():
     assert {one.unit for one in shown["piece"]} <= {1, 3}
     (unit,) = shown_units(found, [e])
     assert len(unit.lines) == 4
+    assert all(len(set(line.signal)) == 2 for line in unit.lines)
     assert unit.lines[0].pieces == ["a", "e", "b", "</s>"]
     assert unit.lines[0].signal == [0.0, 1.0, 0.0, 0.0]
     assert unit.lines[0].values == found.cells[0].units[:4, 1].tolist()
@@ -174,3 +175,11 @@ def test_what_is_special_about_a_beginning_is_given_with_the_position():
     assert {one.column for one in again.findings()} == {
         f"piece_behind '{piece}'" for piece in ("a", "e", "b", "c", "</s>")
     }
+
+
+def test_a_signal_may_differ_between_lines_alone():
+    whole = NamedSignal("mine.long", lambda line: [float(len(line) > 5)] * len(line))
+    found = study(whole)
+    (unit,) = shown_units(found, found.findings()[:1])
+    assert len(unit.lines) == 4
+    assert {scored.name for _, scored, _ in found.probes(seed=1)} == {"mine.long"}

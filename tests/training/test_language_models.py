@@ -268,6 +268,7 @@ def test_what_needs_a_source_is_refused(folder, config_of):
         ("monitor.metric=dev/bleu", "monitor.metric must be dev/loss"),
         ("callbacks.samples={_target_:seq2seq.training.callbacks.samples.Samples}", "callbacks.samples must be null"),
         ("callbacks.gate_monitor={_target_:x}", "callbacks.gate_monitor must be null"),
+        ("callbacks.vital_signs={_target_:x}", "callbacks.vital_signs must be null"),
         ("callbacks.length_scores={_target_:x}", "callbacks.length_scores must be null"),
         ("decoding=beam", "decoding must be greedy, as training searches nothing,"),
     ],

@@ -51,7 +51,8 @@ class VitalSignMonitor(lightning.Callback):
                 board.experiment.add_text("health", said, trainer.global_step)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        for sentence in findings(self.points[-1][1]) if self.points else ():
+        known = self.points[-1][1] if self.points and trainer.is_global_zero else []
+        for sentence in findings(known):
             logger.info("health: %s", sentence)
 
     def state_dict(self) -> dict[str, Any]:
