@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import build_metrics, with_data
@@ -17,6 +18,8 @@ from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.interpretation.intervention_plan import InterventionPlan
 from seq2seq.interpretation.intervention_plot import InterventionBar, interventions_figure
+from seq2seq.interpretation.intervention_steps_plot import steps_figure
+from seq2seq.interpretation.other_input import ONE_HYPOTHESIS, OtherInputs
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.intervened import InterventionResult, InterventionTrials
@@ -30,7 +33,15 @@ from seq2seq.training.time_left import duration
 from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
-_LISTS = {"gates": None, "to": ["zero", "one", "mean"], "layers": None, "units": None, "state": [], "attention": None}
+_LISTS = {
+    "gates": None,
+    "to": ["zero", "one", "mean"],
+    "layers": None,
+    "units": None,
+    "state": [],
+    "attention": None,
+    "steps": None,
+}
 _TOLD = 10  # seconds from one message to the next
 _SHARE = 0.1  # of the targets that still go on where a picture ends
 
@@ -52,8 +63,11 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     translator = open_translator({**options, "precision": "float32"}, runs=[run])
     examples = _with_gold(data, examples[translator.some(len(examples), options["limit"])])
     trials = InterventionTrials(model, translator, examples, metrics, draws)
-    plan.interventions(model, {})  # a mistake shows before means are found
-    results = _tried(trials, plan.interventions(model, trials.means() if plan.needs_means else {}))
+    if "other" in options["to"] and translator.search.width > 1:
+        raise UserError(ONE_HYPOTHESIS)
+    others = OtherInputs(options["seed"], translator.search.length)
+    plan.interventions(model, {}, others)  # a mistake shows before means are found
+    results = _tried(trials, plan.interventions(model, trials.means() if plan.needs_means else {}, others))
     record = {
         "data": data,
         "examples": len(examples),
@@ -124,6 +138,8 @@ def _draw(
 ) -> list[Path]:
     """Paths of the picture, of the first metric."""
     metric = next(iter(trials.baseline.evaluation.scores))
+    if results[0].step is not None:
+        return [*write_pictures({"interventions": _by_step(trials, results, metric, title)}, folder, formats)]
     plain = trials.baseline.course
     bars = []
     for result in results:
@@ -135,3 +151,16 @@ def _draw(
     shown = lengths[int(_SHARE * len(lengths))]
     figure = interventions_figure(bars, metric, shown=shown, title=title)
     return [*write_pictures({"interventions": figure}, folder, formats)]
+
+
+def _by_step(trials: InterventionTrials, results: Sequence[InterventionResult], metric: str, title: str) -> Figure:
+    """The picture of a metric and the loss by the step at which each change was made alone."""
+    names = (metric, "loss")
+    effects: dict[str, dict[str, list[float]]] = {}
+    for result in results:
+        found = trials.differences(result)
+        row = effects.setdefault(f"{result.place}: {result.change}", {name: [] for name in names})
+        for name in names:
+            row[name].append(found[name].difference)
+    steps = list(dict.fromkeys(result.step for result in results if result.step is not None))
+    return steps_figure(effects, steps, names, title)

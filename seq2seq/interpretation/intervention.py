@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import UserError
+from seq2seq.interpretation.cell_steps import CellSteps
 from seq2seq.interpretation.recording import evaluating, visible
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.cell import Cell
@@ -22,6 +23,8 @@ LESIONS = ("silence", "freeze")
 
 class Intervention(ABC):
     """A change of what a model computes, while a context lasts; its parameters are never touched."""
+
+    step: int | None = None  # the only one of a cell's at which it is changed; null: all of them
 
     @property
     @abstractmethod
@@ -59,10 +62,16 @@ def intervening(model: Seq2Seq, *interventions: Intervention) -> Iterator[None]:
     if not interventions:
         yield
         return
-    cells = [*named_cells(model).values()]
-    with evaluating(model), visible(cells), ExitStack() as stack:
+    with visibly(model), ExitStack() as stack:
         for intervention in interventions:
             stack.enter_context(intervention.applied(model))
+        yield
+
+
+@contextmanager
+def visibly(model: Seq2Seq) -> Iterator[None]:
+    """Run a model in evaluation mode, its cells on their visible path; all is as before at the end."""
+    with evaluating(model), visible([*named_cells(model).values()]):
         yield
 
 
@@ -83,13 +92,13 @@ def gates_of_a_step(cell: Cell) -> dict[str, tuple[int, int]]:
         return activations
 
     inputs = next(cell.parameters()).new_zeros(1, cell.input_size)
-    with _holding(cell, note):
+    with holding(cell, note):
         cell(cell.project(inputs), cell.start(inputs))
     return {name: (width, times[name]) for name, width in widths.items()}
 
 
 @contextmanager
-def _holding(cell: Cell, hold: Any) -> Iterator[None]:
+def holding(cell: Cell, hold: Any) -> Iterator[None]:
     """Have a cell's gates pass through a function, behind those that they pass through already."""
     before = cell.hold
     try:
@@ -103,7 +112,7 @@ def _holding(cell: Cell, hold: Any) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class GateClamp(Intervention):
-    """A gate of one cell, at all its steps at a value: one number, or a number for each activation.
+    """A gate of one cell, at all its steps, or one of them, at a value: one number, or one for each activation.
 
     With `units`, those of its activations alone. What follows from a gate follows from its new value: where as much is
     let in as is let go, the other share, too. `peepholes` are the weights by which gates see the memory. Raises
@@ -115,6 +124,7 @@ class GateClamp(Intervention):
     value: float | Float[Tensor, " units"]
     units: tuple[int, ...] | None = None
     named: str = ""  # what the value is, where a number does not say it
+    step: int | None = None  # the only one of the cell at which it is so; null: all of them
 
     @property
     def place(self) -> str:
@@ -124,23 +134,28 @@ class GateClamp(Intervention):
     def change(self) -> str:
         return f"{self.gate} = {self.named or format(self.value, 'g')}"
 
-    def applied(self, model: Seq2Seq) -> Any:
-        return self.on(find_cell(model, self.cell))
+    @contextmanager
+    def applied(self, model: Seq2Seq) -> Iterator[None]:
+        """A context in which the gate of the model's cell is at the value."""
+        cell = find_cell(model, self.cell)
+        with counted(model, cell, self.step) as steps, self.on(cell, steps):
+            yield
 
     @contextmanager
-    def on(self, cell: Cell) -> Iterator[None]:
-        """A context in which the cell's gate is at the value. Raises UserError where it lacks the gate, or a unit."""
-        widths = gate_widths(cell)
-        check_gate(self.cell, self.gate, widths)
-        chosen = _chosen(self.units, widths[self.gate], f"the {self.gate} gate of {self.cell}")
+    def on(self, cell: Cell, steps: CellSteps | None = None) -> Iterator[None]:
+        """A context in which the cell's gate is at the value, with counted steps at its own step alone.
+
+        Raises UserError where the cell lacks the gate, or a unit.
+        """
+        chosen = chosen_units(self.cell, self.gate, gate_widths(cell), self.units)
 
         def clamp(name: str, activations: Tensor) -> Tensor:
-            if name != self.gate:
+            if name != self.gate or (steps is not None and steps.step != self.step):
                 return activations
             value = torch.as_tensor(self.value).to(activations)
             return torch.where(chosen.to(activations.device), value, activations)
 
-        with _holding(cell, clamp):
+        with holding(cell, clamp):
             yield
 
 
@@ -155,6 +170,7 @@ class UnitLesion(Intervention):
     cell: str
     manner: str
     units: tuple[int, ...] | None = None
+    step: int | None = None  # the only one of the cell at which they are still; null: all of them
 
     @property
     def place(self) -> str:
@@ -170,18 +186,21 @@ class UnitLesion(Intervention):
         cell = find_cell(model, self.cell)
         if self.manner not in LESIONS:
             raise UserError(f"state must be of {', '.join(LESIONS)}, but has {self.manner!r}.")
-        chosen = _chosen(self.units, cell.hidden_size, self.cell)
+        chosen = _mask_of(self.units, cell.hidden_size, self.cell)
 
         def still(_: Cell, given: tuple[Any, ...], step: tuple[Any, Any]) -> tuple[Any, Any]:
+            if steps is not None and steps.step != self.step:
+                return step
             before, (after, gates) = given[1], step
             parts = (_stilled(*own, chosen, self.manner) for own in zip(after, before, strict=True))
             return type(after)(*parts), gates
 
-        handle = cell.register_forward_hook(still)
-        try:
-            yield
-        finally:
-            handle.remove()
+        with counted(model, cell, self.step) as steps:
+            handle = cell.register_forward_hook(still)
+            try:
+                yield
+            finally:
+                handle.remove()
 
 
 def _stilled(after: Tensor, before: Tensor, chosen: Tensor, manner: str) -> Tensor:
@@ -190,6 +209,17 @@ def _stilled(after: Tensor, before: Tensor, chosen: Tensor, manner: str) -> Tens
         return after
     still = before if manner == "freeze" else torch.zeros_like(after)
     return torch.where(chosen.to(after.device), still.to(after), after)
+
+
+def counted(model: Seq2Seq, cell: Cell, step: int | None) -> AbstractContextManager[CellSteps | None]:
+    """A context that counts a cell's steps where one of them is asked for."""
+    return nullcontext() if step is None else CellSteps().of(model, cell)
+
+
+def chosen_units(cell: str, gate: str, widths: dict[str, int], units: Sequence[int] | None) -> Tensor:
+    """A mask of units of a gate, all of them for None. Raises UserError at a gate or unit that the cell has not."""
+    check_gate(cell, gate, widths)
+    return _mask_of(units, widths[gate], f"the {gate} gate of {cell}")
 
 
 def find_cell(model: Seq2Seq, name: str) -> Cell:
@@ -209,7 +239,7 @@ def check_gate(cell: str, gate: str, widths: dict[str, int]) -> None:
         raise UserError(f"gates must be of {', '.join(widths)}, those of {cell}, but has {gate}.")
 
 
-def _chosen(units: Sequence[int] | None, width: int, where: str) -> Tensor:
+def _mask_of(units: Sequence[int] | None, width: int, where: str) -> Tensor:
     """A mask of units, all of them for None. Raises UserError at one that is not there."""
     if units is None:
         return torch.ones(width, dtype=torch.bool)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from seq2seq.errors import UserError
@@ -16,10 +17,12 @@ from seq2seq.interpretation.intervention import (
     gate_widths,
     intervening,
 )
+from seq2seq.interpretation.other_input import GateOfOther, OtherInputs
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.models.seq2seq import Seq2Seq
 
 VALUES = {"zero": 0.0, "one": 1.0}
+_MEASURED = ("mean", "other")
 _CONTENT = {"candidate", "peepholes"}  # no gates: they are set only where they are asked for
 
 
@@ -27,6 +30,7 @@ _CONTENT = {"candidate", "peepholes"}  # no gates: they are set only where they 
 class InterventionPlan:
     """Wishes for interventions, each to be tried alone: gates, what they are set to, cells, units, states, attention.
 
+    With `steps`, each of cells is tried at each of these steps alone, and attention at none.
     Without `gates`, all that cells have but their candidates and peepholes; without `layers`, all cells; without
     `attention`, a cut context and even weights, where the model has them. Raises UserError at a value that is none.
     """
@@ -38,41 +42,49 @@ class InterventionPlan:
     state: Sequence[str] = ()
     attention: Sequence[str] | None = None
     seed: int = 12345
+    steps: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         for value in self.to:
-            if isinstance(value, bool) or not (isinstance(value, int | float) or value in (*VALUES, "mean")):
-                raise UserError(f"to must be of zero, one, mean and numbers, but has {value!r}.")
+            if isinstance(value, bool) or not (isinstance(value, int | float) or value in (*VALUES, *_MEASURED)):
+                raise UserError(f"to must be of zero, one, mean, other and numbers, but has {value!r}.")
+        for step in self.steps or ():
+            if type(step) is not int or step < 0:
+                raise UserError(f"steps must be whole numbers of at least 0, but has {step!r}.")
+        if self.steps is not None and self.attention:
+            raise UserError("attention must be left out with steps, which are those of cells: give one of them.")
 
     @property
     def needs_means(self) -> bool:
         """Tell whether gates are to be set to their means."""
         return "mean" in self.to and (self.gates is None or bool(self.gates))
 
-    def interventions(self, model: Seq2Seq, means: Means) -> list[Intervention]:
+    def interventions(self, model: Seq2Seq, means: Means, others: OtherInputs) -> list[Intervention]:
         """The interventions in a model, cell by cell from the bottom of the encoder, attention last.
 
         A mean is left out of a gate that has none, as it is set more than once in a step. Raises UserError at what the
         model has not.
         """
-        found = [*self._of_cells(model, means), *self._of_attention(model)]
+        found = [*self._of_cells(model, means, others), *self._of_attention(model)]
         for intervention in found:
             with intervening(model, intervention):  # where something is amiss, it shows before the long part
                 pass
         return found
 
-    def _of_cells(self, model: Seq2Seq, means: Means) -> Iterator[Intervention]:
+    def _of_cells(self, model: Seq2Seq, means: Means, others: OtherInputs) -> Iterator[Intervention]:
         names = [name.replace(".", " ") for name in self.layers or named_cells(model)]
         units = None if self.units is None else tuple(self.units)
         for name, gates in self._gates(model, names).items():
-            for gate in gates:
-                for value in self.to:
-                    if value != "mean":
-                        yield GateClamp(name, gate, VALUES[value] if isinstance(value, str) else float(value), units)
-                    elif (name, gate) in means:
-                        yield GateClamp(name, gate, means[name, gate], units, "mean")
-            for manner in self.state:
-                yield UnitLesion(name, manner, units)
+            for gate, value, step in product(gates, self.to, self.steps or [None]):
+                if value == "other":
+                    yield GateOfOther(name, gate, others, units, step)
+                elif value != "mean":
+                    number = VALUES[value] if isinstance(value, str) else float(value)
+                    yield GateClamp(name, gate, number, units, step=step)
+                elif (name, gate) in means:
+                    yield GateClamp(name, gate, means[name, gate], units, "mean", step)
+            for manner, step in product(self.state, self.steps or [None]):
+                yield UnitLesion(name, manner, units, step)
 
     def _gates(self, model: Seq2Seq, names: Sequence[str]) -> dict[str, list[str]]:
         """The gates to set of every cell. Raises UserError at one that a named cell lacks, or all cells do."""
@@ -88,6 +100,8 @@ class InterventionPlan:
     def _of_attention(self, model: Seq2Seq) -> Iterator[Intervention]:
         attention: Any = model.decoder.attention
         manners = self.attention
+        if self.steps is not None:
+            return
         if manners is None:
             manners = [*(["cut"] if attention.attends else []), *(["even"] if attention.normalizes else [])]
         for manner in manners:

@@ -13,7 +13,8 @@ from seq2seq.data.examples import Example
 from seq2seq.data.frame_reader import source_sequences
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.interpretation.gate_means import GateMeans, Means
-from seq2seq.interpretation.intervention import Intervention, intervening
+from seq2seq.interpretation.intervention import Intervention, intervening, visibly
+from seq2seq.interpretation.other_input import GateOfOther, SeenSources
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Difference, Draws, differences
 from seq2seq.models.seq2seq import Seq2Seq
@@ -34,6 +35,7 @@ class InterventionResult:
     evaluation: Evaluation
     losses: SentenceCounts  # of the sentences: nats, and tokens with the end
     course: list[float]  # nats of a token at each position of targets
+    step: int | None = None  # the only one of the cell at which it was changed
 
     @property
     def loss(self) -> float:
@@ -80,14 +82,20 @@ class InterventionTrials:
         """The result with one change."""
         visible = copy(self.translator)
         visible.stepper, visible.other_forms = self.model, []
+        if isinstance(intervention, GateOfOther):
+            visible.stepper = intervention.others.seen
+            if intervention.others.cell != intervention.cell:
+                with visibly(self.model), intervention.others.recording(self.model, intervention.cell):
+                    self._result("", "", visible)
         with intervening(self.model, intervention):
-            return self._result(intervention.place, intervention.change, visible)
+            return self._result(intervention.place, intervention.change, visible, intervention.step)
 
     def report(self, result: InterventionResult) -> dict[str, Any]:
         """The record of a result in types of JSON, with how far it is from the run as it is."""
         found = {
             "place": result.place,
             "change": result.change,
+            **({} if result.step is None else {"step": result.step}),
             "scores": result.evaluation.report()["scores"],
             "loss": round(result.loss, 4),
         }
@@ -106,13 +114,20 @@ class InterventionTrials:
         parts.append(differences(result.losses, self.baseline.losses, _loss, self.draws))
         return {name: one for part in parts for name, one in part.items()}
 
-    def _result(self, place: str, change: str, translator: Translator) -> InterventionResult:
+    def _result(self, place: str, change: str, translator: Translator, step: int | None = None) -> InterventionResult:
+        _begin(translator, "search")
         evaluation = evaluate(translator, self.examples, self.metrics)
+        _begin(translator, "score")
         scored = [found.token_scores for found in translator.score(self.sources, self.targets)]
         losses = np.array([[-sum(own), len(own)] for own in scored])
         longest = max(map(len, scored))
         course = [float(np.mean([-own[place] for own in scored if len(own) > place])) for place in range(longest)]
-        return InterventionResult(place, change, evaluation, losses, course)
+        return InterventionResult(place, change, evaluation, losses, course, step)
+
+
+def _begin(translator: Translator, task: str) -> None:
+    if isinstance(translator.stepper, SeenSources):
+        translator.stepper.task = task
 
 
 def _loss(totals: TrialTotals) -> dict[str, TrialScores]:

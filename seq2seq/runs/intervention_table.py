@@ -24,9 +24,13 @@ def print_interventions(record: Mapping[str, Any]) -> None:
             place = row["place"]
             table.add_section()
             table.add_row(Text(place, style="bold"))
-        table.add_row(Text(f"  {row['change']}"), *(_moved(row["differences"][name]) for name in plain))
+        table.add_row(Text(f"  {row['change']}{_at(row)}"), *(_moved(row["differences"][name]) for name in plain))
     console = Console(highlight=False, stderr=True)
     console.print(table, width=max(console.width, _WIDTH))
+
+
+def _at(row: Mapping[str, Any]) -> str:
+    return f", step {row['step']}" if "step" in row else ""
 
 
 def _moved(found: Mapping[str, Any]) -> str:

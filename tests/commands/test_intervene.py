@@ -70,6 +70,17 @@ def test_units_and_states_are_chosen(tried):
     assert record["examples"] <= 3
 
 
+def test_each_change_is_tried_at_each_step_and_drawn_by_it(tried, tmp_path, capsys):
+    record = tried("gates=[forget]", "to=[zero,other]", "state=[silence]", "layers=[decoder.1]", "steps=[0,2,40]")
+    rows = [(row["change"], row["step"]) for row in record["interventions"]]
+    assert rows == [(change, step) for change in ("forget = 0", "forget = other", "silence") for step in (0, 2, 40)]
+    moved = [found["differences"]["loss"]["difference"] for found in record["interventions"]]
+    assert moved[rows.index(("silence", 2))] != 0
+    assert abs(moved[rows.index(("silence", 40))]) < 1e-4  # no target is so long
+    assert (tmp_path / "out" / "interventions.png").stat().st_size > 5000
+    assert "forget = other, step 2" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -83,7 +94,14 @@ def test_units_and_states_are_chosen(tried):
          "16."),
         (["units=[a]"], "units must be whole numbers, but has 'a'."),
         (["gates=[1]"], "gates must be a list of names, but is [1]."),
-        (["to=[open]"], "to must be of zero, one, mean and numbers, but has 'open'."),
+        (["to=[open]"], "to must be of zero, one, mean, other and numbers, but has 'open'."),
+        (["steps=[-1]"], "steps must be whole numbers of at least 0, but has -1."),
+        (["steps=1"], "steps must be a list or null, but is 1."),
+        (["steps=[0]", "attention=[cut]"], "attention must be left out with steps, which are those of cells: give one "
+         "of them."),
+        (["to=[other]", "decoding=beam"], "to=other needs one hypothesis of a sentence, but the search has several: "
+         "choose decoding=greedy."),
+        (["to=[other]", "limit=1"], "to=other needs two different sources or more, but there is one: raise limit."),
         (["gates=forget"], "gates must be a list or null, but is 'forget'."),
         (["state=null"], "state must be a list, but is None."),
         (["state=[stop]"], "state must be of silence, freeze, but has 'stop'."),

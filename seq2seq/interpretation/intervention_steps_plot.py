@@ -1,0 +1,33 @@
+"""The picture of interventions at single steps."""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from seq2seq.interpretation.plots import SIGNED, Picture
+
+_ROW, _LEAST = 0.2, 2.0  # inches
+
+
+def steps_figure(
+    effects: Mapping[str, Mapping[str, Sequence[float]]], steps: Sequence[int], names: Sequence[str], title: str
+) -> Figure:
+    """A panel for each measure with a row for each change and a column for each step at which it was made alone.
+
+    `effects` holds, by change and measure, how far it was moved at each step.
+    """
+    figure = Picture(figsize=(3.0 + 4.0 * len(names), _LEAST + _ROW * len(effects)), layout="constrained")
+    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
+        values = np.array([own[name] for own in effects.values()])
+        most = max(float(np.abs(values).max()), np.nextafter(0, inf))
+        colours = SIGNED.reversed() if name == "loss" else SIGNED
+        image = axes.imshow(values, cmap=colours, vmin=-most, vmax=most, aspect="auto", interpolation="none")
+        axes.set_xticks(range(len(steps)), list(map(str, steps)))
+        axes.set_xlabel("step of the cell")
+        figure.colorbar(image, ax=axes, label=f"change of {name}{', nats per token' if name == 'loss' else ''}")
+    panels[0].set_yticks(range(len(effects)), list(effects), fontsize="small")
+    figure.suptitle(title)
+    return figure
