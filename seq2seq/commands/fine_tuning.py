@@ -131,7 +131,7 @@ def begin_weights(
     *,
     resume: bool,
 ) -> None:
-    """Give a model the weights to start from, if there are any. Raises UserError if it cannot be pruned as asked for."""
+    """Give a model the weights to start from, if any. Raises UserError if it cannot be pruned as asked for."""
     if start:
         start.hand_on(module.model, tokenizers)
     for callback in [] if resume else trainer.callbacks:  # type: ignore[attr-defined]
