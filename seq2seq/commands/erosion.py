@@ -77,7 +77,7 @@ def _refuse_gateless(options: Mapping[str, Any]) -> None:
 
 
 def _of_cell(name: str, kind: CellKind, options: Mapping[str, Any]) -> Iterator[Erosion]:
-    """What is left by each precision and path; one where a cell has no other path but the equations."""
+    """Values that are left, by precision and path; one where a cell has no other path but the equations."""
     cell, marks = kind(1, options["hidden_size"]), _marks(options["steps"])
     make_latch(cell, float(options["time_constant"]))
     has_kernel = type(cell).unroll is not Cell.unroll

@@ -1,4 +1,4 @@
-"""What an export is proved and scored by."""
+"""Sources and examples that an export is proved and scored by."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

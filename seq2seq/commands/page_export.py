@@ -64,7 +64,7 @@ def write(run: LoadedRun, sources: ExportedSources, options: Mapping[str, Any], 
 
 
 def _compared(run: LoadedRun, small: Stepper, lines: Sequence[str]) -> dict[str, Any]:
-    """How many lines have another answer, greedily or by beam, and the worst difference of the scores of the rest."""
+    """Numbers of lines with another answer, greedily or by beam, and the worst difference of other lines' scores."""
     others, worst = set(), 0.0
     for search in (None, _BEAM()):
         pairs = zip(*(searching(run, own, search).hypotheses(lines) for own in (run.model, small)), strict=True)
@@ -82,7 +82,7 @@ def _gap(one: Hypothesis, other: Hypothesis) -> float:
 
 
 def _told(run: LoadedRun, about: Mapping[str, Any], kind: str, example: str) -> dict[str, Any]:
-    """All that the page knows beside weights, in plain types."""
+    """Knowledge that the page has beside weights, in plain types."""
     translator = searching(run, run.model)
     limits = translator.search.length
     most = {
@@ -94,7 +94,7 @@ def _told(run: LoadedRun, about: Mapping[str, Any], kind: str, example: str) -> 
 
 
 def _facts(run: LoadedRun, decoder: Mapping[str, Any], kind: str) -> str:
-    """What a reader is told of a model, in one line."""
+    """Line that tells a reader of a model."""
     size, bits = shortened(parameter_count(run.model)), 16 if kind == "float16" else 8
     parts = f"{decoder['cells'][0]['kind']} cells, {decoder['kind']} decoder, {decoder['attention']['kind']} attention"
     return f"{size} parameters of {bits} bits each: {parts}. Trained for {run.step:,} steps."

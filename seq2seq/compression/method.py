@@ -32,7 +32,7 @@ class Described:
 
 @dataclass(frozen=True)
 class Reduced:
-    """What came of a model: the node of a config that describes it, its weights, and a line that says what was done."""
+    """Outcome of a method: the node of a config that describes it, its weights, and a line that says what was done."""
 
     config: dict[str, Any]
     weights: dict[str, Tensor]

@@ -92,7 +92,7 @@ class UnitPruning(Method):
         return gone, sizes
 
     def _left(self, option: str, size: int, fewer: int) -> int:
-        """How many units of a vector are left."""
+        """Number of a vector's units that are left."""
         name = "features" if option in (FEATURES, EMBEDDING) else "share"
         if (share := getattr(self, name)) == 0:
             return size
@@ -165,7 +165,7 @@ def _scores(model: Seq2Seq, source: Tensor, target: Tensor) -> Tensor:
 
 
 def _unfit(model: Seq2Seq, name: str | None) -> str:
-    """What to say of a model whose units cannot go: that cell or attention, or the part that has a weight."""
+    """Name of what keeps units of a model from going: that cell or attention, or the part that has a weight."""
     parts: list[nn.Module] = [*model.encoder.stack.layers[0].directions.values()]  # type: ignore[operator]
     parts += [model.decoder.layers[0], model.decoder.attention]
     if name is not None:

@@ -15,7 +15,7 @@ Rows = dict[int, Units]  # what the first axis of weights is made of, by their i
 
 
 class Blocks(NamedTuple):
-    """How often a size of a part is each of the two vectors that it was made for; neither, where it is another's."""
+    """Counts of each of the two vectors, which a part was made for, in a size of it; neither, where it is another's."""
 
     first: int
     second: int
@@ -27,7 +27,7 @@ class Blocks(NamedTuple):
 
 
 class Growth:
-    """How the weights of a part grow with the two sizes that it is made for."""
+    """Growth of the weights of a part with the two sizes that it is made for."""
 
     def __init__(self, make: Make, first: int, second: int) -> None:
         with torch.device("meta"):
@@ -35,13 +35,13 @@ class Growth:
         self._sizes = first, second
 
     def blocks(self, now: int, by_first: int, by_second: int) -> Blocks:
-        """What a size is made of, that is `now`, and otherwise if one of the vectors is twice as long."""
+        """Blocks that a size is made of, that is `now`, and otherwise if one of the vectors is twice as long."""
         grown = ((by_first - now) / self._sizes[0], (by_second - now) / self._sizes[1])
         whole = all(part >= 0 and part == int(part) for part in grown)
         return Blocks(int(grown[0]), int(grown[1])) if whole else Blocks(0, 0)
 
     def axes(self, name: str) -> list[Blocks]:
-        """What each axis of a weight is made of; nothing of this, where another size has no such weight."""
+        """Blocks that each axis of a weight is made of; nothing of this, where another size has no such weight."""
         weights = [dict(part.named_parameters()).get(name) for part in self.parts]
         shapes = [weight.shape for weight in weights if weight is not None]
         if len(shapes) < len(weights):
@@ -107,7 +107,7 @@ def _state(growth: Growth, sizes: list[tuple[int, ...]], hidden: Units) -> Units
 
 
 def _gate_rows(cell: Cell, hidden: Units) -> Rows:
-    """What rows of gates are made of, where that is hidden units alone: those of one may lie beside each other."""
+    """Blocks of rows of gates, where those are hidden units alone: rows of one unit may lie beside each other."""
     rows: Rows = {}
     for view in cell.gates.values():
         for weight in (view.input_parameter, view.recurrent_parameter, *view.bias_parameters):

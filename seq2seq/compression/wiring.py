@@ -1,4 +1,4 @@
-"""Which unit every place of every weight belongs to."""
+"""Unit that every place of every weight belongs to."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""What precision leaves of a stored value: a cell made a latch, read out again after many steps."""
+"""Remains of a stored value in each precision: a cell made a latch, read out again after many steps."""
 
 import math
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def make_latch(cell: Cell, time_constant: float) -> None:
 
 
 def erosion(latch: Cell, precision: str, marks: Sequence[int], *, fused: bool) -> Erosion:
-    """What is left in a latch of a precision after numbers of steps, in rising order.
+    """Remains of a value in a latch of a precision after numbers of steps, in rising order.
 
     `fused` takes the fastest path there is, and otherwise the equations, step by step. The exact shares are those of
     the gate's own value in float64. Raises RuntimeError where this machine does not compute in the precision.

@@ -1,4 +1,4 @@
-"""Where gradients go: how much of each step's loss reaches the states so many steps before it."""
+"""Flow of gradients: how much of each step's loss reaches the states so many steps before it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

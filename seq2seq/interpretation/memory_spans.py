@@ -1,4 +1,4 @@
-"""How long each unit keeps its memory, by the gates of many sentences."""
+"""Spans for which each unit keeps its memory, by the gates of many sentences."""
 
 from dataclasses import dataclass
 

@@ -47,7 +47,7 @@ class SeenSources:
         return (self.rows.to(source.device), self.length.max_length(lengths), memory), states
 
     def step(self, ids: BeamIds, memory: Kept, states: States) -> tuple[Logits, BeamWeights, States]:
-        """What the model gives for one more token."""
+        """Results of the model for one more token."""
         if ids.shape[1] > 1:
             raise UserError(ONE_HYPOTHESIS)
         ended = (ids[:, 0] == EOS) | (ids[:, 0] == PAD)

@@ -74,7 +74,7 @@ class _OfCell:
         yield VitalSign("dead", place, _share(self.high[""] - self.low[""] < _STILL))
         assert self.sums is not None
         assert self.products is not None
-        if (most := min(len(self.sums), self.steps - 1)) > 0:
+        if (most := min(len(self.sums), self.steps - 1)) > 0 and self.products.isfinite().all():
             spread = self.products - self.sums.outer(self.sums) / self.steps
             yield VitalSign("rank", place, effective_rank(torch.linalg.eigvalsh(spread).clamp(min=0).sqrt()) / most)
 

@@ -1,4 +1,4 @@
-"""What an output has to know of labels, or of frames, that no decoder reads."""
+"""Stand-in that tells an output of labels, or of frames, that no decoder reads."""
 
 from typing import NoReturn
 
@@ -24,12 +24,12 @@ class Labels(Embedding):
 
     @property
     def size(self) -> int:
-        """No width: there are no vectors."""
+        """Width of vectors, which is refused, as there are none."""
         _refuse()
 
     @property
     def table(self) -> nn.Embedding:  # type: ignore[override]
-        """No table."""
+        """Table of vectors, which is refused, as there is none."""
         _refuse()
 
 

@@ -1,4 +1,4 @@
-"""What commands have told of a run in files of JSON beside its checkpoints."""
+"""Records of what commands have told of a run in files of JSON beside its checkpoints."""
 
 import json
 from pathlib import Path

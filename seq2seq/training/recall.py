@@ -1,4 +1,4 @@
-"""How far a cell can learn to remember: one that is trained on a task of growing length."""
+"""Distance over which a cell can learn to remember: one that is trained on a task of growing length."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ class RecallTask(ABC):
 
 
 class DelayTask(RecallTask):
-    """At each step the symbol of `length` steps before, of 8: a queue of as many symbols has to be held.
+    """Task of saying at each step the symbol of `length` steps before, of 8: a queue of as many symbols has to be held.
 
     >>> import torch
     >>> from seq2seq.training.recall_tasks import DelayTask

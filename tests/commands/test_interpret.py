@@ -26,6 +26,7 @@ NAMES = [
     "gates_of_encoder_1_backward",
     "gates_of_decoder_1",
     "training",
+    "vital_signs",
     "time_constants",
 ]
 PICTURES = [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
@@ -88,6 +89,7 @@ def test_every_picture_has_the_text_and_the_output_in_its_title(config_of, finis
     interpret(config_of("interpret", *given))
     assert len(titles) == len(NAMES)
     named = [figure.get_suptitle() for figure in titles]
+    assert named.pop(NAMES.index("vital_signs")) == f"Vital signs: {finished}"
     assert named.pop(NAMES.index("training")) == f"Health of training: {finished}"
     assert all(title.endswith(": a b \u2192 b a") for title in named)
 

@@ -122,7 +122,7 @@ def test_a_search_that_is_asked_for_is_tested_too(check_of):
 
 
 def test_a_promise_that_is_not_kept_is_named(check_of, monkeypatch):
-    monkeypatch.setattr("seq2seq.runs.run.pack", lambda model, _: Unsteady(model, lambda ids: len(ids)))
+    monkeypatch.setattr("seq2seq.runs.run.pack", lambda model, *_: Unsteady(model, lambda ids: len(ids)))
     kept, lines = check_of()
     assert not kept
     assert verdicts(lines)["GreedySearch: one by one is all together"][2] == "BROKEN"
@@ -153,7 +153,7 @@ def test_a_finding_is_held_to_its_tolerance(different, worst, exact, rounded):
 
 
 def test_a_promise_that_is_not_kept_is_exit_code_1(finished, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("seq2seq.runs.run.pack", lambda model, _: Unsteady(model, lambda ids: len(ids)))
+    monkeypatch.setattr("seq2seq.runs.run.pack", lambda model, *_: Unsteady(model, lambda ids: len(ids)))
     monkeypatch.setattr(sys, "argv", ["selfcheck.py", f"run={finished}", "device=cpu"])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # so that what the script sets goes when the test ends
     monkeypatch.chdir(tmp_path)

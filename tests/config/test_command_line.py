@@ -122,7 +122,7 @@ def test_an_unknown_key_of_another_script_is_compared_with_its_own(mistake):
     assert mistake("benchmark", "step=3") == "The option 'step' does not exist: did you mean 'steps'?"
 
 
-@pytest.mark.parametrize("name", ["file", "output"])
+@pytest.mark.parametrize("name", ["output"])
 def test_what_reads_stdin_says_so_to_those_who_name_a_file(mistake, name):
     said = mistake("translate", "run=x", f"{name}=lines.txt")
     assert said == (

@@ -12,7 +12,7 @@ from seq2seq.errors import UserError
     [
         ("train", "optimizer=0.1", "0.1", "adafactor, adam, adamw, muon, sgd"),
         ("train", "model=12", "12", "auto, bahdanau, gnmt, "),
-        ("train", "data=5", "5", "cmudict, copy, "),
+        ("train", "data=5", "5", "brackets, cmudict, copy, "),
         ("train", "trainer=1", "1", "auto, ddp, "),
         ("train", "hydra=1", "1", "script"),
         ("train", "experiment=1", "1", "comparison, "),

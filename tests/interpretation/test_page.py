@@ -156,6 +156,7 @@ def test_parts_of_the_page_are_installed_with_the_package():
         "report.js",
         "training.html",
         "stream.html",
+        "units.html",
     }
 
 

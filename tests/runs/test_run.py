@@ -183,12 +183,12 @@ def test_a_checkpoint_of_another_program(tmp_path, contents):
     assert refusal(path) == f"{path} is not a checkpoint of seq2seq: train one with scripts/train.py."
 
 
-@pytest.mark.parametrize("number", [1, 4])
+@pytest.mark.parametrize("number", [1, 5])
 def test_a_checkpoint_of_another_format(tmp_path, number):
     path = tmp_path / "other.ckpt"
     torch.save({"format": number}, path)
     assert refusal(path) == (
-        f"{path} is a checkpoint of format {number}, but this version reads up to 3: train it again, "
+        f"{path} is a checkpoint of format {number}, but this version reads up to 4: train it again, "
         "or use the version that wrote it."
     )
 

@@ -298,7 +298,7 @@ def test_benchmark_prints_one_object(session):
 @pytest.mark.parametrize(
     "line",
     [
-        "model: auto, bahdanau, gnmt, language_model, luong, transducer",
+        "model: auto, bahdanau, gnmt, language_model, luong, tagger, transducer",
         "schedule: constant, cosine, cosine_restarts, inverse_square_root, linear, one_cycle, plateau",
         "model/attention: ",
     ],

@@ -1,4 +1,4 @@
-"""What the page's script has to know of a model: its parts by kind, and the names of their tensors."""
+"""Description of a model for the page's script: its parts by kind, and the names of their tensors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -137,7 +137,7 @@ def apply_masks(masks: Masks, model: nn.Module, optimizer: Optimizer, average: d
 
 
 def _kept(optimizer: Optimizer, weight: nn.Parameter) -> Iterator[Tensor]:
-    """What an optimizer keeps of every number of a weight: its moments, and a master in more bits."""
+    """Tensors that an optimizer keeps of every number of a weight: its moments, and a master in more bits."""
     key = weight
     if isinstance(optimizer, MasterWeights):
         key = next(own for one, own in zip(optimizer.weights, optimizer.masters, strict=True) if one is weight)
