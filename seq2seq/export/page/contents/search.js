@@ -77,7 +77,7 @@ function* beam(stepper, limit, width, best = width) {
     yield length;
     if (finished.length === 0) continue;
     const most = hypotheses.length ? hypotheses[0].total : -Infinity;
-    const reach = Math.max(most / (length + 1), most / limit); // no further token can raise a score
+    const reach = most / limit; // a longer one has the higher score per token, and no further token can raise a score
     if (count >= width || most === -Infinity || (finished[best - 1]?.rank ?? -Infinity) >= reach) break;
   }
   return finished.slice(0, best);
