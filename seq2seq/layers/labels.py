@@ -1,4 +1,4 @@
-"""What an output has to know of labels, or of frames, that no decoder reads."""
+"""Labels, or frames, that no decoder reads, as far as an output has to know of them."""
 
 from typing import NoReturn
 
@@ -24,12 +24,12 @@ class Labels(Embedding):
 
     @property
     def size(self) -> int:
-        """No width: there are no vectors."""
+        """Width of vectors, which there are none of: raises UserError."""
         _refuse()
 
     @property
     def table(self) -> nn.Embedding:  # type: ignore[override]
-        """No table."""
+        """Table of vectors, which there are none of: raises UserError."""
         _refuse()
 
 
