@@ -1,4 +1,4 @@
-"""Stand-in that tells an output of labels, or of frames, that no decoder reads."""
+"""Labels, or frames, that no decoder reads, as far as an output has to know of them."""
 
 from typing import NoReturn
 
@@ -24,12 +24,12 @@ class Labels(Embedding):
 
     @property
     def size(self) -> int:
-        """Width of vectors, which is refused, as there are none."""
+        """Width of vectors, which there are none of: raises UserError."""
         _refuse()
 
     @property
     def table(self) -> nn.Embedding:  # type: ignore[override]
-        """Table of vectors, which is refused, as there is none."""
+        """Table of vectors, which there are none of: raises UserError."""
         _refuse()
 
 

@@ -6,7 +6,7 @@ from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import UserError
 
-_BRACKETS = ("()", "[]", "{}", "<>")
+_BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"))
 _TRIES = 100  # for each string that is wanted: where so many are known, there are hardly others
 
 
