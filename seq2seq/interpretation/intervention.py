@@ -143,10 +143,7 @@ class GateClamp(Intervention):
 
     @contextmanager
     def on(self, cell: Cell, steps: CellSteps | None = None) -> Iterator[None]:
-        """A context in which the cell's gate is at the value, with counted steps at its own step alone.
-
-        Raises UserError where the cell lacks the gate, or a unit.
-        """
+        """A context in which the gate is at the value, with counted steps at `step` alone. Raises UserError as said."""
         chosen = chosen_units(self.cell, self.gate, gate_widths(cell), self.units)
 
         def clamp(name: str, activations: Tensor) -> Tensor:

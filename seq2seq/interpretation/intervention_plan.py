@@ -74,8 +74,9 @@ class InterventionPlan:
     def _of_cells(self, model: Seq2Seq, means: Means, others: OtherInputs) -> Iterator[Intervention]:
         names = [name.replace(".", " ") for name in self.layers or named_cells(model)]
         units = None if self.units is None else tuple(self.units)
+        steps: Sequence[int | None] = self.steps or [None]
         for name, gates in self._gates(model, names).items():
-            for gate, value, step in product(gates, self.to, self.steps or [None]):
+            for gate, value, step in product(gates, self.to, steps):
                 if value == "other":
                     yield GateOfOther(name, gate, others, units, step)
                 elif value != "mean":
@@ -83,7 +84,7 @@ class InterventionPlan:
                     yield GateClamp(name, gate, number, units, step=step)
                 elif (name, gate) in means:
                     yield GateClamp(name, gate, means[name, gate], units, "mean", step)
-            for manner, step in product(self.state, self.steps or [None]):
+            for manner, step in product(self.state, steps):
                 yield UnitLesion(name, manner, units, step)
 
     def _gates(self, model: Seq2Seq, names: Sequence[str]) -> dict[str, list[str]]:
