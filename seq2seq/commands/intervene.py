@@ -68,13 +68,8 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     others = OtherInputs(options["seed"], translator.search.length)
     plan.interventions(model, {}, others)  # a mistake shows before means are found
     results = _tried(trials, plan.interventions(model, trials.means() if plan.needs_means else {}, others))
-    record = {
-        "data": data,
-        "examples": len(examples),
-        "step": run.step,
-        "none": trials.report(trials.baseline),
-        "interventions": [trials.report(result) for result in results],
-    }
+    head = {"data": data, "examples": len(examples), "step": run.step, "none": trials.report(trials.baseline)}
+    record = {**head, "interventions": [trials.report(result) for result in results]}
     print_interventions(record)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "interventions.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import UserError
-from seq2seq.interpretation.cell_steps import CellSteps
+from seq2seq.interpretation.step_counter import StepCounter
 from seq2seq.interpretation.recording import evaluating, visible
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.cell import Cell
@@ -142,7 +142,7 @@ class GateClamp(Intervention):
             yield
 
     @contextmanager
-    def on(self, cell: Cell, steps: CellSteps | None = None) -> Iterator[None]:
+    def on(self, cell: Cell, steps: StepCounter | None = None) -> Iterator[None]:
         """A context in which the gate is at the value, with counted steps at `step` alone. Raises UserError as said."""
         chosen = chosen_units(self.cell, self.gate, gate_widths(cell), self.units)
 
@@ -208,9 +208,9 @@ def _stilled(after: Tensor, before: Tensor, chosen: Tensor, manner: str) -> Tens
     return torch.where(chosen.to(after.device), still.to(after), after)
 
 
-def counted(model: Seq2Seq, cell: Cell, step: int | None) -> AbstractContextManager[CellSteps | None]:
+def counted(model: Seq2Seq, cell: Cell, step: int | None) -> AbstractContextManager[StepCounter | None]:
     """A context that counts a cell's steps where one of them is asked for."""
-    return nullcontext() if step is None else CellSteps().of(model, cell)
+    return nullcontext() if step is None else StepCounter().of(model, cell)
 
 
 def chosen_units(cell: str, gate: str, widths: dict[str, int], units: Sequence[int] | None) -> Tensor:

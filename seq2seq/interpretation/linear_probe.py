@@ -64,14 +64,14 @@ class LinearProbe:
 
     def numbers(self, signal: Float[Tensor, " steps"], types: Int[Tensor, " steps"]) -> ProbeScore:
         """The R2 of a signal of numbers, and of its control task for steps of such types."""
-        scores = [self._explained(one.double()) for one in (signal, self._control(signal, types))]
-        return ProbeScore("R2", *scores, chance=0.0)
+        score, control = (self._explained(one.double()) for one in (signal, self._control(signal, types)))
+        return ProbeScore("R2", score, control, chance=0.0)
 
     def classes(self, signal: Int[Tensor, " steps"], types: Int[Tensor, " steps"]) -> ProbeScore:
         """The accuracy of a signal of classes, and of its control task for steps of such types."""
-        scores = [self._right(one) for one in (signal, self._control(signal, types))]
+        score, control = (self._right(one) for one in (signal, self._control(signal, types)))
         most = signal[self.fit].bincount().argmax()
-        return ProbeScore("accuracy", *scores, chance=float((signal[self.test] == most).double().mean()))
+        return ProbeScore("accuracy", score, control, chance=float((signal[self.test] == most).double().mean()))
 
     def _control(self, signal: Tensor, types: Int[Tensor, " steps"]) -> Tensor:
         """A value of the signal for each type, that of a step at random, at every step of the type."""

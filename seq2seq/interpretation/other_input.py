@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.errors import UserError
-from seq2seq.interpretation.cell_steps import CellSteps
+from seq2seq.interpretation.step_counter import StepCounter
 from seq2seq.interpretation.intervention import Intervention, chosen_units, find_cell, gate_widths, holding
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.recurrent.layer import RecurrentLayer
@@ -129,13 +129,13 @@ class OtherInputs:
         return values[min(step, len(values) - 1)] if values else plain
 
     @contextmanager
-    def _followed(self, model: Seq2Seq, name: str) -> Iterator[tuple[CellSteps, Callable[[], Tensor]]]:
+    def _followed(self, model: Seq2Seq, name: str) -> Iterator[tuple[StepCounter, Callable[[], Tensor]]]:
         """A context in which a cell's steps are counted; with what tells how many each row takes."""
         cell, lengths = find_cell(model, name), [torch.zeros(0)]
         layers = [one for one in model.encoder.modules() if isinstance(one, RecurrentLayer)]
         self.seen.model = model
         with ExitStack() as stack:
-            steps = stack.enter_context(CellSteps().of(model, cell))
+            steps = stack.enter_context(StepCounter().of(model, cell))
             for layer in layers:
                 if any(own is cell for own in layer.directions.values()):
                     handle = layer.register_forward_pre_hook(lambda _, given: lengths.__setitem__(0, given[1].cpu()))

@@ -30,7 +30,8 @@ def units_figure(units: Sequence[ShownUnit], *, title: str = "") -> Figure:
 
 def _draw(axes: Axes, unit: ShownUnit) -> None:
     signals = axes.twinx()
-    first, ticks = 0, []
+    first = 0
+    ticks: list[tuple[float, str]] = []
     for line in unit.lines:
         places = np.arange(first, first + len(line.pieces))
         axes.plot(places, line.values, color=ACCENT, marker=".", markersize=3, linewidth=1.2)

@@ -23,7 +23,7 @@ from seq2seq.errors import UserError
         ("train", "schedule=[cosine,1]", "['cosine', 1]", "constant, "),
         ("evaluate", "decoding=5", "5", "beam, "),
         ("evaluate", "metrics=5", "5", "auto, characters, "),
-        ("evaluate", "data=1.5", "1.5", "cmudict, "),
+        ("evaluate", "data=1.5", "1.5", "brackets, cmudict, "),
         ("translate", "rerank=true", "True", "language_model, mbr, none"),
     ],
 )
