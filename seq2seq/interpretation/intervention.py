@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.errors import UserError
-from seq2seq.interpretation.step_counter import StepCounter
 from seq2seq.interpretation.recording import evaluating, visible
+from seq2seq.interpretation.step_counter import StepCounter
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.models.seq2seq import Seq2Seq

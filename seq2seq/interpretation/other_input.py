@@ -12,8 +12,8 @@ from torch import Tensor
 
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.errors import UserError
-from seq2seq.interpretation.step_counter import StepCounter
 from seq2seq.interpretation.intervention import Intervention, chosen_units, find_cell, gate_widths, holding
+from seq2seq.interpretation.step_counter import StepCounter
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.recurrent.layer import RecurrentLayer
 from seq2seq.models.decoder import States
