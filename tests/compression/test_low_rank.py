@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seq2seq.commands.prune import prune
+from seq2seq.commands.train import train
 from seq2seq.compression.low_rank import LowRankFactors, factorised, rank_by_energy
 from seq2seq.compression.method import Described
 from seq2seq.config.builder import build
@@ -103,7 +104,10 @@ def test_other_cells_are_refused(whole):
         LowRankFactors()(whole("luong", "model/cell=gru"))
 
 
-def test_a_run_becomes_one_of_low_rank(finished, config_of, tmp_path):
+def test_a_run_becomes_one_of_low_rank_and_is_trained_on(finished, config_of, tiny_config, tmp_path):
     record = prune(config_of("prune", f"run={finished}", f"out={tmp_path / 'o'}", "method=low_rank", "method.rank=3"))
     assert record["parameters"]["after"] < record["parameters"]["before"]
     assert load_run(tmp_path / "o").config["model"]["decoder"]["cell"]["rank"] == 3
+    (on := tmp_path / "on").mkdir()
+    train(tiny_config("budget.max_steps=1", "trainer.val_check_interval=1", f"init={tmp_path / 'o'}"), on, resume=False)
+    assert load_run(on).config["model"]["decoder"]["cell"]["rank"] == 3
