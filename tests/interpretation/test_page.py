@@ -154,6 +154,7 @@ def test_parts_of_the_page_are_installed_with_the_package():
         "report.html",
         "report.css",
         "report.js",
+        "units.html",
         "training.html",
         "stream.html",
         "units.html",
