@@ -45,8 +45,9 @@ class WiredModel:
 
 def wire(model: Seq2Seq, config: Mapping[str, Any], build: Build) -> WiredModel:
     """The wiring of a model that the node of a config describes. Raises UserError at a kind that is not known."""
-    if type(model) is not Seq2Seq or model.copying is not None:
-        name = type(model).__name__ if model.copying is None else type(model.copying).__name__
+    unknown = model.output if model.output.frames else model.copying
+    if type(model) is not Seq2Seq or unknown is not None:
+        name = type(model if unknown is None else unknown).__name__
         raise UserError(f"method=units knows nothing of the units of {name}: take method=magnitude.")
     wired = WiredModel(Wiring(model))
     written = _wire_embedding(wired, model.decoder.embedding)
@@ -72,6 +73,8 @@ def _wire_embedding(wired: WiredModel, embedding: nn.Module) -> Units:
 def _wire_input(wired: WiredModel, encoder: Encoder) -> Units:
     """The vector that the lowest layer reads; of a front end, and of frames, nothing can go."""
     if not isinstance(encoder.input, TokenInput):
+        for vector in wired.vectors.get(EMBEDDING, [])[:1]:  # as wide as a target's, by one option
+            wired.note(EMBEDDING, fixed(len(vector)))
         return fixed(encoder.stack.input_size)
     vector = _wire_embedding(wired, encoder.input.embedding)
     for table in encoder.input.ngrams.tables if encoder.input.ngrams else ():

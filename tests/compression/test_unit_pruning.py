@@ -46,6 +46,7 @@ MODELS = {
     "full output": ["model=gnmt", "model/output=full"],
     "adaptive output": ["model=gnmt", "model/output=adaptive"],
     "zero bridge": ["model=gnmt", "model/bridge=zero"],
+    "frames": ["model=gnmt", "model/input=frames", GENERAL],
     "states handed on": ["model=luong", "model/attention=none", "model/bridge=state", "model.decoder.num_layers=2"]
     + FORWARD,
 }
@@ -95,7 +96,8 @@ def assert_units_at_zero_are_units_removed(whole: Described, **options) -> units
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Wiring, "emptied", kept)
         reduced = UnitPruning(**{"multiple": 2} | options)(whole)
-    source, target = torch.randint(3, 11, (2, 6)), torch.randint(3, 13, (2, 4))
+    source, target = whole.model.encoder.input.drawn((2, 6), torch.Generator()), torch.randint(3, 13, (2, 4))
+    source = source.double() if source.is_floating_point() else source
     pruned = scores(built(whole, reduced), source, target)
     whole.model.load_state_dict(found["emptied"])
     emptied = scores(whole.model, source, target)
@@ -139,7 +141,12 @@ def test_parts_that_know_how_wide_they_are_are_refused(described, overrides, nam
 
 
 @pytest.mark.parametrize(
-    ("overrides", "name"), [(["model=transducer"], "Transducer"), (["model/copying=pointer"], "Pointer")]
+    ("overrides", "name"),
+    [
+        (["model=transducer"], "Transducer"),
+        (["model=gnmt", "model/copying=pointer"], "Pointer"),
+        (["model=gnmt", "model/input=frames", "model/output=huber"], "HuberOutput"),
+    ],
 )
 def test_models_that_are_not_known_are_refused(described, overrides, name):
     with pytest.raises(UserError) as error:
