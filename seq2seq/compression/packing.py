@@ -13,9 +13,9 @@ from seq2seq.compression.prepared import (
     Rows,
     check_precision,
     computes_bfloat16,
-    prepare,
 )
 from seq2seq.compression.prepared_lstm import GateEmbedding, GateLSTMCell, PackedFeed, PackedLSTMCell
+from seq2seq.compression.product_library import Products
 from seq2seq.layers.copying import PointerOutput
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.tied import TiedOutput
@@ -36,7 +36,7 @@ _MOST_LOOKED_UP = 1 << 22  # numbers in a table of what the bottom cell's gates 
 
 
 @torch.no_grad()
-def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
+def pack(model: Seq2Seq, products: Products | str = "float32") -> Seq2Seq:
     """The given model, changed in place so that `start` and `step` are fast on a CPU.
 
     A step of a layer becomes one product of [inputs; hidden] with weights laid out for this processor, or of the hidden
@@ -46,13 +46,15 @@ def pack(model: Seq2Seq, precision: str = "float32") -> Seq2Seq:
     range per product that is fixed here: one found at every step would be the whole batch's, and a sentence's result
     would depend on its neighbours. With both the encoder runs in bfloat16 where the processor multiplies it, and
     matrices that are too small to matter stay in float32. On CUDA, float32 is the given model as it is, and bfloat16
-    runs it under autocast. Raises UserError at any other precision, and where bfloat16 or int8 cannot be had.
+    runs it under autocast. A name alone is that of a precision. Raises UserError at any other precision, and where
+    bfloat16 or int8 cannot be had.
     """
-    device = next(model.parameters()).device
+    products = Products(products) if isinstance(products, str) else products
+    precision, device = products.precision, next(model.parameters()).device
     check_precision(precision, device)
     if device.type != "cpu":
         return model if precision == "float32" else AutocastSeq2Seq(model)
-    packer = _Packer(precision)
+    packer = _Packer(products)
     if isinstance(model.decoder, BahdanauDecoder):
         packer.pack_feed(model.decoder)
     elif model.copying is None:  # which reads the tokens' own vectors
@@ -104,8 +106,8 @@ class PackedReadout(Readout):
 class _Packer:
     """A packer that replaces what it knows, layer by layer, and remembers the products that it made."""
 
-    def __init__(self, precision: str) -> None:
-        self.precision = precision
+    def __init__(self, choice: Products) -> None:
+        self.choice = choice
         self.products: list[PreparedLinear] = []
         self.own: Cell | None = None  # the bottom cell, where its step has a form of its own
 
@@ -134,7 +136,7 @@ class _Packer:
 
     def product(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> PreparedLinear:
         """The prepared product of the given weights, which is remembered."""
-        made = prepare(weight.detach(), bias if bias is None else bias.detach(), self.precision, activation=activation)
+        made = self.choice.prepare(weight.detach(), bias if bias is None else bias.detach(), activation=activation)
         self.products.append(made)
         return made
 
