@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seq2seq.compression.bfloat16 import AutocastSeq2Seq, BFloat16Stack, take_over
+from seq2seq.compression.packed_gnmt import BeamGNMTDecoder, reads_means
 from seq2seq.compression.prepared import (
     Int8Linear,
     PreparedLinear,
@@ -59,6 +60,7 @@ def pack(model: Seq2Seq, products: Products | str = "float32") -> Seq2Seq:
         packer.pack_feed(model.decoder)
     elif model.copying is None:  # which reads the tokens' own vectors
         packer.pack_look_up(model.decoder)
+        packer.pack_beams(model)
     packer.pack(model.decoder)
     packer.pack(model.output)
     holder, name = (model.output, "words") if isinstance(model.output, PointerOutput) else (model, "output")
@@ -109,14 +111,14 @@ class _Packer:
     def __init__(self, choice: Products) -> None:
         self.choice = choice
         self.products: list[PreparedLinear] = []
-        self.own: Cell | None = None  # the bottom cell, where its step has a form of its own
+        self.own: list[nn.Module] = []  # parts that have a form of their own
 
     def pack_feed(self, decoder: BahdanauDecoder) -> None:
         """Join the products of the bottom cell and of the context, if the cell has a packed form."""
         cell = decoder.cells.bottom
         if type(cell) is LSTMCell and cell.plain:
             decoder.feed = PackedFeed(decoder.feed, cell, self.product)
-            self.own = cell
+            self.own.append(cell)
 
     def pack_look_up(self, decoder: nn.Module) -> None:
         """Make a table of the bottom cell's part of each token, if nothing else reads the token's vector."""
@@ -128,11 +130,18 @@ class _Packer:
             return
         if embedding.vocabulary_size * 4 * cell.hidden_size > _MOST_LOOKED_UP:
             return
-        decoder.embedding, self.own = GateEmbedding(embedding, cell), GateLSTMCell(cell, self.product)
+        decoder.embedding, bottom = GateEmbedding(embedding, cell), GateLSTMCell(cell, self.product)
         if isinstance(decoder, GNMTDecoder):
-            decoder.bottom = self.own
+            decoder.bottom = bottom
         else:
-            decoder.cells[0] = self.own
+            decoder.cells[0] = bottom
+
+    def pack_beams(self, model: Seq2Seq) -> None:
+        """Move products with contexts into the memory, if several hypotheses of a sentence read it."""
+        if self.choice.hypotheses > 1 and reads_means(model.decoder):
+            assert isinstance(model.decoder, GNMTDecoder)
+            model.decoder = BeamGNMTDecoder(model.decoder, self.product)
+            self.own.append(model.decoder.readout)
 
     def product(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> PreparedLinear:
         """The prepared product of the given weights, which is remembered."""
@@ -145,7 +154,7 @@ class _Packer:
         for name, child in parent.named_children():
             if type(child) is nn.Linear:
                 setattr(parent, name, PackedLinear(child, self.product))
-            elif child is self.own:
+            elif any(child is own for own in self.own):
                 continue
             elif type(child) is Readout:
                 setattr(parent, name, PackedReadout(child, self.product))

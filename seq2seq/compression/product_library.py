@@ -20,11 +20,15 @@ _MOST = 10**8  # multiply-accumulates of a product that is timed
 
 @dataclass(frozen=True)
 class Products:
-    """The choices that a packed model's products are made by: number format, library, and the rows that most have."""
+    """The choices that a packed model's products are made by: number format, library, and the rows that most have.
+
+    The rows are of all hypotheses, of which there are so many of a sentence.
+    """
 
     precision: str = "float32"
     library: str = LIBRARIES[0]
     rows: int = 256
+    hypotheses: int = 1
 
     def prepare(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> PreparedLinear:
         """The product with such weights, by the library that is asked for or the faster one."""

@@ -93,7 +93,7 @@ def build_translator(
     at_once = options["batch_size"] if lines is None else min(lines, options["batch_size"])
     kind = Continuation if isinstance(runs[0].model, LanguageModel) else Translator
     translator = kind(
-        build_stepper(options, runs, rows=search.width * at_once),
+        build_stepper(options, runs, rows=search.width * at_once, hypotheses=search.width),
         runs[0].tokenizers,
         search,
         **{name: options[name] for name in _LIMITS},
@@ -129,15 +129,17 @@ def _refuse_forecasters(options: Mapping[str, Any], runs: Sequence[DecodingRun])
         raise UserError(f"run={options['run']} writes frames, which are not searched for: use forecast, or evaluate.")
 
 
-def build_stepper(options: Mapping[str, Any], runs: Sequence[DecodingRun], *, rows: int = 256) -> Stepper:
+def build_stepper(
+    options: Mapping[str, Any], runs: Sequence[DecodingRun], *, rows: int = 256, hypotheses: int = 1
+) -> Stepper:
     """The packed model of one run, or the ensemble of several, perhaps with a language model beside it.
 
-    So many `rows`, of hypotheses, are stepped together.
+    So many `rows` are stepped together, of so many hypotheses of each sentence.
     """
     device = decoding_device(options, runs)
     precision = resolve_decoding_precision(options["precision"], device)
     library = check_library(options.get("product_library", AUTO), precision)
-    models = [run.stepper(Products(precision, library, rows)) for run in runs]
+    models = [run.stepper(Products(precision, library, rows, hypotheses)) for run in runs]
     joined = models[0] if len(models) == 1 else _ensemble(options, models, runs)
     fusion = build(options.get("fusion"), "fusion")
     if fusion is None:
