@@ -33,6 +33,7 @@ from seq2seq.shapes import Context, Features, Outputs, Source
 
 # Random sentences that show the range of an int8 product's inputs, and their greatest length.
 _SENTENCES, _LENGTH = 256, 32
+_FEW_ROWS = 4  # of which a step takes as long as its weights take to pass by
 _MOST_LOOKED_UP = 1 << 22  # numbers in a table of what the bottom cell's gates make of every token
 
 
@@ -137,8 +138,11 @@ class _Packer:
             decoder.cells[0] = bottom
 
     def pack_beams(self, model: Seq2Seq) -> None:
-        """Move products with contexts into the memory, if several hypotheses of a sentence read it."""
-        if self.choice.hypotheses > 1 and reads_means(model.decoder):
+        """Move products with contexts into the memory, if several hypotheses of a sentence read it, or one alone.
+
+        For few rows it is not the arithmetic that takes time, but weights that pass by at every step: fewer do.
+        """
+        if (self.choice.hypotheses > 1 or self.choice.rows <= _FEW_ROWS) and reads_means(model.decoder):
             assert isinstance(model.decoder, GNMTDecoder)
             model.decoder = BeamGNMTDecoder(model.decoder, self.product)
             self.own.append(model.decoder.readout)

@@ -16,7 +16,7 @@ from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.scan import scan
 from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.models.input_feeding import Feed
-from seq2seq.shapes import BeamFeatures, Context, Ids, Inputs, Outputs, TimeVectors
+from seq2seq.shapes import BeamFeatures, Context, Ids, Inputs, Outputs, SoftIds, TimeVectors
 
 Make = Callable[..., PreparedLinear]
 
@@ -97,6 +97,9 @@ class GateEmbedding(Embedding):
     @property
     def size(self) -> int:
         return self.gates.shape[1]
+
+    def forward(self, ids: Ids | SoftIds) -> TimeVectors:
+        return self.undropped(ids) if isinstance(ids, SoftIds) else self.look_up(ids)
 
     def look_up(self, ids: Ids) -> TimeVectors:
         return functional.embedding(self.known(ids), self.gates)
