@@ -57,6 +57,7 @@ class BeamGNMTDecoder(GNMTDecoder):
         after = [self.bottom.step(self.embedding(ids), states.layers[0])]
         hidden = after[0].hidden
         assert isinstance(self.attention, ScoredAttention)
+        assert isinstance(self.readout, PartReadout)
         weights = self.attention.weights(self.attention.score(hidden, memory), memory.readable)
         read = weights.to(memory.values.dtype), memory.values
         for depth, (cell, state) in enumerate(zip(self.upper, states.layers[1:], strict=True)):

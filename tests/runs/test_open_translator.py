@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from seq2seq.compression.prepared import OneDNNLinear, PlainLinear
+from seq2seq.compression.product_library import Products
 from seq2seq.config.contract import read_options
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import sealed
+from seq2seq.runs.exported_run import ExportedRun
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.translator import open_translator
 from seq2seq.translation.line import Line
@@ -190,3 +192,11 @@ def test_a_library_is_asked_for_by_the_rows_that_are_searched_at_once(finished, 
 def test_a_library_that_is_none_is_refused(finished, translator_of):
     with pytest.raises(UserError, match="^product_library must be one of auto, onednn, blas, but is 'mkl'"):
         translator_of(f"run={finished}", "product_library=mkl")
+
+
+def test_an_export_takes_no_library():
+    run = ExportedRun(None, None, {}, 0, {}, graphs={"float32": object()})
+    assert run.stepper(Products(library="auto")) is run.graphs["float32"]
+    message = r"^product_library must be auto with an export, whose products are its own, but is blas\.$"
+    with pytest.raises(UserError, match=message):
+        run.stepper(Products(library="blas"))
