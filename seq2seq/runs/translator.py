@@ -69,7 +69,8 @@ def _other_forms(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> lis
     """The same model or ensemble by its exports, where there are some and nothing is asked for that they cannot do."""
     graphs = [run.graphs for run in runs if isinstance(run, LoadedRun) and run.graphs is not None]
     carried = options.get("reset") is not None or options.get("simultaneous") is not None or options.get("policies")
-    if len(graphs) < len(runs) or options["precision"] != "float32" or options.get("fusion") is not None or carried:
+    products = options["precision"], options.get("product_library", AUTO)
+    if len(graphs) < len(runs) or products != ("float32", AUTO) or options.get("fusion") is not None or carried:
         return []
     return [graphs[0] if len(graphs) == 1 else _ensemble(options, graphs, runs)]
 

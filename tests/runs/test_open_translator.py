@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from seq2seq.compression.product_library import Products
 from seq2seq.config.contract import read_options
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
+from seq2seq.decoding.table import Table
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import sealed
 from seq2seq.runs.exported_run import ExportedRun
@@ -195,8 +197,8 @@ def test_a_library_that_is_none_is_refused(finished, translator_of):
 
 
 def test_an_export_takes_no_library():
-    run = ExportedRun(None, None, {}, 0, {}, graphs={"float32": object()})
-    assert run.stepper(Products(library="auto")) is run.graphs["float32"]
+    run = SimpleNamespace(graphs={"float32": Table({})})
+    assert ExportedRun.stepper(run, Products(library="auto")) is run.graphs["float32"]
     message = r"^product_library must be auto with an export, whose products are its own, but is blas\.$"
     with pytest.raises(UserError, match=message):
-        run.stepper(Products(library="blas"))
+        ExportedRun.stepper(run, Products(library="blas"))
