@@ -68,7 +68,18 @@ class BeamGNMTDecoder(GNMTDecoder):
 
 
 class PartLSTMCell(PackedLSTMCell):
-    """An upper cell that adds its part of a context to its gates."""
+    """An upper cell that adds its part of a context to its gates.
+
+    >>> import torch
+    >>> from seq2seq.compression.packed_gnmt import PartLSTMCell
+    >>> from seq2seq.compression.prepared import PlainLinear
+    >>> from seq2seq.nn import LSTMCell
+    >>> cell, below, none = LSTMCell(4 + 3, 4), torch.randn(2, 4), torch.zeros(2, 3)  # reads 4 outputs, and a context
+    >>> ways = (cell, none), (PartLSTMCell(cell, PlainLinear, slice(16)), torch.zeros(2, 16))
+    >>> found = [own.step(torch.cat([below, context], 1), cell.start(below)).hidden for own, context in ways]
+    >>> torch.allclose(*found, atol=1e-5)
+    True
+    """
 
     def __init__(self, cell: LSTMCell, make: Make, part: slice) -> None:
         take_over(self, cell)

@@ -41,7 +41,8 @@ class PreparedLSTM:
 
 def doubled(gates: Tensor, axis: int = 0) -> Tensor:
     """The weights or sums of all gates, those of the candidate, third of four, made twice as large in their place."""
-    gates.chunk(4, axis)[2].mul_(2)
+    size = gates.shape[axis] // 4
+    gates.narrow(axis, 2 * size, size).mul_(2)
     return gates
 
 
@@ -106,7 +107,17 @@ class GateEmbedding(Embedding):
 
 
 class GateLSTMCell(PackedLSTMCell):
-    """An LSTM cell that reads its inputs' part of all gates, `*batch gates`, from a `GateEmbedding`."""
+    """An LSTM cell that reads its inputs' part of all gates, `*batch gates`, from a `GateEmbedding`.
+
+    >>> import torch
+    >>> from seq2seq.compression.prepared import PlainLinear
+    >>> from seq2seq.compression.prepared_lstm import GateEmbedding, GateLSTMCell
+    >>> from seq2seq.nn import Embedding, LSTMCell
+    >>> cell, table, ids = LSTMCell(3, 4), Embedding(9, 3), torch.tensor([5, 7])
+    >>> ways = (cell, table), (GateLSTMCell(cell, PlainLinear), GateEmbedding(table, cell))
+    >>> torch.allclose(*(own.step(read(ids), cell.start(table(ids))).hidden for own, read in ways), atol=1e-5)
+    True
+    """
 
     def __init__(self, cell: LSTMCell, make: Make) -> None:
         take_over(self, cell)

@@ -89,9 +89,8 @@ class Search(ABC, Generic[Context]):
             )
         request = replace(request, filters=[*self.filters.active, *request.filters])
         context = self.prepare(source, lengths, request)
-        pointers = BackPointers(len(source), attention=request.attention)
         memory, states = stepper.start(source, lengths)
-        frontier = self._first(source, lengths)
+        frontier, pointers = self._first(source, lengths), BackPointers(len(source), attention=request.attention)
         finished, shortest = frontier.finished, int(frontier.max_length.min())
         may_close = bool(request.filters or request.phrases or self.length.forces)  # which can leave nothing to go on
         look_every = _LOOK_EVERY.get(source.device.type, _LOOK_EVERY_ELSEWHERE)
