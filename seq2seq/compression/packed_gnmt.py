@@ -76,8 +76,7 @@ class PartLSTMCell(PackedLSTMCell):
     >>> from seq2seq.nn import LSTMCell
     >>> cell, below, none = LSTMCell(4 + 3, 4), torch.randn(2, 4), torch.zeros(2, 3)  # reads 4 outputs, and a context
     >>> ways = (cell, none), (PartLSTMCell(cell, PlainLinear, slice(16)), torch.zeros(2, 16))
-    >>> found = [own.step(torch.cat([below, context], 1), cell.start(below)).hidden for own, context in ways]
-    >>> torch.allclose(*found, atol=1e-5)
+    >>> torch.allclose(*(own.step(torch.cat([below, c], 1), cell.start(below)).hidden for own, c in ways), atol=1e-5)
     True
     """
 

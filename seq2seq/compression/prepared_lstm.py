@@ -113,9 +113,9 @@ class GateLSTMCell(PackedLSTMCell):
     >>> from seq2seq.compression.prepared import PlainLinear
     >>> from seq2seq.compression.prepared_lstm import GateEmbedding, GateLSTMCell
     >>> from seq2seq.nn import Embedding, LSTMCell
-    >>> cell, table, ids = LSTMCell(3, 4), Embedding(9, 3), torch.tensor([5, 7])
+    >>> cell, table, ids = LSTMCell(3, 4), Embedding(9, 3), torch.tensor([[5], [7]])
     >>> ways = (cell, table), (GateLSTMCell(cell, PlainLinear), GateEmbedding(table, cell))
-    >>> torch.allclose(*(own.step(read(ids), cell.start(table(ids))).hidden for own, read in ways), atol=1e-5)
+    >>> torch.allclose(*(own.step(read(ids)[:, 0], cell.start(table(ids))).hidden for own, read in ways), atol=1e-5)
     True
     """
 
