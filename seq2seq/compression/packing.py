@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seq2seq.compression.bfloat16 import AutocastSeq2Seq, BFloat16Stack, take_over
+from seq2seq.compression.packed_gnmt import BeamGNMTDecoder, reads_means
 from seq2seq.compression.prepared import (
     Int8Linear,
     PreparedLinear,
@@ -17,9 +18,9 @@ from seq2seq.compression.prepared import (
     Rows,
     check_precision,
     computes_bfloat16,
-    prepare,
 )
 from seq2seq.compression.prepared_lstm import GateEmbedding, GateLSTMCell, PackedFeed, PackedLSTMCell
+from seq2seq.compression.product_library import Products
 from seq2seq.layers.copying import PointerOutput
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.tied import TiedOutput
@@ -36,11 +37,12 @@ from seq2seq.shapes import Context, Features, Outputs, Source
 
 # Random sentences that show the range of an int8 product's inputs, and their greatest length.
 _SENTENCES, _LENGTH = 256, 32
+_FEW_ROWS = 4  # of which a step takes as long as its weights take to pass by
 _MOST_LOOKED_UP = 1 << 22  # numbers in a table of what the bottom cell's gates make of every token
 
 
 @torch.no_grad()
-def pack(model: Seq2Seq, precision: str = "float32", ranges: Mapping[str, float] | None = None) -> Seq2Seq:
+def pack(model: Seq2Seq, products: Products | str = "float32", ranges: Mapping[str, float] | None = None) -> Seq2Seq:
     """The given model, changed in place so that `start` and `step` are fast on a CPU.
 
     A step of a layer becomes one product of [inputs; hidden] with weights laid out for this processor, or of the hidden
@@ -50,15 +52,16 @@ def pack(model: Seq2Seq, precision: str = "float32", ranges: Mapping[str, float]
     range per product that is fixed here: one found at every step would be the whole batch's, and a sentence's result
     would depend on its neighbours. `ranges` has those that `found_ranges` found; the rest are of random sentences.
     With both the encoder runs in bfloat16 where the processor multiplies it, and matrices that are too small to matter
-    stay in float32. On CUDA, float32 is the given model as it is, and bfloat16 runs it under autocast. Raises UserError
-    at any other precision, and where bfloat16 or int8 cannot be had.
+    stay in float32. On CUDA, float32 is the given model as it is, and bfloat16 runs it under autocast. A name alone is
+    that of a precision. Raises UserError at any other precision, and where bfloat16 or int8 cannot be had.
     """
-    device = next(model.parameters()).device
+    products = Products(products) if isinstance(products, str) else products
+    precision, device = products.precision, next(model.parameters()).device
     check_precision(precision, device)
     if device.type != "cpu":
         return model if precision == "float32" else AutocastSeq2Seq(model)
-    products = _pack_here(model, precision)
-    calibrating = [product for name, product in products.items() if not product.limited((ranges or {}).get(name))]
+    made = _pack_here(model, products)
+    calibrating = [product for name, product in made.items() if not product.limited((ranges or {}).get(name))]
     if calibrating:
         with _calibrated(calibrating):
             _see_random_sentences(model)
@@ -67,27 +70,36 @@ def pack(model: Seq2Seq, precision: str = "float32", ranges: Mapping[str, float]
 
 @torch.no_grad()
 def found_ranges(model: Seq2Seq, decode: Callable[[Seq2Seq], Any]) -> dict[str, float]:
-    """Ranges of what comes into int8 products, by the product's name, while `decode` searches with a packed copy."""
-    packed = deepcopy(model)
-    products = _pack_here(packed, "int8")
-    with _calibrated(products.values()):
-        decode(packed)
-    return {name: product.limit for name, product in products.items()}
+    """Ranges of what comes into int8 products, by the product's name, while `decode` searches with packed copies.
+
+    There is one copy for a hypothesis of each sentence, and one for several, as those have products of their own.
+    """
+    ranges: dict[str, float] = {}
+    for hypotheses in (1, 2):
+        packed = deepcopy(model)
+        products = _pack_here(packed, Products("int8", hypotheses=hypotheses))
+        if products.keys() <= ranges.keys():
+            continue
+        with _calibrated(products.values()):
+            decode(packed)
+        ranges |= {name: product.limit for name, product in products.items()}
+    return ranges
 
 
-def _pack_here(model: Seq2Seq, precision: str) -> dict[str, Int8Linear]:
+def _pack_here(model: Seq2Seq, choice: Products) -> dict[str, Int8Linear]:
     """Pack the model for a CPU and return its int8 products by name; no range of them is known yet."""
-    packer = _Packer(precision)
+    packer = _Packer(choice)
     if isinstance(model.decoder, BahdanauDecoder):
         packer.pack_feed(model.decoder)
     elif model.copying is None:  # which reads the tokens' own vectors
         packer.pack_look_up(model.decoder)
+        packer.pack_beams(model)
     packer.pack(model.decoder, "decoder")
     packer.pack(model.output, "output")
     holder, name = (model.output, "words") if isinstance(model.output, PointerOutput) else (model, "output")
     if isinstance(words := getattr(holder, name), TiedOutput):
         setattr(holder, name, PackedTiedOutput(words, packer.named("output.scores")))
-    if precision != "float32" and computes_bfloat16() and not isinstance(model, LanguageModel):
+    if choice.precision != "float32" and computes_bfloat16() and not isinstance(model, LanguageModel):
         model.encoder.stack = BFloat16Stack(model.encoder.stack)
     return {name: product for name, product in packer.products.items() if isinstance(product, Int8Linear)}
 
@@ -138,17 +150,17 @@ class PackedReadout(Readout):
 class _Packer:
     """A packer that replaces what it knows, layer by layer, and remembers the products that it made by name."""
 
-    def __init__(self, precision: str) -> None:
-        self.precision = precision
+    def __init__(self, choice: Products) -> None:
+        self.choice = choice
         self.products: dict[str, PreparedLinear] = {}
-        self.own: Cell | None = None  # the bottom cell, where its step has a form of its own
+        self.own: list[nn.Module] = []  # parts that have a form of their own
 
     def pack_feed(self, decoder: BahdanauDecoder) -> None:
         """Join the products of the bottom cell and of the context, if the cell has a packed form."""
         cell = decoder.cells.bottom
         if type(cell) is LSTMCell and cell.plain:
             decoder.feed = PackedFeed(decoder.feed, cell, self.named("decoder.feed"))
-            self.own = cell
+            self.own.append(cell)
 
     def pack_look_up(self, decoder: nn.Module) -> None:
         """Make a table of the bottom cell's part of each token, if nothing else reads the token's vector."""
@@ -160,11 +172,22 @@ class _Packer:
             return
         if embedding.vocabulary_size * 4 * cell.hidden_size > _MOST_LOOKED_UP:
             return
-        decoder.embedding, self.own = GateEmbedding(embedding, cell), GateLSTMCell(cell, self.named("decoder.gates"))
+        bottom = GateLSTMCell(cell, self.named("decoder.gates"))
+        decoder.embedding = GateEmbedding(embedding, cell)
         if isinstance(decoder, GNMTDecoder):
-            decoder.bottom = self.own
+            decoder.bottom = bottom
         else:
-            decoder.cells[0] = self.own
+            decoder.cells[0] = bottom
+
+    def pack_beams(self, model: Seq2Seq) -> None:
+        """Move products with contexts into the memory, if several hypotheses of a sentence read it, or one alone.
+
+        For few rows it is not the arithmetic that takes time, but weights that pass by at every step: fewer do.
+        """
+        if (self.choice.hypotheses > 1 or self.choice.rows <= _FEW_ROWS) and reads_means(model.decoder):
+            assert isinstance(model.decoder, GNMTDecoder)
+            model.decoder = BeamGNMTDecoder(model.decoder, self.named)
+            self.own.append(model.decoder.readout)
 
     def named(self, name: str) -> Callable[..., PreparedLinear]:
         """The function that prepares a product, and remembers it by a name."""
@@ -176,7 +199,7 @@ class _Packer:
             make = self.named(own := f"{path}.{name}")
             if type(child) is nn.Linear:
                 setattr(parent, name, PackedLinear(child, make))
-            elif child is self.own:
+            elif any(child is own_form for own_form in self.own):
                 continue
             elif type(child) is Readout:
                 setattr(parent, name, PackedReadout(child, self.named(f"{own}.projection")))
@@ -190,7 +213,7 @@ class _Packer:
 
     def _prepared(self, name: str, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> PreparedLinear:
         bias, scores = bias if bias is None else bias.detach(), name.startswith("output")
-        made = prepare(weight.detach(), bias, self.precision, activation=activation, scores=scores)
+        made = self.choice.prepare(weight.detach(), bias, activation=activation, scores=scores)
         self.products[name] = made
         return made
 

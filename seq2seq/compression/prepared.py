@@ -15,6 +15,7 @@ Rows = Float[Tensor, "*rows input"]
 Results = Float[Tensor, "*rows output"]
 
 PRECISIONS = ("float32", "bfloat16", "int8")
+LIBRARIES = ("onednn", "blas")  # of products in float32: the latter is what torch multiplies by
 # Below this many weights a product costs less than what oneDNN spends before it.
 _SMALL = 1 << 14
 # From so many tokens on, only the weights of their scores are rounded to 8 bits.
@@ -128,20 +129,31 @@ def _int8_sums(inputs: Rows, weight: torch.ScriptObject, *, limit: float, steps:
     return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(inputs, limit / steps, steps + 1, weight)
 
 
+def is_small(weight: Tensor) -> bool:
+    """Tell whether weights are too few to matter."""
+    return weight.numel() < _SMALL
+
+
 def prepare(
-    weight: Tensor, bias: Tensor | None, precision: str, *, activation: str = "none", scores: bool = False
+    weight: Tensor,
+    bias: Tensor | None,
+    precision: str,
+    *,
+    activation: str = "none",
+    library: str = LIBRARIES[0],
+    scores: bool = False,
 ) -> PreparedLinear:
-    """The fastest product there is for such weights; those that are too few to matter stay in float32.
+    """The product with such weights by a library, if there is it; those that are too few to matter stay in float32.
 
     In int8, `scores` of a large vocabulary are by inputs that are hardly rounded.
     """
-    if weight.numel() < _SMALL:
+    if is_small(weight):
         return PlainLinear(weight, bias, activation=activation)
     if precision == "int8":
         wide = scores and len(weight) >= _LARGE
         return (WideInt8Linear if wide else Int8Linear)(weight, bias, activation=activation)
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    kind = OneDNNLinear if OneDNNLinear.available() else PlainLinear
+    kind = OneDNNLinear if library == "onednn" and OneDNNLinear.available() else PlainLinear
     return kind(weight.to(dtype), None if bias is None else bias.to(dtype), activation=activation)
 
 

@@ -16,7 +16,7 @@ from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.scan import scan
 from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.models.input_feeding import Feed
-from seq2seq.shapes import BeamFeatures, Context, Ids, Inputs, Outputs, TimeVectors
+from seq2seq.shapes import BeamFeatures, Context, Ids, Inputs, Outputs, SoftIds, TimeVectors
 
 Make = Callable[..., PreparedLinear]
 
@@ -41,7 +41,8 @@ class PreparedLSTM:
 
 def doubled(gates: Tensor, axis: int = 0) -> Tensor:
     """The weights or sums of all gates, those of the candidate, third of four, made twice as large in their place."""
-    gates.chunk(4, axis)[2].mul_(2)
+    size = gates.shape[axis] // 4
+    gates.narrow(axis, 2 * size, size).mul_(2)
     return gates
 
 
@@ -98,12 +99,25 @@ class GateEmbedding(Embedding):
     def size(self) -> int:
         return self.gates.shape[1]
 
+    def forward(self, ids: Ids | SoftIds) -> TimeVectors:
+        return self.undropped(ids) if isinstance(ids, SoftIds) else self.look_up(ids)
+
     def look_up(self, ids: Ids) -> TimeVectors:
         return functional.embedding(self.known(ids), self.gates)
 
 
 class GateLSTMCell(PackedLSTMCell):
-    """An LSTM cell that reads its inputs' part of all gates, `*batch gates`, from a `GateEmbedding`."""
+    """An LSTM cell that reads its inputs' part of all gates, `*batch gates`, from a `GateEmbedding`.
+
+    >>> import torch
+    >>> from seq2seq.compression.prepared import PlainLinear
+    >>> from seq2seq.compression.prepared_lstm import GateEmbedding, GateLSTMCell
+    >>> from seq2seq.nn import Embedding, LSTMCell
+    >>> cell, table, ids = LSTMCell(3, 4), Embedding(9, 3), torch.tensor([[5], [7]])
+    >>> ways = (cell, table), (GateLSTMCell(cell, PlainLinear), GateEmbedding(table, cell))
+    >>> torch.allclose(*(own.step(read(ids)[:, 0], cell.start(table(ids))).hidden for own, read in ways), atol=1e-5)
+    True
+    """
 
     def __init__(self, cell: LSTMCell, make: Make) -> None:
         take_over(self, cell)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from seq2seq.compression.product_library import AUTO, Products
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.drift.spread import Spread
@@ -31,7 +32,12 @@ class ExportedRun(DecodingRun):
     model: ModelFacts
     graphs: dict[str, OnnxStepper] = field(default_factory=dict)  # by precision
 
-    def stepper(self, precision: str) -> Stepper:
+    def stepper(self, products: Products) -> Stepper:
+        if products.library != AUTO:
+            raise UserError(
+                f"product_library must be auto with an export, whose products are its own, but is {products.library}."
+            )
+        precision = products.precision
         if precision not in self.graphs:
             raise UserError(
                 f"precision must be one of {', '.join(self.graphs)} with this export, which has no graph of other "

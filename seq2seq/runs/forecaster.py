@@ -19,6 +19,7 @@ from seq2seq.translation.translator import Translator
 # Options of those who search, and what they are where nothing is searched.
 _UNSEARCHED = {
     "precision": "float32",
+    "product_library": "auto",
     "fusion": None,
     "rerank": None,
     "reset": None,

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from seq2seq.compression.packing import pack
+from seq2seq.compression.product_library import Products
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.closed_table import find
 from seq2seq.data.copied_pieces import suited, target_ids
@@ -64,8 +65,8 @@ class DecodingRun(ABC):
     signals: dict[str, Spread] = field(default_factory=dict)  # what is usual of them on dev; as well
 
     @abstractmethod
-    def stepper(self, precision: str) -> Stepper:
-        """The model ready to be stepped, with products of a precision. Raises UserError if that cannot be had."""
+    def stepper(self, products: Products) -> Stepper:
+        """The model ready to be stepped, its products made in a way. Raises UserError if that cannot be had."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class LoadedRun(DecodingRun):
     graphs: Stepper | None = None  # the same model by ONNX Runtime, where there is an export of it to choose
     ranges: dict[str, float] = field(default_factory=dict)  # of int8 products, where they were found on dev
 
-    def stepper(self, precision: str) -> Stepper:
-        return pack(self.model, precision, self.ranges)
+    def stepper(self, products: Products) -> Stepper:
+        return pack(self.model, products, self.ranges)
 
 
 def build_model(config: dict[str, Any], tokenizers: Tokenizers) -> Seq2Seq:

@@ -80,7 +80,8 @@ class TeacherTargets:
             runs: list[LoadedRun] = load_runs({"run": self.teachers, "device": str(device)})
         except UserError as error:
             raise UserError(f"distill.teachers cannot be read: {error}") from None
-        stepper = build_stepper({"precision": "float32", "device": str(device), "ensemble": "probabilities"}, runs)
+        options = {"precision": "float32", "device": str(device), "ensemble": "probabilities"}
+        stepper = build_stepper(options, runs, hypotheses=self.beam_size)
         search = BeamSearch(beam_size=self.beam_size, length=length, ranking=AverageRanking())
         known = PieceLimits(forbidden=[runs[0].tokenizers.target.pieces([UNK])[0]])
         return Translator(stepper, runs[0].tokenizers, search, pieces=known, device=device)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from seq2seq.compression.precision import resolve_decoding_precision
+from seq2seq.compression.product_library import AUTO, Products, check_library
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check_options
 from seq2seq.decoding.ensemble import AVERAGES, EnsembleStepper
@@ -46,13 +47,12 @@ def open_translator(
     already take the place of those that the options name.
     """
     runs = load_decoding_runs(options) if runs is None else runs
-    translator = build_translator(options, runs)
+    translator = build_translator(options, runs, lines=lines)
     torch.set_flush_denormal(True)
     gc.collect()
     gc.freeze()  # what is loaded by now stays: walking it over and over cost a tenth of the time of greedy decoding
     batch_size = translator.batch_size
-    lines = batch_size if lines is None else min(lines, batch_size)
-    set_threads(options["threads"], translator, lines=lines)
+    set_threads(options["threads"], translator, lines=batch_size if lines is None else min(lines, batch_size))
     return translator
 
 
@@ -67,13 +67,19 @@ def _other_forms(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> lis
     """The same model or ensemble by its exports, where there are some and nothing is asked for that they cannot do."""
     graphs = [run.graphs for run in runs if isinstance(run, LoadedRun) and run.graphs is not None]
     carried = options.get("reset") is not None or options.get("simultaneous") is not None or options.get("policies")
-    if len(graphs) < len(runs) or options["precision"] != "float32" or options.get("fusion") is not None or carried:
+    products = options["precision"], options.get("product_library", AUTO)
+    if len(graphs) < len(runs) or products != ("float32", AUTO) or options.get("fusion") is not None or carried:
         return []
     return [graphs[0] if len(graphs) == 1 else _ensemble(options, graphs, runs)]
 
 
-def build_translator(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> Translator:
-    """The translator that options describe; those that it does without may be missing."""
+def build_translator(
+    options: Mapping[str, Any], runs: Sequence[DecodingRun], *, lines: int | None = None
+) -> Translator:
+    """The translator that options describe; those that it does without may be missing.
+
+    `lines` is how many are searched at a time where that can be less than a batch.
+    """
     check_options(Translator, options)
     _refuse_forecasters(options, runs)
     if samples := options.get("samples"):
@@ -83,9 +89,10 @@ def build_translator(options: Mapping[str, Any], runs: Sequence[DecodingRun]) ->
     search = build(options["decoding"], "decoding") if "decoding" in options else GreedySearch()
     for run in runs:
         refuse_unattended(search, attends=run.model.attends, replaces=options.get("replace_unknown", False))
+    at_once = options["batch_size"] if lines is None else min(lines, options["batch_size"])
     kind = Continuation if isinstance(runs[0].model, LanguageModel) else Translator
     translator = kind(
-        build_stepper(options, runs),
+        build_stepper(options, runs, rows=search.width * at_once, hypotheses=search.width),
         runs[0].tokenizers,
         search,
         **{name: options[name] for name in _LIMITS},
@@ -121,11 +128,17 @@ def _refuse_forecasters(options: Mapping[str, Any], runs: Sequence[DecodingRun])
         raise UserError(f"run={options['run']} writes frames, which are not searched for: use forecast, or evaluate.")
 
 
-def build_stepper(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> Stepper:
-    """The packed model of one run, or the ensemble of several, perhaps with a language model beside it."""
+def build_stepper(
+    options: Mapping[str, Any], runs: Sequence[DecodingRun], *, rows: int = 256, hypotheses: int = 1
+) -> Stepper:
+    """The packed model of one run, or the ensemble of several, perhaps with a language model beside it.
+
+    So many `rows` are stepped together, of so many hypotheses of each sentence.
+    """
     device = decoding_device(options, runs)
     precision = resolve_decoding_precision(options["precision"], device)
-    models = [run.stepper(precision) for run in runs]
+    library = check_library(options.get("product_library", AUTO), precision)
+    models = [run.stepper(Products(precision, library, rows, hypotheses)) for run in runs]
     joined = models[0] if len(models) == 1 else _ensemble(options, models, runs)
     fusion = build(options.get("fusion"), "fusion")
     if fusion is None:

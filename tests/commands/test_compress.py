@@ -10,6 +10,7 @@ from seq2seq.commands.compress import compress
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.train import train
 from seq2seq.compression import prepared
+from seq2seq.compression.product_library import Products
 from seq2seq.compression.stored import stored
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint, sealed
@@ -61,7 +62,7 @@ def test_a_record_has_scores_before_and_after_and_of_int8_products(compact):
 def test_int8_products_have_the_ranges_of_the_run(compact, monkeypatch):
     monkeypatch.setattr(prepared, "_SMALL", 0)
     out, record, _ = compact
-    packed, name = load_run(out).stepper("int8"), "decoder.readout.projection"
+    packed, name = load_run(out).stepper(Products("int8")), "decoder.readout.projection"
     assert packed.decoder.readout.projection.product.limit == record["ranges"][name]
 
 

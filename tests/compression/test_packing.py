@@ -7,6 +7,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from seq2seq.compression import prepared
+from seq2seq.compression.packed_gnmt import BeamGNMTDecoder
 from seq2seq.compression.packing import found_ranges, pack
 from seq2seq.compression.prepared import (
     Int8Linear,
@@ -19,6 +20,7 @@ from seq2seq.compression.prepared import (
     sums_8_bits,
 )
 from seq2seq.compression.prepared_lstm import PackedFeed, PackedLSTMCell
+from seq2seq.compression.product_library import Products
 from seq2seq.errors import UserError
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.output.full import FullOutput
@@ -103,6 +105,47 @@ def test_float32_changes_nothing(build, padded, decoder, layers, attention, outp
 
 
 @pytest.mark.usefixtures("_every_size")
+@pytest.mark.parametrize("attention", ["dot", "general", "additive"])
+@pytest.mark.parametrize("layers", [2, 3])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_decoder_for_beams_gives_the_same(build, padded, layers, attention, precision):
+    """Of all but the memory, which is another; whole targets are scored as step by step."""
+    plain, packed = (build(decoder="gnmt", decoder_layers=layers, attention=attention) for _ in range(2))
+    packed = pack(packed, Products(precision, hypotheses=BEAM))
+    assert type(packed.decoder) is BeamGNMTDecoder
+    assert packed.state_dict().keys() == plain.state_dict().keys()
+    found, wanted = run(packed, SENTENCES, padded), run(plain, SENTENCES, padded)
+    assert_close(found[1:], wanted[1:], CLOSE.get(precision, 1e-5))
+    target = torch.tensor([[5, 6, 3]] * len(SENTENCES))
+    with torch.inference_mode():
+        scores = [model.token_scores(target, *model.start(*padded(SENTENCES))) for model in (packed, plain)]
+    assert_close(*scores, 3 * CLOSE.get(precision, 1e-5))
+
+
+@pytest.mark.usefixtures("_every_size")
+@pytest.mark.parametrize(
+    "options", [{"decoder": "luong"}, {"decoder": "bahdanau"}, {"cell": OwnCell}, {"attention": "multi_head"}]
+)
+def test_contexts_that_are_not_means_alone_stay(build, padded, options):
+    options = {"decoder": "gnmt", "decoder_layers": 2, **options}
+    plain, packed = build(**options), pack(build(**options), Products(hypotheses=BEAM))
+    assert type(packed.decoder) is type(plain.decoder)
+    assert_close(run(packed, SENTENCES, padded), run(plain, SENTENCES, padded), 1e-5)
+
+
+@pytest.mark.usefixtures("_every_size")
+def test_products_with_contexts_are_done_for_sources(build, padded, monkeypatch):
+    """None of a step is as wide as a context, and none is torch's own."""
+    model = pack(build(decoder="gnmt", decoder_layers=2), Products(hypotheses=BEAM))
+    memory, states = model.start(*padded(SENTENCES))
+    called = []
+    monkeypatch.setattr(nn.functional, "linear", lambda *_: called.append(1))
+    model.step(torch.full((len(SENTENCES), 1), 2), memory, states)
+    assert called == []
+    assert memory.values.shape[2] == 4 * 8 + model.decoder.feature_size
+
+
+@pytest.mark.usefixtures("_every_size")
 @pytest.mark.parametrize("precision", REDUCED)
 @pytest.mark.parametrize(("decoder", "layers"), RECIPES)
 def test_reduced_precision_is_close_and_not_float32(build, padded, decoder, layers, precision):
@@ -172,9 +215,10 @@ def test_a_step_leaves_its_state_and_memory_as_they_are(build, padded, monkeypat
 
 @pytest.mark.usefixtures("_every_size")
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
-def test_a_sentence_does_not_depend_on_its_neighbours(build, padded, decoder, precision):
-    model = pack(build(decoder=decoder, decoder_layers=2, decoder_size=96, encoder_size=48), precision)
+@pytest.mark.parametrize(("decoder", "hypotheses"), [("luong", 1), ("gnmt", 1), ("gnmt", BEAM), ("bahdanau", 1)])
+def test_a_sentence_does_not_depend_on_its_neighbours(build, padded, decoder, hypotheses, precision):
+    model = build(decoder=decoder, decoder_layers=2, decoder_size=96, encoder_size=48)
+    model = pack(model, Products(precision, hypotheses=hypotheses))
     together = run(model, SENTENCES * 8, padded)
     for row, sentence in enumerate(SENTENCES):
         alone = run(model, [sentence], padded)

@@ -157,7 +157,6 @@ def test_parts_of_the_page_are_installed_with_the_package():
         "units.html",
         "training.html",
         "stream.html",
-        "units.html",
     }
 
 

@@ -2,15 +2,20 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from seq2seq.compression.prepared import OneDNNLinear, PlainLinear
+from seq2seq.compression.product_library import Products
 from seq2seq.config.contract import read_options
 from seq2seq.data.examples import Example
 from seq2seq.data.tokenizers import Tokenizers, TokenizerTrainer
+from seq2seq.decoding.table import Table
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import sealed
+from seq2seq.runs.exported_run import ExportedRun
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.translator import open_translator
 from seq2seq.translation.line import Line
@@ -161,3 +166,39 @@ def test_a_function_that_is_not_there(translator_of, finished, working_folder, p
         translator_of(f"run={finished}", f"pieces.function={path}")
     assert str(error.value).startswith(f"pieces.function must be module.function, but {path!r} is none: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("library", ["onednn", "blas"])
+def test_a_translator_uses_the_library_that_is_asked_for(finished, translator_of, monkeypatch, library):
+    monkeypatch.setattr("seq2seq.compression.prepared._SMALL", 0)
+    found = translator_of(f"run={finished}", f"product_library={library}")
+    kind = OneDNNLinear if library == "onednn" else PlainLinear
+    assert type(found.stepper.decoder.readout.projection.product) is kind
+    assert found(TEXTS) == translator_of(f"run={finished}")(TEXTS)
+
+
+def test_a_library_is_asked_for_by_the_rows_that_are_searched_at_once(finished, options_of, monkeypatch):
+    rows = []
+    monkeypatch.setattr("seq2seq.compression.prepared._SMALL", 0)
+    monkeypatch.setattr(
+        "seq2seq.compression.product_library.faster_library", lambda *_, rows: asked.add(rows) or "onednn"
+    )
+    beam = ("decoding=beam", "decoding.beam_size=3")
+    for lines, overrides in ((None, ()), (1, ()), (1, beam), (999, ("batch_size=7", *beam))):
+        asked = set()
+        open_translator(options_of(f"run={finished}", *overrides), lines=lines)
+        rows.append(asked)
+    assert rows == [{256}, {1}, {3}, {21}]
+
+
+def test_a_library_that_is_none_is_refused(finished, translator_of):
+    with pytest.raises(UserError, match="^product_library must be one of auto, onednn, blas, but is 'mkl'"):
+        translator_of(f"run={finished}", "product_library=mkl")
+
+
+def test_an_export_takes_no_library():
+    run = SimpleNamespace(graphs={"float32": Table({})})
+    assert ExportedRun.stepper(run, Products(library="auto")) is run.graphs["float32"]
+    message = r"^product_library must be auto with an export, whose products are its own, but is blas\.$"
+    with pytest.raises(UserError, match=message):
+        ExportedRun.stepper(run, Products(library="blas"))

@@ -9,6 +9,8 @@ from seq2seq.decoding.search.search import Search
 from seq2seq.shapes import BeamIds
 from seq2seq.symbols import EOS
 
+_NONE = float("-inf")
+
 
 class GreedySearch(Search[None]):
     """The likeliest token at every step, until that is EOS. A likelier sequence that begins less likely is missed.
@@ -34,7 +36,5 @@ def continue_with(ids: BeamIds, following: NextTokens) -> Selection:
     scores = following.totals + following.scores.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
     slots = torch.arange(ids.shape[1], device=ids.device).expand(ids.shape)
     ends = ids == EOS
-    nothing = float("-inf")
-    return Selection(
-        slots, ids, scores.masked_fill(ends, nothing), slots, scores.masked_fill(~ends, nothing), stayed=True
-    )
+    going, ended = scores.masked_fill(ends, _NONE), scores.where(ends, _NONE)
+    return Selection(slots, ids, going, slots, ended, stayed=True)

@@ -21,7 +21,7 @@ from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection, Sl
 from seq2seq.decoding.stepper import Memory, States, Stepper, reorder, select
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamScores, BeamWeights, Lengths, Logits, Source
-from seq2seq.symbols import BOS, EOS, PAD
+from seq2seq.symbols import EOS, UNSAID
 
 # Steps between looks at which sentences are done. On a CPU a look is free; elsewhere it waits for the device.
 _LOOK_EVERY = {"cpu": 1}
@@ -29,7 +29,6 @@ _LOOK_EVERY_ELSEWHERE = 4
 # Done sentences leave the batch when they are this share of it, or when what stays is its beginning and needs no copy.
 _WORTH_A_COPY = 1 / 8
 _NONE = float("-inf")
-_UNSAID = slice(PAD, BOS + 1, BOS - PAD)  # tokens that no hypothesis has
 
 Context = TypeVar("Context")
 
@@ -90,9 +89,8 @@ class Search(ABC, Generic[Context]):
             )
         request = replace(request, filters=[*self.filters.active, *request.filters])
         context = self.prepare(source, lengths, request)
-        pointers = BackPointers(len(source), attention=request.attention)
         memory, states = stepper.start(source, lengths)
-        frontier = self._first(source, lengths)
+        frontier, pointers = self._first(source, lengths), BackPointers(len(source), attention=request.attention)
         finished, shortest = frontier.finished, int(frontier.max_length.min())
         may_close = bool(request.filters or request.phrases or self.length.forces)  # which can leave nothing to go on
         look_every = _LOOK_EVERY.get(source.device.type, _LOOK_EVERY_ELSEWHERE)
@@ -222,7 +220,7 @@ def _following(logits: Logits, frontier: Frontier, position: int, filters: list[
     """The tokens that the search may choose from, by the scores that filters make of the model's."""
     own = logits.log_softmax(-1)
     scores = own.clone() if filters else own
-    scores[..., _UNSAID] = _NONE
+    scores[..., UNSAID] = _NONE
     if forces and may_be_any(too_short := position < frontier.min_length):
         scores[..., EOS].masked_fill_(too_short.unsqueeze(1), _NONE)  # (batch, beam) by (batch, 1)
     if filters:

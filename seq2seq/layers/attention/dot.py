@@ -36,4 +36,5 @@ class DotAttention(ScoredAttention):
         return values
 
     def score(self, query: Query, memory: Memory) -> AttentionWeights:
-        return torch.bmm(query * self.scale, memory.keys.transpose(1, 2))
+        scaled = query if self.scale == 1 else query * self.scale
+        return torch.bmm(scaled, memory.keys.transpose(1, 2))

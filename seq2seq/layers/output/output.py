@@ -14,7 +14,7 @@ from seq2seq.layers.entmax import check_normalizer, entmax, entmax_loss, logarit
 from seq2seq.layers.output.chunked import in_chunks
 from seq2seq.layers.output.smoothing import Smoothing
 from seq2seq.precise import precise
-from seq2seq.symbols import BOS, PAD
+from seq2seq.symbols import UNSAID
 
 Rows = Float[Tensor, "rows feature"]
 RowScores = Float[Tensor, "rows vocabulary"]
@@ -80,8 +80,7 @@ class Output(nn.Module, ABC):
     def barred(self, features: Rows) -> WideScores:
         """Scores as probabilities are made of them: minus infinity of PAD, BOS and what is past the vocabulary."""
         scores = self.scores(features)
-        for token in (PAD, BOS):
-            scores[:, token] = float("-inf")
+        scores[:, UNSAID] = float("-inf")
         if self.vocabulary_size is not None and self.vocabulary_size < scores.shape[1]:
             scores[:, self.vocabulary_size :] = float("-inf")
         return scores
