@@ -26,7 +26,7 @@ class LowRankFactors(Method):
     the full one of a cell, and where factors would be larger than matrices.
     """
 
-    def __init__(self, *, energy: float = 0.9, rank: int | None = None) -> None:
+    def __init__(self, *, energy: float = 0.7, rank: int | None = None) -> None:
         if not 0 < energy <= 1:
             raise UserError(f"energy must be above 0 and at most 1, but is {energy}.")
         if rank is not None and rank < 1:
