@@ -53,8 +53,8 @@ def test_tree_names_what_exists():
     tree = README.split("## How it is built")[1]
     packages = re.findall(r"^      (\w+)/", tree, flags=re.MULTILINE)
     assert sorted(packages) == sorted(p.name for p in (ROOT / "seq2seq").iterdir() if (p / "__init__.py").exists())
-    for script in re.search(r"scripts/ +([a-z ]+)\n", tree)[1].split():
-        assert (ROOT / "scripts" / f"{script}.py").is_file()
+    named = re.search(r"scripts/ +([a-z_ \n]+)\n    examples/", tree)[1].split()
+    assert sorted(named) == sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
 
 
 def test_constraints_pin_every_dependency():
