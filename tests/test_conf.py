@@ -355,7 +355,8 @@ def test_every_script_that_searches_takes_every_search(script, option):
 
 
 def test_only_scoring_does_without_a_search():
-    others = {"score", "forecast", "export", "gradients", "time_constants", "horizon", "erosion"}
+    others = {"score", "forecast", "export", "prune"}
+    others |= {"gradients", "time_constants", "horizon", "erosion", "probe", "health"}  # of the laboratory
     assert {script for script, *_ in SEARCHING} | others == set(SCRIPTS)
     assert {script for script in SCRIPTS if "decoding" not in plain(script)} == others
 

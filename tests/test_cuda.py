@@ -61,8 +61,8 @@ def a_round(turn: int) -> list[str]:
         options["model/cell"] = "lstm"  # as its recipe drops recurrent weights
     if options["model/output"] in ("adaptive", "mixture"):
         parts -= {"copying"}
-    if model == "transducer":
-        parts -= {"front_end"}  # one that strides leaves its pointer no place
+    if model in ("transducer", "tagger"):
+        parts -= {"front_end"}  # one that strides leaves no place for its pointer, or its labels
     return [*chosen(model), *(f"{kind}={name}" for kind, name in options.items() if kind.split("/")[1] in parts)]
 
 
