@@ -59,6 +59,8 @@ def a_round(turn: int) -> list[str]:
     parts = {part for default in defaults if default != "_self_" for part in default}
     if model == SOURCELESS:
         options["model/cell"] = "lstm"  # as its recipe drops recurrent weights
+    if model == "tagger":
+        options["model/output"] = "full"  # as labels have no vectors
     if options["model/output"] in ("adaptive", "mixture"):
         parts -= {"copying"}
     if model in ("transducer", "tagger"):
