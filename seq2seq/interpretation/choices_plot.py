@@ -39,22 +39,21 @@ def _rows(points: Sequence[ChoicePoint], metric: str) -> Figure:
     figure = Picture(figsize=(_WIDTH, _LEAST + _ROW * len(points)), layout="constrained")
     scores, costs = figure.subplots(1, 2, width_ratios=(3, 2))
     ordered = sorted(points, key=lambda point: point.score)
-    for place, point in enumerate(ordered):
-        for axes in (scores, costs):
-            axes.grid(color="#e3e6ec", linewidth=0.6)
-        scores.errorbar(point.score, place, xerr=point.half_width, fmt="o", color=ACCENT, **_BAR)
-    scores.set_yticks(range(len(ordered)), [point.name for point in ordered], fontsize="small")
-    scores.set_xlabel(metric)
+    numbers = range(len(ordered), 0, -1)  # of the names, as there is no room for these among the points
     cost, name = _cost(points)
-    for number, point in enumerate(points):
-        mark = _MARKS[number % len(_MARKS)]
-        costs.errorbar(cost(point), point.score, yerr=point.half_width, fmt=mark, color=ACCENT, **_BAR)
-        costs.annotate(
-            point.name, (cost(point), point.score), xytext=(5, 3), textcoords="offset points", fontsize="x-small"
-        )
+    for place, (number, point) in enumerate(zip(numbers, ordered, strict=True)):
+        at = cost(point), point.score
+        scores.errorbar(point.score, place, xerr=point.half_width, fmt="o", color=ACCENT, **_BAR)
+        costs.errorbar(*at, yerr=point.half_width, fmt="o", color=ACCENT, **_BAR)
+        costs.annotate(str(number), at, xytext=(4, 3), textcoords="offset points", fontsize="small")
+    labels = [f"{point.name}  {number}" for number, point in zip(numbers, ordered, strict=True)]
+    scores.set_yticks(range(len(ordered)), labels, fontsize="small")
+    scores.set_xlabel(metric)
+    for axes in (scores, costs):
+        axes.grid(color="#e3e6ec", linewidth=0.6)
     costs.set_xlabel(name)
     costs.set_ylabel(metric)
-    costs.margins(x=0.25)
+    costs.margins(x=0.1)
     return figure
 
 

@@ -8,7 +8,8 @@ ALONG = [one._replace(along=size, score=one.score + size) for size in (10, 100) 
 def test_rows_are_by_score_and_beside_them_the_cost_that_differs():
     figure = choices_figure(ALIKE, "dev wer", along=None, title="two")
     scores, costs = figure.axes
-    assert [label.get_text() for label in scores.get_yticklabels()] == ["gru", "lstm"]
+    assert [label.get_text() for label in scores.get_yticklabels()] == ["gru  2", "lstm  1"]
+    assert [text.get_text() for text in costs.texts] == ["2", "1"]
     assert costs.get_xlabel() == "minutes of training, per seed"
     assert choices_figure(GROWN, "dev wer", along=None, title="").axes[1].get_xlabel() == "thousands of parameters"
     assert scores.containers[0].has_xerr
