@@ -4,17 +4,22 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hydra import compose, initialize_config_dir
 
 from seq2seq.commands import compare as command
-from seq2seq.commands.compare import Contender, TrainedRun, count_parameters, fit_sizes
+from seq2seq.commands.competition import Competition, Entries, Equality
+from seq2seq.commands.contender import Contender, count_parameters, fit_sizes
+from seq2seq.commands.equal_seconds import refuse_without_steps, with_equal_seconds
+from seq2seq.commands.trained_runs import TrainedRun, scored, train_contender
 from seq2seq.config.contract import resolve
 from seq2seq.config.places import CONF
-from seq2seq.data.examples import Example
+from seq2seq.data.examples import Example, Splits
 from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.errors import UserError
+from seq2seq.runs.choice_table import ScoredChoice, table_head, table_row
 from seq2seq.runs.leaderboard import Row
 from seq2seq.runs.run import build_model
 
@@ -70,15 +75,29 @@ def test_a_row_has_the_best_score_and_the_median_speed():
         {"step": "39", speed: "", "dev/wer": "35.0"},
     ]
     run = TrainedRun(logged, 60.0)
-    row = command._row(contender, [run], "dev/wer", best=min)
-    assert row == "| model/cell=gru | 8, 16 | 12,345 | 200 | 40 | 30.00 |"
-    assert command._row(contender, [run], "dev/wer", best=max).endswith("| 40.00 |")
+    one = scored(contender, [run], "dev/wer", min)
+    assert table_row(one, one) == "| model/cell=gru | 8, 16 | 12,345 | 200 | 40 | 30.00 |"
+    assert table_row(scored(contender, [run], "dev/wer", max), one).endswith("| 40.00 |")
     slow = TrainedRun(logged[-1:], 90.0)
-    assert "| not logged |" in command._row(contender, [slow], "dev/wer", best=min)
-    assert command._row(contender, [run, slow], "dev/wer", best=min).endswith("| 200 | 40 | 32.50 |")
-    assert command._place(3, ["model/cell=gru"], [run, slow], "dev/wer", best=min) == Row(
+    assert "| not logged |" in table_row(scored(contender, [slow], "dev/wer", min), one)
+    both = scored(contender, [run, slow], "dev/wer", min)
+    assert table_row(both, both).endswith("| 200 | 40 | 32.50 \u00b1 31.77 |  |")
+    assert command._place(3, ["model/cell=gru"], both, None) == Row(
         3, {"model/cell": "gru"}, [30.0, 35.0], "complete", 150.0
     )
+    assert command._place(3, [], replace(both, along=500), "data.train_size").settings == {"data.train_size": 500}
+
+
+def test_with_seeds_a_row_says_how_far_it_is_above_the_first():
+    """By differences seed by seed: here 2 each time, though the seeds themselves are far apart."""
+    first = ScoredChoice("a", (8, 16), 10, [10.0, 50.0], [1.0, 1.0], 4)
+    other = replace(first, name="b", scores=[12.0, 52.0])
+    assert table_row(other, first).endswith("| 32.00 \u00b1 254.12 | +2.00 \u00b1 0.00 |")
+    assert table_row(first, other).endswith("| -2.00 \u00b1 0.00 |")
+    head, rule = table_head("dev/wer", 2)
+    assert head.endswith("| dev/wer, mean and 95 % of 2 seeds | above the first |")
+    assert head.count("|") == rule.count("|") == table_row(other, first).count("|")
+    assert other.report(first)["beside_the_first"] == {"mean": 2.0, "half_width": 0.0}
 
 
 MISTAKES = [
@@ -129,6 +148,96 @@ def test_mistakes_in_choices_are_told(config_of, overrides, message):
     assert str(error.value) == message
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["along={data.train_size:[500]}"],
+            "along must be one option and two values or more, such as {data.train_size: [500, 2000]}, but is "
+            "{'data.train_size': [500]}.",
+        ),
+        (
+            ["along={data.train_size:[500,500]}"],
+            "along must be one option and two values or more, such as {data.train_size: [500, 2000]}, but is "
+            "{'data.train_size': [500, 500]}.",
+        ),
+        (
+            ["along={model.encoder.hidden_size:[8,16]}"],
+            "along must not be model.encoder.hidden_size, which equal_parameters=true fits: add "
+            "equal_parameters=false.",
+        ),
+    ],
+)
+def test_mistakes_in_what_is_varied_are_told(config_of, overrides, message):
+    with pytest.raises(UserError) as error:
+        command._along(config_of("compare", *overrides))
+    assert str(error.value) == message
+
+
+def test_what_is_varied_is_an_option_and_its_values(config_of):
+    assert command._along(config_of("compare")) is None
+    found = command._along(config_of("compare", "along={model.encoder.hidden_size:[8,16]}", "equal_parameters=false"))
+    assert found == ("model.encoder.hidden_size", [8, 16])
+
+
+def test_equal_seconds_need_a_budget_of_steps(config_of):
+    refuse_without_steps(config()["budget"])
+    for own, value in (("max_minutes", "2"), ("until", "'07:30'")):
+        with pytest.raises(UserError) as error:
+            refuse_without_steps(config(f"budget.{own}={value}")["budget"])
+        assert str(error.value) == (
+            f"budget.{own} must be null with equal_seconds=true, which reckons each choice's steps from "
+            f"budget.max_steps, but is {value.strip(chr(39))}: leave it out."
+        )
+
+
+def test_what_is_to_come_is_said():
+    contenders = [Contender("a", [], 8, 16, 1, steps=40), Contender("b", [], 8, 16, 1)]
+    minutes = [{"max_steps": None, "max_minutes": 1.5}] * 2
+    assert Entries(contenders, [{"max_steps": 9, "max_minutes": None}] * 2, "dev/wer", False).left(0, 3) == (
+        "40 steps each"
+    )
+    assert Entries(contenders, minutes, "dev/wer", False).left(0, 2) == "6 minutes of training left"
+    assert Entries(contenders, minutes, "dev/wer", False).left(1, 2) == "3 minutes of training left"
+
+
+def entries(folder, **choices):
+    """What a comparison of tiny models on reversed strings would train."""
+    equality = Equality(choices.pop("parameters", True), choices.pop("seconds", False), 2)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return Competition([*TINY, "threads=1", "precision=32-true"], choices, folder, equality).enter()
+
+
+def test_sizes_are_as_given_where_parameters_need_not_be_equal(tmp_path):
+    own = ["model.encoder.hidden_size=12", "model.decoder.hidden_size=24"]
+    given = entries(tmp_path, a=[], b=own, parameters=False).contenders
+    assert [(one.encoder_size, one.decoder_size) for one in given] == [(4, 8), (12, 24)]
+    assert given[1].parameters > given[0].parameters
+    fitted = entries(tmp_path, a=[], b=["model.encoder.num_layers=2"]).contenders[1]
+    assert fitted.encoder_size < 12
+
+
+def test_equal_seconds_are_steps_by_the_speed_that_was_measured_once(tmp_path):
+    choices = {"a": [], "b": ["model.encoder.num_layers=4", "model.decoder.num_layers=4"]}
+    first = entries(tmp_path, parameters=False, seconds=True, **choices).contenders
+    shares = json.loads((tmp_path / "speeds.json").read_text())
+    assert set(shares) == {"a", "b"}
+    assert shares["b"] < 1  # eight layers beside two
+    assert [one.steps for one in first] == [max(1, round(4 * share)) for share in shares.values()]
+    (tmp_path / "speeds.json").write_text('{"a": 1.0, "b": 0.5}')
+    again = entries(tmp_path, parameters=False, seconds=True, **choices).contenders
+    assert [one.command[-1] for one in again] == ["budget.max_steps=4", "budget.max_steps=2"]
+
+
+@pytest.mark.parametrize("left", ['{"a": 1.0}', '{"a": 1.0, "b": 0.0}', '{"a": 1.0, "b": "fast"}'])
+def test_speeds_of_other_choices_are_refused(tmp_path, tokenizers, left):
+    (tmp_path / "speeds.json").write_text(left)
+    contenders, file = [Contender(name, [], 8, 16, 1) for name in "ab"], tmp_path / "speeds.json"
+    with pytest.raises(UserError) as error:
+        with_equal_seconds(contenders, {}, {}, (Splits([], []), tokenizers), rounds=1, file=file)
+    assert str(error.value) == f"{file} holds the speeds of other choices: choose another folder=, or remove it."
+
+
 def compare(*overrides, folder):
     arguments = [sys.executable, str(CONF.parent / "scripts" / "compare.py"), *overrides]
     alone = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -155,6 +264,9 @@ def test_a_table_has_a_row_for_each_choice_and_done_runs_are_kept(tmp_path):
     assert rule == "|---|---|---|---|---|---|"
     assert [row.split(" | ")[0] for row in rows] == ["| model/cell=gru", "| model/cell=lstm"]
     assert all(" | 4 | " in row for row in rows)
+    record = json.loads((tmp_path / "out" / "choices.json").read_text())
+    assert [one["name"] for one in record["choices"]] == ["model/cell=gru", "model/cell=lstm"]
+    assert (tmp_path / "out" / "choices.png").read_bytes()[1:4] == b"PNG"
     written = (tmp_path / "out" / "model.cell.gru" / "metrics.json").stat().st_mtime_ns
     again = compare(*TINY, "groups=[model/cell]", "options=[gru,lstm]", "folder=out", folder=tmp_path)
     assert again.stdout == first.stdout
@@ -165,7 +277,7 @@ def test_a_done_run_of_other_overrides_is_not_taken_for_this_one(tmp_path):
     (tmp_path / "metrics.json").write_text("{}")
     (tmp_path / "command.txt").write_text("scripts/train.py model/cell=gru budget.max_minutes=1\n")
     with pytest.raises(UserError) as error:
-        command._train(Contender("model/cell=gru", ["model/cell=gru", "budget.max_minutes=5"], 8, 16, 1), tmp_path)
+        train_contender(Contender("model/cell=gru", ["model/cell=gru", "budget.max_minutes=5"], 8, 16, 1), tmp_path)
     assert str(error.value) == f"{tmp_path} holds a run of other overrides: choose another folder=, or remove it."
 
 
@@ -176,14 +288,32 @@ def test_a_run_has_the_steps_that_it_counted(tmp_path):
     (tmp_path / "command.txt").write_text(f"scripts/train.py {sizes} logger=csv\n")
     for record, steps in (({"cost": {"steps": 1500}}, 1500), ({}, 1501)):
         (tmp_path / "metrics.json").write_text(json.dumps({"training_seconds": 1.0, **record}))
-        assert command._train(Contender("x", [], 8, 16, 1), tmp_path).steps("dev/wer") == steps
+        assert train_contender(Contender("x", [], 8, 16, 1), tmp_path).steps("dev/wer") == steps
 
 
 def test_a_run_that_did_not_end_is_told(tmp_path):
     (tmp_path / "config.yaml").write_text("{}")
     with pytest.raises(UserError) as error:
-        command._train(Contender("model/cell=gru", [], 8, 16, 1), tmp_path)
+        train_contender(Contender("model/cell=gru", [], 8, 16, 1), tmp_path)
     assert str(error.value) == f"{tmp_path} holds a run that did not end: remove it to train model/cell=gru again."
+
+
+@pytest.mark.slow
+def test_a_table_for_each_value_of_what_is_varied(tmp_path):
+    varied = ["choices=['model/cell=gru']", "along={data.train_size:[32,64]}", "seeds=2", "budget.max_steps=2"]
+    result = compare(*TINY, *varied, "folder=out", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    first, second, board = result.stdout.split("data.train_size=64\n")[0:1] + result.stdout.split("\n\n")[-3:-1]
+    assert first.startswith("data.train_size=32\n\n| choice |")
+    assert "| model/cell=gru |" in second
+    assert "model/cell=gru data.train_size=32 |" in board
+    assert board.count("data.train_size=64") == 2
+    record = json.loads((tmp_path / "out" / "choices.json").read_text())
+    assert record["along"] == "data.train_size"
+    assert [(one["along"], one["name"]) for one in record["choices"]] == [
+        (size, name) for size in (32, 64) for name in ("as it is", "model/cell=gru")
+    ]
+    assert all(len(one["scores"]) == 2 for one in record["choices"])
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ import seq2seq
 from seq2seq.commands.adapt import adapt
 from seq2seq.commands.average import average
 from seq2seq.commands.benchmark import benchmark_config
-from seq2seq.commands.compare import Contender, _train
+from seq2seq.commands.contender import Contender
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.export import export
 from seq2seq.commands.forecast import forecast
@@ -34,6 +34,7 @@ from seq2seq.commands.intervene import intervene
 from seq2seq.commands.score import score_lines
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
+from seq2seq.commands.trained_runs import train_contender
 from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
 from seq2seq.export import manifest
@@ -321,7 +322,7 @@ def test_a_comparison_reads_what_its_runs_have_told_and_nothing_else(folder):
     (folder / "command.txt").write_text(" ".join(["scripts/train.py", *done.command, "logger=csv"]) + "\n")
     (folder / "metrics").mkdir()
     (folder / "metrics" / "metrics.csv").write_text("step,dev/loss\n1,2.0\n")
-    assert _train(done, folder).seconds > 0
+    assert train_contender(done, folder).seconds > 0
     for text in TEXTS:
         (folder / "metrics.json").write_text(text.format(folder / "witness"), encoding="utf-8")
-        assert refused(lambda: _train(done, folder), folder / "witness")
+        assert refused(lambda: train_contender(done, folder), folder / "witness")
