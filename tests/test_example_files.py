@@ -98,7 +98,9 @@ def test_the_lecture_runs_and_says_what_its_text_says(tmp_path, monkeypatch):
     assert "(True, True)" in by_hand
     assert "'e d c b a'" in trained
     assert all("image/png" in kinds_of(cells[number]) for number in (3, 4, 8)), (attention, gates)
-    right = {name.strip(): float(score) for name, score in re.findall(r"^(.+?) +([\d.]+) % right$", tried, re.MULTILINE)}
+    right = {
+        name.strip(): float(score) for name, score in re.findall(r"^(.+?) +([\d.]+) % right$", tried, re.MULTILINE)
+    }
     assert right["as it is"] > 75 > 40 > max(right["decoder 1 forget = 0"], right["attention cut"])
     assert right["decoder 1 forget = mean"] > 60
     assert re.search(r"decoder 1: \d+ % of forget gates above 0.99", stuck)

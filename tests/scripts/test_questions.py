@@ -20,14 +20,16 @@ from seq2seq.config.places import CONF
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
 COMMAND = re.compile(r"^    (python scripts/\w+\.py .*)$", re.MULTILINE)
+SENTENCE = re.compile(r"[.?](?=\s)(?! \d)")
 BUILTINS = {name: getattr(builtins, name) for name in ("abs", "all", "any", "len", "max", "min", "sum", "zip")}
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the page: its commands, what makes them small, and the claim about what they print."""
+    """A question of the page: its answer and its whole text, its commands, what makes them small, and the claim about what they print."""
 
     heading: str
+    answer: str
     text: str
     commands: tuple[str, ...]
     small: str
@@ -56,8 +58,9 @@ def record_of(printed: str) -> dict[str, Any]:
 def question(part: str) -> Question:
     heading, _, text = part.partition("\n")
     checked = yaml.safe_load(re.search(r"<!--\n(.*?)-->", text, re.DOTALL)[1])
-    prose = re.sub(r"<!--.*?-->|^    .*$|^#.*|!\[.*", "", text, flags=re.MULTILINE | re.DOTALL)
-    return Question(heading, prose, tuple(COMMAND.findall(text)), checked.get("small", ""), checked["holds"])
+    prose = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    answer = re.split(r"^    python", prose, maxsplit=1, flags=re.MULTILINE)[0]
+    return Question(heading, answer, prose, tuple(COMMAND.findall(text)), checked.get("small", ""), checked["holds"])
 
 
 HEAD, *PARTS = re.split(r"^### ", PAGE, flags=re.MULTILINE)
@@ -106,6 +109,7 @@ def test_there_are_sixty_questions_and_each_has_its_parts():
     for one in QUESTIONS:
         assert one.heading.endswith("?"), one.heading
         assert one.commands, one.heading
+        assert len(SENTENCE.findall(one.answer)) in (3, 4), one.heading
         assert one.text.count("*Measured:*") == one.text.count("*Does not show:*") == 1, one.heading
 
 
