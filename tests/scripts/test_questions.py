@@ -26,7 +26,7 @@ BUILTINS = {name: getattr(builtins, name) for name in ("abs", "all", "any", "len
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the page: its answer and its whole text, its commands, what makes them small, and the claim about what they print."""
+    """A question of the page: its answer and whole text, its commands, what makes them small, and the claim."""
 
     heading: str
     answer: str
