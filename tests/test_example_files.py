@@ -61,21 +61,52 @@ def test_an_example_runs_and_says_what_it_should(name, tmp_path):
     assert re.search(SAYS[name], found.stdout, re.MULTILINE), found.stdout
 
 
-@pytest.mark.slow
-def test_the_notebook_runs_and_shows_tables_pictures_and_the_page(tmp_path, monkeypatch):
+def executed(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list:
+    """The outputs of a notebook's code cells, run in a folder. As it is kept it has none."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for the kernel, beside other tests
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
-    assert [cell.outputs for cell in notebook.cells if cell.cell_type == "code"] == [[]] * 8  # as it is kept
-    nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": tmp_path}}).execute()
-    kinds = [
-        {kind for output in cell.outputs for kind in output.get("data", {})}
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    ]
-    assert "text/html" in kinds[1]  # the run
-    assert "text/html" in kinds[4]  # its evaluation
-    assert "image/png" in kinds[5]
-    assert "<iframe" in notebook.cells[-3].outputs[-1].data["text/html"]
-    training = "".join(str(output.get("text", output.get("data"))) for output in notebook.cells[2].outputs)
-    assert "dev/wer" in training
+    notebook = nbformat.read(EXAMPLES / name, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.outputs for cell in cells] == [[]] * len(cells)
+    nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": folder}}).execute()
+    return [cell.outputs for cell in cells]
+
+
+def kinds_of(outputs: list) -> set[str]:
+    return {kind for output in outputs for kind in output.get("data", {})}
+
+
+def text_of(outputs: list) -> str:
+    return "".join(str(output.get("text", output.get("data"))) for output in outputs)
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_shows_tables_pictures_and_the_page(tmp_path, monkeypatch):
+    cells = executed("notebook.ipynb", tmp_path, monkeypatch)
+    assert len(cells) == 8
+    assert "text/html" in kinds_of(cells[1])  # the run
+    assert "text/html" in kinds_of(cells[4])  # its evaluation
+    assert "image/png" in kinds_of(cells[5])
+    assert "<iframe" in cells[-2][-1].data["text/html"]
+    assert "dev/wer" in text_of(cells[1])
+
+
+@pytest.mark.slow
+def test_the_lecture_runs_and_says_what_its_text_says(tmp_path, monkeypatch):
+    cells = executed("lecture.ipynb", tmp_path, monkeypatch)
+    _, by_hand, trained, attention, gates, tried, stuck, ends, gradients, compared = map(text_of, cells)
+    assert "(True, True)" in by_hand
+    assert "'e d c b a'" in trained
+    assert all("image/png" in kinds_of(cells[number]) for number in (3, 4, 8)), (attention, gates)
+    right = {
+        name.strip(): float(score) for name, score in re.findall(r"^(.+?) +([\d.]+) % right$", tried, re.MULTILINE)
+    }
+    assert right["as it is"] > 75 > 40 > max(right["decoder 1 forget = 0"], right["attention cut"])
+    assert right["decoder 1 forget = mean"] > 60
+    assert re.search(r"decoder 1: \d+ % of forget gates above 0.99", stuck)
+    assert float(re.search(r"stuck: between ([\d.]+)", ends)[1]) > 0.99
+    rates = dict(re.findall(r"^(.+?) +a factor of ([\d.]+)", gradients, re.MULTILINE))
+    assert abs(float(rates["lstm, forget bias 0"]) - float(rates["elman"])) < 0.15
+    assert float(rates["lstm without a forget gate"]) > 1
+    sizes = [int(size.replace(",", "")) for size in re.findall(r"([\d,]+) parameters", compared)]
+    assert sizes[1] < sizes[0]
