@@ -1,76 +1,55 @@
-"""Weights in 16 or 8 bits a number, as the page holds them, and the model that computes with what is left of them."""
+"""Weights in 16 or 8 bits as the bytes of a page, with an index, and the model of the numbers that are left."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from seq2seq.errors import UserError
+from seq2seq.compression.stored import StoredWeights, stored, widened
 from seq2seq.models.seq2seq import Seq2Seq
 
-FORMATS = ("float16", "int8")
+_KINDS = {torch.int8: "int8", torch.float16: "float16"}  # other tensors are in float32
+_ALIGNED = 4  # bytes, at whose multiples a page's script can look at numbers of 32 bits
 
 
-class StoredWeights(NamedTuple):
-    """Weights as bytes, and where each tensor of a name is in them, in plain types."""
+class WeightBytes(NamedTuple):
+    """Weights as bytes, where each tensor of a name is in them, in plain types, and the weights themselves."""
 
     data: bytes
     places: dict[str, dict[str, Any]]
+    kept: StoredWeights
 
     def widened(self, model: Seq2Seq) -> Seq2Seq:
         """A copy of the model that these are of, with the numbers that the page computes with, in 32 bits."""
-        copy, tensors = deepcopy(model), {name: torch.from_numpy(array) for name, array in self._arrays()}
-        copy.load_state_dict(tensors)
+        copy = deepcopy(model)
+        copy.load_state_dict(widened(self.kept))
         return copy.eval()
 
-    def _arrays(self) -> Iterator[tuple[str, np.ndarray]]:
-        for name, where in self.places.items():
-            count, start, shape = int(np.prod(where["shape"])), where["offset"], where["shape"]
-            if where["kind"] != "int8":
-                found = np.frombuffer(self.data, where["kind"], count, start).astype(np.float32)
-            else:
-                scales = np.frombuffer(self.data, np.float32, shape[0], start)
-                numbers = np.frombuffer(self.data, np.int8, count, start + scales.nbytes)
-                found = numbers.reshape(shape).astype(np.float32) * scales[:, None]
-            yield name, found.reshape(shape).copy()
 
+def store(model: Seq2Seq, form: str) -> WeightBytes:
+    """The weights of a model: matrices in float16, or in int8 with a limit for each row before them; others in 32 bits.
 
-def store(model: Seq2Seq, kind: str) -> StoredWeights:
-    """The weights of a model: matrices in 16 bits, or in 8 with a scale for each row; vectors in 32, being few.
-
-    What a model has under two names is there once. Raises UserError at a number that is none, or is not finite in 16
-    bits.
+    What a model has under two names is there once. Raises UserError at a number that float16 cannot hold.
     """
+    weights: Mapping[str, Tensor] = model.state_dict()
+    kept = stored(weights, lambda name: form if weights[name].dim() == 2 else "float32")
     parts: list[bytes] = []
-    places: dict[str, dict[str, Any]] = {}
     known: dict[int, dict[str, Any]] = {}
     offset = 0
-    for name, tensor in model.state_dict().items():
-        if tensor.data_ptr() not in known:
-            own, data = _stored(name, tensor, kind)
-            known[tensor.data_ptr()] = {**own, "shape": list(tensor.shape), "offset": offset}
-            parts.append(data + bytes(-len(data) % 4))
+    for name, weight in kept.weights.items():
+        if id(weight) not in known:
+            kind = _KINDS.get(weight.dtype, "float32")
+            known[id(weight)] = {"kind": kind, "shape": list(weight.shape), "offset": offset}
+            parts.append(_laid_out(weight, kept.limits.get(name)))
             offset += len(parts[-1])
-        places[name] = known[tensor.data_ptr()]
-    return StoredWeights(b"".join(parts), places)
+    return WeightBytes(b"".join(parts), {name: known[id(weight)] for name, weight in kept.weights.items()}, kept)
 
 
-def _stored(name: str, tensor: Tensor, kind: str) -> tuple[dict[str, Any], bytes]:
-    numbers = tensor.detach().float().cpu().numpy()
-    if numbers.ndim != 2:
-        return {"kind": "float32"}, np.ascontiguousarray(numbers).tobytes()
-    with np.errstate(over="ignore"):
-        small = numbers.astype(np.float16)
-    if not np.isfinite(small).all():
-        raise UserError(
-            f"to=page needs weights below 65,504, all that 16 bits hold, but {name} has others: train with a lower "
-            "learning rate, or decode by the run."
-        )
-    if kind == "float16":
-        return {"kind": kind}, small.tobytes()
-    largest = np.abs(numbers).max(1)
-    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-    return {"kind": kind}, scales.tobytes() + np.rint(numbers / scales[:, None]).astype(np.int8).tobytes()
+def _laid_out(weight: Tensor, limits: Tensor | None) -> bytes:
+    """The bytes of a tensor, those of its rows' limits before them, up to where the next may begin."""
+    numbers = weight if weight.dtype in _KINDS else weight.float()
+    parts = [numbers] if limits is None else [limits, numbers]
+    data = b"".join(part.detach().cpu().numpy().tobytes() for part in parts)
+    return data + bytes(-len(data) % _ALIGNED)
