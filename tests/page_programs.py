@@ -1,5 +1,6 @@
 """Programs that run a page's script: Node, and a browser. What needs one is skipped where there is none."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from seq2seq.export.page.weight_bytes import WeightBytes
 
 NODE = shutil.which("node")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -42,3 +45,17 @@ def answers_in_node(given: Iterable[tuple[Path, Sequence[str], int, int]]) -> li
     assert found.returncode == 0, found.stderr
     answers: list[list[dict[str, Any]]] = json.loads(found.stdout)
     return answers
+
+
+def weights_in_node(script: str, weights: WeightBytes) -> dict[str, list[float]]:
+    """The numbers that a page's script reads from weights, by the names of their tensors."""
+    driver = f"""{script}
+    const {{ index, data }} = JSON.parse(require("fs").readFileSync(0, "utf8"));
+    const read = new Weights(index, bytesOf(data));
+    const found = Object.keys(index).map((name) => [name, Array.from(read.matrix(name).values)]);
+    process.stdout.write(JSON.stringify(Object.fromEntries(found)));"""
+    given = json.dumps({"index": weights.places, "data": base64.b64encode(weights.data).decode("ascii")})
+    found = subprocess.run([NODE or "node", "-e", driver], input=given, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    numbers: dict[str, list[float]] = json.loads(found.stdout)
+    return numbers

@@ -30,7 +30,6 @@ from seq2seq.runs.translator import open_translator, runtime_of
 from seq2seq.training.precision import resolve_precision
 from seq2seq.training.speed import Conditions, benchmark, compare
 from seq2seq.translation.speed import benchmark_bulk, benchmark_lines
-from seq2seq.translation.threads import set_threads
 from seq2seq.translation.translator import Translator
 
 _OWN = ("mode", "rounds", "warmup", "choices")  # of what the script takes beside options of train.py
@@ -151,7 +150,7 @@ def conditions(plain: dict[str, Any]) -> Conditions:
 def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
     """Translate a run's own sources and return the report.
 
-    In bulk with all threads asked for, then one by one with the number of threads that suits that.
+    In bulk with all threads asked for, then one by one with the products and the number of threads that suit that.
     """
     options = read_options(config)
     check_counts(options, sentences=1, lines=1, repeats=1)
@@ -166,8 +165,8 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
     translator = open_translator(options, runs=runs)
     bulk = {**benchmark_bulk(translator, texts, repeats=options["repeats"]), **_by(translator)}
     torch.set_num_threads(threads)
-    set_threads(options["threads"], translator, lines=1)
-    single = benchmark_lines(translator, texts[: options["lines"]])
+    alone = open_translator(options, lines=1)  # of the runs once more: their products were made for bulk
+    single = benchmark_lines(alone, texts[: options["lines"]])
     return {
         "mode": "decode",
         "data": name,
@@ -177,7 +176,7 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
         "batch_size": options["batch_size"],
         "precision": options["precision"],
         **bulk,
-        "milliseconds_per_line": {**single, **_by(translator)},
+        "milliseconds_per_line": {**single, **_by(alone)},
     }
 
 

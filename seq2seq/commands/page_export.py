@@ -16,7 +16,7 @@ from seq2seq.errors import UserError
 from seq2seq.export.page.assembly import assemble
 from seq2seq.export.page.description import describe
 from seq2seq.export.page.pieces import tables
-from seq2seq.export.page.stored_weights import store
+from seq2seq.export.page.weight_bytes import store
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.exported_run import export_home
 from seq2seq.runs.run import LoadedRun

@@ -19,6 +19,11 @@ class AutocastSeq2Seq(Seq2Seq):
         take_over(self, model)
         self._plain = (model,)  # which is no part of its own, but all that is in it
 
+    @property
+    def says_unknown(self) -> bool:
+        """Tell whether UNK may be said."""
+        return self._plain[0].says_unknown
+
     def start(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         with torch.autocast("cuda", torch.bfloat16):
             memory, states = self._plain[0].start(source, lengths)

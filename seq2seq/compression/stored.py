@@ -66,7 +66,7 @@ def _as_stored(name: str, weight: Tensor, form: str) -> Tensor:
     if form == "float32":
         return weight
     if not (half := weight.half()).isfinite().all():
-        raise UserError(f"to=float16 holds numbers up to 65,504, but {name} has greater ones: use int8.")
+        raise UserError(f"float16 holds numbers up to 65,504, but {name} has greater ones: keep it in int8.")
     return half
 
 

@@ -7,7 +7,7 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from seq2seq.decoding.stepper import Memory, States, Stepper, attends
+from seq2seq.decoding.stepper import Memory, States, Stepper, attends, says_unknown
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 
@@ -43,6 +43,11 @@ class EnsembleStepper(Generic[Memory, States]):
     def attends(self) -> bool:
         """Tell whether weights say where in a source all members looked."""
         return all(attends(stepper) for stepper in self.steppers)
+
+    @property
+    def says_unknown(self) -> bool:
+        """Tell whether UNK may be said."""
+        return all(says_unknown(stepper) for stepper in self.steppers)
 
     def step(
         self, ids: BeamIds, memory: tuple[Memory, ...], states: tuple[States, ...]

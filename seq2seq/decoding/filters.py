@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2seq.errors import UserError
-from seq2seq.symbols import EOS
+from seq2seq.symbols import EOS, UNK
 
 NextScores = Float[Tensor, "batch beam vocabulary"]
 _NEVER = float("-inf")
@@ -98,6 +98,14 @@ class Permitted(Filter):
         scores[..., : len(self.barred)].masked_fill_(self.barred, _NEVER)
         if not self.beyond:
             scores[..., len(self.barred) :] = _NEVER
+        return scores
+
+
+class KnownAlone(Filter):
+    """A bar to UNK."""
+
+    def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
+        scores[..., UNK] = _NEVER
         return scores
 
 

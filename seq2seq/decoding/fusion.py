@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 import torch
 
-from seq2seq.decoding.stepper import Memory, States, Stepper, attends
+from seq2seq.decoding.stepper import Memory, States, Stepper, attends, says_unknown
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 from seq2seq.symbols import EOS, PAD
@@ -31,6 +31,11 @@ class FusedStepper(Generic[Memory, States, OwnMemory, OwnStates]):
     def attends(self) -> bool:
         """Tell whether weights say where in a source the model looked."""
         return attends(self.stepper)
+
+    @property
+    def says_unknown(self) -> bool:
+        """Tell whether UNK may be said."""
+        return says_unknown(self.stepper)
 
     def start(self, source: Source, lengths: Lengths) -> tuple[tuple[Memory, OwnMemory], tuple[States, OwnStates]]:
         """The memories and the first states of both; the language model has no source."""

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.search.search import Search
-from seq2seq.decoding.stepper import Stepper
+from seq2seq.decoding.stepper import Stepper, says_unknown
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
-from seq2seq.symbols import BOS, EOS, PAD
+from seq2seq.symbols import BOS, EOS, UNK, UNSAID
 
 Memory = TypeVar("Memory")
 States = TypeVar("States")
@@ -172,7 +172,9 @@ class Session(Generic[Reading, Memory, States]):
             memory, states = self._look()
             logits, _, states = self.reader.step(torch.tensor([[self._last]]), memory, states)
             scores = logits[0, 0].float().log_softmax(-1)
-            scores[[PAD, BOS]] = float("-inf")
+            scores[UNSAID] = float("-inf")
+            if not says_unknown(self.reader):
+                scores[UNK] = float("-inf")
             if scores.argmax() == EOS:
                 return
             scores[EOS] = float("-inf")
@@ -210,6 +212,11 @@ class _Continued(Stepper[Memory, States], Generic[Reading, Memory, States]):
     def __init__(self, reader: Reader[Reading, Memory, States], memory: Memory, states: States, last: int) -> None:
         self.reader, self.first, self.last = reader, (memory, states), last
         self.begun = False
+
+    @property
+    def says_unknown(self) -> bool:
+        """Tell whether UNK may be said."""
+        return says_unknown(self.reader)
 
     def start(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         return self.first

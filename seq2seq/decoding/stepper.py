@@ -40,6 +40,19 @@ class WholeTargetStepper(Stepper[Memory, States], Protocol[Memory, States]):
         """Log-probabilities of the tokens of each sentence's target, from the memory and states that it starts with."""
 
 
+@runtime_checkable
+class LabelStepper(Stepper[Memory, States], Protocol[Memory, States]):
+    """A Stepper that reads nothing of what was written, and so says all at once: the same, but for rounding."""
+
+    def labels(self, memory: Memory, states: States) -> tuple[TargetIds, Float[Tensor, "batch target"]]:
+        """The likeliest tokens of each sentence up to its EOS, with their log-probabilities; behind it, anything."""
+
+
+def says_unknown(stepper: object) -> bool:
+    """Tell whether a stepper's search may say UNK, as it may unless the stepper says otherwise."""
+    return bool(getattr(stepper, "says_unknown", True))
+
+
 def attends(stepper: object) -> bool:
     """Tell whether the weights of a stepper say where in a source it looked, as they do unless it says otherwise."""
     return bool(getattr(stepper, "attends", True))

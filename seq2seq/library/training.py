@@ -58,7 +58,8 @@ def _splits(pairs: Pairs | None, dev: Pairs | None, test: Pairs | None, keywords
 
 
 def _train(splits: PairSplits, verbose: bool, keywords: dict[str, Any]) -> Run:
-    quiet = {} if verbose or keywords.get("resume") else {"callbacks.progress": None}
+    kept = keywords.get("resume") or keywords.get("from")  # whose config is that of a run, beside which none is given
+    quiet = {} if verbose or kept else {"callbacks.progress": None}
     with (
         called("train", {**splits.keywords, **quiet, **keywords}) as config,
         trusting(config.trust),
@@ -68,6 +69,8 @@ def _train(splits: PairSplits, verbose: bool, keywords: dict[str, Any]) -> Run:
             raise UserError("find_lr is for the command line: leave it out.")
         refuse_deaf_finder()
         resolved, folder = open_run_folder(config, repeated_config(config))
+        if config["from"] and not (verbose or config.resume):
+            resolved["callbacks"] = {**resolved["callbacks"], "progress": None}
         with released_at_failure(folder, taken=not config.resume), splits.in_folder(folder, resolved):
             from seq2seq.commands.train import train as train_run  # Lightning takes seconds to import
 

@@ -42,6 +42,11 @@ class GrowingReader:
             raise UserError("model must not copy to read on, but its pointer looks for pieces in all of a source.")
         self.model, self.window = model, window
 
+    @property
+    def says_unknown(self) -> bool:
+        """Tell whether UNK may be said."""
+        return self.model.says_unknown
+
     def open(self) -> Reading:
         """The reading of one source of which nothing has come."""
         state = self.model.encoder.start(1)

@@ -188,6 +188,11 @@ class Seq2Seq(nn.Module):
         return self.sourceless or self.decoder.attention.attends
 
     @property
+    def says_unknown(self) -> bool:
+        """Tell whether UNK may be said."""
+        return not self.tags
+
+    @property
     def copies(self) -> bool:
         """Tell whether it can say pieces of the source that its vocabulary lacks."""
         return self.copying is not None

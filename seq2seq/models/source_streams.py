@@ -62,6 +62,11 @@ class SourceStreams:
         """Tell whether weights say where in a source the model looked."""
         return self.model.attends
 
+    @property
+    def says_unknown(self) -> bool:
+        """Tell whether UNK may be said."""
+        return self.model.says_unknown
+
     def start(self, source: Source, lengths: Lengths) -> tuple[Memory, States]:
         """Memory of the next segments, and the states of one empty hypothesis of each."""
         rows = self.rows.to(source.device)

@@ -4,17 +4,18 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seq2seq.errors import UserError
-from seq2seq.layers.attention.aligned import AlignedAttention, places_of
+from seq2seq.layers.attention.aligned import AlignedAttention, places_of, within
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.dropout import LockedDropout, WordDropout
 from seq2seq.layers.labels import FrameValues, Labels
 from seq2seq.layers.linear import linear
 from seq2seq.layers.output.barred import BarredOutput
 from seq2seq.layers.output.frames import writes_frames
-from seq2seq.layers.output.output import Output
+from seq2seq.layers.output.output import Output, Rows
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.recomputing import recompute
 from seq2seq.models.bridge import ZeroBridge
@@ -23,8 +24,10 @@ from seq2seq.models.encoder import Encoder
 from seq2seq.models.model_options import ModelOptions
 from seq2seq.models.readout import Readout
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.shapes import BeamFeatures, BeamWeights, BeamWritten, Written
-from seq2seq.symbols import EOS
+from seq2seq.shapes import BeamFeatures, BeamWeights, BeamWritten, Features, TargetIds, Written
+from seq2seq.symbols import BOS, EOS, PAD, UNK
+
+_ROWS = 2048  # of scores of all labels in memory at once
 
 
 class TaggingDecoder(Decoder):
@@ -71,6 +74,11 @@ class TaggingDecoder(Decoder):
         last = States((), self.attention.after(states.attention, weights))
         return Unrolled(features, weights, hidden, undropped, last)
 
+    def read(self, places: Int[Tensor, "batch target"], memory: Memory) -> Features:
+        """Features of positions; there are no weights, of which each position has as many as the source is long."""
+        values = memory.values.gather(1, within(places, memory).unsqueeze(-1).expand(-1, -1, memory.values.shape[2]))
+        return self._read(values, self._ended(places, memory))[0]
+
     def _read(self, value: Tensor, ended: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features of positions, the hidden units that they are read from, and these before dropout."""
         undropped = self.hidden(value).tanh()
@@ -90,11 +98,13 @@ class Tagger(Seq2Seq):
 
     A bidirectional LSTM with a softmax at every position (Graves & Schmidhuber 2005), or a one-way one, whose labels
     come while it reads. Behind the last label stands EOS, surely, and nowhere before; frames have no end. The likeliest
-    labels are each position's likeliest, so that a greedy search finds them. Raises UserError at outputs by vectors of
-    what was written, and where the encoder leaves fewer values than the source has positions.
+    labels are each position's likeliest, so that a greedy search finds them, and at once; UNK is no label to say.
+    Raises UserError at outputs by vectors of what was written, and where the encoder leaves fewer values than the
+    source has positions.
     """
 
     tags: ClassVar[bool] = True
+    decoder: TaggingDecoder
 
     def __init__(
         self,
@@ -126,6 +136,22 @@ class Tagger(Seq2Seq):
         self.copying = None
         if options.checkpointing:
             recompute(self)
+
+    def labels(self, memory: Memory, states: States) -> tuple[TargetIds, Float[Tensor, "batch target"]]:
+        """The likeliest label of each position and its log-probability, EOS behind the last; never UNK."""
+        steps = int(memory.mask.sum(1).max()) + int(not self.decoder.source_ends)
+        places = places_of(states.of_sentences().attention, steps)
+        features = self.decoder.read(places, memory)
+        found = [self._likeliest(rows) for rows in features.flatten(0, 1).split(_ROWS)]
+        ids, scores = (torch.cat(each).unflatten(0, places.shape) for each in zip(*found, strict=True))
+        return ids, scores
+
+    def _likeliest(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """The likeliest label of each row of features, and its log-probability."""
+        scores = self.output.logits(rows).float().log_softmax(-1)
+        scores[:, [PAD, UNK, BOS]] = float("-inf")
+        ids = scores.argmax(-1)
+        return ids, scores.gather(1, ids.unsqueeze(1)).squeeze(1)
 
 
 def _refuse(options: ModelOptions) -> None:

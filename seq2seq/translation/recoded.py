@@ -6,7 +6,7 @@ import torch
 
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizer
-from seq2seq.decoding.stepper import Stepper, attends
+from seq2seq.decoding.stepper import Stepper, attends, says_unknown
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 
 
@@ -23,6 +23,11 @@ class Recoded:
     def attends(self) -> bool:
         """Tell whether weights say where in a source the model looked."""
         return attends(self.stepper)
+
+    @property
+    def says_unknown(self) -> bool:
+        """Tell whether UNK may be said."""
+        return says_unknown(self.stepper)
 
     def start(self, source: Source, lengths: Lengths) -> tuple[Any, Any]:
         """Start on sources, `batch source`, cut anew, and return the memory and the states of the stepper."""

@@ -47,6 +47,24 @@ def test_sources_come_from_a_file(report_of, tmp_path):
     assert report["milliseconds_per_line"]["median"] == report["milliseconds_per_line"]["percentile_95"]
 
 
+def test_a_line_alone_is_measured_with_products_for_one(report_of, monkeypatch):
+    packed, measured = [], []
+
+    def noting(model, products, ranges):
+        packed.append(products.rows)
+        return model
+
+    def note(translator, texts, **options):
+        measured.append(packed[-1])
+        return {}
+
+    monkeypatch.setattr("seq2seq.runs.run.pack", noting)
+    for name in ("benchmark_bulk", "benchmark_lines"):
+        monkeypatch.setattr(f"seq2seq.commands.benchmark.{name}", note)
+    report_of("sentences=4", "lines=1", "repeats=1", "batch_size=9")
+    assert measured == [9, 1]
+
+
 @pytest.mark.parametrize("name", ["sentences", "lines", "repeats"])
 def test_counts_must_be_at_least_1(report_of, name):
     with pytest.raises(UserError) as error:

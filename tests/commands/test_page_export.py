@@ -11,7 +11,7 @@ from seq2seq.commands.export import export
 from seq2seq.commands.train import train
 from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
-from seq2seq.export.page.stored_weights import store
+from seq2seq.export.page.weight_bytes import store
 from seq2seq.runs.evaluation import load_sources
 from seq2seq.runs.run import load_run
 

@@ -20,12 +20,21 @@ def original(tmp_path_factory, tiny_config):
     return folder
 
 
-def test_a_repeated_run_has_the_same_weights(original, tmp_path, caplog):
+def test_a_repeated_run_has_the_same_weights(original, tmp_path, caplog, capfd):
     with caplog.at_level("INFO"):
         seq2seq.train(**{"from": original, "run_dir": tmp_path / "again"})
+    assert "dev/loss" in capfd.readouterr().err
     assert f"weights: equal to those of {original}, bit for bit" in caplog.text
     then, now = (read_checkpoint(path / "checkpoints" / "last.ckpt") for path in (original, tmp_path / "again"))
     assert then["config"] == now["config"]
+
+
+def test_a_run_is_repeated_in_silence(original, tmp_path, capfd):
+    seq2seq.train(**{"from": original, "run_dir": tmp_path / "again"}, verbose=False)
+    assert "dev/loss" not in capfd.readouterr().err
+    then, now = (read_checkpoint(path / "checkpoints" / "last.ckpt") for path in (original, tmp_path / "again"))
+    assert then["global_step"] == now["global_step"]
+    assert all(torch.equal(weight, now["weights"][name]) for name, weight in then["weights"].items())
 
 
 def test_what_a_run_depends_on_is_beside_it(original):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from kept_runs import last, same
 
 import seq2seq
@@ -14,10 +15,15 @@ from seq2seq.commands.interpret import read
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
 from seq2seq.config.contract import read_options
+from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
 from seq2seq.interpretation.report import report
+from seq2seq.models.decoder import States
 from seq2seq.models.tagger import Tagger
 from seq2seq.runs.run import load_run
+from seq2seq.runs.translator import following
+from seq2seq.symbols import EOS
+from seq2seq.translation.translator import Translator
 
 TINY = [
     "model=tagger",
@@ -92,6 +98,12 @@ def configured(files, plain_config_of):
 
 
 @pytest.fixture(scope="module")
+def carried(configured):
+    options = ["data.in_order=true", "carry=streams", "model.encoder.direction=forward", "batches.max_tokens=200"]
+    return lambda *overrides: configured(*options, *overrides)
+
+
+@pytest.fixture(scope="module")
 def of_frames(files, plain_config_of):
     data = ["data=npz", f"data.train={files}/train.npz", f"data.dev={files}/dev.npz", "model/input=frames"]
     return lambda *overrides: plain_config_of("train", *data, *TINY, "model.encoder.direction=forward", *overrides)
@@ -157,6 +169,26 @@ def test_a_resumed_run_is_the_uninterrupted_one(kind, request, tmp_path):
     train(config(*wanted, "budget.max_steps=7"), tmp_path / "parts", resume=False)
     train(config(*wanted), tmp_path / "parts", resume=True)
     assert same(last(tmp_path / "whole"), last(tmp_path / "parts"))
+
+
+def test_a_tagger_reads_on_from_line_to_line(carried, tmp_path):
+    train(carried("budget.max_steps=10"), tmp_path, resume=False)
+    run, dev = load_run(tmp_path), words(8, 2)
+    plain = Translator(run.model, run.tokenizers, GreedySearch())
+    alone, found = plain.hypotheses(dev), following(run.config, plain).hypotheses(dev)
+    assert any(
+        one.token_scores != pytest.approx(other.token_scores, abs=1e-3) for one, other in zip(found, alone, strict=True)
+    )
+    lines = [[*ids, EOS] for ids in run.tokenizers.source.encode(dev)]
+    joined = torch.tensor([[token for line in lines for token in line]])
+    with torch.no_grad():
+        values = run.model.encoder(joined, torch.tensor([joined.shape[1]])).values
+        for own, one in zip(values.split([len(line) for line in lines], 1), found, strict=True):
+            memory = run.model.decoder.remember(own, torch.ones(own.shape[:2], dtype=torch.bool))
+            states = States((), run.model.decoder.attention.start(memory))
+            ids, scores = run.model.labels(memory, states.of_one_hypothesis())
+            assert ids[0].tolist() == [*one.ids, EOS]
+            assert one.token_scores == pytest.approx(scores[0].tolist(), abs=1e-5)
 
 
 def test_frames_are_labelled_by_what_has_come(frame_run):

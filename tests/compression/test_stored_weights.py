@@ -54,7 +54,9 @@ def test_forms_are_by_name_and_tied_weights_stay_one_tensor(weights):
 
 
 def test_a_weight_that_float16_cannot_hold_is_refused():
-    with pytest.raises(UserError, match=r"^to=float16 holds numbers up to 65,504, but w has greater ones: use int8.$"):
+    with pytest.raises(
+        UserError, match=r"^float16 holds numbers up to 65,504, but w has greater ones: keep it in int8.$"
+    ):
         stored({"w": torch.tensor([[7e4]])}, lambda name: "float16")
 
 

@@ -4,10 +4,14 @@ import pytest
 import torch
 from tiny_taggers import build
 
+from seq2seq.decoding.ensemble import EnsembleStepper
 from seq2seq.decoding.frame_session import FrameSession
+from seq2seq.decoding.length import LengthLimits
+from seq2seq.decoding.request import Request
 from seq2seq.decoding.scoring import score_targets
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.decoding.search.greedy import GreedySearch
+from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.decoding.simultaneous import Session, WaitKPolicy
 from seq2seq.errors import UserError
 from seq2seq.layers.inputs.frames import FrameInput
@@ -89,9 +93,55 @@ def test_greedy_finds_the_likeliest_labels_as_many_as_there_are_positions():
     model = build().eval()
     greedy, beam = (search(model, SOURCE, LENGTHS) for search in (GreedySearch(), BeamSearch(beam_size=3)))
     features = model(SOURCE, LENGTHS, begun(TARGET)).features
-    best = model.output.log_probabilities(features.flatten(0, 1)).argmax(-1).unflatten(0, TARGET.shape)
+    scores = model.output.log_probabilities(features.flatten(0, 1)).unflatten(0, TARGET.shape)
+    scores[..., UNK] = float("-inf")
+    best = scores.argmax(-1)
     for row, (own, other) in enumerate(zip(greedy, beam, strict=True)):
         assert own[0].ids == other[0].ids == best[row, : len(SENTENCES[row])].tolist()
+
+
+class Stepwise:
+    """A stepper that has a model's steps alone."""
+
+    says_unknown = False
+
+    def __init__(self, model):
+        self.start, self.step = model.start, model.step
+
+
+@pytest.mark.parametrize("maximum", [None, 3])
+@pytest.mark.parametrize("build_one", [build, frames_tagger])
+def test_labels_at_once_are_those_step_by_step_and_those_of_a_source_alone(build_one, maximum, monkeypatch):
+    model, search = build_one().eval(), GreedySearch(length=LengthLimits(maximum=maximum))
+    source, lengths = (SERIES, SIZES) if model.encoder.input.frames else (SOURCE, LENGTHS)
+    expected = search(Stepwise(model), source, lengths)
+    monkeypatch.setattr("seq2seq.models.tagger._ROWS", 4)
+    monkeypatch.setattr(model, "step", None)
+    together = search(model, source, lengths)
+    assert {one.finished for (one,) in together} == ({True} if maximum is None else {False, True})
+    for row, ((own,), (other,)) in enumerate(zip(together, expected, strict=True)):
+        ((alone,),) = search(model, source[row : row + 1, : lengths[row]], lengths[row : row + 1])
+        for same in (other, alone):
+            assert (own.ids, own.finished) == (same.ids, same.finished)
+            assert own.token_scores == pytest.approx(same.token_scores, abs=1e-5)
+            assert (own.score, own.rank_score) == pytest.approx((same.score, same.rank_score), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "search", [GreedySearch(), BeamSearch(beam_size=3), Sampling(samples=4)], ids=["greedy", "beam", "sampling"]
+)
+def test_an_unknown_label_is_never_said_though_it_be_the_likeliest(search):
+    model = build(direction="forward").eval()
+    with torch.no_grad():
+        model.output.scored.projection.bias[UNK] = 9.0
+    for stepper in (model, Stepwise(model), EnsembleStepper([model, model])):
+        found = search(stepper, SOURCE, LENGTHS, Request(search.width))
+        assert not any(UNK in one.ids for own in found for one in own)
+        assert all(one.score < -3 for own in found for one in own)  # what the model gives it, not another measure
+    mine = Session(GrowingReader(model), WaitKPolicy(k=1), GreedySearch())
+    written = [label for token in SENTENCES[0] for label in mine.feed([token])] + mine.end()
+    assert len(written) == len(SENTENCES[0])
+    assert UNK not in written
 
 
 def test_nothing_that_was_written_is_read():

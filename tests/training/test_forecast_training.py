@@ -7,6 +7,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from frame_runs import SMALL, goes_on, trainer_on
 
 import seq2seq
 from seq2seq.commands.evaluate import evaluate_run
@@ -18,30 +19,15 @@ from seq2seq.commands.translate import build_stream
 from seq2seq.compression.packing import pack
 from seq2seq.data.frame_reader import FrameReader, source_sequences
 from seq2seq.errors import UserError
-from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.rescoring import TranslatorRescoring
 from seq2seq.runs.run import load_run
 from seq2seq.translation.forecaster import Forecaster
 
 RUN = [
-    "experiment=forecast",
-    "data.horizon=4",
-    "model.embedding_size=8",
-    "model.encoder.hidden_size=8",
-    "model.decoder.hidden_size=16",
-    "model.decoder.feature_size=16",
-    "trainer.accelerator=cpu",
-    "trainer.val_check_interval=10",
-    "precision=32-true",
-    "threads=1",
-    "logger=none",
-    "schedule.warmup_steps=2",
-    "optimizer.lr=0.02",
-    "batches.max_tokens=600",
-    "batches.max_length=40",
+    *("experiment=forecast", "data.horizon=4", *SMALL),
+    *("optimizer.lr=0.02", "batches.max_tokens=600", "batches.max_length=40"),
 ]
-FIXED = ["schedule=constant", "model.dropout=0.1", "averaging.decay=0.9"]  # whatever the budget
 
 
 def series(*, seed: int = 1, count: int = 120) -> list[np.ndarray]:
@@ -69,11 +55,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def train_on(folder, plain_config_of):
-    def run(place, *overrides, resume: bool = False):
-        config = plain_config_of("train", *RUN, f"data.train={folder / 'train.npz'}", *overrides)
-        return train(config, place, resume=resume)
-
-    return run
+    return trainer_on(folder, plain_config_of, *RUN)
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +86,7 @@ def test_statistics_are_those_of_all_targets_in_float64(learnt):
 
 @pytest.mark.parametrize("options", [[], ["model/output=huber", "model=bahdanau"]], ids=str)
 def test_a_run_goes_on_bit_for_bit(train_on, tmp_path, options):
-    whole, parted = tmp_path / "whole", tmp_path / "parted"
-    for place, steps in ((whole, 8), (parted, 5)):
-        place.mkdir()
-        train_on(place, *FIXED, *options, f"budget.max_steps={steps}")
-    train_on(parted, *FIXED, *options, "budget.max_steps=8", resume=True)
-    ends = [read_checkpoint(place / "checkpoints" / "last.ckpt")["state_dict"] for place in (whole, parted)]
-    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+    assert goes_on(train_on, tmp_path, *options)
 
 
 @pytest.mark.needs_bfloat16

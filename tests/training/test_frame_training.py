@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from frame_runs import FIXED, RUN, check_company, goes_on, trainer_on
 
 import seq2seq
 from seq2seq.commands.interpret import interpret
@@ -12,33 +13,10 @@ from seq2seq.data.series import Series
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import gradient_times_input, integrated_gradients, occlusion
-from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.run import load_run
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator
-
-RUN = [
-    "data=npz",
-    "model=luong",
-    "model/input=frames",
-    "tokenizer=word",
-    "model.embedding_size=8",
-    "model.encoder.hidden_size=8",
-    "model.decoder.hidden_size=16",
-    "model.decoder.feature_size=16",
-    "trainer.accelerator=cpu",
-    "trainer.val_check_interval=10",
-    "precision=32-true",
-    "threads=1",
-    "logger=none",
-    "schedule.warmup_steps=2",
-    "optimizer.lr=0.03",
-    "batches.max_tokens=300",
-    "batches.max_length=20",
-]
-
-FIXED = ["schedule=constant", "model.dropout=0.1", "averaging.decay=0.9"]  # whatever the budget
 
 
 def write(path, *, seed: int = 1, count: int = 120, missing: float = 0.0) -> None:
@@ -62,11 +40,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def train_on(folder, plain_config_of):
-    def run(place, *overrides, data: str = "train", resume: bool = False):
-        config = plain_config_of("train", *RUN, f"data.train={folder / data}.npz", *overrides)
-        return train(config, place, resume=resume).scores
-
-    return run
+    return trainer_on(folder, plain_config_of, *RUN)
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +77,7 @@ CHANGED = ["augmentation=frames", "augmentation.feature_width=1"]
     ids=str,
 )
 def test_a_run_goes_on_bit_for_bit(train_on, tmp_path, data, options):
-    whole, parted = tmp_path / "whole", tmp_path / "parted"
-    for place, steps in ((whole, 8), (parted, 5)):
-        place.mkdir()
-        train_on(place, *FIXED, *options, f"budget.max_steps={steps}", data=data)
-    train_on(parted, *FIXED, *options, "budget.max_steps=8", data=data, resume=True)
-    ends = [read_checkpoint(place / "checkpoints" / "last.ckpt")["state_dict"] for place in (whole, parted)]
-    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+    assert goes_on(train_on, tmp_path, *options, data=data)
 
 
 @pytest.mark.parametrize(
@@ -136,15 +104,7 @@ def test_changed_series_change_what_is_learnt_and_neither_dev_nor_statistics(tra
 
 def test_company_and_order_change_no_answer(learnt):
     run = load_run(learnt)
-    _, examples = load_examples(run, None, "test")
-    translator = Translator(run.model, run.tokenizers, BeamSearch(beam_size=2), max_tokens=60)
-    together = translator.hypotheses([one.source for one in examples])
-    backwards = translator.hypotheses([one.source for one in reversed(examples)])[::-1]
-    for one, first, second in zip(examples, together, backwards, strict=True):
-        (alone,) = translator.hypotheses([one.source])
-        assert alone.ids == first.ids == second.ids
-        assert alone.score == pytest.approx(first.score, abs=1e-5)
-        assert first.score == pytest.approx(second.score, abs=1e-5)
+    check_company(run, [one.source for one in load_examples(run, None, "test")[1]])
 
 
 def test_int8_gives_the_same_answers(learnt):

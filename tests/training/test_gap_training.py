@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_frame_training import FIXED, RUN
+from frame_runs import RUN, check_company, goes_on, trainer_on
 
 import seq2seq
 from seq2seq.commands.forecast import forecast
@@ -14,7 +14,6 @@ from seq2seq.data.series import Series
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.errors import UserError
 from seq2seq.interpretation.trace import trace
-from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.run import load_run
 from seq2seq.symbols import BOS, EOS
@@ -52,12 +51,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def train_on(folder, plain_config_of):
-    def run(place, *overrides, data: str = "train", given=TIMED, resume: bool = False):
-        imputes = ["model.input.imputation=decay", "model.input.mask=true"]
-        config = plain_config_of("train", *given, *imputes, f"data.train={folder / data}.npz", *overrides)
-        return train(config, place, resume=resume).scores
-
-    return run
+    return trainer_on(folder, plain_config_of, *TIMED, "model.input.imputation=decay", "model.input.mask=true")
 
 
 @pytest.fixture(scope="module")
@@ -108,27 +102,15 @@ def test_gates_are_traced_over_time(learnt, name):
 
 @pytest.mark.parametrize("name", CELLS)
 def test_a_run_goes_on_bit_for_bit(train_on, tmp_path, name):
-    whole, parted = tmp_path / "whole", tmp_path / "parted"
-    for place, steps in ((whole, 6), (parted, 4)):
-        place.mkdir()
-        train_on(place, f"model/gap_cell={name}", *FIXED, "trainer.val_check_interval=2", f"budget.max_steps={steps}")
-    train_on(
-        parted, f"model/gap_cell={name}", *FIXED, "trainer.val_check_interval=2", "budget.max_steps=6", resume=True
-    )
-    ends = [read_checkpoint(place / "checkpoints" / "last.ckpt")["state_dict"] for place in (whole, parted)]
-    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
+    own = [f"model/gap_cell={name}", "trainer.val_check_interval=2"]
+    assert goes_on(train_on, tmp_path, *own, steps=6, stop=4)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_company_changes_no_answer_and_int8_few(learnt, name):
     run = load_run(learnt(name))
     sources = [one.source for one in load_examples(run, None, "test")[1]]
-    translator = Translator(run.model, run.tokenizers, BeamSearch(beam_size=2), max_tokens=60)
-    together = translator.hypotheses(sources)
-    for source, found in list(zip(sources, together, strict=True))[:8]:
-        (alone,) = translator.hypotheses([source])
-        assert alone.ids == found.ids
-        assert alone.score == pytest.approx(found.score, abs=1e-5)
+    check_company(run, sources, alone=8)
     plain, rounded = (
         Translator(one, run.tokenizers, BeamSearch(beam_size=2))(sources)
         for one in (run.model, pack(load_run(learnt(name)).model, "int8"))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils import _pytree as pytree
 
-from seq2seq.decoding.filters import Filter, Filters, Prefixes
+from seq2seq.decoding.filters import Filter, Filters, KnownAlone, Prefixes
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.ranking import CoveragePenalty, Ranking, SumRanking
@@ -18,7 +18,7 @@ from seq2seq.decoding.request import Request
 from seq2seq.decoding.search.back_pointers import BackPointers
 from seq2seq.decoding.search.finished import Finished
 from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection, Slots, may_be_any
-from seq2seq.decoding.stepper import Memory, States, Stepper, reorder, select
+from seq2seq.decoding.stepper import Memory, States, Stepper, reorder, says_unknown, select
 from seq2seq.errors import UserError
 from seq2seq.shapes import BeamScores, BeamWeights, Lengths, Logits, Source
 from seq2seq.symbols import EOS, UNSAID
@@ -87,7 +87,8 @@ class Search(ABC, Generic[Context]):
                 f"n_best must be between 1 and {self.width}, all that this search finds, but is {request.n_best}: "
                 "search with a wider beam, or draw more samples."
             )
-        request = replace(request, filters=[*self.filters.active, *request.filters])
+        own = [] if says_unknown(stepper) else [KnownAlone()]
+        request = replace(request, filters=[*self.filters.active, *request.filters, *own])
         context = self.prepare(source, lengths, request)
         memory, states = stepper.start(source, lengths)
         frontier, pointers = self._first(source, lengths), BackPointers(len(source), attention=request.attention)

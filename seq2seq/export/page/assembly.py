@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from seq2seq.export.page.stored_weights import StoredWeights
+from seq2seq.export.page.weight_bytes import WeightBytes
 from seq2seq.finite import strict_json
 
 RUNTIME = ("numbers.js", "cells.js", "encoder.js", "decoder.js", "tokenizer.js", "search.js", "model.js")
 _VIEW = ("drawing.js", "page.js")
 
 
-def assemble(about: Mapping[str, Any], weights: StoredWeights, title: str) -> bytes:
+def assemble(about: Mapping[str, Any], weights: WeightBytes, title: str) -> bytes:
     """The page of a model that was described, with its weights, as bytes.
 
     Its policy lets run what is in it by its digest, and load nothing.

@@ -44,10 +44,10 @@ class AlignedAttention(Attention):
     def step(
         self, query: BeamFeatures, memory: Memory, state: AttentionState
     ) -> tuple[Context, BeamWeights, AttentionState]:
-        return *looked(_within(state[0], memory), memory), (state[0] + 1,)
+        return *looked(within(state[0], memory), memory), (state[0] + 1,)
 
     def unroll(self, query: Query, memory: Memory, state: AttentionState) -> tuple[Context, AttentionWeights]:
-        return looked(_within(places_of(state, query.shape[1]), memory), memory)
+        return looked(within(places_of(state, query.shape[1]), memory), memory)
 
 
 def places_of(state: AttentionState, steps: int) -> Int[Tensor, "batch target"]:
@@ -55,5 +55,6 @@ def places_of(state: AttentionState, steps: int) -> Int[Tensor, "batch target"]:
     return state[0].unsqueeze(1) + torch.arange(steps, device=state[0].device)
 
 
-def _within(places: Int[Tensor, "batch target"], memory: Memory) -> Int[Tensor, "batch target"]:
+def within(places: Int[Tensor, "batch target"], memory: Memory) -> Int[Tensor, "batch target"]:
+    """The places, or the last of the source where they are behind it."""
     return places.minimum(memory.mask.sum(1, keepdim=True) - 1)

@@ -19,7 +19,7 @@ from seq2seq.decoding.search.search import Search
 from seq2seq.export.page.assembly import assemble
 from seq2seq.export.page.description import describe
 from seq2seq.export.page.pieces import tables
-from seq2seq.export.page.stored_weights import store
+from seq2seq.export.page.weight_bytes import store
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.translator import Translator

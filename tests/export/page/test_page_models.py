@@ -18,7 +18,6 @@ from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
 from seq2seq.export.page.description import describe
 from seq2seq.export.page.pieces import tables
-from seq2seq.export.page.stored_weights import store
 from seq2seq.layers.copying import Pointer
 from seq2seq.layers.embedding import NGramEmbedding
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
@@ -187,31 +186,6 @@ def test_what_derives_from_a_known_part_is_refused(build_model):
     model.__class__ = Other
     with pytest.raises(UserError, match="^to=page knows the models seq2seq, but none for Other: train one of these"):
         describe(model)
-
-
-@pytest.mark.parametrize(("kind", "share"), [("float16", 2**-11), ("int8", 1 / 254)])
-def test_weights_lose_no_more_than_their_bits(build_model, kind, share):
-    model = build_model(share_embeddings=True, target_vocabulary_size=12, decoder="gnmt")
-    stored = store(model, kind)
-    small = stored.widened(model)
-    assert small.output.weight is small.decoder.embedding.table.weight is small.encoder.input.embedding.table.weight
-    assert len({where["offset"] for where in stored.places.values()}) == len({*model.parameters()})
-    for (name, one), (_, other) in zip(model.named_parameters(), small.named_parameters(), strict=True):
-        if one.dim() == 1:
-            assert torch.equal(one, other), name
-        else:
-            assert ((one - other).abs() <= share * one.abs().amax(1, keepdim=True) + 2**-24).all(), name
-            assert not torch.equal(one, other)
-
-
-def test_weights_that_16_bits_do_not_hold_are_refused(build_model):
-    model = build_model()
-    with torch.no_grad():
-        model.decoder.readout.projection.weight[0, 0] = 70_000
-    with pytest.raises(
-        UserError, match="^to=page needs weights below 65,504, .* but decoder.readout.projection.weight "
-    ):
-        store(model, "float16")
 
 
 @pytest.mark.parametrize(

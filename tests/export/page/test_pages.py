@@ -14,7 +14,7 @@ from page_programs import needs_browser
 from seq2seq.export.page.assembly import assemble
 from seq2seq.export.page.description import describe
 from seq2seq.export.page.pieces import tables
-from seq2seq.export.page.stored_weights import store
+from seq2seq.export.page.weight_bytes import store
 
 NASTY = '</script><img src=x onerror="alert(1)">&{{weights}}'
 PARTS = re.compile(r"<(script|style)(?: id=\"(?:runtime|view)\")?>([\s\S]*?)</\1>")

@@ -50,9 +50,9 @@ class Weights {
       for (let place = 0; place < size; place += 1) values[place] = this.halves[bits[place]];
       return values;
     }
-    const [scales, numbers] = [new Float32Array(at(offset, 4, rows)), new Int8Array(at(offset + 4 * rows, 1, size))];
+    const [limits, numbers] = [new Float32Array(at(offset, 4, rows)), new Int8Array(at(offset + 4 * rows, 1, size))];
     for (let row = 0, place = 0; row < rows; row += 1) {
-      for (const end = place + columns; place < end; place += 1) values[place] = numbers[place] * scales[row];
+      for (const end = place + columns; place < end; place += 1) values[place] = (numbers[place] * limits[row]) / 127;
     }
     return values;
   }
