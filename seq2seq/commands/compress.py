@@ -38,11 +38,11 @@ def compress(config: DictConfig) -> dict[str, Any]:
     """
     options = read_options(config)
     forms = _forms(options)
-    folder = new_folder("out", str(options["out"]))
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as each of an ensemble is kept by itself: compress one by one.")
-    checkpoint = read_checkpoint(find_checkpoint(options["run"]))
-    whole = load_run(options["run"])
+    folder = new_folder("out", str(options["out"]))
+    checkpoint = read_checkpoint(find_checkpoint(str(options["run"])))
+    whole = load_run(str(options["run"]))
     before = _there(whole, options)
     run = whole if options["vocabulary"] == "all" else with_used_pieces(whole, _lines(before, options))
     weights, tables = run.model.state_dict(), names_of_tables(run.model)

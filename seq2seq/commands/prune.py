@@ -8,7 +8,8 @@ from omegaconf import DictConfig
 from seq2seq.compression.method import Described
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import read_options
-from seq2seq.models.sizes import parameter_count
+from seq2seq.errors import UserError
+from seq2seq.models.sizes import parameter_count, zero_count
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.derived_run import PASSED_ON, write_run
@@ -24,8 +25,10 @@ def prune(config: DictConfig) -> dict[str, Any]:
     Raises UserError, before anything is written, at a model that the method knows nothing of.
     """
     options = read_options(config)
+    if isinstance(options["run"], list):
+        raise UserError("run must be one run, as each of an ensemble is made smaller by itself: prune one by one.")
     folder = new_folder("out", str(options["out"]))
-    path = find_checkpoint(options["run"])
+    path = find_checkpoint(str(options["run"]))
     run, checkpoint = load_run(str(path)), read_checkpoint(path)
     sides = {side: getattr(run.tokenizers, side).size for side in ("source", "target")}
     vocabularies = {f"{side}_vocabulary_size": size for side, size in sides.items()}
@@ -36,11 +39,12 @@ def prune(config: DictConfig) -> dict[str, Any]:
     kept = {key: checkpoint[key] for key in PASSED_ON if key in checkpoint}
     kept |= {"weights": reduced.weights, "global_step": run.step, "config": run.config | {"model": reduced.config}}
     smaller = whole.built(reduced.config)
+    smaller.load_state_dict(reduced.weights)
     record = {
         "said": reduced.said,
         "pruned": str(options["run"]),
         "parameters": {"before": parameter_count(run.model), "after": parameter_count(smaller)},
-        "zeros": sum(int((weight == 0).sum()) for weight in reduced.weights.values()),
+        "zeros": zero_count(smaller),
         "step": run.step,
     }
     write_run(folder, kept, record, run.tokenizers)

@@ -14,6 +14,7 @@ from seq2seq.models.sizes import parameter_count
 
 _LSTM, _LOW_RANK = (f"{kind.__module__}.{kind.__qualname__}" for kind in (LSTMCell, LowRankLSTMCell))
 _SIDES = ("encoder", "decoder")
+_ENERGY = 0.7
 _MATRICES = {"input": "weight_ih_l0", "recurrent": "weight_hh_l0"}
 
 
@@ -21,20 +22,25 @@ class LowRankFactors(Method):
     """LSTMs of lower rank: W = A B, U = C D, by the greatest singular values (Prabhavalkar et al. 2016).
 
     The cell is `lstm_low_rank`, of one rank for the encoder and one for the decoder: the least by which every matrix of
-    theirs keeps its share `energy` of the sum of squared singular values, or `rank`. At full rank the model is the same
-    up to rounding. Raises UserError out of range, where a side has other cells than the LSTM, at a rank that is above
-    the full one of a cell, and where factors would be larger than matrices.
+    theirs keeps its share `energy` of the sum of squared singular values, 0.7 unless told, or `rank`. A side without
+    cells stays as it is. At full rank the model is the same up to rounding. Raises UserError out of range, at both an
+    energy and a rank, where a side has other cells than the LSTM or none has any, at a rank that is above the full one
+    of a cell, and where factors would be larger than matrices.
     """
 
-    def __init__(self, *, energy: float = 0.7, rank: int | None = None) -> None:
-        if not 0 < energy <= 1:
-            raise UserError(f"energy must be above 0 and at most 1, but is {energy}.")
+    def __init__(self, *, energy: float | None = None, rank: int | None = None) -> None:
+        if energy is not None and not 0 < energy <= 1:
+            raise UserError(f"energy must be above 0 and at most 1, or null for {_ENERGY}, but is {energy}.")
         if rank is not None and rank < 1:
             raise UserError(f"rank must be at least 1, or null for the one that energy needs, but is {rank}.")
-        self.energy, self.rank = energy, rank
+        if energy is not None and rank is not None:
+            raise UserError(f"energy must be null beside rank={rank}, but is {energy}: leave one of them out.")
+        self.energy, self.rank = _ENERGY if energy is None else energy, rank
 
     def __call__(self, whole: Described) -> Reduced:
-        ranks = {side: self._rank(whole, side) for side in _SIDES if side in whole.config}
+        ranks = {side: self._rank(whole, side) for side in _SIDES if whole.config.get(side, {}).get("cell")}
+        if not ranks:
+            raise UserError("method=low_rank needs LSTMs, but the model has no cells: give the run of one that has.")
         config, weights = factorised(whole, ranks)
         before, after = parameter_count(whole.model), parameter_count(whole.built(config))
         shown = ", ".join(f"{rank} in the {side}" for side, rank in ranks.items())
@@ -48,9 +54,8 @@ class LowRankFactors(Method):
 
     def _rank(self, whole: Described, side: str) -> int:
         """The rank of a side's cells. Raises UserError where they are no LSTMs."""
-        node = whole.config[side].get("cell") or {}
-        if node.get("_target_") != _LSTM:
-            kind = str(node.get("_target_")).rpartition(".")[2]
+        if (target := whole.config[side]["cell"]["_target_"]) != _LSTM:
+            kind = target.rpartition(".")[2]
             raise UserError(f"method=low_rank needs the LSTM in the {side}, but its cell is {kind}.")
         cells = [_matrices(cell).values() for cell in _lstms(whole, side).values()]
         rank = self.rank or max(rank_by_energy(weight, self.energy) for own in cells for weight in own)

@@ -30,7 +30,8 @@ class VitalSign:
     that keeps the memory and open; `dead`, units whose hidden state stays within 0.01; `rank`, the effective rank of
     the hidden states, exp H of their normalised singular values (Roy and Vetterli 2007), of what it could be;
     `entropy`, of attention, of that of even weights; and `without_context` and `without_state`, next tokens that are
-    right and still are with a context of 0, or with the decoder's state at 0 before every step.
+    right and still are with a context of 0, or with the decoder's state at 0 before every step: not of a tagger,
+    nor of a decoder that has no attention, or no cells.
     """
 
     kind: str
@@ -86,9 +87,8 @@ class VitalSigns:
         self.model = model
         self._cells: dict[str, _OfCell] = {}
         self._entropy, self._steps = 0.0, 0
-        self._right, self._still = 0, {"without_context": 0, "without_state": 0}
-        if not model.decoder.attention.attends:
-            del self._still["without_context"]
+        self._changes = _changes(model)
+        self._right, self._still = 0, dict.fromkeys(self._changes, 0)
 
     @torch.no_grad()
     def add(self, source: Source, lengths: Lengths, target: TargetIds) -> None:
@@ -99,13 +99,8 @@ class VitalSigns:
         self._look_at_attention(found)
         right = self._right_tokens(source, lengths, target)
         self._right += int(right.sum())
-        cells = [name for name in named_cells(self.model) if name.startswith("decoder")]
-        changes: dict[str, list[Intervention]] = {
-            "without_context": [AttentionChange("cut")],
-            "without_state": [StateReset(name) for name in cells],
-        }
-        for kind in self._still:
-            with intervening(self.model, *changes[kind]):
+        for kind, changes in self._changes.items():
+            with intervening(self.model, *changes):
                 self._still[kind] += int((right & self._right_tokens(source, lengths, target)).sum())
 
     def signs(self) -> list[VitalSign]:
@@ -133,6 +128,18 @@ class VitalSigns:
             scores = self.model.output.log_probabilities(features.flatten(0, 1))
         tokens = target[:, 1:]
         return (scores.argmax(-1).view_as(tokens) == tokens) & length_mask(target_lengths(target), tokens.shape[1])
+
+
+def _changes(model: Seq2Seq) -> dict[str, list[Intervention]]:
+    """Changes of a decoder by the sign that they are for; none of a tagger, which leans on its encoder alone."""
+    if model.tags:
+        return {}
+    cells = [name for name in named_cells(model) if name.startswith("decoder")]
+    changes: dict[str, list[Intervention]] = {
+        "without_context": [AttentionChange("cut")] if model.decoder.attention.attends else [],
+        "without_state": [StateReset(name) for name in cells],
+    }
+    return {kind: wanted for kind, wanted in changes.items() if wanted}
 
 
 def effective_rank(sizes: Float[Tensor, " _"]) -> float:

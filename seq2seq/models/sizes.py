@@ -29,6 +29,11 @@ def parameter_count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+def zero_count(model: nn.Module) -> int:
+    """The number of those parameters that are zero; what two parts share counts once."""
+    return sum(int((parameter == 0).sum()) for parameter in model.parameters())
+
+
 def shortened(count: int) -> str:
     """A number as it is said: 950, 12.3k, 1.9M, 1.2B."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):

@@ -31,10 +31,23 @@ def test_a_pruned_run_is_a_run_like_others(finished, half):
     assert read_checkpoint(out / "checkpoints" / "best.ckpt", whole=True)["global_step"] == record["step"]
 
 
+def test_zeros_are_those_of_parameters_each_of_which_counts_once(tiny_config, config_of, tmp_path):
+    for name in ("tied", "out"):
+        (tmp_path / name).mkdir()
+    train(tiny_config("model/output=tied", "budget.max_steps=1"), tmp_path / "tied", resume=False)
+    given = [f"run={tmp_path / 'tied'}", f"out={tmp_path / 'out'}", "method=magnitude", "method.share=0.6"]
+    record, after = prune(config_of("prune", *given)), load_run(tmp_path / "out").model
+    names = [name for name, _ in after.named_parameters(remove_duplicate=False)]
+    assert len(names) > len(list(after.parameters()))  # a table and the output's matrix are one
+    assert record["zeros"] == sum(int((weight == 0).sum()) for weight in after.parameters())
+    matrices = sum(weight.numel() for weight in after.parameters() if weight.dim() > 1)
+    assert 0.6 * matrices - 2 < record["zeros"] < record["parameters"]["after"]
+
+
 def test_training_goes_on_from_it_at_its_sizes(half, tiny_config, tmp_path):
     out, _ = half
     train(tiny_config(f"init={out}", "budget.max_steps=2"), tmp_path, resume=False)
-    assert load_run(tmp_path).config["model"] | {} == load_run(out).config["model"]
+    assert load_run(tmp_path).config["model"] == load_run(out).config["model"]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +57,8 @@ def test_training_goes_on_from_it_at_its_sizes(half, tiny_config, tmp_path):
         (["method.share=0.95"], "method.share=0.95 leaves none of the 8 units of encoder in multiples of 4: take a"),
         (["method=magnitude", "method.share=0.0"], "method.share must be above 0 and below 1, which would leave no"),
         (["method=magnitude", "method.share=half"], "method.share must be float, but is 'half'."),
+        (["run=[{run},{run}]"], "run must be one run, as each of an ensemble is made smaller by itself: prune one by"),
+        (["run=7"], "run=7 does not exist: give a run folder or a checkpoint file."),
         (["out={run}"], "out={run} must be a new or empty folder, but is not: choose another"),
     ],
 )

@@ -86,8 +86,12 @@ def test_a_rank_that_a_smaller_cell_cannot_have_is_refused(whole):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"energy": 0.0}, "energy must be above 0 and at most 1, but is 0.0."),
-        ({"energy": 1.5}, "energy must be above 0 and at most 1, but is 1.5."),
+        ({"energy": 0.0}, "energy must be above 0 and at most 1, or null for 0.7, but is 0.0."),
+        ({"energy": 1.5}, "energy must be above 0 and at most 1, or null for 0.7, but is 1.5."),
+        (
+            {"energy": 0.99, "rank": 8},
+            "energy must be null beside rank=8, but is 0.99: leave one of them out.",
+        ),
         ({"rank": 0}, "rank must be at least 1, or null for the one that energy needs, but is 0."),
         ({"rank": 41}, "rank=41 is above 40, full rank of a cell in the encoder: take a lower one."),
         ({"rank": 39}, "rank=39 needs ranks of 39 in the encoder, 39 in the decoder, whose factors make "),
@@ -102,6 +106,27 @@ def test_what_cannot_be_is_refused(whole, options, message):
 def test_other_cells_are_refused(whole):
     with pytest.raises(UserError, match=r"^method=low_rank needs the LSTM in the encoder, but its cell is GRUCell.$"):
         LowRankFactors()(whole("luong", "model/cell=gru"))
+
+
+def test_of_a_side_without_cells_the_other_is_factorised(whole):
+    given = whole("tagger", "model.decoder.hidden_size=20")
+    reduced = LowRankFactors(rank=2)(given)
+    assert reduced.said.startswith("ranks of 2 in the encoder: ")
+    assert reduced.config["encoder"]["cell"]["rank"] == 2
+    assert reduced.config["decoder"] == given.config["decoder"]
+    given.built(reduced.config).load_state_dict(reduced.weights)
+
+
+def test_a_model_without_cells_is_refused(whole):
+    given = whole("tagger")
+    bare = {side: {"hidden_size": 4} for side in ("encoder", "decoder")}
+    with pytest.raises(UserError, match=r"^method=low_rank needs LSTMs, but the model has no cells: give the run of"):
+        LowRankFactors()(Described(given.model, bare, SIZES, build))
+
+
+def test_energy_is_as_if_given_where_neither_is(whole):
+    ranks = [LowRankFactors(**given)(whole("gnmt")).said for given in ({}, {"energy": 0.7}, {"energy": 0.5})]
+    assert ranks[0] == ranks[1] != ranks[2]
 
 
 def test_a_run_becomes_one_of_low_rank_and_is_trained_on(finished, config_of, tiny_config, tmp_path):

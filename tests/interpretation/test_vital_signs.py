@@ -4,6 +4,7 @@ import re
 
 import pytest
 import torch
+from tiny_taggers import build as build_tagger
 
 from seq2seq.interpretation.health_rules import RULES, findings
 from seq2seq.interpretation.intervention import intervening
@@ -13,6 +14,7 @@ from seq2seq.interpretation.vital_plot import vital_figure
 from seq2seq.interpretation.vital_signs import VitalSign, VitalSigns, effective_rank
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.symbols import BOS
 
 
 @pytest.fixture
@@ -100,6 +102,15 @@ def test_a_decoder_that_ignores_its_context_needs_none(build_model, pairs):
     assert found["without_context", "decoder", ""] == found["without_state", "decoder", ""] == 1.0
     other = torch.tensor([[2, (said + 1) % 9 + 4]] * len(source))
     assert ("without_context", "decoder", "") not in signs_of(model, (source, lengths, other))  # none is right
+
+
+def test_of_a_tagger_it_is_not_asked_what_its_decoder_leans_on(pairs):
+    source, lengths, _ = pairs
+    model = build_tagger(source_size=int(source.max()) + 1, size=int(source.max()) + 1).eval()
+    target = torch.cat([torch.full_like(source[:, :1], BOS), source], 1)
+    found = signs_of(model, (source, lengths, target))
+    assert {place for _, place, _ in found} == {"encoder 1 forward", "encoder 1 backward", "attention"}
+    assert not {kind for kind, _, _ in found} & {"without_context", "without_state"}
 
 
 def test_findings_name_place_share_and_what_to_try():
