@@ -28,6 +28,11 @@ def test_a_row_names_files_that_exist(row):
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_every_path_of_the_whole_text_is_there():
+    paths = [path for path in PATH.findall(TEXT) if "NAME" not in path]
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def named(row: str) -> list[tuple[str, str]]:
     """Names with the files that they are said to be in, the last file for the last name."""
     found, before = [], PATH.findall(row)[0]

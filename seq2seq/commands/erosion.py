@@ -14,7 +14,7 @@ from seq2seq.commands.report_folder import check_formats, write_pictures
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
-from seq2seq.interpretation.erosion import MIXED, PRECISIONS, Erosion, erosion, make_latch
+from seq2seq.interpretation.erosion import MIXED, PRECISIONS, Erosion, check_time_constant, erosion, make_latch
 from seq2seq.interpretation.erosion_plot import erosion_figure
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.runs.lone_cells import CellKind, cell_kinds, names_of
@@ -57,8 +57,7 @@ def _check(options: Mapping[str, Any]) -> None:
     check_formats(options["formats"])
     check_counts(options, hidden_size=1, steps=1)
     check_type("time_constant", options["time_constant"], float)
-    if not options["time_constant"] > 0:
-        raise UserError(f"time_constant must be above 0 steps, but is {options['time_constant']}.")
+    check_time_constant(float(options["time_constant"]))
     for name, known in (("precisions", (*PRECISIONS, MIXED)), ("paths", _PATHS)):
         given: Any = options[name]
         if not isinstance(given, list) or not given or not set(map(str, given)) <= set(known):

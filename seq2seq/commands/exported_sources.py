@@ -7,7 +7,7 @@ from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
-from seq2seq.runs.evaluation import build_scores, evaluate, load_examples, load_sources, spread_over
+from seq2seq.runs.evaluation import build_scores, evaluate, load_dev_examples, load_sources, spread_over
 from seq2seq.runs.run import LoadedRun
 from seq2seq.translation.translator import Translator
 
@@ -22,8 +22,8 @@ class ExportedSources(NamedTuple):
 
     @classmethod
     def load(cls, run: LoadedRun, options: Mapping[str, Any]) -> "ExportedSources":
-        """The sources that options name. Raises UserError where none of them has any text."""
-        file, split = options["file"], None if options["file"] is not None else options["split"] or "dev"
+        """The sources that options name. Raises UserError where none of them has any text, or at a file and a split."""
+        file, split = options["file"], options["split"]
         name, sources = load_sources(run, file, split)
         if not sources:
             raise UserError(f"{name} must hold a source that is not empty: give file=pairs.tsv or another split.")
@@ -31,7 +31,7 @@ class ExportedSources(NamedTuple):
 
     def scores(self, run: LoadedRun, steppers: Mapping[str, Stepper]) -> dict[str, Any]:
         """Scores of several forms of a model, by name, on all pairs that the sources are of."""
-        name, examples = load_examples(run, self.file, self.split)
+        name, examples = load_dev_examples(run, self.file, self.split)
         scores = {
             form: evaluate(searching(run, own), examples, build_scores(run.config)).report()["scores"]
             for form, own in steppers.items()

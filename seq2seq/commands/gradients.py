@@ -20,7 +20,7 @@ from seq2seq.interpretation.intervention import find_cell
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.memory import MemoryCell
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.flow_table import print_flows
 from seq2seq.runs.forced_pairs import evenly, forced_batches
 from seq2seq.runs.lone_cells import cell_kinds, names_of
@@ -114,7 +114,7 @@ def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
             f"run must name each run once, to tell their curves apart, but is {', '.join(map(str, paths))}."
         )
     runs = [_load(path, options) for path in paths]
-    data, examples = load_examples(runs[0], options["file"], options["split"] or _dev(options))
+    data, examples = load_dev_examples(runs[0], options["file"], options["split"])
     examples = evenly(examples, options["limit"])
     curves: Curves = {}
     for path, run in zip(paths, runs, strict=True):
@@ -123,10 +123,6 @@ def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
             for cell, flows in _model_curves(model, run, examples, options).items():
                 curves[f"{before}{cell}{name}"] = flows
     return f"{len(examples)} examples of {data}", curves
-
-
-def _dev(options: Mapping[str, Any]) -> str | None:
-    return "dev" if options["file"] is None else None
 
 
 def _load(path: Any, options: Mapping[str, Any]) -> LoadedRun:

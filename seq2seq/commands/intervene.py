@@ -21,7 +21,7 @@ from seq2seq.interpretation.intervention_plot import InterventionBar, interventi
 from seq2seq.interpretation.intervention_steps_plot import steps_figure
 from seq2seq.interpretation.other_input import ONE_HYPOTHESIS, OtherInputs
 from seq2seq.metrics.significance import Draws
-from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.intervened import InterventionResult, InterventionTrials
 from seq2seq.runs.intervention_table import print_interventions
 from seq2seq.runs.model_kinds import writes_frames
@@ -56,8 +56,7 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     folder = report_folder(options, "interventions")
     run = _load(options)
     metrics = build_metrics(run, options)
-    split = options["split"] or ("dev" if options["file"] is None else None)
-    data, examples = load_examples(run, options["file"], split)
+    data, examples = load_dev_examples(run, options["file"], options["split"])
     draws = Draws(options["bootstrap"], 0, options["seed"])
     model = deepcopy(run.model)  # a translator's own is packed, and shows no gates
     translator = open_translator({**options, "precision": "float32"}, runs=[run])

@@ -6,7 +6,7 @@ from typing import Any
 from seq2seq.config.contract import check_type
 from seq2seq.data.corpora.frame_files import FrameCorpus
 from seq2seq.data.frame_reader import FrameReader
-from seq2seq.data.text_files import told_as
+from seq2seq.data.text_files import check_readable, told_as
 from seq2seq.errors import UserError
 from seq2seq.runs.run import DecodingRun
 from seq2seq.runs.series_corpus import corpus_of
@@ -18,7 +18,8 @@ def corpus_in(
     """The corpus that reads the `file` of options, and its path; None of a run that reads lines of text from stdin.
 
     Raises UserError, naming the command, where there is a file and the run reads text, or the other way round, and at
-    an option that is not as usual: those are for lines.
+    an option that is not as usual: those are for lines. A path at which nothing is to be read is told here, too, as a
+    corpus may open it only at its first series.
     """
     check_type("file", options["file"], str | None)
     reads_series = isinstance(run.tokenizers.source, FrameReader)
@@ -38,4 +39,5 @@ def corpus_in(
             shown = "none" if value is None else value
             raise UserError(f"{name} must be {shown} with a file of series, which is for lines of text.")
     with told_as("file"):
+        check_readable(path)
         return corpus_of(run.config, path), path

@@ -18,7 +18,7 @@ from seq2seq.finite import strict_json
 from seq2seq.interpretation.intervention import find_cell
 from seq2seq.interpretation.memory_spans import MemorySpan, MemorySpans
 from seq2seq.interpretation.span_plot import spans_figure
-from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.forced_pairs import evenly, forced_batches
 from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_runs
@@ -44,8 +44,7 @@ def find_time_constants(config: DictConfig) -> dict[str, Any]:
         raise UserError("run must be one run, as an ensemble has no gates of its own: give run=DIR.")
     folder = report_folder(options, "time_constants")
     run = _load(options)
-    split = options["split"] or ("dev" if options["file"] is None else None)
-    data, examples = load_examples(run, options["file"], split)
+    data, examples = load_dev_examples(run, options["file"], options["split"])
     examples = examples if options["limit"] is None else evenly(examples, options["limit"])
     spans, names = MemorySpans(run.model), _names(run, options)
     for source, lengths, target in forced_batches(run, examples):

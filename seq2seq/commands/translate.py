@@ -9,7 +9,6 @@ from seq2seq.commands.watching import LineWatch, build_watch
 from seq2seq.config.command_line import chunks_of_stdin, lines_of_stdin, write_lines, write_parts
 from seq2seq.config.contract import check_options, read_options
 from seq2seq.data.series import Series
-from seq2seq.data.text_files import told_as
 from seq2seq.errors import UserError
 from seq2seq.runs.named_runs import load_decoding_runs
 from seq2seq.runs.of_frames import refuse_frames
@@ -59,8 +58,7 @@ def stream_and_series(config: DictConfig) -> tuple[LineStream, Iterable[Series] 
     if found is None:
         return stream, None
     corpus, path = found
-    with told_as("file"):
-        return stream, corpus.series(path)
+    return stream, corpus.series(path)
 
 
 def build_live_stream(config: DictConfig) -> LiveStream | LiveStreams:

@@ -13,7 +13,7 @@ from seq2seq.config.builder import build
 from seq2seq.config.open_parts import with_own_data
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.evaluation import evaluate, load_examples
+from seq2seq.runs.evaluation import evaluate, load_dev_examples
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.translation.forecaster import Forecaster
@@ -31,7 +31,7 @@ class WeightScores:
         refuse_language_model(run, options["run"], command)
         self.run, self.options = run, options
         self.metrics = build_metrics(run, dict(options))
-        self.name, self.examples = load_examples(run, options["file"], "dev" if options["file"] is None else None)
+        self.name, self.examples = load_dev_examples(run, options["file"])
 
     def __call__(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """The scores of weights, by products in float32."""

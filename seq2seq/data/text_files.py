@@ -22,8 +22,11 @@ def told_as(option: str) -> Iterator[None]:
         raise UserError(f"{option}={error}") from None
 
 
-def check_readable(path: Path) -> None:
+def check_readable(path: str | Path) -> None:
     """Check that there is something to read, which may be a pipe. Raises NoFileError if not."""
+    if not str(path):
+        raise NoFileError("'' is no path: give the path of a file.")
+    path = Path(path)
     if path.is_dir():
         raise NoFileError(f"{path} is a folder: give the path of a file in it.")
     if not path.exists():
@@ -37,11 +40,8 @@ def read_lines(path: str | Path) -> list[str]:
 
 def lines_of_file(path: str | Path) -> Iterator[str]:
     """The lines of a file or pipe, one by one; see `read_lines`. What is wrong is told at the line that has it."""
-    if not str(path):
-        raise NoFileError("'' is no path: give the path of a file.")
-    path = Path(path)
     check_readable(path)
-    return _lines(path)
+    return _lines(Path(path))
 
 
 def _lines(path: Path) -> Iterator[str]:

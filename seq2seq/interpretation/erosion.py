@@ -16,6 +16,7 @@ from seq2seq.layers.recurrent.state import State
 
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 MIXED = "bf16-mixed"  # weights in float32, products by autocast
+SHORTEST = 0.01  # steps that a latch may have as its constant: e^-100 is left of each, nothing in float32
 _STORED = 0.3, 0.9  # the least and the greatest of the values that units hold at first
 
 
@@ -35,15 +36,22 @@ class Erosion:
     spread: float
 
 
+def check_time_constant(time_constant: float) -> None:
+    """Raise UserError at a time constant that no latch can have: its gate would be shut at once."""
+    if not SHORTEST <= time_constant < math.inf:
+        raise UserError(f"time_constant must be at least {SHORTEST} steps, but is {time_constant}.")
+
+
 @torch.no_grad()
 def make_latch(cell: Cell, time_constant: float) -> None:
     """Make a cell keep what it holds, and read nothing: every weight 0, but for the bias of the gate that keeps.
 
     That is at exp(-1 / time_constant) then, so that 1/e is left after as many steps, and an input gate is shut. Raises
-    UserError at a cell without that gate.
+    UserError at a cell without that gate, and at a constant below `SHORTEST`.
     """
     if cell.keep_gate is None:
         raise UserError("A latch must have a gate that keeps the memory, but this cell has none.")
+    check_time_constant(time_constant)
     for weight in cell.parameters():
         weight.zero_()
     bias = -math.log(math.expm1(1 / time_constant))  # sigmoid(bias) = exp(-1 / time_constant)

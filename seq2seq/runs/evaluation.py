@@ -142,13 +142,18 @@ def load_examples(
     return split, examples
 
 
+def load_dev_examples(run: DecodingRun, file: str | None, split: str | None = None) -> tuple[str, Sequence[Example]]:
+    """A name and the examples of it, as `load_examples` has them; without file and split, those of dev."""
+    return load_examples(run, file, "dev" if file is None and split is None else split)
+
+
 def load_sources(run: DecodingRun, file: str | None, split: str | None) -> tuple[str, list[str]]:
     """A name and the sources of it that are not empty: a file has one a line, or as the first of its columns.
 
     Without file and split, those of dev.
     """
     if file is None:
-        name, examples = load_examples(run, None, split or "dev")
+        name, examples = load_dev_examples(run, None, split)
         return name, [example.source for example in examples if example.source.strip()]
     _refuse_both(file, split)
     with told_as("file"):

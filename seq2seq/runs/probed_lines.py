@@ -7,7 +7,7 @@ from typing import Any
 
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
-from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.forced_lines import ForcedLines
 from seq2seq.runs.run import LoadedRun
 
@@ -22,7 +22,7 @@ def lines_to_force(
     Lines that are too long or empty are left out with a warning. Raises UserError where fewer than `least` are left,
     and where they lack targets that cells of the decoder are to go through.
     """
-    data, every = load_examples(run, options["file"], options["split"] or (None if options["file"] else "dev"))
+    data, every = load_dev_examples(run, options["file"], options["split"])
     examples = every[:: 1 if options["limit"] is None else max(1, ceil(len(every) / options["limit"]))]
     if any(name.startswith("decoder") for name in names):
         _check_gold(data, examples)

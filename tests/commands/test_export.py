@@ -223,6 +223,11 @@ def test_nothing_is_written_where_the_proof_fails(finished, config_of, tmp_path,
         (["sentences=0"], "sentences must be a whole number of at least 1"),
         (["int8=perhaps"], "int8 must be"),
         (["file=none.tsv"], "file"),
+        (
+            ["file=none.tsv", "split=test"],
+            "split must be null where there is a file, but is 'test' beside file=none.tsv",
+        ),
+        (["to=page", "file=none.tsv", "split=test"], "split must be null where there is a file, but is 'test' beside "),
     ],
 )
 def test_mistakes(finished, config_of, tmp_path, overrides, message):

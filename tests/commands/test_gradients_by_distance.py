@@ -16,6 +16,7 @@ COMMANDS = {
     "erosion": find_erosion,
     "time_constants": find_time_constants,
 }
+BOTH = ("file=pairs.tsv", "split=train")
 FRESH = ("cells=[lstm]", "hidden_size=4", "length=6")
 
 
@@ -120,6 +121,8 @@ MISTAKES = [
     ("gradients", ("run=RUN", "cells=[gru]"), "run or cells must be given, but both are: run=DIR for trained cells, "),
     ("gradients", ("run=[RUN,RUN]",), "run must name each run once, to tell their curves apart, but is "),
     ("gradients", ("run=RUN", "length=5"), "length must be left out with run, but is 5."),
+    ("gradients", ("run=RUN", *BOTH), "split must be null where there is a file, but is 'train' beside file="),
+    ("time_constants", ("run=RUN", *BOTH), "split must be null where there is a file, but is 'train' beside file="),
     ("gradients", ("cells=[gru]", "limit=5"), "limit must be left out with cells, but is 5."),
     ("gradients", ("run=RUN", "loss=all"), "loss must be tokens or readout, but is 'all'."),
     (
@@ -161,7 +164,8 @@ MISTAKES = [
     ),
     ("erosion", ("precisions=[int8]",), "precisions must be a list of some of float64, float32, bfloat16, float16, bf"),
     ("erosion", ("paths=[fast]",), "paths must be a list of some of kernel, equations, but is ['fast']."),
-    ("erosion", ("time_constant=0",), "time_constant must be above 0 steps, but is 0."),
+    ("erosion", ("time_constant=0",), "time_constant must be at least 0.01 steps, but is 0."),
+    ("erosion", ("time_constant=1e-9",), "time_constant must be at least 0.01 steps, but is 1e-09."),
 ]
 
 

@@ -60,6 +60,10 @@ def test_a_run_without_vital_signs_has_no_picture(looked, finished, tmp_path, ca
     [
         (["limit=0"], "limit must be a whole number of at least 1, but is 0."),
         (["run=[a,b]"], "run must be one run, as an ensemble has no cells of its own: give run=DIR."),
+        (
+            ["file=a.tsv", "split=test"],
+            "split must be null where there is a file, but is 'test' beside file=a.tsv: give one.",
+        ),
         (["max_tokens=1"], "dev must have at least 1 line of at most max_tokens=1, but has 0: give more."),
         (["formats=[gif]"], "formats must be a list of some of png, svg, pdf, but is ['gif']."),
     ],

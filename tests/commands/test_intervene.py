@@ -107,6 +107,8 @@ def test_each_change_is_tried_at_each_step_and_drawn_by_it(tried, tmp_path, caps
         (["state=[stop]"], "state must be of silence, freeze, but has 'stop'."),
         (["attention=[odd]"], "attention must be of cut, even, shuffle, but has 'odd'."),
         (["run=[a,b]"], "run must be one run, as an ensemble has no gates of its own: give run=DIR."),
+        (["file=a.tsv", "split=test"], "split must be null where there is a file, but is 'test' beside file=a.tsv: "
+         "give one."),
         (["limit=0"], "limit must be a whole number of at least 1, but is 0."),
     ],
 )  # fmt: skip

@@ -117,6 +117,7 @@ def test_a_function_that_is_none_is_told(probed, package, tmp_path, name, messag
         (["limit=0"], "limit must be a whole number of at least 1, but is 0."),
         (["limit=5"], "train must have at least 10 lines of at most max_tokens=256, but has 5: give more."),
         (["max_tokens=1"], "train must have at least 10 lines of at most max_tokens=1, but has 4: give more."),
+        (["file=a.tsv"], "split must be null where there is a file, but is 'train' beside file=a.tsv: give one."),
         (["split=all"], "split must be train, dev or test, but is 'all'."),
     ],
 )  # fmt: skip

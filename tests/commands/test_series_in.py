@@ -110,6 +110,10 @@ def test_targets_of_a_file_are_scored(folder, asked, buffer):
 
 REFUSED = {
     "file=nowhere.npz": "file=nowhere.npz does not exist",
+    "file=nowhere.csv": "file=nowhere.csv does not exist",
+    "file=nowhere.parquet": "file=nowhere.parquet does not exist",
+    "file=conf": "file=conf is a folder",
+    "file=''": "file='' is no path",
     "input=json": "input must be text with a file of series, which is for lines of text.",
     "tag=left": "tag must be none with a file of series",
     "file=7": "file must be",
@@ -122,6 +126,16 @@ def test_what_a_file_of_series_cannot_have_is_refused(folder, asked, overrides):
     with pytest.raises(UserError) as caught:
         answers_to(asked("translate", f"file={folder}/test.npz", overrides))
     assert REFUSED[overrides] in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["npz", "csv", "parquet"])
+def test_a_file_that_is_not_there_is_told_before_the_first_series(asked, ending):
+    for script, call in (
+        ("translate", stream_and_series),
+        ("score", lambda config: next(score_lines(config, []))),
+    ):
+        with pytest.raises(UserError, match=rf"^file=nowhere.{ending} does not exist"):
+            call(asked(script, f"file=nowhere.{ending}"))
 
 
 def test_what_comes_all_at_once_is_not_read_while_it_comes(folder, asked):

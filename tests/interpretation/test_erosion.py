@@ -7,7 +7,7 @@ import torch
 from tiny_models import CELLS
 
 from seq2seq.errors import UserError
-from seq2seq.interpretation.erosion import erosion, make_latch
+from seq2seq.interpretation.erosion import SHORTEST, erosion, make_latch
 from seq2seq.interpretation.erosion_plot import erosion_figure
 from seq2seq.layers.recurrent.cells.elman import ElmanCell
 from seq2seq.layers.recurrent.cells.gru import GRUCell
@@ -66,6 +66,23 @@ def test_the_latch_itself_stays_as_it_is():
 def test_a_cell_without_a_gate_that_keeps_cannot_store():
     with pytest.raises(UserError, match=r"^A latch must have a gate that keeps the memory, but this cell has none\.$"):
         make_latch(ElmanCell(1, 4), 10.0)
+
+
+@pytest.mark.parametrize("steps", [0.0, -1.0, 1e-9, 0.0099, math.inf, math.nan])
+def test_a_time_constant_that_no_gate_can_have_is_told(steps):
+    cell = LSTMCell(1, 4)
+    before = {name: value.clone() for name, value in cell.state_dict().items()}
+    with pytest.raises(UserError, match=rf"^time_constant must be at least 0\.01 steps, but is {steps}\.$"):
+        make_latch(cell, steps)
+    assert all(torch.equal(value, before[name]) for name, value in cell.state_dict().items())
+
+
+def test_the_shortest_time_constant_leaves_what_it_says():
+    cell = LSTMCell(1, 4)
+    make_latch(cell, SHORTEST)
+    found = erosion(cell, "float64", [1, 2], fused=False)
+    assert found.exact[0] == pytest.approx(math.exp(-1 / SHORTEST), rel=1e-6)
+    assert found.left == pytest.approx(found.exact, rel=1e-6)
 
 
 def test_a_picture_has_a_panel_for_each_cell_and_a_line_for_what_is_exact():
