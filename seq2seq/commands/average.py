@@ -39,7 +39,7 @@ def average(config: DictConfig) -> dict[str, Any]:
     scores = [scored(weights) for weights in members]
     chosen = list(range(len(paths)))
     if options["soup"] == "greedy":
-        name, higher = scored.monitored(list(scores[0]))
+        name, higher = _monitored(scored.run.config["monitor"], list(scores[0]))
         chosen = greedy_soup(members, [own[name] for own in scores], lambda one: scored(one)[name], higher=higher)
     mean = mean_weights([members[number] for number in chosen])
     rows = [
@@ -53,6 +53,17 @@ def average(config: DictConfig) -> dict[str, Any]:
     write_run(folder, checkpoint, {**record, "step": step}, scored.run.tokenizers)
     _print(record)
     return {"out": str(folder), **record}
+
+
+def _monitored(monitor: Mapping[str, Any], known: Sequence[str]) -> tuple[str, bool]:
+    """The score that runs chose their best by, and whether higher is better. Raises UserError if it is unknown."""
+    name = str(monitor["metric"]).removeprefix("dev/")
+    if name not in known:
+        raise UserError(
+            f"soup=greedy chooses by the score that runs were monitored by, but {name} is none of "
+            f"{', '.join(known)}: take soup=uniform."
+        )
+    return name, monitor["mode"] == "max"
 
 
 def _print(record: Mapping[str, Any]) -> None:
