@@ -12,7 +12,7 @@ from seq2seq.commands.report_folder import check_formats, report_folder, write_p
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
-from seq2seq.interpretation.health_rules import findings
+from seq2seq.interpretation.health_rules import health_sentences
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.interpretation.vital_plot import vital_figure
 from seq2seq.interpretation.vital_signs import VitalSigns
@@ -51,7 +51,7 @@ def health(config: DictConfig) -> dict[str, Any]:
         "lines": len(lines),
         "step": run.step,
         "signs": [asdict(sign) | {"value": round(sign.value, 4)} for sign in signs],
-        "findings": list(findings(signs)),
+        "advice": list(health_sentences(signs)),
     }
     print_health(record)
     folder.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ def print_health(record: Mapping[str, Any]) -> None:
     for sign in signs:
         if sign["kind"] in _SENTENCES:
             console.print(f"{_SENTENCES[sign['kind']]}: {100 * sign['value']:.1f} %")
-    for sentence in record["findings"] or ["all is within its range"]:
+    for sentence in record["advice"] or ["all is within its range"]:
         console.print(Text(sentence))
 
 
