@@ -24,8 +24,8 @@ from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.flow_table import print_flows
 from seq2seq.runs.forced_pairs import evenly, forced_batches
 from seq2seq.runs.lone_cells import cell_kinds, names_of
-from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.run import LoadedRun, build_model
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.whole_file import write_whole
@@ -132,8 +132,7 @@ def _dev(options: Mapping[str, Any]) -> str | None:
 def _load(path: Any, options: Mapping[str, Any]) -> LoadedRun:
     run = with_data(load_runs({"run": path, "device": options["device"]})[0], dict(options))
     refuse_language_model(run, path, "gradients")
-    if writes_frames(run.config):
-        raise UserError(f"gradients needs a run that writes text, but run={path} writes frames.")
+    refuse_forecaster(run.config, path, "gradients")
     return run
 
 

@@ -24,8 +24,8 @@ from seq2seq.metrics.significance import Draws
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.intervened import InterventionResult, InterventionTrials
 from seq2seq.runs.intervention_table import print_interventions
-from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import open_translator
@@ -100,8 +100,7 @@ def _read_plan(options: Mapping[str, Any]) -> InterventionPlan:
 def _load(options: Mapping[str, Any]) -> LoadedRun:
     run = with_data(load_runs(options)[0], dict(options))
     refuse_language_model(run, options["run"], "intervene")
-    if writes_frames(run.config):
-        raise UserError(f"intervene needs a run that writes text, but run={options['run']} writes frames.")
+    refuse_forecaster(run.config, options["run"], "intervene")
     return run
 
 

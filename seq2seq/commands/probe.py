@@ -9,10 +9,9 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
-from seq2seq.config.closed_table import trusted
+from seq2seq.config.closed_table import find_function, trusted
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.config.overrides import command, override
-from seq2seq.config.own_functions import own_function
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
@@ -84,7 +83,7 @@ def _read(options: Mapping[str, Any]) -> list[NamedSignal]:
             raise UserError(f"{name} must be a list of names, but is {given!r}.")
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as an ensemble has no units of its own: give run=DIR.")
-    return find_signals(options["signals"], lambda name: own_function(name, "signals"))
+    return find_signals(options["signals"], lambda name: find_function(name, "signals"))
 
 
 def _layers(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:

@@ -20,8 +20,8 @@ from seq2seq.interpretation.memory_spans import MemorySpan, MemorySpans
 from seq2seq.interpretation.span_plot import spans_figure
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.forced_pairs import evenly, forced_batches
-from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.whole_file import write_whole
@@ -64,8 +64,7 @@ def find_time_constants(config: DictConfig) -> dict[str, Any]:
 def _load(options: Mapping[str, Any]) -> LoadedRun:
     run = with_data(load_runs(options)[0], dict(options))
     refuse_language_model(run, options["run"], "time_constants")
-    if writes_frames(run.config):
-        raise UserError(f"time_constants needs a run that writes text, but run={options['run']} writes frames.")
+    refuse_forecaster(run.config, options["run"], "time_constants")
     return run
 
 
