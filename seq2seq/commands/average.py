@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,7 @@ from seq2seq.runs.derived_run import PASSED_ON, write_run
 from seq2seq.runs.run import load_run, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
+from seq2seq.runs.watching_console import watching_console
 
 _SOUPS = ("uniform", "greedy")
 
@@ -77,4 +77,4 @@ def _print(record: Mapping[str, Any]) -> None:
         table.add_row(Text(row["run"]), "yes" if row["taken"] else "no", *values)
     table.add_section()
     table.add_row("mean of the taken", "", *(f"{record['scores'][name]:.2f}" for name in names))
-    Console(highlight=False, stderr=True).print(table)
+    watching_console().print(table)
