@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,7 @@ from seq2seq.runs.derived_run import PASSED_ON, write_run
 from seq2seq.runs.run import load_run, pick_device
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
+from seq2seq.runs.watching_console import watching_console
 
 _SOUPS = ("uniform", "greedy")
 
@@ -39,7 +39,7 @@ def average(config: DictConfig) -> dict[str, Any]:
     scores = [scored(weights) for weights in members]
     chosen = list(range(len(paths)))
     if options["soup"] == "greedy":
-        name, higher = scored.monitored(list(scores[0]))
+        name, higher = _monitored(scored.run.config["monitor"], list(scores[0]))
         chosen = greedy_soup(members, [own[name] for own in scores], lambda one: scored(one)[name], higher=higher)
     mean = mean_weights([members[number] for number in chosen])
     rows = [
@@ -55,6 +55,17 @@ def average(config: DictConfig) -> dict[str, Any]:
     return {"out": str(folder), **record}
 
 
+def _monitored(monitor: Mapping[str, Any], known: Sequence[str]) -> tuple[str, bool]:
+    """The score that runs chose their best by, and whether higher is better. Raises UserError if it is unknown."""
+    name = str(monitor["metric"]).removeprefix("dev/")
+    if name not in known:
+        raise UserError(
+            f"soup=greedy chooses by the score that runs were monitored by, but {name} is none of "
+            f"{', '.join(known)}: take soup=uniform."
+        )
+    return name, monitor["mode"] == "max"
+
+
 def _print(record: Mapping[str, Any]) -> None:
     """Print the scores of all, as a table on stderr."""
     names: Sequence[str] = list(record["scores"])
@@ -66,4 +77,4 @@ def _print(record: Mapping[str, Any]) -> None:
         table.add_row(Text(row["run"]), "yes" if row["taken"] else "no", *values)
     table.add_section()
     table.add_row("mean of the taken", "", *(f"{record['scores'][name]:.2f}" for name in names))
-    Console(highlight=False, stderr=True).print(table)
+    watching_console().print(table)

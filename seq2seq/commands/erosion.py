@@ -6,20 +6,18 @@ from dataclasses import asdict
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seq2seq.commands.report_folder import check_formats, write_pictures
+from seq2seq.commands.report_folder import check_formats, write_report
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.errors import UserError
-from seq2seq.finite import strict_json
 from seq2seq.interpretation.erosion import MIXED, PRECISIONS, Erosion, check_time_constant, erosion, make_latch
 from seq2seq.interpretation.erosion_plot import erosion_figure
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.runs.lone_cells import CellKind, cell_kinds, names_of
 from seq2seq.runs.run_folder import new_folder
-from seq2seq.whole_file import write_whole
+from seq2seq.runs.watching_console import watching_console
 
 logger = logging.getLogger(__name__)
 _PATHS = ("kernel", "equations")
@@ -45,11 +43,9 @@ def find_erosion(config: DictConfig) -> dict[str, Any]:
         **{name: options[name] for name in ("time_constant", "steps")},
         "found": [{"cell": name, **_rounded(one)} for name, rows in found.items() for one in rows],
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "erosion.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
     drawn = {name: rows for name, rows in found.items() if rows}
-    for path in write_pictures({"erosion": erosion_figure(drawn, title=_title(options))}, folder, options["formats"]):
-        logger.info("wrote %s", path)
+    figures = {"erosion": erosion_figure(drawn, title=_title(options))}
+    write_report(folder, "erosion", record, figures, options["formats"])
     return record
 
 
@@ -116,4 +112,4 @@ def _print(found: Mapping[str, Sequence[Erosion]], options: Mapping[str, Any]) -
             numbers = (f"{value:.4f}" for value in (row.exact[-1], row.left[-1], row.spread))
             table.add_row(Text(name), row.precision, row.by, *numbers)
             name = ""
-    Console(highlight=False, stderr=True, width=max(Console(stderr=True).width, 100)).print(table)
+    watching_console().print(table)

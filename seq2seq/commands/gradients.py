@@ -9,11 +9,10 @@ import torch
 from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import with_data
-from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.commands.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
-from seq2seq.finite import strict_json
 from seq2seq.interpretation.flow_plot import flow_figure
 from seq2seq.interpretation.gradient_flow import PATHS, Flow, ModelFlow, cell_flow, has_flow, paths_of
 from seq2seq.interpretation.intervention import find_cell
@@ -24,11 +23,10 @@ from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.flow_table import print_flows
 from seq2seq.runs.forced_pairs import evenly, forced_batches
 from seq2seq.runs.lone_cells import cell_kinds, names_of
-from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.run import LoadedRun, build_model
 from seq2seq.runs.sourceless import refuse_language_model
-from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 Curves = dict[str, dict[str, Flow]]  # by name and by way back
@@ -59,10 +57,8 @@ def gradients(config: DictConfig) -> dict[str, Any]:
             for flow in flows.values()
         ],
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "gradients.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
-    for path in write_pictures({"gradients": flow_figure(curves, title=title)}, folder, options["formats"]):
-        logger.info("wrote %s", path)
+    figures = {"gradients": flow_figure(curves, title=title)}
+    write_report(folder, "gradients", record, figures, options["formats"])
     return record
 
 
@@ -128,8 +124,7 @@ def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
 def _load(path: Any, options: Mapping[str, Any]) -> LoadedRun:
     run = with_data(load_runs({"run": path, "device": options["device"]})[0], dict(options))
     refuse_language_model(run, path, "gradients")
-    if writes_frames(run.config):
-        raise UserError(f"gradients needs a run that writes text, but run={path} writes frames.")
+    refuse_forecaster(run.config, path, "gradients")
     return run
 
 

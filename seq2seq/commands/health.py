@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import with_data
-from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.commands.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.errors import UserError
-from seq2seq.finite import strict_json
-from seq2seq.interpretation.health_rules import findings
+from seq2seq.interpretation.health_rules import health_sentences
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.interpretation.vital_plot import vital_figure
 from seq2seq.interpretation.vital_signs import VitalSigns
@@ -22,7 +22,6 @@ from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.probed_lines import lines_to_force
 from seq2seq.runs.sourceless import refuse_language_model
-from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -51,20 +50,16 @@ def health(config: DictConfig) -> dict[str, Any]:
         "lines": len(lines),
         "step": run.step,
         "signs": [asdict(sign) | {"value": round(sign.value, 4)} for sign in signs],
-        "findings": list(findings(signs)),
+        "advice": list(health_sentences(signs)),
     }
     print_health(record)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "health.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
-    _draw(options, folder)
+    write_report(folder, "health", record, _figures(options), options["formats"])
     return record
 
 
-def _draw(options: Mapping[str, Any], folder: Any) -> None:
-    """Draw the signs over the run's validations."""
+def _figures(options: Mapping[str, Any]) -> dict[str, Figure]:
+    """The picture of the signs over the run's validations, where it kept them."""
     if not (points := kept_vital_signs(str(options["run"]))):
         logger.info("no picture: the run kept no vital signs of its validations (callbacks.vital_signs)")
-        return
-    figure = vital_figure(points, title=f"Vital signs of {options['run']}")
-    for path in write_pictures({"health": figure}, folder, options["formats"]):
-        logger.info("wrote %s", path)
+        return {}
+    return {"health": vital_figure(points, title=f"Vital signs of {options['run']}")}

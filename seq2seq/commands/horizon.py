@@ -2,25 +2,22 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seq2seq.commands.report_folder import check_formats, write_pictures
+from seq2seq.commands.report_folder import check_formats, write_report
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.errors import UserError
-from seq2seq.finite import strict_json
 from seq2seq.interpretation.horizon_plot import horizon_figure
 from seq2seq.runs.lone_cells import cell_kinds
 from seq2seq.runs.run_folder import new_folder
+from seq2seq.runs.watching_console import watching_console
 from seq2seq.training.recall import RecallRow, RecallTraining, recall_rows
 from seq2seq.training.recall_tasks import recall_task
-from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 _LEAST = 2  # steps: an adding task has a number in either half
@@ -48,10 +45,8 @@ def find_horizon(config: DictConfig) -> dict[str, Any]:
         **{name: options[name] for name in ("task", "enough", "steps", "batch_size", "lr")},
         "cells": [_written(row) for row in rows],
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "horizon.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
     figure = horizon_figure({row.name: row.scores for row in rows}, float(options["enough"]), title=_title(options))
-    _tell(write_pictures({"horizon": figure}, folder, options["formats"]))
+    write_report(folder, "horizon", record, {"horizon": figure}, options["formats"])
     return record
 
 
@@ -71,11 +66,6 @@ def _check(options: Mapping[str, Any]) -> None:
         raise UserError(
             f"lengths must be in rising order, as a cell that fails at one is not tried at longer: {lengths}."
         )
-
-
-def _tell(paths: Any) -> None:
-    for path in paths:
-        logger.info("wrote %s", Path(path))
 
 
 def _title(options: Mapping[str, Any]) -> str:
@@ -112,4 +102,4 @@ def _print(rows: Sequence[RecallRow], options: Mapping[str, Any]) -> None:
         scores = [f"{mean(row.scores[length]):.1f}" if length in row.scores else "" for length in options["lengths"]]
         falls = "not yet" if row.falls_at is None else str(row.falls_at)
         table.add_row(Text(row.name), str(row.hidden_size), f"{row.parameters:,}", *scores, falls)
-    Console(highlight=False, stderr=True, width=max(Console(stderr=True).width, 100)).print(table)
+    watching_console().print(table)

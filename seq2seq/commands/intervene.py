@@ -4,18 +4,16 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import build_metrics, with_data
-from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.commands.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
-from seq2seq.finite import strict_json
 from seq2seq.interpretation.intervention_plan import InterventionPlan
 from seq2seq.interpretation.intervention_plot import InterventionBar, interventions_figure
 from seq2seq.interpretation.intervention_steps_plot import steps_figure
@@ -24,13 +22,12 @@ from seq2seq.metrics.significance import Draws
 from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.intervened import InterventionResult, InterventionTrials
 from seq2seq.runs.intervention_table import print_interventions
-from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import open_translator
 from seq2seq.training.time_left import duration
-from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 _LISTS = {
@@ -70,11 +67,8 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     head = {"data": data, "examples": len(examples), "step": run.step, "none": trials.report(trials.baseline)}
     record = {**head, "interventions": [trials.report(result) for result in results]}
     print_interventions(record)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "interventions.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
-    if results:
-        for path in _draw(trials, results, folder, options["formats"], title=f"{options['run']} on {data}"):
-            logger.info("wrote %s", path)
+    figures = {"interventions": _figure(trials, results, f"{options['run']} on {data}")} if results else {}
+    write_report(folder, "interventions", record, figures, options["formats"])
     return record
 
 
@@ -99,8 +93,7 @@ def _read_plan(options: Mapping[str, Any]) -> InterventionPlan:
 def _load(options: Mapping[str, Any]) -> LoadedRun:
     run = with_data(load_runs(options)[0], dict(options))
     refuse_language_model(run, options["run"], "intervene")
-    if writes_frames(run.config):
-        raise UserError(f"intervene needs a run that writes text, but run={options['run']} writes frames.")
+    refuse_forecaster(run.config, options["run"], "intervene")
     return run
 
 
@@ -127,13 +120,11 @@ def _tried(trials: InterventionTrials, interventions: Sequence[Any]) -> list[Int
     return results
 
 
-def _draw(
-    trials: InterventionTrials, results: Sequence[InterventionResult], folder: Path, formats: Sequence[str], title: str
-) -> list[Path]:
-    """Paths of the picture, of the first metric."""
+def _figure(trials: InterventionTrials, results: Sequence[InterventionResult], title: str) -> Figure:
+    """The picture of the first metric."""
     metric = next(iter(trials.baseline.evaluation.scores))
     if results[0].step is not None:
-        return [*write_pictures({"interventions": _by_step(trials, results, metric, title)}, folder, formats)]
+        return _by_step(trials, results, metric, title)
     plain = trials.baseline.course
     bars = []
     for result in results:
@@ -143,8 +134,7 @@ def _draw(
         bars.append(InterventionBar(name, score.difference, score.interval, loss.difference, loss.interval, course))
     lengths = sorted((int(tokens) for tokens in trials.baseline.losses[:, 1]), reverse=True)
     shown = lengths[int(_SHARE * len(lengths))]
-    figure = interventions_figure(bars, metric, shown=shown, title=title)
-    return [*write_pictures({"interventions": figure}, folder, formats)]
+    return interventions_figure(bars, metric, shown=shown, title=title)
 
 
 def _by_step(trials: InterventionTrials, results: Sequence[InterventionResult], metric: str, title: str) -> Figure:

@@ -3,24 +3,24 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import with_data
-from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
-from seq2seq.config.closed_table import trusted
+from seq2seq.commands.report_folder import check_formats, report_folder, write_report
+from seq2seq.config.closed_table import find_function, trusted
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.config.overrides import command, override
-from seq2seq.config.own_functions import own_function
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import UserError
-from seq2seq.finite import strict_json
 from seq2seq.interpretation.intervention import find_cell
 from seq2seq.interpretation.linear_probe import LEAST_LINES
 from seq2seq.interpretation.signals import NamedSignal, find_signals
 from seq2seq.interpretation.trace import named_cells
-from seq2seq.interpretation.unit_examples import clearest, shown_units
+from seq2seq.interpretation.unit_examples import ShownUnit, clearest, shown_units
 from seq2seq.interpretation.unit_page import units_page
 from seq2seq.interpretation.unit_plot import units_figure
 from seq2seq.interpretation.unit_steps import UnitSteps
@@ -65,9 +65,11 @@ def probe(config: DictConfig) -> dict[str, Any]:
     shown = clearest(findings, options["signals"], options["units"])
     printed = {name: [_row(finding) for finding in own] for name, own in shown.items()}
     print_probes(record, printed)
-    _write(options, folder, study, shown, record)
+    units = {name: shown_units(study, own) for name, own in shown.items()}
+    title = f"{options['run']} on {data}"
     whole = record | {"units": [_row(finding) for finding in findings]}
-    write_whole(folder / "units.json", (strict_json(whole, ensure_ascii=False) + "\n").encode())
+    write_report(folder, "units", whole, _figures(units, title), options["formats"])
+    _write_page(options, folder, units, record, title)
     return record | {"units": printed}
 
 
@@ -84,7 +86,7 @@ def _read(options: Mapping[str, Any]) -> list[NamedSignal]:
             raise UserError(f"{name} must be a list of names, but is {given!r}.")
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as an ensemble has no units of its own: give run=DIR.")
-    return find_signals(options["signals"], lambda name: own_function(name, "signals"))
+    return find_signals(options["signals"], lambda name: find_function(name, "signals"))
 
 
 def _layers(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
@@ -103,32 +105,31 @@ def _layers(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def _write(
+def _figures(units: Mapping[str, Sequence[ShownUnit]], title: str) -> dict[str, Figure]:
+    """A picture of the units of each signal that some follow."""
+    return {
+        f"units {name.rpartition('.')[2]}": units_figure(own, title=f"Units that follow {name}: {title}")
+        for name, own in units.items()
+        if own
+    }
+
+
+def _write_page(
     options: Mapping[str, Any],
-    folder: Any,
-    study: UnitStudy,
-    shown: Mapping[str, Sequence[UnitFinding]],
+    folder: Path,
+    units: Mapping[str, Sequence[ShownUnit]],
     record: Mapping[str, Any],
+    title: str,
 ) -> None:
-    """Write the page and the pictures."""
-    units = {name: shown_units(study, own) for name, own in shown.items()}
-    title = f"{options['run']} on {record['data']}"
+    """Write the page of the units that are shown, with what is said of all above them."""
     summary = (
         f"{record['lines']:,} lines, step {record['step']:,}; {record['tests']:,} correlations, their p corrected for "
         "that number (Holm). Partial: with position, length and the piece that was read given, but those that a "
         "signal is made of."
     )
     page = units_page(units, record["probes"], lambda one: _intervention(options, one), title=title, summary=summary)
-    folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "units.html", page.encode())
     logger.info("wrote %s", folder / "units.html")
-    figures = {
-        f"units {name.rpartition('.')[2]}": units_figure(own, title=f"Units that follow {name}: {title}")
-        for name, own in units.items()
-        if own
-    }
-    for path in write_pictures(figures, folder, options["formats"]):
-        logger.info("wrote %s", path)
 
 
 def _intervention(options: Mapping[str, Any], finding: UnitFinding) -> str:

@@ -1,32 +1,28 @@
 """Find how long each unit of a run keeps its memory."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
 from seq2seq.commands.evaluate import with_data
-from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.commands.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.errors import UserError
-from seq2seq.finite import strict_json
 from seq2seq.interpretation.intervention import find_cell
 from seq2seq.interpretation.memory_spans import MemorySpan, MemorySpans
 from seq2seq.interpretation.span_plot import spans_figure
 from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.forced_pairs import evenly, forced_batches
-from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
-from seq2seq.whole_file import write_whole
+from seq2seq.runs.watching_console import watching_console
 
-logger = logging.getLogger(__name__)
 _QUARTILES = (0.25, 0.5, 0.75)
 
 
@@ -52,19 +48,15 @@ def find_time_constants(config: DictConfig) -> dict[str, Any]:
     found = {name: span for name, span in spans.spans().items() if name in names}
     record = {"data": data, "examples": len(examples), "cells": [_written(n, span) for n, span in found.items()]}
     _print(record)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "time_constants.json", (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
     figure = spans_figure(found, title=f"time constants on {len(examples)} examples of {data}")
-    for path in write_pictures({"time_constants": figure}, folder, options["formats"]):
-        logger.info("wrote %s", path)
+    write_report(folder, "time_constants", record, {"time_constants": figure}, options["formats"])
     return record
 
 
 def _load(options: Mapping[str, Any]) -> LoadedRun:
     run = with_data(load_runs(options)[0], dict(options))
     refuse_language_model(run, options["run"], "time_constants")
-    if writes_frames(run.config):
-        raise UserError(f"time_constants needs a run that writes text, but run={options['run']} writes frames.")
+    refuse_forecaster(run.config, options["run"], "time_constants")
     return run
 
 
@@ -120,4 +112,4 @@ def _print(record: Mapping[str, Any]) -> None:
         numbers = [row["mean_length"], *own["quartiles"], own["longest"]]
         said = [*(f"{number:.2f}" for number in numbers), f"{100 * own['beyond_mean_length']:.1f} %"]
         table.add_row(Text(row["name"]), *said, f"{row['of_mean']['quartiles'][1]:.2f}")
-    Console(highlight=False, stderr=True, width=max(Console(stderr=True).width, 120)).print(table)
+    watching_console(120).print(table)

@@ -1,6 +1,6 @@
 """Scores of weights that take the place of a run's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,6 @@ from seq2seq.commands.evaluate import build_metrics
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
 from seq2seq.config.open_parts import with_own_data
-from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import evaluate, load_dev_examples
 from seq2seq.runs.run import LoadedRun
@@ -54,14 +53,3 @@ class WeightScores:
             return Forecaster(packed, self.run.tokenizers, device=device)
         search = build(self.options["decoding"], "decoding")
         return Translator(packed, self.run.tokenizers, search, device=device)
-
-    def monitored(self, known: Sequence[str]) -> tuple[str, bool]:
-        """The score that runs chose their best by, and whether higher is better. Raises UserError if it is unknown."""
-        monitor = self.run.config["monitor"]
-        name = str(monitor["metric"]).removeprefix("dev/")
-        if name not in known:
-            raise UserError(
-                f"soup=greedy chooses by the score that runs were monitored by, but {name} is none of "
-                f"{', '.join(known)}: take soup=uniform."
-            )
-        return name, monitor["mode"] == "max"

@@ -13,6 +13,7 @@ from seq2seq.compression.method import Described, Method, Reduced
 from seq2seq.compression.wired_model import DECODER, EMBEDDING, ENCODER, FEATURES, WiredModel, wire
 from seq2seq.compression.wiring import Gone, Units, Wiring
 from seq2seq.errors import UserError
+from seq2seq.models.blank import blank
 from seq2seq.models.seq2seq import Seq2Seq
 
 _RTOL = 1e-6  # memories of cells are in float32 at least
@@ -130,7 +131,7 @@ def _with_sizes(config: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str
 
 def joins_alike(whole: Described, config: Mapping[str, Any], wiring: Wiring, gone: Gone) -> bool:
     """Tell whether a smaller model has its parts joined as the whole one has: as sizes agree, there or here."""
-    with torch.device("meta"):
+    with blank("meta"):
         pruned = whole.built(config)
     return wire(pruned, config, whole.build).wiring.count == wiring.left(gone)
 

@@ -9,6 +9,7 @@ from torch import nn
 from seq2seq.compression.wiring import Units, Wiring, fixed, joined
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.sru import SRUCell
+from seq2seq.models.blank import blank
 
 Make = Callable[[int, int], nn.Module]  # a part, of two sizes
 Rows = dict[int, Units]  # what the first axis of weights is made of, by their identity
@@ -30,7 +31,7 @@ class Growth:
     """Growth of the weights of a part with the two sizes that it is made for."""
 
     def __init__(self, make: Make, first: int, second: int) -> None:
-        with torch.device("meta"):
+        with blank("meta"):
             self.parts = make(first, second), make(2 * first, second), make(first, 2 * second)
         self._sizes = first, second
 

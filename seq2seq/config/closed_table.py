@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from inspect import isclass, isfunction
 from typing import Any
 
 from hydra.utils import get_object
@@ -54,17 +55,31 @@ def find(target: Any, path: str) -> Callable[..., Any]:
     """
     if isinstance(target, str) and target in TABLE:
         return get_object(target)
-    package = target.partition(".")[0] if isinstance(target, str) else ""
+    return _own(target, path, isclass, f"{path} must be built by seq2seq, but its _target_ is {target!r}")
+
+
+def find_function(name: str, option: str) -> Callable[..., Any]:
+    """The function of a dotted name, in a package that is trusted; `option` is where it is named.
+
+    Raises UserError at any other name, before anything is imported.
+    """
+    return _own(name, option, isfunction, f"{option} must be of packages that are trusted, but has {name}")
+
+
+def _own(name: Any, path: str, is_kind: Callable[[Any], bool], untrusted: str) -> Callable[..., Any]:
+    """What a package of the user's has under a name. Raises UserError where it is not of that package itself."""
+    package = name.partition(".")[0] if isinstance(name, str) else ""
     if package not in _trusted.get():
         advice = f": if it is of your own code, add trust=[{package}]." if _can_be_trusted(package) else "."
-        raise UserError(f"{path} must be built by seq2seq, but its _target_ is {target!r}{advice}")
+        raise UserError(untrusted + advice)
     try:
-        found = get_object(target)
+        found = get_object(name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"{path} cannot be built: {str(error).splitlines()[0]}") from None
-    if not isinstance(found, type) or found.__module__.partition(".")[0] != package:
-        raise UserError(f"{path} must be built by a class of {package} itself, but its _target_ is {target!r}.")
-    return found
+        raise UserError(f"{path} has {name}, which cannot be found: {str(error).splitlines()[0]}") from None
+    if not is_kind(found) or found.__module__.partition(".")[0] != package:
+        kinds = "classes" if is_kind is isclass else "functions"
+        raise UserError(f"{path} must name {kinds} of {package} itself, but {name} is none.")
+    return found  # type: ignore[no-any-return]
 
 
 def _can_be_trusted(package: str) -> bool:

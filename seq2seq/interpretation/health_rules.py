@@ -72,7 +72,7 @@ RULES = (
 )
 
 
-def findings(signs: Iterable[VitalSign]) -> Iterator[str]:
+def health_sentences(signs: Iterable[VitalSign]) -> Iterator[str]:
     """Sentences on signs that are outside of the range of their rule."""
     rules = {rule.kind: rule for rule in RULES}
     for sign in signs:

@@ -28,7 +28,7 @@ from seq2seq.interpretation.gates import (
     saturation,
     time_constants,
 )
-from seq2seq.interpretation.health_rules import findings
+from seq2seq.interpretation.health_rules import health_sentences
 from seq2seq.interpretation.trace import CellTrace, Trace
 from seq2seq.interpretation.training_curves import TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
@@ -116,7 +116,7 @@ def _vital(curves: TrainingCurves) -> str:
     """The vital signs over the run, and sentences on those that are out of their range at last; nothing without any."""
     if not curves.signs:
         return ""
-    said = [html.escape(sentence) for sentence in findings(curves.signs[-1][1])] or ["All is within its range."]
+    said = [html.escape(sentence) for sentence in health_sentences(curves.signs[-1][1])] or ["All is within its range."]
     sentences = "".join(f"<li>{sentence}</li>" for sentence in said)
     shown = "Vital signs over the steps of the run"
     image = f'<img class="training" alt="{shown}" src="data:image/png;base64,{_picture(vital_figure(curves.signs))}">'

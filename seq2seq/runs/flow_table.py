@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from seq2seq.interpretation.gradient_flow import Flow
+from seq2seq.runs.watching_console import watching_console
 
 _SHOWN = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _PATHS = {"whole": "all ways", "cell": "cell state alone", "hidden": "hidden state alone"}
@@ -34,4 +34,4 @@ def print_flows(curves: Mapping[str, Mapping[str, Flow]], title: str) -> None:
                     values = [f"{norms[k]:.2g}" if k < len(norms) else "" for k in distances]
                     table.add_row(said[0], part, *values, said[1])
                     said = ["", ""]  # once for both parts
-    Console(highlight=False, stderr=True, width=max(Console(stderr=True).width, _WIDTH)).print(table)
+    watching_console(_WIDTH).print(table)

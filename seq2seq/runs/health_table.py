@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDTH = 96
+from seq2seq.runs.watching_console import watching_console
+
 _SENTENCES = {
     "entropy": "entropy of attention, of that of even weights",
     "without_context": "right next tokens that stay so without context",
@@ -17,8 +17,7 @@ _SENTENCES = {
 
 def print_health(record: Mapping[str, Any]) -> None:
     """Print vital signs, a row for each cell, and a sentence on each that is out of its range, on stderr."""
-    console = Console(highlight=False, stderr=True)
-    console.width = max(console.width, _WIDTH)
+    console = watching_console()
     table = Table(title=Text(f"health on {record['data']} ({record['lines']} lines)"))
     for name in ("cell", "gates open on every step", "gates shut", "dead units", "rank of states"):
         table.add_column(name, justify="left" if name == "cell" else "right")
@@ -32,7 +31,7 @@ def print_health(record: Mapping[str, Any]) -> None:
     for sign in signs:
         if sign["kind"] in _SENTENCES:
             console.print(f"{_SENTENCES[sign['kind']]}: {100 * sign['value']:.1f} %")
-    for sentence in record["findings"] or ["all is within its range"]:
+    for sentence in record["advice"] or ["all is within its range"]:
         console.print(Text(sentence))
 
 

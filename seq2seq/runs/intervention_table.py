@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDTH = 96  # of a table whose intervals stay in one line
+from seq2seq.runs.watching_console import watching_console
 
 
 def print_interventions(record: Mapping[str, Any]) -> None:
@@ -25,8 +24,7 @@ def print_interventions(record: Mapping[str, Any]) -> None:
             table.add_section()
             table.add_row(Text(place, style="bold"))
         table.add_row(Text(f"  {row['change']}{_at(row)}"), *(_moved(row["differences"][name]) for name in plain))
-    console = Console(highlight=False, stderr=True)
-    console.print(table, width=max(console.width, _WIDTH))
+    watching_console().print(table)
 
 
 def _at(row: Mapping[str, Any]) -> str:

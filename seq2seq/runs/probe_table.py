@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDTH = 96
+from seq2seq.runs.watching_console import watching_console
 
 
 def print_probes(record: Mapping[str, Any], clearest: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Print scores of probes, and the clearest units of each signal, as tables on stderr."""
-    console = Console(highlight=False, stderr=True)
-    console.width = max(console.width, _WIDTH)
+    console = watching_console()
     title = f"probes on {record['data']} ({record['lines']} lines), held-out lines"
     probes = _table(title, "cell", "signal", "measure", "score", "control", "selectivity", "chance")
     for row in record["probes"]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import Cell
+from seq2seq.models.blank import blank
 from seq2seq.models.sizes import fitted_size, parameter_count
 from seq2seq.shapes import Inputs
 from seq2seq.training.recall_tasks import RecallTask
@@ -112,7 +113,7 @@ def recall_rows(
     for name, kind in kinds.items():
 
         def parameters(size: int, kind: CellKind = kind) -> int:
-            with torch.device("meta"):
+            with blank("meta"):
                 return parameter_count(CellReader(kind(task.input_size, size), task.output_size))
 
         size = fitted_size(parameters, wanted) if wanted else hidden_size

@@ -78,3 +78,12 @@ def test_a_run_that_is_damaged_is_refused(finished, config_of, tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(UserError, match="is not a checkpoint of seq2seq"):
         average(config_of("average", f"run=[{finished},{path}]", f"out={tmp_path / 'mean'}"))
+
+
+def test_a_greedy_soup_needs_the_score_that_runs_were_monitored_by(finished, config_of, tmp_path):
+    given = f"run=[{finished},{finished}]", f"out={tmp_path / 'm'}", "soup=greedy", "metrics=pronunciation"
+    with pytest.raises(
+        UserError, match="^soup=greedy chooses by the score .* but exact_match is none of .*: take soup=uni"
+    ):
+        average(config_of("average", *given))
+    assert not (tmp_path / "m").exists()

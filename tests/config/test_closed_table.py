@@ -7,7 +7,7 @@ import pytest
 
 from seq2seq.config.buildable import TABLE
 from seq2seq.config.builder import build
-from seq2seq.config.closed_table import find, trusting
+from seq2seq.config.closed_table import find, find_function, trusting
 from seq2seq.config.contract import check
 from seq2seq.config.places import CONF
 from seq2seq.errors import UserError
@@ -92,9 +92,7 @@ def test_a_class_of_the_user_is_built_where_its_package_is_trusted_and_nowhere_e
 )
 def test_only_its_own_classes_are_trusted(own, target):
     with trusting([own]):
-        assert refusal(target) == (
-            f"model.attention must be built by a class of own_parts itself, but its _target_ is {target!r}."
-        )
+        assert refusal(target) == f"model.attention must name classes of own_parts itself, but {target} is none."
 
 
 @pytest.mark.parametrize("target", ["own_parts", "own_parts.Nothing", "own_parts.", "own_parts..x"])
@@ -102,6 +100,24 @@ def test_what_a_trusted_package_does_not_hold_is_one_line(own, target):
     with trusting([own]):
         assert refusal(target).startswith("model.attention ")
         assert "\n" not in refusal(target)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("own_parts.getcwd", "signals must name functions of own_parts itself, but own_parts.getcwd is none."),
+        ("own_parts.OwnAttention", "signals must name functions of own_parts itself, but own_parts.OwnAttention is "),
+        ("own_parts.Nothing", "signals has own_parts.Nothing, which cannot be found: "),
+        ("other.late", "signals must be of packages that are trusted, but has other.late: if it is of your own code, "),
+        ("seq2seq.errors.printable", "signals must be of packages that are trusted, but has seq2seq.errors.printable."),
+    ],
+)
+def test_functions_are_found_by_the_same_rules(own, name, message):
+    with trusting([own]), pytest.raises(UserError) as error:
+        find_function(name, "signals")
+    assert str(error.value).startswith(message)
+    with trusting([own]):
+        assert find_function("own_parts.attention", "signals").__name__ == "attention"
 
 
 @pytest.mark.parametrize("name", ["os", "builtins", "subprocess", "", "a.b", "a b", 3, None])

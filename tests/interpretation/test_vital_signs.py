@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_taggers import build as build_tagger
 
-from seq2seq.interpretation.health_rules import RULES, findings
+from seq2seq.interpretation.health_rules import RULES, health_sentences
 from seq2seq.interpretation.intervention import intervening
 from seq2seq.interpretation.state_reset import StateReset
 from seq2seq.interpretation.trace import named_cells, trace
@@ -113,7 +113,7 @@ def test_of_a_tagger_it_is_not_asked_what_its_decoder_leans_on(pairs):
     assert not {kind for kind, _, _ in found} & {"without_context", "without_state"}
 
 
-def test_findings_name_place_share_and_what_to_try():
+def test_sentences_name_place_share_and_what_to_try():
     signs = [
         VitalSign("kept", "decoder 2", 0.31, "forget"),
         VitalSign("kept", "decoder 1", 0.2, "forget"),
@@ -121,7 +121,7 @@ def test_findings_name_place_share_and_what_to_try():
         VitalSign("without_state", "decoder", 0.5),
         VitalSign("rank", "encoder 1 forward", 0.5),
     ]
-    assert list(findings(signs)) == [
+    assert list(health_sentences(signs)) == [
         "decoder 2: 31 % of forget gates above 0.99 on every step: they never let go: try "
         "model.cell.initialization.forget_bias=0, or optimizer=adamw",
         "decoder: 95 % of right tokens stay so without context: try model.target_word_dropout=0.1, or a longer run: "

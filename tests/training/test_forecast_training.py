@@ -12,8 +12,13 @@ from frame_runs import SMALL, goes_on, trainer_on
 import seq2seq
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.forecast import forecast
+from seq2seq.commands.gradients import gradients
+from seq2seq.commands.health import health
 from seq2seq.commands.interpret import interpret
+from seq2seq.commands.intervene import intervene
+from seq2seq.commands.probe import probe
 from seq2seq.commands.score import score_lines
+from seq2seq.commands.time_constants import find_time_constants
 from seq2seq.commands.train import train
 from seq2seq.commands.translate import build_stream
 from seq2seq.compression.packing import pack
@@ -216,6 +221,10 @@ COMMANDS = {
     "translate": (build_stream, [], "writes frames, which are not searched for: use forecast, or evaluate."),
     "score": (lambda config: next(score_lines(config, [b"a\tb"])), [], "writes frames, which are not searched for"),
     "interpret": (interpret, ["frames=x.npz"], "interpret needs a run that writes text, but run=.* writes frames: use"),
+    **{
+        command.__name__.removeprefix("find_"): (command, [], "needs a run that writes text, .* writes frames: use for")
+        for command in (gradients, find_time_constants, intervene, health, probe)
+    },
     "evaluate": (evaluate_run, ["decoding=beam"], "decoding must be greedy with a run that writes frames"),
 }
 
