@@ -60,7 +60,7 @@ class Competition:
 
     def refuse_mistakes(self) -> None:
         """Raise UserError at what is wrong with one of the configs, before any is trained."""
-        configured = composed("train", self.shared)
+        configured = composed("train", list(self.shared))
         _refuse_pipes(configured["data"])
         for plain in (configured, *self._plains().values()):
             if self.equality.seconds:
@@ -69,7 +69,7 @@ class Competition:
 
     def enter(self) -> Entries:
         """The choices with sizes and steps, after what follows from the data has been settled."""
-        configured = composed("train", self.shared)
+        configured = composed("train", list(self.shared))
         configured, tokenizers = settle(configured, splits := load_splits(configured), train_tokenizers)
         plains = {name: settled_like(plain, splits, tokenizers) for name, plain in self._plains().items()}
         wanted = count_parameters(configured, tokenizers)

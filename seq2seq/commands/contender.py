@@ -44,8 +44,8 @@ def count_parameters(plain: dict[str, Any], tokenizers: Tokenizers) -> int:
 
 def as_given(name: str, overrides: Sequence[str], plain: dict[str, Any], tokenizers: Tokenizers) -> Contender:
     """The contender with the hidden sizes that its config says."""
-    sizes = (plain["model"][side]["hidden_size"] for side in ("encoder", "decoder"))
-    return Contender(name, list(overrides), *sizes, count_parameters(plain, tokenizers))
+    encoder, decoder = (plain["model"][side]["hidden_size"] for side in ("encoder", "decoder"))
+    return Contender(name, list(overrides), encoder, decoder, count_parameters(plain, tokenizers))
 
 
 def fit_sizes(

@@ -79,7 +79,7 @@ def _own(name: Any, path: str, is_kind: Callable[[Any], bool], untrusted: str) -
     if not is_kind(found) or found.__module__.partition(".")[0] != package:
         kinds = "classes" if is_kind is isclass else "functions"
         raise UserError(f"{path} must name {kinds} of {package} itself, but {name} is none.")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _can_be_trusted(package: str) -> bool:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from seq2seq.interpretation.plots import ACCENT, Picture, title_figure
 
 _WIDTH, _ROW, _LEAST = 9.0, 0.3, 1.6  # inches of 100 pixels
-_BAR = {"capsize": 2.5, "elinewidth": 1.0, "markersize": 4.5}
+_BAR: dict[str, Any] = {"capsize": 2.5, "elinewidth": 1.0, "markersize": 4.5}
 _MARKS = "osD^vP*Xhd<>"
 
 
@@ -74,7 +74,7 @@ def _curves(points: Sequence[ChoicePoint], metric: str, along: str) -> Figure:
         axes.errorbar(
             [place(point.along) for point in own],
             [point.score for point in own],
-            yerr=None if own[0].half_width is None else [point.half_width for point in own],
+            yerr=None if own[0].half_width is None else [point.half_width or 0.0 for point in own],
             marker=_MARKS[number % len(_MARKS)],
             label=name,
             **_BAR,
