@@ -60,6 +60,7 @@ def question(part: str) -> Question:
     checked = yaml.safe_load(re.search(r"<!--\n(.*?)-->", text, re.DOTALL)[1])
     prose = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     answer = re.split(r"^    python", prose, maxsplit=1, flags=re.MULTILINE)[0]
+    prose = " ".join(prose.split())  # a line may end within a label
     return Question(heading, answer, prose, tuple(COMMAND.findall(text)), checked.get("small", ""), checked["holds"])
 
 
