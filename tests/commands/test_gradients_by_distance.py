@@ -17,6 +17,9 @@ COMMANDS = {
     "time_constants": find_time_constants,
 }
 BOTH = ("file=pairs.tsv", "split=train")
+LONE = ("gradients", "horizon", "erosion")
+OWN = "+kinds.own={_target_:seq2seq.layers.recurrent.cells.lstm.LSTMCell,_partial_:true}"
+NO_CELL = "+kinds.own={_target_:seq2seq.layers.recurrent.initialization.ForgetBias,_partial_:true}"
 FRESH = ("cells=[lstm]", "hidden_size=4", "length=6")
 
 
@@ -72,6 +75,14 @@ def test_gradients_of_fresh_cells_follow_the_forget_bias(asked):
     assert list(dict.fromkeys(name for name, _ in rates)) == ["lstm, forget bias 0", "lstm, forget bias 3", "elman"]
     assert rates["lstm, forget bias 0", "cell"] < 0.7 < 0.85 < rates["lstm, forget bias 3", "cell"] < 1
     assert all(len(curve["hidden"]) == 13 for curve in record["curves"])
+
+
+def test_a_cell_of_ones_own_needs_no_initialization(asked, caplog):
+    with caplog.at_level("INFO"):
+        record = asked("gradients", "cells=[lstm,own]", OWN, "forget_bias=[0,3]", "hidden_size=4", "length=6")
+    names = dict.fromkeys(curve["name"] for curve in record["curves"])
+    assert list(names) == ["lstm, forget bias 0", "lstm, forget bias 3", "own"]
+    assert "forget_bias: one row of own, without initialization.forget_bias in kinds" in caplog.text
 
 
 def test_time_constants_are_of_every_unit(asked, tmp_path, capsys):
@@ -139,6 +150,28 @@ MISTAKES = [
     ),
     ("gradients", ("cells=[elman]", "forget_bias=[1]"), "forget_bias must be of cells with a gate that keeps their "),
     ("gradients", (*FRESH, "forget_bias=1"), "forget_bias must be a list of numbers, as [0,1,3], but is 1."),
+    *(
+        (name, ("cells=[lstm,gru,lstm]",), "cells must have each once, but has lstm twice: leave one out.")
+        for name in LONE
+    ),
+    (
+        "gradients",
+        (*FRESH, "forget_bias=[1,2,1.0]"),
+        "forget_bias must have each once, but has 1 twice: leave one out.",
+    ),
+    (
+        "gradients",
+        ("cells=[own]", OWN, "forget_bias=[1]"),
+        "forget_bias must be of cells with a gate that keeps their ",
+    ),
+    *(
+        (name, ("cells=[own]", "+kinds.own.x=1"), "kinds.own must have a class of cells as _target_, and _")
+        for name in LONE
+    ),
+    *(
+        (name, ("cells=[own]", NO_CELL), "kinds.own must have a class of cells as _target_, and _partial_=")
+        for name in LONE
+    ),
     ("gradients", ("cells=[lstm]", "length=1"), "length must be a whole number of at least 2, but is 1."),
     ("gradients", (*FRESH, "formats=[gif]"), "formats must be a list of some of png, svg, pdf, but is ['gif']."),
     (
@@ -163,6 +196,8 @@ MISTAKES = [
         "cells must have a gate that keeps their memory, to store a value by it, but elman ",
     ),
     ("erosion", ("precisions=[int8]",), "precisions must be a list of some of float64, float32, bfloat16, float16, bf"),
+    ("erosion", ("precisions=[float32,float32]",), "precisions must have each once, but has float32 twice: leave one "),
+    ("erosion", ("paths=[kernel,kernel]",), "paths must have each once, but has kernel twice: leave one out."),
     ("erosion", ("paths=[fast]",), "paths must be a list of some of kernel, equations, but is ['fast']."),
     ("erosion", ("time_constant=0",), "time_constant must be at least 0.01 steps, but is 0."),
     ("erosion", ("time_constant=1e-9",), "time_constant must be at least 0.01 steps, but is 1e-09."),
