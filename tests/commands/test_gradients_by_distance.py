@@ -5,10 +5,12 @@ import json
 import pytest
 
 from seq2seq.commands.erosion import find_erosion
-from seq2seq.commands.gradients import gradients
+from seq2seq.commands.gradients import OF_CELLS, OF_RUNS, SEED, gradients
 from seq2seq.commands.horizon import find_horizon
 from seq2seq.commands.time_constants import find_time_constants
 from seq2seq.errors import UserError
+from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.run import load_run
 
 COMMANDS = {
     "gradients": gradients,
@@ -18,6 +20,7 @@ COMMANDS = {
 }
 BOTH = ("file=pairs.tsv", "split=train")
 LONE = ("gradients", "horizon", "erosion")
+LOOKING = ("gradients", "time_constants")
 OWN = "+kinds.own={_target_:seq2seq.layers.recurrent.cells.lstm.LSTMCell,_partial_:true}"
 NO_CELL = "+kinds.own={_target_:seq2seq.layers.recurrent.initialization.ForgetBias,_partial_:true}"
 FRESH = ("cells=[lstm]", "hidden_size=4", "length=6")
@@ -52,6 +55,18 @@ def test_gradients_of_a_run_are_of_every_cell_and_way(asked, tmp_path, capsys):
     said = capsys.readouterr()
     assert "8 examples of dev" in said.err
     assert said.out == ""
+
+
+def test_what_runs_or_cells_alone_have_is_the_config_s_own(config_of):
+    config = config_of("gradients", "cells=[lstm]")
+    for name, usual in {**OF_RUNS, **OF_CELLS, "seed": SEED}.items():
+        assert config[name] == usual or (name == "data" and not config[name])
+
+
+def test_without_a_limit_all_examples_are_read(asked, finished):
+    given = ("run=RUN", "split=train", "device=cpu")
+    data = asked("gradients", *given, "layers=[decoder.1]", "limit=null")["data"]
+    assert data == f"{len(load_examples(load_run(finished), None, 'train')[1])} examples of train"
 
 
 def test_runs_stand_side_by_side_and_losses_are_chosen(asked):
@@ -185,6 +200,22 @@ MISTAKES = [
         ("run=RUN", "layers=[x]"),
         "layers must be of encoder.1.forward, encoder.1.backward, decoder.1,",
     ),
+    *(
+        (name, ("run=RUN", "layers=[]"), "layers must be a list of names, or null for all, but is [].")
+        for name in LOOKING
+    ),
+    *(
+        (
+            name,
+            ("run=RUN", "layers=[decoder.1,decoder.1]"),
+            "layers must have each once, but has decoder.1 twice: leave one out.",
+        )
+        for name in LOOKING
+    ),
+    ("gradients", ("run=RUN", "limit=0"), "limit must be a whole number of at least 1, but is 0."),
+    ("gradients", ("run=RUN", "seed=2"), "seed must be left out with run, but is 2: it is of fresh weights, initial="),
+    ("gradients", ("cells=[gru]", "device=cuda"), "device must be left out with cells, but is 'cuda'."),
+    ("gradients", ("cells=[gru]", "limit=null"), "limit must be left out with cells, but is None."),
     ("horizon", ("task=sort",), "task must be one of delay, adding, copy, but is 'sort'."),
     ("horizon", ("lengths=[10,5]",), "lengths must be in rising order, as a cell that fails at one is not tried at "),
     ("horizon", ("lengths=[1]",), "lengths must be a list of whole numbers of at least 2, but is [1]."),
