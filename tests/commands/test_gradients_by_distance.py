@@ -215,7 +215,6 @@ MISTAKES = [
     ("gradients", ("run=RUN", "limit=0"), "limit must be a whole number of at least 1, but is 0."),
     ("gradients", ("run=RUN", "seed=2"), "seed must be left out with run, but is 2: it is of fresh weights, initial="),
     ("gradients", ("cells=[gru]", "device=cuda"), "device must be left out with cells, but is 'cuda'."),
-    ("gradients", ("cells=[gru]", "limit=null"), "limit must be left out with cells, but is None."),
     ("horizon", ("task=sort",), "task must be one of delay, adding, copy, but is 'sort'."),
     ("horizon", ("lengths=[10,5]",), "lengths must be in rising order, as a cell that fails at one is not tried at "),
     ("horizon", ("lengths=[1]",), "lengths must be a list of whole numbers of at least 2, but is [1]."),
