@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seq2seq.commands.report_folder import check_formats, write_report
-from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.config.contract import check_counts, check_distinct, check_type, read_options
 from seq2seq.errors import UserError
 from seq2seq.interpretation.erosion import MIXED, PRECISIONS, Erosion, check_time_constant, erosion, make_latch
 from seq2seq.interpretation.erosion_plot import erosion_figure
@@ -58,6 +58,7 @@ def _check(options: Mapping[str, Any]) -> None:
         given: Any = options[name]
         if not isinstance(given, list) or not given or not set(map(str, given)) <= set(known):
             raise UserError(f"{name} must be a list of some of {', '.join(known)}, but is {given!r}.")
+        check_distinct(name, given)
 
 
 def _refuse_gateless(options: Mapping[str, Any]) -> None:

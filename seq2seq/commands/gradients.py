@@ -10,12 +10,12 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.report_folder import check_formats, report_folder, write_report
-from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.config.contract import check_counts, check_limit, check_type, read_options
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
+from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
 from seq2seq.interpretation.flow_plot import flow_figure
 from seq2seq.interpretation.gradient_flow import PATHS, Flow, ModelFlow, cell_flow, has_flow, paths_of
-from seq2seq.interpretation.intervention import find_cell
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.memory import MemoryCell
 from seq2seq.models.seq2seq import Seq2Seq
@@ -30,8 +30,13 @@ from seq2seq.runs.sourceless import refuse_language_model
 
 logger = logging.getLogger(__name__)
 Curves = dict[str, dict[str, Flow]]  # by name and by way back
-_OF_RUNS = {"layers": None, "initial": False, "loss": "tokens", "file": None, "split": None, "limit": 64}
-_OF_CELLS = {"forget_bias": None, "hidden_size": 64, "length": 60}
+# Options as the config has them where they are not given, of runs and of fresh cells alone.
+OF_RUNS = {
+    **{"layers": None, "initial": False, "loss": "tokens", "file": None, "split": None, "limit": 64},
+    **{"data": None, "device": "auto"},
+}
+OF_CELLS = {"forget_bias": None, "hidden_size": 64, "length": 60}
+SEED = 1
 _ROWS, _LOSSES = 16, 16  # sequences that a fresh cell reads, and losses at the end of each
 
 
@@ -40,9 +45,8 @@ def gradients(config: DictConfig) -> dict[str, Any]:
 
     A table is printed on stderr. Raises UserError before anything is written.
     """
-    options = _completed(read_options(config))
-    check_formats(options["formats"])
-    check_counts(options, seed=0)
+    options = read_options(config)
+    _check(options)
     fresh = options["cells"] is not None
     if options["out"] is None and (fresh or isinstance(options["run"], list)):
         options["out"] = "gradients"
@@ -62,19 +66,27 @@ def gradients(config: DictConfig) -> dict[str, Any]:
     return record
 
 
-def _completed(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with values for those of what is asked. Raises UserError at one of the other kind."""
+def _check(options: Mapping[str, Any]) -> None:
+    """Raise UserError at an option that is none, and at one that has no effect on what is asked."""
+    check_formats(options["formats"])
+    check_counts(options, seed=0)
     runs, cells = (options[name] is not None for name in ("run", "cells"))
     if runs == cells:
         raise UserError(
             f"run or cells must be given, but {'both are' if runs else 'neither is'}: run=DIR for trained cells, "
             '"cells=[lstm,gru]" for fresh ones.'
         )
-    own, other, kind = (_OF_RUNS, _OF_CELLS, "run") if runs else (_OF_CELLS, _OF_RUNS, "cells")
-    for name in [*other, *([] if runs else ["data"])]:
-        if options[name] not in (None, {}):
-            raise UserError(f"{name} must be left out with {kind}, but is {options[name]!r}.")
-    return options | {name: default if options[name] is None else options[name] for name, default in own.items()}
+    for name, usual in (OF_CELLS if runs else OF_RUNS).items():
+        if options[name] != usual and not (name == "data" and not options[name]):
+            raise UserError(f"{name} must be left out with {'run' if runs else 'cells'}, but is {options[name]!r}.")
+    if runs:
+        check_type("initial", options["initial"], bool)
+        check_layers(options["layers"])
+        check_limit(options)
+        if options["seed"] != SEED and not options["initial"]:
+            raise UserError(
+                f"seed must be left out with run, but is {options['seed']}: it is of fresh weights, initial=true."
+            )
 
 
 def _of_cells(options: Mapping[str, Any]) -> tuple[str, Curves]:
@@ -100,8 +112,6 @@ def _of_cells(options: Mapping[str, Any]) -> tuple[str, Curves]:
 
 
 def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
-    check_counts(options, limit=1)
-    check_type("initial", options["initial"], bool)
     if options["loss"] not in ("tokens", "readout"):
         raise UserError(f"loss must be tokens or readout, but is {options['loss']!r}.")
     paths = options["run"] if isinstance(options["run"], list) else [options["run"]]
@@ -141,7 +151,6 @@ def _model_curves(
     model: Seq2Seq, run: LoadedRun, examples: Sequence[Example], options: Mapping[str, Any]
 ) -> dict[str, dict[str, Flow]]:
     """The curves of the cells of a model, by name and way back."""
-    check_type("layers", options["layers"], list[str] | None)
     known, names = named_cells(model), _names(model, options["layers"])
     curves: dict[str, dict[str, Flow]] = {name: {} for name in names}
     for path in PATHS:
@@ -158,9 +167,8 @@ def _model_curves(
 def _names(model: Seq2Seq, layers: list[str] | None) -> list[str]:
     """The cells to look at. Raises UserError at one that the model lacks, or that has no gradients by distance."""
     possible = [name for name in named_cells(model) if has_flow(model, name)]
-    names = [name.replace(".", " ") for name in layers or possible]
+    names = chosen_cells(model, layers, possible)
     for name in names:
-        find_cell(model, name)
         if name not in possible:
             raise UserError(
                 f"layers must be of cells with a state of units that read whole sentences, which {name} is not: give "

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.report_folder import check_formats, report_folder, write_report
-from seq2seq.config.contract import check_counts, read_options
+from seq2seq.config.contract import check_counts, check_limit, read_options
 from seq2seq.errors import UserError
 from seq2seq.interpretation.health_rules import health_sentences
 from seq2seq.interpretation.trace import named_cells
@@ -32,7 +32,8 @@ def health(config: DictConfig) -> dict[str, Any]:
     The picture is of its validations, where the run kept their signs. Raises UserError before anything is written.
     """
     options = read_options(config)
-    check_counts(options, limit=1, max_tokens=1)
+    check_counts(options, max_tokens=1)
+    check_limit(options)
     check_formats(options["formats"])
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as an ensemble has no cells of its own: give run=DIR.")

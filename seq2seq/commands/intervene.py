@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import build_metrics, with_data
 from seq2seq.commands.report_folder import check_formats, report_folder, write_report
-from seq2seq.config.contract import check_counts, read_options
+from seq2seq.config.contract import check_counts, check_limit, read_options
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.interpretation.intervention_plan import InterventionPlan
@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 _LISTS = {
     "gates": None,
     "to": ["zero", "one", "mean"],
-    "layers": None,
     "units": None,
     "state": [],
     "attention": None,
@@ -57,7 +56,7 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     draws = Draws(options["bootstrap"], 0, options["seed"])
     model = deepcopy(run.model)  # a translator's own is packed, and shows no gates
     translator = open_translator({**options, "precision": "float32"}, runs=[run])
-    examples = _with_gold(data, examples[translator.some(len(examples), options["limit"])])
+    examples = _with_gold(data, examples[translator.some(len(examples), options["limit"] or len(examples))])
     trials = InterventionTrials(model, translator, examples, metrics, draws)
     if "other" in options["to"] and translator.search.width > 1:
         raise UserError(ONE_HYPOTHESIS)
@@ -73,7 +72,8 @@ def intervene(config: DictConfig) -> dict[str, Any]:
 
 
 def _read_plan(options: Mapping[str, Any]) -> InterventionPlan:
-    check_counts(options, limit=1, bootstrap=0, seed=0)
+    check_counts(options, bootstrap=0, seed=0)
+    check_limit(options)
     check_formats(options["formats"])
     for name, default in _LISTS.items():
         given = options[name]
@@ -82,12 +82,13 @@ def _read_plan(options: Mapping[str, Any]) -> InterventionPlan:
     for unit in options["units"] or ():
         if type(unit) is not int:
             raise UserError(f"units must be whole numbers, but has {unit!r}.")
-    for name in ("gates", "layers", "state", "attention"):
+    for name in ("gates", "state", "attention"):
         if not all(isinstance(one, str) for one in options[name] or ()):
             raise UserError(f"{name} must be a list of names, but is {options[name]!r}.")
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as an ensemble has no gates of its own: give run=DIR.")
-    return InterventionPlan(**{name: options[name] for name in _LISTS}, seed=options["seed"])
+    lists = {name: options[name] for name in ("layers", *_LISTS)}
+    return InterventionPlan(**lists, seed=options["seed"])
 
 
 def _load(options: Mapping[str, Any]) -> LoadedRun:

@@ -12,11 +12,11 @@ from omegaconf import DictConfig
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.closed_table import find_function, trusted
-from seq2seq.config.contract import check_counts, read_options
+from seq2seq.config.contract import check_counts, check_limit, read_options
 from seq2seq.config.overrides import command, override
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import UserError
-from seq2seq.interpretation.intervention import find_cell
+from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
 from seq2seq.interpretation.linear_probe import LEAST_LINES
 from seq2seq.interpretation.signals import NamedSignal, find_signals
 from seq2seq.interpretation.trace import named_cells
@@ -75,15 +75,12 @@ def probe(config: DictConfig) -> dict[str, Any]:
 
 def _read(options: Mapping[str, Any]) -> list[NamedSignal]:
     check_counts(options, units=1, max_tokens=1, seed=0)
-    if options["limit"] is not None:
-        check_counts(options, limit=1)
+    check_limit(options)
     check_formats(options["formats"])
-    for name in ("signals", "layers"):
-        given = options[name]
-        if not (given is None and name == "layers") and not (
-            isinstance(given, list) and given and all(isinstance(one, str) for one in given)
-        ):
-            raise UserError(f"{name} must be a list of names, but is {given!r}.")
+    check_layers(options["layers"])
+    given: Any = options["signals"]
+    if not (isinstance(given, list) and given and all(isinstance(one, str) for one in given)):
+        raise UserError(f"signals must be a list of names, but is {given!r}.")
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as an ensemble has no units of its own: give run=DIR.")
     return find_signals(options["signals"], lambda name: find_function(name, "signals"))
@@ -94,9 +91,8 @@ def _layers(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
     frames = isinstance(run.tokenizers.source, FrameReader)
     if options["layers"] is None:
         return [name for name in named_cells(run.model) if not (frames and name.startswith("encoder"))]
-    names = [name.replace(".", " ") for name in options["layers"]]
+    names = chosen_cells(run.model, options["layers"], named_cells(run.model))
     for name in names:
-        find_cell(run.model, name)
         if frames and name.startswith("encoder"):
             raise UserError(
                 f"layers must be of the decoder, as run={options['run']} reads frames, which are no pieces, but has "

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.report_folder import check_formats, report_folder, write_report
-from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.config.contract import check_limit, read_options
 from seq2seq.errors import UserError
-from seq2seq.interpretation.intervention import find_cell
+from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
 from seq2seq.interpretation.memory_spans import MemorySpan, MemorySpans
 from seq2seq.interpretation.span_plot import spans_figure
 from seq2seq.runs.evaluation import load_dev_examples
@@ -33,15 +33,14 @@ def find_time_constants(config: DictConfig) -> dict[str, Any]:
     """
     options = read_options(config)
     check_formats(options["formats"])
-    check_type("layers", options["layers"], list[str] | None)
-    if options["limit"] is not None:
-        check_counts(options, limit=1)
+    check_layers(options["layers"])
+    check_limit(options)
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as an ensemble has no gates of its own: give run=DIR.")
     folder = report_folder(options, "time_constants")
     run = _load(options)
     data, examples = load_dev_examples(run, options["file"], options["split"])
-    examples = examples if options["limit"] is None else evenly(examples, options["limit"])
+    examples = evenly(examples, options["limit"])
     spans, names = MemorySpans(run.model), _names(run, options)
     for source, lengths, target in forced_batches(run, examples):
         spans.add(source, lengths, target)
@@ -68,9 +67,8 @@ def _names(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
             f"run must have a cell with a gate that keeps its memory, but no cell of {options['run']} has one: give "
             "another run."
         )
-    names = [name.replace(".", " ") for name in options["layers"] or known]
+    names = chosen_cells(run.model, options["layers"], known)
     for name in names:
-        find_cell(run.model, name)
         if name not in known:
             raise UserError(
                 f"layers must be of cells with a gate that keeps their memory, which {name} has not: give some of "

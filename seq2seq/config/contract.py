@@ -168,6 +168,21 @@ def check_counts(options: Mapping[str, Any], **least: int) -> None:
             raise UserError(f"{name} must be a whole number of at least {bound}, but is {options[name]!r}.")
 
 
+def check_limit(options: Mapping[str, Any]) -> None:
+    """Check that `limit` is null, which is all, or a whole number of at least 1. Raises UserError if not."""
+    if options["limit"] is not None:
+        check_counts(options, limit=1)
+
+
+def check_distinct(name: str, values: Iterable[Any]) -> None:
+    """Check that an option has each of its values once. Raises UserError at the first that comes twice."""
+    seen: set[Any] = set()
+    for value in values:
+        if value in seen:
+            raise UserError(f"{name} must have each once, but has {value} twice: leave one out.")
+        seen.add(value)
+
+
 def _is_finite(value: Any) -> bool:
     """Tell whether a value and those in it are no infinity and no NaN."""
     if isinstance(value, list | tuple):

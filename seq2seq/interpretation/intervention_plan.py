@@ -7,6 +7,7 @@ from typing import Any
 
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attention_change import AttentionChange
+from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
 from seq2seq.interpretation.gate_means import Means
 from seq2seq.interpretation.intervention import (
     GateClamp,
@@ -45,6 +46,10 @@ class InterventionPlan:
     steps: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
+        check_layers(self.layers)
+        for name, chosen in (("units", self.units), ("steps", self.steps)):
+            if chosen is not None and not chosen:
+                raise UserError(f"{name} must have at least one, or be null for all, but is [].")
         for value in self.to:
             if isinstance(value, bool) or not (isinstance(value, int | float) or value in (*VALUES, *_MEASURED)):
                 raise UserError(f"to must be of zero, one, mean, other and numbers, but has {value!r}.")
@@ -72,7 +77,7 @@ class InterventionPlan:
         return found
 
     def _of_cells(self, model: Seq2Seq, means: Means, others: OtherInputs) -> Iterator[Intervention]:
-        names = [name.replace(".", " ") for name in self.layers or named_cells(model)]
+        names = chosen_cells(model, self.layers, named_cells(model))
         units = None if self.units is None else tuple(self.units)
         steps: Sequence[int | None] = self.steps or [None]
         for name, gates in self._gates(model, names).items():

@@ -34,7 +34,7 @@ def forced_batches(run: LoadedRun, examples: Sequence[Example]) -> Iterator[tupl
         yield source.to(device), lengths.to(device), target.to(device)
 
 
-def evenly(examples: Sequence[Example], count: int) -> Sequence[Example]:
-    """Examples from all over the data, at most `count`."""
-    count = min(count, len(examples))
+def evenly(examples: Sequence[Example], most: int | None) -> Sequence[Example]:
+    """Examples from all over the data, at most so many; all of them for None."""
+    count = len(examples) if most is None else min(most, len(examples))
     return [examples[place * len(examples) // count] for place in range(count)]

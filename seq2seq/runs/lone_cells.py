@@ -1,40 +1,46 @@
 """Cells by themselves, without a model around them, as a config describes their kinds."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 from seq2seq.config.builder import build
 from seq2seq.config.closed_table import find
+from seq2seq.config.contract import check_distinct
 from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.cell import Cell
 
+logger = logging.getLogger(__name__)
 CellKind = Callable[[int, int], Cell]  # of the sizes of input and hidden state
 
 
 def cell_kinds(kinds: Mapping[str, Any], names: Any, biases: Any = None) -> dict[str, CellKind]:
     """Constructors of the cells of some names; with biases of the gate that keeps the memory, one for each of these.
 
-    A cell that has no such gate has one constructor. Raises UserError at a name that is no kind, and where no cell has
-    the gate.
+    A cell whose kind has no such bias has one constructor, which is told. Raises UserError at a name that is no kind or
+    comes twice, and where no cell has the bias.
     """
     _check_names(kinds, names)
     if biases is None:
         return {name: build(kinds[name], f"kinds.{name}") for name in names}
     if not isinstance(biases, list) or not biases or not all(_is_number(bias) for bias in biases):
         raise UserError(f"forget_bias must be a list of numbers, as [0,1,3], but is {biases!r}.")
-    found = dict(_biased(kinds, names, biases))
-    if found.keys() == set(names):
+    check_distinct("forget_bias", [f"{bias:g}" for bias in biases])  # as rows are named
+    without = [name for name in names if not _has_bias(kinds[name])]
+    if len(without) == len(names):
         raise UserError(
-            "forget_bias must be of cells with a gate that keeps their memory, but none has one of "
-            f"{', '.join(names)}: leave it out."
+            "forget_bias must be of cells with a gate that keeps their memory, and initialization.forget_bias in their "
+            f"kinds, but none has one of {', '.join(names)}: leave it out."
         )
-    return found
+    if without:
+        logger.info("forget_bias: one row of %s, without initialization.forget_bias in kinds", ", ".join(without))
+    return dict(_biased(kinds, names, biases))
 
 
 def names_of(kinds: Mapping[str, Any], wanted: Callable[[Any], bool]) -> list[str]:
-    """Names of the kinds whose class is one that is wanted."""
-    return [name for name, node in kinds.items() if wanted(find(node["_target_"], f"kinds.{name}"))]
+    """Names of the kinds whose class is one that is wanted. Raises UserError at a kind that is no cell."""
+    return [name for name in kinds if wanted(_class_of(kinds, name))]
 
 
 def _check_names(kinds: Mapping[str, Any], names: Any) -> None:
@@ -43,13 +49,30 @@ def _check_names(kinds: Mapping[str, Any], names: Any) -> None:
     for name in names:
         if name not in kinds:
             raise UserError(f"cells must be of {', '.join(kinds)}, but has {name}.")
+        _class_of(kinds, name)
+    check_distinct("cells", names)
+
+
+def _class_of(kinds: Mapping[str, Any], name: str) -> type[Cell]:
+    """The class of a kind. Raises UserError at what builds no cell once sizes are known."""
+    node = kinds[name]
+    partial = isinstance(node, Mapping) and "_target_" in node and node.get("_partial_") is True
+    kind: Any = find(node["_target_"], f"kinds.{name}") if partial else None
+    if not (isinstance(kind, type) and issubclass(kind, Cell)):
+        raise UserError(f"kinds.{name} must have a class of cells as _target_, and _partial_=true, but is {node}.")
+    return kind
+
+
+def _has_bias(node: Mapping[str, Any]) -> bool:
+    """Tell whether a kind has a bias of the gate that keeps the memory: own ones may have no initialization."""
+    return "forget_bias" in (node.get("initialization") or {})
 
 
 def _biased(
     kinds: Mapping[str, Any], names: Sequence[str], biases: Sequence[int | float]
 ) -> Iterator[tuple[str, CellKind]]:
     for name in names:
-        if "forget_bias" not in kinds[name]["initialization"]:
+        if not _has_bias(kinds[name]):
             yield name, build(kinds[name], f"kinds.{name}")
             continue
         for bias in biases:

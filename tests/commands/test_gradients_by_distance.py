@@ -5,10 +5,12 @@ import json
 import pytest
 
 from seq2seq.commands.erosion import find_erosion
-from seq2seq.commands.gradients import gradients
+from seq2seq.commands.gradients import OF_CELLS, OF_RUNS, SEED, gradients
 from seq2seq.commands.horizon import find_horizon
 from seq2seq.commands.time_constants import find_time_constants
 from seq2seq.errors import UserError
+from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.run import load_run
 
 COMMANDS = {
     "gradients": gradients,
@@ -17,6 +19,10 @@ COMMANDS = {
     "time_constants": find_time_constants,
 }
 BOTH = ("file=pairs.tsv", "split=train")
+LONE = ("gradients", "horizon", "erosion")
+LOOKING = ("gradients", "time_constants")
+OWN = "+kinds.own={_target_:seq2seq.layers.recurrent.cells.lstm.LSTMCell,_partial_:true}"
+NO_CELL = "+kinds.own={_target_:seq2seq.layers.recurrent.initialization.ForgetBias,_partial_:true}"
 FRESH = ("cells=[lstm]", "hidden_size=4", "length=6")
 
 
@@ -51,6 +57,18 @@ def test_gradients_of_a_run_are_of_every_cell_and_way(asked, tmp_path, capsys):
     assert said.out == ""
 
 
+def test_what_runs_or_cells_alone_have_is_the_config_s_own(config_of):
+    config = config_of("gradients", "cells=[lstm]")
+    for name, usual in {**OF_RUNS, **OF_CELLS, "seed": SEED}.items():
+        assert config[name] == usual or (name == "data" and not config[name])
+
+
+def test_without_a_limit_all_examples_are_read(asked, finished):
+    given = ("run=RUN", "split=train", "device=cpu")
+    data = asked("gradients", *given, "layers=[decoder.1]", "limit=null")["data"]
+    assert data == f"{len(load_examples(load_run(finished), None, 'train')[1])} examples of train"
+
+
 def test_runs_stand_side_by_side_and_losses_are_chosen(asked):
     record = asked(
         "gradients",
@@ -72,6 +90,14 @@ def test_gradients_of_fresh_cells_follow_the_forget_bias(asked):
     assert list(dict.fromkeys(name for name, _ in rates)) == ["lstm, forget bias 0", "lstm, forget bias 3", "elman"]
     assert rates["lstm, forget bias 0", "cell"] < 0.7 < 0.85 < rates["lstm, forget bias 3", "cell"] < 1
     assert all(len(curve["hidden"]) == 13 for curve in record["curves"])
+
+
+def test_a_cell_of_ones_own_needs_no_initialization(asked, caplog):
+    with caplog.at_level("INFO"):
+        record = asked("gradients", "cells=[lstm,own]", OWN, "forget_bias=[0,3]", "hidden_size=4", "length=6")
+    names = dict.fromkeys(curve["name"] for curve in record["curves"])
+    assert list(names) == ["lstm, forget bias 0", "lstm, forget bias 3", "own"]
+    assert "forget_bias: one row of own, without initialization.forget_bias in kinds" in caplog.text
 
 
 def test_time_constants_are_of_every_unit(asked, tmp_path, capsys):
@@ -139,6 +165,28 @@ MISTAKES = [
     ),
     ("gradients", ("cells=[elman]", "forget_bias=[1]"), "forget_bias must be of cells with a gate that keeps their "),
     ("gradients", (*FRESH, "forget_bias=1"), "forget_bias must be a list of numbers, as [0,1,3], but is 1."),
+    *(
+        (name, ("cells=[lstm,gru,lstm]",), "cells must have each once, but has lstm twice: leave one out.")
+        for name in LONE
+    ),
+    (
+        "gradients",
+        (*FRESH, "forget_bias=[1,2,1.0]"),
+        "forget_bias must have each once, but has 1 twice: leave one out.",
+    ),
+    (
+        "gradients",
+        ("cells=[own]", OWN, "forget_bias=[1]"),
+        "forget_bias must be of cells with a gate that keeps their ",
+    ),
+    *(
+        (name, ("cells=[own]", "+kinds.own.x=1"), "kinds.own must have a class of cells as _target_, and _")
+        for name in LONE
+    ),
+    *(
+        (name, ("cells=[own]", NO_CELL), "kinds.own must have a class of cells as _target_, and _partial_=")
+        for name in LONE
+    ),
     ("gradients", ("cells=[lstm]", "length=1"), "length must be a whole number of at least 2, but is 1."),
     ("gradients", (*FRESH, "formats=[gif]"), "formats must be a list of some of png, svg, pdf, but is ['gif']."),
     (
@@ -152,6 +200,21 @@ MISTAKES = [
         ("run=RUN", "layers=[x]"),
         "layers must be of encoder.1.forward, encoder.1.backward, decoder.1,",
     ),
+    *(
+        (name, ("run=RUN", "layers=[]"), "layers must be a list of names, or null for all, but is [].")
+        for name in LOOKING
+    ),
+    *(
+        (
+            name,
+            ("run=RUN", "layers=[decoder.1,decoder.1]"),
+            "layers must have each once, but has decoder.1 twice: leave one out.",
+        )
+        for name in LOOKING
+    ),
+    ("gradients", ("run=RUN", "limit=0"), "limit must be a whole number of at least 1, but is 0."),
+    ("gradients", ("run=RUN", "seed=2"), "seed must be left out with run, but is 2: it is of fresh weights, initial="),
+    ("gradients", ("cells=[gru]", "device=cuda"), "device must be left out with cells, but is 'cuda'."),
     ("horizon", ("task=sort",), "task must be one of delay, adding, copy, but is 'sort'."),
     ("horizon", ("lengths=[10,5]",), "lengths must be in rising order, as a cell that fails at one is not tried at "),
     ("horizon", ("lengths=[1]",), "lengths must be a list of whole numbers of at least 2, but is [1]."),
@@ -163,6 +226,8 @@ MISTAKES = [
         "cells must have a gate that keeps their memory, to store a value by it, but elman ",
     ),
     ("erosion", ("precisions=[int8]",), "precisions must be a list of some of float64, float32, bfloat16, float16, bf"),
+    ("erosion", ("precisions=[float32,float32]",), "precisions must have each once, but has float32 twice: leave one "),
+    ("erosion", ("paths=[kernel,kernel]",), "paths must have each once, but has kernel twice: leave one out."),
     ("erosion", ("paths=[fast]",), "paths must be a list of some of kernel, equations, but is ['fast']."),
     ("erosion", ("time_constant=0",), "time_constant must be at least 0.01 steps, but is 0."),
     ("erosion", ("time_constant=1e-9",), "time_constant must be at least 0.01 steps, but is 1e-09."),

@@ -32,6 +32,10 @@ def test_record_table_and_picture_tell_of_the_run(looked, tmp_path, capsys):
     assert "right next tokens that stay so without context: " in said.err
 
 
+def test_without_a_limit_all_lines_are_looked_at(looked):
+    assert looked("limit=null")["lines"] == 8
+
+
 def test_what_a_run_kept_is_on_the_report(config_of, finished, tmp_path):
     assert [step for step, _ in kept_vital_signs(str(finished))] == [10, 20, 30]
     given = [f"run={finished}", "text=abc", f"out={tmp_path / 'out'}", "device=cpu", "steps=1", "formats=[png]"]

@@ -93,6 +93,10 @@ def test_each_change_is_tried_at_each_step_and_drawn_by_it(tried, tmp_path, caps
         (["units=[16]"], "units must be between 0 and 7, the units of the input gate of encoder 1 forward, but has "
          "16."),
         (["units=[a]"], "units must be whole numbers, but has 'a'."),
+        (["layers=[]"], "layers must be a list of names, or null for all, but is []."),
+        (["layers=[decoder.1,decoder.1]"], "layers must have each once, but has decoder.1 twice: leave one out."),
+        (["units=[]"], "units must have at least one, or be null for all, but is []."),
+        (["steps=[]"], "steps must have at least one, or be null for all, but is []."),
         (["gates=[1]"], "gates must be a list of names, but is [1]."),
         (["to=[open]"], "to must be of zero, one, mean, other and numbers, but has 'open'."),
         (["steps=[-1]"], "steps must be whole numbers of at least 0, but has -1."),
@@ -117,6 +121,11 @@ def test_a_mistake_is_told_in_one_line_and_nothing_is_written(tried, tmp_path, o
         tried(*overrides)
     assert str(error.value) == message
     assert not (tmp_path / "out").exists()
+
+
+def test_without_a_limit_all_examples_are_tried(tried):
+    given = ("gates=[]", "attention=[cut]", "split=train", "bootstrap=0")
+    assert tried(*given, "limit=null")["examples"] == 60
 
 
 def test_a_file_without_gold_is_refused(tried, tmp_path):

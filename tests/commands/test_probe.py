@@ -112,7 +112,9 @@ def test_a_function_that_is_none_is_told(probed, package, tmp_path, name, messag
         (["signals=[bracket_depth]"], "signals has bracket_depth, which is the same at every step of these lines: "),
         (["layers=[decoder.2]"], "layers must be of encoder.1.forward, encoder.1.backward, decoder.1, but has "
          "decoder.2."),
-        (["layers=decoder.1"], "layers must be a list of names, but is 'decoder.1'."),
+        (["layers=decoder.1"], "layers must be a list of names, or null for all, but is 'decoder.1'."),
+        (["layers=[]"], "layers must be a list of names, or null for all, but is []."),
+        (["layers=[decoder.1,decoder.1]"], "layers must have each once, but has decoder.1 twice: leave one out."),
         (["run=[a,b]"], "run must be one run, as an ensemble has no units of its own: give run=DIR."),
         (["limit=0"], "limit must be a whole number of at least 1, but is 0."),
         (["limit=5"], "train must have at least 10 lines of at most max_tokens=256, but has 5: give more."),
