@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
+from torch import Tensor
 
 from seq2seq.commands.rehearsal import Rehearsal
 from seq2seq.compression.packing import pack
@@ -107,6 +108,10 @@ class StartingPoint:
                     "init: %d of %d %s pieces are the run's; others start from what is in them", known, pieces, side
                 )
 
+    def pruned_weights(self) -> dict[str, Tensor]:
+        """The run's weights by name where it was pruned, or kept zeros of what was; none of another run."""
+        return dict(self.run.model.state_dict()) if self.run.config.get("pruning") else {}
+
     def compare(self, after: Translator, splits: Splits, config: dict[str, Any]) -> dict[str, Any]:
         """Scores of the run and of what came of it, on the new dev and, where it can be read still, on its own."""
         search = build(config["decoding"], "decoding")
@@ -136,7 +141,7 @@ def begin_weights(
         start.hand_on(module.model, tokenizers)
     for callback in [] if resume else trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Pruning):
-            callback.check(module.model)
+            callback.take_up(module.model, start.pruned_weights() if start else {})
 
 
 def know_nearly_all(tokenizers: Tokenizers, splits: Splits) -> bool:

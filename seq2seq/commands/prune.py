@@ -15,16 +15,18 @@ from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.derived_run import PASSED_ON, write_run
 from seq2seq.runs.run import load_run
 from seq2seq.runs.run_folder import new_folder
+from seq2seq.training.callbacks.pruning import KeptZeros
 
 logger = logging.getLogger(__name__)
+_KEPT = {"_target_": f"{KeptZeros.__module__}.{KeptZeros.__qualname__}"}  # by which a run is known as a pruned one
 
 
-def prune(config: DictConfig) -> dict[str, Any]:
+def prune(given: DictConfig) -> dict[str, Any]:
     """Write what a method leaves of a run's model into a folder as a run, and return what was done, and the sizes.
 
     Raises UserError, before anything is written, at a model that the method knows nothing of.
     """
-    options = read_options(config)
+    options = read_options(given)
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as each of an ensemble is made smaller by itself: prune one by one.")
     folder = new_folder("out", str(options["out"]))
@@ -37,7 +39,8 @@ def prune(config: DictConfig) -> dict[str, Any]:
         reduced = method(whole := Described(run.model, run.config["model"], vocabularies, build))
     logger.info("%s", reduced.said)
     kept = {key: checkpoint[key] for key in PASSED_ON if key in checkpoint}
-    kept |= {"weights": reduced.weights, "global_step": run.step, "config": run.config | {"model": reduced.config}}
+    config = run.config | {"model": reduced.config} | ({"pruning": _KEPT} if reduced.sparse else {})
+    kept |= {"weights": reduced.weights, "global_step": run.step, "config": config}
     smaller = whole.built(reduced.config)
     smaller.load_state_dict(reduced.weights)
     record = {

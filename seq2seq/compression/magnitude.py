@@ -31,7 +31,7 @@ class MagnitudePruning(Method):
                 weights[name] = weight.detach() * mask
         zeros, numbers = sum(int((~mask).sum()) for mask in masks.values()), sum(map(torch.numel, masks.values()))
         said = f"set {zeros:,} of {numbers:,} weights in matrices to zero, {100 * zeros / numbers:.1f} %"
-        return Reduced(dict(whole.config), weights, said)
+        return Reduced(dict(whole.config), weights, said, sparse=True)
 
 
 def check_share(name: str, share: float) -> None:

@@ -32,11 +32,15 @@ class Described:
 
 @dataclass(frozen=True)
 class Reduced:
-    """Outcome of a method: the node of a config that describes it, its weights, and a line that says what was done."""
+    """Outcome of a method: the node of a config that describes it, its weights, and a line that says what was done.
+
+    `sparse` tells that zeros among the weights are what the method has left, for training on to keep.
+    """
 
     config: dict[str, Any]
     weights: dict[str, Tensor]
     said: str
+    sparse: bool = False
 
 
 class Method(ABC):

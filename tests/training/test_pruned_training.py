@@ -119,7 +119,9 @@ def test_zeros_of_a_pruned_run_stay_zeros_and_others_learn(config_of, tiny_confi
     for name, weight in matrices(before).items():
         assert torch.equal(weight == 0, after[name] == 0)
     assert any(not torch.equal(weight, after[name]) for name, weight in before.items())
-    with pytest.raises(UserError, match="^pruning=zeros keeps zeros of a pruned model, but this one has none: give"):
+    with pytest.raises(
+        UserError, match="^pruning=zeros keeps zeros of a pruned run, but training starts from none: give"
+    ):
         train(tiny_config(f"init={tmp_path / 'first'}", "pruning=zeros"), tmp_path / "refused", resume=False)
     assert not any((tmp_path / "refused").iterdir())
 
@@ -139,10 +141,27 @@ def test_a_mistake_is_one_line(options, message):
     assert str(error.value) == message
 
 
-def test_kept_zeros_are_found_once():
-    model, kept = torch.nn.Linear(2, 2), KeptZeros()
+def test_kept_zeros_are_those_of_the_pruned_run_alone():
+    model, kept = torch.nn.ModuleDict({name: torch.nn.Linear(2, 2) for name in ("own", "carried", "new")}), KeptZeros()
     with torch.no_grad():
-        model.weight[0, 0] = 0
-    kept.masks = dict(kept.renewed(model, 0, 0.0) or {})
-    assert kept.masks["weight"].tolist() == [[False, True], [True, True]]
+        for part in model.values():
+            part.weight[0, 0] = 0
+    pruned = {name: weight.detach().clone() for name, weight in model.named_parameters() if not name.startswith("new")}
+    pruned["carried.weight"] = torch.ones(3, 2)  # of other pieces
+    kept.take_up(model, pruned)
+    assert {name: mask.tolist() for name, mask in kept.masks.items()} == {"own.weight": [[False, True], [True, True]]}
     assert kept.renewed(model, 1, 0.1) is None
+    for weights in ({}, pruned | {"own.weight": torch.ones(2, 2)}):
+        with pytest.raises(
+            UserError, match="^pruning=zeros keeps zeros of a pruned run, but training starts from none"
+        ):
+            KeptZeros().take_up(model, weights)
+
+
+def test_zeros_of_n_grams_of_other_pieces_are_no_pruning(tiny_config, train_tiny, tmp_path):
+    for name in ("first", "then"):
+        (tmp_path / name).mkdir()
+    train_tiny(tmp_path / "first", "model/ngrams=bigrams", "budget.max_steps=1")
+    options = [f"init={tmp_path / 'first'}", "pruning=zeros", "tokenizer.source=bpe", "tokenizer.source_size=14"]
+    with pytest.raises(UserError, match="^pruning=zeros keeps zeros of a pruned run, but training starts from none"):
+        train(tiny_config(*options), tmp_path / "then", resume=False)

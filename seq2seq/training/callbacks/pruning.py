@@ -1,7 +1,7 @@
 """Pruning of single weights while training."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -25,8 +25,11 @@ class Pruning(lightning.Callback, ABC):
         self.masks: dict[str, Tensor] = {}
         self._masked_at = -1  # the step behind which weights were masked last
 
-    def check(self, model: nn.Module) -> None:
-        """Check, before training starts, that a model can be pruned so. Raises UserError if not."""
+    def take_up(self, model: nn.Module, pruned: Mapping[str, Tensor]) -> None:
+        """Note what a model is that training starts with, and weights of the pruned run that it is of, if of one.
+
+        Raises UserError where it cannot be pruned so.
+        """
 
     @abstractmethod
     def renewed(self, model: nn.Module, step: int, spent: float) -> Masks | None:
@@ -59,23 +62,27 @@ class Pruning(lightning.Callback, ABC):
 
 
 class KeptZeros(Pruning):
-    """Pruning that was done before: weights of matrices that are zero when training starts stay zero."""
+    """Pruning that was done before: what is zero in matrices of the pruned run that training starts from stays zero.
 
-    def check(self, model: nn.Module) -> None:
-        """Check that there are such weights, beside the vectors of padding. Raises UserError if not."""
-        padding = {id(part.weight): part.embedding_dim for part in model.modules() if isinstance(part, nn.Embedding)}
-        matrices = [weight for weight in model.parameters() if weight.dim() > 1]
-        if not any(int((weight == 0).sum()) > padding.get(id(weight), 0) for weight in matrices):
+    Those are matrices that the model has from that run as they were: a table of other pieces is trained whole.
+    """
+
+    def take_up(self, model: nn.Module, pruned: Mapping[str, Tensor]) -> None:
+        """Find the masks of the pruned run's matrices. Raises UserError if there is none, or no zero in them."""
+        matrices = {name: weight.detach() for name, weight in model.named_parameters() if weight.dim() > 1}
+        same = {
+            name: own for name, own in matrices.items() if name in pruned and torch.equal(own, pruned[name].to(own))
+        }
+        self.masks = {name: weight != 0 for name, weight in same.items()}
+        if all(bool(mask.all()) for mask in self.masks.values()):
             raise UserError(
-                "pruning=zeros keeps zeros of a pruned model, but this one has none: give init=RUN of "
-                "scripts/prune.py method=magnitude, or pruning=magnitude."
+                "pruning=zeros keeps zeros of a pruned run, but training starts from none: give init=RUN of "
+                "scripts/prune.py method=magnitude or of pruning=magnitude, or choose pruning=magnitude."
             )
 
     def renewed(self, model: nn.Module, step: int, spent: float) -> Masks | None:
-        """The masks of the weights as they are at first."""
-        if self.masks:
-            return None
-        return {name: weight.detach() != 0 for name, weight in model.named_parameters() if weight.dim() > 1}
+        """None: the masks are those that training began with."""
+        return None
 
 
 class MagnitudeSchedule(Pruning):
