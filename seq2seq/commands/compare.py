@@ -86,7 +86,7 @@ def _write_record(found: Sequence[ScoredChoice], metric: str, choices: int, fold
 def _competitions(
     config: DictConfig, choices: Mapping[str, list[str]], along: tuple[str, list[Any]] | None
 ) -> list[Competition]:
-    """One for each value of what is varied beside the choices, in a folder of its own; one where nothing is."""
+    """Competitions, one for each value of what is varied, in a folder of its own; one where nothing is."""
     shared, folder = _shared_overrides(), Path(config["folder"])
     equality = Equality(config["equal_parameters"], config["equal_seconds"], config["rounds"])
     if along is None:

@@ -19,7 +19,7 @@ _SPEEDS = "speeds.json"
 
 @dataclass(frozen=True)
 class Equality:
-    """What choices have alike: parameters, seconds or neither, and the timed steps that seconds are reckoned from."""
+    """Equality of choices: parameters, seconds or neither, and the timed steps that seconds are reckoned from."""
 
     parameters: bool
     seconds: bool
@@ -36,7 +36,7 @@ class Entries:
     higher: bool
 
     def left(self, number: int, seeds: int) -> str:
-        """What is to come from a contender on, in words."""
+        """Words for what is to come from a contender on."""
         steps, minutes = self.contenders[number].steps or self.budgets[number]["max_steps"], 0.0
         for budget in self.budgets[number:]:
             if budget["max_minutes"] is None:

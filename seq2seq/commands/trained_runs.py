@@ -80,7 +80,7 @@ def train_contender(contender: Contender, folder: Path) -> TrainedRun:
 def scored(
     contender: Contender, runs: Sequence[TrainedRun], metric: str, best: Callable[..., float], along: Any = None
 ) -> ScoredChoice:
-    """What came of a contender: the best dev score of each run, the median speed, the steps of the longest."""
+    """Scores of a contender: the best dev score of each run, the median speed, the steps of the longest."""
     speeds = [speed for run in runs for speed in run.column(_SPEED)]
     return ScoredChoice(
         contender.name,

@@ -67,7 +67,7 @@ def find_function(name: str, option: str) -> Callable[..., Any]:
 
 
 def _own(name: Any, path: str, is_kind: Callable[[Any], bool], untrusted: str) -> Callable[..., Any]:
-    """What a package of the user's has under a name. Raises UserError where it is not of that package itself."""
+    """Object that a package of the user's has under a name. Raises UserError where it is not of that package itself."""
     package = name.partition(".")[0] if isinstance(name, str) else ""
     if package not in _trusted.get():
         advice = f": if it is of your own code, add trust=[{package}]." if _can_be_trusted(package) else "."

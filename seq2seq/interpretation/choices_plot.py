@@ -58,7 +58,7 @@ def _rows(points: Sequence[ChoicePoint], metric: str) -> Figure:
 
 
 def _cost(points: Sequence[ChoicePoint]) -> tuple[Callable[[ChoicePoint], float], str]:
-    """What differs of the cost: parameters where these do by a fifth or more, else minutes."""
+    """Cost that differs: parameters where these do by a fifth or more, else minutes."""
     counts = [point.parameters for point in points]
     if max(counts) > 1.2 * min(counts):
         return lambda point: point.parameters / 1e3, "thousands of parameters"

@@ -1,4 +1,4 @@
-"""What choices reached that were trained alike: rows of a table, and a record of them."""
+"""Results of choices that were trained alike: rows of a table, and a record of them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ class ScoredChoice:
         return SeedInterval.of(self.scores)
 
     def beside(self, other: "ScoredChoice") -> SeedInterval:
-        """How far the score is above another choice's, seed by seed, as these share their data's order."""
+        """Distance of the score above another choice's, seed by seed, as these share their data's order."""
         return SeedInterval.of([own - its for own, its in zip(self.scores, other.scores, strict=True)])
 
     def report(self, first: "ScoredChoice") -> dict[str, Any]:

@@ -67,6 +67,9 @@ class WeightAverage:
     def note(self, scores: Mapping[str, float]) -> None:
         """Take in the scores of a validation."""
 
+    def begin_anew(self) -> None:
+        """Forget the scores so far: they were of another kind of model."""
+
     def progress(self) -> dict[str, Any]:
         """Counts of validations so far, for a checkpoint; empty where nothing counts them."""
         return {}
@@ -160,6 +163,10 @@ class TriggeredAverage(EqualAverage):
         if old := self._losses[: -self.patience]:
             self.triggered = self.triggered or loss > min(old)
         self._losses.append(loss)
+
+    def begin_anew(self) -> None:
+        """Forget the scores so far; a mean that has begun goes on."""
+        self._losses.clear()
 
     def progress(self) -> dict[str, Any]:
         """Scores as losses, and whether the mean has begun."""

@@ -51,6 +51,10 @@ class PlateauSchedule(Schedule):
         if self.waited == self.patience:
             self.falls, self.waited = self.falls + 1, 0
 
+    def begin_anew(self) -> None:
+        """Forget the best score and the validations that were waited for; the factor stays."""
+        self.best, self.waited = None, 0
+
     def decay(self, step: int, spent: float) -> float:
         return float(max(self.lowest, self.shrink**self.falls))
 

@@ -23,6 +23,9 @@ class Schedule(ABC):
     def note(self, scores: Mapping[str, float]) -> None:  # noqa: B027  (most schedules are functions of the step)
         """Take in the scores of a validation."""
 
+    def begin_anew(self) -> None:  # noqa: B027
+        """Forget the scores so far: they were of another kind of model."""
+
     def state_dict(self) -> dict[str, Any]:
         """Counts of validations so far, for a checkpoint; empty where nothing counts them."""
         return {}

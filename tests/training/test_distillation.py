@@ -1,19 +1,24 @@
 """Learning from what trained models say of every token."""
 
+import gc
 import shutil
+from weakref import ref
 
 import pytest
 import torch
 from torch.testing import assert_close
 
 from seq2seq.data.batch import PairSequences
+from seq2seq.data.batching import TokenBudget
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.errors import UserError
 from seq2seq.runs.possible_training import check_objective
 from seq2seq.runs.run import load_run
+from seq2seq.training.objectives import taught_tokens
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.distillation import Distillation, distillation_losses, parts_of
 from seq2seq.training.objectives.minimum_risk import MinimumRisk
+from seq2seq.training.objectives.taught_tokens import TaughtTokens
 
 SOURCES = [[4, 5, 6], [7], [5, 5]]
 TARGETS = [[4, 5], [5, 5, 4], [4]]
@@ -156,6 +161,33 @@ def test_teachers_read_train_once_and_say_the_same_whenever_it_is_found_anew(bui
         assert torch.equal(one, other)
     silent = pairs.batch(torch.tensor([0]), step_tokens=1.0, silent=True)
     assert objective(model, silent, silent.target_inputs).item() == 0
+
+
+def test_teachers_are_let_go_once_they_have_read(build_model, keeping, pairs):
+    objective, batch = keeping(build_model(), top=2), pairs.batch(torch.tensor([0]), step_tokens=1.0)
+    teacher = ref(objective.models[0])
+    objective(model := build_model(), batch, batch.target_inputs)
+    gc.collect()
+    assert teacher() is None
+    objective(model, batch, batch.target_inputs)
+
+
+def test_teachers_read_few_tokens_at_a_time_and_score_few_rows(build_model, pairs, monkeypatch):
+    teachers = [build_model().eval() for _ in range(2)]
+    whole = TaughtTokens(teachers, pairs, 3, torch.device("cpu"))
+    shapes, rows, scored = [], [], teachers[0].output.log_probabilities
+    monkeypatch.setattr(taught_tokens, "_AT_ONCE", TokenBudget(max_tokens=14, max_sentences=3))
+    monkeypatch.setattr(teachers[0].output, "chunk", 2)
+    monkeypatch.setattr(teachers[0].output, "log_probabilities", lambda own: (rows.append(len(own)), scored(own))[1])
+    teachers[0].register_forward_pre_hook(lambda _, given: shapes.append((given[0].shape, given[2].shape)))
+    parts = TaughtTokens(teachers, pairs, 3, torch.device("cpu"))
+    assert len(shapes) > 1
+    assert all(source[0] <= 3 and source.numel() + target.numel() <= 14 for source, target in shapes)
+    assert max(rows) == 2
+    for numbers in range(len(pairs)):
+        batch = pairs.batch(torch.tensor([numbers]), step_tokens=1.0)
+        assert_close(parts.of(batch)[0], whole.of(batch)[0])
+        assert torch.equal(parts.of(batch)[1], whole.of(batch)[1])
 
 
 def test_a_pair_that_teachers_have_not_read_is_refused(build_model, keeping, new_batch):

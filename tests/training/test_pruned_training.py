@@ -1,5 +1,8 @@
 """Training that leaves weights at zero."""
 
+import re
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -8,8 +11,11 @@ from seq2seq.commands.train import train
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.run import load_run
+from seq2seq.training.averaging import TriggeredAverage
+from seq2seq.training.callbacks.early_stopping import EarlyStopping
 from seq2seq.training.callbacks.pruning import KeptZeros, MagnitudeSchedule
 from seq2seq.training.checkpoints import BestCheckpoint
+from seq2seq.training.plateau import PlateauSchedule
 
 PRUNED = ["pruning=magnitude", "pruning.every=2", "trainer.val_check_interval=4", "schedule=constant"]
 
@@ -54,6 +60,16 @@ def test_weights_average_and_moments_are_zero_where_masked(train_tiny, tmp_path,
             assert moments[number][kind].any()
 
 
+def test_a_matrix_of_an_output_of_its_own_is_masked_too(train_tiny, tmp_path):
+    train_tiny(tmp_path, *PRUNED, "model/output=full", "pruning.end=0.5", "budget.max_steps=4")
+    checkpoint = checkpoint_of(tmp_path)
+    (masks,) = [state["masks"] for state in checkpoint["callbacks"].values() if "masks" in state]
+    ((name, mask),) = [(name, mask) for name, mask in masks.items() if name.startswith("output.")]
+    assert 0 < int((~mask).sum()) < mask.numel()
+    for weight in (checkpoint["weights"][name], checkpoint["state_dict"][f"model.{name}"]):
+        assert torch.equal(weight != 0, mask)
+
+
 def test_the_best_is_chosen_among_what_has_the_whole_share(train_tiny, tmp_path):
     train_tiny(tmp_path, *PRUNED, "pruning.begin=0.5", "pruning.end=0.7", "budget.max_steps=12")
     assert share_of_zeros(read_checkpoint(tmp_path / "checkpoints" / "best.ckpt")["weights"]) > 0.79
@@ -65,6 +81,43 @@ def test_a_best_that_begins_anew_is_the_next_one():
     best.begin_anew()
     assert best.best_model_score is None
     assert super(BestCheckpoint, best).check_monitor_top_k(None, torch.tensor(7.0))
+
+
+def test_whatever_compares_scores_begins_anew_as_the_share_grows():
+    model, stopping, schedule = torch.nn.Linear(4, 4), EarlyStopping(monitor="dev/loss"), PlateauSchedule(patience=2)
+    best = BestCheckpoint(dirpath="/", filename="best", monitor="dev/loss", mode="min")
+    average = TriggeredAverage(model, "dev/loss", "min", 1)
+    stopping.best_score, stopping.wait_count, best.best_model_score = torch.tensor(0.1), 3, torch.tensor(0.1)
+    for loss in (0.1, 0.2):
+        schedule.note({"dev/loss": loss})
+    average.note({"dev/loss": 0.1})
+    trainer = SimpleNamespace(
+        global_step=2,
+        checkpoint_callbacks=[best],
+        early_stopping_callbacks=[stopping],
+        optimizers=[torch.optim.SGD(model.parameters())],
+    )
+    module = SimpleNamespace(model=model, spent=0.3, step=SimpleNamespace(schedule=schedule, average=average))
+    MagnitudeSchedule(every=2).on_train_batch_end(trainer, module, None, None, 0)
+    assert (stopping.wait_count, stopping.best_score, best.best_model_score) == (0, torch.inf, None)
+    for loss in (0.9, 0.8, 0.9):  # worse than of the denser model, and then better
+        schedule.note({"dev/loss": loss})
+    assert schedule.falls == 0
+    for loss in (0.9, 0.8):
+        average.note({"dev/loss": loss})
+    assert not average.triggered
+
+
+def test_training_that_ends_before_the_whole_share_says_so(train_tiny, tmp_path, caplog):
+    early = ["callbacks=early_stopping", "+callbacks.early_stopping.stopping_threshold=-1.0"]
+    options = [*PRUNED, *early, "monitor.metric=dev/loss", "monitor.mode=max", "pruning.end=0.9", "budget.max_steps=12"]
+    train_tiny(tmp_path, *options)
+    (said,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("pruning: ")]
+    assert re.fullmatch(
+        r"pruning: training ended with \d+ % of the weights in matrices at zero, below share=0.8, which is for 0.9 of "
+        r"the budget: train on with resume=true, or lower pruning.end",
+        said,
+    )
 
 
 def test_a_resumed_run_is_the_uninterrupted_one(train_tiny, tmp_path, monkeypatch):

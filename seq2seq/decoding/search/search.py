@@ -81,14 +81,7 @@ class Search(ABC, Generic[Context]):
         self, stepper: Stepper[Memory, States], source: Source, lengths: Lengths, request: Request | None = None
     ) -> list[list[Hypothesis]]:
         """The `n_best` hypotheses of every sentence, best first; fewer where there are no more."""
-        request = request or Request()
-        if not 1 <= request.n_best <= self.width:
-            raise UserError(
-                f"n_best must be between 1 and {self.width}, all that this search finds, but is {request.n_best}: "
-                "search with a wider beam, or draw more samples."
-            )
-        own = [] if says_unknown(stepper) else [KnownAlone()]
-        request = replace(request, filters=[*self.filters.active, *request.filters, *own])
+        request = self._completed(request or Request(), stepper)
         context = self.prepare(source, lengths, request)
         memory, states = stepper.start(source, lengths)
         frontier, pointers = self._first(source, lengths), BackPointers(len(source), attention=request.attention)
@@ -113,6 +106,16 @@ class Search(ABC, Generic[Context]):
                     finished = _write_back(frontier, finished)
                     frontier, memory, states = select((frontier, memory, states), left)
         return self._hypotheses(_write_back(frontier, finished), pointers, lengths, request.n_best)
+
+    def _completed(self, request: Request, stepper: Stepper[Memory, States]) -> Request:
+        """The request with the filters of the search and of what it steps. Raises UserError where it asks for more."""
+        if not 1 <= request.n_best <= self.width:
+            raise UserError(
+                f"n_best must be between 1 and {self.width}, all that this search finds, but is {request.n_best}: "
+                "search with a wider beam, or draw more samples."
+            )
+        own = [] if says_unknown(stepper) else [KnownAlone()]
+        return replace(request, filters=[*self.filters.active, *request.filters, *own])
 
     def _first(self, source: Source, lengths: Lengths) -> Frontier:
         scores = torch.zeros(len(source), 1, device=source.device)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytorch_lightning as lightning
+import torch
 
 
 class EarlyStopping(lightning.callbacks.EarlyStopping):
@@ -26,6 +27,11 @@ class EarlyStopping(lightning.callbacks.EarlyStopping):
             stopping_threshold=stopping_threshold,
             divergence_threshold=divergence_threshold,
         )
+
+    def begin_anew(self) -> None:
+        """Forget the best score and the validations without a better one."""
+        self.best_score = torch.tensor(torch.inf if self.mode == "min" else -torch.inf)
+        self.wait_count = 0
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict | {"patience": self.patience})  # the config's, which may have changed

@@ -1,5 +1,6 @@
 """Pruning of single weights while training."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,8 +12,11 @@ from torch.optim import Optimizer
 
 from seq2seq.compression.magnitude import Masks, check_share, masks_of
 from seq2seq.errors import UserError
+from seq2seq.training.callbacks.early_stopping import EarlyStopping
 from seq2seq.training.checkpoints import BestCheckpoint
 from seq2seq.training.master_weights import MasterWeights
+
+logger = logging.getLogger(__name__)
 
 
 class Pruning(lightning.Callback, ABC):
@@ -49,9 +53,7 @@ class Pruning(lightning.Callback, ABC):
         self._masked_at = trainer.global_step
         if (masks := self.renewed(pl_module.model, trainer.global_step, pl_module.spent)) is not None:
             self.masks = dict(masks)
-            for kept in trainer.checkpoint_callbacks:
-                if isinstance(kept, BestCheckpoint):
-                    kept.begin_anew()  # scores of a model with more weights say nothing of it
+            _forget_scores(trainer, pl_module.step)
         apply_masks(self.masks, pl_module.model, trainer.optimizers[0], pl_module.step.average.weights)
 
     def state_dict(self) -> dict[str, Any]:
@@ -81,7 +83,7 @@ class KeptZeros(Pruning):
             )
 
     def renewed(self, model: nn.Module, step: int, spent: float) -> Masks | None:
-        """None: the masks are those that training began with."""
+        """Renewed masks, of which there are none: they are those that training began with."""
         return None
 
 
@@ -89,9 +91,10 @@ class MagnitudeSchedule(Pruning):
     """Pruning by magnitude, `every` so many steps: a growing share of the weights in all matrices becomes zero.
 
     s = share + (initial - share) (1 - p)^3, with p the part of the way from `begin` to `end`, which are shares of the
-    budget (Zhu & Gupta 2017); one threshold is for all matrices (See et al. 2016). What is zero stays so. The best
-    checkpoint is chosen among those with the whole share. Raises UserError at shares that leave nothing or remove
-    nothing, and at a way that has no length.
+    budget (Zhu & Gupta 2017); one threshold is for all matrices (See et al. 2016). What is zero stays so. Whatever
+    compares scores begins anew with every share: the best checkpoint is chosen among those with the last. Training that
+    ends before the whole share says so. Raises UserError at shares that leave nothing or remove nothing, and at a way
+    that has no length.
     """
 
     def __init__(
@@ -125,12 +128,29 @@ class MagnitudeSchedule(Pruning):
         self.reached = share
         return masks_of(model, share)
 
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        if self.reached < self.share:
+            logger.warning(
+                "pruning: training ended with %.0f %% of the weights in matrices at zero, below share=%s, which is for "
+                "%s of the budget: train on with resume=true, or lower pruning.end",
+                *(100 * self.reached, self.share, self.end),
+            )
+
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"reached": self.reached}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self.reached = state_dict["reached"]
+
+
+def _forget_scores(trainer: Any, step: Any) -> None:
+    """Let whatever compares scores begin anew: those of a model with more weights say nothing of one with fewer."""
+    for callback in (*trainer.checkpoint_callbacks, *trainer.early_stopping_callbacks):
+        if isinstance(callback, BestCheckpoint | EarlyStopping):
+            callback.begin_anew()
+    step.schedule.begin_anew()
+    step.average.begin_anew()
 
 
 @torch.no_grad()

@@ -110,6 +110,7 @@ class Distillation(WrappingObjective):
             assert self.pairs is not None, "distillation needs train to keep what teachers say of it"
             models = [teacher.to(batch.source.device) for teacher in self.models]
             self.taught = TaughtTokens(models, self.pairs, top, batch.source.device)
+            self.models = ()  # nobody reads with them again
         return list(self.taught.of(batch))
 
     def _losses_of_kept(self, output: Output, features: Rows, scores: TopScores, ids: TopIds) -> Float[Tensor, " rows"]:

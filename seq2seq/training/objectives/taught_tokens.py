@@ -9,11 +9,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2seq.data.batch import Batch, PairSequences
+from seq2seq.data.batching import TokenBudget
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
 
 logger = logging.getLogger(__name__)
-_AT_ONCE = 256  # pairs
+_AT_ONCE = TokenBudget(max_tokens=1 << 14, max_sentences=256)  # that teachers read
 
 TopIds = Int[Tensor, "rows top"]
 TopScores = Float[Tensor, "rows top"]
@@ -52,24 +53,29 @@ class TaughtTokens:
             self._starts.setdefault(key, self._count)
             self._count += count
         with torch.no_grad(), torch.autocast(batch.source.device.type, enabled=False):
-            said = mean_scores(models, batch)
-            scores, ids = said.topk(min(top, said.shape[1]))
+            scores, ids = _best(models, batch, top)
         return ids.int().cpu(), scores.float().cpu()
 
 
-def mean_scores(models: Sequence[Seq2Seq], batch: Batch) -> Float[Tensor, "rows vocabulary"]:
-    """Logarithms of the models' mean probabilities of every token to predict."""
-    found = []
-    for model in models:
-        outputs = model(batch.source, batch.source_lengths, batch.target_inputs)
-        found.append(model.output.log_probabilities(batch.of_tokens(outputs.features)))
-    return torch.stack(found).logsumexp(0) - math.log(len(found))
+def _best(models: Sequence[Seq2Seq], batch: Batch, top: int) -> tuple[TopScores, TopIds]:
+    """The greatest logarithms of the models' mean probabilities of every token to predict, and whose they are."""
+
+    def best_of(*read: Tensor) -> tuple[Tensor, Tensor]:
+        found = [model.output.log_probabilities(rows) for model, rows in zip(models, read, strict=True)]
+        said = torch.stack(found).logsumexp(0) - math.log(len(found))
+        scores, ids = said.topk(min(top, said.shape[1]))
+        return scores, ids
+
+    read = [batch.of_tokens(one(batch.source, batch.source_lengths, batch.target_inputs).features) for one in models]
+    scores, ids = models[0].output.in_chunks(best_of, *read)  # scores of a whole batch would be many
+    return scores, ids
 
 
 def _batches(pairs: PairSequences) -> Iterator[Batch]:
-    """Batches of all pairs, those of like lengths together."""
-    for rows in pairs.target.lengths.argsort(stable=True).split(_AT_ONCE):
-        yield pairs.batch(rows, step_tokens=1.0)
+    """Batches of all pairs, those of like lengths together, as many as are few tokens."""
+    source, target = (side.lengths + side.end for side in (pairs.source, pairs.target))
+    for rows in _AT_ONCE.cut(source.numpy(), target.numpy(), target.argsort(stable=True).numpy()):
+        yield pairs.batch(torch.from_numpy(rows), step_tokens=1.0)
 
 
 def _keys(batch: Batch) -> Iterator[tuple[Key, int]]:
