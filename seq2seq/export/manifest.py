@@ -17,6 +17,7 @@ OPSET = 20
 _SCHEMA = {
     "opset": int,
     "graphs": dict,
+    "tokenizers": dict,
     "memory": list,
     "states": list,
     "symbols": dict,
@@ -26,6 +27,7 @@ _SCHEMA = {
     "run": dict,
     "digests": dict,
 }
+_OF_TEXTS = ("graphs", "memory", "states", "digests", "tokenizers")
 _OF_RUN = {"config": dict, "step": int, "splits": dict, "signals": dict}
 
 
@@ -96,8 +98,12 @@ def _check(path: Path, contents: dict[str, Any]) -> None:
         isinstance(part, dict) and all(type(part.get(name)) is kind for name, kind in schema.items())
         for part, schema in parts
     )
-    if not (whole and typed):
+    if not (whole and typed and all(_is_of_texts(contents[name]) for name in _OF_TEXTS)):
         raise UserError(f"{path} is damaged, or was changed since it was written: export the run again.")
+
+
+def _is_of_texts(part: dict[str, Any] | list[Any]) -> bool:
+    return all(isinstance(text, str) for text in (part.values() if isinstance(part, dict) else part))
 
 
 def _seal(contents: Mapping[str, Any]) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 from collections.abc import Iterator
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from seq2seq.errors import UserError
 from seq2seq.finite import listed, not_finite
 from seq2seq.models.earlier_names import with_present_names
 from seq2seq.runs.compact_weights import check_compact, with_wide_weights
+from seq2seq.runs.known_data import check_signals, check_splits
 from seq2seq.whole_file import write_whole
 
 FORMAT = 3  # raised whenever what is written changes; 2 had no digests and did not know its splits
@@ -146,8 +146,8 @@ def _check_schema(checkpoint: dict[str, Any]) -> None:
         if not isinstance(data, Tensor) or data.dtype is not torch.uint8 or data.dim() != 1:
             raise UserError(f"tokenizers.{side} must be a row of bytes, but is {_kind(data)}")
     if checkpoint["format"] >= FORMAT:
-        _check_splits(checkpoint.get("splits"))
-    _check_signals(checkpoint.get("signals", {}))
+        check_splits(checkpoint.get("splits"))
+    check_signals(checkpoint.get("signals", {}))
 
 
 def _check_tensors(checkpoint: dict[str, Any]) -> None:
@@ -164,23 +164,6 @@ def _check_parts(config: dict[str, Any]) -> None:
     for part in _PARTS:
         if type(config.get(part)) is not dict:
             raise UserError(f"config.{part} must be a mapping, but is {_kind(config.get(part))}")
-
-
-def _check_splits(splits: Any) -> None:
-    form = {"examples": int, "digest": str, "order": str}  # earlier ones have no order
-    known = splits if isinstance(splits, dict) else {}
-    for name in ("train", "dev", "test"):
-        found = known.get(name)
-        if not isinstance(found, dict) or {key: type(value) for key, value in ({"order": ""} | found).items()} != form:
-            raise UserError(f"splits.{name} must be a fingerprint, but is {_kind(found)}")
-
-
-def _check_signals(signals: Any) -> None:
-    form = {"mean": float, "deviation": float, "lines": int}
-    for name, found in (signals if isinstance(signals, dict) else {"": signals}).items():
-        known = {key: type(value) for key, value in found.items()} if isinstance(found, dict) else None
-        if known != form or not all(map(isfinite, found.values())) or found["deviation"] < 0:
-            raise UserError(f"signals.{name} must be a mean, a deviation and a number of lines, but is not")
 
 
 def _check_tree(name: str, value: Any) -> None:

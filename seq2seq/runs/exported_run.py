@@ -14,6 +14,7 @@ from seq2seq.export import manifest
 from seq2seq.export.manifest import is_export
 from seq2seq.export.onnx_stepper import GraphNames, ModelFacts, OnnxStepper, is_installed
 from seq2seq.runs.checkpoint_paths import find_checkpoint
+from seq2seq.runs.known_data import check_signals, check_splits
 from seq2seq.runs.model_kinds import reads_frames, writes_frames
 from seq2seq.runs.run import DecodingRun, LoadedRun, load_run, restored_tokenizers
 from seq2seq.runs.versions import folder_in_use
@@ -107,6 +108,18 @@ def export_home(path: str | Path) -> Path:
     return folder.parent if folder.name == "checkpoints" else folder
 
 
+def _check_facts(folder: Path, contents: dict[str, Any]) -> None:
+    """Raise UserError where a manifest tells of model and data in other types than it was written in."""
+    try:
+        if any(type(fact) is not bool for fact in contents["model"].values()):
+            raise UserError("model must be of true and false alone, but is not")
+        if splits := contents["run"]["splits"]:  # what an early version trained knows none
+            check_splits(splits)
+        check_signals(contents["run"]["signals"])
+    except UserError as error:
+        raise UserError(f"run={folder} is damaged: {manifest.FILE}: {error}. {_AGAIN}") from None
+
+
 def _opened(folder: Path, contents: dict[str, Any]) -> ExportedRun:
     own = contents["run"]
     try:
@@ -114,6 +127,7 @@ def _opened(folder: Path, contents: dict[str, Any]) -> ExportedRun:
         facts = ModelFacts(**contents["model"])
         graphs = manifest.read_files(folder, contents, [*contents["graphs"].values()])
         files = manifest.read_files(folder, contents, contents["tokenizers"].values())
+        _check_facts(folder, contents)
         known = {name: Fingerprint(**value) for name, value in own["splits"].items()}
         signals = {name: Spread(**value) for name, value in own["signals"].items()}
         models = {name: files[file] for name, file in contents["tokenizers"].items()}

@@ -285,7 +285,7 @@ def test_nothing_that_an_export_holds_is_called(readers, exported, tmp_path, mon
     for _ in range(WHOLE):
         forge_manifest(exported / "onnx" / manifest.FILE, path, draw, witness)
         count += refused(lambda: readers[name](place), witness)
-    assert count > (WHOLE // 5 if name != "seq2seq.load" else -1)
+    assert count >= (3 if name != "seq2seq.load" else 0)  # most of a manifest is for people, or for training
 
 
 # Files beside the checkpoints, which people read, and some commands
