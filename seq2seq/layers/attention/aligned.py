@@ -4,12 +4,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
-from seq2seq.layers.attention.hard_monotonic import looked
-from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context, Keys, Query, Values
+from seq2seq.layers.attention.attention import AttentionState, Memory
+from seq2seq.layers.attention.hard_monotonic import PointingAttention, looked, within
+from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context, Query
 
 
-class AlignedAttention(Attention):
+class AlignedAttention(PointingAttention):
     """Attention by which step t reads position t, whatever the query: from the last position on, that one.
 
     The state is the number of steps so far, `batch`, as far as the memory goes back.
@@ -22,18 +22,6 @@ class AlignedAttention(Attention):
     >>> weights.argmax(-1).tolist()
     [[0, 1, 2, 2]]
     """
-
-    normalizes = False
-    everywhere = False
-
-    def __init__(self, *, query_size: int, memory_size: int) -> None:
-        super().__init__()
-
-    def keys(self, values: Values) -> Keys:
-        return values
-
-    def start(self, memory: Memory) -> AttentionState:
-        return (torch.zeros(len(memory.mask), dtype=torch.long, device=memory.mask.device),)
 
     def after(self, state: AttentionState, weights: AttentionWeights) -> AttentionState:
         return (state[0] + weights.shape[1],)
@@ -53,8 +41,3 @@ class AlignedAttention(Attention):
 def places_of(state: AttentionState, steps: int) -> Int[Tensor, "batch target"]:
     """The positions that so many steps from a state read, were the source long enough."""
     return state[0].unsqueeze(1) + torch.arange(steps, device=state[0].device)
-
-
-def within(places: Int[Tensor, "batch target"], memory: Memory) -> Int[Tensor, "batch target"]:
-    """The places, or the last of the source where they are behind it."""
-    return places.minimum(memory.mask.sum(1, keepdim=True) - 1)

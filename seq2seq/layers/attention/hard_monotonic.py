@@ -9,7 +9,23 @@ from seq2seq.layers.attention.attention import Attention, AttentionState, Memory
 from seq2seq.shapes import AttentionWeights, BeamFeatures, BeamWeights, Context, Keys, Query, Values
 
 
-class HardMonotonicAttention(Attention):
+class PointingAttention(Attention):
+    """Attention with all weight on one position, that no scores choose. The state is a number for each source."""
+
+    normalizes = False
+    everywhere = False
+
+    def __init__(self, *, query_size: int, memory_size: int) -> None:
+        super().__init__()
+
+    def keys(self, values: Values) -> Keys:
+        return values
+
+    def start(self, memory: Memory) -> AttentionState:
+        return (torch.zeros(len(memory.mask), dtype=torch.long, device=memory.mask.device),)
+
+
+class HardMonotonicAttention(PointingAttention):
     """Hard monotonic attention (Aharoni & Goldberg 2017): all weight is on one position, from the first to the last.
 
     A query is the number of positions to move on before reading, `batch target 1`: it is told, and not found by scores.
@@ -25,29 +41,17 @@ class HardMonotonicAttention(Attention):
     [[0, 1, 1, 2]]
     """
 
-    normalizes = False
-    everywhere = False
-
-    def __init__(self, *, query_size: int, memory_size: int) -> None:
-        super().__init__()
-
-    def keys(self, values: Values) -> Keys:
-        return values
-
-    def start(self, memory: Memory) -> AttentionState:
-        return (torch.zeros(len(memory.mask), dtype=torch.long, device=memory.mask.device),)
-
     def after(self, state: AttentionState, weights: AttentionWeights) -> AttentionState:
         return (weights[:, -1].argmax(-1),)
 
     def step(
         self, query: BeamFeatures, memory: Memory, state: AttentionState
     ) -> tuple[Context, BeamWeights, AttentionState]:
-        places = _within(state[0] + query.squeeze(-1).long(), memory)
+        places = within(state[0] + query.squeeze(-1).long(), memory)
         return *looked(places, memory), (places,)
 
     def unroll(self, query: Query, memory: Memory, state: AttentionState) -> tuple[Context, AttentionWeights]:
-        return looked(_within(state[0].unsqueeze(1) + query.squeeze(-1).long().cumsum(1), memory), memory)
+        return looked(within(state[0].unsqueeze(1) + query.squeeze(-1).long().cumsum(1), memory), memory)
 
 
 def at_end(weights: AttentionWeights, memory: Memory) -> Tensor:
@@ -56,7 +60,8 @@ def at_end(weights: AttentionWeights, memory: Memory) -> Tensor:
     return weights.gather(2, last[:, None, None].expand(-1, weights.shape[1], 1))
 
 
-def _within(places: Int[Tensor, "batch target"], memory: Memory) -> Int[Tensor, "batch target"]:
+def within(places: Int[Tensor, "batch target"], memory: Memory) -> Int[Tensor, "batch target"]:
+    """The places, or the last of the source where they are behind it."""
     return places.minimum(memory.mask.sum(1, keepdim=True) - 1)
 
 
