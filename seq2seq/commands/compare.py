@@ -1,6 +1,5 @@
 """Train choices of a config one after the other, alike in what is asked for, and make a table of them."""
 
-import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from seq2seq.config.job import chosen_option, given_overrides
 from seq2seq.config.keywords import written
 from seq2seq.config.places import CONF
 from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
 from seq2seq.interpretation.choices_plot import ChoicePoint, choices_figure
 from seq2seq.interpretation.plots import write_picture
 from seq2seq.runs.choice_table import ScoredChoice, table_head, table_row
@@ -72,7 +72,7 @@ def _write_record(found: Sequence[ScoredChoice], metric: str, choices: int, fold
     """Write what came of the choices as JSON, and draw it."""
     rows = [one.report(found[number - number % choices]) for number, one in enumerate(found)]
     record = {"metric": metric, "along": along, "choices": rows}
-    write_whole(folder / "choices.json", (json.dumps(record, indent=2) + "\n").encode())
+    write_whole(folder / "choices.json", (strict_json(record, indent=2) + "\n").encode())
     points = [
         ChoicePoint(
             *(one.name, one.score.mean, one.score.half_width, one.parameters, mean(one.seconds) / 60, one.along)

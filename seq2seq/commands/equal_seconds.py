@@ -1,6 +1,5 @@
 """Steps of choices that take as long as one another."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from seq2seq.commands.trainer import choose_threads
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.record import read_record
 from seq2seq.training.speed import compare
@@ -52,7 +52,7 @@ def with_equal_seconds(
     shares = _kept(file, [one.name for one in contenders])
     if shares is None:
         shares = _measured(contenders, plains, configured, data, rounds)
-        write_whole(file, (json.dumps(shares, indent=2) + "\n").encode())
+        write_whole(file, (strict_json(shares, indent=2) + "\n").encode())
     steps = configured["budget"]["max_steps"]
     return [replace(one, steps=max(1, round(steps * shares[one.name]))) for one in contenders]
 

@@ -43,6 +43,7 @@ CHANGEABLE = (
 _ACCEPTED = "data.changed"  # of one start alone, and so in no stored config
 _OF_A_START = ("from", "find_lr", "lr_finder", "sizing")  # what a run that goes on has no use for
 _RECORD = "changes.yaml"
+_FEW = 3  # options of a group that a run may have been trained with, for all of them to be named
 _SHOWN = (
     "budget, saving, data.train, data.dev, data.test, optimizer, schedule, objective, gradients, gradient_noise, "
     "scheduled_sampling, averaging, sizes of batches, dropout, decoding, callbacks, trainer, "
@@ -171,7 +172,8 @@ def _refuse_another(group: str, option: Any, stored: dict[str, Any], text: str) 
     """Raise UserError at an option of a group that is not the one which the run was trained with."""
     own = own_choices(group, stored)
     if option not in own:
-        trained = f"it was trained with {group}={own[0]}; " if len(own) == 1 else ""
+        names = " or ".join(f"{group}={name}" for name in own)
+        trained = f"it was trained with {names}; " if 1 <= len(own) <= _FEW else ""
         raise UserError(
             f"{text} cannot change in a run that is continued with resume=true: {trained}leave it out, or start a new "
             "run."

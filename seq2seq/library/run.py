@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from seq2seq.data.text import check_whole
+from seq2seq.errors import UserError
 from seq2seq.library.pairs import Pairs
 from seq2seq.library.trained import Trained
 from seq2seq.models.sizes import parameter_count, shortened
@@ -54,8 +55,16 @@ class Run(Trained):
 
     @property
     def scores(self) -> dict[str, float]:
-        """Scores in percent at the end of training, on test where there is one, else dev."""
-        return dict(self.report.get("scores", {}))
+        """Scores in percent at the end of training, on test where there is one, else dev.
+
+        Raises UserError if the file has others than numbers.
+        """
+        found = self.report.get("scores", {})
+        if not all(type(score) in (int, float) for score in found.values()):
+            raise UserError(
+                f"{self.path} must have numbers as scores in metrics.json, but has others: evaluate the run again."
+            )
+        return dict(found)
 
     def fine_tune(self, pairs: Pairs, *, dev: Pairs | None = None, test: Pairs | None = None, **keywords: Any) -> "Run":
         """The run of a model that starts from this one and goes on with other pairs, in a folder of its own.

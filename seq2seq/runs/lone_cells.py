@@ -34,7 +34,7 @@ def cell_kinds(kinds: Mapping[str, Any], names: Any, biases: Any = None) -> dict
             f"kinds, but none has one of {', '.join(names)}: leave it out."
         )
     if without:
-        logger.info("forget_bias: one row of %s, without initialization.forget_bias in kinds", ", ".join(without))
+        logger.info("forget_bias: one row of %s, whose initialization has no forget_bias", ", ".join(without))
     return dict(_biased(kinds, names, biases))
 
 

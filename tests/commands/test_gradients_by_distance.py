@@ -97,7 +97,7 @@ def test_a_cell_of_ones_own_needs_no_initialization(asked, caplog):
         record = asked("gradients", "cells=[lstm,own]", OWN, "forget_bias=[0,3]", "hidden_size=4", "length=6")
     names = dict.fromkeys(curve["name"] for curve in record["curves"])
     assert list(names) == ["lstm, forget bias 0", "lstm, forget bias 3", "own"]
-    assert "forget_bias: one row of own, without initialization.forget_bias in kinds" in caplog.text
+    assert "forget_bias: one row of own, whose initialization has no forget_bias" in caplog.text
 
 
 def test_time_constants_are_of_every_unit(asked, tmp_path, capsys):

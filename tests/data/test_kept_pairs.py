@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data.corpora.kept_pairs import keep_pairs, keep_series, read_kept_pairs
@@ -11,6 +11,7 @@ from seq2seq.errors import UserError
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TEXT, st.lists(TEXT, min_size=1)), min_size=1))
 def test_any_texts_come_back_as_they_went_in(tmp_path_factory, pairs):
     examples = [Example(source, tuple(targets)) for source, targets in pairs]

@@ -8,8 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml") if path.stem != "auto")  # one of these
-# What reads from left to right cannot write from right to left; what has no source can do neither.
-BEYOND = {("transducer", "reverse"), ("language_model", "copy"), ("language_model", "reverse")}
+# What reads from left to right cannot write from right to left, nor can what looks at one place after the other; what
+# has no source can do neither.
+BEYOND = {("transducer", "reverse"), ("tagger", "reverse"), ("language_model", "copy"), ("language_model", "reverse")}
 
 
 def test_there_are_recipes():

@@ -114,8 +114,8 @@ def test_training_that_ends_before_the_whole_share_says_so(train_tiny, tmp_path,
     train_tiny(tmp_path, *options)
     (said,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("pruning: ")]
     assert re.fullmatch(
-        r"pruning: training ended with \d+ % of the weights in matrices at zero, below share=0.8, which is for 0.9 of "
-        r"the budget: train on with resume=true, or lower pruning.end",
+        r"pruning: training ended with \d+ % of the weights in matrices at zero, below pruning.share=0.8, which "
+        r"is for 0.9 of the budget: train on with resume=true, or lower pruning.end",
         said,
     )
 

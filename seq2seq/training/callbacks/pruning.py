@@ -131,8 +131,8 @@ class MagnitudeSchedule(Pruning):
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         if self.reached < self.share:
             logger.warning(
-                "pruning: training ended with %.0f %% of the weights in matrices at zero, below share=%s, which is for "
-                "%s of the budget: train on with resume=true, or lower pruning.end",
+                "pruning: training ended with %.0f %% of the weights in matrices at zero, below pruning.share=%s, "
+                "which is for %s of the budget: train on with resume=true, or lower pruning.end",
                 *(100 * self.reached, self.share, self.end),
             )
 
