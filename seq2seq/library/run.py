@@ -62,7 +62,7 @@ class Run(Trained):
         found = self.report.get("scores", {})
         if not all(type(score) in (int, float) for score in found.values()):
             raise UserError(
-                f"{self.path} must have numbers as scores in metrics.json, but has others: evaluate the run again."
+                f"{self.path} must have a record with numbers as scores, but has others: evaluate it again."
             )
         return dict(found)
 
