@@ -27,7 +27,7 @@ class ExportedSources(NamedTuple):
         name, sources = load_sources(run, file, split)
         if not sources:
             raise UserError(f"{name} must hold a source that is not empty: give file=pairs.tsv or another split.")
-        return cls(name, list(spread_over(sources, options["sentences"])), file, split)
+        return cls(name, spread_over(sources, options["sentences"]), file, split)
 
     def scores(self, run: LoadedRun, steppers: Mapping[str, Stepper]) -> dict[str, Any]:
         """Scores of several forms of a model, by name, on all pairs that the sources are of."""

@@ -19,9 +19,9 @@ from seq2seq.interpretation.gradient_flow import PATHS, Flow, ModelFlow, cell_fl
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.memory import MemoryCell
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.evaluation import load_dev_examples
+from seq2seq.runs.evaluation import load_dev_examples, spread_over
 from seq2seq.runs.flow_table import print_flows
-from seq2seq.runs.forced_pairs import evenly, forced_batches
+from seq2seq.runs.forced_pairs import forced_batches
 from seq2seq.runs.lone_cells import cell_kinds, names_of
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
@@ -121,7 +121,7 @@ def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
         )
     runs = [_load(path, options) for path in paths]
     data, examples = load_dev_examples(runs[0], options["file"], options["split"])
-    examples = evenly(examples, options["limit"])
+    examples = spread_over(examples, options["limit"])
     curves: Curves = {}
     for path, run in zip(paths, runs, strict=True):
         before = f"{path}: " if len(runs) > 1 else ""

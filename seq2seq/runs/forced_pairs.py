@@ -32,9 +32,3 @@ def forced_batches(run: LoadedRun, examples: Sequence[Example]) -> Iterator[tupl
         (source, lengths), (target, _) = (part.padded(rows, end=True) for part in (read, written))
         target = torch.cat([torch.full_like(target[:, :1], BOS), target], 1)
         yield source.to(device), lengths.to(device), target.to(device)
-
-
-def evenly(examples: Sequence[Example], most: int | None) -> Sequence[Example]:
-    """Examples from all over the data, at most so many; all of them for None."""
-    count = len(examples) if most is None else min(most, len(examples))
-    return [examples[place * len(examples) // count] for place in range(count)]
