@@ -1,4 +1,7 @@
-"""Commands, one a file, named after their scripts."""
+"""Commands, one a file, named after their scripts; their parts stand in folders, one a subject.
+
+That of scripts/train.py begins in `job`, before the imports that take seconds.
+"""
 
 import gc
 

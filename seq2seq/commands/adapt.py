@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from seq2seq.commands.adapting import FEWEST, Adaptation, Pace
+from seq2seq.commands.adapting.adaptation import FEWEST, Adaptation, Pace
+from seq2seq.commands.adapting.kept_versions import KeptVersions
+from seq2seq.commands.adapting.pair_stream import PairStream
+from seq2seq.commands.building.module import build_step
 from seq2seq.commands.evaluate import build_metrics, with_data
-from seq2seq.commands.kept_versions import KeptVersions
-from seq2seq.commands.module import build_step
-from seq2seq.commands.pair_stream import PairStream
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.data.corpora.tsv import read_tsv

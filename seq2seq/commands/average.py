@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 from rich.text import Text
 
-from seq2seq.commands.weight_scores import WeightScores
+from seq2seq.commands.evaluating.weight_scores import WeightScores
 from seq2seq.config.contract import read_options
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint

@@ -8,27 +8,22 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from seq2seq.commands.batches import build_batches
-from seq2seq.commands.module import build_module
-from seq2seq.commands.trainer import choose_threads, quieten
-from seq2seq.commands.vocabularies import benchmark_vocabularies
+from seq2seq.commands.benchmarking.few_steps import conditions, load_data
+from seq2seq.commands.benchmarking.vocabularies import benchmark_vocabularies
+from seq2seq.commands.building.module import build_module
+from seq2seq.commands.building.trainer import choose_threads
 from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.choices import read_choices
 from seq2seq.config.contract import check, check_counts, check_type, composed, read_options, resolve
 from seq2seq.config.job import given_overrides
-from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 from seq2seq.runs.automatic import nominal
-from seq2seq.runs.evaluation import load_sources, load_splits
-from seq2seq.runs.matmul_precision import set_matmul_precision
-from seq2seq.runs.model_kinds import is_language_model
+from seq2seq.runs.evaluation import load_sources
 from seq2seq.runs.named_runs import decoding_device, load_decoding_runs
-from seq2seq.runs.run import train_tokenizers
-from seq2seq.runs.settling import settle, settled_like
+from seq2seq.runs.settling import settled_like
 from seq2seq.runs.summary import print_memory, print_peers, print_profile, print_rates
 from seq2seq.runs.translator import open_translator, runtime_of
-from seq2seq.training.precision import resolve_precision
-from seq2seq.training.speed import Conditions, benchmark, compare
+from seq2seq.training.speed import benchmark, compare
 from seq2seq.translation.speed import benchmark_bulk, benchmark_lines
 from seq2seq.translation.translator import Translator
 
@@ -122,29 +117,6 @@ def _with_cell(config: DictConfig, kind: DictConfig) -> dict[str, Any]:
     own = copy.deepcopy(config)
     own["model"]["cell"] = kind
     return resolve(own)
-
-
-def load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]:
-    """The config with what follows from the data, and these. Raises UserError for a language model."""
-    if is_language_model(plain):
-        raise UserError("model must read a source to be measured, but is a language model: choose another.")
-    for name in ("init", "distill"):
-        if plain.get(name) is not None:
-            off = "null" if name == "init" else "none"
-            raise UserError(f"{name} must be {off} where a few steps are looked at: no run and no teacher has a say.")
-    set_matmul_precision(plain["matmul_precision"])
-    torch.set_flush_denormal(True)
-    torch.manual_seed(plain["seed"])
-    splits = load_splits(plain)
-    plain, tokenizers = settle(plain, splits, train_tokenizers)
-    return plain, build_batches(plain, splits, tokenizers)
-
-
-def conditions(plain: dict[str, Any]) -> Conditions:
-    """The device and the precision of a plain config."""
-    quieten()
-    accelerator = plain["trainer"]["accelerator"]
-    return Conditions(resolve_precision(plain["precision"], accelerator), accelerator)
 
 
 def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seq2seq.commands.competition import Competition, Entries, Equality
-from seq2seq.commands.trained_runs import scored, train_seeds
+from seq2seq.commands.comparing.competition import Competition, Entries, Equality
+from seq2seq.commands.comparing.trained_runs import scored, train_seeds
 from seq2seq.config.choices import read_choices, read_values
 from seq2seq.config.contract import check_counts, check_type
 from seq2seq.config.job import chosen_option, given_overrides

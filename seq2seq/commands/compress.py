@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from seq2seq.commands.weight_scores import WeightScores
+from seq2seq.commands.evaluating.weight_scores import WeightScores
 from seq2seq.compression.packing import found_ranges, pack
 from seq2seq.compression.prepared import check_precision
 from seq2seq.compression.stored import FORMS, StoredWeights, names_of_tables, stored, widened

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 from rich.text import Text
 
-from seq2seq.commands.report_folder import check_formats, write_report
+from seq2seq.commands.interpreting.report_folder import check_formats, write_report
 from seq2seq.config.contract import check_counts, check_distinct, check_type, read_options
 from seq2seq.errors import UserError
 from seq2seq.interpretation.erosion import MIXED, PRECISIONS, Erosion, check_time_constant, erosion, make_latch

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
-from seq2seq.commands.latency import score_while_reading, with_policies
-from seq2seq.commands.text import refuse_deaf, score_text
+from seq2seq.commands.evaluating.latency import score_while_reading, with_policies
+from seq2seq.commands.evaluating.text_scores import refuse_deaf, score_text
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.config.job import given_overrides
 from seq2seq.config.open_parts import changed, with_own_data

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from seq2seq.commands import onnx_export, page_export
-from seq2seq.commands.exported_sources import ExportedSources
+from seq2seq.commands.exporting import onnx_export, page_export
+from seq2seq.commands.exporting.exported_sources import ExportedSources
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.config.open_parts import with_own_data
 from seq2seq.errors import UserError

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import with_data
-from seq2seq.commands.report_folder import check_formats, report_folder, write_report
+from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_limit, check_type, read_options
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError

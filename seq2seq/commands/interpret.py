@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from torch import Tensor
 
-from seq2seq.commands.interpret_stream import OF_STREAMS, interpret_stream
-from seq2seq.commands.read_source import read_source
-from seq2seq.commands.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.commands.interpreting.interpret_stream import OF_STREAMS, interpret_stream
+from seq2seq.commands.interpreting.read_source import read_source
+from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_pictures
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of

@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seq2seq.commands.attendance import end_with_starter
-from seq2seq.commands.sweep import EndedJob, Sweep
+from seq2seq.commands.training.starter import end_with_starter
+from seq2seq.commands.training.sweep import EndedJob, Sweep
 from seq2seq.config.contract import check_type
 from seq2seq.config.job import given_overrides
 from seq2seq.config.sweep import current_job
@@ -30,7 +30,7 @@ def repeated_config(config: DictConfig) -> dict[str, Any] | None:
     """The plain config of the run that a config repeats; None where it repeats none."""
     if not config["from"] or config.resume:
         return None
-    from seq2seq.commands.repetition import config_to_repeat
+    from seq2seq.commands.training.repetition import config_to_repeat
 
     return config_to_repeat(config)
 
@@ -44,7 +44,7 @@ def run_job(config: DictConfig) -> float:
     for name in ("resume", "find_lr"):
         check_type(name, config[name], bool)
     if config.find_lr:
-        from seq2seq.commands.find_lr import find_lr
+        from seq2seq.commands.training.find_lr import find_lr
 
         return find_lr(config)
     refuse_deaf_finder()
@@ -70,7 +70,7 @@ def _trained(config: DictConfig) -> float:
 
             print_report(outcome.record, outcome.examples, outcome.outputs, folder, Path(sys.argv[0]).parent)
             if config["from"]:
-                from seq2seq.commands.repetition import verdict
+                from seq2seq.commands.training.repetition import verdict
 
                 print(verdict(config["from"], folder))
             if (job := current_job()) and isfinite(outcome.objective):

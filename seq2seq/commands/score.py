@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seq2seq.commands.series_in import corpus_in
+from seq2seq.commands.translating.series_input import corpus_in
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.data.corpora.frame_files import FrameCorpus

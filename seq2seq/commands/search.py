@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.commands.trials import PrunedError, Watched, train_trial
+from seq2seq.commands.searching.trials import PrunedError, Watched, train_trial
 from seq2seq.config.contract import check_counts, check_type, composed
 from seq2seq.config.job import given_overrides
 from seq2seq.config.keywords import written
@@ -28,7 +28,7 @@ from seq2seq.runs.settling import settle
 from seq2seq.whole_file import write_whole
 
 if TYPE_CHECKING:
-    import seq2seq.commands.study  # optuna may be missing
+    import seq2seq.commands.searching.study  # optuna may be missing
 
 logger = logging.getLogger(__name__)
 _OWN = ("name", "folder", "storage", "trials", "seeds", "workers", "prune", "space", "space_file")
@@ -42,7 +42,7 @@ def search(config: DictConfig) -> Iterator[str]:
     """
     if importlib.util.find_spec("optuna") is None:
         raise UserError("search needs the library optuna: pip install -e '.[search]'.")
-    from seq2seq.commands.study import Study  # which imports it
+    from seq2seq.commands.searching.study import Study  # which imports it
 
     options: dict[str, Any] = {key: config[key] for key in _OWN}
     check_counts(options, trials=1, seeds=1, workers=1)
@@ -74,7 +74,7 @@ class _Searching:
 
     def __init__(
         self,
-        study: "seq2seq.commands.study.Study",
+        study: "seq2seq.commands.searching.study.Study",
         shared: list[str],
         folder: Path,
         metric: str,
@@ -105,7 +105,7 @@ class _Searching:
                 self.study.tell(trial, [run.score for run in runs], sum(run.seconds for run in runs))
                 logger.info("trial %d: %s %.2f: %s", trial.number, self.metric, mean(run.score for run in runs), trial)
 
-    def _train(self, trial: "seq2seq.commands.study.TrialSettings", seed: int) -> Any:
+    def _train(self, trial: "seq2seq.commands.searching.study.TrialSettings", seed: int) -> Any:
         own = [f"{key}={written(key, value)}" for key, value in trial.settings.items()]
         folder = self.folder / f"trial_{trial.number}" / f"seed_{seed}"
         prune = self.options["prune"] and seed == 1 and trial.settings
@@ -129,7 +129,7 @@ def _monitored(shared: list[str], space: Mapping[str, Choices | Range]) -> tuple
     return metric, mode == "max"
 
 
-def _finish(study: "seq2seq.commands.study.Study", folder: Path, metric: str, seeds: int) -> Iterator[str]:
+def _finish(study: "seq2seq.commands.searching.study.Study", folder: Path, metric: str, seeds: int) -> Iterator[str]:
     rows = study.rows()
     lines = list(leaderboard(rows, metric, higher=study.higher, seeds=seeds))
     write_whole(folder / "leaderboard.md", ("\n".join(lines) + "\n").encode())

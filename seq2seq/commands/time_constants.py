@@ -9,7 +9,7 @@ from rich.text import Text
 from torch import Tensor
 
 from seq2seq.commands.evaluate import with_data
-from seq2seq.commands.report_folder import check_formats, report_folder, write_report
+from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_limit, read_options
 from seq2seq.errors import UserError
 from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells

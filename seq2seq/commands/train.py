@@ -13,21 +13,21 @@ import pytorch_lightning as lightning
 import torch
 from omegaconf import OmegaConf
 
-from seq2seq.commands.batches import build_batches
-from seq2seq.commands.distilling import data_of, taught_tokenizers
-from seq2seq.commands.fine_tuning import StartingPoint, begin_weights
-from seq2seq.commands.fitting_memory import tokens_that_fit
-from seq2seq.commands.foresight import check_monitor, refuse_mistakes
-from seq2seq.commands.hindsight import cost_of, remarks_of
-from seq2seq.commands.loggers import log_config, log_result
-from seq2seq.commands.module import build_module
-from seq2seq.commands.outcome import Outcome
-from seq2seq.commands.processes import tell_of_tokenizers, together, told_tokenizers
-from seq2seq.commands.rehearsal import Rehearsal
-from seq2seq.commands.resuming import continuation, take_up
-from seq2seq.commands.rolling_back import fit_through
-from seq2seq.commands.text import finish_text
-from seq2seq.commands.trainer import build_trainer, choose_threads
+from seq2seq.commands.building.batches import build_batches
+from seq2seq.commands.building.loggers import log_config, log_result
+from seq2seq.commands.building.module import build_module
+from seq2seq.commands.building.trainer import build_trainer, choose_threads
+from seq2seq.commands.evaluating.text_scores import finish_text
+from seq2seq.commands.training.continuation import continuation, take_up
+from seq2seq.commands.training.distilled_data import data_of, taught_tokenizers
+from seq2seq.commands.training.memory_room import tokens_that_fit
+from seq2seq.commands.training.mistakes import check_monitor, refuse_mistakes
+from seq2seq.commands.training.outcome import Outcome
+from seq2seq.commands.training.processes import tell_of_tokenizers, together, told_tokenizers
+from seq2seq.commands.training.rehearsal import Rehearsal
+from seq2seq.commands.training.remarks import cost_of, remarks_of
+from seq2seq.commands.training.rollback import fit_through
+from seq2seq.commands.training.starting_point import StartingPoint, begin_weights
 from seq2seq.config.contract import check
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits

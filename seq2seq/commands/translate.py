@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from omegaconf import DictConfig
 
-from seq2seq.commands.series_in import corpus_in
-from seq2seq.commands.watching import LineWatch, build_watch
+from seq2seq.commands.translating.line_watch import LineWatch, build_watch
+from seq2seq.commands.translating.series_input import corpus_in
 from seq2seq.config.command_line import chunks_of_stdin, lines_of_stdin, write_lines, write_parts
 from seq2seq.config.contract import check_options, read_options
 from seq2seq.data.series import Series

@@ -81,7 +81,7 @@ def _train(splits: PairSplits, verbose: bool, keywords: dict[str, Any]) -> Run:
                     raise
                 logger.warning("the run is what it was at its last validation")
             if config["from"]:
-                from seq2seq.commands.repetition import verdict
+                from seq2seq.commands.training.repetition import verdict
 
                 logger.info("%s", verdict(config["from"], folder))
             return Run(str(folder), trust=list(config.trust))

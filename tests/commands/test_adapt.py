@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from seq2seq.commands import adapting
 from seq2seq.commands.adapt import adapt
-from seq2seq.commands.adapting import Adaptation
+from seq2seq.commands.adapting import adaptation
+from seq2seq.commands.adapting.adaptation import Adaptation
 from seq2seq.commands.train import train
 from seq2seq.config.contract import read_options
 from seq2seq.data.examples import Example
@@ -145,8 +145,8 @@ def test_after_nonsense_learning_goes_on_from_where_it_was(run, adapted, longer,
     steps: list[int] = []
     learnt: list[str] = []
     monkeypatch.setattr(Learner, "learn", _noted(Learner.learn, steps))
-    own = adapting.encoded
-    monkeypatch.setattr(adapting, "encoded", lambda some, *rest: learnt.extend(map(str, some)) or own(some, *rest))
+    own = adaptation.encoded
+    monkeypatch.setattr(adaptation, "encoded", lambda some, *rest: learnt.extend(map(str, some)) or own(some, *rest))
     report = adapted(
         run, [*nonsense[:204], *longer], "most_held_out=1000", "rehearsal=0", "score=null", "tolerance=100"
     )
@@ -202,9 +202,9 @@ def test_a_large_l2_serves_the_start(run, adapted, longer):
 def test_nothing_is_learnt_from_what_is_judged_by(run, adapted, longer, monkeypatch):
     learnt: list[str] = []
     judged: list[list[str]] = []
-    own, judge = adapting.encoded, Adaptation._judge
+    own, judge = adaptation.encoded, Adaptation._judge
     monkeypatch.setattr(
-        adapting, "encoded", lambda some, *rest: learnt.extend(e.source for e in some) or own(some, *rest)
+        adaptation, "encoded", lambda some, *rest: learnt.extend(e.source for e in some) or own(some, *rest)
     )
     monkeypatch.setattr(
         Adaptation,

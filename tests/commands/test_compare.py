@@ -10,10 +10,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from seq2seq.commands import compare as command
-from seq2seq.commands.competition import Competition, Entries, Equality
-from seq2seq.commands.contender import Contender, count_parameters, fit_sizes
-from seq2seq.commands.equal_seconds import refuse_without_steps, with_equal_seconds
-from seq2seq.commands.trained_runs import TrainedRun, scored, train_contender
+from seq2seq.commands.comparing.competition import Competition, Entries, Equality
+from seq2seq.commands.comparing.contender import Contender, count_parameters, fit_sizes
+from seq2seq.commands.comparing.equal_seconds import refuse_without_steps, with_equal_seconds
+from seq2seq.commands.comparing.trained_runs import TrainedRun, scored, train_contender
 from seq2seq.config.contract import resolve
 from seq2seq.config.places import CONF
 from seq2seq.data.examples import Example, Splits

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from seq2seq.commands import onnx_export as command
 from seq2seq.commands.benchmark import benchmark_config
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.export import export
+from seq2seq.commands.exporting import onnx_export as command
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
 from seq2seq.commands.translate import build_stream

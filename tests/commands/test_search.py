@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 
 from seq2seq.commands import search as command
 from seq2seq.commands.search import search
-from seq2seq.commands.study import Study
-from seq2seq.commands.trials import PrunedError, TrialOutcome, Watched, dev_scores, train_trial
+from seq2seq.commands.searching.study import Study
+from seq2seq.commands.searching.trials import PrunedError, TrialOutcome, Watched, dev_scores, train_trial
 from seq2seq.config.contract import resolve
 from seq2seq.config.keywords import written
 from seq2seq.config.places import CONF
@@ -134,7 +134,7 @@ def watched(stops=lambda step, score: False) -> Watched:
 
 
 def test_a_trial_is_a_process_whose_dev_scores_are_seen_and_whose_record_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr("seq2seq.commands.trials.SCRIPTS", tmp_path)
+    monkeypatch.setattr("seq2seq.commands.searching.trials.SCRIPTS", tmp_path)
     fake_run(tmp_path, [30.0, 20.0])
     seen = []
     found = train_trial([], tmp_path / "run", watched(lambda *pair: seen.append(pair) or False), threads=1)
@@ -146,8 +146,8 @@ def test_a_trial_is_a_process_whose_dev_scores_are_seen_and_whose_record_counts(
 
 
 def test_a_trial_that_is_stopped_ends_its_process(tmp_path, monkeypatch):
-    monkeypatch.setattr("seq2seq.commands.trials.SCRIPTS", tmp_path)
-    monkeypatch.setattr("seq2seq.commands.trials._SECONDS", 0.05)
+    monkeypatch.setattr("seq2seq.commands.searching.trials.SCRIPTS", tmp_path)
+    monkeypatch.setattr("seq2seq.commands.searching.trials._SECONDS", 0.05)
     fake_run(tmp_path, [30.0, 20.0, 10.0], seconds=30)
     with pytest.raises(PrunedError):
         train_trial([], tmp_path / "run", watched(lambda step, score: step == 10), threads=1)
@@ -155,7 +155,7 @@ def test_a_trial_that_is_stopped_ends_its_process(tmp_path, monkeypatch):
 
 
 def test_a_trial_that_fails_is_told_by_its_last_line_and_a_folder_of_before_is_moved(tmp_path, monkeypatch):
-    monkeypatch.setattr("seq2seq.commands.trials.SCRIPTS", tmp_path)
+    monkeypatch.setattr("seq2seq.commands.searching.trials.SCRIPTS", tmp_path)
     fake_run(tmp_path, [30.0], code=1)
     (tmp_path / "run").mkdir()
     with pytest.raises(UserError, match="^something is wrong.$"):
@@ -164,7 +164,7 @@ def test_a_trial_that_fails_is_told_by_its_last_line_and_a_folder_of_before_is_m
 
 
 def test_a_trial_that_is_killed_is_told_by_the_signal(tmp_path, monkeypatch):
-    monkeypatch.setattr("seq2seq.commands.trials.SCRIPTS", tmp_path)
+    monkeypatch.setattr("seq2seq.commands.searching.trials.SCRIPTS", tmp_path)
     fake_run(tmp_path, [30.0])
     with (tmp_path / "train.py").open("a") as script:
         script.write("import os, signal\nprint('step 10', file=sys.stderr, flush=True)\n")

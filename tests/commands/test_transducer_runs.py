@@ -10,8 +10,8 @@ from kept_runs import last, same
 from omegaconf import OmegaConf
 
 import seq2seq
+from seq2seq.commands.building.module import build_module
 from seq2seq.commands.interpret import read
-from seq2seq.commands.module import build_module
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
 from seq2seq.config.builder import build

@@ -6,7 +6,7 @@ import pytest
 import pytorch_lightning
 from omegaconf import OmegaConf
 
-from seq2seq.commands.trainer import build_trainer
+from seq2seq.commands.building.trainer import build_trainer
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check
 from seq2seq.config.moved import up_to_date

@@ -25,7 +25,8 @@ import seq2seq
 from seq2seq.commands.adapt import adapt
 from seq2seq.commands.average import average
 from seq2seq.commands.benchmark import benchmark_config
-from seq2seq.commands.contender import Contender
+from seq2seq.commands.comparing.contender import Contender
+from seq2seq.commands.comparing.trained_runs import train_contender
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.export import export
 from seq2seq.commands.forecast import forecast
@@ -34,7 +35,6 @@ from seq2seq.commands.intervene import intervene
 from seq2seq.commands.score import score_lines
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
-from seq2seq.commands.trained_runs import train_contender
 from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
 from seq2seq.export import manifest

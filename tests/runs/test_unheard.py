@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from seq2seq.commands.benchmark import load_data
-from seq2seq.commands.module import refuse_unfit
-from seq2seq.commands.text import refuse_deaf
+from seq2seq.commands.benchmarking.few_steps import load_data
+from seq2seq.commands.building.module import refuse_unfit
+from seq2seq.commands.evaluating.text_scores import refuse_deaf
 from seq2seq.config.invocation import invoked
 from seq2seq.config.keywords import called
 from seq2seq.errors import UserError

@@ -14,8 +14,8 @@ from kept_runs import last, same
 from torch.testing import assert_close
 
 from seq2seq.commands.evaluate import evaluate_run
-from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.commands.train import train
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.commands.translate import build_live_stream, build_stream
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.sequences import TokenSequences

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.data.copied_pieces import for_copying, target_ids
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Example, Splits

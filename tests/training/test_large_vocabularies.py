@@ -7,7 +7,7 @@ import torch
 from kept_runs import last, same
 from torch.testing import assert_close
 
-from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.errors import UserError
 from seq2seq.layers.output.adaptive import AdaptiveOutput
 from seq2seq.layers.output.full import FullOutput

@@ -5,7 +5,7 @@ import json
 import pytest
 from kept_runs import last, same
 
-from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_splits

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from kept_runs import last, same
 
-from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.errors import UserError
 
 RUN = ["averaging.decay=0.5", "trainer.val_check_interval=10", "budget.max_steps=24"]

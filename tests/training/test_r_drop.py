@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions

@@ -8,8 +8,8 @@ import torch
 from kept_runs import last, same
 from torch.testing import assert_close
 
-from seq2seq.commands.foresight import refuse_mistakes
 from seq2seq.commands.train import train
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.config.moved import up_to_date
 from seq2seq.data.batch import Batch
 from seq2seq.errors import UserError

@@ -7,7 +7,7 @@ import pytest
 import torch
 from kept_runs import last, same
 
-from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.errors import DivergedError, UserError
 from seq2seq.training.step import TrainingStep
 

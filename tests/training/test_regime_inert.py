@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.config.moved import up_to_date
 from seq2seq.config.signatures import parameters
 from seq2seq.errors import UserError

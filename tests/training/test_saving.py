@@ -12,7 +12,7 @@ import torch
 from kept_runs import last, same
 
 from seq2seq.commands.average import average
-from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.run import load_run

@@ -5,8 +5,8 @@ import pytorch_lightning as lightning
 import torch
 from torch.testing import assert_close
 
-from seq2seq.commands.batches import build_batches
-from seq2seq.commands.module import build_module
+from seq2seq.commands.building.batches import build_batches
+from seq2seq.commands.building.module import build_module
 from seq2seq.data.datamodule import BatchLoader
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import train_tokenizers

@@ -7,7 +7,7 @@ import pytest
 from kept_runs import last, same
 
 from seq2seq.commands.evaluate import evaluate_run
-from seq2seq.commands.foresight import refuse_mistakes
+from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.commands.translate import build_live_stream, build_stream
 from seq2seq.errors import UserError
 

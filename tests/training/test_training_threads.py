@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seq2seq.commands.trainer import choose_threads
+from seq2seq.commands.building.trainer import choose_threads
 from seq2seq.errors import UserError
 from seq2seq.training import threads as module
 from seq2seq.training.threads import set_training_threads
@@ -85,7 +85,7 @@ def test_a_config_says_for_which_sizes(machine, build_model, caplog):
 @pytest.mark.parametrize(("threads", "busy", "told"), [("auto", True, True), ("auto", False, False), (6, True, False)])
 def test_threads_that_would_wait_for_others_are_told(machine, build_model, monkeypatch, caplog, threads, busy, told):
     machine(1.0, 0.9, 0.8, 0.1)
-    monkeypatch.setattr("seq2seq.commands.trainer.is_busy", lambda: busy)
+    monkeypatch.setattr("seq2seq.commands.building.trainer.is_busy", lambda: busy)
     config = {"threads": threads, "trainer": {"devices": 1}, "batches": {"max_sentences": 5, "max_tokens": 32}}
     choose_threads(config, build_model(), CPU, "32-true")
     assert [record.getMessage() for record in caplog.records] == [

@@ -170,7 +170,7 @@ def test_both_go_on_where_a_run_does(train_tiny, tmp_path, monkeypatch, capsys):
 
 
 def test_without_them_nothing_is_said():
-    from seq2seq.commands.hindsight import cost_of, remarks_of
+    from seq2seq.commands.training.remarks import cost_of, remarks_of
     from seq2seq.translation.reachability import Unreachable
 
     config = {"budget": {"max_steps": 3}, "monitor": {"metric": "dev/wer", "mode": "min"}}

@@ -1,0 +1,1 @@
+"""Parts that training asks for, as a config describes them: batches, module, trainer, loggers."""

@@ -1,0 +1,94 @@
+"""Runs of a contender: each a process of scripts/train.py, unless it is done already."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from seq2seq.commands.comparing.contender import Contender
+from seq2seq.commands.searching.trials import last_words
+from seq2seq.commands.training.starter import attended
+from seq2seq.config.places import CONF
+from seq2seq.errors import UserError
+from seq2seq.runs.choice_table import ScoredChoice
+from seq2seq.runs.record import read_record
+from seq2seq.whole_file import write_whole
+
+_SPEED = "train/target_tokens_per_second"
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """The rows that a run logged, its seconds of training and, where it counted them, its steps."""
+
+    logged: list[dict[str, str]]
+    seconds: float
+    counted: int | None = None
+
+    def column(self, name: str) -> list[float]:
+        """Values that were logged under a name, in order."""
+        return [float(row[name]) for row in self.logged if row.get(name)]
+
+    def steps(self, metric: str) -> int:
+        """The number of steps; where `callbacks.cost` did not count them, by the row of the last validation."""
+        if self.counted is not None:
+            return self.counted
+        return max(int(row["step"]) for row in self.logged if row.get(metric)) + 1
+
+
+def train_seeds(contender: Contender, folder: Path, seeds: int) -> list[TrainedRun]:
+    """The runs of a contender, one a seed, each in a folder of its own."""
+    own = folder / re.sub(r"[^\w.-]+", ".", contender.name)
+    if seeds == 1:
+        return [train_contender(contender, own)]
+    seeded = (replace(contender, overrides=[*contender.overrides, f"seed={seed}"]) for seed in range(1, seeds + 1))
+    return [train_contender(one, own.with_name(f"{own.name}.seed_{seed}")) for seed, one in enumerate(seeded, 1)]
+
+
+def train_contender(contender: Contender, folder: Path) -> TrainedRun:
+    """Train a contender, unless its run is done, and return what it left.
+
+    Raises UserError if it failed, with its last line, or if another run is there.
+    """
+    command = ["scripts/train.py", *contender.command, "logger=csv"]
+    record, asked = folder / "command.txt", " ".join(command) + "\n"
+    if (folder / "metrics.json").is_file():
+        if not record.is_file() or record.read_text(encoding="utf-8") != asked:
+            raise UserError(f"{folder} holds a run of other overrides: choose another folder=, or remove it.")
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise UserError(f"{folder} holds a run that did not end: remove it to train {contender.name} again.")
+    else:
+        run = [sys.executable, str(CONF.parent / command[0]), *command[1:], f"run_dir={folder}"]
+        environment = os.environ | attended()
+        result = subprocess.run(run, capture_output=True, text=True, check=False, env=environment)
+        if result.returncode != 0:
+            last = last_words(result.returncode, result.stderr)
+            raise UserError(f"{contender.name} could not be trained into {folder}: {last}")
+        write_whole(record, asked.encode())
+    with (folder / "metrics" / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        logged = list(csv.DictReader(file))
+    metrics = read_record(folder / "metrics.json", training_seconds=(int, float))
+    return TrainedRun(logged, metrics["training_seconds"], metrics.get("cost", {}).get("steps"))
+
+
+def scored(
+    contender: Contender, runs: Sequence[TrainedRun], metric: str, best: Callable[..., float], along: Any = None
+) -> ScoredChoice:
+    """Scores of a contender: the best dev score of each run, the median speed, the steps of the longest."""
+    speeds = [speed for run in runs for speed in run.column(_SPEED)]
+    return ScoredChoice(
+        contender.name,
+        (contender.encoder_size, contender.decoder_size),
+        contender.parameters,
+        [best(run.column(metric)) for run in runs],
+        [run.seconds for run in runs],
+        steps=max(run.steps(metric) for run in runs),
+        speed=median(speeds) if speeds else None,
+        along=along,
+    )

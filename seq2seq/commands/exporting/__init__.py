@@ -1,0 +1,1 @@
+"""Parts of the command export: one a kind, and the sources that all are proved by."""

@@ -1,0 +1,1 @@
+"""Parts of the command search: a study, and its trials."""

@@ -1,0 +1,1 @@
+"""Parts of the command train: what training starts from, how it goes on and what comes of it."""

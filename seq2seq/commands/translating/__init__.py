@@ -1,0 +1,1 @@
+"""Parts of commands that answer lines: series in their place, and a watch over the answers."""
