@@ -32,8 +32,9 @@ def test_record_table_and_picture_tell_of_the_run(looked, tmp_path, capsys):
     assert "right next tokens that stay so without context: " in said.err
 
 
-def test_without_a_limit_all_lines_are_looked_at(looked):
-    assert looked("limit=null")["lines"] == 8
+@pytest.mark.parametrize(("limit", "lines"), [("null", 8), ("5", 5), ("9", 8)])
+def test_as_many_lines_are_looked_at_as_the_limit_says(looked, limit, lines):
+    assert looked(f"limit={limit}")["lines"] == lines
 
 
 def test_what_a_run_kept_is_on_the_report(config_of, finished, tmp_path):
