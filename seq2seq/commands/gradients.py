@@ -12,6 +12,7 @@ from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_limit, check_type, read_options
 from seq2seq.data.examples import Example
+from seq2seq.data.selection import spread_over
 from seq2seq.errors import UserError
 from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
 from seq2seq.interpretation.flow_plot import flow_figure
@@ -19,7 +20,7 @@ from seq2seq.interpretation.gradient_flow import PATHS, Flow, ModelFlow, cell_fl
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.memory import MemoryCell
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.evaluation import load_dev_examples, spread_over
+from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.flow_table import print_flows
 from seq2seq.runs.forced_pairs import forced_batches
 from seq2seq.runs.lone_cells import cell_kinds, names_of

@@ -34,7 +34,7 @@ from seq2seq.interpretation.plots import (
 )
 from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import trace
-from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
+from seq2seq.interpretation.training_curves import CURVES, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
 from seq2seq.interpretation.vital_plot import vital_figure
 from seq2seq.layers.inputs.input import Input
@@ -117,7 +117,7 @@ def _shown(reader: Input, source: Source) -> Float[Tensor, "source value"] | Non
 def _training(run: str) -> TrainingCurves | None:
     """The health of a run while it learnt, up to its last checkpoint; None where none was kept."""
     checkpoint = last_checkpoint(Path(run)) if Path(run).is_dir() else Path(run)
-    known = read_checkpoint(checkpoint).get("callbacks", {}).get(RECORD)
+    known = read_checkpoint(checkpoint).get("callbacks", {}).get(CURVES)
     if not known or not known["points"]:
         return None
     return replace(TrainingCurves.of(known["points"]), signs=tuple(kept_vital_signs(run)))
@@ -212,7 +212,7 @@ def figures_of(reading: InterpretedPair) -> dict[str, Figure]:
         figures["memory"] = memory_figure(shown, title=f"Memory: {pair}")
     constants = {cell.name: steps for cell in cells if (steps := time_constants(cell)) is not None}
     if reading.training is not None:
-        figures["training"] = training_figure(reading.training, title=f"Health of training: {reading.run}")
+        figures["training"] = training_figure(reading.training, title=f"Curves of training: {reading.run}")
         if reading.training.signs:
             figures["vital signs"] = vital_figure(reading.training.signs, title=f"Vital signs: {reading.run}")
     if constants:

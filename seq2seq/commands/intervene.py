@@ -56,7 +56,7 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     draws = Draws(options["bootstrap"], 0, options["seed"])
     model = deepcopy(run.model)  # a translator's own is packed, and shows no gates
     translator = open_translator({**options, "precision": "float32"}, runs=[run])
-    examples = _with_gold(data, examples[translator.some(len(examples), options["limit"] or len(examples))])
+    examples = _with_gold(data, translator.some(examples, options["limit"]))
     trials = InterventionTrials(model, translator, examples, metrics, draws)
     if "other" in options["to"] and translator.search.width > 1:
         raise UserError(ONE_HYPOTHESIS)

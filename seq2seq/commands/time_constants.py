@@ -11,11 +11,12 @@ from torch import Tensor
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_limit, read_options
+from seq2seq.data.selection import spread_over
 from seq2seq.errors import UserError
 from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
 from seq2seq.interpretation.memory_spans import MemorySpan, MemorySpans
 from seq2seq.interpretation.span_plot import spans_figure
-from seq2seq.runs.evaluation import load_dev_examples, spread_over
+from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.forced_pairs import forced_batches
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster

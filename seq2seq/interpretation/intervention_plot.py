@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from seq2seq.interpretation.plots import ACCENT, SIGNED, Picture
+from seq2seq.interpretation.plots import ACCENT, SIGNED, Picture, title_figure
 
-_ROW, _LEAST = 0.2, 2.4  # inches
+_WIDTH, _ROW, _LEAST = 9.0, 0.2, 2.4  # inches of 100 pixels
 
 
 class InterventionBar(NamedTuple):
@@ -28,12 +28,12 @@ def interventions_figure(bars: Sequence[InterventionBar], metric: str, *, shown:
 
     Positions are those of the first tokens of targets, as many as are to be shown.
     """
-    figure = Picture(figsize=(12.0, _LEAST + _ROW * len(bars)), layout="constrained")
+    figure = Picture(figsize=(_WIDTH, _LEAST + _ROW * len(bars)), layout="constrained")
     score, loss, course = figure.subplots(1, 3, sharey=True, width_ratios=(2, 2, 3))
     places = np.arange(len(bars))
     for axes, values, intervals, name in (
-        (score, [bar.score for bar in bars], [bar.score_interval for bar in bars], metric),
-        (loss, [bar.loss for bar in bars], [bar.loss_interval for bar in bars], "loss, nats per token"),
+        (score, [bar.score for bar in bars], [bar.score_interval for bar in bars], f"{metric}, points"),
+        (loss, [bar.loss for bar in bars], [bar.loss_interval for bar in bars], "loss, nats"),
     ):
         axes.barh(places, values, color=ACCENT, height=0.7)
         for place, ends in enumerate(intervals):
@@ -49,6 +49,6 @@ def interventions_figure(bars: Sequence[InterventionBar], metric: str, *, shown:
     image = course.imshow(courses, cmap=SIGNED.reversed(), vmin=-most, vmax=most, aspect="auto", interpolation="none")
     course.set_xticks(range(0, shown, max(1, shown // 8)), range(1, shown + 1, max(1, shown // 8)))
     course.set_xlabel("target token")
-    figure.colorbar(image, ax=course, label="change of loss, nats", extend="both")
-    figure.suptitle(title)
+    figure.colorbar(image, ax=course, label="change of loss, nats a token", extend="both")
+    title_figure(figure, title)
     return figure

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from math import ceil
 from typing import Any
 
 from seq2seq.data.examples import Example
+from seq2seq.data.selection import spread_over
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.forced_lines import ForcedLines
@@ -23,7 +23,7 @@ def lines_to_force(
     and where they lack targets that cells of the decoder are to go through.
     """
     data, every = load_dev_examples(run, options["file"], options["split"])
-    examples = every[:: 1 if options["limit"] is None else max(1, ceil(len(every) / options["limit"]))]
+    examples = spread_over(every, options["limit"])
     if any(name.startswith("decoder") for name in names):
         _check_gold(data, examples)
     lines = ForcedLines.of(run.tokenizers, examples, most=options["max_tokens"])

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from typing import TypeVar
 
 import torch
 from jaxtyping import Int
@@ -19,6 +20,7 @@ from seq2seq.shapes import Lengths, Source
 from seq2seq.translation.resets import Past, Reset
 from seq2seq.translation.translator import Translator
 
+_Item = TypeVar("_Item")
 logger = logging.getLogger(__name__)
 
 
@@ -48,9 +50,9 @@ class CarriedTranslator(Translator):
         """
         return slice(count * rank // processes, count * (rank + 1) // processes)
 
-    def some(self, count: int, most: int) -> slice:
-        """The places of the first, at most so many: a stream with holes would be another."""
-        return slice(most)
+    def some(self, items: Sequence[_Item], most: int | None) -> list[_Item]:
+        """The first, at most so many: a stream with holes would be another."""
+        return list(items[:most])
 
     def begin(self, count: int) -> None:
         """Begin anew, with so many streams."""

@@ -32,7 +32,7 @@ def asked(config_of, finished, tmp_path):
 
     def run(name, *overrides):
         given = [text.replace("RUN", str(finished)) for text in overrides]
-        return COMMANDS[name](config_of(name, *given, f"out={tmp_path / 'out'}"))
+        return COMMANDS[name](config_of(name, f"out={tmp_path / 'out'}", *given))
 
     return run
 
@@ -126,6 +126,8 @@ def test_the_horizon_of_cells_at_equal_parameters(asked, tmp_path, capsys):
     assert second["hidden_size"] > 8
     assert [len(row["seeds"]) for row in first["scores"]] == [2, 2]
     assert kept(tmp_path, "horizon") == record
+    another = asked("horizon", "task=copy", "cells=[lstm]", *small, "seeds=1", "seed=2", f"out={tmp_path / 'another'}")
+    assert another["cells"][0]["scores"][0]["seeds"] == first["scores"][0]["seeds"][1:]
     assert "copy: mean of 2 seeds" in " ".join(capsys.readouterr().err.split())
 
 

@@ -72,9 +72,9 @@ def test_record_page_and_pictures_are_written_and_weights_stay(probed, finished,
 
 
 def test_the_same_command_gives_the_same_record(probed, tmp_path):
-    first, again = (probed("signals=[position]", "limit=30", f"out={tmp_path / name}") for name in "ab")
+    first, again = (probed("signals=[position]", "limit=45", f"out={tmp_path / name}") for name in "ab")
     assert first == again
-    assert first["lines"] == 30
+    assert first["lines"] == 45
 
 
 def test_functions_of_ones_own_are_signals_and_are_told_on_the_page(probed, package, tmp_path):
