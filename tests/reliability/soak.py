@@ -1,6 +1,6 @@
 """Train for minutes with kills at random, and hold every run to the one that nobody disturbed, bit for bit.
 
-python tests/reliability/soak.py MINUTES [SEED [FOLDER]] [--steps N] [--pause LEAST MOST]; a line for each round.
+python tests/reliability/soak.py MINUTES [SEED [FOLDER]] [--steps N] [--pause LEAST MOST] [--patience SECONDS]
 Each run is killed at least once as it starts, takes a step, validates, writes a checkpoint and closes, if it lives on.
 """
 
@@ -64,7 +64,6 @@ KINDS: dict[str, list[str]] = {
 }
 COMPARED = ("weights", "state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "average_updates")
 SIGNALS = ("KILL", "TERM", "INT", "STOP")
-SECONDS = 60.0  # within which a process ends that was told to
 # The second where it comes before the script has begun to listen.
 CODES = {"KILL": (-9,), "TERM": (143, -15), "INT": (130, -2)}
 
@@ -98,11 +97,12 @@ class Tally:
 
 @dataclass(frozen=True)
 class Pace:
-    """How long runs are, and how many seconds pass between two kills, at least and at most."""
+    """How long runs are, and how many seconds pass between two kills, at least and at most; more on a busy machine."""
 
     steps: int = 200
     least: float = 0.1
     most: float = 30.0
+    patience: float = 60.0  # seconds within which a process begins, and ends that was told to
 
 
 def soak(seconds: float, seed: int, folder: Path, pace: Pace | None = None) -> Tally:
@@ -143,7 +143,7 @@ class _Disturbed:
         words = ["train", *self.options, "run_dir=cut"]
         for start in range(1000):
             running = Started(words, self.place, self.place / f"said_{start}", fault=self.phase.fault)
-            running.wait_for_begin()
+            running.wait_for_begin(2 * self.pace.patience)
             ended = self._waited(running) or self._struck(running)
             if ended is not None and ended.code == 0:
                 return
@@ -169,7 +169,7 @@ class _Disturbed:
             if (ended := running.wait(0.01)) is not None:
                 return ended
         if self.phase.now != "closing":
-            self.phase.wait_for(aim, 60.0, lambda: running.is_alive and self.phase.now != "closing")
+            self.phase.wait_for(aim, self.pace.patience, lambda: running.is_alive and self.phase.now != "closing")
         return running.wait(0.0)
 
     def _struck(self, running: Started) -> Ended | None:
@@ -191,7 +191,7 @@ class _Disturbed:
                 running.send(signal.SIGKILL)
         else:
             self.tally.kills[name] += 1
-        ended = running.end(SECONDS)
+        ended = running.end(self.pace.patience)
         return None if ended.code in CODES[name] and (ended.code < 0 or not ended.lines) else ended
 
 
@@ -233,10 +233,11 @@ def main(given: list[str]) -> int:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--steps", type=int, default=Pace.steps, help="of each run")
     parser.add_argument("--pause", type=float, nargs=2, default=(Pace.least, Pace.most), help="seconds between kills")
+    parser.add_argument("--patience", type=float, default=Pace.patience, help="seconds for a process to end")
     options = parser.parse_args(given)
     with tempfile.TemporaryDirectory() as own:
         folder = (options.folder or Path(own)).absolute()
-        result = soak(60 * options.minutes, options.seed, folder, Pace(options.steps, *options.pause))
+        result = soak(60 * options.minutes, options.seed, folder, Pace(options.steps, *options.pause, options.patience))
     print(result)
     return 1 if result.wrong else 0
 
