@@ -24,7 +24,7 @@ from seq2seq.commands.module import build_module
 from seq2seq.commands.outcome import Outcome
 from seq2seq.commands.processes import tell_of_tokenizers, together, told_tokenizers
 from seq2seq.commands.rehearsal import Rehearsal
-from seq2seq.commands.resuming import continuation, take_up
+from seq2seq.commands.resuming import continuation, end_of, take_up
 from seq2seq.commands.rolling_back import fit_through
 from seq2seq.commands.text import finish_text
 from seq2seq.commands.trainer import build_trainer, choose_threads
@@ -89,11 +89,12 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     if start_from is None and first_process():  # nothing is written before all mistakes that can be found have been
         _write_beginnings(folder, config, tokenizers)
     log_config(trainer.loggers, config, parameters=(size := parameter_count(module.model)))
-    started = time.monotonic()
-    hindsight: dict[str, Any] = {}
+    started = time.monotonic() - module.budget.seconds  # which counts those before an interruption
+    hindsight: dict[str, Any] = {} if goes_on else end_of(start_from)
     if goes_on:
         trainer, module = fit_through(partial(_fit, data=data), trainer, module, data, config, start_from)
         hindsight = {**module.record, **cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
+        hindsight["last_step"] = trainer.global_step
     if not trainer.is_global_zero:
         return Outcome()
     seconds, start = time.monotonic() - started, StartingPoint.remembered(config) if resume else start
