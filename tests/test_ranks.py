@@ -30,6 +30,11 @@ SRUN = {
         (SRUN, Ranks(2, 4, 0, 2, "srun")),
         (SRUN | {"SLURM_JOB_NAME": "bash"}, Ranks()),
         ({name: value for name, value in SRUN.items() if name != "SLURM_STEP_ID"}, Ranks()),  # sbatch without srun
+        (SRUN | {"SLURM_JOB_NAME": "zsh"}, Ranks()),
+        (SRUN | {"SLURM_STEP_ID": "4294967290"}, Ranks()),  # the shell of salloc, on the first node
+        (SRUN | {"SLURM_STEP_ID": "4294967291"}, Ranks()),  # a batch script
+        (SRUN | {"SLURM_STEP_NUM_TASKS": "1", "SLURM_NNODES": "1", "SLURM_PROCID": "0"}, Ranks(started_by="srun")),
+        (TORCHRUN | {"WORLD_SIZE": "x", "RANK": "", "LOCAL_RANK": "-"}, Ranks(local_count=2, started_by="torchrun")),
         ({"LOCAL_RANK": "1"}, Ranks()),  # of somebody else's run
         (SRUN | TORCHRUN, Ranks(3, 4, 1, 2, "torchrun")),  # torchrun in a task of srun
     ],

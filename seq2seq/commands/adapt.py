@@ -25,11 +25,11 @@ from seq2seq.data.splitting import sample
 from seq2seq.data.text import formed
 from seq2seq.data.text_files import told_as
 from seq2seq.errors import UserError
+from seq2seq.folder_lock import hold, release
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.evaluation import load_splits, warn_of_other_data
 from seq2seq.runs.fitting import check_fit
-from seq2seq.runs.folder_lock import hold, release
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun, load_run, pick_device, text_form
 from seq2seq.runs.sourceless import refuse_language_model

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seq2seq.commands.interpreting.interpret_stream import OF_STREAMS, interpret_stream
 from seq2seq.commands.interpreting.read_source import read_source
-from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_pages
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
@@ -49,7 +49,6 @@ from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.shapes import Source
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator
-from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +67,7 @@ def interpret(config: DictConfig) -> list[Path]:
     run = load_runs(options)[0]
     reading = read(run, options)
     page = report(reading, units=options["units"])
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "report.html", page.encode())
-    return [folder / "report.html", *draw(reading, folder, options["formats"])]
+    return write_pages(folder, {"report.html": page}, figures_of(reading), options["formats"])
 
 
 def read(run: LoadedRun, options: Mapping[str, Any], given: Any = None) -> InterpretedPair:
@@ -174,11 +171,6 @@ def _numbers(given: Any) -> list[float] | None:
     if not all(map(math.isfinite, numbers)):
         raise UserError(f"probe must be numbers, one per source token and one for its end, but is {given!r}.")
     return numbers
-
-
-def draw(reading: InterpretedPair, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
-    """Paths of the pictures, each as it has been written."""
-    return write_pictures(figures_of(reading), folder, formats)
 
 
 def _attention(reading: InterpretedPair, title: str) -> Figure:

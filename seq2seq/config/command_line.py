@@ -47,7 +47,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
     """
     _say_what_can_be_said()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("seq2seq").setLevel(logging.INFO if first_process() else logging.ERROR)
+    logging.getLogger("seq2seq").setLevel(logging.INFO if _speaks() else logging.ERROR)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
     _write_utf8()
     _failed_jobs.clear()
@@ -64,6 +64,13 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
         write_lines(end())
     if _failed_jobs:
         sys.exit(2)
+
+
+def _speaks() -> bool:
+    """Tell whether this process says what is wrong: of several that train, the first does, which makes the same
+    mistakes; those of training are told by guards. Others are alone, whatever a job has left in the environment.
+    """
+    return first_process() or Path(sys.argv[0]).stem != "train"
 
 
 @contextmanager
@@ -142,7 +149,7 @@ def mistakes_in_one_line() -> Iterator[None]:
             if error.filename is None:
                 _discard_output()
         job = current_job()
-        if first_process():  # which makes the same mistakes; those of training are told by guards
+        if _speaks():
             print(printable(f"error: {f'{job}: ' if job else ''}{one_line(error)}"), file=sys.stderr)
         if job is None:
             sys.exit(getattr(find(error, UserError), "exit_code", UserError.exit_code))

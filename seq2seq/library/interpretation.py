@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from seq2seq.commands.interpret import check_options, draw, figures_of, read
+from seq2seq.commands.interpret import check_options, figures_of, read
+from seq2seq.commands.interpreting.report_folder import write_pages
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.data.series import as_series
@@ -17,7 +18,6 @@ from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import Trace
 from seq2seq.library.threaded_translator import read_keywords
 from seq2seq.runs.run_folder import new_folder
-from seq2seq.whole_file import write_whole
 
 if TYPE_CHECKING:
     from seq2seq.library.run import Run
@@ -60,9 +60,7 @@ class Interpretation:
     def save(self, folder: str, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
         """Paths of the page and the pictures, written into a folder. Raises UserError if that holds something."""
         place = new_folder("folder", folder)
-        place.mkdir(parents=True, exist_ok=True)
-        write_whole(place / "report.html", self.page().encode())
-        return [place / "report.html", *draw(self.reading, place, formats)]
+        return write_pages(place, {"report.html": self.page()}, self.figures(), formats)
 
     def _repr_html_(self) -> str:
         return f'<iframe srcdoc="{html.escape(self.page())}" style="width:100%;height:720px;border:0"></iframe>'

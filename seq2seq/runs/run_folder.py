@@ -15,11 +15,12 @@ from seq2seq.config.job import given_overrides, sweep_folder
 from seq2seq.config.stored import continued, edited, with_changes
 from seq2seq.config.task_name import check_task
 from seq2seq.errors import UserError
+from seq2seq.folder_lock import hold, is_held_here, release
 from seq2seq.ranks import first_process
-from seq2seq.runs.folder_lock import hold, is_held_here, release
 from seq2seq.runs.meeting import current_meeting
 from seq2seq.runs.own_files import MADE, with_own_files
 from seq2seq.runs.versions import refuse_versions
+from seq2seq.whole_folder import check_room, is_free
 
 logger = logging.getLogger(__name__)
 
@@ -78,10 +79,11 @@ def _give_back(folder: Path) -> None:
 
 
 def new_folder(option: str, path: str | Path) -> Path:
-    """The folder of an option's value, not made yet. Raises UserError if it holds something."""
+    """The folder of an option's value, not made yet. Raises UserError if it holds something, or cannot be written."""
     folder = Path(path)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_free(folder):
         raise UserError(f"{option}={folder} must be a new or empty folder, but is not: choose another, or remove it.")
+    check_room(option, folder)
     return folder
 
 

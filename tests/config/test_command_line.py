@@ -498,3 +498,13 @@ def test_lines_are_written_whole_and_at_once(monkeypatch, tmp_path):
         with pytest.raises(KeyboardInterrupt):
             write_lines(lines())
         assert path.read_text(encoding="utf-8") == "one\nzwei ß\n"
+
+
+@pytest.mark.parametrize(("script", "said"), [("translate", "error: wrong\n"), ("train", "")])
+def test_what_another_job_left_in_the_environment_silences_no_command_of_one_process(monkeypatch, capsys, script, said):
+    for name, value in {"TORCHELASTIC_RUN_ID": "7", "RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", [f"scripts/{script}.py"])
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        raise UserError("wrong")
+    assert (end.value.code, capsys.readouterr().err) == (2, said)

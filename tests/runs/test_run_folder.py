@@ -16,11 +16,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from tiny_run import as_before_0_2
 
+from seq2seq import folder_lock
 from seq2seq.config.options import flat
 from seq2seq.config.overrides import resuming
 from seq2seq.config.stored import CHANGEABLE, continued, record_changes
 from seq2seq.errors import UserError
-from seq2seq.runs import folder_lock
 from seq2seq.runs.checkpoint import sealed
 from seq2seq.runs.run_folder import _taken, open_run_folder, released_at_failure
 
