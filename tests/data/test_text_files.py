@@ -2,7 +2,6 @@ import bz2
 import gzip
 import lzma
 import os
-import re
 from pathlib import Path
 
 import pytest
