@@ -165,12 +165,12 @@ def test_tsv_lines_with_the_same_source_are_references_of_one_example(tmp_path, 
     ]
 
 
-@pytest.mark.parametrize(("line", "tabs"), [("a b", 0), ("", 0), ("a\tb\tc", 2), ("x" * 80, 0)])
+@pytest.mark.parametrize(("line", "tabs"), [("a b", 0), ("a\tb\tc", 2), ("x" * 70, 0)])
 def test_a_tsv_line_without_exactly_one_tab_is_named(tmp_path, line, tabs):
     path = write(tmp_path / "pairs.tsv", "a\t1", line, "b\t2")
     assert error_of(lambda: read_tsv(path)) == (
-        f"{path}, line 2 must be `source<TAB>target` with exactly one tab, but has {tabs}: {line[:60]!r}. "
-        "For other tables give delimiter, source or target."
+        f"{path}, line 2 must be `source<TAB>target` with exactly one tab, but has {tabs}: {line!r}. "
+        "Give it 2 columns, as other lines have."
     )
 
 

@@ -1,9 +1,11 @@
 """A corpus of pairs in a table: tab-separated without quoting, or CSV."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from seq2seq.data.corpora.pair_table import Columns, pairs_in
+from seq2seq.data.corpora.columns import Column, Columns
+from seq2seq.data.corpora.pair_table import pairs_in
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.example_store import Examples, group
 from seq2seq.data.examples import Example, Splits
@@ -20,8 +22,8 @@ class TSVCorpus:
         self,
         *,
         options: FileOptions,
-        source: int | str = 1,
-        target: int | str = 2,
+        source: Column | Sequence[Column] = "auto",
+        target: Column | Sequence[Column] = "auto",
         delimiter: str = "auto",
         header: bool | str = "auto",
         in_order: bool = False,
