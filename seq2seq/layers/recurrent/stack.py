@@ -1,6 +1,6 @@
 """Stacks of recurrent layers that read sources: whole ones, or streams in chunks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -18,7 +18,7 @@ from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.recurrent.bidirectional import BidirectionalLayer
 from seq2seq.layers.recurrent.blockwise import BlockwiseLayer
 from seq2seq.layers.recurrent.cells.cell import Cell
-from seq2seq.layers.recurrent.connections import connect
+from seq2seq.layers.recurrent.connections import by_layer, connect
 from seq2seq.layers.recurrent.gaps import beside, check_one_way, parted
 from seq2seq.layers.recurrent.layer import RecurrentLayer, StreamingLayer
 from seq2seq.layers.recurrent.one_way import OneWayLayer
@@ -52,7 +52,7 @@ class StackOptions:
     num_layers: int
     cell: Callable[[int, int], Cell]
     gap_cell: Callable[..., Cell] | None = None
-    connection: str = "residual"
+    connection: str | Sequence[str] = "residual"  # of each layer, bottom first, where there are several
     halvings: int = 0
     chunk_size: int | None = None
     dropout: float = 0.3
@@ -126,11 +126,11 @@ class RecurrentStack(nn.Module):
         plain = options.num_layers - options.halvings
         self.steps = [1] * plain + [2] * options.halvings  # that each layer reads as one
         size = input_size
-        for depth, steps in enumerate(self.steps, 1):
+        names = by_layer(options.connection, options.num_layers)
+        for depth, (steps, name) in enumerate(zip(self.steps, names, strict=True), 1):
             self.layers.append(options.layer(steps * size, gap_size))
-            connected = connect(options.connection, steps * size, self.output_size, top=depth == options.num_layers)
-            self.connections.append(connected)
-            size = connected.size
+            self.connections.append(connect(name, steps * size, self.output_size, top=depth == options.num_layers))
+            size = self.connections[-1].size
         self.dropout = LockedDropout(options.dropout)
         self.leaves_states = False
 
