@@ -17,6 +17,7 @@ from seq2seq.data.series import as_series
 from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import Trace
 from seq2seq.library.threaded_translator import read_keywords
+from seq2seq.library.usual_modes import usual_modes
 from seq2seq.runs.run_folder import new_folder
 
 if TYPE_CHECKING:
@@ -49,14 +50,17 @@ class Interpretation:
         """The trace: every gate, state and attention weight, as tensors."""
         return self.reading.trace
 
+    @usual_modes()
     def figures(self) -> dict[str, Figure]:
         """Pictures by their names: attention, attributions, the gates of each cell, time constants."""
         return figures_of(self.reading)
 
+    @usual_modes()
     def page(self) -> str:
         """The report, one HTML page that needs nothing else."""
         return report(self.reading, units=self.units)
 
+    @usual_modes()
     def save(self, folder: str, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
         """Paths of the page and the pictures, written into a folder. Raises UserError if that holds something."""
         place = new_folder("folder", folder)

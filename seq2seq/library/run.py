@@ -12,6 +12,7 @@ from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError
 from seq2seq.library.pairs import Pairs
 from seq2seq.library.trained import Trained
+from seq2seq.library.usual_modes import usual_modes
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.html import table
@@ -76,6 +77,7 @@ class Run(Trained):
 
         return train(pairs, dev=dev, test=test, **{"init": str(self.path), "trust": self.trust, **keywords})
 
+    @usual_modes()
     def interpret(self, text: str | np.ndarray, **keywords: Any) -> "Interpretation":
         """Look into what the model does with a text, or with frames of a run that reads these.
 

@@ -20,6 +20,7 @@ from seq2seq.library.forecasts import Forecast, all_series
 from seq2seq.library.pairs import Pairs, documents_of, examples_of, pairs_of
 from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
 from seq2seq.library.undisturbed import on_threads
+from seq2seq.library.usual_modes import usual_modes
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.named_runs import load_runs
@@ -42,6 +43,7 @@ class Trained:
     `precision="int8"`. Raises UserError at a mistake in any of them.
     """
 
+    @usual_modes()
     def __init__(self, paths: Sequence[str], *, device: str = "auto", trust: Sequence[str] = ()) -> None:
         self.paths, self.device, self.trust = list(paths), device, [trust] if isinstance(trust, str) else list(trust)
         with in_one_line(), trusting(self.trust):
@@ -101,6 +103,7 @@ class Trained:
         **keywords: Any,
     ) -> list[list[Translation]]: ...
 
+    @usual_modes()
     def translate(
         self, texts: Any, *, n_best: int | None = None, prefix: Any = "", constraints: Any = (), **keywords: Any
     ) -> Any:
@@ -123,6 +126,7 @@ class Trained:
         answers = found if n_best else [own[0].text for own in found]
         return answers[0] if isinstance(texts, str | np.ndarray) else answers
 
+    @usual_modes()
     def forecast(self, series: Any, *, length: int | None = None, **keywords: Any) -> Any:
         """The forecast of a series, an array `time feature`, or of each of several in their order.
 
@@ -135,6 +139,7 @@ class Trained:
         found = [Forecast(one.values, one.deviations) for one in forecaster.forecasts(given, length)]
         return found[0] if isinstance(alone, Series) else found
 
+    @usual_modes()
     def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> "Evaluation":
         """Scores in percent on pairs, or on a split of the run's own data: test if it has one, else dev.
 
@@ -156,6 +161,7 @@ class Trained:
         with answering.threads_for(len(examples)):
             return evaluate(answering.translator, examples, metrics, draws)
 
+    @usual_modes()
     def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> "TextPerplexity":
         """The likelihood of texts by a language model, or of a split of its own data: test if it has one, else dev.
 
@@ -170,6 +176,7 @@ class Trained:
             examples = self._examples(None if texts is None else documents_of(texts), split, "texts")
             return perplexity(first.model, first.tokenizers, examples)
 
+    @usual_modes()
     def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:
         """Log-probabilities, in nats, of every target after its source: `score` in all, `token_scores`, EOS last."""
         decoder, _ = self._decoder("score", keywords)

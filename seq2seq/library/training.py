@@ -12,6 +12,7 @@ from seq2seq.errors import UserError
 from seq2seq.library.pairs import OMITTED, Pairs, PairSplits
 from seq2seq.library.run import Run
 from seq2seq.library.undisturbed import told, undisturbed
+from seq2seq.library.usual_modes import usual_modes
 from seq2seq.runs.meeting import met_if_several
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
 
@@ -33,7 +34,7 @@ def train(
     The process's seeds, threads and warnings are as before at the end. Ctrl-C ends training with what is there.
     Raises UserError at a mistake, before anything is written, and DivergedError.
     """
-    with in_one_line(), _one_at_a_time, undisturbed(), told(verbose):
+    with in_one_line(), _one_at_a_time, usual_modes(), undisturbed(), told(verbose):
         return _train(_splits(pairs, dev, test, keywords), verbose, keywords)
 
 
