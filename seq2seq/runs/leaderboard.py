@@ -20,7 +20,7 @@ class Row:
 
 
 def leaderboard(rows: Sequence[Row], metric: str, *, higher: bool, seeds: int) -> Iterator[str]:
-    """Lines of a Markdown table of the trials that ended well, and one on the others; ± is a 95 % interval over seeds."""
+    """Lines of a Markdown table of the trials that ended well, and one on the others; ± is a 95 % interval of seeds."""
     ended = sorted((row for row in rows if row.scores), key=lambda row: mean(row.scores), reverse=higher)
     interval = f", mean and 95 % of {seeds} seeds" if seeds > 1 else ""
     yield f"| | trial | dev {metric}, %{interval} | minutes | settings |"
