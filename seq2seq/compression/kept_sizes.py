@@ -1,4 +1,4 @@
-"""What a smaller model's config says of the sizes of the model that it was, where those are part of its equations."""
+"""Sizes of the model that a smaller one was, kept in its config where they are part of its equations."""
 
 from collections.abc import Mapping
 from copy import deepcopy

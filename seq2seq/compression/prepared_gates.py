@@ -38,12 +38,13 @@ def gate_product(
     The candidate's are doubled. Of the inputs it may read some columns alone; where none, it has no bias, either.
     `between` are matrices of what else is read.
     """
-    whole = LowRankGates if isinstance(cell, LowRankLSTMCell) else FullGates
-    return whole(cell, make, columns, between, activation)
+    if isinstance(cell, LowRankLSTMCell):
+        return LowRankGates(cell, make, columns, between, activation)
+    return FullGates(cell, make, columns, between, activation)
 
 
 class FullGates:
-    """One product of all that is read with the matrices of an LSTM side by side."""
+    """The product of all that is read with the matrices of an LSTM side by side."""
 
     def __init__(
         self, cell: LSTMCell, make: Make, columns: slice, between: Sequence[GateMatrix], activation: str

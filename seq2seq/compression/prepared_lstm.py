@@ -1,5 +1,6 @@
 """LSTM cells whose step is prepared products."""
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -51,6 +52,10 @@ class PackedCell(Cell):
     def __init__(self, cell: PackableCell) -> None:
         take_over(self, cell)
         self._plain = (cell,)  # which is no part of its own, but all that is in it
+
+    @abstractmethod
+    def step(self, inputs: CellInputs, state: Any) -> Any:
+        """Next state, by prepared products."""
 
     @property
     def gates(self) -> dict[str, GateView]:

@@ -13,7 +13,7 @@ VITAL_SIGNS = "VitalSignMonitor"  # and the vital signs
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """What was measured of training at one validation; None where nothing measured it.
+    """Measurements of training at one validation; None where nothing measured it.
 
     Shares of gates are of the activations in a sample of dev; the ratio is the norm of a step's update over that of
     the weights. Skips are counted from the beginning: steps left out as their gradients were not finite, and those

@@ -93,7 +93,7 @@ class Translator:
         return slice(rank, count, processes)
 
     def some(self, items: Sequence[_Item], most: int | None) -> list[_Item]:
-        """At most so many of texts, or of examples, that stand for all of them: they lie evenly among these."""
+        """Return at most so many of texts, or of examples, that stand for all of them: they lie evenly among these."""
         return spread_over(items, most)
 
     def translations(

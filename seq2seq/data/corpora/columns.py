@@ -1,4 +1,4 @@
-"""Which columns of a table hold sources and targets."""
+"""The columns of a table that hold sources and targets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is wrong with a row that has not as many cells as it must, and what to do about it."""
+"""Rows that have not as many cells as they must: what is wrong with them, and what to do about it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,7 +49,7 @@ def _advice(cells: Sequence[str], wanted: int, delimiter: str, beginning: Sequen
 
 
 def _of_one_cell(beginning: Sequence[str], choosable: bool) -> str:
-    """What to do about lines without the delimiter: the kind of file that they look like; nothing if they do not."""
+    """Advice on lines without the delimiter: the kind of file that they look like; nothing if they do not."""
     if all(line.strip().startswith("{") and line.strip().endswith("}") for line in beginning):
         return ". These are JSON lines: read them by data=json." if choosable else ". These are JSON lines."
     if all(line.count(_BARS) == 1 for line in beginning):

@@ -4,7 +4,7 @@ from seq2seq.errors import UserError
 
 
 def score_scale(size: int, *, scaled: bool, scale_size: int | None) -> float:
-    """1 / sqrt(size) if scaled, else 1, where `scale_size` takes the place of a size that was once larger.
+    """The factor of scores: 1 / sqrt(size) if scaled, else 1; `scale_size` stands for a size that was once larger.
 
     Raises UserError at one that is smaller, or that nothing is scaled by.
 

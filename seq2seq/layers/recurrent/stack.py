@@ -129,8 +129,9 @@ class RecurrentStack(nn.Module):
         names = by_layer(options.connection, options.num_layers)
         for depth, (steps, name) in enumerate(zip(self.steps, names, strict=True), 1):
             self.layers.append(options.layer(steps * size, gap_size))
-            self.connections.append(connect(name, steps * size, self.output_size, top=depth == options.num_layers))
-            size = self.connections[-1].size
+            connection = connect(name, steps * size, self.output_size, top=depth == options.num_layers)
+            self.connections.append(connection)
+            size = connection.size
         self.dropout = LockedDropout(options.dropout)
         self.leaves_states = False
 
