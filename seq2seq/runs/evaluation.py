@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from seq2seq.config.builder import build, told_at
 from seq2seq.data.corpora.tsv import read_tsv
@@ -25,7 +25,6 @@ from seq2seq.shapes import SentenceCounts
 from seq2seq.translation.forecaster import Forecaster, answers
 from seq2seq.translation.translator import Translator
 
-_Item = TypeVar("_Item")
 logger = logging.getLogger(__name__)
 _NO_DRAWS = Draws()
 _FEW = 50  # sources
@@ -160,12 +159,6 @@ def load_sources(run: DecodingRun, file: str | None, split: str | None) -> tuple
     with told_as("file"):
         sources = [line.partition("\t")[0] for line in read_lines(Path(file))]
     return file, [source for source in sources if source.strip()]
-
-
-def spread_over(items: Sequence[_Item], most: int | None) -> list[_Item]:
-    """Items from all over the data, at most so many; all of them for None."""
-    count = len(items) if most is None else min(most, len(items))
-    return [items[place * len(items) // count] for place in range(count)]
 
 
 def _refuse_both(file: str, split: str | None) -> None:

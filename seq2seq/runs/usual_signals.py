@@ -28,7 +28,7 @@ def measured(translator: Translator, sources: Sequence[str]) -> dict[str, Spread
 
     An answer that the model itself has no probability of, which filters can force, has no finite score: it is left out.
     """
-    chosen = sources[translator.some(len(sources), _MOST)]
+    chosen = translator.some(sources, _MOST)
     found = translator.translations([Line(source) for source in chosen], attention=True)
     values: dict[str, list[float]] = {}
     for translations in found:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from seq2seq.data.spreading import spread_over
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
-from seq2seq.runs.evaluation import build_scores, evaluate, load_dev_examples, load_sources, spread_over
+from seq2seq.runs.evaluation import build_scores, evaluate, load_dev_examples, load_sources
 from seq2seq.runs.run import LoadedRun
 from seq2seq.translation.translator import Translator
 
