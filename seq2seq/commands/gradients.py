@@ -11,21 +11,19 @@ from omegaconf import DictConfig
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_limit, check_type, read_options
-from seq2seq.data.examples import Example
-from seq2seq.data.selection import spread_over
 from seq2seq.errors import UserError
 from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
 from seq2seq.interpretation.flow_plot import flow_figure
+from seq2seq.interpretation.forced_lines import ForcedLines
 from seq2seq.interpretation.gradient_flow import PATHS, Flow, ModelFlow, cell_flow, has_flow, paths_of
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.memory import MemoryCell
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.flow_table import print_flows
-from seq2seq.runs.forced_pairs import forced_batches
 from seq2seq.runs.lone_cells import cell_kinds, names_of
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
+from seq2seq.runs.probed_lines import examples_to_force, forced_lines
 from seq2seq.runs.run import LoadedRun, build_model
 from seq2seq.runs.sourceless import refuse_language_model
 
@@ -34,7 +32,7 @@ Curves = dict[str, dict[str, Flow]]  # by name and by way back
 # Options as the config has them where they are not given, of runs and of fresh cells alone.
 OF_RUNS = {
     **{"layers": None, "initial": False, "loss": "tokens", "file": None, "split": None, "limit": 64},
-    **{"data": None, "device": "auto"},
+    **{"max_tokens": 1024, "data": None, "device": "auto"},
 }
 OF_CELLS = {"forget_bias": None, "hidden_size": 64, "length": 60}
 SEED = 1
@@ -84,6 +82,7 @@ def _check(options: Mapping[str, Any]) -> None:
         check_type("initial", options["initial"], bool)
         check_layers(options["layers"])
         check_limit(options)
+        check_counts(options, max_tokens=1)
         if options["seed"] != SEED and not options["initial"]:
             raise UserError(
                 f"seed must be left out with run, but is {options['seed']}: it is of fresh weights, initial=true."
@@ -121,15 +120,18 @@ def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
             f"run must name each run once, to tell their curves apart, but is {', '.join(map(str, paths))}."
         )
     runs = [_load(path, options) for path in paths]
-    data, examples = load_dev_examples(runs[0], options["file"], options["split"])
-    examples = spread_over(examples, options["limit"])
+    names = [_names(run.model, options["layers"]) for run in runs]
+    data, examples = examples_to_force(runs[0], options, [name for own in names for name in own])
+    limit = {"max_tokens": options["max_tokens"]}
+    lines = [forced_lines(run.tokenizers, data, examples, limit) for run in runs]
     curves: Curves = {}
-    for path, run in zip(paths, runs, strict=True):
+    for path, run, own, looked_at in zip(paths, runs, lines, names, strict=True):
         before = f"{path}: " if len(runs) > 1 else ""
         for name, model in _models(run, options):
-            for cell, flows in _model_curves(model, run, examples, options).items():
+            for cell, flows in _model_curves(model, own, looked_at, options["loss"]).items():
                 curves[f"{before}{cell}{name}"] = flows
-    return f"{len(examples)} examples of {data}", curves
+    counts = dict.fromkeys(str(len(own)) for own in lines)  # tokenizers may differ in which lines are too long
+    return f"{' and '.join(counts)} examples of {data}", curves
 
 
 def _load(path: Any, options: Mapping[str, Any]) -> LoadedRun:
@@ -148,18 +150,16 @@ def _models(run: LoadedRun, options: Mapping[str, Any]) -> Iterator[tuple[str, S
         yield ", fresh", build_model(run.config, run.tokenizers).eval().to(device)
 
 
-def _model_curves(
-    model: Seq2Seq, run: LoadedRun, examples: Sequence[Example], options: Mapping[str, Any]
-) -> dict[str, dict[str, Flow]]:
+def _model_curves(model: Seq2Seq, lines: ForcedLines, names: Sequence[str], loss: str) -> Curves:
     """The curves of the cells of a model, by name and way back."""
-    known, names = named_cells(model), _names(model, options["layers"])
-    curves: dict[str, dict[str, Flow]] = {name: {} for name in names}
+    known = named_cells(model)
+    curves: Curves = {name: {} for name in names}
     for path in PATHS:
         ways = [name for name in names if path in paths_of(known[name])]
-        flow = ModelFlow(model, ways, loss=options["loss"], path=path)
+        flow = ModelFlow(model, ways, loss=loss, path=path)
         if ways:
-            for source, lengths, target in forced_batches(run, examples):
-                flow.add(source, lengths, target)
+            for batch in lines.batches(next(model.parameters()).device):
+                flow.add(*batch)
             for name, found in flow.flows().items():
                 curves[name][path] = found
     return curves

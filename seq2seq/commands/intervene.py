@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 from seq2seq.commands.evaluate import build_metrics, with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_limit, read_options
-from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.interpretation.intervention_plan import InterventionPlan
 from seq2seq.interpretation.intervention_plot import InterventionBar, interventions_figure
@@ -24,6 +23,7 @@ from seq2seq.runs.intervened import InterventionResult, InterventionTrials
 from seq2seq.runs.intervention_table import print_interventions
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
+from seq2seq.runs.probed_lines import refuse_bare
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import open_translator
@@ -56,7 +56,8 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     draws = Draws(options["bootstrap"], 0, options["seed"])
     model = deepcopy(run.model)  # a translator's own is packed, and shows no gates
     translator = open_translator({**options, "precision": "float32"}, runs=[run])
-    examples = _with_gold(data, translator.some(examples, options["limit"]))
+    examples = translator.some(examples, options["limit"])
+    refuse_bare(data, examples, instead="file=pairs.tsv")
     trials = InterventionTrials(model, translator, examples, metrics, draws)
     if "other" in options["to"] and translator.search.width > 1:
         raise UserError(ONE_HYPOTHESIS)
@@ -96,16 +97,6 @@ def _load(options: Mapping[str, Any]) -> LoadedRun:
     refuse_language_model(run, options["run"], "intervene")
     refuse_forecaster(run.config, options["run"], "intervene")
     return run
-
-
-def _with_gold(data: str, examples: Sequence[Example]) -> Sequence[Example]:
-    """The examples. Raises UserError where some have no target to be scored by."""
-    if bare := sum(not any(map(str.strip, example.targets)) for example in examples):
-        raise UserError(
-            f"{data} must have a target for every source, but {bare} of {len(examples)} have none: give another split, "
-            "or file=pairs.tsv."
-        )
-    return examples
 
 
 def _tried(trials: InterventionTrials, interventions: Sequence[Any]) -> list[InterventionResult]:

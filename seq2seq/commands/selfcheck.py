@@ -12,7 +12,7 @@ from rich.table import Table
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.config.open_parts import with_own_data
-from seq2seq.data.selection import spread_over
+from seq2seq.data.spreading import spread_over
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_sources
 from seq2seq.runs.named_runs import load_decoding_runs

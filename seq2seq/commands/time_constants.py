@@ -10,16 +10,14 @@ from torch import Tensor
 
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
-from seq2seq.config.contract import check_limit, read_options
-from seq2seq.data.selection import spread_over
+from seq2seq.config.contract import check_counts, check_limit, read_options
 from seq2seq.errors import UserError
 from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
 from seq2seq.interpretation.memory_spans import MemorySpan, MemorySpans
 from seq2seq.interpretation.span_plot import spans_figure
-from seq2seq.runs.evaluation import load_dev_examples
-from seq2seq.runs.forced_pairs import forced_batches
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
+from seq2seq.runs.probed_lines import lines_to_force
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.watching_console import watching_console
@@ -36,19 +34,19 @@ def find_time_constants(config: DictConfig) -> dict[str, Any]:
     check_formats(options["formats"])
     check_layers(options["layers"])
     check_limit(options)
+    check_counts(options, max_tokens=1)
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as an ensemble has no gates of its own: give run=DIR.")
     folder = report_folder(options, "time_constants")
     run = _load(options)
-    data, examples = load_dev_examples(run, options["file"], options["split"])
-    examples = spread_over(examples, options["limit"])
     spans, names = MemorySpans(run.model), _names(run, options)
-    for source, lengths, target in forced_batches(run, examples):
-        spans.add(source, lengths, target)
+    data, lines = lines_to_force(run, options, names)
+    for batch in lines.batches(next(run.model.parameters()).device):
+        spans.add(*batch)
     found = {name: span for name, span in spans.spans().items() if name in names}
-    record = {"data": data, "examples": len(examples), "cells": [_written(n, span) for n, span in found.items()]}
+    record = {"data": data, "examples": len(lines), "cells": [_written(n, span) for n, span in found.items()]}
     _print(record)
-    figure = spans_figure(found, title=f"time constants on {len(examples)} examples of {data}")
+    figure = spans_figure(found, title=f"time constants on {len(lines)} examples of {data}")
     write_report(folder, "time_constants", record, {"time_constants": figure}, options["formats"])
     return record
 

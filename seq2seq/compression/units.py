@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from functools import partial
 from itertools import product
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq.compression.kept_sizes import with_kept_connections, with_kept_sizes
 from seq2seq.compression.method import Described, Method, Reduced
+from seq2seq.compression.unit_choice import ORDER, UnitChoice
 from seq2seq.compression.wired_model import DECODER, EMBEDDING, ENCODER, FEATURES, WiredModel, wire
-from seq2seq.compression.wiring import Gone, Units, Wiring
+from seq2seq.compression.wiring import Gone, Wiring
 from seq2seq.errors import UserError
 from seq2seq.models.blank import blank
 from seq2seq.models.seq2seq import Seq2Seq
@@ -25,6 +26,7 @@ _SIZES = {
     FEATURES: ("decoder", "feature_size"),
     EMBEDDING: ("embedding_size",),
 }
+_SHRINK = (ENCODER, FEATURES, EMBEDDING)  # options that are tried at smaller sizes
 
 
 class UnitPruning(Method):
@@ -51,72 +53,35 @@ class UnitPruning(Method):
         wired, weights = wire(whole.model, whole.config, whole.build), whole.model.state_dict()
         norms = wired.wiring.norms(weights)
         for fewer in sorted(product(range(_TRIES), repeat=len(_SHRINK)), key=sum):
-            gone, sizes = self._gone(wired, norms, dict(zip(_SHRINK, fewer, strict=True)))
-            config = _smaller(whole, sizes)
+            choice = UnitChoice(wired, norms, partial(self._left, dict(zip(_SHRINK, fewer, strict=True))))
+            gone, config = choice.gone, _smaller(whole, choice.sizes)
             if joins_alike(whole, config, wired.wiring, gone):
                 break
         else:
             raise UserError(f"share={self.share} leaves layers that join otherwise: try another share, or connection.")
         pruned = wired.wiring.without(weights, gone)
         check_law(whole, config, wired.wiring.emptied(weights, gone), pruned)
-        return Reduced(config, pruned, self._said(wired, gone, sizes))
+        return Reduced(config, pruned, self._said(wired, gone, choice.sizes))
 
     def _said(self, wired: WiredModel, gone: Gone, sizes: Mapping[str, int]) -> str:
         if not bool(gone.any()):
             raise UserError(f"share={self.share} removes no unit in multiples of {self.multiple}: take a higher one.")
         before = {option: len(vector) for option, vector in wired.found()}
-        shown = ", ".join(f"{option} {before[option]} -> {sizes[option]}" for option in _ORDER if option in sizes)
+        shown = ", ".join(f"{option} {before[option]} -> {sizes[option]}" for option in ORDER if option in sizes)
         return f"removed {int(gone.sum())} of {wired.wiring.count} units: {shown}"
 
-    def _gone(
-        self, wired: WiredModel, norms: Float[Tensor, " unit"], fewer: Mapping[str, int]
-    ) -> tuple[Gone, dict[str, int]]:
-        """Units to go, and how many are left for each option; `fewer` is in multiples.
-
-        Vectors that others have decided on come first: their sizes follow, and are then those of all of an option.
-        """
-        gone, decided = torch.zeros(len(norms), dtype=torch.bool), torch.zeros(len(norms), dtype=torch.bool)
-        sizes: dict[str, int] = {}
-
-        def free_of(vector: Units) -> Units:
-            return vector[(vector >= 0) & ~decided[vector.clamp(min=0)]].unique()
-
-        pending = list(wired.found())
-        while pending:
-            pending.sort(key=lambda found: (len(free_of(found[1])) > 0, len(found[1]), _ORDER.index(found[0])))
-            option, vector = pending.pop(0)
-            free, left = free_of(vector), int(wired.wiring.stays(vector, gone).sum())
-            asked = self._left(option, len(vector), fewer.get(option, 0)) if len(free) else left
-            wanted = sizes.setdefault(option, asked)
-            if not 0 <= (excess := left - wanted) <= len(free):
-                raise UserError(_untold(option, wanted, len(vector)))
-            gone[free[norms[free].argsort(stable=True)[:excess]]] = True
-            decided[vector[vector >= 0]] = True
-        return gone, sizes
-
-    def _left(self, option: str, size: int, fewer: int) -> int:
-        """Number of a vector's units that are left."""
+    def _left(self, fewer: Mapping[str, int], option: str, size: int) -> int:
+        """The number of units that an option leaves of a size: some multiples fewer, but at least one."""
         name = "features" if option in (FEATURES, EMBEDDING) else "share"
         if (share := getattr(self, name)) == 0:
             return size
-        left = (max(round(size * (1 - share) / self.multiple) - fewer, fewer and 1)) * self.multiple
-        if left < 1:
+        multiples = round(size * (1 - share) / self.multiple)
+        if multiples < 1:
             raise UserError(
                 f"{name}={share} leaves none of the {size} units of {option} in multiples of {self.multiple}: take a "
                 "lower one, or a lower multiple."
             )
-        return min(left, size)
-
-
-_SHRINK = (ENCODER, FEATURES, EMBEDDING)
-_ORDER = [ENCODER, DECODER, FEATURES, EMBEDDING]
-
-
-def _untold(option: str, wanted: int, size: int) -> str:
-    return (
-        f"share leaves {wanted} of {size} units of {option}, which has units in common with parts that keep another "
-        "number: prune features by the same share, or by 0."
-    )
+        return min(max(multiples - fewer.get(option, 0), 1) * self.multiple, size)
 
 
 def _with_sizes(config: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Any]:

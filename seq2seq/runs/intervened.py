@@ -7,11 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 
 from seq2seq.data.examples import Example
-from seq2seq.data.frame_reader import source_sequences
-from seq2seq.data.sequences import TokenSequences
 from seq2seq.interpretation.gate_means import GateMeans, Means
 from seq2seq.interpretation.intervention import Intervention, intervening, visibly
 from seq2seq.interpretation.other_input import GateOfOther, SeenSources
@@ -19,11 +16,9 @@ from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Difference, Draws, differences
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import Evaluation, evaluate
+from seq2seq.runs.probed_lines import forced_lines
 from seq2seq.shapes import SentenceCounts, TrialScores, TrialTotals
-from seq2seq.symbols import BOS
 from seq2seq.translation.translator import Translator
-
-_AT_ONCE = 64  # sentences whose gates are in memory together
 
 
 @dataclass(frozen=True)
@@ -64,13 +59,10 @@ class InterventionTrials:
 
     def means(self) -> Means:
         """The mean of every gate over the steps of the examples, each forced to its first target."""
-        means, device = GateMeans(self.model), next(self.model.parameters()).device
-        read = source_sequences(self.tokenizers.source, self.sources).cut(self.translator.max_source_tokens)
-        written = TokenSequences.from_ids(self.targets)
-        for rows in torch.arange(len(self.sources)).split(_AT_ONCE):
-            (source, lengths), (target, _) = (part.padded(rows, end=True) for part in (read, written))
-            target = torch.cat([torch.full_like(target[:, :1], BOS), target], 1)
-            means.add(source.to(device), lengths.to(device), target.to(device))
+        limit = {"max_source_tokens": self.translator.max_source_tokens}
+        lines, means = forced_lines(self.tokenizers, "to=[mean]", self.examples, limit), GateMeans(self.model)
+        for batch in lines.batches(next(self.model.parameters()).device):
+            means.add(*batch)
         return means.means()
 
     @cached_property

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.spreading import Item
 from seq2seq.data.streams import stream_rows
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.request import Request
@@ -50,9 +51,9 @@ class CarriedTranslator(Translator):
         """
         return slice(count * rank // processes, count * (rank + 1) // processes)
 
-    def some(self, items: Sequence[_Item], most: int | None) -> list[_Item]:
-        """The first, at most so many: a stream with holes would be another."""
-        return list(items[:most])
+    def some(self, lines: Sequence[Item], most: int | None) -> Sequence[Item]:
+        """The first of some lines, at most so many: a stream with holes would be another."""
+        return lines[:most]
 
     def begin(self, count: int) -> None:
         """Begin anew, with so many streams."""

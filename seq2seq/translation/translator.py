@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
 
 import torch
 from jaxtyping import Int
@@ -11,8 +10,8 @@ from torch import Tensor
 
 from seq2seq.data.copied_pieces import within
 from seq2seq.data.frame_reader import source_sequences
-from seq2seq.data.selection import spread_over
 from seq2seq.data.sequences import TokenSequences
+from seq2seq.data.spreading import Item, spread_over
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.request import Request
@@ -28,7 +27,6 @@ from seq2seq.translation.merging import merged
 from seq2seq.translation.pieces import PieceLimits
 from seq2seq.translation.reranking import Reranking
 
-_Item = TypeVar("_Item")
 logger = logging.getLogger(__name__)
 
 
@@ -92,9 +90,9 @@ class Translator:
         """The places of those of so many texts that one of several processes is to translate."""
         return slice(rank, count, processes)
 
-    def some(self, items: Sequence[_Item], most: int | None) -> list[_Item]:
-        """Return at most so many of texts, or of examples, that stand for all of them: they lie evenly among these."""
-        return spread_over(items, most)
+    def some(self, lines: Sequence[Item], most: int | None) -> Sequence[Item]:
+        """Return at most so many of some lines, None for all: they stand for all, and lie evenly among these."""
+        return spread_over(lines, most)
 
     def translations(
         self, lines: Sequence[Line], *, n_best: int = 1, attention: bool = False, first_number: int = 1

@@ -118,6 +118,30 @@ def test_time_constants_of_some_cells_and_examples(asked):
     assert record["examples"] == 2
 
 
+@pytest.mark.parametrize("name", ["gradients", "time_constants"])
+def test_long_lines_are_left_out_and_told(asked, tmp_path, caplog, name):
+    (tmp_path / "pairs.tsv").write_text("a b\tb a\na b c d e f\tf e d c b a\nc d\td c\n", encoding="utf-8")
+    given = ("run=RUN", f"file={tmp_path / 'pairs.tsv'}", "layers=[decoder.1]", "device=cpu")
+    record = asked(name, *given, "max_tokens=5")
+    assert "1 of 3 lines are empty or over max_tokens=5: left out" in caplog.messages
+    (tmp_path / "pairs.tsv").write_text("a b\tb a\nc d\td c\n", encoding="utf-8")
+    (tmp_path / "out").rename(tmp_path / "before")
+    assert asked(name, *given) == record
+
+
+@pytest.mark.parametrize("name", ["gradients", "time_constants"])
+def test_targets_are_needed_where_the_decoder_is_looked_at_alone(asked, tmp_path, name):
+    (tmp_path / "bare.tsv").write_text("a b\tb a\nb c\t\n", encoding="utf-8")
+    given = ("run=RUN", f"file={tmp_path / 'bare.tsv'}", "device=cpu")
+    with pytest.raises(UserError) as error:
+        asked(name, *given)
+    assert str(error.value) == (
+        f"{tmp_path / 'bare.tsv'} must have a target for every source, but 1 of 2 have none: give another split, or "
+        "layers of the encoder alone."
+    )
+    assert asked(name, *given, "layers=[encoder.1.forward]")
+
+
 def test_the_horizon_of_cells_at_equal_parameters(asked, tmp_path, capsys):
     small = ("lengths=[2,3]", "steps=3", "seeds=2", "hidden_size=8", "enough=0.1")
     record = asked("horizon", "task=copy", "cells=[lstm,elman]", *small)
@@ -196,6 +220,8 @@ MISTAKES = [
         ("run=[RUN,RUN]",),
         "run must be one run, as an ensemble has no gates of its own: give run=DIR.",
     ),
+    ("time_constants", ("run=RUN", "max_tokens=0"), "max_tokens must be a whole number of at least 1, but is 0."),
+    ("gradients", ("run=RUN", "max_tokens=1"), "dev must have at least 1 line of at most max_tokens=1, but has 0: giv"),
     ("time_constants", ("run=RUN", "limit=0"), "limit must be a whole number of at least 1, but is 0."),
     (
         "time_constants",

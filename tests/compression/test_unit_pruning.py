@@ -5,8 +5,9 @@ import torch
 
 from seq2seq.compression import units
 from seq2seq.compression.method import Described
+from seq2seq.compression.unit_choice import UnitChoice
 from seq2seq.compression.units import UnitPruning
-from seq2seq.compression.wired_model import wire
+from seq2seq.compression.wired_model import WiredModel, wire
 from seq2seq.compression.wiring import Wiring, fixed
 from seq2seq.config.builder import build
 from seq2seq.config.places import CONF
@@ -270,3 +271,31 @@ def test_a_mistake_is_one_line(described, options, message):
     with pytest.raises(UserError) as error:
         UnitPruning(**options)(described("model=gnmt"))
     assert str(error.value) == message
+
+
+def choice(vectors, sizes) -> UnitChoice:
+    """A choice among six units, of norms that rise, in vectors by option."""
+    wired = WiredModel(Wiring(torch.nn.Linear(2, 2)))
+    wired.wiring.units(6)
+    for option, places in vectors:
+        wired.note(option, torch.tensor(places))
+    return UnitChoice(wired, torch.arange(6.0), lambda option, size: sizes[option])
+
+
+def test_what_a_shorter_vector_decides_on_longer_ones_take():
+    chosen = choice([("encoder", [0, 1, 2, 3, 4, 5]), ("decoder", [5, 4, 3])], {"encoder": 3, "decoder": 1})
+    assert chosen.gone.tolist() == [True, False, False, True, True, False]
+    assert chosen.sizes == {"encoder": 3, "decoder": 1}
+
+
+def test_a_vector_of_units_that_are_decided_on_gives_its_option_its_size():
+    chosen = choice(
+        [("features", [0, 1, -1]), ("embedding", [1, 0]), ("embedding", [2, 3])], {"features": 2, "embedding": 1}
+    )
+    assert chosen.gone.tolist() == [True, False, True, False, False, False]
+    assert chosen.sizes == {"embedding": 1, "features": 2}
+
+
+def test_an_option_that_has_lost_more_to_another_than_it_would_itself_is_refused():
+    with pytest.raises(UserError, match="^share leaves 3 of 3 units of encoder, which has units in common with parts "):
+        choice([("decoder", [0, 1]), ("encoder", [0, 1, 2])], {"decoder": 1, "encoder": 3})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from seq2seq.data.selection import spread_over
+from seq2seq.data.spreading import spread_over
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.stepper import Stepper

@@ -1,9 +1,11 @@
 """Lines of text or frames that a model is forced through, to look at what it does on the way."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.data.examples import Example
@@ -42,12 +44,29 @@ class ForcedLines:
     def __len__(self) -> int:
         return len(self.sources)
 
+    def first(self, count: int) -> "ForcedLines":
+        """At most so many, from the first on."""
+        kept = torch.arange(len(self)) < count
+        return replace(
+            self,
+            sources=self.sources[:count],
+            targets=self.targets[:count],
+            read=self.read.kept(kept),
+            written=self.written.kept(kept),
+        )
+
     def batches(self, device: torch.device) -> Iterator[tuple[Source, Lengths, TargetIds]]:
         """Sources, their lengths and targets from BOS to the end, in the order of the lines."""
-        for rows in torch.arange(len(self)).split(_AT_ONCE):
-            (source, lengths), (target, _) = (part.padded(rows, end=True) for part in (self.read, self.written))
-            target = torch.cat([torch.full_like(target[:, :1], BOS), target], 1)
-            yield source.to(device), lengths.to(device), target.to(device)
+        yield from (self._batch(rows, device) for rows in torch.arange(len(self)).split(_AT_ONCE))
+
+    def whole(self, device: torch.device) -> tuple[Source, Lengths, TargetIds]:
+        """All lines as one batch."""
+        return self._batch(torch.arange(len(self)), device)
+
+    def _batch(self, rows: Int[Tensor, " rows"], device: torch.device) -> tuple[Source, Lengths, TargetIds]:
+        (source, lengths), (target, _) = (part.padded(rows, end=True) for part in (self.read, self.written))
+        target = torch.cat([torch.full_like(target[:, :1], BOS), target], 1)
+        return source.to(device), lengths.to(device), target.to(device)
 
     def sides(self) -> dict[str, list[ProbedLine]]:
         """The lines as cells of either side go through them; frames have no pieces, and are no side."""
