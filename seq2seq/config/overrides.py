@@ -15,6 +15,7 @@ from seq2seq.config.places import INSTALLED
 from seq2seq.errors import UserError
 
 _FORM = re.compile(r"(\+{0,2}[^\W\d][\w./@:\-]*)=(.*)", re.DOTALL | re.ASCII)
+_DECIMAL, _THOUSANDS = re.compile(r"[+-]?0,\d+"), re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 _UNSET = (None, "???")
 
 
@@ -43,8 +44,17 @@ def one_value(argument: str, defaults: Mapping[str, Any]) -> str:
         return f"{key}={quoted(value)}"
     raise UserError(
         f"{argument} holds several values to try: add --multirun to run with each of them, or give one value; "
-        f"a comma inside of a text needs quotes: {_word(f'{key}={quoted(value)}')}."
+        f"{_advice_on_comma(key, value)}."
     )
+
+
+def _advice_on_comma(key: str, value: str) -> str:
+    """What to write where a comma was meant as one: in numbers of many languages, or in a text."""
+    if _DECIMAL.fullmatch(value):
+        return f"a number has a point and no comma: {key}={value.replace(',', '.')}"
+    if _THOUSANDS.fullmatch(value):
+        return f"a number has no comma: {key}={value.replace(',', '')}"
+    return f"a comma inside of a text needs quotes: {_word(f'{key}={quoted(value)}')}"
 
 
 def parsed(argument: str) -> Override | None:
