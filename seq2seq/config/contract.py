@@ -146,7 +146,7 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
         if isinstance(value, str) and _fits([value], annotation):
             raise UserError(f"{name} must be a list, but is {value!r}: write [{value}].")
         wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-        wanted = wanted.replace(" | torch.Tensor", "")  # which no config can hold
+        wanted = wanted.replace("collections.abc.", "").replace(" | torch.Tensor", "")  # which no config can hold
         raise UserError(f"{name} must be {wanted}, but is {shown(value)}.")
 
 

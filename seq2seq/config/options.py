@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -73,9 +73,16 @@ def did_you_mean(name: str, known: Sequence[str] | None = None) -> str:
         (name.rpartition(".")[2], last),
         (name.partition(".")[0], {key: key for key in known if "." not in key}),
     ):
-        if close := difflib.get_close_matches(part, list(keys), n=1, cutoff=0.75):
-            return f": did you mean {keys[close[0]]!r}?"
+        if close := nearest(part, keys, cutoff=0.75):
+            return f": did you mean {keys[close]!r}?"
     return ": --help shows what there is."
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The name of those known that is most like another, in letters of any size; None if none is."""
+    small = {own.casefold(): own for own in known}
+    close = difflib.get_close_matches(name.casefold(), list(small), n=1, cutoff=cutoff)
+    return small[close[0]] if close else None
 
 
 def _known_keys() -> list[str]:

@@ -35,6 +35,36 @@ def test_an_unknown_key_or_group_is_answered_with_the_nearest(mistake, override,
 
 
 @pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("model=GNMT", "model=gnmt"),
+        ("model/cell=QRNN", "model/cell=qrnn"),
+        ("metrics=Exact_Match", "metrics=exact_match"),
+        ("Seed=1", "'seed'"),
+        ("optimizer.LR=1", "'optimizer.lr'"),
+    ],
+)
+def test_capitals_are_no_other_name(mistake, override, meant):
+    assert f"did you mean {meant}?" in mistake("train", override)
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("pairs.tsv", "tsv"),
+        ("my/pairs.csv", "tsv"),
+        ("p.jsonl.gz", "json"),
+        ("P.JSON", "json"),
+        ("p.parquet", "parquet"),
+    ],
+)
+def test_a_file_given_as_the_kind_of_data_is_answered_with_what_reads_it(mistake, file, kind):
+    assert mistake("train", f"data={file}") == (
+        f"data={file} is no kind of data: did you mean data={kind} data.train={file}?"
+    )
+
+
+@pytest.mark.parametrize(
     ("override", "was", "rather"),
     [
         ("trainer.gradient_clip_val=5", "trainer.gradient_clip_val", "gradients.max_norm"),
