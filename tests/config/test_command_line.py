@@ -35,6 +35,31 @@ def test_an_unknown_key_or_group_is_answered_with_the_nearest(mistake, override,
 
 
 @pytest.mark.parametrize(
+    ("script", "name", "meant"),
+    [
+        ("train", "file", "data.train"),
+        ("train", "data.valid", "data.dev"),
+        ("train", "data.path", "data.train"),
+        ("train", "data.src", "data.source"),
+        ("train", "epochs", "budget.max_steps"),
+        ("train", "batch_size", "batches.max_tokens"),
+        ("train", "output_dir", "run_dir"),
+        ("translate", "checkpoint", "run"),
+        ("translate", "batch", "batch_size"),
+        ("evaluate", "path", "file"),
+    ],
+)
+def test_words_of_others_are_answered_with_ours(mistake, script, name, meant):
+    assert mistake(script, f"{name}=1") == f"The option {name!r} does not exist: did you mean {meant!r}?"
+
+
+def test_of_a_part_without_such_an_option_those_that_it_has_are_told(mistake):
+    assert mistake("train", "budget.xyzzy=1") == (
+        "The option 'budget.xyzzy' does not exist: budget has max_steps, max_minutes, until."
+    )
+
+
+@pytest.mark.parametrize(
     ("override", "meant"),
     [
         ("model=GNMT", "model=gnmt"),

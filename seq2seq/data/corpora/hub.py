@@ -40,9 +40,10 @@ class DatasetsCorpus:
 
     def load(self) -> Splits:
         """The splits, one example per row. Raises UserError at a split that is empty or cannot be read."""
-        return self.options.load(self._read)
+        return self.options.load(self.read)
 
-    def _read(self, split: str) -> Examples:
+    def read(self, split: str) -> Examples:
+        """Examples of a split, a file or a name on the hub. Raises UserError if it is empty or cannot be read."""
         rows = self._rows(split)
         sides = [_column(rows, name, getattr(self, name), split) for name in ("source", "target")]
         examples = Examples.of(Example(source or "", (target or "",)) for source, target in zip(*sides, strict=True))
