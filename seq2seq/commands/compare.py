@@ -14,7 +14,7 @@ from seq2seq.commands.comparing.trained_runs import scored, train_seeds
 from seq2seq.config.choices import read_choices, read_values
 from seq2seq.config.contract import check_counts, check_type
 from seq2seq.config.job import chosen_option, given_overrides
-from seq2seq.config.keywords import written
+from seq2seq.config.overrides import written
 from seq2seq.config.places import CONF
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from seq2seq.commands.searching.trials import PrunedError, Watched, train_trial
 from seq2seq.config.contract import check_counts, check_type, composed
 from seq2seq.config.job import given_overrides
-from seq2seq.config.keywords import written
+from seq2seq.config.overrides import written
 from seq2seq.config.space import Choices, Range, read_space
 from seq2seq.errors import UserError
 from seq2seq.interpretation.plots import write_picture

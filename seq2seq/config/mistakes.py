@@ -1,6 +1,5 @@
 """Mistakes of users that Hydra, OmegaConf or the system raise, told in one line as our own are."""
 
-import difflib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seq2seq.config.invocation import invocation
-from seq2seq.config.options import example, unknown
+from seq2seq.config.options import example, nearest, unknown
 from seq2seq.config.places import CONF
 from seq2seq.config.signs import needs_plus
 from seq2seq.errors import DivergedError, UserError
@@ -46,14 +45,27 @@ def one_line(error: BaseException) -> str:
     if choice := re.search(r"Could not find '([^']+)'", text):
         options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
         group, _, name = choice[1].rpartition("/")
-        close = [f"{group}={other}" for other in difflib.get_close_matches(name, options, n=1)]
-        meant = _of_other_groups(name) or close
+        if choice[1].partition("/")[0] == "data" and (file := _of_file(choice[1].partition("/")[2])):
+            return f"data={file} is no kind of data: did you mean data={kind_of_file(file)} data.train={file}?"
+        close = nearest(name, options)
+        meant = _of_other_groups(name) or ([f"{group}={close}"] if close else [])
         hint = f": did you mean {' or '.join(meant)}?" if meant else "."
         return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
     if plugin := re.search(r"In 'hydra/launcher/(\w+)': Could not load 'hydra/launcher/([a-z]+)", text):
         library = f"hydra-{plugin[2]}-launcher"
         return f"hydra/launcher={plugin[1]} needs the library {library}: pip install -e '.[{plugin[2]}]'."
     return " ".join(text.split("\n")[0].split())
+
+
+def _of_file(name: str) -> str:
+    """The name where it is one of a file; nothing where it is a word alone."""
+    return name if "/" in name or "." in name else ""
+
+
+def kind_of_file(name: str) -> str:
+    """The option of data= that reads a file of this name."""
+    endings = {".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+    return next((kind for ending, kind in endings.items() if f"{ending}." in f"{name.lower()}."), "tsv")
 
 
 def _of_other_groups(name: str) -> list[str]:

@@ -17,7 +17,7 @@ from seq2seq.commands.search import search
 from seq2seq.commands.searching.study import Study
 from seq2seq.commands.searching.trials import PrunedError, TrialOutcome, Watched, dev_scores, train_trial
 from seq2seq.config.contract import resolve
-from seq2seq.config.keywords import written
+from seq2seq.config.overrides import written
 from seq2seq.config.places import CONF
 from seq2seq.config.space import Choices, Range, read_space
 from seq2seq.errors import UserError

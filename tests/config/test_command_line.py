@@ -35,6 +35,61 @@ def test_an_unknown_key_or_group_is_answered_with_the_nearest(mistake, override,
 
 
 @pytest.mark.parametrize(
+    ("script", "name", "meant"),
+    [
+        ("train", "file", "data.train"),
+        ("train", "data.valid", "data.dev"),
+        ("train", "data.path", "data.train"),
+        ("train", "data.src", "data.source"),
+        ("train", "epochs", "budget.max_steps"),
+        ("train", "batch_size", "batches.max_tokens"),
+        ("train", "output_dir", "run_dir"),
+        ("translate", "checkpoint", "run"),
+        ("translate", "batch", "batch_size"),
+        ("evaluate", "path", "file"),
+    ],
+)
+def test_words_of_others_are_answered_with_ours(mistake, script, name, meant):
+    assert mistake(script, f"{name}=1") == f"The option {name!r} does not exist: did you mean {meant!r}?"
+
+
+def test_of_a_part_without_such_an_option_those_that_it_has_are_told(mistake):
+    assert mistake("train", "budget.xyzzy=1") == (
+        "The option 'budget.xyzzy' does not exist: budget has max_steps, max_minutes, until."
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("model=GNMT", "model=gnmt"),
+        ("model/cell=QRNN", "model/cell=qrnn"),
+        ("metrics=Exact_Match", "metrics=exact_match"),
+        ("Seed=1", "'seed'"),
+        ("optimizer.LR=1", "'optimizer.lr'"),
+    ],
+)
+def test_capitals_are_no_other_name(mistake, override, meant):
+    assert f"did you mean {meant}?" in mistake("train", override)
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("pairs.tsv", "tsv"),
+        ("my/pairs.csv", "tsv"),
+        ("p.jsonl.gz", "json"),
+        ("P.JSON", "json"),
+        ("p.parquet", "parquet"),
+    ],
+)
+def test_a_file_given_as_the_kind_of_data_is_answered_with_what_reads_it(mistake, file, kind):
+    assert mistake("train", f"data={file}") == (
+        f"data={file} is no kind of data: did you mean data={kind} data.train={file}?"
+    )
+
+
+@pytest.mark.parametrize(
     ("override", "was", "rather"),
     [
         ("trainer.gradient_clip_val=5", "trainer.gradient_clip_val", "gradients.max_norm"),

@@ -64,6 +64,11 @@ class Columns:
         """Tell whether a column is given by name."""
         return any(isinstance(column, str) for columns in self._sides().values() for column in columns)
 
+    def fit(self, first: Sequence[str]) -> bool:
+        """Tell whether a table whose first row this is can have these columns."""
+        columns = [column for given in self._sides().values() for column in given]
+        return all(column in first if isinstance(column, str) else column <= len(first) for column in columns)
+
     def places(self, path: str | Path, header: Sequence[str] | None) -> tuple[list[int], list[int]]:
         """The indices of the columns of sources, and of targets. Raises UserError at a name that the header lacks."""
         source, target = (

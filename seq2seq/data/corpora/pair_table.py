@@ -34,11 +34,17 @@ def read_pairs(path: str | Path, columns: Columns | None = None) -> list[tuple[s
     return list(pairs_in(path, columns))
 
 
-def pairs_in(path: str | Path, columns: Columns | None = None) -> Iterator[tuple[str, str]]:
-    """The source and target of every row, one by one; see `read_pairs`."""
-    option, choosable, columns = ("" if columns is None else "data.header"), columns is not None, columns or Columns()
-    delimiter, beginning, rows = _opened(Path(path), columns.delimiter)
+def pairs_in(path: str | Path, columns: Columns | None = None, *, perhaps: bool = False) -> Iterator[tuple[str, str]]:
+    """The source and target of every row, one by one; see `read_pairs`.
+
+    Of columns that are those of another table, and so `perhaps` of this one, nothing is kept where it has not got them.
+    """
+    choosable = columns is not None and not perhaps
+    option, columns = ("data.header" if choosable else ""), columns or Columns()
+    delimiter, beginning, rows = _opened(Path(path), columns.delimiter, perhaps=perhaps)
     first = next(rows)
+    if perhaps and not columns.fit(first[1]):
+        columns = Columns()
     header = first[1] if _has_header(path, first[1], cells_of(beginning[1:], delimiter), columns, option) else None
     places = columns.places(path, header)
     last = max(chain(*places))
@@ -70,7 +76,7 @@ def _joined(cells: Sequence[str], places: Sequence[int]) -> str:
     return cells[places[0]] if len(places) == 1 else " ".join(cells[place] for place in places if cells[place].strip())
 
 
-def _opened(path: Path, delimiter: str) -> tuple[str, list[str], Iterator[Row]]:
+def _opened(path: Path, delimiter: str, *, perhaps: bool) -> tuple[str, list[str], Iterator[Row]]:
     """The delimiter, the lines that a table begins with, and all of its rows."""
     lines = universal(lines_of_file(path)) if is_csv(path) else lines_of_file(path)
     beginning = list(islice(lines, _LOOKED_AT))
@@ -78,7 +84,7 @@ def _opened(path: Path, delimiter: str) -> tuple[str, list[str], Iterator[Row]]:
     if named and len(beginning) < 2:
         raise UserError(f"{path} must hold at least one row below its first line, which names the delimiter.")
     beginning = beginning[1:] if named else beginning
-    if delimiter == "auto":
+    if delimiter == "auto" or (perhaps and delimiter not in beginning[0]):
         delimiter = named or delimiter_of(path, beginning)
     rows = rows_of(path, chain(beginning, lines), delimiter, start=2 if named else 1)
     return delimiter, beginning, rows

@@ -37,7 +37,13 @@ class TSVCorpus:
         return options.load(partial(read_tsv, columns=self.columns, in_order=self.in_order))
 
 
-def read_tsv(path: str | Path, columns: Columns | None = None, *, in_order: bool = False) -> Examples:
-    """Examples of a file of pairs, one per source or, in order, per row. Raises UserError at a line that is no pair."""
-    pairs = pairs_in(path, columns)
+def read_tsv(
+    path: str | Path, columns: Columns | None = None, *, in_order: bool = False, perhaps: bool = False
+) -> Examples:
+    """Examples of a file of pairs, one per source or, in order, per row.
+
+    Columns of another table, `perhaps` of this one, count where it has got them. Raises UserError at a line that is no
+    pair.
+    """
+    pairs = pairs_in(path, columns, perhaps=perhaps)
     return Examples.of(Example(source, (target,)) for source, target in pairs) if in_order else group(pairs)
