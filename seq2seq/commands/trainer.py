@@ -48,7 +48,8 @@ _ADVICE = (
 
 def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
-    rank_zero_only.rank = ranks().rank  # Lightning believes a RANK that another job has left, and then logs nothing
+    # Lightning believes a RANK that another job has left, and then logs nothing.
+    rank_zero_only.rank = ranks().rank  # type: ignore[attr-defined]
     callbacks = [build(node, f"callbacks.{name}") for name, node in (config["callbacks"] or {}).items() if node]
     callbacks += [build(config["pruning"], "pruning")] if config["pruning"] else []
     given, monitor = config["trainer"], config["monitor"]

@@ -58,7 +58,7 @@ def rows(folder: Path, start: str) -> list[dict[str, float]]:
 def test_masks_weights_and_averages_are_those_of_one_process(one, two):
     assert masks(one).keys() == masks(two).keys()
     assert all(torch.equal(mask, masks(two)[name]) for name, mask in masks(one).items())
-    assert 0.7 < 1 - sum(int(mask.sum()) for mask in masks(two).values()) / sum(map(torch.numel, masks(two).values()))
+    assert 1 - sum(int(mask.sum()) for mask in masks(two).values()) / sum(map(torch.numel, masks(two).values())) > 0.7
     for kind in ("state_dict", "weights"):
         assert_close(last(two)[kind], last(one)[kind], rtol=0, atol=1e-5)
 
