@@ -499,4 +499,4 @@ def test_a_link_that_leads_nowhere_is_told(tmp_path, opened):
     with pytest.raises(
         UserError, match=r"run must be a folder, but is a link that leads nowhere: choose another folder"
     ):
-        opened(tmp_path / "run")
+        opened(f"run_dir={tmp_path / 'run'}")
