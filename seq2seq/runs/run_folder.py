@@ -109,7 +109,8 @@ def _taken(folder: Path, *, numbered: bool) -> Path:
                 return own
         except FileExistsError:
             if not own.is_dir():
-                raise UserError(f"run_dir={own} must be a folder, but is a file: choose another folder.") from None
+                kind = "a link that leads nowhere" if own.is_symlink() and not own.exists() else "a file"
+                raise UserError(f"run_dir={own} must be a folder, but is {kind}: choose another folder.") from None
         except OSError as error:
             raise UserError(f"run_dir={own} cannot be made: {error.strerror}: choose another folder.") from None
         if held:

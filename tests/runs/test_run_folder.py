@@ -492,3 +492,11 @@ def test_a_run_needs_a_folder(opened, value, shown):
     with pytest.raises(UserError) as error:
         opened(f"run_dir={value}")
     assert str(error.value) == f"run_dir must be a folder, but is {shown}: give one, or leave run_dir out."
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path, opened):
+    (tmp_path / "run").symlink_to("nowhere")
+    with pytest.raises(
+        UserError, match=r"run must be a folder, but is a link that leads nowhere: choose another folder"
+    ):
+        opened(f"run_dir={tmp_path / 'run'}")
