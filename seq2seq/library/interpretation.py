@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from seq2seq.commands.interpret import check_options, figures_of, read
 from seq2seq.commands.interpreting.report_folder import write_pages
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
-from seq2seq.data.series import as_series
 from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import Trace
 from seq2seq.library.threaded_translator import read_keywords
@@ -32,13 +30,12 @@ class Interpretation:
     units: int
 
     @classmethod
-    def of(cls, run: "Run", text: str | np.ndarray, keywords: dict[str, Any]) -> "Interpretation":
-        """The interpretation of a text or of frames by a run; keywords are the options of `interpret`."""
+    def of(cls, run: "Run", text: str, keywords: dict[str, Any]) -> "Interpretation":
+        """The interpretation of a text, or of a series, by a run; keywords are the options of `interpret`."""
         with in_one_line(), trusting(run.trust):
-            given = as_series(text, "frames")
-            options = read_keywords("interpret", run.paths, run.device, {**keywords, "text": str(given)})
+            options = read_keywords("interpret", run.paths, run.device, {**keywords, "text": str(text)})
             check_options(options)
-            return cls(read(run.members[0], options, given if given is not text else None), options["units"])
+            return cls(read(run.members[0], options, text), options["units"])
 
     @property
     def output(self) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import nn
 
-from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError
+from seq2seq.library.lines import line_of
 from seq2seq.library.pairs import Pairs
 from seq2seq.library.trained import Trained
 from seq2seq.library.usual_modes import usual_modes
@@ -85,9 +85,7 @@ class Run(Trained):
         """
         from seq2seq.library.interpretation import Interpretation  # matplotlib takes a second to import
 
-        if isinstance(text, str):
-            check_whole(text, "text")
-        return Interpretation.of(self, text, keywords)
+        return Interpretation.of(self, line_of(text), keywords)
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{name} {value:.2f}" for name, value in self.scores.items())

@@ -13,10 +13,11 @@ from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.data.examples import Example
 from seq2seq.data.series import Series, as_series
-from seq2seq.data.text import check_whole, formed
+from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
-from seq2seq.errors import UserError, shown
+from seq2seq.errors import UserError
 from seq2seq.library.forecasts import Forecast, all_series
+from seq2seq.library.lines import lines_of
 from seq2seq.library.pairs import Pairs, documents_of, examples_of, pairs_of
 from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
 from seq2seq.library.undisturbed import on_threads
@@ -26,7 +27,7 @@ from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import text_form
 from seq2seq.translation.forecaster import Forecaster
-from seq2seq.translation.line import Line, Translation
+from seq2seq.translation.line import Translation
 from seq2seq.translation.unseen import Unseen
 
 if TYPE_CHECKING:
@@ -105,16 +106,15 @@ class Trained:
 
     @usual_modes()
     def translate(
-        self, texts: Any, *, n_best: int | None = None, prefix: Any = "", constraints: Any = (), **keywords: Any
+        self, texts: Any, *, n_best: Any = None, prefix: Any = "", constraints: Any = (), **keywords: Any
     ) -> Any:
         """The translation of a text, or of each of several in their order.
 
         With `n_best`, that many for each, best first, with scores, pieces and alignment. A translation begins with the
         prefix and holds the constraints; for several texts, these are given for each.
         """
-        if n_best is not None and (type(n_best) is not int or n_best < 1):
-            raise UserError(f"n_best must be a whole number of at least 1, but is {n_best!r}.")
-        lines = _lines(texts, prefix, constraints)
+        n_best = None if n_best is None else _count(n_best, "n_best")
+        lines, alone = lines_of(texts, prefix, constraints)
         decoder, _ = self._decoder("translate", keywords)
         translator = decoder.translator
         for number, line in enumerate(lines, 1):
@@ -124,7 +124,7 @@ class Trained:
         with decoder.threads_for(len(lines)):
             found = translator.translations(lines, n_best=n_best or 1, attention=n_best is not None)
         answers = found if n_best else [own[0].text for own in found]
-        return answers[0] if isinstance(texts, str | np.ndarray) else answers
+        return answers[0] if alone else answers
 
     @usual_modes()
     def forecast(self, series: Any, *, length: int | None = None, **keywords: Any) -> Any:
@@ -222,34 +222,8 @@ class Trained:
             return self._decoders[key]
 
 
-def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
-    texts = as_series(texts, "texts")
-    if alone := isinstance(texts, str):
-        texts, prefix, constraints = [texts], [prefix], [constraints]
-    elif not isinstance(texts, Iterable) or isinstance(texts, bytes):
-        raise UserError(f"texts must be a text, or several, but is of type {type(texts).__name__}.")
-    for name, given in (("prefix", prefix), ("constraints", constraints)):
-        if not isinstance(given, Iterable) or isinstance(given, bytes):
-            raise UserError(f"{name} must be given for each text, or left out, but is {shown(given)}.")
-    texts = [as_series(text, f"texts[{number}]") for number, text in enumerate(texts)]
-    prefixes = [prefix] * len(texts) if isinstance(prefix, str) else list(prefix)
-    phrases = list(constraints) or [()] * len(texts)
-    for name, given in (("prefix", prefixes), ("constraints", phrases)):
-        if len(given) != len(texts):
-            raise UserError(f"{name} must be given for each of {len(texts)} texts, but there are {len(given)}.")
-    for number, parts in enumerate(zip(texts, prefixes, phrases, strict=True)):
-        _check_line(*parts, number, "texts" if alone else f"texts[{number}]")
-    return [
-        Line(text, start, tuple(phrase for phrase in own if phrase.strip()))
-        for text, start, own in zip(texts, prefixes, phrases, strict=True)
-    ]
-
-
-def _check_line(text: Any, start: Any, own: Any, number: int, name: str) -> None:
-    """Raise UserError where a line, its prefix or its constraints are no texts, or not whole ones."""
-    if not isinstance(text, str) or not isinstance(start, str):
-        raise UserError(f"texts[{number}] and its prefix must be texts, but are {shown(text)} and {shown(start)}.")
-    if isinstance(own, str) or not isinstance(own, Iterable) or not all(isinstance(phrase, str) for phrase in own):
-        raise UserError(f"constraints of texts[{number}] must be a list of texts, but are {shown(own)}.")
-    for part in (text, start, *own):
-        check_whole(part, name)
+def _count(given: Any, name: str) -> int:
+    """A number from 1, of Python or of an array. Raises UserError at what is none."""
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+        raise UserError(f"{name} must be a whole number of at least 1, but is {given!r}.")
+    return int(given)
