@@ -50,7 +50,7 @@ def one_value(argument: str, defaults: Mapping[str, Any]) -> str:
 
 
 def _advice_on_comma(key: str, value: str) -> str:
-    """What to write where a comma was meant as one: in numbers of many languages, or in a text."""
+    """Advice on a comma that was meant as one: in numbers of many languages, or in a text."""
     if _DECIMAL.fullmatch(value):
         return f"a number has a point and no comma: {key}={value.replace(',', '.')}"
     if _THOUSANDS.fullmatch(value):

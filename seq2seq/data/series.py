@@ -85,7 +85,7 @@ def as_series(given: Any, place: str) -> Any:
 
 
 def as_array(given: Any) -> Any:
-    """What a tensor, a table or a masked array holds as an array of NumPy, whatever else is given as it is."""
+    """The array of NumPy that a tensor, a table or a masked array holds; whatever else is given as it is."""
     if isinstance(given, torch.Tensor):
         whole = given.detach().cpu()
         return (whole.float() if whole.dtype == torch.bfloat16 else whole).numpy()

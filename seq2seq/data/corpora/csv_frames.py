@@ -174,6 +174,6 @@ def _rows(path: str, column: str) -> Iterator[Row]:
 
 
 def _delimiter(header: str, column: str) -> str:
-    """What parts a header so that the column stands alone in it; else what stands in it most often."""
+    """The character that parts a header so that the column stands alone in it; else the most frequent one."""
     parted = {mark: [cell.strip(' "') for cell in header.split(mark)] for mark in _DELIMITERS}
     return max(_DELIMITERS, key=lambda mark: (column in parted[mark], len(parted[mark])))

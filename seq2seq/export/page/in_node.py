@@ -48,7 +48,7 @@ def node() -> str | None:
 
 
 def answers_in_node(program: str, asked: Iterable[Asked]) -> list[list[dict[str, Any]]]:
-    """What pages find, for each line `ids` of its source and the best `found`. Raises OSError where it cannot run."""
+    """A page's `ids` of each source and the best `found`. Raises OSError where it cannot run."""
     given = json.dumps([one._asdict() for one in asked])
     found = subprocess.run(
         [program, "-e", _DRIVER], input=given, capture_output=True, encoding="utf-8", timeout=_SECONDS, check=False
