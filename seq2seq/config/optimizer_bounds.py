@@ -38,9 +38,9 @@ def check_bounds(path: str, options: Mapping[str, Any]) -> None:
     """Check numbers of an optimizer's node. Raises UserError by config path at the first that no optimizer takes."""
     if options.get("nesterov") and not (options.get("momentum", 0) > 0 and options.get("dampening", 0) == 0):
         raise UserError(f"{path}.nesterov needs a momentum above 0, and no dampening: set {path}.momentum.")
-    for name in options.keys() & _BOUNDS.keys():
-        value, bound = options[name], _BOUNDS[name]
+    for name, value in options.items():
+        bound = _BOUNDS.get(name)
         numbers = value if isinstance(value, list | tuple) else [value]
-        if not all(number is None or bound.holds(number) for number in numbers):
+        if bound is not None and not all(number is None or bound.holds(number) for number in numbers):
             verb = "are" if name == "betas" else "is"
             raise UserError(f"{path}.{name} must be {bound.rule}, but {verb} {value}{bound.usual}.")

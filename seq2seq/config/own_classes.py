@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from inspect import Parameter
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -43,8 +43,9 @@ def without_leftovers(config: DictConfig, arguments: Sequence[str]) -> DictConfi
         node, takes = OmegaConf.select(config, part), options_of(target, part, arguments)
         if part in _WHOLE or not _is_choice(part) or not isinstance(node, DictConfig) or not takes:
             continue
-        values = {str(name): value for name, value in OmegaConf.to_container(node).items()}  # type: ignore[union-attr]
-        inherited = {name: values[name] for name in values if name not in CONTROL and f"{part}.{name}" not in given}
+        values = cast(dict[Any, Any], OmegaConf.to_container(node))
+        own = {str(name): value for name, value in values.items() if name not in CONTROL}
+        inherited = {name: value for name, value in own.items() if f"{part}.{name}" not in given}
         open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
         left_out = [] if open_ended else sorted(inherited.keys() - takes.keys())
         if left_out:
