@@ -20,6 +20,7 @@ from seq2seq.config.help import help_text
 from seq2seq.config.invocation import owning_process
 from seq2seq.config.mistakes import find, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
+from seq2seq.config.run_mode import mode_known
 from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
 from seq2seq.ranks import first_process
@@ -60,7 +61,8 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
             return
         _refuse_words(sys.argv[1:])
         sys.argv[1:] = readable_arguments(_flags_first(sys.argv[1:]))
-        main()
+        with mode_known(sys.argv[1:]):
+            main()
         write_lines(end())
     if _failed_jobs:
         sys.exit(2)

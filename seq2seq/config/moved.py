@@ -73,10 +73,7 @@ def new_name(option: str) -> str | None:
 def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     """A plain config as this version would have written it."""
     found = _with_moved_targets(config)
-    for old, new in _RENAMED.items():
-        group, name = old.split(".")
-        if new.startswith(f"{group}.") and isinstance(found.get(group), dict) and name in found[group]:
-            found[group][new.removeprefix(f"{group}.")] = found[group].pop(name)
+    _rename_options(found)
     if "data" in found:  # text was taken as it came, but for the ends; that makes no difference to its tokenizers
         found.setdefault("text", {"_target_": "seq2seq.data.text.TextForm", "form": "nfc"})
     fed = found.get("scheduled_sampling")
@@ -89,14 +86,27 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     board = found.get("logger")
     if isinstance(board, dict) and "_target_" in board:
         found["logger"] = {_LOGGERS.get(str(board["_target_"]), "own"): board}
-    trainer = found.get("trainer")
-    if isinstance(trainer, dict):
-        trainer = found["trainer"] = without_reserved(trainer)
-    if isinstance(trainer, dict) and "gradients" not in found:
-        trainer.pop("gradient_clip_algorithm", None)  # it did nothing: the norm was clipped
-        limit = trainer.pop("gradient_clip_val", None)
-        found["gradients"] = None if limit is None else {"_target_": _CLIP_BY_NORM, "max_norm": float(limit)}
+    if isinstance(found.get("trainer"), dict):
+        found["trainer"] = without_reserved(found["trainer"])
+        _take_clipping(found, found["trainer"])
     return found
+
+
+def _rename_options(found: dict[str, Any]) -> None:
+    """Give options that stay in their group the names that they have now."""
+    for old, new in _RENAMED.items():
+        group, name = old.split(".")
+        if new.startswith(f"{group}.") and isinstance(found.get(group), dict) and name in found[group]:
+            found[group][new.removeprefix(f"{group}.")] = found[group].pop(name)
+
+
+def _take_clipping(found: dict[str, Any], trainer: dict[str, Any]) -> None:
+    """Take the limit of gradients out of the trainer, where that still had it."""
+    if "gradients" in found:
+        return
+    trainer.pop("gradient_clip_algorithm", None)  # it did nothing: the norm was clipped
+    limit = trainer.pop("gradient_clip_val", None)
+    found["gradients"] = None if limit is None else {"_target_": _CLIP_BY_NORM, "max_norm": float(limit)}
 
 
 def _complete_training(found: dict[str, Any]) -> None:

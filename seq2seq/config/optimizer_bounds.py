@@ -1,22 +1,37 @@
 """Bounds of the options of torch's optimizers, which torch would tell in words of its own, after the data are read."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from seq2seq.errors import UserError
 
-_ABOVE_0 = ("lr",)
-_AT_LEAST_0 = (
-    "eps",
-    "weight_decay",
-    "momentum",
-    "dampening",
-    "lr_decay",
-    "momentum_decay",
-    "initial_accumulator_value",
-)
-_SHARES = ("alpha", "rho", "betas")  # of what was gathered before that is kept at each step
+
+class _Bound(NamedTuple):
+    """What every number of an option has to be, as a test and in words, and a value that is usual."""
+
+    holds: Callable[[float], bool]
+    rule: str
+    usual: str = ""
+
+
+_AT_LEAST_0 = _Bound(lambda size: 0 <= size < math.inf, "at least 0")
+_SHARE = _Bound(lambda share: 0 <= share < 1, "at least 0 and below 1")  # of what was gathered, kept at each step
+_BOUNDS = {
+    "lr": _Bound(lambda rate: 0 < rate < math.inf, "above 0", ": 0.002 is the default of Adam"),
+    "beta2_decay": _Bound(lambda power: power < 0, "below 0", ": -0.8 is the default of Adafactor"),
+    "d": _Bound(lambda size: size >= 1, "at least 1"),
+    "eps": _AT_LEAST_0,
+    "weight_decay": _AT_LEAST_0,
+    "momentum": _AT_LEAST_0,
+    "dampening": _AT_LEAST_0,
+    "lr_decay": _AT_LEAST_0,
+    "momentum_decay": _AT_LEAST_0,
+    "initial_accumulator_value": _AT_LEAST_0,
+    "alpha": _SHARE,
+    "rho": _SHARE,
+    "betas": _SHARE._replace(rule="two numbers of at least 0 and below 1"),
+}
 
 
 def check_bounds(path: str, options: Mapping[str, Any]) -> None:
@@ -24,17 +39,8 @@ def check_bounds(path: str, options: Mapping[str, Any]) -> None:
     if options.get("nesterov") and not (options.get("momentum", 0) > 0 and options.get("dampening", 0) == 0):
         raise UserError(f"{path}.nesterov needs a momentum above 0, and no dampening: set {path}.momentum.")
     for name, value in options.items():
-        told = f"{path}.{name} must be"
-        if name in _ABOVE_0 and not 0 < value < math.inf:
-            raise UserError(f"{told} above 0, but is {value}: 0.002 is the default of Adam.")
-        if name == "beta2_decay" and not value < 0:
-            raise UserError(f"{told} below 0, but is {value}: -0.8 is the default of Adafactor.")
-        if name == "d" and not value >= 1:
-            raise UserError(f"{told} at least 1, but is {value}.")
-        sizes = value if isinstance(value, list | tuple) else [value]
-        if name in _AT_LEAST_0 and not all(size is None or 0 <= size < math.inf for size in sizes):
-            raise UserError(f"{told} at least 0, but is {value}.")
-        shares = value if isinstance(value, list | tuple) else [value]
-        if name in _SHARES and not all(0 <= share < 1 for share in shares):
-            rule = "two numbers of at least 0 and below 1" if name == "betas" else "at least 0 and below 1"
-            raise UserError(f"{told} {rule}, but {'are' if name == 'betas' else 'is'} {value}.")
+        bound = _BOUNDS.get(name)
+        numbers = value if isinstance(value, list | tuple) else [value]
+        if bound is not None and not all(number is None or bound.holds(number) for number in numbers):
+            verb = "are" if name == "betas" else "is"
+            raise UserError(f"{path}.{name} must be {bound.rule}, but {verb} {value}{bound.usual}.")

@@ -132,6 +132,11 @@ def choices() -> dict[str, str]:
     }
 
 
+def mode_by_config() -> Any:
+    """Hydra's mode as the script's config has it, with the options that were chosen; None leaves it to flags."""
+    return _composed(*_chosen())["hydra"]["mode"]
+
+
 def null_by_default() -> set[str]:
     """Groups that the script has no option of unless one is chosen."""
     script: Any = OmegaConf.load(CONF / f"{invocation().script}.yaml")

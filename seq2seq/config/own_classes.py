@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from inspect import Parameter
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -35,23 +35,44 @@ def given_targets(arguments: Sequence[str]) -> dict[str, Any]:
 def without_leftovers(config: DictConfig, arguments: Sequence[str]) -> DictConfig:
     """The config, in which a part whose class was given by `_target_` keeps those options that this class takes.
 
-    The others were those of the class in whose place it is. What was given itself stays, to be refused by name.
+    They were those of the class in whose place it is: what is kept of them, and what is not, is told. What was given
+    itself stays, to be refused by name.
     """
     found, given = config, _given_keys(arguments)
     for part, target in given_targets(arguments).items():
-        node = OmegaConf.select(config, part)
-        takes = options_of(target, part, arguments)
-        open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
-        if part in _WHOLE or not _is_choice(part) or not isinstance(node, DictConfig) or not takes or open_ended:
+        node, takes = OmegaConf.select(config, part), options_of(target, part, arguments)
+        if part in _WHOLE or not _is_choice(part) or not isinstance(node, DictConfig) or not takes:
             continue
-        names = {str(name) for name in node} - {*CONTROL, *takes}
-        if left_out := sorted(name for name in names if f"{part}.{name}" not in given):
+        values = cast(dict[Any, Any], OmegaConf.to_container(node))
+        own = {str(name): value for name, value in values.items() if name not in CONTROL}
+        inherited = {name: value for name, value in own.items() if f"{part}.{name}" not in given}
+        open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
+        left_out = [] if open_ended else sorted(inherited.keys() - takes.keys())
+        if left_out:
             found = deepcopy(config) if found is config else found
             OmegaConf.set_struct(found, False)
             for name in left_out:
                 del OmegaConf.select(found, part)[name]
-            logger.info("%s: without %s, which %s does not take", part, ", ".join(left_out), target)
+        _tell(f"{part}: {target}", _kept(inherited, takes, left_out), left_out)
     return found
+
+
+def _kept(inherited: Mapping[str, Any], takes: Mapping[str, Parameter], left_out: Sequence[str]) -> list[str]:
+    """Values that a class gets from what stood in its place, where it would have others by itself."""
+    kept = []
+    for name, value in inherited.items():
+        own = takes[name].default if name in takes else Parameter.empty
+        if name not in left_out and value != own and not isinstance(value, Mapping) and "${" not in str(value):
+            kept.append(f"{name}={value}" + ("" if own is Parameter.empty else f" (its own: {own})"))
+    return kept
+
+
+def _tell(whose: str, kept: Sequence[str], left_out: Sequence[str]) -> None:
+    """Tell what a class keeps of what stood in its place, and what not, in one line."""
+    said = [f"keeps {', '.join(kept)}"] if kept else []
+    said += [f"does not take {', '.join(left_out)}"] if left_out else []
+    if said:
+        logger.info("%s %s of what stood there", whose, ", and ".join(said))
 
 
 def refuse_classes_of_tables(arguments: Sequence[str]) -> None:

@@ -76,7 +76,7 @@ class FlowMeans:
                     self.sums[distance][part] += float(kept[rows].norm(dim=-1).double().sum())
 
     def flow(self) -> Flow:
-        """The means."""
+        """The mean norm of the gradient in each part of the state, for every distance that was counted."""
         parts = [[total / count for total in sums] for sums, count in zip(self.sums, self.counts, strict=True)]
         hidden = [part[0] for part in parts]
         return Flow(self.loss, self.path, hidden, [part[1] for part in parts] if len(parts[0]) > 1 else None)

@@ -29,14 +29,7 @@ class MuonWithAdamW(Optimizer):
         weight_decay: float = 0.01,
         spared: Sequence[nn.Parameter] = (),
     ) -> None:
-        if not lr > 0:
-            raise UserError(f"lr must be above 0, but is {lr}.")
-        if not 0 <= momentum < 1:
-            raise UserError(f"momentum must be at least 0 and below 1, but is {momentum}.")
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
-            raise UserError(f"betas must be two numbers of at least 0 and below 1, but are {tuple(betas)}.")
-        if not weight_decay >= 0:
-            raise UserError(f"weight_decay must be at least 0, but is {weight_decay}.")
+        _check(lr, momentum, betas, weight_decay)
         others = {id(one) for one in spared}
         matrices: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
@@ -76,3 +69,15 @@ def spared_of(model: nn.Module) -> list[nn.Parameter]:
     parts = [part for part in model.modules() if isinstance(part, nn.Embedding)]
     output = getattr(model, "output", None)
     return [one for part in [*parts, *([output] if output is not None else [])] for one in part.parameters()]
+
+
+def _check(lr: float, momentum: float, betas: Sequence[float], weight_decay: float) -> None:
+    """Raise UserError at the first option outside of its range."""
+    if not lr > 0:
+        raise UserError(f"lr must be above 0, but is {lr}.")
+    if not 0 <= momentum < 1:
+        raise UserError(f"momentum must be at least 0 and below 1, but is {momentum}.")
+    if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        raise UserError(f"betas must be two numbers of at least 0 and below 1, but are {tuple(betas)}.")
+    if not weight_decay >= 0:
+        raise UserError(f"weight_decay must be at least 0, but is {weight_decay}.")

@@ -27,6 +27,18 @@ class Part:
     ) -> None: ...
 
 
+class Any:
+    """A part that hands on whatever it gets."""
+
+    def __init__(self, **others: object) -> None: ...
+
+
+class SameRate:
+    """A part with the rate of ours."""
+
+    def __init__(self, lr: float = 2e-3) -> None: ...
+
+
 TRUST = "trust=[own_parts]"
 TARGET = "own_parts.Part"
 GROUPS = sorted(
@@ -54,9 +66,10 @@ SLOTS = [group for group in GROUPS if group not in {*NO_CLASSES, *TABLES}]
 @pytest.fixture(autouse=True)
 def own_parts(monkeypatch):
     module = ModuleType("own_parts")
-    module.Part = Part
+    for kind in (Part, Any, SameRate):
+        setattr(module, kind.__name__, kind)
+        monkeypatch.setattr(kind, "__module__", "own_parts")
     monkeypatch.setitem(sys.modules, "own_parts", module)
-    monkeypatch.setattr(Part, "__module__", "own_parts")
 
 
 def config_of(*arguments):
@@ -99,6 +112,42 @@ def test_options_that_both_take_stay_as_they_were():
     config = config_of(f"optimizer._target_={TARGET}", f"schedule._target_={TARGET}", "sizing=none", TRUST)
     assert config["optimizer"] == {"_target_": TARGET, "_partial_": True, "lr": 2e-3}
     assert config["schedule"] == {"_target_": TARGET, "warmup_steps": 400}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            ("optimizer._target_=own_parts.Part", "sizing=none"),
+            "keeps lr=0.002 (its own: 1.0), and does not take betas, ",
+        ),
+        (
+            ("optimizer._target_=own_parts.Part", "optimizer.lr=0.5"),
+            "does not take betas, eps, fused of what stood there",
+        ),
+        (
+            ("schedule._target_=own_parts.Part", "sizing=none"),
+            "keeps warmup_steps=400 (its own: 7), and does not take ",
+        ),
+        (
+            ("optimizer._target_=own_parts.Any", "sizing=none"),
+            "keeps lr=0.002, betas=[0.9, 0.98], eps=1e-09, fused=True",
+        ),
+    ],
+)
+def test_what_a_class_keeps_of_what_stood_there_is_told_in_one_line(caplog, given, said):
+    with caplog.at_level("INFO"):
+        config_of(*given, TRUST)
+    (line,) = [message for message in caplog.messages if "stood there" in message]
+    assert line.startswith(f"{given[0].replace('._target_=', ': ')} {said}")
+    assert line.endswith(" of what stood there")
+
+
+def test_options_that_are_as_a_class_has_them_itself_are_not_told(caplog, monkeypatch):
+    monkeypatch.setattr(sys.modules["own_parts"], "Part", SameRate)
+    with caplog.at_level("INFO"):
+        config_of(f"optimizer._target_={TARGET}", "sizing=none", TRUST)
+    assert [message for message in caplog.messages if "keeps" in message] == []
 
 
 def test_what_is_given_itself_is_refused_by_name():

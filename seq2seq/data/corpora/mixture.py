@@ -1,6 +1,6 @@
 """Corpora that are mixed into one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,12 +36,7 @@ class MixtureCorpus:
         for name, tag in (tags or {}).items():
             if not isinstance(tag, str) or not tag or any(character.isspace() for character in tag):
                 raise UserError(f"tags must be words, but that of {name} is {tag!r}.")
-        for option, names in (("tags", tags or {}), ("dev", [dev] if dev else []), ("weights", weights or {})):
-            for name in names:
-                if name not in parts:
-                    raise UserError(
-                        f"{option} must be of parts, which are {', '.join(parts) or 'none'}, but {name!r} is none."
-                    )
+        _check_names(parts, tags=tags or {}, dev=[dev] if dev else [], weights=weights or {})
         self.parts = parts
         numbers = None if weights is None else {name: float(weight) for name, weight in weights.items()}
         self.mix = CorpusMix(numbers, temperature, tags or {})
@@ -93,6 +88,16 @@ class MixtureCorpus:
             )
             for example in examples
         )
+
+
+def _check_names(parts: Mapping[str, Any], **options: Iterable[str]) -> None:
+    """Raise UserError at the first option that names a part which is none."""
+    for option, names in options.items():
+        for name in names:
+            if name not in parts:
+                raise UserError(
+                    f"{option} must be of parts, which are {', '.join(parts) or 'none'}, but {name!r} is none."
+                )
 
 
 def _check_weights(weights: Mapping[str, Any], temperature: float, parts: Mapping[str, Any]) -> None:

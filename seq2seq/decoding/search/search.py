@@ -212,9 +212,9 @@ class Search(ABC, Generic[Context]):
             for place, (own, gained, steps, complete, end, rank, rank_score) in enumerate(zip(*rows, strict=True)):
                 if rank == _NONE or len(found[sentence]) == n_best:
                     break
-                token_scores = [*gained[:steps], end] if complete else gained[:steps]
+                gained = [*gained[:steps], end] if complete else gained[:steps]
                 looked = None if attention is None else attention[sentence, place, :steps, : widths[sentence]]
-                hypothesis = Hypothesis(own[:steps], sum(token_scores, 0.0), complete, rank_score, token_scores, looked)
+                hypothesis = Hypothesis(own[:steps], sum(gained, 0.0), complete, rank_score, gained, looked)
                 if not self.distinct or all(hypothesis.ids != other.ids for other in found[sentence]):
                     found[sentence].append(hypothesis)
         return found

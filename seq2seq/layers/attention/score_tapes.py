@@ -53,7 +53,7 @@ class AdditiveTape(NamedTuple):
         return self._replace(keys=self.keys.new_empty(0, 0, 0))
 
     def gradients(self) -> ScoreGradients:
-        """Gradients that are still to be gathered."""
+        """The gradients that the steps of the tape are gathered into, so far without any."""
         return AdditiveGradients(self)
 
 
@@ -100,7 +100,7 @@ class ProductTape(NamedTuple):
         return self
 
     def gradients(self) -> ScoreGradients:
-        """Gradients that are still to be gathered."""
+        """The gradients that the steps of the tape are gathered into, so far without any."""
         return ProductGradients(self)
 
 

@@ -26,13 +26,13 @@ class Smoothing:
         return self._by_shares(values) if self.shares is not None else _of_said(values) / (values.shape[-1] - 2)
 
     def taken(self, values: RowScores) -> Float[Tensor, " rows"]:
-        """The amount of that mean."""
+        """The part of the loss that smoothing adds: `amount` times the mean of each row by the shares."""
         if self.shares is not None:
             return self.amount * self._by_shares(values)
         return self.amount / (values.shape[-1] - 2) * _of_said(values)
 
     def taken_of_possible(self, values: RowScores) -> Float[Tensor, " rows"]:
-        """The amount of the mean over those values of each row that are not minus infinity."""
+        """What `taken` gives, by the values of each row that are not minus infinity alone."""
         can = values > float("-inf")
         values = values.where(can, 0.0)
         if self.shares is not None:
