@@ -23,6 +23,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.flow_table import print_flows
 from seq2seq.runs.forced_pairs import forced_batches
+from seq2seq.runs.gold import check_gold
 from seq2seq.runs.lone_cells import cell_kinds, names_of
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
@@ -123,6 +124,7 @@ def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
     runs = [_load(path, options) for path in paths]
     data, examples = load_dev_examples(runs[0], options["file"], options["split"])
     examples = spread_over(examples, options["limit"])
+    check_gold(data, examples)
     curves: Curves = {}
     for path, run in zip(paths, runs, strict=True):
         before = f"{path}: " if len(runs) > 1 else ""

@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 from seq2seq.commands.evaluate import build_metrics, with_data
 from seq2seq.commands.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_limit, read_options
-from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.interpretation.intervention_plan import InterventionPlan
 from seq2seq.interpretation.intervention_plot import InterventionBar, interventions_figure
@@ -20,6 +19,7 @@ from seq2seq.interpretation.intervention_steps_plot import steps_figure
 from seq2seq.interpretation.other_input import ONE_HYPOTHESIS, OtherInputs
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.evaluation import load_dev_examples
+from seq2seq.runs.gold import check_gold
 from seq2seq.runs.intervened import InterventionResult, InterventionTrials
 from seq2seq.runs.intervention_table import print_interventions
 from seq2seq.runs.named_runs import load_runs
@@ -56,7 +56,8 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     draws = Draws(options["bootstrap"], 0, options["seed"])
     model = deepcopy(run.model)  # a translator's own is packed, and shows no gates
     translator = open_translator({**options, "precision": "float32"}, runs=[run])
-    examples = _with_gold(data, translator.some(examples, options["limit"]))
+    examples = translator.some(examples, options["limit"])
+    check_gold(data, examples)
     trials = InterventionTrials(model, translator, examples, metrics, draws)
     if "other" in options["to"] and translator.search.width > 1:
         raise UserError(ONE_HYPOTHESIS)
@@ -96,16 +97,6 @@ def _load(options: Mapping[str, Any]) -> LoadedRun:
     refuse_language_model(run, options["run"], "intervene")
     refuse_forecaster(run.config, options["run"], "intervene")
     return run
-
-
-def _with_gold(data: str, examples: Sequence[Example]) -> Sequence[Example]:
-    """The examples. Raises UserError where some have no target to be scored by."""
-    if bare := sum(not any(map(str.strip, example.targets)) for example in examples):
-        raise UserError(
-            f"{data} must have a target for every source, but {bare} of {len(examples)} have none: give another split, "
-            "or file=pairs.tsv."
-        )
-    return examples
 
 
 def _tried(trials: InterventionTrials, interventions: Sequence[Any]) -> list[InterventionResult]:

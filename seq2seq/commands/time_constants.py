@@ -18,6 +18,7 @@ from seq2seq.interpretation.memory_spans import MemorySpan, MemorySpans
 from seq2seq.interpretation.span_plot import spans_figure
 from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.forced_pairs import forced_batches
+from seq2seq.runs.gold import check_gold
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
 from seq2seq.runs.run import LoadedRun
@@ -42,6 +43,7 @@ def find_time_constants(config: DictConfig) -> dict[str, Any]:
     run = _load(options)
     data, examples = load_dev_examples(run, options["file"], options["split"])
     examples = spread_over(examples, options["limit"])
+    check_gold(data, examples)
     spans, names = MemorySpans(run.model), _names(run, options)
     for source, lengths, target in forced_batches(run, examples):
         spans.add(source, lengths, target)

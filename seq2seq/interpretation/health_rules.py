@@ -32,18 +32,18 @@ class HealthRule:
 
 RULES = (
     HealthRule(
-        *("kept", "units of the gate that keeps memory, above 0.99 on every step"),
+        *("kept", "units whose keeping gate is above 0.99 on every step"),
         *(0.0, 0.25, "{share} of {gate} gates above 0.99 on every step: they never let go"),
         trials=("model.cell.initialization.forget_bias=0", "optimizer=adamw"),
     ),
     HealthRule(
-        *("open", "units of another gate, above 0.99 on every step"),
+        *("open", "units whose other gate is above 0.99 on every step"),
         *(0.0, 0.25, "{share} of {gate} gates above 0.99 on every step: they choose nothing"),
         trials=("optimizer=adamw",),
         advice="a lower optimizer.lr",
     ),
     HealthRule(
-        *("shut", "units of a gate, below 0.01 on every step"),
+        *("shut", "units whose gate is below 0.01 on every step"),
         *(0.0, 0.25, "{share} of {gate} gates below 0.01 on every step: they let nothing through"),
         trials=("optimizer=adamw",),
         advice="a lower optimizer.lr",

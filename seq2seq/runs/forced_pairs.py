@@ -8,7 +8,6 @@ from torch import Tensor
 from seq2seq.data.examples import Example
 from seq2seq.data.frame_reader import source_sequences
 from seq2seq.data.sequences import TokenSequences
-from seq2seq.errors import UserError
 from seq2seq.runs.run import LoadedRun
 from seq2seq.symbols import BOS
 
@@ -16,14 +15,7 @@ _AT_ONCE, _LONGEST = 64, 1024  # sentences whose states are in memory together; 
 
 
 def forced_batches(run: LoadedRun, examples: Sequence[Example]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Sources, their lengths, and first targets from BOS to EOS, on the model's device.
-
-    Raises UserError at an example without a target.
-    """
-    if bare := sum(not any(map(str.strip, example.targets)) for example in examples):
-        raise UserError(
-            f"file must have a target for every source, but {bare} of {len(examples)} have none: leave them out."
-        )
+    """Sources, their lengths, and first targets from BOS to EOS, on the model's device."""
     sources, device = [example.source for example in examples], next(run.model.parameters()).device
     targets = run.tokenizers.encode_pairs(sources, [example.targets[0] for example in examples])[1]
     read = source_sequences(run.tokenizers.source, sources).cut(_LONGEST)

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seq2seq.data.examples import Example
 from seq2seq.data.selection import spread_over
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_dev_examples
 from seq2seq.runs.forced_lines import ForcedLines
+from seq2seq.runs.gold import check_gold
 from seq2seq.runs.run import LoadedRun
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def lines_to_force(
     data, every = load_dev_examples(run, options["file"], options["split"])
     examples = spread_over(every, options["limit"])
     if any(name.startswith("decoder") for name in names):
-        _check_gold(data, examples)
+        check_gold(data, examples, "layers of the encoder alone" if "layers" in options else "file=pairs.tsv")
     lines = ForcedLines.of(run.tokenizers, examples, most=options["max_tokens"])
     if left := len(examples) - len(lines):
         logger.warning(
@@ -38,12 +38,3 @@ def lines_to_force(
             f"{len(lines)}: give more."
         )
     return data, lines
-
-
-def _check_gold(data: str, examples: Sequence[Example]) -> None:
-    """Raise UserError where lines have no target, which the decoder would be forced through."""
-    if bare := sum(not any(map(str.strip, example.targets)) for example in examples):
-        raise UserError(
-            f"{data} must have a target for every source, as cells of the decoder go through it, but {bare} of "
-            f"{len(examples)} have none: give another split, or layers of the encoder alone."
-        )
