@@ -41,7 +41,7 @@ def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") ->
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, most * _DEEPEST), high)
     handles, labels = panels[0].get_legend_handles_labels()
-    columns = 1 + len(paths) // 2
+    columns = len(paths)
     figure.legend(
         handles, labels, loc="outside lower center", ncols=columns, fontsize="small", frameon=False,
         prop={"family": font_families(labels), "size": "small"},

@@ -33,7 +33,7 @@ class HealthRule:
 RULES = (
     HealthRule(
         kind="kept",
-        title="units of the gate that keeps memory, above 0.99 on every step",
+        title="units whose keeping gate is above 0.99 on every step",
         low=0.0,
         high=0.25,
         words="{share} of {gate} gates above 0.99 on every step: they never let go",
@@ -41,7 +41,7 @@ RULES = (
     ),
     HealthRule(
         kind="open",
-        title="units of another gate, above 0.99 on every step",
+        title="units whose other gate is above 0.99 on every step",
         low=0.0,
         high=0.25,
         words="{share} of {gate} gates above 0.99 on every step: they choose nothing",
@@ -50,7 +50,7 @@ RULES = (
     ),
     HealthRule(
         kind="shut",
-        title="units of a gate, below 0.01 on every step",
+        title="units whose gate is below 0.01 on every step",
         low=0.0,
         high=0.25,
         words="{share} of {gate} gates below 0.01 on every step: they let nothing through",

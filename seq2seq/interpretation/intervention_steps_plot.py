@@ -27,7 +27,8 @@ def steps_figure(
         image = axes.imshow(values, cmap=colours, vmin=-most, vmax=most, aspect="auto", interpolation="none")
         axes.set_xticks(range(len(steps)), list(map(str, steps)))
         axes.set_xlabel("step of the cell")
-        figure.colorbar(image, ax=axes, label=f"change of {name}{', nats a token' if name == 'loss' else ', points'}")
+        axes.set_title(f"{name}, {'nats a token' if name == 'loss' else 'points'}", loc="left", fontsize="medium")
+        figure.colorbar(image, ax=axes, label="change")
     panels[0].set_yticks(range(len(effects)), list(effects), fontsize="small")
     title_figure(figure, title)
     return figure

@@ -271,6 +271,13 @@ def test_a_mistake_is_told_in_one_line_and_nothing_is_written(asked, tmp_path, n
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", LOOKING)
+def test_examples_without_gold_are_refused(asked, tmp_path, name):
+    (tmp_path / "bare.tsv").write_text("a b\ta b\nb c\t\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"bare\.tsv must have a target for every source, but 1 of 2 have none: give "):
+        asked(name, "run=RUN", f"file={tmp_path / 'bare.tsv'}")
+
+
 def test_a_folder_that_holds_something_is_left_alone(asked, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "own.txt").write_text("own", encoding="utf-8")
