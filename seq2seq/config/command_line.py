@@ -22,7 +22,7 @@ from seq2seq.config.mistakes import find, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
 from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
-from seq2seq.ranks import first_process
+from seq2seq.ranks import first_process, forget_no_numbers
 
 _failed_jobs: list[Job] = []  # of a sweep
 # What a device answers while it is written to or read: of no path, but nothing of ours, either.
@@ -46,6 +46,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
     A user's mistake ends the script with one line and exit code 2, diverged training with 3.
     """
     _say_what_can_be_said()
+    forget_no_numbers()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO if _speaks() else logging.ERROR)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
