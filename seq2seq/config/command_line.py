@@ -18,7 +18,7 @@ import seq2seq
 from seq2seq.config.arguments import readable_arguments
 from seq2seq.config.help import help_text
 from seq2seq.config.invocation import owning_process
-from seq2seq.config.mistakes import find, is_of_system, one_line
+from seq2seq.config.mistakes import find, has_own_words, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
 from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
@@ -145,9 +145,9 @@ def mistakes_in_one_line() -> Iterator[None]:
         sys.exit(0)
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
         if is_of_system(error):
-            if error.filename is None and error.errno not in _DEVICES:
+            if error.filename is None and error.errno not in _DEVICES and not has_own_words(error):
                 raise  # of no path or stream that a user can name
-            if error.filename is None:
+            if error.filename is None and not has_own_words(error):
                 _discard_output()
         job = current_job()
         if _speaks():

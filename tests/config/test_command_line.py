@@ -508,3 +508,24 @@ def test_what_another_job_left_in_the_environment_silences_no_command_of_one_pro
     with pytest.raises(SystemExit) as end, mistakes_in_one_line():
         raise UserError("wrong")
     assert (end.value.code, capsys.readouterr().err) == (2, said)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/var/tmp']"),
+        OSError("No usable temporary directory found\n in ['/tmp', '/var/tmp']"),
+    ],
+    ids=["with a number", "without"],
+)
+def test_what_a_library_says_in_its_own_words_is_one_line(monkeypatch, capsys, error):
+    monkeypatch.setattr(sys, "argv", ["scripts/evaluate.py"])
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        raise error
+    said = "error: No usable temporary directory found in ['/tmp', '/var/tmp']\n"
+    assert (end.value.code, capsys.readouterr().err) == (2, said)
+
+
+def test_an_error_of_the_system_without_a_path_is_ours():
+    with pytest.raises(ConnectionResetError), mistakes_in_one_line():
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
