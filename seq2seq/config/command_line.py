@@ -59,6 +59,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
         if {"-h", "--help"} & set(sys.argv):
             print(help_text(Path(sys.argv[0]).stem))
             return
+        _refuse_nowhere()
         _refuse_words(sys.argv[1:])
         sys.argv[1:] = readable_arguments(_flags_first(sys.argv[1:]))
         main()
@@ -105,6 +106,14 @@ def _write_utf8() -> None:
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)
+
+
+def _refuse_nowhere() -> None:
+    """Raise UserError where the folder that a command was started in is gone: every path is read from there."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError(f"The working folder cannot be used: {error.strerror}: change to one that is there.") from None
 
 
 def _refuse_words(arguments: Sequence[str]) -> None:

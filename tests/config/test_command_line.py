@@ -529,3 +529,14 @@ def test_what_a_library_says_in_its_own_words_is_one_line(monkeypatch, capsys, e
 def test_an_error_of_the_system_without_a_path_is_ours():
     with pytest.raises(ConnectionResetError), mistakes_in_one_line():
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+
+def test_a_working_folder_that_is_gone_is_one_line(monkeypatch, capsys, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr(sys, "argv", ["scripts/translate.py", "run=x"])
+    with pytest.raises(SystemExit) as end:
+        run(lambda: None)
+    said = "error: The working folder cannot be used: No such file or directory: change to one that is there.\n"
+    assert (end.value.code, capsys.readouterr().err) == (2, said)
