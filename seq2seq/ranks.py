@@ -9,6 +9,7 @@ STARTERS = ("itself", "torchrun", "srun")
 # Jobs of SLURM in which a shell runs, and no step of several tasks; and the numbers of steps that are none.
 _INTERACTIVE = ("interactive", "sh", "bash", "dash", "zsh", "fish", "ksh", "csh", "tcsh")
 _NO_STEPS = range(0xFFFFFFF0, 0x100000000)  # a batch script, and the shell that salloc opens on a node
+_READ_AT_IMPORT = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ def ranks(environment: Mapping[str, str] | None = None) -> Ranks:
 def _is_srun(found: Mapping[str, str], step: int) -> bool:
     """Tell whether this process is a task of srun, and not what somebody typed into a shell on the node."""
     return "SLURM_STEP_ID" in found and step not in _NO_STEPS and found.get("SLURM_JOB_NAME") not in _INTERACTIVE
+
+
+def forget_no_numbers() -> None:
+    """Drop ranks from the environment that are no numbers: libraries read them as they are imported, and fail."""
+    for name in _READ_AT_IMPORT:
+        if not os.environ.get(name, "0").isdigit():
+            del os.environ[name]
 
 
 def first_process() -> bool:

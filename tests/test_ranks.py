@@ -1,8 +1,10 @@
 """Which process of which this is, by what torchrun, srun and the first process say."""
 
+import os
+
 import pytest
 
-from seq2seq.ranks import OWN, Ranks, first_process, ranks
+from seq2seq.ranks import OWN, Ranks, first_process, forget_no_numbers, ranks
 
 # As torchrun of two machines with two processes each sets them, and srun.
 TORCHRUN = {
@@ -49,3 +51,14 @@ def test_processes_are_known_by_what_has_started_them(monkeypatch, variables, fo
 @pytest.mark.parametrize(("variables", "machines"), [({}, 1), (TORCHRUN, 2), (SRUN, 2), ({OWN: "3"}, 1)])
 def test_machines_are_counted(variables, machines):
     assert ranks(variables).machines == machines
+
+
+def test_ranks_that_are_no_numbers_are_not_there_for_libraries(monkeypatch):
+    for name, value in {"RANK": "", "LOCAL_RANK": "x", "SLURM_PROCID": "3"}.items():
+        monkeypatch.setenv(name, value)
+    forget_no_numbers()
+    assert {name: os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID")} == {
+        "RANK": None,
+        "LOCAL_RANK": None,
+        "SLURM_PROCID": "3",
+    }

@@ -1,5 +1,6 @@
 """Mistakes of users that Hydra, OmegaConf or the system raise, told in one line as our own are."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ def one_line(error: BaseException) -> str:
         return str(mistake)
     text = str(error)
     if is_of_system(error):
+        if has_own_words(error):
+            return " ".join((error.strerror or text).split())
         place = "The output" if error.filename is None else str(error.filename)
         return f"{place} cannot be read or written: {error.strerror}: check path, permissions and space."
     if isinstance(error, MissingMandatoryValue):
@@ -89,6 +92,12 @@ def _unmatched(group: str) -> str:
 def is_of_system(error: BaseException) -> TypeGuard[OSError]:
     """Tell whether the operating system refused something; some of Hydra's errors are an OSError, too."""
     return isinstance(error, OSError) and not isinstance(error, HydraException)
+
+
+def has_own_words(error: OSError) -> bool:
+    """Tell whether a library says in words of its own what it lacks, such as a folder for temporary files."""
+    system = error.errno is not None and error.strerror == os.strerror(error.errno)
+    return error.filename is None and not system and bool(str(error))
 
 
 def find(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from seq2seq.interpretation.memory_spans import MemorySpan
 from seq2seq.interpretation.plots import ACCENT, Picture, title_figure
@@ -47,4 +47,4 @@ def _draw(axes: Axes, span: MemorySpan, edges: np.ndarray) -> None:
     )
     axes.set_xscale("log")
     axes.set_ylabel("units")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))

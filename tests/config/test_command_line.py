@@ -563,3 +563,35 @@ def test_what_another_job_left_in_the_environment_silences_no_command_of_one_pro
     with pytest.raises(SystemExit) as end, mistakes_in_one_line():
         raise UserError("wrong")
     assert (end.value.code, capsys.readouterr().err) == (2, said)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/var/tmp']"),
+        OSError("No usable temporary directory found\n in ['/tmp', '/var/tmp']"),
+    ],
+    ids=["with a number", "without"],
+)
+def test_what_a_library_says_in_its_own_words_is_one_line(monkeypatch, capsys, error):
+    monkeypatch.setattr(sys, "argv", ["scripts/evaluate.py"])
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        raise error
+    said = "error: No usable temporary directory found in ['/tmp', '/var/tmp']\n"
+    assert (end.value.code, capsys.readouterr().err) == (2, said)
+
+
+def test_an_error_of_the_system_without_a_path_is_ours():
+    with pytest.raises(ConnectionResetError), mistakes_in_one_line():
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+
+def test_a_working_folder_that_is_gone_is_one_line(monkeypatch, capsys, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr(sys, "argv", ["scripts/translate.py", "run=x"])
+    with pytest.raises(SystemExit) as end:
+        run(lambda: None)
+    said = "error: The working folder cannot be used: No such file or directory: change to one that is there.\n"
+    assert (end.value.code, capsys.readouterr().err) == (2, said)
