@@ -50,7 +50,8 @@ def test_an_unknown_key_or_group_is_answered_with_the_nearest(mistake, override,
     ],
 )
 def test_words_of_others_are_answered_with_ours(mistake, script, name, meant):
-    assert mistake(script, f"{name}=1") == f"The option {name!r} does not exist: did you mean {meant!r}?"
+    data = ["data=tsv"] if script == "train" else []
+    assert mistake(script, *data, f"{name}=1") == f"The option {name!r} does not exist: did you mean {meant!r}?"
 
 
 def test_of_a_part_without_such_an_option_those_that_it_has_are_told(mistake):
