@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeGuard
 
@@ -14,6 +14,16 @@ from seq2seq.config.options import example, nearest, unknown
 from seq2seq.config.places import CONF
 from seq2seq.config.signs import needs_plus
 from seq2seq.errors import DivergedError, UserError
+
+# Metrics by the names of their scores.
+_SCORES = {
+    **dict.fromkeys(("bleu", "chrf", "chrf++", "ter", "sacrebleu"), "translation"),
+    **dict.fromkeys(("wer", "per"), "pronunciation"),
+    **dict.fromkeys(("cer", "edit_distance", "levenshtein"), "characters"),
+    **dict.fromkeys(("accuracy", "acc", "em", "exact"), "exact_match"),
+    **dict.fromkeys(("ppl", "loss"), "perplexity"),
+    **dict.fromkeys(("mae", "rmse", "mse", "crps"), "forecast"),
+}
 
 
 @contextmanager
@@ -47,17 +57,26 @@ def one_line(error: BaseException) -> str:
         return needs_plus(key[1]) or unknown(key[1])
     if choice := re.search(r"Could not find '([^']+)'", text):
         options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
-        group, _, name = choice[1].rpartition("/")
-        if choice[1].partition("/")[0] == "data" and (file := _of_file(choice[1].partition("/")[2])):
-            return f"data={file} is no kind of data: did you mean data={kind_of_file(file)} data.train={file}?"
-        close = nearest(name, options)
-        meant = _of_other_groups(name) or ([f"{group}={close}"] if close else [])
-        hint = f": did you mean {' or '.join(meant)}?" if meant else "."
-        return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
+        return _no_option(choice[1], options)
+    if listed := re.search(r"Could not load '([^']+)'\.$", text.split("\n")[0]):
+        group = listed[1].rpartition("/")[0]
+        return _no_option(listed[1], sorted(path.stem for path in (CONF / group).glob("*.yaml")))
     if plugin := re.search(r"In 'hydra/launcher/(\w+)': Could not load 'hydra/launcher/([a-z]+)", text):
         library = f"hydra-{plugin[2]}-launcher"
         return f"hydra/launcher={plugin[1]} needs the library {library}: pip install -e '.[{plugin[2]}]'."
     return " ".join(text.split("\n")[0].split())
+
+
+def _no_option(chosen: str, options: Sequence[str]) -> str:
+    """The line on a choice, `GROUP/NAME`, that a group does not have."""
+    group, _, name = chosen.rpartition("/")
+    if chosen.partition("/")[0] == "data" and (file := _of_file(chosen.partition("/")[2])):
+        return f"data={file} is no kind of data: did you mean data={kind_of_file(file)} data.train={file}?"
+    close = _SCORES.get(name.casefold()) if group == "metrics" else None
+    close = close or nearest(name, options)
+    meant = _of_other_groups(name) or ([f"{group}={close}"] if close else [])
+    hint = f": did you mean {' or '.join(meant)}?" if meant else "."
+    return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
 
 
 def _of_file(name: str) -> str:
@@ -73,6 +92,8 @@ def kind_of_file(name: str) -> str:
 
 def _of_other_groups(name: str) -> list[str]:
     """The choices of that very name in a group of parts of models, where there are any."""
+    if name == "none":
+        return []  # of which many groups have one
     found = [path.parent.relative_to(CONF) for path in (CONF / "model").rglob("*.yaml") if path.stem == name]
     return sorted(f"{group}={name}" for group in found)
 

@@ -29,9 +29,7 @@ _MEANT = {
     **dict.fromkeys(("epochs", "num_epochs", "n_epochs", "num_steps", "n_steps", "iterations"), ("budget.max_steps",)),
     **dict.fromkeys(("learning_rate", "lrate", "step_size"), ("optimizer.lr",)),
     **dict.fromkeys(("batch", "batch_size", "batchsize", "bs"), ("batch_size", "batches.max_tokens")),
-    **dict.fromkeys(
-        ("out", "out_dir", "output", "output_dir", "save_dir", "model_dir", "checkpoint_dir"), ("run_dir",)
-    ),
+    **dict.fromkeys(("out", "out_dir", "output", "output_dir", "save_dir", "model_dir"), ("run_dir",)),
     **dict.fromkeys(("model", "checkpoint", "ckpt", "model_path", "run_dir"), ("run",)),
     **dict.fromkeys(("gpu", "gpus", "cuda", "device"), ("device", "trainer.accelerator")),
     **dict.fromkeys(("beam", "beams", "num_beams", "beam_size"), ("decoding.beam_size", "decoding")),

@@ -50,7 +50,8 @@ def test_an_unknown_key_or_group_is_answered_with_the_nearest(mistake, override,
     ],
 )
 def test_words_of_others_are_answered_with_ours(mistake, script, name, meant):
-    assert mistake(script, f"{name}=1") == f"The option {name!r} does not exist: did you mean {meant!r}?"
+    data = ["data=tsv"] if script == "train" else []
+    assert mistake(script, *data, f"{name}=1") == f"The option {name!r} does not exist: did you mean {meant!r}?"
 
 
 def test_of_a_part_without_such_an_option_those_that_it_has_are_told(mistake):
@@ -65,12 +66,21 @@ def test_of_a_part_without_such_an_option_those_that_it_has_are_told(mistake):
         ("model=GNMT", "model=gnmt"),
         ("model/cell=QRNN", "model/cell=qrnn"),
         ("metrics=Exact_Match", "metrics=exact_match"),
+        ("metrics=WER", "metrics=pronunciation"),
+        ("metrics=bleu", "metrics=translation"),
+        ("metrics=[exact_match,accuracy]", "metrics=exact_match"),
         ("Seed=1", "'seed'"),
         ("optimizer.LR=1", "'optimizer.lr'"),
     ],
 )
-def test_capitals_are_no_other_name(mistake, override, meant):
+def test_capitals_and_scores_are_no_other_name(mistake, override, meant):
     assert f"did you mean {meant}?" in mistake("train", override)
+
+
+def test_none_of_another_group_is_not_meant(mistake):
+    assert mistake("train", "tokenizer=none").startswith(
+        "The option tokenizer=none does not exist. There are auto, bpe"
+    )
 
 
 @pytest.mark.parametrize(
