@@ -179,6 +179,8 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
         row = (row.source, row.targets)
     elif isinstance(row, Mapping) and {"source", "target"} <= row.keys():
         row = (row["source"], row["target"])
+    elif _holds_texts(row):
+        row = row.tolist()
     if isinstance(row, list | tuple) and len(row) == 2:
         source, targets = as_series(row[0], where), _targets(row[1], where, of_frames=not isinstance(row[0], str))
         if isinstance(source, str) and targets and all(isinstance(text, str) for text in targets):
@@ -191,6 +193,11 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
     raise UserError(f"{where} must be a source and a target, two texts, but is {shown(row)}.")
 
 
+def _holds_texts(given: Any) -> bool:
+    """Tell whether what is given is an array of texts, as a row of a table is, or a cell that was a list in a file."""
+    return isinstance(given, np.ndarray) and given.ndim == 1 and all(isinstance(one, str) for one in given)
+
+
 def _targets(target: Any, where: str, *, of_frames: bool) -> list[Any]:
     """Targets that are right, of which there can be several.
 
@@ -201,5 +208,7 @@ def _targets(target: Any, where: str, *, of_frames: bool) -> list[Any]:
         return [" ".join(target.ravel().tolist())]
     if of_frames and isinstance(target, float | np.floating):
         target = np.array([[target]])
+    if not of_frames and _holds_texts(target):
+        target = target.tolist()
     targets = list(target) if isinstance(target, list | tuple) else [as_series(target, f"the target of {where}")]
     return [str(one) if of_frames and isinstance(one, int | np.integer) else one for one in targets]
