@@ -43,10 +43,7 @@ def one_line(error: BaseException) -> str:
         return str(mistake)
     text = str(error)
     if is_of_system(error):
-        if has_own_words(error):
-            return " ".join((error.strerror or text).split())
-        place = "The output" if error.filename is None else str(error.filename)
-        return f"{place} cannot be read or written: {error.strerror}: check path, permissions and space."
+        return _of_the_system(error)
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} must be given, for example {example(str(error.full_key))}"
     if isinstance(error, OverrideParseException):
@@ -65,6 +62,14 @@ def one_line(error: BaseException) -> str:
         library = f"hydra-{plugin[2]}-launcher"
         return f"hydra/launcher={plugin[1]} needs the library {library}: pip install -e '.[{plugin[2]}]'."
     return " ".join(text.split("\n")[0].split())
+
+
+def _of_the_system(error: OSError) -> str:
+    """The line on what the system refused, or in the words of a library that has its own."""
+    if has_own_words(error):
+        return " ".join((error.strerror or str(error)).split())
+    place = "The output" if error.filename is None else str(error.filename)
+    return f"{place} cannot be read or written: {error.strerror}: check path, permissions and space."
 
 
 def _no_option(chosen: str, options: Sequence[str]) -> str:

@@ -179,6 +179,8 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
         row = (row.source, row.targets)
     elif isinstance(row, Mapping) and {"source", "target"} <= row.keys():
         row = (row["source"], row["target"])
+    elif _holds_texts(row):
+        row = row.tolist()
     if isinstance(row, list | tuple) and len(row) == 2:
         source, targets = _source(row[0], where), _targets(row[1], where, of_frames=not isinstance(row[0], str))
         if isinstance(source, str) and targets and all(isinstance(text, str) for text in targets):
@@ -207,12 +209,19 @@ def _source(source: Any, where: str) -> Any:
     return as_series(source, where)
 
 
+def _holds_texts(given: Any) -> bool:
+    """Tell whether what is given is an array of texts, as a row of a table is, or a cell that was a list in a file."""
+    return isinstance(given, np.ndarray) and given.ndim == 1 and all(isinstance(one, str) for one in given)
+
+
 def _targets(target: Any, where: str, *, of_frames: bool) -> list[Any]:
     """Targets that are right, of which there can be several.
 
     Of a series, a whole number is a label, as its text, and another number is one frame to be written; an array of
     texts is a label for each frame.
     """
+    if not of_frames and _holds_texts(target):
+        return list(target.tolist())
     if not of_frames:
         return list(target) if isinstance(target, list | tuple) else [as_series(target, f"the target of {where}")]
     held = as_array(target)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from threading import Lock
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -15,13 +15,14 @@ from seq2seq.data.examples import Example
 from seq2seq.data.series import Series, as_series
 from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, shown
 from seq2seq.library.forecasts import Forecast, all_series
 from seq2seq.library.lines import lines_of
 from seq2seq.library.pairs import Pairs, documents_of, examples_of, pairs_of
 from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
 from seq2seq.library.undisturbed import on_threads
 from seq2seq.library.usual_modes import usual_modes
+from seq2seq.locks import Lock
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.named_runs import load_runs
@@ -46,19 +47,19 @@ class Trained:
 
     @usual_modes()
     def __init__(self, paths: Sequence[str], *, device: str = "auto", trust: Sequence[str] = ()) -> None:
-        self.paths, self.device, self.trust = list(paths), device, [trust] if isinstance(trust, str) else list(trust)
+        if not isinstance(trust, str | Iterable) or isinstance(trust, bytes):
+            raise UserError(f"trust must be names of packages, in a list, but is {shown(trust)}.")
+        self.device, self.trust = device, [trust] if isinstance(trust, str) else list(trust)
         with in_one_line(), trusting(self.trust):
-            self.members = load_runs({"run": self.paths, "device": device})
+            self.members = load_runs({"run": list(paths), "device": device})
+        self.paths = [str(Path(path).absolute()) for path in paths]  # as the working folder may be another one later
         self._decoders: dict[str, tuple[ThreadedTranslator, dict[str, Any]]] = {}
         self._forecasters: dict[str, tuple[Forecaster, dict[str, Any]]] = {}
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """The parts that go to another process: all but the lock, and the translators, which are made there anew."""
-        return {**vars(self), "_lock": None, "_decoders": {}, "_forecasters": {}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=Lock())
+        """The parts that go to another process: all but the translators, which are made there anew."""
+        return {**vars(self), "_decoders": {}, "_forecasters": {}}
 
     @overload
     def translate(

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from threading import Lock
 
 import torch
+
+from seq2seq.locks import Lock
 
 _lock = Lock()  # the default type of numbers is of the process, and calls may come from several threads
 _found: list[torch.dtype] = []  # what it was when the first of the calls under way began, once for each of them

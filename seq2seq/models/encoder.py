@@ -11,7 +11,8 @@ from seq2seq.errors import UserError
 from seq2seq.layers.inputs.input import Input, InputState, SourceSide
 from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.recurrent.one_way import OneWayLayer
-from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions, StackState, renewed
+from seq2seq.layers.recurrent.pending import renewed
+from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions, StackState
 from seq2seq.layers.recurrent.state import StateLayout
 from seq2seq.shapes import Lengths, RowMask, Source, TimeVectors
 

@@ -80,6 +80,13 @@ def test_an_empty_folder_is_taken(opened, tiny_run, tmp_path):
     assert opened(*tiny_run, f"run_dir={tmp_path}")[1] == tmp_path
 
 
+def test_a_number_is_the_name_of_a_folder(opened, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert opened(*tiny_run, "run_dir=5")[1] == Path("5")
+    with pytest.raises(UserError, match=r"^run_dir must be a folder, but is \['5'\]: give one, or leave run_dir out.$"):
+        opened(*tiny_run, "run_dir=['5']")
+
+
 @pytest.mark.parametrize("name", ["config.yaml", "notes.txt"])
 def test_a_folder_with_anything_in_it_is_refused(opened, tiny_run, tmp_path, name):
     (tmp_path / name).write_text("mine")

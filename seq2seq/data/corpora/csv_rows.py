@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from threading import RLock
 
 from seq2seq.errors import UserError
+from seq2seq.locks import Lock
 
 Row = tuple[int, list[str]]
 _DELIMITERS = (",", ";", "\t")
 _SEPARATOR = re.compile(r'"?sep=([^"])"?', re.IGNORECASE)  # what spreadsheets write into a first line
-_one_at_a_time = RLock()  # csv has one limit for the whole process
+_one_at_a_time = Lock()  # csv has one limit for the whole process
 
 
 def is_csv(path: Path) -> bool:

@@ -9,9 +9,7 @@ from operator import mul
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
@@ -22,9 +20,9 @@ from seq2seq.layers.recurrent.connections import by_layer, connect
 from seq2seq.layers.recurrent.gaps import beside, check_one_way, parted
 from seq2seq.layers.recurrent.layer import RecurrentLayer, StreamingLayer
 from seq2seq.layers.recurrent.one_way import OneWayLayer
-from seq2seq.layers.recurrent.pending import Pending
+from seq2seq.layers.recurrent.pending import Pending, renewed
 from seq2seq.layers.recurrent.state import StateLayout
-from seq2seq.masking import last_within, shortened, without_padding
+from seq2seq.masking import last_within, shortened, side_by_side
 from seq2seq.shapes import Inputs, Lengths, RowMask
 
 DIRECTIONS = ("both", "forward")
@@ -233,20 +231,3 @@ class RecurrentStack(nn.Module):
         if self.leaves_states:
             last = torch.cat([part for own in layers for part in own], -1)
         return Encoded(inputs, lengths, last), StackState(tuple(layers), tuple(odd), state.masks)
-
-
-def renewed(fresh: Any, old: Any, rows: RowMask) -> Any:
-    """A state of streams, a nest of tensors or Pending with the batch first, that is fresh in some rows, `batch`."""
-    if isinstance(old, Pending):
-        return old.of(~rows)
-    if isinstance(old, Tensor):
-        return torch.where(rows.view(-1, *[1] * (old.dim() - 1)), fresh, old)
-    parts = [renewed(*each, rows) for each in zip(fresh, old, strict=True)]
-    return type(old)(*parts) if hasattr(old, "_fields") else tuple(parts)
-
-
-def side_by_side(values: Inputs, lengths: Lengths, steps: int) -> Float[Tensor, "batch fewer wider"]:
-    """Vectors of `steps` neighbours side by side, `batch fewer wider`; the last of a sequence may end in zeros."""
-    values = without_padding(values, lengths)
-    full = functional.pad(values, (0, 0, 0, -values.shape[1] % steps))  # (batch, fewer * steps, size)
-    return full.unflatten(1, (-1, steps)).flatten(2)  # (batch, fewer, steps * size)
