@@ -20,7 +20,8 @@ def examples_of_file(config: Mapping[str, Any], file: str, *, in_order: bool = F
     """
     data = config["data"]
     if data.get("_target_") == _ROWS and _is_of(file, str(data.get("name"))):
-        return build({**data, "train": file, "dev": None, "test": None}, "data").read(file)
+        rows: Examples = build({**data, "train": file, "dev": None, "test": None}, "data").read(file)
+        return rows
     columns = build(data, "data").columns if data.get("_target_") == _TABLE else None
     return read_tsv(file, columns, in_order=in_order, perhaps=True)
 

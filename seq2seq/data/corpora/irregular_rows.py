@@ -42,7 +42,8 @@ def _advice(cells: Sequence[str], wanted: int, delimiter: str, beginning: Sequen
         return advice
     if len(cells) > wanted and choosable:
         names = [cell for cell in cells if says_what(cell)]
-        first, second = names if len(names) == 2 else (1, len(cells))
+        first: int | str = names[0] if len(names) == 2 else 1
+        second: int | str = names[1] if len(names) == 2 else len(cells)
         chosen = f"{_option('source', first)} {_option('target', second)}"
         return f". Say which columns to read, for example {chosen}; several are joined: data.source=[1,2]."
     return ". Write a source, a tab and a target on every line."
