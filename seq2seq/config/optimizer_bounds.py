@@ -8,7 +8,7 @@ from seq2seq.errors import UserError
 
 
 class _Bound(NamedTuple):
-    """What every number of an option has to be, as a test and in words, and a value that is usual."""
+    """Bound of every number of an option, as a test and in words, and a value that is usual."""
 
     holds: Callable[[float], bool]
     rule: str

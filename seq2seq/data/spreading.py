@@ -1,4 +1,4 @@
-"""Some of many lines that stand for all of them."""
+"""Choice of some of many lines, which stand for all of them."""
 
 from collections.abc import Sequence
 from typing import TypeVar
