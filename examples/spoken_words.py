@@ -2,6 +2,7 @@
 
     python examples/spoken_words.py                         4,000 words, 10 minutes of training for each of two models
     python examples/spoken_words.py --words 400 --minutes 2 --augmentations frame_noise
+    python examples/spoken_words.py --several --steps 1000  to have heard eight voices, each word by one of them
 
 The sounds are synthetic, and made from the phones of CMUdict, so that their labels are true. A model that has heard one
 voice is asked for words that it has not heard: by this voice, by others, and in white noise. So is one from whose
@@ -26,6 +27,7 @@ from seq2seq.data.wav_file import read_sound
 
 SPECTRUM = LogMel(rate=22_050)  # of espeak-ng
 VOICE, OTHERS = "en-us", ("en-us+f2", "en-us+f4", "en-us+m3", "en-us+m7")
+SEVERAL = (VOICE, "en-us+f1", "en-us+f3", "en-us+f5", "en-us+m1", "en-us+m2", "en-us+m4", "en-us+m6")
 # ARPAbet as espeak-ng writes the phones of American English; AH without stress is a schwa.
 ESPEAK = """
 AA=A: AE=a AH=V AO=O: AW=aU AY=aI EH=E ER=3: EY=eI IH=I IY=i: OW=oU OY=OI UH=U UW=u: B=b CH=tS D=d DH=D F=f G=g HH=h
@@ -66,17 +68,23 @@ def speak(folder: Path, voice: str, words: Iterable[tuple[str, list[str]]]) -> l
         return list(pool.map(line, words))
 
 
-def make(folder: Path, count: int) -> dict[str, str]:
-    """Tables of spoken words: to train on, for dev, and others by the same voice and by each of the others."""
+def speak_in_turn(folder: Path, voices: Sequence[str], words: Sequence[tuple[str, list[str]]]) -> list[str]:
+    """Lines of a table of words, each spoken by one of the voices."""
+    return [line for number, voice in enumerate(voices) for line in speak(folder, voice, words[number :: len(voices)])]
+
+
+def make(folder: Path, count: int, voices: Sequence[str] = (VOICE,)) -> dict[str, str]:
+    """Tables of spoken words: to train on, by some voices; for dev, and others, by one and by voices not heard."""
     held = max(50, count // 8)
     words = chosen(count + 2 * held)
     parts = {"train": words[:count], "dev": words[count : count + held], "words": words[count + held :]}
-    tables = {name: speak(folder, VOICE, part) for name, part in parts.items()}
-    shares = (parts["words"][number :: len(OTHERS)] for number in range(len(OTHERS)))
-    tables["voices"] = [line for voice, own in zip(OTHERS, shares, strict=True) for line in speak(folder, voice, own)]
+    tables = {name: speak(folder, VOICE, parts[name]) for name in ("dev", "words")}
+    train = "train" if len(voices) == 1 else "several"
+    tables |= {train: speak_in_turn(folder, voices, parts["train"])}
+    tables |= {"voices": speak_in_turn(folder, OTHERS, parts["words"])}
     for name, lines in tables.items():
         (folder / f"{name}.tsv").write_text("".join(lines), encoding="utf-8")
-    return {name: str(folder / f"{name}.tsv") for name in tables}
+    return {"train" if name == train else name: str(folder / f"{name}.tsv") for name in tables}
 
 
 def heard(table: str, snr: float | None = None) -> list[tuple[np.ndarray, str]]:
@@ -92,8 +100,10 @@ def heard(table: str, snr: float | None = None) -> list[tuple[np.ndarray, str]]:
     return found
 
 
-def learn(tables: dict[str, str], run_dir: Path, minutes: float, augmentation: str) -> seq2seq.Run:
-    """A pyramidal encoder-decoder that has been trained for so long."""
+def learn(
+    tables: dict[str, str], run_dir: Path, augmentation: str, minutes: float | None = None, steps: int | None = None
+) -> seq2seq.Run:
+    """A pyramidal encoder-decoder that has been trained for so many minutes or steps."""
     noise = {"augmentation.power": True, "augmentation.snr": [5.0, 20.0]} if augmentation == "frame_noise" else {}
     return seq2seq.train(
         data="wav",
@@ -106,6 +116,7 @@ def learn(tables: dict[str, str], run_dir: Path, minutes: float, augmentation: s
         augmentation=augmentation,
         run_dir=str(run_dir),
         budget__max_minutes=minutes,
+        budget__max_steps=steps,
         threads=1,
         verbose=False,
         **{"model": "luong", "model/input": "frames", **noise},
@@ -123,9 +134,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("spoken"), help="of sounds and runs")
     parser.add_argument("--words", type=int, default=4000, help="to train on")
-    parser.add_argument("--minutes", type=float, default=10, help="of each training")
+    parser.add_argument("--minutes", type=float, default=10, help="of each training, unless there are")
+    parser.add_argument("--steps", type=int, help="of each, instead")
+    parser.add_argument("--several", action="store_true", help="voices to train on, eight, instead of one")
     parser.add_argument("--augmentations", nargs="+", default=["none", "spec_augment"], help="of one model each")
     given = parser.parse_args()
-    made = make(given.folder, given.words)
+    made = make(given.folder, given.words, SEVERAL if given.several else (VOICE,))
+    budget = {"steps": given.steps} if given.steps else {"minutes": given.minutes}
     for name in given.augmentations:
-        print(name, errors(learn(made, given.folder / f"run_{name}", given.minutes, name), made), flush=True)
+        run_dir = given.folder / f"run_{'several_' if given.several else ''}{name}"
+        print(name, errors(learn(made, run_dir, name, **budget), made), flush=True)

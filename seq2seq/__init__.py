@@ -7,6 +7,7 @@
 `seq2seq.nn` has the parts, as modules of torch. All is imported when it is used first.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from seq2seq.library.windows import windows as windows
 
 __version__ = "0.2.0"
+
+# Threads of torch wait for each other by spinning, for so long that a step takes six times as long where other programs
+# hold a core. GNU's OpenMP reads this when torch is loaded; short spins cost a quiet machine nothing: docs/settings.md
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 _PLACES = {
     "train": "library.training",

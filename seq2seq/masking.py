@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seq2seq.precise import precise
-from seq2seq.shapes import Lengths, SourceMask, StepMask, TimeMask, TimeVectors, Vectors
+from seq2seq.shapes import Inputs, Lengths, SourceMask, StepMask, TimeMask, TimeVectors, Vectors
 
 
 def length_mask(lengths: Lengths, size: int) -> TimeMask:
@@ -79,3 +79,10 @@ def token_shares(tokens: SourceMask, reduction: int, dtype: torch.dtype) -> Floa
     together = functional.pad(tokens, (0, -width % reduction)).unflatten(1, (-1, reduction))
     shares = together / together.sum(-1, keepdim=True).clamp(min=1).to(torch.promote_types(dtype, torch.float32))
     return shares.flatten(1)[:, :width]
+
+
+def side_by_side(values: Inputs, lengths: Lengths, steps: int) -> Float[Tensor, "batch fewer wider"]:
+    """Vectors of `steps` neighbours side by side, `batch fewer wider`; the last of a sequence may end in zeros."""
+    values = without_padding(values, lengths)
+    full = functional.pad(values, (0, 0, 0, -values.shape[1] % steps))  # (batch, fewer * steps, size)
+    return full.unflatten(1, (-1, steps)).flatten(2)  # (batch, fewer, steps * size)

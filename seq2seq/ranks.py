@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 OWN = "SEQ2SEQ_PROCESSES"  # how many there are, in those that the first one started
 STARTERS = ("itself", "torchrun", "srun")
-_INTERACTIVE = ("bash", "interactive")  # jobs of SLURM in which a shell runs, and no step of several tasks
+# Jobs of SLURM in which a shell runs, and no step of several tasks; and the numbers of steps that are none.
+_INTERACTIVE = ("interactive", "sh", "bash", "dash", "zsh", "fish", "ksh", "csh", "tcsh")
+_NO_STEPS = range(0xFFFFFFF0, 0x100000000)  # a batch script, and the shell that salloc opens on a node
+_READ_AT_IMPORT = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ def ranks(environment: Mapping[str, str] | None = None) -> Ranks:
     found = os.environ if environment is None else environment
 
     def number(name: str, default: int = 0) -> int:
-        return int(found.get(name, default))
+        """A number that a variable holds; what another job has left there need be none."""
+        text = found.get(name, "")
+        return int(text) if text.isascii() and text.isdigit() else default
 
     if "TORCHELASTIC_RUN_ID" in found:
         count = number("WORLD_SIZE", 1)
@@ -42,11 +47,23 @@ def ranks(environment: Mapping[str, str] | None = None) -> Ranks:
         )
     if OWN in found:
         return Ranks(number("LOCAL_RANK"), number(OWN), number("LOCAL_RANK"), number(OWN))
-    if "SLURM_STEP_ID" in found and found.get("SLURM_JOB_NAME") not in _INTERACTIVE:
-        count = number("SLURM_NTASKS", 1)
+    if _is_srun(found, number("SLURM_STEP_ID")):
+        count = number("SLURM_STEP_NUM_TASKS", number("SLURM_NTASKS", 1))
         local = count // max(1, number("SLURM_NNODES", 1))
         return Ranks(number("SLURM_PROCID"), count, number("SLURM_LOCALID"), max(1, local), started_by="srun")
     return Ranks()
+
+
+def _is_srun(found: Mapping[str, str], step: int) -> bool:
+    """Tell whether this process is a task of srun, and not what somebody typed into a shell on the node."""
+    return "SLURM_STEP_ID" in found and step not in _NO_STEPS and found.get("SLURM_JOB_NAME") not in _INTERACTIVE
+
+
+def forget_no_numbers() -> None:
+    """Drop ranks from the environment that are no numbers: libraries read them as they are imported, and fail."""
+    for name in _READ_AT_IMPORT:
+        if not os.environ.get(name, "0").isdigit():
+            del os.environ[name]
 
 
 def first_process() -> bool:

@@ -4,13 +4,15 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+_STEM = 100  # bytes of a name that the part of it is called by
+
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:
     """Write a file beside its place, flush it, and put it there; until then the file of before is.
 
     Raises OSError that names the file where it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_of(path, ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
@@ -27,13 +29,19 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
         raise
 
 
+def part_of(path: Path, ending: str) -> Path:
+    """The path beside another at which this process writes it: hidden, and never longer than names may be."""
+    stem = path.name.encode(errors="surrogateescape")[:_STEM].decode(errors="ignore").replace(".", "_")
+    return path.with_name(f".{stem}.{os.getpid()}{ending}")
+
+
 def check_writable(path: Path) -> None:
     """Check that a file can be put at a path, which is left as it is: for what is written after long work.
 
     Raises OSError that names the file where it cannot.
     """
     folder = next(parent for parent in path.absolute().parents if parent.exists())  # the root does
-    probe = folder / f".{path.name}.{os.getpid()}.part"
+    probe = part_of(folder / path.name, ".part")
     try:
         with probe.open("wb"):
             pass

@@ -1,8 +1,10 @@
 """Which process of which this is, by what torchrun, srun and the first process say."""
 
+import os
+
 import pytest
 
-from seq2seq.ranks import OWN, Ranks, first_process, ranks
+from seq2seq.ranks import OWN, Ranks, first_process, forget_no_numbers, ranks
 
 # As torchrun of two machines with two processes each sets them, and srun.
 TORCHRUN = {
@@ -30,6 +32,11 @@ SRUN = {
         (SRUN, Ranks(2, 4, 0, 2, "srun")),
         (SRUN | {"SLURM_JOB_NAME": "bash"}, Ranks()),
         ({name: value for name, value in SRUN.items() if name != "SLURM_STEP_ID"}, Ranks()),  # sbatch without srun
+        (SRUN | {"SLURM_JOB_NAME": "zsh"}, Ranks()),
+        (SRUN | {"SLURM_STEP_ID": "4294967290"}, Ranks()),  # the shell of salloc, on the first node
+        (SRUN | {"SLURM_STEP_ID": "4294967291"}, Ranks()),  # a batch script
+        (SRUN | {"SLURM_STEP_NUM_TASKS": "1", "SLURM_NNODES": "1", "SLURM_PROCID": "0"}, Ranks(started_by="srun")),
+        (TORCHRUN | {"WORLD_SIZE": "x", "RANK": "", "LOCAL_RANK": "-"}, Ranks(local_count=2, started_by="torchrun")),
         ({"LOCAL_RANK": "1"}, Ranks()),  # of somebody else's run
         (SRUN | TORCHRUN, Ranks(3, 4, 1, 2, "torchrun")),  # torchrun in a task of srun
     ],
@@ -44,3 +51,14 @@ def test_processes_are_known_by_what_has_started_them(monkeypatch, variables, fo
 @pytest.mark.parametrize(("variables", "machines"), [({}, 1), (TORCHRUN, 2), (SRUN, 2), ({OWN: "3"}, 1)])
 def test_machines_are_counted(variables, machines):
     assert ranks(variables).machines == machines
+
+
+def test_ranks_that_are_no_numbers_are_not_there_for_libraries(monkeypatch):
+    for name, value in {"RANK": "", "LOCAL_RANK": "x", "SLURM_PROCID": "3"}.items():
+        monkeypatch.setenv(name, value)
+    forget_no_numbers()
+    assert {name: os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID")} == {
+        "RANK": None,
+        "LOCAL_RANK": None,
+        "SLURM_PROCID": "3",
+    }

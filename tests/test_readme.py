@@ -57,6 +57,14 @@ def test_tree_names_what_exists():
     assert sorted(named) == sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
 
 
+def test_every_script_is_in_the_readme_s_table_and_on_the_page_of_commands():
+    table = README.split("## Commands")[1].split("\n\n")[1]
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    scripts = {path.name for path in (ROOT / "scripts").glob("*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", table)) == scripts
+    assert set(re.findall(r"scripts/(\w+\.py)", page)) == scripts
+
+
 def test_constraints_pin_every_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]

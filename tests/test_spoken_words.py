@@ -29,9 +29,15 @@ def test_words_are_drawn_by_the_seed_and_no_two_are_spoken_alike():
     assert phones <= example.MNEMONICS.keys()
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder for sounds, each of which is spoken once."""
+    return tmp_path_factory.mktemp("spoken")
+
+
 @spoken
-def test_words_are_parted_by_split_and_by_voice_and_noise_has_its_ratio(tmp_path):
-    tables = example.make(tmp_path, 8)
+def test_words_are_parted_by_split_and_by_voice_and_noise_has_its_ratio(folder):
+    tables = example.make(folder, 8)
     names = {
         name: [line.split("\t")[0] for line in Path(table).read_text().splitlines()] for name, table in tables.items()
     }
@@ -45,3 +51,21 @@ def test_words_are_parted_by_split_and_by_voice_and_noise_has_its_ratio(tmp_path
     powers = [sum(np.exp(values.astype(float)).sum() for values, _ in own) for own in (quiet, loud)]
     assert powers[1] > 1.5 * powers[0]
     assert [len(values) for values, _ in quiet] == [len(values) for values, _ in loud]
+
+
+@spoken
+def test_each_word_is_spoken_by_one_of_several_voices_and_what_is_asked_stays_the_same(folder):
+    one, several = example.make(folder, 8), example.make(folder, 8, example.SEVERAL)
+    assert {name: one[name] for name in ("dev", "words", "voices")} == {
+        name: several[name] for name in ("dev", "words", "voices")
+    }
+    by_one, by_several = (
+        [line.split("\t") for line in Path(tables["train"]).read_text().splitlines()] for tables in (one, several)
+    )
+    assert sorted((Path(name).stem, phones) for name, phones in by_one) == sorted(
+        (Path(name).stem, phones) for name, phones in by_several
+    )
+    assert {Path(name).parent.name for name, _ in by_one} == {example.VOICE}
+    voices = [Path(name).parent.name for name, _ in by_several]
+    assert {voice: voices.count(voice) for voice in voices} == dict.fromkeys(example.SEVERAL, 1)
+    assert not set(example.SEVERAL) & set(example.OTHERS)

@@ -25,11 +25,11 @@ from seq2seq.data.splitting import sample
 from seq2seq.data.text import formed
 from seq2seq.data.text_files import told_as
 from seq2seq.errors import UserError
+from seq2seq.folder_lock import hold, release
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.evaluation import load_splits, warn_of_other_data
 from seq2seq.runs.fitting import check_fit
-from seq2seq.runs.folder_lock import hold, release
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun, load_run, pick_device, text_form
 from seq2seq.runs.sourceless import refuse_language_model
@@ -40,6 +40,7 @@ from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.r_drop import RDrop
 from seq2seq.training.yardsticks import LossYardstick, TranslationYardstick, Yardstick
 from seq2seq.translation.translator import Translator
+from seq2seq.whole_file import check_writable
 
 logger = logging.getLogger(__name__)
 _NATS, _POINTS = 0.02, 0.5  # tolerances, of a loss per token and of scores
@@ -95,6 +96,12 @@ def _run_folder(given: Any) -> Path:
     checkpoint, folder = find_checkpoint(str(given)), Path(str(given))
     if not (folder / "checkpoints").is_dir() or home_of(checkpoint.absolute()) != folder.absolute():
         raise UserError(f"run={given} must be a run folder, whose versions are written into it, but is not one.")
+    try:
+        check_writable(folder / "versions")
+    except OSError as error:
+        raise UserError(
+            f"run={given} cannot be written ({error.strerror}), but versions go into it: adapt a copy of it."
+        ) from None
     return folder
 
 

@@ -27,7 +27,7 @@ from seq2seq.training.speed import benchmark, compare
 from seq2seq.translation.speed import benchmark_bulk, benchmark_lines
 from seq2seq.translation.translator import Translator
 
-_OWN = ("mode", "rounds", "warmup", "choices")  # of what the script takes beside options of train.py
+_OWN = ("mode", "rounds", "warmup", "clock", "choices")  # of what the script takes beside options of train.py
 
 
 def benchmark_config(config: DictConfig) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def _benchmark_training(config: DictConfig) -> dict[str, Any]:
         raise UserError("profile=true times operations of a CPU: add trainer.accelerator=cpu.")
     module = build_module(plain, data)
     choose_threads(plain, module.model, where.device, where.precision)
+    where.check_clock()
     counts = {name: plain[name] for name in ("steps", "warmup", "profile", "memory")}
     report = benchmark(module, data, where, **counts)
     if plain["profile"]:
@@ -106,8 +107,9 @@ def _in_turn(plains: Mapping[str, dict[str, Any]], config: DictConfig, name: str
     modules = {
         own: build_module(settled_like(plain, data.splits, data.tokenizers), data) for own, plain in plains.items()
     }
-    where = conditions(first)
+    where = conditions({**first, "clock": config["clock"]})
     choose_threads(first, next(iter(modules.values())).model, where.device, where.precision)
+    where.check_clock()
     rows = compare(modules, data, where, **counts)
     print_rates(rows)
     return {"threads": torch.get_num_threads(), "rounds": counts["rounds"], name: rows}

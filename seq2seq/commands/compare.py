@@ -14,7 +14,7 @@ from seq2seq.commands.comparing.trained_runs import scored, train_seeds
 from seq2seq.config.choices import read_choices, read_values
 from seq2seq.config.contract import check_counts, check_type
 from seq2seq.config.job import chosen_option, given_overrides
-from seq2seq.config.keywords import written
+from seq2seq.config.overrides import written
 from seq2seq.config.places import CONF
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
@@ -49,7 +49,7 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
             yield from [*([""] if number else []), f"{along[0]}={competition.along}", ""]
         yield from _held(competition, entries := competition.enter(), config["seeds"], found)
     rows = [_place(number, choices[one.name], one, along and along[0]) for number, one in enumerate(found)]
-    folder, metric = Path(config["folder"]), entries.metric.removeprefix("dev/")
+    folder, metric = Path(str(config["folder"])), entries.metric.removeprefix("dev/")
     lines = list(leaderboard(rows, metric, higher=entries.higher, seeds=config["seeds"]))
     write_whole(folder / "leaderboard.md", ("\n".join(lines) + "\n").encode())
     _write_record(found, metric, len(choices), folder, along and along[0])
@@ -87,7 +87,7 @@ def _competitions(
     config: DictConfig, choices: Mapping[str, list[str]], along: tuple[str, list[Any]] | None
 ) -> list[Competition]:
     """Competitions, one for each value of what is varied, in a folder of its own; one where nothing is."""
-    shared, folder = _shared_overrides(), Path(config["folder"])
+    shared, folder = _shared_overrides(), Path(str(config["folder"]))
     equality = Equality(config["equal_parameters"], config["equal_seconds"], config["rounds"])
     if along is None:
         return [Competition(shared, choices, folder, equality)]

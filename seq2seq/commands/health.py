@@ -63,4 +63,4 @@ def _figures(options: Mapping[str, Any]) -> dict[str, Figure]:
     if not (points := kept_vital_signs(str(options["run"]))):
         logger.info("no picture: the run kept no vital signs of its validations (callbacks.vital_signs)")
         return {}
-    return {"health": vital_figure(points, title=f"Vital signs of {options['run']}")}
+    return {"vital_signs": vital_figure(points, title=f"Vital signs: {options['run']}")}

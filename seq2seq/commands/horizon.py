@@ -31,7 +31,8 @@ def find_horizon(config: DictConfig) -> dict[str, Any]:
     options = read_options(config)
     _check(options)
     task, folder = recall_task(options["task"]), new_folder("out", str(options["out"]))
-    training = RecallTraining(options["steps"], options["batch_size"], float(options["lr"]), options["seeds"])
+    seeds = options["seeds"], options["seed"]
+    training = RecallTraining(options["steps"], options["batch_size"], float(options["lr"]), *seeds)
     kinds = cell_kinds(options["kinds"], options["cells"], options["forget_bias"])
     found = recall_rows(
         kinds, task, options["lengths"], training, hidden_size=options["hidden_size"], enough=float(options["enough"])
@@ -42,7 +43,7 @@ def find_horizon(config: DictConfig) -> dict[str, Any]:
         logger.info("%d of %d: %s, %s", len(rows), len(kinds), row.name, _said(row))
     _print(rows, options)
     record = {
-        **{name: options[name] for name in ("task", "enough", "steps", "batch_size", "lr")},
+        **{name: options[name] for name in ("task", "enough", "seed", "steps", "batch_size", "lr")},
         "cells": [_written(row) for row in rows],
     }
     figure = horizon_figure({row.name: row.scores for row in rows}, float(options["enough"]), title=_title(options))
@@ -52,7 +53,7 @@ def find_horizon(config: DictConfig) -> dict[str, Any]:
 
 def _check(options: Mapping[str, Any]) -> None:
     check_formats(options["formats"])
-    check_counts(options, seeds=1, hidden_size=1, steps=1, batch_size=1)
+    check_counts(options, seeds=1, seed=0, hidden_size=1, steps=1, batch_size=1)
     for name in ("lr", "enough"):
         check_type(name, options[name], float)
     if not options["lr"] > 0:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seq2seq.commands.interpreting.interpret_stream import OF_STREAMS, interpret_stream
 from seq2seq.commands.interpreting.read_source import read_source
-from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_pages
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
@@ -34,7 +34,7 @@ from seq2seq.interpretation.plots import (
 )
 from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import trace
-from seq2seq.interpretation.training_curves import RECORD, TrainingCurves
+from seq2seq.interpretation.training_curves import CURVES, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
 from seq2seq.interpretation.vital_plot import vital_figure
 from seq2seq.layers.inputs.input import Input
@@ -49,7 +49,6 @@ from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.shapes import Source
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator
-from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +67,7 @@ def interpret(config: DictConfig) -> list[Path]:
     run = load_runs(options)[0]
     reading = read(run, options)
     page = report(reading, units=options["units"])
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "report.html", page.encode())
-    return [folder / "report.html", *draw(reading, folder, options["formats"])]
+    return write_pages(folder, {"report.html": page}, figures_of(reading), options["formats"])
 
 
 def read(run: LoadedRun, options: Mapping[str, Any], given: Any = None) -> InterpretedPair:
@@ -115,9 +112,11 @@ def _shown(reader: Input, source: Source) -> Float[Tensor, "source value"] | Non
 
 
 def _training(run: str) -> TrainingCurves | None:
-    """The health of a run while it learnt, up to its last checkpoint; None where none was kept."""
+    """The health of a run while it learnt, up to its last checkpoint; None where none was kept, or the run is gone."""
+    if not Path(run).exists():  # since it was loaded
+        return None
     checkpoint = last_checkpoint(Path(run)) if Path(run).is_dir() else Path(run)
-    known = read_checkpoint(checkpoint).get("callbacks", {}).get(RECORD)
+    known = read_checkpoint(checkpoint).get("callbacks", {}).get(CURVES)
     if not known or not known["points"]:
         return None
     return replace(TrainingCurves.of(known["points"]), signs=tuple(kept_vital_signs(run)))
@@ -176,11 +175,6 @@ def _numbers(given: Any) -> list[float] | None:
     return numbers
 
 
-def draw(reading: InterpretedPair, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
-    """Paths of the pictures, each as it has been written."""
-    return write_pictures(figures_of(reading), folder, formats)
-
-
 def _attention(reading: InterpretedPair, title: str) -> Figure:
     weights = reading.trace.weights[0]
     if reading.frames is not None:
@@ -212,7 +206,7 @@ def figures_of(reading: InterpretedPair) -> dict[str, Figure]:
         figures["memory"] = memory_figure(shown, title=f"Memory: {pair}")
     constants = {cell.name: steps for cell in cells if (steps := time_constants(cell)) is not None}
     if reading.training is not None:
-        figures["training"] = training_figure(reading.training, title=f"Health of training: {reading.run}")
+        figures["training"] = training_figure(reading.training, title=f"Curves of training: {reading.run}")
         if reading.training.signs:
             figures["vital signs"] = vital_figure(reading.training.signs, title=f"Vital signs: {reading.run}")
     if constants:

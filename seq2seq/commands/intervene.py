@@ -19,11 +19,11 @@ from seq2seq.interpretation.intervention_steps_plot import steps_figure
 from seq2seq.interpretation.other_input import ONE_HYPOTHESIS, OtherInputs
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.evaluation import load_dev_examples
+from seq2seq.runs.gold import check_gold
 from seq2seq.runs.intervened import InterventionResult, InterventionTrials
 from seq2seq.runs.intervention_table import print_interventions
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_forecaster
-from seq2seq.runs.probed_lines import refuse_bare
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.translator import open_translator
@@ -57,7 +57,7 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     model = deepcopy(run.model)  # a translator's own is packed, and shows no gates
     translator = open_translator({**options, "precision": "float32"}, runs=[run])
     examples = translator.some(examples, options["limit"])
-    refuse_bare(data, examples, instead="file=pairs.tsv")
+    check_gold(data, examples)
     trials = InterventionTrials(model, translator, examples, metrics, draws)
     if "other" in options["to"] and translator.search.width > 1:
         raise UserError(ONE_HYPOTHESIS)

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -31,7 +30,6 @@ from seq2seq.runs.probe_table import print_probes
 from seq2seq.runs.probed_lines import lines_to_force
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
-from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +66,8 @@ def probe(config: DictConfig) -> dict[str, Any]:
     units = {name: shown_units(study, own) for name, own in shown.items()}
     title = f"{options['run']} on {data}"
     whole = record | {"units": [_row(finding) for finding in findings]}
-    write_report(folder, "units", whole, _figures(units, title), options["formats"])
-    _write_page(options, folder, units, record, title)
+    page = _page(options, units, record, title)
+    write_report(folder, "units", whole, _figures(units, title), options["formats"], units=page)
     return record | {"units": printed}
 
 
@@ -110,22 +108,16 @@ def _figures(units: Mapping[str, Sequence[ShownUnit]], title: str) -> dict[str, 
     }
 
 
-def _write_page(
-    options: Mapping[str, Any],
-    folder: Path,
-    units: Mapping[str, Sequence[ShownUnit]],
-    record: Mapping[str, Any],
-    title: str,
-) -> None:
-    """Write the page of the units that are shown, with what is said of all above them."""
+def _page(
+    options: Mapping[str, Any], units: Mapping[str, Sequence[ShownUnit]], record: Mapping[str, Any], title: str
+) -> str:
+    """The page of the units that are shown, with what is said of all above them."""
     summary = (
         f"{record['lines']:,} lines, step {record['step']:,}; {record['tests']:,} correlations, their p corrected for "
         "that number (Holm). Partial: with position, length and the piece that was read given, but those that a "
         "signal is made of."
     )
-    page = units_page(units, record["probes"], lambda one: _intervention(options, one), title=title, summary=summary)
-    write_whole(folder / "units.html", page.encode())
-    logger.info("wrote %s", folder / "units.html")
+    return units_page(units, record["probes"], lambda one: _intervention(options, one), title=title, summary=summary)
 
 
 def _intervention(options: Mapping[str, Any], finding: UnitFinding) -> str:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from seq2seq.commands.searching.trials import PrunedError, Watched, train_trial
 from seq2seq.config.contract import check_counts, check_type, composed
 from seq2seq.config.job import given_overrides
-from seq2seq.config.keywords import written
+from seq2seq.config.overrides import written
 from seq2seq.config.space import Choices, Range, read_space
 from seq2seq.errors import UserError
 from seq2seq.interpretation.plots import write_picture
@@ -42,7 +42,7 @@ def search(config: DictConfig) -> Iterator[str]:
     """
     if importlib.util.find_spec("optuna") is None:
         raise UserError("search needs the library optuna: pip install -e '.[search]'.")
-    from seq2seq.commands.searching.study import Study  # which imports it
+    from seq2seq.commands.searching.study import Study, told_of_storage  # which imports it
 
     options: dict[str, Any] = {key: config[key] for key in _OWN}
     check_counts(options, trials=1, seeds=1, workers=1)
@@ -54,7 +54,7 @@ def search(config: DictConfig) -> Iterator[str]:
     folder = Path(str(options["folder"]))
     folder.mkdir(parents=True, exist_ok=True)
     storage = options["storage"] or f"sqlite:///{folder.absolute()}/study.db"
-    with closing(Study(str(options["name"]), storage, space, higher)) as study:
+    with told_of_storage(), closing(Study(str(options["name"]), storage, space, higher)) as study:
         _Searching(study, shared, folder, metric, options).run()
         yield from _finish(study, folder, metric, options["seeds"])
 

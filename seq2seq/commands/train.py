@@ -16,7 +16,7 @@ from seq2seq.commands.building.loggers import log_config, log_result
 from seq2seq.commands.building.module import build_module
 from seq2seq.commands.building.trainer import build_trainer, choose_threads
 from seq2seq.commands.evaluating.text_scores import finish_text
-from seq2seq.commands.training.continuation import take_up
+from seq2seq.commands.training.continuation import end_of, take_up
 from seq2seq.commands.training.distilled_data import data_of, taught_tokenizers
 from seq2seq.commands.training.fit import fit
 from seq2seq.commands.training.memory_room import tokens_that_fit
@@ -78,11 +78,12 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     if resumed is None and first_process():  # nothing is written before all mistakes that can be found have been
         _write_beginnings(folder, config, tokenizers)
     log_config(trainer.loggers, config, parameters=(size := parameter_count(module.model)))
-    started = time.monotonic()
-    hindsight: dict[str, Any] = {}
+    started = time.monotonic() - module.budget.seconds  # which counts those before an interruption
+    hindsight: dict[str, Any] = {} if goes_on else end_of(resumed)
     if goes_on:
         trainer, module = fit_through(partial(fit, data=data), trainer, module, data, config, resumed)
         hindsight = {**module.record, **cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
+        hindsight["last_step"] = trainer.global_step
     if not trainer.is_global_zero:
         return Outcome()
     seconds, start = time.monotonic() - started, StartingPoint.remembered(config) if resume else start

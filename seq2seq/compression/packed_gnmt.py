@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.compression.bfloat16 import take_over
-from seq2seq.compression.prepared_lstm import Make, PackedLSTMCell, doubled, stepped
+from seq2seq.compression.prepared_gates import Make, PackableCell, doubled, gate_product, input_matrix, packable
+from seq2seq.compression.prepared_lstm import PackedCell, stepped
 from seq2seq.layers.attention.attention import Memory, ScoredAttention
 from seq2seq.layers.recurrent.cells.cell import Cells
-from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.models.decoder import Decoder, GNMTDecoder, States
 from seq2seq.models.readout import Readout
@@ -42,8 +42,8 @@ class BeamGNMTDecoder(GNMTDecoder):
         size, parts, start = decoder.bottom.hidden_size, [], 0
         cells = Cells()
         for depth, cell in enumerate(decoder.upper):
-            assert isinstance(cell, LSTMCell)
-            parts.append(doubled(cell.input_weight[:, size:].clone()))
+            assert packable(cell)
+            parts.append(doubled(input_matrix(cell, slice(size, None))))
             cells.append(PartLSTMCell(cell, named(f"decoder.upper.{depth}.part"), slice(start, start + len(parts[-1]))))
             start += len(parts[-1])
         readout = PartReadout(decoder.readout, named("decoder.readout.part"), size, slice(start, None))
@@ -68,7 +68,7 @@ class BeamGNMTDecoder(GNMTDecoder):
         return self.readout.read(hidden, *read), weights, States(tuple(after), states.attention)
 
 
-class PartLSTMCell(PackedLSTMCell):
+class PartLSTMCell(PackedCell):
     """An upper cell that adds its part of a context to its gates.
 
     >>> import torch
@@ -81,21 +81,19 @@ class PartLSTMCell(PackedLSTMCell):
     True
     """
 
-    def __init__(self, cell: LSTMCell, make: Make, part: slice) -> None:
-        take_over(self, cell)
+    def __init__(self, cell: PackableCell, make: Make, part: slice) -> None:
+        super().__init__(cell)
         self.part = part
-        below = cell.input_weight[:, : cell.hidden_size]
-        joined = torch.cat([below, cell.kernel.all_weights[0][1]], 1)
-        self.product = make(doubled(joined), doubled(cell.bias))
+        self.product = gate_product(cell, make, columns=slice(cell.hidden_size))
 
     def read(self, below: BeamOutputs, state: Any, weights: BeamWeights, values: Values) -> LSTMState:
         """The state after a step that reads outputs from below, and the values by their weights."""
-        sums = self.product(torch.cat([below, state.hidden], -1))
+        sums = self.product(below, state.hidden)
         return stepped(torch.baddbmm(sums, weights, values[..., self.part]).sigmoid_(), state)
 
     def step(self, inputs: Float[Tensor, "*batch size"], state: Any) -> LSTMState:
         below, context = inputs[..., : self.hidden_size], inputs[..., self.hidden_size :]
-        sums = self.product(torch.cat([below, state.hidden], -1))
+        sums = self.product(below, state.hidden)
         return stepped((sums + context[..., self.part]).sigmoid_(), state)
 
 
@@ -119,5 +117,4 @@ def reads_means(decoder: Decoder) -> bool:
     """Tell whether a decoder is one whose every use of a context is a product with a mean of the memory's values."""
     if type(decoder) is not GNMTDecoder:
         return False
-    plain = all(type(cell) is LSTMCell and cell.plain for cell in decoder.upper)
-    return plain and type(decoder.attention).forward is ScoredAttention.forward
+    return all(packable(cell) for cell in decoder.upper) and type(decoder.attention).forward is ScoredAttention.forward

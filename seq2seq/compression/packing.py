@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seq2seq.compression.bfloat16 import AutocastSeq2Seq, BFloat16Stack, take_over
+from seq2seq.compression.full_rank import multiply_out
 from seq2seq.compression.packed_gnmt import BeamGNMTDecoder, reads_means
 from seq2seq.compression.prepared import (
     Int8Linear,
@@ -19,6 +20,7 @@ from seq2seq.compression.prepared import (
     check_precision,
     computes_bfloat16,
 )
+from seq2seq.compression.prepared_gates import packable
 from seq2seq.compression.prepared_lstm import GateEmbedding, GateLSTMCell, PackedFeed, PackedLSTMCell
 from seq2seq.compression.product_library import Products
 from seq2seq.layers.copying import PointerOutput
@@ -26,7 +28,6 @@ from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.layers.recurrent.cells.light import LightCell
-from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.connections import PlainConnection
 from seq2seq.models.decoder import GNMTDecoder, LuongDecoder
 from seq2seq.models.input_feeding import BahdanauDecoder
@@ -99,8 +100,10 @@ def _pack_here(model: Seq2Seq, choice: Products) -> dict[str, Int8Linear]:
     holder, name = (model.output, "words") if isinstance(model.output, PointerOutput) else (model, "output")
     if isinstance(words := getattr(holder, name), TiedOutput):
         setattr(holder, name, PackedTiedOutput(words, packer.named("output.scores")))
-    if choice.precision != "float32" and computes_bfloat16() and not isinstance(model, LanguageModel):
-        model.encoder.stack = BFloat16Stack(model.encoder.stack)
+    if not isinstance(model, LanguageModel):
+        multiply_out(model.encoder.stack)
+        if choice.precision != "float32" and computes_bfloat16():
+            model.encoder.stack = BFloat16Stack(model.encoder.stack)
     return {name: product for name, product in packer.products.items() if isinstance(product, Int8Linear)}
 
 
@@ -158,7 +161,7 @@ class _Packer:
     def pack_feed(self, decoder: BahdanauDecoder) -> None:
         """Join the products of the bottom cell and of the context, if the cell has a packed form."""
         cell = decoder.cells.bottom
-        if type(cell) is LSTMCell and cell.plain:
+        if packable(cell):
             decoder.feed = PackedFeed(decoder.feed, cell, self.named("decoder.feed"))
             self.own.append(cell)
 
@@ -168,7 +171,7 @@ class _Packer:
             return
         cell, embedding = decoder.layers[0], decoder.embedding
         alone = isinstance(decoder, GNMTDecoder) or type(decoder.connections[0]) is PlainConnection
-        if not (alone and type(embedding) is Embedding and type(cell) is LSTMCell and cell.plain):
+        if not (alone and type(embedding) is Embedding and packable(cell)):
             return
         if embedding.vocabulary_size * 4 * cell.hidden_size > _MOST_LOOKED_UP:
             return
@@ -206,12 +209,15 @@ class _Packer:
             elif isinstance(child, TiedOutput):
                 self.pack(child, own)
                 setattr(parent, name, PackedTiedOutput(child, make))
-            elif type(child) is LSTMCell and child.plain:
+            elif isinstance(child, Cell) and packable(child):
                 setattr(parent, name, PackedLSTMCell(child, make))
             elif isinstance(child, LightCell) or not isinstance(child, Cell):
                 self.pack(child, own)
 
-    def _prepared(self, name: str, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> PreparedLinear:
+    def _prepared(
+        self, name: str, weight: Tensor, bias: Tensor | None, *, activation: str = "none", part: str | None = None
+    ) -> PreparedLinear:
+        name = name if part is None else f"{name}.{part}"
         bias, scores = bias if bias is None else bias.detach(), name.startswith("output")
         made = self.choice.prepare(weight.detach(), bias, activation=activation, scores=scores)
         self.products[name] = made

@@ -1,6 +1,6 @@
-"""LSTM cells whose step is one prepared product."""
+"""LSTM cells whose step is prepared products."""
 
-from collections.abc import Callable
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -9,41 +9,31 @@ from torch import Tensor
 from torch.nn import functional
 
 from seq2seq.compression.bfloat16 import take_over
-from seq2seq.compression.prepared import PreparedLinear
+from seq2seq.compression.prepared_gates import NONE, Make, PackableCell, doubled, gate_product, input_matrix
 from seq2seq.layers.embedding import Embedding
-from seq2seq.layers.recurrent.cells.cell import Cell
-from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.cell import Cell, CellInputs, Projected
+from seq2seq.layers.recurrent.gate_view import GateView
 from seq2seq.layers.recurrent.scan import scan
 from seq2seq.layers.recurrent.state import LSTMState
 from seq2seq.models.input_feeding import Feed
 from seq2seq.shapes import BeamFeatures, Context, Ids, Inputs, Outputs, SoftIds, TimeVectors
-
-Make = Callable[..., PreparedLinear]
 
 
 class PreparedLSTM:
     """A step whose gates are one product of [inputs; hidden], with six passes over the cell after it.
 
     As tanh x = 2 sigmoid(2 x) - 1, a doubled candidate leaves one sigmoid for all gates, which oneDNN computes with the
-    product. Sums that are looked up take the place of the inputs' part where there are some.
+    product. Sums that are looked up take the place of the inputs' part where there are some. A cell of low rank has a
+    product with each factor before.
     """
 
-    def __init__(self, cell: LSTMCell, make: Make, *between: Tensor) -> None:
-        weight, recurrent_weight, input_bias, recurrent_bias = cell.kernel.all_weights[0]
+    def __init__(self, cell: PackableCell, make: Make, *between: Tensor) -> None:
         # (4 hidden, input) beside (4 hidden, memory), if any, beside (4 hidden, hidden)
-        joined = doubled(torch.cat([weight, *between, recurrent_weight], 1))
-        self.product = make(joined, doubled(input_bias + recurrent_bias), activation="sigmoid")
+        self.product = gate_product(cell, make, between=between, activation="sigmoid")
 
     def __call__(self, *inputs: Tensor, state: LSTMState) -> LSTMState:
         # (*batch, inputs + hidden) -> (*batch, 4 hidden)
-        return stepped(self.product(torch.cat([*inputs, state.hidden], -1)), state)
-
-
-def doubled(gates: Tensor, axis: int = 0) -> Tensor:
-    """The weights or sums of all gates, those of the candidate, third of four, made twice as large in their place."""
-    size = gates.shape[axis] // 4
-    gates.narrow(axis, 2 * size, size).mul_(2)
-    return gates
+        return stepped(self.product(*inputs, state.hidden), state)
 
 
 def stepped(gates: Float[Tensor, "*batch gates"], state: LSTMState) -> LSTMState:
@@ -56,8 +46,41 @@ def stepped(gates: Float[Tensor, "*batch gates"], state: LSTMState) -> LSTMState
     return LSTMState(torch.addcmul(o, o, (cell * -2).sigmoid_(), value=-2), cell)
 
 
-class PackedLSTMCell(LSTMCell):
-    """An LSTM cell whose step is one prepared product; all else stays as it was.
+class PackedCell(Cell):
+    """A cell whose step is prepared products; all else is the plain cell's, its parameters included."""
+
+    def __init__(self, cell: PackableCell) -> None:
+        take_over(self, cell)
+        self._plain = (cell,)  # which is no part of its own, but all that is in it
+
+    @abstractmethod
+    def step(self, inputs: CellInputs, state: Any) -> Any:
+        """Next state, by prepared products."""
+
+    @property
+    def gates(self) -> dict[str, GateView]:
+        return self._plain[0].gates
+
+    @property
+    def recurrent_weights(self) -> tuple[str, ...]:
+        return self._plain[0].recurrent_weights
+
+    def project(self, inputs: CellInputs) -> Projected:
+        return self._plain[0].project(inputs)
+
+    def advance(self, projected: Projected, state: Any) -> tuple[LSTMState, Any]:
+        return self._plain[0].advance(projected, state)
+
+    def unroll(self, inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        outputs, last, _ = scan(self._packed_step, inputs, state)  # not torch's kernel: to round as a search does
+        return outputs, last
+
+    def _packed_step(self, inputs: CellInputs, state: Any) -> tuple[Any, None]:
+        return self.step(inputs, state), None
+
+
+class PackedLSTMCell(PackedCell):
+    """An LSTM cell, of full or of low rank, by prepared products of its inputs and its hidden state.
 
     >>> import torch
     >>> from seq2seq.compression.prepared_lstm import PackedLSTMCell
@@ -69,19 +92,12 @@ class PackedLSTMCell(LSTMCell):
     True
     """
 
-    def __init__(self, cell: LSTMCell, make: Make) -> None:
-        take_over(self, cell)
+    def __init__(self, cell: PackableCell, make: Make) -> None:
+        super().__init__(cell)
         self.packed = PreparedLSTM(cell, make)
 
-    def step(self, inputs: Float[Tensor, "*batch input"], state: Any) -> LSTMState:
+    def step(self, inputs: CellInputs, state: Any) -> LSTMState:
         return self.packed(inputs, state=state)
-
-    def unroll(self, inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
-        outputs, last, _ = scan(self._packed_step, inputs, state)  # not torch's kernel: to round as a search does
-        return outputs, last
-
-    def _packed_step(self, inputs: Float[Tensor, "*batch input"], state: Any) -> tuple[LSTMState, None]:
-        return self.step(inputs, state), None
 
 
 class GateEmbedding(Embedding):
@@ -90,10 +106,10 @@ class GateEmbedding(Embedding):
     For `GateLSTMCell`, which adds the hidden state's part.
     """
 
-    def __init__(self, embedding: Embedding, cell: LSTMCell) -> None:
+    def __init__(self, embedding: Embedding, cell: PackableCell) -> None:
         take_over(self, embedding)
         vectors = self.table.weight[: self.vocabulary_size]
-        self.gates = doubled(functional.linear(vectors, cell.input_weight, cell.bias), axis=1)
+        self.gates = doubled(functional.linear(vectors, input_matrix(cell), cell.bias), axis=1)
 
     @property
     def size(self) -> int:
@@ -106,7 +122,7 @@ class GateEmbedding(Embedding):
         return functional.embedding(self.known(ids), self.gates)
 
 
-class GateLSTMCell(PackedLSTMCell):
+class GateLSTMCell(PackedCell):
     """An LSTM cell that reads its inputs' part of all gates, `*batch gates`, from a `GateEmbedding`.
 
     >>> import torch
@@ -119,18 +135,18 @@ class GateLSTMCell(PackedLSTMCell):
     True
     """
 
-    def __init__(self, cell: LSTMCell, make: Make) -> None:
-        take_over(self, cell)
-        self.product = make(doubled(cell.kernel.all_weights[0][1].clone()), None)
+    def __init__(self, cell: PackableCell, make: Make) -> None:
+        super().__init__(cell)
+        self.product = gate_product(cell, make, columns=NONE)
 
-    def step(self, inputs: Float[Tensor, "*batch gates"], state: Any) -> LSTMState:
+    def step(self, inputs: CellInputs, state: Any) -> LSTMState:
         return stepped((inputs + self.product(state.hidden)).sigmoid_(), state)
 
 
 class PackedFeed(Feed):
     """The step of a cell that a context is fed to: one prepared product of [inputs; context; hidden]."""
 
-    def __init__(self, feed: Feed, cell: LSTMCell, make: Make) -> None:
+    def __init__(self, feed: Feed, cell: PackableCell, make: Make) -> None:
         take_over(self, feed)
         self.packed = PreparedLSTM(cell, make, feed.weight)  # (4 hidden, memory), as an LSTM projects to its gates
 

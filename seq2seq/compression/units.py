@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seq2seq.compression.kept_sizes import with_kept_connections, with_kept_sizes
 from seq2seq.compression.method import Described, Method, Reduced
 from seq2seq.compression.unit_choice import ORDER, UnitChoice
 from seq2seq.compression.wired_model import DECODER, EMBEDDING, ENCODER, FEATURES, WiredModel, wire
@@ -33,9 +34,10 @@ class UnitPruning(Method):
 
     The units of a layer whose norms are lowest go (Wen et al. 2018): of a unit's rows and columns in all weights that
     it belongs to, its gates', its bridge's, the readout's, those of whatever reads it. What is added together has its
-    units in common. Of each layer a `multiple` of units is left, and fewer where embeddings would come to be as wide
-    as a layer that is not joined to them, or no longer be. What is left computes exactly what the model would with
-    zeros in their place; that is looked at. Raises UserError at shares that leave nothing or remove nothing.
+    units in common. Of each layer a `multiple` of units is left, and fewer where parts would be joined otherwise by
+    sizes that come to agree, or no longer do, and no option can say which. What is left computes exactly what the
+    model would with zeros in their place; that is looked at. Raises UserError at shares that leave nothing or remove
+    nothing.
     """
 
     def __init__(self, *, share: float = 0.5, features: float = 0.0, multiple: int = 4) -> None:
@@ -52,7 +54,7 @@ class UnitPruning(Method):
         norms = wired.wiring.norms(weights)
         for fewer in sorted(product(range(_TRIES), repeat=len(_SHRINK)), key=sum):
             choice = UnitChoice(wired, norms, partial(self._left, dict(zip(_SHRINK, fewer, strict=True))))
-            gone, config = choice.gone, _with_sizes(whole.config, choice.sizes)
+            gone, config = choice.gone, _smaller(whole, choice.sizes)
             if joins_alike(whole, config, wired.wiring, gone):
                 break
         else:
@@ -94,6 +96,13 @@ def _with_sizes(config: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str
     return found
 
 
+def _smaller(whole: Described, sizes: Mapping[str, int]) -> dict[str, Any]:
+    """The node of a model with other sizes, whose equations are otherwise those of the whole one."""
+    config = with_kept_sizes(_with_sizes(whole.config, sizes), whole.model)
+    with blank("meta"):
+        return with_kept_connections(config, whole.model, whole.built(config))
+
+
 def joins_alike(whole: Described, config: Mapping[str, Any], wiring: Wiring, gone: Gone) -> bool:
     """Tell whether a smaller model has its parts joined as the whole one has: as sizes agree, there or here."""
     with blank("meta"):
@@ -115,6 +124,8 @@ def check_law(
         if weight.shape != pruned[name].shape:
             raise UserError(_unfit(whole.model, name))
     smaller.load_state_dict(dict(pruned))
+    if smaller.copying is not None and full.copying is not None:
+        smaller.copying.spell(full.copying.target_ids)
     random = torch.Generator().manual_seed(0)
     source = full.encoder.input.drawn((3, 7), random)
     target = torch.randint(whole.vocabularies["target_vocabulary_size"], (3, 5), generator=random)

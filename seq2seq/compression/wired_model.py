@@ -6,13 +6,16 @@ from typing import Any
 
 from torch import nn
 
+from seq2seq.compression.kept_sizes import of_any_size
 from seq2seq.compression.method import Build
 from seq2seq.compression.wired_parts import Make, WiredCell, place_part, wire_cell
 from seq2seq.compression.wiring import Units, Wiring, fixed, joined
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.dot import DotAttention
+from seq2seq.layers.copying import PointerOutput
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.inputs.tokens import TokenInput
+from seq2seq.layers.output.barred import BarredOutput
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.tied import TiedOutput
 from seq2seq.layers.recurrent.connections import DenseConnection, HighwayConnection, ResidualConnection
@@ -21,6 +24,7 @@ from seq2seq.models.decoder import Decoder, GNMTDecoder, LuongDecoder
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.input_feeding import BahdanauDecoder
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.models.transducer import Transducer, TransducerDecoder
 
 ENCODER, DECODER, FEATURES, EMBEDDING = "encoder", "decoder", "features", "embedding"
 
@@ -45,19 +49,22 @@ class WiredModel:
 
 def wire(model: Seq2Seq, config: Mapping[str, Any], build: Build) -> WiredModel:
     """The wiring of a model that the node of a config describes. Raises UserError at a kind that is not known."""
-    unknown = model.output if model.output.frames else model.copying
-    if type(model) is not Seq2Seq or unknown is not None:
-        name = type(model if unknown is None else unknown).__name__
+    frames = model.output.frames
+    if type(model) not in (Seq2Seq, Transducer) or frames:
+        name = type(model.output if frames else model).__name__
         raise UserError(f"method=units knows nothing of the units of {name}: take method=magnitude.")
     wired = WiredModel(Wiring(model))
     written = _wire_embedding(wired, model.decoder.embedding)
-    cell = build(config["encoder"]["cell"], "model.encoder.cell")
-    factories = {name: build(config["decoder"][name], f"model.decoder.{name}") for name in ("cell", "attention")}
+    cell, own = build(of_any_size(config["encoder"]["cell"]), "model.encoder.cell"), config["decoder"]
+    made = [name for name in ("cell", "attention") if name in own]
+    factories = {name: build(of_any_size(own[name]), f"model.decoder.{name}") for name in made}
     values, last, states = _wire_encoder(wired, model.encoder, cell)
     cells, hidden = _wire_decoder(wired, model.decoder, factories, written, values)
     _wire_bridge(wired, model, last, states, cells)
     features = wired.note(FEATURES, wired.wiring.units(model.decoder.feature_size))
     _place_linear(wired.wiring, model.decoder.readout.projection, features, joined([hidden, values]))
+    if model.copying is not None:
+        _place_linear(wired.wiring, model.copying.switch, fixed(1), joined([values, hidden, written]))
     _wire_output(wired, model, features, written)
     return wired
 
@@ -124,11 +131,12 @@ def _wire_decoder(
     wired: WiredModel, decoder: Decoder, factories: Mapping[str, Any], written: Units, values: Units
 ) -> tuple[list[WiredCell], Units]:
     """The cells, bottom first, and the vector that the readout reads."""
-    make, attention = factories["cell"], factories["attention"]
+    make = factories["cell"]
     if isinstance(decoder, GNMTDecoder):
         cells, query, hidden = _wire_gnmt(wired, decoder, make, written, values)
-    elif isinstance(decoder, LuongDecoder | BahdanauDecoder):
-        cells, hidden = _wire_cells(wired, decoder, make, written)
+    elif isinstance(decoder, LuongDecoder | BahdanauDecoder | TransducerDecoder):
+        reads = joined([written, values]) if isinstance(decoder, TransducerDecoder) else written
+        cells, hidden = _wire_cells(wired, decoder, make, reads)
         query = hidden if isinstance(decoder, LuongDecoder) else cells[-1].hidden
     else:
         raise UserError(f"method=units knows nothing of the units of {type(decoder).__name__}: take method=magnitude.")
@@ -138,10 +146,11 @@ def _wire_decoder(
         wired.wiring.tie(query, values)
 
     def attend(query_size: int, memory_size: int) -> nn.Module:
-        found: nn.Module = attention(query_size=query_size, memory_size=memory_size)
+        found: nn.Module = factories["attention"](query_size=query_size, memory_size=memory_size)
         return found
 
-    place_part(wired.wiring, decoder.attention, attend, query, values)
+    if "attention" in factories:
+        place_part(wired.wiring, decoder.attention, attend, query, values)
     return cells, hidden
 
 
@@ -160,7 +169,7 @@ def _wire_gnmt(
 
 
 def _wire_cells(
-    wired: WiredModel, decoder: LuongDecoder | BahdanauDecoder, make: Make, hidden: Units
+    wired: WiredModel, decoder: LuongDecoder | BahdanauDecoder | TransducerDecoder, make: Make, hidden: Units
 ) -> tuple[list[WiredCell], Units]:
     cells = []
     for cell, connection in zip(decoder.cells, decoder.connections, strict=True):
@@ -180,6 +189,8 @@ def _wire_bridge(wired: WiredModel, model: Seq2Seq, last: Units, states: Units, 
 def _wire_output(wired: WiredModel, model: Seq2Seq, features: Units, written: Units) -> None:
     """Place an output's weights; of kinds that are not known, features cannot go."""
     output = model.output
+    if isinstance(output, PointerOutput | BarredOutput):
+        output = output.words if isinstance(output, PointerOutput) else output.scored
     if isinstance(output, TiedOutput) and isinstance(output.projection, nn.Linear):
         _place_linear(wired.wiring, output.projection, written, features)
     elif isinstance(output, TiedOutput):

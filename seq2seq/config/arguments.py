@@ -7,7 +7,7 @@ from seq2seq.config.invocation import invocation
 from seq2seq.config.options import defaults, refuse_unknown
 from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
 from seq2seq.config.own_classes import refuse_classes_of_tables
-from seq2seq.config.signs import refuse_signs, with_null_groups
+from seq2seq.config.signs import refuse_signs, with_null_groups, with_own_defaults
 from seq2seq.config.structure import refuse_values_of_groups, refuse_values_of_parts, with_own_options
 from seq2seq.errors import UserError
 
@@ -27,6 +27,7 @@ def readable_arguments(arguments: Sequence[str]) -> list[str]:
     found = with_null_groups(found)
     _warn_of_repeated(found)
     refuse_signs(found)
+    found = with_own_defaults(found)
     if multirun:
         found = [sweep_into(argument) for argument in found]
     refuse_values_of_parts(found)

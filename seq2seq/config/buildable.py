@@ -135,7 +135,7 @@ training.callbacks.early_stopping.EarlyStopping
 training.callbacks.gate_monitor.GateMonitor
 training.callbacks.vital_signs.VitalSignMonitor
 training.callbacks.loss_watch.LossWatch
-training.callbacks.health.HealthRecord
+training.callbacks.curve_record.CurveRecord
 training.callbacks.history.History
 training.callbacks.largest_batch.LargestBatch
 training.callbacks.length_scores.LengthScores

@@ -18,12 +18,12 @@ import seq2seq
 from seq2seq.config.arguments import readable_arguments
 from seq2seq.config.help import help_text
 from seq2seq.config.invocation import owning_process
-from seq2seq.config.mistakes import find, is_of_system, one_line
+from seq2seq.config.mistakes import find, has_own_words, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
 from seq2seq.config.run_mode import mode_known
 from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
-from seq2seq.ranks import first_process
+from seq2seq.ranks import first_process, forget_no_numbers
 
 _failed_jobs: list[Job] = []  # of a sweep
 # What a device answers while it is written to or read: of no path, but nothing of ours, either.
@@ -47,8 +47,9 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
     A user's mistake ends the script with one line and exit code 2, diverged training with 3.
     """
     _say_what_can_be_said()
+    forget_no_numbers()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("seq2seq").setLevel(logging.INFO if first_process() else logging.ERROR)
+    logging.getLogger("seq2seq").setLevel(logging.INFO if _speaks() else logging.ERROR)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
     _write_utf8()
     _failed_jobs.clear()
@@ -59,6 +60,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
         if {"-h", "--help"} & set(sys.argv):
             print(help_text(Path(sys.argv[0]).stem))
             return
+        _refuse_nowhere()
         _refuse_words(sys.argv[1:])
         sys.argv[1:] = readable_arguments(_flags_first(sys.argv[1:]))
         with mode_known(sys.argv[1:]):
@@ -66,6 +68,13 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
         write_lines(end())
     if _failed_jobs:
         sys.exit(2)
+
+
+def _speaks() -> bool:
+    """Tell whether this process says what is wrong: of several that train, the first does, which makes the same
+    mistakes; those of training are told by guards. Others are alone, whatever a job has left in the environment.
+    """
+    return first_process() or Path(sys.argv[0]).stem != "train"
 
 
 @contextmanager
@@ -99,6 +108,14 @@ def _write_utf8() -> None:
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)
+
+
+def _refuse_nowhere() -> None:
+    """Raise UserError where the folder that a command was started in is gone: every path is read from there."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError(f"The working folder cannot be used: {error.strerror}: change to one that is there.") from None
 
 
 def _refuse_words(arguments: Sequence[str]) -> None:
@@ -139,12 +156,12 @@ def mistakes_in_one_line() -> Iterator[None]:
         sys.exit(0)
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
         if is_of_system(error):
-            if error.filename is None and error.errno not in _DEVICES:
+            if error.filename is None and error.errno not in _DEVICES and not has_own_words(error):
                 raise  # of no path or stream that a user can name
-            if error.filename is None:
+            if error.filename is None and not has_own_words(error):
                 _discard_output()
         job = current_job()
-        if first_process():  # which makes the same mistakes; those of training are told by guards
+        if _speaks():
             print(printable(f"error: {f'{job}: ' if job else ''}{one_line(error)}"), file=sys.stderr)
         if job is None:
             sys.exit(getattr(find(error, UserError), "exit_code", UserError.exit_code))

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import RLock
 
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from seq2seq.config.places import CONF
+from seq2seq.locks import Lock
 
-_lock = RLock()
+_lock = Lock()
 
 
 @contextmanager

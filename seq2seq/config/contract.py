@@ -138,13 +138,15 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
     """
     if not _is_finite(value):
         raise UserError(f"{name} must be a finite number, but is {value}.")
-    if isinstance(value, Mapping) or annotation is inspect.Parameter.empty or isinstance(annotation, str):
+    if annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return
+    if isinstance(value, Mapping) and ("_target_" in value or not _is_plain(annotation)):
+        return  # a node, or a table of them
     if not _fits(value, annotation):
         if isinstance(value, str) and _fits([value], annotation):
             raise UserError(f"{name} must be a list, but is {value!r}: write [{value}].")
         wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-        wanted = wanted.replace(" | torch.Tensor", "")  # which no config can hold
+        wanted = wanted.replace("collections.abc.", "").replace(" | torch.Tensor", "")  # which no config can hold
         raise UserError(f"{name} must be {wanted}, but is {shown(value)}.")
 
 
@@ -181,6 +183,12 @@ def check_distinct(name: str, values: Iterable[Any]) -> None:
         if value in seen:
             raise UserError(f"{name} must have each once, but has {value} twice: leave one out.")
         seen.add(value)
+
+
+def _is_plain(annotation: Any) -> bool:
+    """Tell whether a type is one of numbers, texts and switches alone, none of which a mapping can be."""
+    inner = [one for one in get_args(annotation) if one is not ...]
+    return all(map(_is_plain, inner)) if inner else annotation in PLAIN[2:]
 
 
 def _is_finite(value: Any) -> bool:

@@ -1,7 +1,5 @@
 """Keywords of a call from Python as the overrides of a script."""
 
-import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +12,9 @@ from seq2seq.config.composing import composing
 from seq2seq.config.invocation import invocation, invoked
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.config.options import defaults
-from seq2seq.config.overrides import parsed, quoted
+from seq2seq.config.overrides import written
 from seq2seq.config.signs import needs_plus
-from seq2seq.errors import UserError, shown
+from seq2seq.errors import UserError
 
 
 @contextmanager
@@ -56,27 +54,3 @@ def _flat(keywords: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from _flat(value, f"{key}.")
         else:
             yield key, value
-
-
-def written(key: str, value: Any) -> str:
-    """The value as Hydra reads it in an override. Raises UserError at one that no config can hold."""
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    if isinstance(value, str):
-        read = parsed(f"{key}={value}")
-        same = read is not None and not read.is_sweep_override() and read.value() == value
-        return value if same else quoted(value)
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return repr(value)
-    if isinstance(value, list | tuple):
-        return f"[{','.join(written(key, item) for item in value)}]"
-    if isinstance(value, Mapping):
-        return f"{{{','.join(f'{written(key, name)}:{written(key, item)}' for name, item in value.items())}}}"
-    if callable(getattr(value, "item", None)) and getattr(value, "ndim", 1) == 0:  # a number of NumPy or torch
-        return written(key, value.item())
-    raise UserError(
-        f"{key} must be a number, a text, a switch, None, or a list or dict of them, but is {shown(value)} of type "
-        f"{type(value).__name__}{': give its path.' if isinstance(getattr(value, 'path', None), os.PathLike) else '.'}"
-    )

@@ -1,8 +1,8 @@
 """Mistakes of users that Hydra, OmegaConf or the system raise, told in one line as our own are."""
 
-import difflib
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeGuard
 
@@ -10,10 +10,20 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seq2seq.config.invocation import invocation
-from seq2seq.config.options import example, unknown
+from seq2seq.config.options import example, nearest, unknown
 from seq2seq.config.places import CONF
 from seq2seq.config.signs import needs_plus
 from seq2seq.errors import DivergedError, UserError
+
+# Metrics by the names of their scores.
+_SCORES = {
+    **dict.fromkeys(("bleu", "chrf", "chrf++", "ter", "sacrebleu"), "translation"),
+    **dict.fromkeys(("wer", "per"), "pronunciation"),
+    **dict.fromkeys(("cer", "edit_distance", "levenshtein"), "characters"),
+    **dict.fromkeys(("accuracy", "acc", "em", "exact"), "exact_match"),
+    **dict.fromkeys(("ppl", "loss"), "perplexity"),
+    **dict.fromkeys(("mae", "rmse", "mse", "crps"), "forecast"),
+}
 
 
 @contextmanager
@@ -33,8 +43,7 @@ def one_line(error: BaseException) -> str:
         return str(mistake)
     text = str(error)
     if is_of_system(error):
-        place = "The output" if error.filename is None else str(error.filename)
-        return f"{place} cannot be read or written: {error.strerror}: check path, permissions and space."
+        return _of_the_system(error)
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} must be given, for example {example(str(error.full_key))}"
     if isinstance(error, OverrideParseException):
@@ -45,19 +54,51 @@ def one_line(error: BaseException) -> str:
         return needs_plus(key[1]) or unknown(key[1])
     if choice := re.search(r"Could not find '([^']+)'", text):
         options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
-        group, _, name = choice[1].rpartition("/")
-        close = [f"{group}={other}" for other in difflib.get_close_matches(name, options, n=1)]
-        meant = _of_other_groups(name) or close
-        hint = f": did you mean {' or '.join(meant)}?" if meant else "."
-        return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
+        return _no_option(choice[1], options)
+    if listed := re.search(r"Could not load '([^']+)'\.$", text.split("\n")[0]):
+        group = listed[1].rpartition("/")[0]
+        return _no_option(listed[1], sorted(path.stem for path in (CONF / group).glob("*.yaml")))
     if plugin := re.search(r"In 'hydra/launcher/(\w+)': Could not load 'hydra/launcher/([a-z]+)", text):
         library = f"hydra-{plugin[2]}-launcher"
         return f"hydra/launcher={plugin[1]} needs the library {library}: pip install -e '.[{plugin[2]}]'."
     return " ".join(text.split("\n")[0].split())
 
 
+def _of_the_system(error: OSError) -> str:
+    """The line on what the system refused, or in the words of a library that has its own."""
+    if has_own_words(error):
+        return " ".join((error.strerror or str(error)).split())
+    place = "The output" if error.filename is None else str(error.filename)
+    return f"{place} cannot be read or written: {error.strerror}: check path, permissions and space."
+
+
+def _no_option(chosen: str, options: Sequence[str]) -> str:
+    """The line on a choice, `GROUP/NAME`, that a group does not have."""
+    group, _, name = chosen.rpartition("/")
+    if chosen.partition("/")[0] == "data" and (file := _of_file(chosen.partition("/")[2])):
+        return f"data={file} is no kind of data: did you mean data={kind_of_file(file)} data.train={file}?"
+    close = _SCORES.get(name.casefold()) if group == "metrics" else None
+    close = close or nearest(name, options)
+    meant = _of_other_groups(name) or ([f"{group}={close}"] if close else [])
+    hint = f": did you mean {' or '.join(meant)}?" if meant else "."
+    return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
+
+
+def _of_file(name: str) -> str:
+    """The name where it is one of a file; nothing where it is a word alone."""
+    return name if "/" in name or "." in name else ""
+
+
+def kind_of_file(name: str) -> str:
+    """The option of data= that reads a file of this name."""
+    endings = {".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+    return next((kind for ending, kind in endings.items() if f"{ending}." in f"{name.lower()}."), "tsv")
+
+
 def _of_other_groups(name: str) -> list[str]:
     """The choices of that very name in a group of parts of models, where there are any."""
+    if name == "none":
+        return []  # of which many groups have one
     found = [path.parent.relative_to(CONF) for path in (CONF / "model").rglob("*.yaml") if path.stem == name]
     return sorted(f"{group}={name}" for group in found)
 
@@ -77,6 +118,12 @@ def _unmatched(group: str) -> str:
 def is_of_system(error: BaseException) -> TypeGuard[OSError]:
     """Tell whether the operating system refused something; some of Hydra's errors are an OSError, too."""
     return isinstance(error, OSError) and not isinstance(error, HydraException)
+
+
+def has_own_words(error: OSError) -> bool:
+    """Tell whether a library says in words of its own what it lacks, such as a folder for temporary files."""
+    system = error.errno is not None and error.strerror == os.strerror(error.errno)
+    return error.filename is None and not system and bool(str(error))
 
 
 def find(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:

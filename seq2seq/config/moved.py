@@ -15,14 +15,16 @@ _TARGETS = {
     "seq2seq.decoding.sampling.Sampling": "seq2seq.decoding.search.sampling.Sampling",
     "seq2seq.layers.output.FullOutput": "seq2seq.layers.output.full.FullOutput",
     "seq2seq.layers.output.TiedOutput": "seq2seq.layers.output.tied.TiedOutput",
+    "seq2seq.training.callbacks.health.HealthRecord": "seq2seq.training.callbacks.curve_record.CurveRecord",
     "seq2seq.training.callbacks.memory.Memory": "seq2seq.training.callbacks.peak_memory.PeakMemory",
     "seq2seq.training.losses.CrossEntropy": "seq2seq.training.objectives.cross_entropy.CrossEntropy",
 }
 
-# Options by the names that they had before version 0.2.
+# Options by the names that they had before.
 _RENAMED = {
     "objective.coverage": "objective.coverage_loss",
     "decoding.coverage": "decoding.coverage_penalty",
+    "callbacks.health": "callbacks.curves",
     "trainer.gradient_clip_val": "gradients.max_norm",
     "trainer.gradient_clip_algorithm": "gradients",
 }

@@ -8,7 +8,7 @@ from seq2seq.errors import UserError
 
 
 class _Bound(NamedTuple):
-    """Bound of every number of an option, as a test and in words, and a value that is usual."""
+    """The bound of an option: what each of its numbers has to be, as a test and in words, and a usual value."""
 
     holds: Callable[[float], bool]
     rule: str

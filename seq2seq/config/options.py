@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -20,6 +20,25 @@ from seq2seq.errors import UserError
 
 _STREAMS = ("file", "output")  # as people call what a filter reads and writes
 _FILTERS = ("translate",)
+# Words that others have for what is an option here, with the script's options that they may mean.
+_MEANT = {
+    **dict.fromkeys(("file", "path", "train", "train_file", "train_data", "training", "pairs"), ("data.train", "file")),
+    **dict.fromkeys(("dev_file", "valid", "valid_file", "val", "validation", "eval"), ("data.dev",)),
+    **dict.fromkeys(("src", "src_lang", "source_lang", "input_column"), ("data.source",)),
+    **dict.fromkeys(("tgt", "trg", "tgt_lang", "target_lang", "label_column"), ("data.target",)),
+    **dict.fromkeys(("epochs", "num_epochs", "n_epochs", "num_steps", "n_steps", "iterations"), ("budget.max_steps",)),
+    **dict.fromkeys(("learning_rate", "lrate", "step_size"), ("optimizer.lr",)),
+    **dict.fromkeys(("batch", "batch_size", "batchsize", "bs"), ("batch_size", "batches.max_tokens")),
+    **dict.fromkeys(("out", "out_dir", "output", "output_dir", "save_dir", "model_dir"), ("run_dir",)),
+    **dict.fromkeys(("model", "checkpoint", "ckpt", "model_path", "run_dir"), ("run",)),
+    **dict.fromkeys(("gpu", "gpus", "cuda", "device"), ("device", "trainer.accelerator")),
+    **dict.fromkeys(("beam", "beams", "num_beams", "beam_size"), ("decoding.beam_size", "decoding")),
+    **dict.fromkeys(("layers", "n_layers", "num_layers"), ("model.encoder.num_layers",)),
+    **dict.fromkeys(("hidden", "hidden_size", "units", "rnn_size"), ("model.encoder.hidden_size",)),
+    **dict.fromkeys(("emb_size", "embedding", "embedding_dim", "emb_dim"), ("model.embedding_size",)),
+    **dict.fromkeys(("vocab", "vocab_size", "vocabulary_size"), ("tokenizer.source_size",)),
+    **dict.fromkeys(("metric", "scores"), ("metrics",)),
+}
 _OPEN = (*TABLES, "model")  # tables of parts that may get more of them
 
 
@@ -64,18 +83,31 @@ def _owners(name: str) -> list[str]:
 def did_you_mean(name: str, known: Sequence[str] | None = None) -> str:
     """The end of a sentence: `: did you mean ...?`, or where to look.
 
-    Dotted names are compared whole, then by their last and first part.
+    Words of others for an option come first. Dotted names are compared whole, then by their last and first part.
     """
     known = _known_keys() if known is None else known
+    first, _, part = name.partition(".")
+    word = name.rpartition(".")[2].casefold()
+    if meant := next((key for key in _MEANT.get(word, ()) if key in known and key != name), None):
+        return f": did you mean {meant!r}?"
     last = {key.rpartition(".")[2]: key for key in known}
     for part, keys in (
         (name, {key: key for key in known}),
         (name.rpartition(".")[2], last),
-        (name.partition(".")[0], {key: key for key in known if "." not in key}),
+        (first, {key: key for key in known if "." not in key and (key != first or not part)}),
     ):
-        if close := difflib.get_close_matches(part, list(keys), n=1, cutoff=0.75):
-            return f": did you mean {keys[close[0]]!r}?"
-    return ": --help shows what there is."
+        if close := nearest(part, keys, cutoff=0.75):
+            return f": did you mean {keys[close]!r}?"
+    own = [key.removeprefix(f"{first}.") for key in known if part and key.startswith(f"{first}.")]
+    names = [name for name in own if "." not in name and not name.startswith("_")]
+    return f": {first} has {', '.join(names)}." if names else ": --help shows what there is."
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The name of those known that is most like another, in letters of any size; None if none is."""
+    small = {own.casefold(): own for own in known}
+    close = difflib.get_close_matches(name.casefold(), list(small), n=1, cutoff=cutoff)
+    return small[close[0]] if close else None
 
 
 def _known_keys() -> list[str]:

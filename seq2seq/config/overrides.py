@@ -1,5 +1,6 @@
 """Overrides as users type them, made readable for Hydra; and as they have to be typed to mean a certain value."""
 
+import math
 import os
 import re
 import shlex
@@ -12,9 +13,10 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from seq2seq.config.places import INSTALLED
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, shown
 
 _FORM = re.compile(r"(\+{0,2}[^\W\d][\w./@:\-]*)=(.*)", re.DOTALL | re.ASCII)
+_DECIMAL, _THOUSANDS = re.compile(r"[+-]?0,\d+"), re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 _UNSET = (None, "???")
 
 
@@ -43,8 +45,17 @@ def one_value(argument: str, defaults: Mapping[str, Any]) -> str:
         return f"{key}={quoted(value)}"
     raise UserError(
         f"{argument} holds several values to try: add --multirun to run with each of them, or give one value; "
-        f"a comma inside of a text needs quotes: {_word(f'{key}={quoted(value)}')}."
+        f"{_advice_on_comma(key, value)}."
     )
+
+
+def _advice_on_comma(key: str, value: str) -> str:
+    """Advice on a comma that was meant as one: in numbers of many languages, or in a text."""
+    if _DECIMAL.fullmatch(value):
+        return f"a number has a point and no comma: {key}={value.replace(',', '.')}"
+    if _THOUSANDS.fullmatch(value):
+        return f"a number has no comma: {key}={value.replace(',', '')}"
+    return f"a comma inside of a text needs quotes: {_word(f'{key}={quoted(value)}')}"
 
 
 def parsed(argument: str) -> Override | None:
@@ -108,6 +119,30 @@ def command(script: str, overrides: Sequence[str]) -> str:
 def quoted(text: str) -> str:
     """The text in quotes of Hydra's grammar."""
     return QuotedString(text=text, quote=Quote.single).with_quotes()
+
+
+def written(key: str, value: Any) -> str:
+    """The value as Hydra reads it in an override. Raises UserError at one that no config can hold."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str):
+        read = parsed(f"{key}={value}")
+        same = read is not None and not read.is_sweep_override() and read.value() == value
+        return value if same else quoted(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(written(key, item) for item in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{written(key, name)}:{written(key, item)}' for name, item in value.items())}}}"
+    if callable(getattr(value, "item", None)) and getattr(value, "ndim", 1) == 0:  # a number of NumPy or torch
+        return written(key, value.item())
+    raise UserError(
+        f"{key} must be a number, a text, a switch, None, or a list or dict of them, but is {shown(value)} of type "
+        f"{type(value).__name__}{': give its path.' if isinstance(getattr(value, 'path', None), os.PathLike) else '.'}"
+    )
 
 
 def _word(text: str) -> str:

@@ -3,14 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seq2seq.config.closed_table import find
+from seq2seq.config.contract import PLAIN
 from seq2seq.config.invocation import invocation, invoked
 from seq2seq.config.moved import new_name
 from seq2seq.config.options import choices, defaults, null_by_default, unknown
-from seq2seq.config.overrides import parsed
+from seq2seq.config.overrides import parsed, written
 from seq2seq.config.own_classes import given_targets, options_of
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
+from seq2seq.config.signatures import parameters
 from seq2seq.errors import UserError
+
+AUTO = "auto"  # of a part that data choose, whose class is not known yet
 
 _PARTS = ("callbacks", "metrics", "kinds")  # tables, of which a part can be left out
 
@@ -39,10 +44,32 @@ def refuse_signs(arguments: Sequence[str]) -> None:
     for text in arguments:
         if text.startswith("~"):
             _refuse_deletion(text)
-        elif text.startswith("+") and not text.startswith("++"):
+        elif text.startswith("+"):
             key = text.lstrip("+").partition("=")[0]
-            if key in choices() or defaults().get(key) is not None:  # what is null there can be added
+            there = key in choices() or (not text.startswith("++") and defaults().get(key) is not None)
+            if there:  # what is null there can be added
                 raise UserError(f"{text} adds an option that is there: drop the +, as in {text.lstrip('+')}")
+
+
+def with_own_defaults(arguments: Sequence[str]) -> list[str]:
+    """The arguments, in which an option that is left out with `~` has the value that its class gives it.
+
+    Others refer to it, and so it cannot be missing. What a class has no plain value for stays as it is.
+    """
+    return [_with_own_default(text, given_targets(arguments)) for text in arguments]
+
+
+def _with_own_default(text: str, given: Mapping[str, Any]) -> str:
+    read = parsed(text) if text.startswith("~") else None
+    key = str(read.key_or_group) if read is not None else ""
+    part, _, name = key.rpartition(".")
+    node = defaults().get(part) if key and part not in given else None
+    if not isinstance(node, Mapping) or node.get("_target_", AUTO) == AUTO:
+        return text
+    parameter = parameters(find(node["_target_"], part)).get(name)
+    if parameter is None or type(parameter.default) not in (*PLAIN[2:], tuple):
+        return text
+    return f"{key}={written(key, parameter.default)}"
 
 
 def needs_plus(key: str) -> str | None:

@@ -1,7 +1,9 @@
 """Sound as frames: the logarithm of the power in bands of the mel scale, of whole sounds or while they play."""
 
-from math import ceil, log2
+from collections.abc import Sequence
+from math import ceil, isfinite, log2
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from seq2seq.errors import UserError
 
 Samples = Float[Tensor, " samples"]
+Given = Tensor | np.ndarray | Sequence[float]  # as a microphone or a file hands it over
 Spectrum = Float[Tensor, "time band"]
 
 _FLOOR = 1e-10  # of power, whose logarithm is then no less than -23
@@ -40,6 +43,8 @@ class LogMel:
     ) -> None:
         top = rate / 2 if highest is None else highest
         _check(rate, bands, lowest, top)
+        if not (isfinite(window) and isfinite(hop)):
+            raise UserError(f"window and hop must be finite, but are {window:g} and {hop:g} s.")
         self.rate, self.bands = rate, bands
         self.window, self.hop = round(window * rate), round(hop * rate)  # samples
         if self.window < 2:
@@ -50,11 +55,15 @@ class LogMel:
         self._hann = torch.hann_window(self.window, dtype=torch.float64).float()
         self._bins, self._weights = _filters(self.size, rate, bands, lowest, top)
 
-    def __call__(self, samples: Samples) -> Spectrum:
-        """The frames of a sound, whose samples are between -1 and 1; none of one that is shorter than a window."""
+    def __call__(self, samples: Given) -> Spectrum:
+        """The frames of a sound, whose samples are between -1 and 1; none of one that is shorter than a window.
+
+        Raises UserError at samples of several channels, and at whole numbers, which reach further.
+        """
+        samples = _checked(samples)
         if len(samples) < self.window:
             return samples.new_zeros(0, self.bands)
-        frames = samples.float().unfold(0, self.window, self.hop) * self._hann
+        frames = samples.unfold(0, self.window, self.hop) * self._hann
         spectrum = torch.fft.rfft(frames, self.size)
         power = spectrum.real.square() + spectrum.imag.square()
         total = torch.zeros(len(power), self.bands)
@@ -76,12 +85,22 @@ class LogMelStream:
         self.spectrum = spectrum
         self._waiting = torch.zeros(0)  # from where the next frame begins
 
-    def feed(self, samples: Samples) -> Spectrum:
+    def feed(self, samples: Given) -> Spectrum:
         """The frames that are whole now that some more samples have come."""
-        self._waiting = torch.cat([self._waiting, samples.float()])
+        self._waiting = torch.cat([self._waiting, _checked(samples)])
         frames = self.spectrum(self._waiting)
         self._waiting = self._waiting[len(frames) * self.spectrum.hop :]
         return frames
+
+
+def _checked(samples: Given) -> Samples:
+    """Samples of a sound, a tensor, array or list of numbers, as float32."""
+    found = torch.as_tensor(samples)
+    if found.ndim != 1:
+        raise UserError(f"samples must be of one channel, in a row, but have shape {list(found.shape)}: take the mean.")
+    if not found.is_floating_point():
+        raise UserError(f"samples must be numbers between -1 and 1, but are {found.dtype}: divide them by their most.")
+    return found.float()
 
 
 def _check(rate: int, bands: int, lowest: float, highest: float) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float32, Float64
 
 from seq2seq.errors import UserError
@@ -65,20 +66,34 @@ class ForecastSeries(Series):
 
 
 def as_series(given: Any, place: str) -> Any:
-    """An array of numbers, or a table of them, as a series, whatever else is given as it is.
+    """An array or tensor of numbers, or a table of them, as a series, whatever else is given as it is.
 
-    Of one axis, it is one feature over time.
+    Of one axis, it is one feature over time. What a masked array hides is missing. Raises UserError at a table, or an
+    array of two axes, that holds texts.
     """
-    found = given
-    if not isinstance(given, np.ndarray) and callable(getattr(given, "to_numpy", None)):  # of pandas, of polars
-        found = given.to_numpy()
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiubO" or _holds_texts(found):
+    found = as_array(given)
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiubOU":
+        return given
+    if (
+        found.dtype.kind in "OU"
+        and (text := next((one for one in found.flat if isinstance(one, str)), None)) is not None
+    ):
+        if found.ndim == 2 and found.shape[1] > 1:
+            raise UserError(f"{place} must hold numbers, but holds the text {text[:40]!r}: leave such columns out.")
         return given
     return Series(found[:, None] if found.ndim == 1 else found, place)
 
 
-def _holds_texts(given: np.ndarray) -> bool:
-    return given.dtype.kind == "O" and any(isinstance(value, str) for value in given.flat)
+def as_array(given: Any) -> Any:
+    """The array of NumPy that a tensor, a table or a masked array holds; whatever else is given as it is."""
+    if isinstance(given, torch.Tensor):
+        whole = given.detach().cpu()
+        return (whole.float() if whole.dtype == torch.bfloat16 else whole).numpy()
+    if isinstance(given, np.ma.MaskedArray):
+        return np.where(np.ma.getmaskarray(given), np.nan, given.data) if given.dtype.kind in "fiub" else given.data
+    if not isinstance(given, np.ndarray) and callable(getattr(given, "to_numpy", None)):  # of pandas, of polars
+        return given.to_numpy()
+    return given
 
 
 def _checked(values: np.ndarray, place: str) -> Values:

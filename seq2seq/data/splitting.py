@@ -10,7 +10,7 @@ import numpy as np
 
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, shown
 
 _RANKS = 1 << 64
 _MOST_HELD_OUT = 1000  # examples, where no number is asked for
@@ -56,7 +56,8 @@ def hold_out(examples: Sequence[Example], dev_size: int | None, seed: int, below
     places, rows = placed(stored, seed)
     if below is None:
         tenth = min(max(len(examples) // 10, 1), _MOST_HELD_OUT)
-        below = _bound(places, tenth if dev_size is None else dev_size)
+        only = f", {shown(stored[0].source)}" if len(stored) == 1 else ""
+        below = _bound(places, tenth if dev_size is None else dev_size, only)
     held_out = int(np.searchsorted(places, below))
     return Splits(stored.chosen(rows[held_out:]), stored.chosen(rows[:held_out]), held_out_below=below)
 
@@ -74,11 +75,12 @@ def sample(examples: Sequence[Example], max_dev_examples: int, seed: int) -> Seq
     return stored.chosen(np.sort(placed(stored, seed)[1][:max_dev_examples]))
 
 
-def _bound(places: np.ndarray, dev_size: int) -> float:
+def _bound(places: np.ndarray, dev_size: int, only: str = "") -> float:
     """The first of the sorted places that is above those of `dev_size` examples."""
     if len(places) < 2:
         raise UserError(
-            f"train must hold at least 2 sources to hold dev out of, but holds {len(places)}: add pairs, or give dev."
+            f"train must hold at least 2 sources to hold dev out of, but holds {len(places)}{only}: add pairs, or give "
+            "dev."
         )
     if not 0 < dev_size < len(places):
         raise UserError(

@@ -1,4 +1,4 @@
-"""Choice of some of many lines, which stand for all of them."""
+"""A few of many lines that stand for all of them."""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -1,11 +1,10 @@
-"""Lines of UTF-8 text files, plain or gzipped."""
+"""Lines of UTF-8 text files, plain or packed."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from seq2seq.data.packed_files import raw_lines
 from seq2seq.errors import UserError
 
 
@@ -46,12 +45,8 @@ def lines_of_file(path: str | Path) -> Iterator[str]:
 
 def _lines(path: Path) -> Iterator[str]:
     blank: list[str] | None = []  # those that a file begins with, as long as it may hold nothing else
-    for number, raw in enumerate(raw_lines(path), 1):
-        try:
-            text = raw.removesuffix(b"\n").decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            raise UserError(f"{path}, line {number} is not UTF-8: convert the file, for example with iconv.") from None
-        line = text.removesuffix("\r")
+    for number, raw in enumerate(_ended(raw_lines(path)), 1):
+        line = _text(path, number, raw)
         if blank is not None:
             blank.append(line)
             if not line.strip():
@@ -64,14 +59,25 @@ def _lines(path: Path) -> Iterator[str]:
         raise UserError(f"The data file {path} is empty: it must hold at least one line.")
 
 
-def raw_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file or pipe as bytes, as they come. Raises UserError at what cannot be unpacked."""
-    if path.suffix.lower() != ".gz":
-        with path.open("rb") as file:
-            yield from file
-        return
+def _ended(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines, or where a file has one alone, without a newline, what carriage returns cut it into: of old Macs."""
+    first = next(lines, b"")
+    if first.endswith(b"\n") or b"\r" not in first.rstrip(b"\r"):
+        yield from (first,) if first else ()
+    else:
+        yield from first.removesuffix(b"\r").split(b"\r")
+    yield from lines
+
+
+def _text(path: Path, number: int, raw: bytes) -> str:
+    """The text of a line. Raises UserError where it is not UTF-8, or has NULs, as UTF-16 has."""
     try:
-        with gzip.open(path, "rb") as packed:
-            yield from packed
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be unpacked as gzip: {error}") from None
+        line = raw.removesuffix(b"\n").decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise UserError(f"{path}, line {number} is not UTF-8: convert the file, for example with iconv.") from None
+    if "\0" in line:
+        raise UserError(
+            f"{path}, line {number} must hold text, but has a NUL at {line.index(chr(0))}: take it out, or if the file "
+            "is UTF-16 without a mark, convert it, for example with iconv -f UTF-16LE -t UTF-8."
+        )
+    return line

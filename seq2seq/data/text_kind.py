@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from statistics import median
 
+from seq2seq.metrics.writing import Writing, writing_of
+
 _LOOKED_AT = 300  # characters of a text
 _SYMBOLS = 500  # at most: no inventory of phones or of tags is larger, any vocabulary of words is
 _TIMES_SEEN = 10  # of a symbol, in the mean: words of a language are rarer, as most are seen once
@@ -21,13 +23,17 @@ class TextKind(StrEnum):
 
 
 def kind_of(texts: Sequence[str]) -> TextKind:
-    """The kind of most of the texts: SYMBOLS where few ones make up all, SENTENCES where a text has several words."""
+    """The kind of most of the texts: SYMBOLS where few ones make up all, SENTENCES where a text has several words.
+
+    One long word is a sentence in scripts that have no spaces alone; a genome, a molecule or a hash is a word.
+    """
     beginnings = [text[:_LOOKED_AT] for text in texts] or [""]
     words = [text.split() for text in beginnings]
     length = median(map(len, words))
     if length >= 2 and _few([word for text in words for word in text]):
         return TextKind.SYMBOLS
     long = median(map(len, beginnings)) >= _SENTENCE_CHARACTERS
+    long = long and (length >= 2 or writing_of(beginnings) is not Writing.SPACED)
     return TextKind.SENTENCES if length >= _SENTENCE_WORDS or long else TextKind.WORDS
 
 

@@ -14,6 +14,7 @@ from seq2seq.data.examples import Example
 from seq2seq.data.normalization import REVERSIBLE, rule_of, without_place
 from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.piece_table import drawn_pieces
+from seq2seq.data.series import Series
 from seq2seq.data.space_mark import SPACE, hidden, shown
 from seq2seq.data.text import TextForm
 from seq2seq.data.unlearnt import explained
@@ -41,7 +42,10 @@ class Tokenizer:
         return self._processor.get_piece_size()
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, without BOS and EOS."""
+        """Token ids of each text, without BOS and EOS. Raises UserError at frames, whose name is no text to read."""
+        for text in texts:
+            if isinstance(text, Series):
+                raise UserError(f"{text.place} must be a text, which this model reads, but is frames.")
         lines = [hidden(self.form(text)) for text in texts]
         if len(lines) <= _FEW:
             return [self._processor.encode(text) for text in lines]

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from copy import copy
+from math import inf
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -78,8 +79,8 @@ class WaitKPolicy(Policy):
         super().__init__(window)
         if k < 1:
             raise UserError(f"k must be at least 1 token, but is {k}.")
-        if not pace > 0:
-            raise UserError(f"pace must be above 0 tokens, but is {pace}.")
+        if not 0 < pace < inf:
+            raise UserError(f"pace must be above 0 tokens and finite, but is {pace}.")
         self.k, self.pace = k, pace
 
     def ready(self, read: int, written: int) -> bool:

@@ -1,7 +1,5 @@
 """Write an export: a folder that is whole, or not there."""
 
-import os
-import shutil
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -9,7 +7,8 @@ from string import Template
 from typing import Any
 
 from seq2seq.export import manifest
-from seq2seq.whole_file import flush_folder, write_whole
+from seq2seq.whole_file import write_whole
+from seq2seq.whole_folder import whole_folder
 
 _EXAMPLE, _README = "example.py", "README.md"
 _USE = """\
@@ -30,19 +29,10 @@ def write_export(folder: Path, contents: Mapping[str, Any], data: Mapping[str, b
     written = {**data, _README: _page(_README, {**told, "use": _USE if plain else ""})}
     if plain:
         written[_EXAMPLE] = _page(_EXAMPLE, {})
-    half = folder.with_name(f".{folder.name}.{os.getpid()}.half")
-    try:
+    with whole_folder(folder, last=manifest.FILE) as half:
         for name, content in written.items():
             write_whole(half / name, content)
         write_whole(half / manifest.FILE, manifest.sealed(contents, written))
-        flush_folder(half)
-        if folder.is_dir():
-            folder.rmdir()  # it is empty: something in it was refused
-        half.rename(folder)
-    except BaseException:
-        shutil.rmtree(half, ignore_errors=True)
-        raise
-    flush_folder(folder.parent)
 
 
 def _page(name: str, told: Mapping[str, str]) -> bytes:

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seq2seq.interpretation.erosion import Erosion
 from seq2seq.interpretation.fonts import font_families, writable
-from seq2seq.interpretation.plots import Picture, title_figure
+from seq2seq.interpretation.plots import Picture, line_style, title_figure
 
 _WIDE, _HIGH = 4.2, 3.4
 _STYLES = {"kernel": "-", "equations": "--"}
@@ -22,7 +21,7 @@ def erosion_figure(found: Mapping[str, Sequence[Erosion]], *, title: str = "") -
     figure = Picture(figsize=(max(6.0, 0.8 + _WIDE * len(found)), 1.0 + _HIGH), layout="constrained")
     title_figure(figure, title or "What precision leaves")
     names = list(dict.fromkeys(one.precision for rows in found.values() for one in rows))
-    colours = {name: colormaps["tab10"](number) for number, name in enumerate(names)}
+    colours = {name: line_style(number)["color"] for number, name in enumerate(names)}
     panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for axes, (cell, rows) in zip(panels, found.items(), strict=True):
         _draw(axes, rows, colours)
@@ -37,7 +36,7 @@ def erosion_figure(found: Mapping[str, Sequence[Erosion]], *, title: str = "") -
     return figure
 
 
-def _draw(axes: Axes, rows: Sequence[Erosion], colours: Mapping[str, tuple[float, float, float, float]]) -> None:
+def _draw(axes: Axes, rows: Sequence[Erosion], colours: Mapping[str, str]) -> None:
     axes.plot(rows[0].steps, rows[0].exact, color="#c5cad3", linewidth=5, label="exact")
     for row in rows:
         label = f"{row.precision}, {row.by}"

@@ -1,25 +1,23 @@
 """The picture of where gradients go."""
 
 from collections.abc import Mapping
-from itertools import cycle
 from typing import Any
 
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seq2seq.interpretation.fonts import font_families, writable
 from seq2seq.interpretation.gradient_flow import PATHS, Flow
-from seq2seq.interpretation.plots import Picture, title_figure
+from seq2seq.interpretation.plots import Picture, line_style, title_figure
 
 _TITLES = {
     "whole": "all ways back",
     "cell": "through cell states alone",
     "hidden": "through hidden states alone",
 }
+_WIDTH = 9.0  # inches of 100 pixels, at most
 _DEEPEST = 1e-12  # of the greatest norm: below it is nothing that a step of training would feel
 _CORNER: dict[str, Any] = {"ha": "right", "va": "top", "fontsize": "small", "color": "#555c69"}
-_FEW = 10  # curves that bold colours tell apart
 
 
 def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") -> Figure:
@@ -29,7 +27,7 @@ def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") ->
     state, dashed ones of the cell state. What is smaller than 1e-12 of the greatest norm is not drawn.
     """
     paths = [path for path in PATHS if any(path in flows for flows in curves.values())]
-    figure = Picture(figsize=(3.4 * len(paths) + 1.6, 4.2 + 0.12 * len(curves)), layout="constrained")
+    figure = Picture(figsize=(min(_WIDTH, 3.4 * len(paths) + 1.6), 4.2 + 0.12 * len(curves)), layout="constrained")
     title_figure(figure, title or "Gradients by distance")
     panels = figure.subplots(1, len(paths), sharey=True, squeeze=False)[0]
     for axes, path in zip(panels, paths, strict=True):
@@ -43,7 +41,7 @@ def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") ->
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, most * _DEEPEST), high)
     handles, labels = panels[0].get_legend_handles_labels()
-    columns = 1 + len(paths) // 2
+    columns = len(paths)
     figure.legend(
         handles, labels, loc="outside lower center", ncols=columns, fontsize="small", frameon=False,
         prop={"family": font_families(labels), "size": "small"},
@@ -52,15 +50,14 @@ def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") ->
 
 
 def _draw(axes: Axes, path: str, curves: Mapping[str, Mapping[str, Flow]]) -> None:
-    colours = colormaps["tab10" if len(curves) <= _FEW else "tab20"]
-    for (name, flows), number in zip(curves.items(), cycle(range(colours.N)), strict=False):
+    for number, (name, flows) in enumerate(curves.items()):
         if path not in flows:
             continue
         flow = flows[path]
         if path != "cell":
-            axes.plot(*_positive(flow.hidden), color=colours(number), label=writable(name), linewidth=1.4)
+            axes.plot(*_positive(flow.hidden), **line_style(number), label=writable(name))
         if flow.cell is not None and path != "hidden":
-            axes.plot(*_positive(flow.cell), color=colours(number), linestyle="--", linewidth=1.4)
+            axes.plot(*_positive(flow.cell), **line_style(number), linestyle="--")
     axes.set_yscale("log")
     axes.set_title(_TITLES[path], loc="left", fontsize="medium")
     axes.set_xlabel("steps between state and loss")

@@ -45,7 +45,7 @@ class ForcedLines:
         return len(self.sources)
 
     def first(self, count: int) -> "ForcedLines":
-        """The lines from the first on, at most so many."""
+        """The first lines, at most so many."""
         kept = torch.arange(len(self)) < count
         return replace(
             self,
@@ -60,7 +60,7 @@ class ForcedLines:
         yield from (self._batch(rows, device) for rows in torch.arange(len(self)).split(_AT_ONCE))
 
     def whole(self, device: torch.device) -> tuple[Source, Lengths, TargetIds]:
-        """Sources, lengths and targets of all lines, as one batch."""
+        """A batch of every line."""
         return self._batch(torch.arange(len(self)), device)
 
     def _batch(self, rows: Int[Tensor, " rows"], device: torch.device) -> tuple[Source, Lengths, TargetIds]:

@@ -8,9 +8,10 @@ from seq2seq.interpretation.vital_signs import VitalSign
 
 @dataclass(frozen=True)
 class HealthRule:
-    """A kind of sign with the range in which it is well, what is said of it outside, and overrides to try."""
+    """A kind of sign, its title, the range in which it is well, what is said of it outside, and overrides to try."""
 
     kind: str
+    title: str  # what it is a share of, wherever it is shown
     low: float
     high: float
     words: str
@@ -26,46 +27,78 @@ class HealthRule:
         shown = f"{100 * sign.value:.0f} %"
         said = self.words.format(share=shown, gate=sign.gate)
         trials = ", or ".join([*self.trials, *([self.advice] if self.advice else [])])
-        return f"{sign.place}: {said}: try {trials}"
+        return f"{sign.kind}, {sign.place}: {said}: try {trials}"
 
 
 RULES = (
     HealthRule(
-        *("kept", 0.0, 0.25, "{share} of {gate} gates above 0.99 on every step: they never let go"),
+        kind="kept",
+        title="units whose keeping gate is above 0.99 on every step",
+        low=0.0,
+        high=0.25,
+        words="{share} of {gate} gates above 0.99 on every step: they never let go",
         trials=("model.cell.initialization.forget_bias=0", "optimizer=adamw"),
     ),
     HealthRule(
-        *("open", 0.0, 0.25, "{share} of {gate} gates above 0.99 on every step: they choose nothing"),
+        kind="open",
+        title="units whose other gate is above 0.99 on every step",
+        low=0.0,
+        high=0.25,
+        words="{share} of {gate} gates above 0.99 on every step: they choose nothing",
         trials=("optimizer=adamw",),
         advice="a lower optimizer.lr",
     ),
     HealthRule(
-        *("shut", 0.0, 0.25, "{share} of {gate} gates below 0.01 on every step: they let nothing through"),
+        kind="shut",
+        title="units whose gate is below 0.01 on every step",
+        low=0.0,
+        high=0.25,
+        words="{share} of {gate} gates below 0.01 on every step: they let nothing through",
         trials=("optimizer=adamw",),
         advice="a lower optimizer.lr",
     ),
     HealthRule(
-        *("dead", 0.0, 0.1, "{share} of units show the same on every step"),
+        kind="dead",
+        title="units whose hidden state stays within 0.01",
+        low=0.0,
+        high=0.1,
+        words="{share} of units, whose hidden state stays within 0.01, show nothing",
         trials=(),
         advice="a lower optimizer.lr, or a smaller model.encoder.hidden_size or model.decoder.hidden_size",
     ),
     HealthRule(
-        *("rank", 0.05, 1.0, "states have {share} of the rank that they could have: they say little"),
+        kind="rank",
+        title="effective rank of hidden states, of what it could be",
+        low=0.05,
+        high=1.0,
+        words="{share} of the rank that hidden states could have: they say little",
         trials=(),
         advice="more data or steps, or a smaller model.encoder.hidden_size or model.decoder.hidden_size",
     ),
     HealthRule(
-        *("entropy", 0.0, 0.9, "{share} of the entropy of even weights: it looks everywhere alike"),
+        kind="entropy",
+        title="entropy of attention, of that of even weights",
+        low=0.0,
+        high=0.9,
+        words="{share} of the entropy of even weights: it looks everywhere alike",
         trials=("model/attention=general", "model/attention=additive"),
         advice="a longer run",
     ),
     HealthRule(
-        *("without_context", 0.02, 0.9, "{share} of right tokens stay so without context"),
+        kind="without_context",
+        title="right next tokens that stay so without context",
+        low=0.02,
+        high=0.9,
+        words="{share} of right next tokens stay so without context",
         trials=("model.target_word_dropout=0.1",),
         advice="a longer run: above 90 % the source is hardly read, below 2 % attention is all that there is",
     ),
     HealthRule(
-        *("without_state", 0.0, 0.95, "{share} of right tokens stay so with context alone, without a state"),
+        kind="without_state",
+        title="right next tokens that stay so with context alone",
+        low=0.0,
+        high=0.95,
+        words="{share} of right next tokens stay so with context alone",
         trials=("model.source_word_dropout=0.1",),
         advice="a smaller model.decoder.hidden_size: the state is hardly used",
     ),

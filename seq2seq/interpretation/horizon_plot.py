@@ -1,16 +1,13 @@
 """The picture of how far cells remember."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from seq2seq.interpretation.fonts import font_families, writable
-from seq2seq.interpretation.plots import Picture, title_figure
+from seq2seq.interpretation.plots import Picture, line_style, title_figure
 
 _WIDTH = 9.0  # inches of 100 pixels
-_COLOURS = [colormaps["tab10"](number) for number in range(10)]
 
 
 def horizon_figure(rows: Mapping[str, Mapping[int, Sequence[float]]], enough: float, *, title: str = "") -> Figure:
@@ -18,12 +15,13 @@ def horizon_figure(rows: Mapping[str, Mapping[int, Sequence[float]]], enough: fl
     figure = Picture(figsize=(_WIDTH, 4.2), layout="constrained")
     title_figure(figure, title or "How far cells remember")
     axes = figure.add_subplot()
-    for number, ((name, scores), colour) in enumerate(zip(rows.items(), cycle(_COLOURS), strict=False)):
-        lengths, aside = list(scores), 1.015**number  # so that points of cells do not hide each other
+    for number, (name, scores) in enumerate(rows.items()):
+        lengths, style = list(scores), line_style(number)
+        aside = 1.015**number  # so that points of cells do not hide each other
         means = [sum(own) / len(own) for own in scores.values()]
-        axes.plot([length * aside for length in lengths], means, color=colour, label=writable(name), linewidth=1.4)
+        axes.plot([length * aside for length in lengths], means, **style, label=writable(name))
         for length, own in scores.items():
-            axes.plot([length * aside] * len(own), own, "o", color=colour, markersize=4, alpha=0.6)
+            axes.plot([length * aside] * len(own), own, "o", color=style["color"], markersize=4, alpha=0.6)
     axes.axhline(enough, color="#8b93a1", linestyle=":", linewidth=1)
     shown = sorted({length for scores in rows.values() for length in scores})
     axes.set_xscale("log")

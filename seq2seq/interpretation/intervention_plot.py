@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from seq2seq.interpretation.plots import ACCENT, SIGNED, Picture
+from seq2seq.interpretation.plots import ACCENT, SIGNED, Picture, title_figure
 
-_ROW, _LEAST = 0.2, 2.4  # inches
+_WIDTH, _ROW, _LEAST = 9.0, 0.2, 2.4  # inches of 100 pixels
 
 
 class InterventionBar(NamedTuple):
@@ -28,19 +28,21 @@ def interventions_figure(bars: Sequence[InterventionBar], metric: str, *, shown:
 
     Positions are those of the first tokens of targets, as many as are to be shown.
     """
-    figure = Picture(figsize=(12.0, _LEAST + _ROW * len(bars)), layout="constrained")
+    figure = Picture(figsize=(_WIDTH, _LEAST + _ROW * len(bars)), layout="constrained")
     score, loss, course = figure.subplots(1, 3, sharey=True, width_ratios=(2, 2, 3))
     places = np.arange(len(bars))
     for axes, values, intervals, name in (
-        (score, [bar.score for bar in bars], [bar.score_interval for bar in bars], metric),
-        (loss, [bar.loss for bar in bars], [bar.loss_interval for bar in bars], "loss, nats per token"),
+        (score, [bar.score for bar in bars], [bar.score_interval for bar in bars], f"{metric}, points"),
+        (loss, [bar.loss for bar in bars], [bar.loss_interval for bar in bars], "loss, nats a token"),
     ):
         axes.barh(places, values, color=ACCENT, height=0.7)
         for place, ends in enumerate(intervals):
             if ends is not None:
-                axes.plot(ends, (place, place), color="#8b93a1", linewidth=1)
+                axes.plot(ends, (place, place), color="black", linewidth=1)
         axes.axvline(0, color="#8b93a1", linewidth=0.8)
-        axes.set_xlabel(f"change of {name}")
+        axes.set_title(name, loc="left", fontsize="medium")
+        axes.set_xlabel("change")
+        axes.set_axisbelow(True)
         axes.grid(axis="x", color="#e3e6ec", linewidth=0.6)
     score.set_yticks(places, [bar.name for bar in bars], fontsize="small")
     score.invert_yaxis()
@@ -48,7 +50,8 @@ def interventions_figure(bars: Sequence[InterventionBar], metric: str, *, shown:
     most = max(float(np.nanpercentile(np.abs(courses), 98)), np.nextafter(0, inf))
     image = course.imshow(courses, cmap=SIGNED.reversed(), vmin=-most, vmax=most, aspect="auto", interpolation="none")
     course.set_xticks(range(0, shown, max(1, shown // 8)), range(1, shown + 1, max(1, shown // 8)))
+    course.set_title("loss by target token", loc="left", fontsize="medium")
     course.set_xlabel("target token")
-    figure.colorbar(image, ax=course, label="change of loss, nats", extend="both")
-    figure.suptitle(title)
+    figure.colorbar(image, ax=course, label="change, nats", extend="both")
+    title_figure(figure, title)
     return figure

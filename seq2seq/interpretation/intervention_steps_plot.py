@@ -6,9 +6,9 @@ from math import inf
 import numpy as np
 from matplotlib.figure import Figure
 
-from seq2seq.interpretation.plots import SIGNED, Picture
+from seq2seq.interpretation.plots import SIGNED, Picture, title_figure
 
-_ROW, _LEAST = 0.2, 2.0  # inches
+_WIDTH, _ROW, _LEAST = 9.0, 0.2, 2.0  # inches of 100 pixels
 
 
 def steps_figure(
@@ -18,7 +18,7 @@ def steps_figure(
 
     `effects` holds, by change and measure, how far it was moved at each step.
     """
-    figure = Picture(figsize=(3.0 + 4.0 * len(names), _LEAST + _ROW * len(effects)), layout="constrained")
+    figure = Picture(figsize=(_WIDTH, _LEAST + _ROW * len(effects)), layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         values = np.array([own[name] for own in effects.values()])
@@ -27,7 +27,8 @@ def steps_figure(
         image = axes.imshow(values, cmap=colours, vmin=-most, vmax=most, aspect="auto", interpolation="none")
         axes.set_xticks(range(len(steps)), list(map(str, steps)))
         axes.set_xlabel("step of the cell")
-        figure.colorbar(image, ax=axes, label=f"change of {name}{', nats per token' if name == 'loss' else ''}")
+        axes.set_title(f"{name}, {'nats a token' if name == 'loss' else 'points'}", loc="left", fontsize="medium")
+        figure.colorbar(image, ax=axes, label="change")
     panels[0].set_yticks(range(len(effects)), list(effects), fontsize="small")
-    figure.suptitle(title)
+    title_figure(figure, title)
     return figure

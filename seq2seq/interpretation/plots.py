@@ -23,18 +23,37 @@ FORMATS = ("png", "svg", "pdf")
 SHARES = LinearSegmentedColormap.from_list("shares", ["#f2f4f8", "#6f9fd8", "#0b2a63"], N=257)
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#b5382a", "#f4f2ee", "#1f5fa8"], N=257)
 ACCENT = "#2057a7"
+# Of lines side by side, which colour-blind readers tell apart, too (Okabe and Ito 2008).
+LINE_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#000000", "#8b93a1")
+_MARKS = ("", "o", "s", "^")
 _WIDTH, _NARROW = 9.0, 4.5  # inches of 100 pixels
 _LABELS_PER_INCH = 6
 _DPI = 100
 
 
 class Picture(Figure):
-    """A figure that a notebook shows without pyplot, which keeps all figures that it makes."""
+    """A figure that a notebook shows without pyplot, which keeps all figures that it makes.
+
+    Lines in its panels are of `LINE_COLOURS`, in order.
+    """
+
+    def add_subplot(self, *args: Any, **kwargs: Any) -> Any:
+        """The panel that matplotlib adds, with colours of its own."""
+        axes = super().add_subplot(*args, **kwargs)
+        axes.set_prop_cycle(color=LINE_COLOURS)
+        return axes
 
     def _repr_png_(self) -> bytes:
         data = BytesIO()
         self.savefig(data, format="png", dpi=_DPI)
         return data.getvalue()
+
+
+def line_style(number: int) -> dict[str, Any]:
+    """Options of a line by its number: its colour, and marks along it where colours are gone through."""
+    turn, place = divmod(number, len(LINE_COLOURS))
+    style: dict[str, Any] = {"color": LINE_COLOURS[place], "linewidth": 1.4}
+    return style | ({"marker": _MARKS[turn % len(_MARKS)], "markersize": 4, "markevery": 0.1} if turn else {})
 
 
 def write_picture(figure: Figure, path: Path, dpi: float | int | str = "figure") -> None:

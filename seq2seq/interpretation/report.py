@@ -121,7 +121,7 @@ def _vital(curves: TrainingCurves) -> str:
     shown = "Vital signs over the steps of the run"
     image = f'<img class="training" alt="{shown}" src="data:image/png;base64,{_picture(vital_figure(curves.signs))}">'
     note = '<p class="note">On a sample of dev: what is beyond the red lines, and what to try.</p>'
-    return f'    {note}\n    <ul id="vital">{sentences}</ul>\n    {image}\n'
+    return f'    {note}\n    <ul id="vital-signs">{sentences}</ul>\n    {image}\n'
 
 
 def _picture(figure: Figure) -> str:

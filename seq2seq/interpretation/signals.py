@@ -47,11 +47,18 @@ class NamedSignal:
     def of(self, line: ProbedLine) -> Values | None:
         """The values, one for each step; None where the signal says nothing of a side.
 
-        Raises UserError where there are more or fewer, and at values that are neither all finite numbers nor all text.
+        Raises UserError where there are more or fewer, at values that are neither all finite numbers nor all text, and
+        where the function itself fails.
         """
-        if (found := self.values(line)) is None:
-            return None
         where = f"each step of the {line.side} {getattr(line, line.side)[:40]!r}"
+        try:
+            found = self.values(line)
+        except Exception as error:
+            raise UserError(
+                f"signals: {self.name} must give a value for {where}, but raises {type(error).__name__}: {error}."
+            ) from error
+        if found is None:
+            return None
         values = list(found) if isinstance(found, Sequence) or hasattr(found, "__iter__") else [found]
         if len(values) != len(line):
             raise UserError(

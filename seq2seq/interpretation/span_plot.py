@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from seq2seq.interpretation.memory_spans import MemorySpan
 from seq2seq.interpretation.plots import ACCENT, Picture, title_figure
 
-_WIDTH, _PANEL, _BINS = 9.0, 1.5, 40
+_WIDTH, _PANEL, _BINS = 9.0, 1.5, 25
 _LONGEST = 1e4  # steps that are told apart
 _OTHER = "#b5382a"
 
@@ -28,6 +29,9 @@ def spans_figure(spans: Mapping[str, MemorySpan], *, title: str = "") -> Figure:
     for axes, (name, span) in zip(panels, spans.items(), strict=True):
         _draw(axes, span, edges)
         axes.set_title(name, loc="left", fontsize="medium")
+    panels[-1].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))  # numbers, and no powers of ten
+    panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panels[-1].xaxis.set_minor_formatter(NullFormatter())
     panels[-1].set_xlabel("steps until 1/e of the memory is left")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize="small", frameon=False)
@@ -43,3 +47,4 @@ def _draw(axes: Axes, span: MemorySpan, edges: np.ndarray) -> None:
     )
     axes.set_xscale("log")
     axes.set_ylabel("units")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,4 +1,4 @@
-"""The health of a run as its validations saw it: curves over its steps."""
+"""A run as its validations saw it: curves over its steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -7,13 +7,13 @@ from typing import Any
 from seq2seq.errors import UserError
 from seq2seq.interpretation.vital_signs import VitalSign
 
-RECORD = "HealthRecord"  # by which name checkpoints keep the points
+CURVES = "HealthRecord"  # by which name checkpoints keep the points
 VITAL_SIGNS = "VitalSignMonitor"  # and the vital signs
 
 
 @dataclass(frozen=True)
-class Health:
-    """The health of training at one validation; None where nothing measured it.
+class CurvePoint:
+    """Measurements of training at one validation; None where nothing measured it.
 
     Shares of gates are of the activations in a sample of dev; the ratio is the norm of a step's update over that of
     the weights. Skips are counted from the beginning: steps left out as their gradients were not finite, and those
@@ -34,19 +34,19 @@ class Health:
 
 @dataclass(frozen=True)
 class TrainingCurves:
-    """The health of a run at its validations, in the order of their steps."""
+    """The curves of a run at its validations, in the order of their steps."""
 
-    points: tuple[Health, ...]
+    points: tuple[CurvePoint, ...]
     signs: tuple[tuple[int, list[VitalSign]], ...] = ()  # the vital signs, by step, where they were kept
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[Any]]) -> "TrainingCurves":
         """The curves of rows as `rows` gives them. Raises UserError at a row of another form."""
-        width = len(fields(Health))
+        width = len(fields(CurvePoint))
         for row in rows:
             if len(row) != width or type(row[0]) is not int:
-                raise UserError(f"A row of a run's health must have {width} values, but is {list(row)!r}.")
-        return cls(tuple(Health(*row) for row in rows))
+                raise UserError(f"A row of a run's curves must have {width} values, but is {list(row)!r}.")
+        return cls(tuple(CurvePoint(*row) for row in rows))
 
     def curve(self, name: str) -> tuple[list[int], list[float]]:
         """Steps and values of what was measured under a name."""

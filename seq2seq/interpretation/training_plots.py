@@ -18,7 +18,7 @@ def training_figure(curves: TrainingCurves, *, title: str = "") -> Figure:
     The dotted line is a usual update ratio.
     """
     figure = Picture(figsize=(9.0, 7.6), layout="constrained")
-    figure.suptitle(title or "Health of training", parse_math=False, wrap=True)
+    figure.suptitle(title or "Curves of training", parse_math=False, wrap=True)
     losses, gates, sizes, skips = figure.subplots(4, 1, sharex=True)
     _lines(losses, curves, (("train_loss", "train"), ("dev_loss", "dev")), "loss per token")
     worst = next((point.gate for point in reversed(curves.points) if point.gate), None)

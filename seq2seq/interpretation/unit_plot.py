@@ -53,3 +53,5 @@ def _draw(axes: Axes, unit: ShownUnit) -> None:
     axes.axhline(0, color=_GREY, linewidth=0.6)
     axes.tick_params(axis="y", labelsize="x-small")
     signals.tick_params(axis="y", labelsize="x-small", colors=_SIGNAL)
+    axes.set_ylabel("unit", fontsize="x-small")
+    signals.set_ylabel("signal", fontsize="x-small", color=_SIGNAL)

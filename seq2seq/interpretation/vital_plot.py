@@ -9,16 +9,6 @@ from seq2seq.interpretation.health_rules import RULES, HealthRule
 from seq2seq.interpretation.plots import Picture
 from seq2seq.interpretation.vital_signs import VitalSign
 
-_TITLES = {
-    "kept": "gates that keep memory: units open at every step",
-    "open": "other gates: units open at every step",
-    "shut": "units of gates shut at every step",
-    "dead": "units that show the same at every step",
-    "rank": "effective rank of states, of what it could be",
-    "entropy": "entropy of attention, of that of even weights",
-    "without_context": "right tokens that stay so without context",
-    "without_state": "right tokens that stay so with context alone",
-}
 _WIDTH, _ROW = 9.0, 2.0  # inches
 _OUTSIDE = "#b5382a"
 _NAMED = 8  # lines that a legend names
@@ -57,7 +47,7 @@ def _draw(axes: Axes, rule: HealthRule, courses: Mapping[str, Sequence[tuple[int
         axes.plot(*zip(*course, strict=True), marker=".", markersize=4, linewidth=1.2, label=label)
     for end in {rule.low, rule.high} - {0.0, 1.0}:
         axes.axhline(end, color=_OUTSIDE, linestyle=":", linewidth=1)
-    axes.set_title(_TITLES[rule.kind], fontsize="small", loc="left")
+    axes.set_title(f"{rule.kind}: {rule.title}", fontsize="small", loc="left")
     axes.set_ylim(-0.03, 1.03)
     axes.grid(axis="y", color="#e3e6ec", linewidth=0.6)
     axes.legend(fontsize="xx-small", loc="best")

@@ -42,7 +42,7 @@ class VitalSign:
     @property
     def tag(self) -> str:
         """The name among scalars."""
-        return "/".join(part for part in ("health", self.kind, self.place, self.gate) if part)
+        return "/".join(part for part in ("vital_signs", self.kind, self.place, self.gate) if part)
 
 
 @dataclass

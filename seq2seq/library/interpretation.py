@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from seq2seq.commands.interpret import check_options, draw, figures_of, read
+from seq2seq.commands.interpret import check_options, figures_of, read
+from seq2seq.commands.interpreting.report_folder import write_pages
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
-from seq2seq.data.series import as_series
 from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import Trace
 from seq2seq.library.threaded_translator import read_keywords
+from seq2seq.library.usual_modes import usual_modes
 from seq2seq.runs.run_folder import new_folder
-from seq2seq.whole_file import write_whole
 
 if TYPE_CHECKING:
     from seq2seq.library.run import Run
@@ -31,13 +30,12 @@ class Interpretation:
     units: int
 
     @classmethod
-    def of(cls, run: "Run", text: str | np.ndarray, keywords: dict[str, Any]) -> "Interpretation":
-        """The interpretation of a text or of frames by a run; keywords are the options of `interpret`."""
+    def of(cls, run: "Run", text: str, keywords: dict[str, Any]) -> "Interpretation":
+        """The interpretation of a text, or of a series, by a run; keywords are the options of `interpret`."""
         with in_one_line(), trusting(run.trust):
-            given = as_series(text, "frames")
-            options = read_keywords("interpret", run.paths, run.device, {**keywords, "text": str(given)})
+            options = read_keywords("interpret", run.paths, run.device, {**keywords, "text": str(text)})
             check_options(options)
-            return cls(read(run.members[0], options, given if given is not text else None), options["units"])
+            return cls(read(run.members[0], options, text), options["units"])
 
     @property
     def output(self) -> str:
@@ -49,20 +47,21 @@ class Interpretation:
         """The trace: every gate, state and attention weight, as tensors."""
         return self.reading.trace
 
+    @usual_modes()
     def figures(self) -> dict[str, Figure]:
         """Pictures by their names: attention, attributions, the gates of each cell, time constants."""
         return figures_of(self.reading)
 
+    @usual_modes()
     def page(self) -> str:
         """The report, one HTML page that needs nothing else."""
         return report(self.reading, units=self.units)
 
+    @usual_modes()
     def save(self, folder: str, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
         """Paths of the page and the pictures, written into a folder. Raises UserError if that holds something."""
         place = new_folder("folder", folder)
-        place.mkdir(parents=True, exist_ok=True)
-        write_whole(place / "report.html", self.page().encode())
-        return [place / "report.html", *draw(self.reading, place, formats)]
+        return write_pages(place, {"report.html": self.page()}, self.figures(), formats)
 
     def _repr_html_(self) -> str:
         return f'<iframe srcdoc="{html.escape(self.page())}" style="width:100%;height:720px;border:0"></iframe>'

@@ -14,7 +14,7 @@ from seq2seq.data.corpora.kept_pairs import check_sources, keep_pairs, keep_seri
 from seq2seq.data.corpora.pair_table import read_pairs
 from seq2seq.data.example_store import Examples, group
 from seq2seq.data.examples import Example
-from seq2seq.data.series import Series, as_series
+from seq2seq.data.series import Series, as_array, as_series
 from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError, shown
 from seq2seq.runs.own_files import GIVEN
@@ -179,8 +179,10 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
         row = (row.source, row.targets)
     elif isinstance(row, Mapping) and {"source", "target"} <= row.keys():
         row = (row["source"], row["target"])
+    elif _holds_texts(row):
+        row = row.tolist()
     if isinstance(row, list | tuple) and len(row) == 2:
-        source, targets = as_series(row[0], where), _targets(row[1], where, of_frames=not isinstance(row[0], str))
+        source, targets = _source(row[0], where), _targets(row[1], where, of_frames=not isinstance(row[0], str))
         if isinstance(source, str) and targets and all(isinstance(text, str) for text in targets):
             for text in (source, *targets):
                 check_whole(text, where)
@@ -188,7 +190,28 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
                 raise UserError(f"{where} must have frames as its source, as its target is frames, but has a text.")
             yield from ((source, text) for text in targets)
             return
+    if isinstance(as_array(row), np.ndarray):
+        raise UserError(f"{where} must be a source and a target, but is one array: give {{'source': X, 'target': Y}}.")
+    if isinstance(row, list | tuple) and len(row) == 2 and isinstance(as_series(row[0], where), Series):
+        raise UserError(f"{where} must have a text, a number or an array as its target, but has {shown(row[1])}.")
     raise UserError(f"{where} must be a source and a target, two texts, but is {shown(row)}.")
+
+
+def _source(source: Any, where: str) -> Any:
+    """A text as it is, frames as a series; a list of numbers, or of such lists, is an array of them."""
+    if isinstance(source, list) and source and all(isinstance(one, int | float | list | np.number) for one in source):
+        try:
+            source = np.array(source)
+        except ValueError:
+            raise UserError(
+                f"{where} must have as many features in each frame, but has lists of unlike length."
+            ) from None
+    return as_series(source, where)
+
+
+def _holds_texts(given: Any) -> bool:
+    """Tell whether what is given is an array of texts, as a row of a table is, or a cell that was a list in a file."""
+    return isinstance(given, np.ndarray) and given.ndim == 1 and all(isinstance(one, str) for one in given)
 
 
 def _targets(target: Any, where: str, *, of_frames: bool) -> list[Any]:
@@ -197,9 +220,24 @@ def _targets(target: Any, where: str, *, of_frames: bool) -> list[Any]:
     Of a series, a whole number is a label, as its text, and another number is one frame to be written; an array of
     texts is a label for each frame.
     """
-    if of_frames and isinstance(target, np.ndarray) and target.dtype.kind == "U":
-        return [" ".join(target.ravel().tolist())]
-    if of_frames and isinstance(target, float | np.floating):
+    if not of_frames and _holds_texts(target):
+        return list(target.tolist())
+    if not of_frames:
+        return list(target) if isinstance(target, list | tuple) else [as_series(target, f"the target of {where}")]
+    held = as_array(target)
+    if isinstance(held, np.ndarray) and not held.ndim:
+        held = target = held.item()
+    if isinstance(held, np.ndarray) and held.dtype.kind in "UO" and all(isinstance(one, str) for one in held.flat):
+        return [_labels(held.ravel().tolist(), where)]
+    if isinstance(target, float | np.floating):
         target = np.array([[target]])
     targets = list(target) if isinstance(target, list | tuple) else [as_series(target, f"the target of {where}")]
-    return [str(one) if of_frames and isinstance(one, int | np.integer) else one for one in targets]
+    return [str(one) if isinstance(one, int | np.integer | np.bool_) else one for one in targets]
+
+
+def _labels(labels: Sequence[str], where: str) -> str:
+    """Labels of frames as one text. Raises UserError at one that would be none or several in it."""
+    for number, label in enumerate(labels, 1):
+        if len(label.split()) != 1:
+            raise UserError(f"{where}, label {number} must be one word, but is {label!r}.")
+    return " ".join(labels)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import nn
 
-from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError
+from seq2seq.library.lines import line_of
 from seq2seq.library.pairs import Pairs
 from seq2seq.library.trained import Trained
+from seq2seq.library.usual_modes import usual_modes
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.html import table
@@ -27,7 +28,7 @@ class Run(Trained):
 
     def __init__(self, path: str, *, device: str = "auto", trust: Sequence[str] = ()) -> None:
         super().__init__([path], device=device, trust=trust)
-        self.path = Path(path)
+        self.path = Path(self.paths[0])
 
     @property
     def model(self) -> nn.Module:
@@ -66,6 +67,13 @@ class Run(Trained):
             )
         return dict(found)
 
+    def _shown(self) -> dict[str, Any]:
+        """The record, or none where it cannot be read, as of a folder that is gone."""
+        try:
+            return {"scores": self.scores, **self.report}
+        except UserError:
+            return {}
+
     def fine_tune(self, pairs: Pairs, *, dev: Pairs | None = None, test: Pairs | None = None, **keywords: Any) -> "Run":
         """The run of a model that starts from this one and goes on with other pairs, in a folder of its own.
 
@@ -76,6 +84,7 @@ class Run(Trained):
 
         return train(pairs, dev=dev, test=test, **{"init": str(self.path), "trust": self.trust, **keywords})
 
+    @usual_modes()
     def interpret(self, text: str | np.ndarray, **keywords: Any) -> "Interpretation":
         """Look into what the model does with a text, or with frames of a run that reads these.
 
@@ -83,19 +92,19 @@ class Run(Trained):
         """
         from seq2seq.library.interpretation import Interpretation  # matplotlib takes a second to import
 
-        if isinstance(text, str):
-            check_whole(text, "text")
-        return Interpretation.of(self, text, keywords)
+        return Interpretation.of(self, line_of(text), keywords)
 
     def __repr__(self) -> str:
-        scores = ", ".join(f"{name} {value:.2f}" for name, value in self.scores.items())
+        scores = ", ".join(f"{name} {value:.2f}" for name, value in self._shown().get("scores", {}).items())
         size = shortened(parameter_count(self.members[0].model))
         return f"Run({str(self.path)!r}: {size} parameters, step {self.step}{', ' if scores else ''}{scores})"
 
     def _repr_html_(self) -> str:
-        rows = {"dev": self.report.get("dev", {}).get("scores", {}), self.report.get("split", ""): self.scores}
-        body = [[split, *scores.values()] for split, scores in rows.items() if scores]
-        return table(repr(self), ["split", *self.scores], body)
+        record = self._shown()
+        scores = record.get("scores", {})
+        rows = {"dev": record.get("dev", {}).get("scores", {}), record.get("split", ""): scores}
+        body = [[split, *own.values()] for split, own in rows.items() if own]
+        return table(repr(self), ["split", *scores], body)
 
 
 def load(path: Any, *, device: str = "auto", trust: Sequence[str] = ()) -> Run:

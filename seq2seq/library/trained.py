@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from threading import Lock
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -13,19 +13,22 @@ from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.data.examples import Example
 from seq2seq.data.series import Series, as_series
-from seq2seq.data.text import check_whole, formed
+from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError, shown
 from seq2seq.library.forecasts import Forecast, all_series
+from seq2seq.library.lines import lines_of
 from seq2seq.library.pairs import Pairs, documents_of, examples_of, pairs_of
 from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
 from seq2seq.library.undisturbed import on_threads
+from seq2seq.library.usual_modes import usual_modes
+from seq2seq.locks import Lock
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import text_form
 from seq2seq.translation.forecaster import Forecaster
-from seq2seq.translation.line import Line, Translation
+from seq2seq.translation.line import Translation
 from seq2seq.translation.unseen import Unseen
 
 if TYPE_CHECKING:
@@ -42,20 +45,21 @@ class Trained:
     `precision="int8"`. Raises UserError at a mistake in any of them.
     """
 
+    @usual_modes()
     def __init__(self, paths: Sequence[str], *, device: str = "auto", trust: Sequence[str] = ()) -> None:
-        self.paths, self.device, self.trust = list(paths), device, [trust] if isinstance(trust, str) else list(trust)
+        if not isinstance(trust, str | Iterable) or isinstance(trust, bytes):
+            raise UserError(f"trust must be names of packages, in a list, but is {shown(trust)}.")
+        self.device, self.trust = device, [trust] if isinstance(trust, str) else list(trust)
         with in_one_line(), trusting(self.trust):
-            self.members = load_runs({"run": self.paths, "device": device})
+            self.members = load_runs({"run": list(paths), "device": device})
+        self.paths = [str(Path(path).absolute()) for path in paths]  # as the working folder may be another one later
         self._decoders: dict[str, tuple[ThreadedTranslator, dict[str, Any]]] = {}
         self._forecasters: dict[str, tuple[Forecaster, dict[str, Any]]] = {}
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """The parts that go to another process: all but the lock, and the translators, which are made there anew."""
-        return {**vars(self), "_lock": None, "_decoders": {}, "_forecasters": {}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=Lock())
+        """The parts that go to another process: all but the translators, which are made there anew."""
+        return {**vars(self), "_decoders": {}, "_forecasters": {}}
 
     @overload
     def translate(
@@ -101,17 +105,17 @@ class Trained:
         **keywords: Any,
     ) -> list[list[Translation]]: ...
 
+    @usual_modes()
     def translate(
-        self, texts: Any, *, n_best: int | None = None, prefix: Any = "", constraints: Any = (), **keywords: Any
+        self, texts: Any, *, n_best: Any = None, prefix: Any = "", constraints: Any = (), **keywords: Any
     ) -> Any:
         """The translation of a text, or of each of several in their order.
 
         With `n_best`, that many for each, best first, with scores, pieces and alignment. A translation begins with the
         prefix and holds the constraints; for several texts, these are given for each.
         """
-        if n_best is not None and (type(n_best) is not int or n_best < 1):
-            raise UserError(f"n_best must be a whole number of at least 1, but is {n_best!r}.")
-        lines = _lines(texts, prefix, constraints)
+        n_best = None if n_best is None else _count(n_best, "n_best")
+        lines, alone = lines_of(texts, prefix, constraints)
         decoder, _ = self._decoder("translate", keywords)
         translator = decoder.translator
         for number, line in enumerate(lines, 1):
@@ -121,8 +125,9 @@ class Trained:
         with decoder.threads_for(len(lines)):
             found = translator.translations(lines, n_best=n_best or 1, attention=n_best is not None)
         answers = found if n_best else [own[0].text for own in found]
-        return answers[0] if isinstance(texts, str | np.ndarray) else answers
+        return answers[0] if alone else answers
 
+    @usual_modes()
     def forecast(self, series: Any, *, length: int | None = None, **keywords: Any) -> Any:
         """The forecast of a series, an array `time feature`, or of each of several in their order.
 
@@ -135,6 +140,7 @@ class Trained:
         found = [Forecast(one.values, one.deviations) for one in forecaster.forecasts(given, length)]
         return found[0] if isinstance(alone, Series) else found
 
+    @usual_modes()
     def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> "Evaluation":
         """Scores in percent on pairs, or on a split of the run's own data: test if it has one, else dev.
 
@@ -156,6 +162,7 @@ class Trained:
         with answering.threads_for(len(examples)):
             return evaluate(answering.translator, examples, metrics, draws)
 
+    @usual_modes()
     def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> "TextPerplexity":
         """The likelihood of texts by a language model, or of a split of its own data: test if it has one, else dev.
 
@@ -170,6 +177,7 @@ class Trained:
             examples = self._examples(None if texts is None else documents_of(texts), split, "texts")
             return perplexity(first.model, first.tokenizers, examples)
 
+    @usual_modes()
     def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:
         """Log-probabilities, in nats, of every target after its source: `score` in all, `token_scores`, EOS last."""
         decoder, _ = self._decoder("score", keywords)
@@ -215,34 +223,8 @@ class Trained:
             return self._decoders[key]
 
 
-def _lines(texts: Any, prefix: Any, constraints: Any) -> list[Line]:
-    texts = as_series(texts, "texts")
-    if alone := isinstance(texts, str):
-        texts, prefix, constraints = [texts], [prefix], [constraints]
-    elif not isinstance(texts, Iterable) or isinstance(texts, bytes):
-        raise UserError(f"texts must be a text, or several, but is of type {type(texts).__name__}.")
-    for name, given in (("prefix", prefix), ("constraints", constraints)):
-        if not isinstance(given, Iterable) or isinstance(given, bytes):
-            raise UserError(f"{name} must be given for each text, or left out, but is {shown(given)}.")
-    texts = [as_series(text, f"texts[{number}]") for number, text in enumerate(texts)]
-    prefixes = [prefix] * len(texts) if isinstance(prefix, str) else list(prefix)
-    phrases = list(constraints) or [()] * len(texts)
-    for name, given in (("prefix", prefixes), ("constraints", phrases)):
-        if len(given) != len(texts):
-            raise UserError(f"{name} must be given for each of {len(texts)} texts, but there are {len(given)}.")
-    for number, parts in enumerate(zip(texts, prefixes, phrases, strict=True)):
-        _check_line(*parts, number, "texts" if alone else f"texts[{number}]")
-    return [
-        Line(text, start, tuple(phrase for phrase in own if phrase.strip()))
-        for text, start, own in zip(texts, prefixes, phrases, strict=True)
-    ]
-
-
-def _check_line(text: Any, start: Any, own: Any, number: int, name: str) -> None:
-    """Raise UserError where a line, its prefix or its constraints are no texts, or not whole ones."""
-    if not isinstance(text, str) or not isinstance(start, str):
-        raise UserError(f"texts[{number}] and its prefix must be texts, but are {shown(text)} and {shown(start)}.")
-    if isinstance(own, str) or not isinstance(own, Iterable) or not all(isinstance(phrase, str) for phrase in own):
-        raise UserError(f"constraints of texts[{number}] must be a list of texts, but are {shown(own)}.")
-    for part in (text, start, *own):
-        check_whole(part, name)
+def _count(given: Any, name: str) -> int:
+    """A number from 1, of Python or of an array. Raises UserError at what is none."""
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+        raise UserError(f"{name} must be a whole number of at least 1, but is {given!r}.")
+    return int(given)

@@ -1,7 +1,6 @@
 """Training from Python."""
 
 import logging
-from threading import Lock
 from typing import Any
 
 from seq2seq.commands.job import refuse_deaf_finder, repeated_config
@@ -12,6 +11,8 @@ from seq2seq.errors import UserError
 from seq2seq.library.pairs import OMITTED, Pairs, PairSplits
 from seq2seq.library.run import Run
 from seq2seq.library.undisturbed import told, undisturbed
+from seq2seq.library.usual_modes import usual_modes
+from seq2seq.locks import Lock
 from seq2seq.runs.meeting import met_if_several
 from seq2seq.runs.run_folder import open_run_folder, released_at_failure
 
@@ -33,7 +34,7 @@ def train(
     The process's seeds, threads and warnings are as before at the end. Ctrl-C ends training with what is there.
     Raises UserError at a mistake, before anything is written, and DivergedError.
     """
-    with in_one_line(), _one_at_a_time, undisturbed(), told(verbose):
+    with in_one_line(), _one_at_a_time, usual_modes(), undisturbed(), told(verbose):
         return _train(_splits(pairs, dev, test, keywords), verbose, keywords)
 
 
@@ -59,7 +60,8 @@ def _splits(pairs: Pairs | None, dev: Pairs | None, test: Pairs | None, keywords
 
 def _train(splits: PairSplits, verbose: bool, keywords: dict[str, Any]) -> Run:
     kept = keywords.get("resume") or keywords.get("from")  # whose config is that of a run, beside which none is given
-    quiet = {} if verbose or kept else {"callbacks.progress": None}
+    none = "callbacks" in keywords and keywords["callbacks"] in (None, "none")
+    quiet = {} if verbose or kept or none else {"callbacks.progress": None}
     with (
         called("train", {**splits.keywords, **quiet, **keywords}) as config,
         trusting(config.trust),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy
 import torch
 
-_SET_BY_TRAINING = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")
+_SET_BY_TRAINING = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR")
 
 
 @contextmanager

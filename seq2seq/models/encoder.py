@@ -11,7 +11,8 @@ from seq2seq.errors import UserError
 from seq2seq.layers.inputs.input import Input, InputState, SourceSide
 from seq2seq.layers.inputs.tokens import TokenInput
 from seq2seq.layers.recurrent.one_way import OneWayLayer
-from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions, StackState, renewed
+from seq2seq.layers.recurrent.pending import renewed
+from seq2seq.layers.recurrent.stack import Encoded, RecurrentStack, StackOptions, StackState
 from seq2seq.layers.recurrent.state import StateLayout
 from seq2seq.shapes import Lengths, RowMask, Source, TimeVectors
 
@@ -102,13 +103,14 @@ class Encoder(nn.Module):
         """Values of a chunk of every stream, which may lag behind it, and the state behind it.
 
         Row i has `lengths[i]` tokens in the chunk, perhaps none. `ended`, `batch`, tells whose stream ends with it; by
-        default none does. Raises UserError at a state of so many other streams.
+        default none does. Raises UserError at a state of so many other streams, or of another encoder.
         """
         streams = len(state.input.mask)
         if len(source) != streams:
             raise UserError(
                 f"state must be of as many streams as the chunk has rows, {len(source)}, but is of {streams}."
             )
+        self._check_own(state)
         vectors, after = self.input.advance(source, lengths, state.input)
         ended = torch.zeros_like(lengths, dtype=torch.bool) if ended is None else ended
         encoded, stack = self.stack.advance(vectors, lengths, state.stack, ended)
@@ -124,8 +126,21 @@ class Encoder(nn.Module):
         return EncoderState(kept.stack._replace(masks=new.stack.masks), kept.input._replace(mask=new.input.mask))
 
     def renew(self, state: EncoderState, rows: RowMask) -> EncoderState:
-        """The state with some rows, `batch`, as before their first token."""
-        return renewed(self.start(len(rows)), state, rows)
+        """The state with some rows, `batch`, as before their first token. Raises UserError at so many other rows."""
+        streams = len(state.input.mask)
+        if len(rows) != streams:
+            raise UserError(f"rows must be true or false for each of {streams} streams, but are {len(rows)}.")
+        self._check_own(state)
+        return renewed(self.start(streams), state, rows)
+
+    def _check_own(self, state: EncoderState) -> None:
+        """Check that a state is of an encoder like this one, by the widths of its masks."""
+        own = [self.input.width, *[self.output_size] * len(self.stack.layers)]
+        found = [mask.shape[-1] for mask in (state.input.mask, *state.stack.masks)]
+        if found != own:
+            raise UserError(
+                f"state must be of this encoder, whose input and layers are {own} wide, but is of one with {found}."
+            )
 
 
 def finite_rows(state: EncoderState) -> RowMask:

@@ -64,7 +64,7 @@ class BahdanauDecoder(Decoder):
         memory_size: int,
         options: DecoderOptions,
         num_layers: int = 1,
-        connection: str = "none",
+        connection: str | Sequence[str] = "none",
     ) -> None:
         super().__init__(embedding, options)
         self.cells, self.connections = build_layers(

@@ -14,7 +14,7 @@ from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.output.frames import refuse_frame_output
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.cells.cell import Cell, Cells
-from seq2seq.layers.recurrent.connections import connect
+from seq2seq.layers.recurrent.connections import by_layer, connect
 from seq2seq.layers.recurrent.state import map_state
 from seq2seq.masking import length_mask
 from seq2seq.models.decoder import Decoder, States, Unrolled
@@ -37,7 +37,7 @@ class LanguageModelOptions:
     cell: Callable[[int, int], Cell]
     num_layers: int = 2
     top_size: int | None = None
-    connection: str = "none"
+    connection: str | Sequence[str] = "none"
     dropout: float = 0.3
     hidden_dropout: float = 0.3
     output_dropout: float = 0.3
@@ -66,9 +66,10 @@ class SourcelessDecoder(Decoder):
         nn.Module.__init__(self)  # not with attention and readout
         self.embedding = embedding
         cells, connections, size = [], [], embedding.size
-        for depth, units in enumerate(options.sizes, 1):
+        names = by_layer(options.connection, options.num_layers)
+        for depth, (units, name) in enumerate(zip(options.sizes, names, strict=True), 1):
             cells.append(options.cell(size, units))
-            connections.append(connect(options.connection, size, units, top=depth == options.num_layers))
+            connections.append(connect(name, size, units, top=depth == options.num_layers))
             size = connections[-1].size
         self.cells, self.connections = Cells(cells), nn.ModuleList(connections)
         self.feature_size = size

@@ -1,6 +1,6 @@
 """A transducer: it writes by edits of its source, which a pointer reads from left to right."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -41,7 +41,7 @@ class TransducerDecoder(Decoder):
         feature_size: int,
         cell: Callable[[int, int], Cell],
         num_layers: int = 1,
-        connection: str = "none",
+        connection: str | Sequence[str] = "none",
         dropout: float = 0.3,
     ) -> None:
         options = DecoderOptions(hidden_size, feature_size, cell, HardMonotonicAttention, dropout)

@@ -1,6 +1,7 @@
 """Waiting: a decoder that is trained to write before it has read all of the source."""
 
 from dataclasses import dataclass
+from math import inf
 
 import torch
 
@@ -35,8 +36,8 @@ class WaitK:
             raise UserError(f"lowest must be at least 1 token, but is {self.lowest}.")
         if self.highest < self.lowest:
             raise UserError(f"highest must be at least lowest, {self.lowest}, but is {self.highest}.")
-        if not self.pace > 0:
-            raise UserError(f"pace must be above 0 tokens, but is {self.pace}.")
+        if not 0 < self.pace < inf:
+            raise UserError(f"pace must be above 0 tokens and finite, but is {self.pace}.")
 
     def draw(self, lengths: Lengths) -> Lengths:
         """The tokens of each source that are read before the first of its target is written, `batch`."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,11 +93,19 @@ def recorded_signals(checkpoint: dict[str, Any]) -> dict[str, Spread]:
 def _read(path: Path) -> dict[str, Any]:
     """The contents of a file that is a checkpoint of ours and of a format that is read; nothing else is known of it."""
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        checkpoint = _unpickled(path)
     except Exception as error:  # of a damaged file, torch's reader raises whatever comes of it
         raise UserError(f"{path} is not a checkpoint of seq2seq: it cannot be read ({type(error).__name__}).") from None
     _check_format(path, checkpoint)
     return checkpoint
+
+
+def _unpickled(path: Path) -> Any:
+    """The objects of a file, which is mapped into memory where torch finds it: it takes every path for UTF-8."""
+    if os.fsencode(path) == str(path).encode(errors="replace"):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    with path.open("rb") as file:
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _checked(checkpoint: dict[str, Any], *, whole: bool) -> dict[str, Any]:

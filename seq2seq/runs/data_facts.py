@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from statistics import median
 
 import numpy as np
 
@@ -13,9 +14,12 @@ from seq2seq.data.examples import Example, Splits
 from seq2seq.data.series import Series
 from seq2seq.data.text_kind import TextKind, kind_of
 from seq2seq.data.tokenizers import Tokenizers
+from seq2seq.metrics.writing import Writing, writing_of
 
 _LOOKED_AT = 1000  # examples
 _COUNTED_TOGETHER = 10_000  # texts
+_SHORT = 40  # characters of a source, below which one that a word answers is read by letters, as dates are
+_PHRASE_WORDS = 3
 _RARE = 10  # times in train, below which little is learnt of a character
 _RARE_SHARE, _RARE_LEFT = 0.01, 0.2  # of a text that is much, and of that what decomposing it may leave
 
@@ -25,7 +29,8 @@ class DataKind:
     """The kinds of text that are read and written, and how many pairs and kinds of characters there are.
 
     Text is `composed` where many of its characters are rare, as syllables of Hangul are, but made of few common ones.
-    Targets of frames are `labels` where each is one word, and there are few of these.
+    Targets of frames are `labels` where each is one word, and there are few of these. Targets are `phrases` where most
+    have several words, or are in a script without spaces: BLEU counts nothing in others.
     """
 
     source: TextKind
@@ -34,6 +39,7 @@ class DataKind:
     characters: int
     composed: bool = False
     labels: bool = False
+    phrases: bool = False
 
     @classmethod
     def of(cls, splits: Splits) -> "DataKind":
@@ -43,9 +49,10 @@ class DataKind:
         read = _characters(example.source for example in splits.train)
         written = _characters(target for example in splits.train for target in example.targets)
         composed = _is_composed(read) or _is_composed(written)
-        kinds = _kind_of(sources), _kind_of(targets)
+        kinds = _kinds_of(sources, targets)
         labels = kinds[0] is TextKind.FRAMES and _are_labels(targets)
-        return cls(*kinds, _pairs(splits), len(read.keys() | written.keys()), composed, labels)
+        characters = len(read.keys() | written.keys())
+        return cls(*kinds, _pairs(splits), characters, composed, labels, _are_phrases(targets))
 
     @property
     def has_sentences(self) -> bool:
@@ -75,6 +82,20 @@ class DataSize:
 
 def _kind_of(texts: Sequence[str]) -> TextKind:
     return TextKind.FRAMES if any(isinstance(text, Series) for text in texts) else kind_of(texts)
+
+
+def _kinds_of(sources: Sequence[str], targets: Sequence[str]) -> tuple[TextKind, TextKind]:
+    """The kinds of both sides; a short phrase that one word answers, as a date, is read as a word is."""
+    source, target = _kind_of(sources), _kind_of(targets)
+    short = source is TextKind.SENTENCES and target is TextKind.WORDS and median(map(len, sources)) < _SHORT
+    return (TextKind.WORDS if short else source), target
+
+
+def _are_phrases(targets: Sequence[str]) -> bool:
+    texts = [target for target in targets if not isinstance(target, Series)]
+    if not texts:
+        return False
+    return median(len(text.split()) for text in texts) >= _PHRASE_WORDS or writing_of(texts) is not Writing.SPACED
 
 
 def _are_labels(targets: Sequence[str]) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.config.builder import build, told_at
-from seq2seq.data.corpora.tsv import read_tsv
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.series import Series
 from seq2seq.data.splitting import Fingerprint
@@ -17,6 +16,7 @@ from seq2seq.data.text_files import read_lines, told_as
 from seq2seq.errors import UserError, printable
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws, Interval, intervals
+from seq2seq.runs.given_pairs import examples_of_file
 from seq2seq.runs.html import table
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import DecodingRun, text_form
@@ -129,7 +129,7 @@ def load_examples(
             if reads_frames(run.config):
                 return file, corpus_of(run.config, file).examples(file)
             in_order = in_order or run.config.get("carry") is not None
-            return file, formed(text_form(run.config), read_tsv(file, in_order=in_order))
+            return file, formed(text_form(run.config), examples_of_file(run.config, file, in_order=in_order))
     config = run.config
     splits = load_splits(config)
     split = split or ("test" if splits.test else "dev")

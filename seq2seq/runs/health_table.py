@@ -6,31 +6,28 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from seq2seq.interpretation.health_rules import RULES
 from seq2seq.runs.watching_console import watching_console
 
-_SENTENCES = {
-    "entropy": "entropy of attention, of that of even weights",
-    "without_context": "right next tokens that stay so without context",
-    "without_state": "right next tokens that stay so with context alone, without the decoder's state",
-}
+_OF_CELLS = (("kept", "open"), ("shut",), ("dead",), ("rank",))  # kinds of sign, by column
 
 
 def print_health(record: Mapping[str, Any]) -> None:
     """Print vital signs, a row for each cell, and a sentence on each that is out of its range, on stderr."""
     console = watching_console()
     table = Table(title=Text(f"health on {record['data']} ({record['lines']} lines)"))
-    for name in ("cell", "gates open on every step", "gates shut", "dead units", "rank of states"):
+    for name in ("cell", *(" or ".join(kinds) for kinds in _OF_CELLS)):
         table.add_column(name, justify="left" if name == "cell" else "right")
     signs = record["signs"]
     for cell in dict.fromkeys(sign["place"] for sign in signs if sign["kind"] == "dead"):
         own = [sign for sign in signs if sign["place"] == cell]
-        table.add_row(
-            Text(cell), *(_most(own, *kinds) for kinds in (("kept", "open"), ("shut",), ("dead",), ("rank",)))
-        )
+        table.add_row(Text(cell), *(_most(own, *kinds) for kinds in _OF_CELLS))
     console.print(table)
+    titles = {rule.kind: rule.title for rule in RULES}
+    of_cells = {kind for kinds in _OF_CELLS for kind in kinds}
     for sign in signs:
-        if sign["kind"] in _SENTENCES:
-            console.print(f"{_SENTENCES[sign['kind']]}: {100 * sign['value']:.1f} %")
+        if sign["kind"] not in of_cells:
+            console.print(f"{sign['kind']}: {titles[sign['kind']]}: {100 * sign['value']:.1f} %")
     for sentence in record["advice"] or ["all is within its range"]:
         console.print(Text(sentence))
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
+
+from seq2seq.metrics.seed_interval import SeedInterval
 
 
 @dataclass(frozen=True)
@@ -18,23 +20,19 @@ class Row:
 
 
 def leaderboard(rows: Sequence[Row], metric: str, *, higher: bool, seeds: int) -> Iterator[str]:
-    """Lines of a Markdown table of the trials that ended well, and one on the others."""
+    """Lines of a Markdown table of the trials that ended well, and one on the others; ± is a 95 % interval of seeds."""
     ended = sorted((row for row in rows if row.scores), key=lambda row: mean(row.scores), reverse=higher)
-    yield f"| | trial | dev {metric}, % | minutes | settings |"
+    interval = f", mean and 95 % of {seeds} seeds" if seeds > 1 else ""
+    yield f"| | trial | dev {metric}, %{interval} | minutes | settings |"
     yield "|---|---|---|---|---|"
     for place, row in enumerate(ended, 1):
         settings = " ".join(f"{key}={_shown(value)}" for key, value in row.settings.items()) or "as they are"
-        yield f"| {place} | {row.number} | {_score(row.scores)} | {(row.seconds or 0) / 60:.1f} | {settings} |"
+        yield f"| {place} | {row.number} | {SeedInterval.of(row.scores)} | {(row.seconds or 0) / 60:.1f} | {settings} |"
     others = {state: sum(row.state == state for row in rows) for state in ("pruned", "fail", "running")}
     words = {"pruned": "stopped early", "fail": "failed", "running": "still running"}
     said = ", ".join(f"{count} {words[state]}" for state, count in others.items() if count)
     yield ""
     yield f"{len(ended)} trials of {seeds} seed{'s' * (seeds > 1)}{f'; {said}' if said else ''}."
-
-
-def _score(scores: Sequence[float]) -> str:
-    spread = f" \u00b1 {stdev(scores):.2f}" if len(scores) > 1 else ""
-    return f"{mean(scores):.2f}{spread}"
 
 
 def _shown(value: Any) -> str:

@@ -10,6 +10,7 @@ from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.interpretation.forced_lines import ForcedLines
 from seq2seq.runs.evaluation import load_dev_examples
+from seq2seq.runs.gold import check_gold
 from seq2seq.runs.run import LoadedRun
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def examples_to_force(
     data, every = load_dev_examples(run, options["file"], options["split"])
     examples = spread_over(every, options["limit"])
     if any(name.startswith("decoder") for name in names):
-        refuse_bare(data, examples, instead="layers of the encoder alone")
+        check_gold(data, examples, "layers of the encoder alone" if "layers" in options else "file=pairs.tsv")
     return data, examples
 
 
@@ -56,12 +57,3 @@ def forced_lines(
         some = f"{least} line{'s' if least > 1 else ''}"
         raise UserError(f"{data} must have at least {some} of at most {name}={most}, but has {len(lines)}: give more.")
     return lines
-
-
-def refuse_bare(data: str, examples: Sequence[Example], *, instead: str) -> None:
-    """Raise UserError where examples have no target, which a decoder is forced through or scored by."""
-    if bare := sum(not any(map(str.strip, example.targets)) for example in examples):
-        raise UserError(
-            f"{data} must have a target for every source, but {bare} of {len(examples)} have none: give another split, "
-            f"or {instead}."
-        )

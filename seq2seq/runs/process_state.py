@@ -18,6 +18,14 @@ def state_of(pid: int) -> str:
     return found.stdout.strip()[:1]
 
 
+def born(pid: int) -> str:
+    """A mark by which no other process that had its number is taken for it: boot and tick; empty where unknown."""
+    with suppress(OSError, IndexError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path(f'/proc/{pid}/stat').read_text(errors='replace').rpartition(')')[2].split()[19]}"
+    return ""
+
+
 def ends_by_memory() -> int:
     """The number of processes that the kernel has ended for want of memory."""
     with suppress(OSError, ValueError):

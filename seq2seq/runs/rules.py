@@ -52,7 +52,7 @@ def _piece_kind(side: str) -> Callable[[DataKind, Config], str]:
         if kind.labels:
             return "word"
         if kind.has_sentences:
-            return "unigram"
+            return "char" if side == "target" and kind.target is TextKind.WORDS else "unigram"
         return "word" if getattr(kind, side) is TextKind.SYMBOLS else "char"
 
     return rule
@@ -87,7 +87,7 @@ def _metrics(kind: DataKind, config: Config) -> Option:
         return Option("metrics", "labels")
     if kind.labels:
         return Option("metrics", "classes")
-    if kind.has_sentences:
+    if kind.has_sentences and kind.phrases:
         return Option("metrics", "translation")
     says_words = kind.target is TextKind.SYMBOLS and kind.source is not TextKind.SYMBOLS
     return Option("metrics", "pronunciation" if says_words else "exact_match")

@@ -15,11 +15,12 @@ from seq2seq.config.job import given_overrides, sweep_folder
 from seq2seq.config.stored import continued, edited, with_changes
 from seq2seq.config.task_name import check_task
 from seq2seq.errors import UserError
+from seq2seq.folder_lock import hold, is_held_here, release
 from seq2seq.ranks import first_process
-from seq2seq.runs.folder_lock import hold, is_held_here, release
 from seq2seq.runs.meeting import current_meeting
 from seq2seq.runs.own_files import MADE, with_own_files
 from seq2seq.runs.versions import refuse_versions
+from seq2seq.whole_folder import check_room, is_free
 
 logger = logging.getLogger(__name__)
 
@@ -37,17 +38,17 @@ def open_run_folder(config: DictConfig, repeated: dict[str, Any] | None = None) 
     The folder is made here, so that no other run takes it, and a refusal comes before any work.
     Raises UserError if it cannot be named or made, already holds a run, or holds none to resume.
     """
-    if not config.run_dir:
+    if not config.run_dir or not isinstance(config.run_dir, str | int | float):  # a folder's name can be a number
         raise UserError(f"run_dir must be a folder, but is {config.run_dir!r}: give one, or leave run_dir out.")
     if config.resume:
-        folder = Path(config.run_dir)
+        folder = Path(str(config.run_dir))
         refuse_versions("resume=true", folder)
         return _held_and_stored(folder, config.get("changes", [])), folder
     check_task(config.task)
     resolved = resolve(config) if repeated is None else repeated
     if (meeting := current_meeting()) is not None and not first_process():
         return resolved, Path(meeting.hear("folder").decode())
-    folder = _taken(sweep_folder() or Path(config.run_dir), numbered=not _named())
+    folder = _taken(sweep_folder() or Path(str(config.run_dir)), numbered=not _named())
     if meeting is not None:  # clocks of machines differ, and so would folders that are named by them
         meeting.tell("folder", str(folder.absolute()).encode())
     return resolved, folder
@@ -78,10 +79,11 @@ def _give_back(folder: Path) -> None:
 
 
 def new_folder(option: str, path: str | Path) -> Path:
-    """The folder of an option's value, not made yet. Raises UserError if it holds something."""
-    folder = Path(path)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    """The folder of an option's value, not made yet. Raises UserError if it holds something, or cannot be written."""
+    folder = Path(str(path))  # a name can be a number
+    if not is_free(folder):
         raise UserError(f"{option}={folder} must be a new or empty folder, but is not: choose another, or remove it.")
+    check_room(option, folder)
     return folder
 
 
@@ -107,7 +109,8 @@ def _taken(folder: Path, *, numbered: bool) -> Path:
                 return own
         except FileExistsError:
             if not own.is_dir():
-                raise UserError(f"run_dir={own} must be a folder, but is a file: choose another folder.") from None
+                kind = "a link that leads nowhere" if own.is_symlink() and not own.exists() else "a file"
+                raise UserError(f"run_dir={own} must be a folder, but is {kind}: choose another folder.") from None
         except OSError as error:
             raise UserError(f"run_dir={own} cannot be made: {error.strerror}: choose another folder.") from None
         if held:

@@ -1,13 +1,12 @@
 """Versions of a run that goes on learning: folders that never change, and a pointer to the one that is used."""
 
 import logging
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from seq2seq.errors import UserError
-from seq2seq.whole_file import flush_folder, remove_parts, write_whole
+from seq2seq.whole_file import remove_parts, write_whole
+from seq2seq.whole_folder import whole_folder
 
 logger = logging.getLogger(__name__)
 _FOLDER, _POINTER = "versions", "current"
@@ -51,29 +50,16 @@ class Versions:
 
     def add(self, write: Callable[[Path], None]) -> int:
         """Have a version written into a folder, give it the next number, and point to it."""
-        self._remove_halves()
+        remove_parts(self.folder)
         number = self.numbers[-1] + 1 if self.numbers else 0
-        half = self.folder / f".{number:04}.{os.getpid()}.half"
-        try:
+        with whole_folder(self.path(number)) as half:
             write(half)
-            flush_folder(half)
-            half.rename(self.path(number))
-        except BaseException:
-            shutil.rmtree(half, ignore_errors=True)
-            raise
-        flush_folder(self.folder)
         self.point_to(number)
         return number
 
     def point_to(self, number: int) -> None:
         """Have a version used from now on."""
         write_whole(self.folder / _POINTER, f"{self.path(number).name}\n".encode())
-
-    def _remove_halves(self) -> None:
-        """Remove what processes that were killed while they wrote have left."""
-        remove_parts(self.folder)
-        for half in self.folder.glob(".*.*.half"):
-            shutil.rmtree(half, ignore_errors=True)
 
 
 def folder_in_use(run: Path) -> Path:

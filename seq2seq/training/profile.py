@@ -36,6 +36,7 @@ class Profile(TorchDispatchMode):
     Views move nothing and count as Python.
     """
 
+    clock: Callable[[], float] = time.perf_counter
     costs: dict[str, OperationCost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,9 +54,9 @@ class Profile(TorchDispatchMode):
     ) -> Any:
         if func.is_view:
             return func(*args, **(kwargs or {}))
-        started = time.perf_counter()
+        started = self.clock()
         out = func(*args, **(kwargs or {}))
-        seconds = time.perf_counter() - started
+        seconds = self.clock() - started
         cost = self.costs.setdefault(_kind(func.__name__, self._part), OperationCost())
         cost.calls += 1
         cost.seconds += seconds

@@ -45,16 +45,18 @@ class CellReader(nn.Module):
 
 @dataclass(frozen=True)
 class RecallTraining:
-    """The training of every reader: steps of Adam at most, sequences in each, its rate, and how many seeds."""
+    """The training of every reader: steps of Adam at most, sequences in each, its rate, and its seeds."""
 
     steps: int = 1500
     batch_size: int = 32
     lr: float = 5e-3
     seeds: int = 3
+    first_seed: int = 1
 
     def scores(self, kind: CellKind, size: int, task: RecallTask, length: int) -> list[float]:
         """Shares of right answers at the end, one for each seed."""
-        return [self._score(kind, size, task, length, seed) for seed in range(1, self.seeds + 1)]
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        return [self._score(kind, size, task, length, seed) for seed in seeds]
 
     def _score(self, kind: CellKind, size: int, task: RecallTask, length: int, seed: int) -> float:
         torch.manual_seed(seed)

@@ -17,6 +17,7 @@ from torch import nn
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.errors import UserError
 from seq2seq.models.cost import multiply_accumulates
 from seq2seq.models.input_feeding import path
 from seq2seq.models.sizes import parameter_count
@@ -27,30 +28,36 @@ from seq2seq.training.profile import Profile
 from seq2seq.training.windows import endless_windows
 
 _DTYPES = {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "processor": time.thread_time}
 _GEMM = 512, 2048, 512  # rows, columns and depth of the product whose rate stands for the machine's
 
 
 @dataclass
 class Stopwatch:
-    """A stopwatch that adds up seconds by name."""
+    """A stopwatch that adds up seconds of a clock by name."""
 
     device: torch.device
+    clock: Callable[[], float] = time.perf_counter
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
         """Add the seconds that the block inside takes, work on the device included."""
-        started = time.perf_counter()
+        started = self.clock()
         yield
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+        self.seconds[name] = self.seconds.get(name, 0.0) + self.clock() - started
 
 
 class Conditions:
-    """The conditions of speed beside the model and its data: the device, and how Lightning handles the precision."""
+    """The conditions of speed beside the model and its data: the device, and how Lightning handles the precision.
 
-    def __init__(self, precision: str, accelerator: str = "auto") -> None:
+    Seconds are those of a clock: `wall`, or `processor`, which counts what one thread ran, whatever ran beside it.
+    Raises UserError at another.
+    """
+
+    def __init__(self, precision: str, accelerator: str = "auto", clock: str = "wall") -> None:
         options: dict[str, Any] = dict.fromkeys(
             ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
         )
@@ -60,6 +67,18 @@ class Conditions:
         self.device: torch.device = trainer.strategy.root_device
         self.handling: Precision = trainer.precision_plugin
         self.dtype = _DTYPES.get(precision.partition("-")[0], torch.float32)  # of matrix products
+        if clock not in CLOCKS:
+            raise UserError(f"clock must be one of {', '.join(CLOCKS)}, but is {clock!r}.")
+        self.clock, self.of_one_thread = CLOCKS[clock], clock == "processor"
+
+    def check_clock(self) -> None:
+        """Check that the clock sees all of the work. Raises UserError where others than this thread do part of it."""
+        if self.of_one_thread and self.device.type != "cpu":
+            raise UserError("clock=processor times a CPU: add trainer.accelerator=cpu.")
+        if self.of_one_thread and (threads := torch.get_num_threads()) > 1:
+            raise UserError(
+                f"clock=processor counts the seconds of one thread, but there are {threads}: add threads=1."
+            )
 
 
 class SteppedModule:
@@ -101,13 +120,14 @@ def benchmark(
 
     For a profile each step is taken once more, with every operation timed; for memory one more, on the largest batch.
     """
-    dtype, device = conditions.dtype, conditions.device
+    device, clock = conditions.device, conditions.clock
+    rate = partial(gemm_rate, conditions.dtype, device, clock=clock)
     trained = SteppedModule(module, conditions)
-    batches, watch = (batch for (batch,) in endless_windows(data, 1, device)), Stopwatch(device)
+    batches, watch = (batch for (batch,) in endless_windows(data, 1, device)), Stopwatch(device, clock)
     for _ in range(warmup):
         trained.take_step(next(batches), watch.time)
-    rates = [gemm_rate(dtype, device)]
-    watch, seen, costs = Stopwatch(device), [], Profile()
+    rates = [rate()]
+    watch, seen, costs = Stopwatch(device, clock), [], Profile(clock)
     for number in range(1, steps + 1):
         with watch.time("data"):
             batch = next(batches)
@@ -117,7 +137,7 @@ def benchmark(
             with costs:
                 trained.take_step(batch, costs.part)
         if number % max(1, steps // 5) == 0:
-            rates.append(gemm_rate(dtype, device))
+            rates.append(rate())
     report = _report(module, seen, watch.seconds, median(rates), conditions.precision)
     if profile:
         report["profile"] = costs.report(steps, sum(watch.seconds.values()))
@@ -138,7 +158,7 @@ def compare(
         batch = next(batches)
         turns = [*trained.items()]
         for name, one in turns[number % len(turns) :] + turns[: number % len(turns)]:
-            watch = Stopwatch(conditions.device)
+            watch = Stopwatch(conditions.device, conditions.clock)
             one.take_step(batch, watch.time)
             if number >= warmup:
                 rates[name].append(batch.step_tokens / sum(watch.seconds.values()))
@@ -171,13 +191,19 @@ def _size(batch: Batch) -> int:
     return batch.positions
 
 
-def gemm_rate(dtype: torch.dtype, device: torch.device, *, seconds: float = 0.3) -> float:
+def gemm_rate(
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    seconds: float = 0.3,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """The FLOP per second of a matrix product."""
     rows, columns, depth = _GEMM
     left = torch.randn(rows, depth, device=device, dtype=dtype)
     right = torch.randn(columns, depth, device=device, dtype=dtype)
-    count, started = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - started) < seconds or count < 10:
+    count, started = 0, clock()
+    while (elapsed := clock() - started) < seconds or count < 10:
         for _ in range(10):
             nn.functional.linear(left, right)
         if device.type == "cuda":

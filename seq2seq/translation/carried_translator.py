@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from typing import TypeVar
 
 import torch
 from jaxtyping import Int
@@ -20,6 +21,7 @@ from seq2seq.shapes import Lengths, Source
 from seq2seq.translation.resets import Past, Reset
 from seq2seq.translation.translator import Translator
 
+_Item = TypeVar("_Item")
 logger = logging.getLogger(__name__)
 
 

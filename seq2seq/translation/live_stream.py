@@ -4,6 +4,7 @@ import codecs
 import json
 from collections.abc import Iterable, Iterator
 
+from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.translation.simultaneous import SimultaneousTranslator, TextSession
@@ -84,6 +85,8 @@ class LiveStreams:
         name, text, end = found["stream"], found.get("text", ""), found.get("end", False)
         if not isinstance(name, str) or not isinstance(text, str) or not isinstance(end, bool):
             raise UserError(f"line {number}: stream and text must be texts, and end true or false.")
+        for side in (name, text):
+            check_whole(side, f"line {number}")
         yield from self._say(name, text, end=end)
 
     def _say(self, name: str, text: str, *, end: bool) -> Iterator[str]:

@@ -52,4 +52,7 @@ def _reason(tokenizer: Tokenizer, text: str, tokens: int, most: int, written: st
         return f"the target vocabulary lacks {', '.join(map(repr, lacking[:5]))}"
     if written != text:
         return f"the tokenizer writes it as {written[:60]!r} (tokenizer.normalization)"
-    return f"it has {tokens} tokens with its end, but the length limits allow {most}: raise max_ratio or max_extra"
+    return (
+        f"it has {tokens} tokens with its end, but the length limits allow {most}: raise decoding.length.max_ratio "
+        "or max_extra"
+    )

@@ -91,7 +91,7 @@ class Translator:
         return slice(rank, count, processes)
 
     def some(self, lines: Sequence[Item], most: int | None) -> Sequence[Item]:
-        """Lines that stand for all, and lie evenly among these: at most so many, or all for None."""
+        """Return at most so many of some lines, None for all: they stand for all, and lie evenly among these."""
         return spread_over(lines, most)
 
     def translations(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from seq2seq import folder_lock
 from seq2seq.commands.adapt import adapt
 from seq2seq.commands.adapting import adaptation
 from seq2seq.commands.adapting.adaptation import Adaptation
@@ -20,7 +21,6 @@ from seq2seq.commands.train import train
 from seq2seq.config.contract import read_options
 from seq2seq.data.examples import Example
 from seq2seq.errors import DivergedError, UserError
-from seq2seq.runs import folder_lock
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.run import load_run

@@ -10,6 +10,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from seq2seq.commands import compare as command
+from seq2seq.commands.comparing import trained_runs
 from seq2seq.commands.comparing.competition import Competition, Entries, Equality
 from seq2seq.commands.comparing.contender import Contender, count_parameters, fit_sizes
 from seq2seq.commands.comparing.equal_seconds import refuse_without_steps, with_equal_seconds
@@ -296,6 +297,53 @@ def test_a_run_that_did_not_end_is_told(tmp_path):
     with pytest.raises(UserError) as error:
         train_contender(Contender("model/cell=gru", [], 8, 16, 1), tmp_path)
     assert str(error.value) == f"{tmp_path} holds a run that did not end: remove it to train model/cell=gru again."
+
+
+@pytest.mark.parametrize("where", ["metrics/metrics.csv", "metrics.json"])
+@pytest.mark.parametrize(
+    "damage", ["step\nx\n", "step,dev/wer\n1,2,3\n", "dev/wer\n1\n", "", "[1]", "step,dev/wer\n1,a\n"]
+)
+def test_damaged_records_of_a_done_run_are_one_line(tmp_path, where, damage):
+    done = Contender("x", [], 8, 16, 1)
+    sizes = "model.encoder.hidden_size=8 model.decoder.hidden_size=16"
+    folder = tmp_path / "x"
+    (folder / "metrics").mkdir(parents=True)
+    (tmp_path / "x.command.txt").write_text(f"scripts/train.py {sizes} logger=csv\n")
+    (folder / "metrics" / "metrics.csv").write_text("dev/wer,step\n9.0,1499\n")
+    (folder / "metrics.json").write_text(json.dumps({"training_seconds": 1.0, "cost": [1]}))
+    assert train_contender(done, folder).steps("dev/wer") == 1500
+    (folder / where).write_text(damage)
+    with pytest.raises(UserError, match=r"is damaged: it|must have logged dev/wer"):
+        scored(done, [train_contender(done, folder)], "dev/wer", min)
+
+
+def test_a_run_that_was_killed_goes_on_and_one_of_other_overrides_does_not(tmp_path, monkeypatch):
+    asked, folder = [], tmp_path / "x"
+
+    def killed(contender, folder, words):
+        asked.append(words)
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        if len(asked) == 2:
+            (folder / "checkpoints" / "last.ckpt").write_bytes(b"")
+        if len(asked) < 4:
+            raise UserError("killed by SIGKILL")
+        (folder / "metrics").mkdir()
+        (folder / "metrics" / "metrics.csv").write_text("dev/wer,step\n9.0,1499\n")
+        (folder / "metrics.json").write_text(json.dumps({"training_seconds": 1.0}))
+
+    monkeypatch.setattr(trained_runs, "_train", killed)
+    one, other = Contender("x", ["seed=1"], 8, 16, 1), Contender("x", ["seed=2"], 8, 16, 1)
+    for _ in range(3):
+        with pytest.raises(UserError, match="killed by SIGKILL"):
+            train_contender(one, folder)
+        with pytest.raises(UserError, match="holds a run that did not end: remove it to train x again"):
+            train_contender(other, folder)
+    assert train_contender(one, folder).seconds == 1.0
+    assert train_contender(one, folder).seconds == 1.0
+    whole = [*one.command, "logger=csv"]
+    assert asked == [whole, whole, ["resume=true"], ["resume=true"]]
+    with pytest.raises(UserError, match="holds a run of other overrides"):
+        train_contender(other, folder)
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ def asked(config_of, finished, tmp_path):
 
     def run(name, *overrides):
         given = [text.replace("RUN", str(finished)) for text in overrides]
-        return COMMANDS[name](config_of(name, *given, f"out={tmp_path / 'out'}"))
+        return COMMANDS[name](config_of(name, f"out={tmp_path / 'out'}", *given))
 
     return run
 
@@ -150,6 +150,8 @@ def test_the_horizon_of_cells_at_equal_parameters(asked, tmp_path, capsys):
     assert second["hidden_size"] > 8
     assert [len(row["seeds"]) for row in first["scores"]] == [2, 2]
     assert kept(tmp_path, "horizon") == record
+    another = asked("horizon", "task=copy", "cells=[lstm]", *small, "seeds=1", "seed=2", f"out={tmp_path / 'another'}")
+    assert another["cells"][0]["scores"][0]["seeds"] == first["scores"][0]["seeds"][1:]
     assert "copy: mean of 2 seeds" in " ".join(capsys.readouterr().err.split())
 
 
@@ -267,6 +269,13 @@ def test_a_mistake_is_told_in_one_line_and_nothing_is_written(asked, tmp_path, n
     assert str(error.value).startswith(said)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_examples_without_gold_are_refused(asked, tmp_path, name):
+    (tmp_path / "bare.tsv").write_text("a b\ta b\nb c\t\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"bare\.tsv must have a target for every source, but 1 of 2 have none: give "):
+        asked(name, "run=RUN", f"file={tmp_path / 'bare.tsv'}")
 
 
 def test_a_folder_that_holds_something_is_left_alone(asked, tmp_path):

@@ -22,18 +22,19 @@ def looked(config_of, finished, tmp_path):
 
 def test_record_table_and_picture_tell_of_the_run(looked, tmp_path, capsys):
     record = looked()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["health.json", "health.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["health.json", "vital_signs.png"]
     assert json.loads((tmp_path / "out" / "health.json").read_text(encoding="utf-8")) == record
     assert {sign["kind"] for sign in record["signs"]} >= {"kept", "rank", "entropy", "without_context", "without_state"}
     assert record["lines"] == 8
     said = capsys.readouterr()
     assert said.out == ""
     assert "health on dev (8 lines)" in said.err
-    assert "right next tokens that stay so without context: " in said.err
+    assert "without_context: right next tokens that stay so without context: " in said.err
 
 
-def test_without_a_limit_all_lines_are_looked_at(looked):
-    assert looked("limit=null")["lines"] == 8
+@pytest.mark.parametrize(("limit", "lines"), [("null", 8), ("5", 5), ("9", 8)])
+def test_as_many_lines_are_looked_at_as_the_limit_says(looked, limit, lines):
+    assert looked(f"limit={limit}")["lines"] == lines
 
 
 def test_what_a_run_kept_is_on_the_report(config_of, finished, tmp_path):
@@ -42,7 +43,7 @@ def test_what_a_run_kept_is_on_the_report(config_of, finished, tmp_path):
     paths = {path.name: path for path in interpret(config_of("interpret", *given))}
     assert "vital_signs.png" in paths
     page = paths["report.html"].read_text(encoding="utf-8")
-    assert '<ul id="vital">' in page
+    assert '<ul id="vital-signs">' in page
     assert page.count('<img class="training"') == 2
     assert "{{" not in page.split("<main>")[1].split("<script")[0]
 
@@ -81,7 +82,5 @@ def test_a_mistake_is_told_in_one_line_and_nothing_is_written(looked, tmp_path, 
 
 def test_lines_without_gold_are_refused(looked, tmp_path):
     (tmp_path / "bare.tsv").write_text("a b\ta b\nb c\t\n", encoding="utf-8")
-    with pytest.raises(
-        UserError, match="must have a target for every source, but .* give another split, or layers of the "
-    ):
+    with pytest.raises(UserError, match="but 1 of 2 have none: give another split, or file=pairs.tsv."):
         looked(f"file={tmp_path / 'bare.tsv'}")

@@ -90,7 +90,7 @@ def test_every_picture_has_the_text_and_the_output_in_its_title(config_of, finis
     assert len(titles) == len(NAMES)
     named = [figure.get_suptitle() for figure in titles]
     assert named.pop(NAMES.index("vital_signs")) == f"Vital signs: {finished}"
-    assert named.pop(NAMES.index("training")) == f"Health of training: {finished}"
+    assert named.pop(NAMES.index("training")) == f"Curves of training: {finished}"
     assert all(title.endswith(": a b \u2192 b a") for title in named)
 
 

@@ -128,6 +128,10 @@ def test_without_a_limit_all_examples_are_tried(tried):
     assert tried(*given, "limit=null")["examples"] == 60
 
 
+def test_as_many_examples_are_tried_as_the_limit_says(tried):
+    assert tried("gates=[]", "attention=[]", "limit=45", "split=train", "bootstrap=0")["examples"] == 45
+
+
 def test_a_file_without_gold_is_refused(tried, tmp_path):
     (tmp_path / "bare.tsv").write_text("a b\ta b\nb c\t\n", encoding="utf-8")
     with pytest.raises(UserError, match="must have a target for every source, but 1 of 2 have none: give another"):

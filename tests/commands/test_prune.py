@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from seq2seq.commands.prune import prune
 from seq2seq.commands.train import train
@@ -48,6 +49,22 @@ def test_training_goes_on_from_it_at_its_sizes(half, tiny_config, tmp_path):
     out, _ = half
     train(tiny_config(f"init={out}", "budget.max_steps=2"), tmp_path, resume=False)
     assert load_run(tmp_path).config["model"] == load_run(out).config["model"]
+
+
+def test_a_run_that_copies_is_pruned_and_copies_on(tiny_config, config_of, tmp_path):
+    """With embeddings that come to be as wide as a layer, whose connection the new run's config names."""
+    sizes = ["model.embedding_size=8", "model.encoder.hidden_size=8", "model.decoder.hidden_size=16"]
+    (tmp_path / "run").mkdir()
+    train(tiny_config("model/copying=pointer", *sizes, "budget.max_steps=1"), tmp_path / "run", resume=False)
+    prune(config_of("prune", f"run={tmp_path / 'run'}", f"out={tmp_path / 'out'}"))
+    pruned = load_run(tmp_path / "out")
+    assert pruned.config["model"]["encoder"]["hidden_size"] == 4
+    assert pruned.config["model"]["encoder"]["connection"][0] == "none"
+    own = pruned.model.copying.target_ids
+    assert torch.equal(own, load_run(tmp_path / "run").model.copying.target_ids)
+    (tmp_path / "on").mkdir()
+    train(tiny_config(f"init={tmp_path / 'out'}", "budget.max_steps=1"), tmp_path / "on", resume=False)
+    assert load_run(tmp_path / "on").config["model"] == pruned.config["model"]
 
 
 @pytest.mark.parametrize(

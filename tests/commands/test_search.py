@@ -11,17 +11,20 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import OperationalError
 
 from seq2seq.commands import search as command
 from seq2seq.commands.search import search
-from seq2seq.commands.searching.study import Study
+from seq2seq.commands.searching.study import Study, told_of_storage
 from seq2seq.commands.searching.trials import PrunedError, TrialOutcome, Watched, dev_scores, train_trial
 from seq2seq.config.contract import resolve
-from seq2seq.config.keywords import written
+from seq2seq.config.overrides import written
 from seq2seq.config.places import CONF
 from seq2seq.config.space import Choices, Range, read_space
 from seq2seq.errors import UserError
 from seq2seq.runs.possible import checked
+from seq2seq.runs.process_state import born
 
 SPACE = {"model.dropout": Range(0.1, 0.5, step=0.1), "model/cell": Choices(("lstm", "gru"))}
 
@@ -87,6 +90,65 @@ def test_trials_of_a_worker_that_is_gone_are_tried_again(study_at):
     assert taken.settings == lost.settings
     assert taken.number == 3
     assert [row.number for row in again.rows()] == [0, mine.number, 3]
+
+
+@pytest.mark.parametrize(
+    ("worker", "seconds", "lost"),
+    [
+        ([os.uname().nodename, os.getpid(), "another boot 7"], 60.0, True),  # a container that was started again
+        ([os.uname().nodename, os.getpid(), born(os.getpid())], 60.0, False),
+        ([os.uname().nodename, os.getpid()], 60.0, False),  # as before, without its birth
+        (["elsewhere", 1, "boot 7"], 60.0, False),
+        (None, 60.0, False),  # another search has just asked for it
+        (None, 0.0, True),  # it was killed right behind that
+    ],
+)
+def test_a_number_of_a_process_is_not_enough_to_know_a_worker(study_at, monkeypatch, worker, seconds, lost):
+    monkeypatch.setattr("seq2seq.commands.searching.study._UNKNOWN_SECONDS", seconds)
+    study = study_at()
+    trial = study.ask(9) if worker else study.study.ask()
+    if worker:
+        trial.trial.set_user_attr("worker", worker)
+    again = study_at()
+    again.take_back_lost()
+    assert [row.state for row in again.rows()] == ["waiting" if lost else "running"]
+
+
+def test_two_searches_at_once_try_no_more_than_is_asked_for(study_at, monkeypatch):
+    one, other = study_at(), study_at()
+    monkeypatch.setattr(other, "_count", lambda: 0)  # as it looked a moment before
+    assert one.ask(1).number == 0
+    assert other.ask(1) is None
+    assert [row.number for row in other.rows()] == [0]
+    assert one.ask(2).settings  # what was given back is no trial
+
+
+def test_a_damaged_study_is_one_line(study_at, tmp_path):
+    study = study_at()
+    study.tell(study.ask(9), [1.0], 1.0)
+    study.close()
+    (file,) = tmp_path.glob("*.db")
+    data = bytearray(file.read_bytes())
+    for place in range(4096, len(data), 4096):
+        data[place : place + 64] = b"\xff" * 64
+    file.write_bytes(data)
+
+    def goes_on() -> None:
+        with told_of_storage():
+            again = study_at()
+            again.tell(again.ask(9), [1.0], 1.0)
+            again.rows()
+
+    with pytest.raises(UserError, match=r"cannot be (opened \(|read or written \()") as error:
+        goes_on()
+    assert "\n" not in str(error.value)
+
+
+def test_a_disk_that_is_full_under_a_study_is_one_line():
+    full = OperationalError("INSERT", {}, Exception("database or disk is full"))
+    message = r"^storage cannot be read or written \(database or disk is full\): what has been trained is kept"
+    with pytest.raises(UserError, match=message), told_of_storage():
+        raise StorageInternalError("An exception is raised during the commit.") from full
 
 
 def test_another_space_under_the_same_name_is_refused(study_at):

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 import seq2seq
 from seq2seq.commands.building.module import build_module
 from seq2seq.commands.interpret import read
+from seq2seq.commands.prune import prune
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
 from seq2seq.config.builder import build
@@ -128,6 +129,15 @@ def test_an_ensemble_of_transducers_searches(run, configured, tmp_path):
 
 def test_every_promise_is_kept(run, config_of):
     assert selfcheck(config_of("selfcheck", f"run={run}", "sentences=6", "decoding=beam"))
+
+
+def test_half_of_its_units_can_go(run, config_of, tmp_path):
+    before, record = load_run(run), prune(config_of("prune", f"run={run}", f"out={tmp_path / 'half'}"))
+    after = load_run(tmp_path / "half")
+    assert record["parameters"]["after"] < record["parameters"]["before"] / 2
+    sizes = [each.config["model"]["decoder"]["hidden_size"] for each in (before, after)]
+    assert sizes[1] == sizes[0] // 2
+    assert isinstance(seq2seq.load(str(tmp_path / "half")).translate("abba"), str)
 
 
 @pytest.mark.parametrize("given", [[], ["target='d x'"]])

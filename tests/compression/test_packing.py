@@ -25,7 +25,9 @@ from seq2seq.errors import UserError
 from seq2seq.layers.front_end import ConvolutionalFrontEnd
 from seq2seq.layers.output.full import FullOutput
 from seq2seq.layers.output.tied import TiedOutput
+from seq2seq.layers.recurrent.cells.low_rank import LowRankLSTMCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 
 pytestmark = pytest.mark.processor
 BFLOAT16 = pytest.param("bfloat16", marks=pytest.mark.needs_bfloat16)
@@ -41,6 +43,7 @@ UNIT = 2.0**-9
 CLOSE = {"bfloat16": 0.06, "int8": 0.12}
 # The order of a float32 sum may depend on the number of rows. The last bit of an input so moved can round it to the
 # next step, and shift what follows by as much; alike inputs give the same to the bit (the law after that).
+LOW_RANK = partial(LowRankLSTMCell, rank=3)
 STEPS_OF_INT8 = 127 if sums_8_bits() else 63
 NEIGHBOURS = {"float32": 1e-6, "bfloat16": 4 * UNIT, "int8": 4 / STEPS_OF_INT8}
 
@@ -443,5 +446,63 @@ def test_ranges_of_products_that_are_not_known_are_of_random_sentences(build, mo
     random, given = (pack(deepcopy(plain), "int8", ranges) for ranges in (None, {name: 0.25}))
     assert given.decoder.readout.projection.product.limit == 0.25
     other = given.decoder.upper[0] if hasattr(given.decoder, "upper") else given.decoder.cells.bottom
-    assert getattr(other, "packed", other).product.limit > 0
+    assert getattr(other, "packed", other).product.product.limit > 0
     assert random.decoder.readout.projection.product.limit != 0.25
+
+
+@pytest.mark.usefixtures("_every_size")
+@pytest.mark.parametrize("hypotheses", [1, BEAM])
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(("decoder", "layers"), RECIPES)
+def test_cells_of_low_rank_are_packed(build, padded, monkeypatch, decoder, layers, precision, hypotheses):
+    """To what they are: no product of a step is torch's own, and no gate is computed by the visible equations."""
+    plain, packed = (build(decoder=decoder, decoder_layers=layers, cell=LOW_RANK) for _ in range(2))
+    packed = pack(packed, Products(precision, hypotheses=hypotheses))
+    assert (type(packed.decoder) is BeamGNMTDecoder) == (decoder == "gnmt" and hypotheses > 1)
+    found, wanted = run(packed, SENTENCES, padded), run(plain, SENTENCES, padded)
+    assert_close(found[1:], wanted[1:], CLOSE.get(precision, 2e-6))
+    if precision != "float32":
+        with pytest.raises(AssertionError, match="not close"):
+            assert_close(found[1:], wanted[1:], 1e-4)
+    memory, states = packed.start(*padded(SENTENCES))
+    called = []
+    monkeypatch.setattr(nn.functional, "linear", lambda *_: called.append(1))
+    monkeypatch.setattr(LowRankLSTMCell, "forward", lambda *_: called.append(1))
+    packed.step(torch.full((len(SENTENCES), 1), 2), memory, states)
+    assert called == []
+
+
+@pytest.mark.usefixtures("_every_size")
+def test_every_factor_of_a_low_rank_has_a_product_of_its_own(build, padded):
+    model = build(decoder="gnmt", cell=LOW_RANK)
+    ranges = found_ranges(model, lambda packed: run(packed, SENTENCES, padded))
+    for part in ("decoder.gates", "decoder.upper.0", "decoder.upper.0.part"):
+        assert {name for name in ranges if name in (part, f"{part}.inputs", f"{part}.hidden")} == {
+            *({f"{part}.inputs"} if "upper" in part else ()),
+            part,
+            f"{part}.hidden",
+        }
+
+
+@pytest.mark.parametrize("options", [{}, {"direction": "forward"}, {"block_size": 2, "lookahead": 1}])
+def test_an_encoder_of_low_rank_runs_by_the_kernel(build, padded, monkeypatch, options):
+    """With its matrices multiplied out, which draws no random number: training goes on after a validation."""
+    size = 4 if options.get("direction") != "forward" else 8
+    plain, packed = (build(cell=LOW_RANK, encoder_size=size, **options) for _ in range(2))
+    before = torch.get_rng_state()
+    packed = pack(packed)
+    assert torch.equal(torch.get_rng_state(), before)
+    wanted = run(plain, SENTENCES, padded)[0]
+    monkeypatch.setattr(LowRankLSTMCell, "forward", None)
+    assert_close(run(packed, SENTENCES, padded)[0], wanted, 2e-6)
+
+
+@pytest.mark.usefixtures("_every_size")
+@pytest.mark.parametrize("options", [{"activation": "relu"}, {"gate_activation": "hard_sigmoid"}])
+def test_cells_of_low_rank_with_other_equations_stay(build, padded, options):
+    cell = partial(LOW_RANK, options=GatedCellOptions(**options))
+    plain, packed = build(cell=cell), pack(build(cell=cell))
+    assert all(
+        any(type(part) is LowRankLSTMCell for part in side.modules()) for side in (packed.encoder, packed.decoder)
+    )
+    assert_close(run(packed, SENTENCES, padded), run(plain, SENTENCES, padded), 1e-5)

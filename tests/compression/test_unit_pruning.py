@@ -25,7 +25,7 @@ OF_CELLS = {
     "lstm_grouped": ["model.cell.groups=2"],
     "sru": ["model.embedding_size=14"],  # no multiple of sizes, before and after, which parts would be added of
 }
-REFUSED = {"lstm_grouped": "GroupedLSTMCell", "lstm_layer_norm": "LayerNormLSTMCell or GeneralAttention"}
+REFUSED = {"lstm_grouped": "GroupedLSTMCell"}
 FORWARD = ["model.encoder.direction=forward", "model.encoder.hidden_size=16"]
 MODELS = {
     "gnmt": ["model=gnmt"],
@@ -46,6 +46,13 @@ MODELS = {
     "blocks": ["model=gnmt", "model.encoder.block_size=2", "model.encoder.lookahead=1"],
     "full output": ["model=gnmt", "model/output=full"],
     "adaptive output": ["model=gnmt", "model/output=adaptive"],
+    "scaled attention": ["model=luong", "model/attention=scaled_dot"],
+    "scaled general attention": ["model=gnmt", GENERAL, "model.attention.scaled=true"],
+    "scaled local attention": ["model=bahdanau", "model/attention=local", "model.attention.scaled=true"],
+    "copying": ["model=gnmt", "model/copying=pointer"],
+    "copying, fed": ["model=bahdanau", "model/copying=pointer", "model/output=full"],
+    "transducer": ["model=transducer", "model.decoder.num_layers=2"],
+    "tied transducer": ["model=transducer", "model/output=tied", "model.decoder.connection=highway"],
     "zero bridge": ["model=gnmt", "model/bridge=zero"],
     "frames": ["model=gnmt", "model/input=frames", GENERAL],
     "states handed on": ["model=luong", "model/attention=none", "model/bridge=state", "model.decoder.num_layers=2"]
@@ -132,7 +139,6 @@ def test_units_of_every_way_to_join_parts_can_go(described, name):
 @pytest.mark.parametrize(
     ("overrides", "name"),
     [
-        (["model=luong", "model/attention=scaled_dot"], "LSTMCell or DotAttention"),
         (["model=luong", "model/attention=multi_head"], "LSTMCell or MultiHeadAttention"),
     ],
 )
@@ -144,8 +150,6 @@ def test_parts_that_know_how_wide_they_are_are_refused(described, overrides, nam
 @pytest.mark.parametrize(
     ("overrides", "name"),
     [
-        (["model=transducer"], "Transducer"),
-        (["model=gnmt", "model/copying=pointer"], "Pointer"),
         (["model=gnmt", "model/input=frames", "model/output=huber"], "HuberOutput"),
     ],
 )
@@ -205,10 +209,39 @@ def test_layers_that_are_added_lose_the_same_units(described):
 
 
 def test_layers_do_not_come_to_be_joined_by_their_sizes(described):
-    """8 embedding values and 2 * 4 of the encoder would be added to each other."""
-    reduced = UnitPruning(multiple=1)(described("model=gnmt", "model.embedding_size=8", GENERAL))
-    assert reduced.config["encoder"]["hidden_size"] == 3
-    assert reduced.said.endswith("encoder 8 -> 3, decoder 16 -> 8, features 10 -> 10, embedding 8 -> 8")
+    """8 embedding values and 2 * 4 of the encoder would be added to each other: the config says that they are not."""
+    whole = described("model=gnmt", "model.embedding_size=8", GENERAL)
+    reduced = assert_units_at_zero_are_units_removed(whole, multiple=1)
+    assert (
+        reduced.config["encoder"] | {"hidden_size": 4, "connection": ["none", "residual"]} == reduced.config["encoder"]
+    )
+    assert reduced.said.endswith("encoder 8 -> 4, decoder 16 -> 8, features 10 -> 10, embedding 8 -> 8")
+
+
+def test_connections_of_decoders_are_kept_too(described):
+    """Of 8 embedding values and 8 of 16 units, beside two layers that are added to each other."""
+    sizes = ["model.embedding_size=8", "model.decoder.num_layers=2", "model.decoder.connection=residual"]
+    reduced = assert_units_at_zero_are_units_removed(described("model=luong", *sizes, GENERAL))
+    assert reduced.config["decoder"]["hidden_size"] == 8
+    assert reduced.config["decoder"]["connection"] == ["none", "residual"]
+
+
+def test_a_pruned_model_is_pruned_again(described):
+    """Scales and means are those of the first of them."""
+    whole = described("model=gnmt", "model/attention=scaled_dot", "model/cell=lstm_layer_norm")
+    for _ in range(2):
+        reduced = assert_units_at_zero_are_units_removed(whole, share=0.3, multiple=1)
+        whole = Described(built(whole, reduced), reduced.config, VOCABULARIES, build)
+    assert reduced.config["decoder"]["attention"]["scale_size"] == 16
+    assert [reduced.config[side]["cell"]["norm_size"] for side in ("encoder", "decoder")] == [8, 16]
+    assert reduced.config["decoder"]["hidden_size"] == 8
+
+
+def test_where_a_cell_joins_by_its_sizes_fewer_units_are_left(described):
+    """An SRU adds what it reads where it is as wide: the encoder's 8 values of 2 * 4 units."""
+    whole = described("model=gnmt", "model/cell=sru", "model.embedding_size=8", GENERAL)
+    reduced = UnitPruning(multiple=1)(whole)
+    assert reduced.config["encoder"]["hidden_size"] < 8
 
 
 def test_what_is_tied_to_what_cannot_go_stays():

@@ -35,6 +35,71 @@ def test_an_unknown_key_or_group_is_answered_with_the_nearest(mistake, override,
 
 
 @pytest.mark.parametrize(
+    ("script", "name", "meant"),
+    [
+        ("train", "file", "data.train"),
+        ("train", "data.valid", "data.dev"),
+        ("train", "data.path", "data.train"),
+        ("train", "data.src", "data.source"),
+        ("train", "epochs", "budget.max_steps"),
+        ("train", "batch_size", "batches.max_tokens"),
+        ("train", "output_dir", "run_dir"),
+        ("translate", "checkpoint", "run"),
+        ("translate", "batch", "batch_size"),
+        ("evaluate", "path", "file"),
+    ],
+)
+def test_words_of_others_are_answered_with_ours(mistake, script, name, meant):
+    data = ["data=tsv"] if script == "train" else []
+    assert mistake(script, *data, f"{name}=1") == f"The option {name!r} does not exist: did you mean {meant!r}?"
+
+
+def test_of_a_part_without_such_an_option_those_that_it_has_are_told(mistake):
+    assert mistake("train", "budget.xyzzy=1") == (
+        "The option 'budget.xyzzy' does not exist: budget has max_steps, max_minutes, until."
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("model=GNMT", "model=gnmt"),
+        ("model/cell=QRNN", "model/cell=qrnn"),
+        ("metrics=Exact_Match", "metrics=exact_match"),
+        ("metrics=WER", "metrics=pronunciation"),
+        ("metrics=bleu", "metrics=translation"),
+        ("metrics=[exact_match,accuracy]", "metrics=exact_match"),
+        ("Seed=1", "'seed'"),
+        ("optimizer.LR=1", "'optimizer.lr'"),
+    ],
+)
+def test_capitals_and_scores_are_no_other_name(mistake, override, meant):
+    assert f"did you mean {meant}?" in mistake("train", override)
+
+
+def test_none_of_another_group_is_not_meant(mistake):
+    assert mistake("train", "tokenizer=none").startswith(
+        "The option tokenizer=none does not exist. There are auto, bpe"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("pairs.tsv", "tsv"),
+        ("my/pairs.csv", "tsv"),
+        ("p.jsonl.gz", "json"),
+        ("P.JSON", "json"),
+        ("p.parquet", "parquet"),
+    ],
+)
+def test_a_file_given_as_the_kind_of_data_is_answered_with_what_reads_it(mistake, file, kind):
+    assert mistake("train", f"data={file}") == (
+        f"data={file} is no kind of data: did you mean data={kind} data.train={file}?"
+    )
+
+
+@pytest.mark.parametrize(
     ("override", "was", "rather"),
     [
         ("trainer.gradient_clip_val=5", "trainer.gradient_clip_val", "gradients.max_norm"),
@@ -498,3 +563,45 @@ def test_lines_are_written_whole_and_at_once(monkeypatch, tmp_path):
         with pytest.raises(KeyboardInterrupt):
             write_lines(lines())
         assert path.read_text(encoding="utf-8") == "one\nzwei ß\n"
+
+
+@pytest.mark.parametrize(("script", "said"), [("translate", "error: wrong\n"), ("train", "")])
+def test_what_another_job_left_in_the_environment_silences_no_command_of_one_process(monkeypatch, capsys, script, said):
+    for name, value in {"TORCHELASTIC_RUN_ID": "7", "RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", [f"scripts/{script}.py"])
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        raise UserError("wrong")
+    assert (end.value.code, capsys.readouterr().err) == (2, said)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/var/tmp']"),
+        OSError("No usable temporary directory found\n in ['/tmp', '/var/tmp']"),
+    ],
+    ids=["with a number", "without"],
+)
+def test_what_a_library_says_in_its_own_words_is_one_line(monkeypatch, capsys, error):
+    monkeypatch.setattr(sys, "argv", ["scripts/evaluate.py"])
+    with pytest.raises(SystemExit) as end, mistakes_in_one_line():
+        raise error
+    said = "error: No usable temporary directory found in ['/tmp', '/var/tmp']\n"
+    assert (end.value.code, capsys.readouterr().err) == (2, said)
+
+
+def test_an_error_of_the_system_without_a_path_is_ours():
+    with pytest.raises(ConnectionResetError), mistakes_in_one_line():
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+
+def test_a_working_folder_that_is_gone_is_one_line(monkeypatch, capsys, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr(sys, "argv", ["scripts/translate.py", "run=x"])
+    with pytest.raises(SystemExit) as end:
+        run(lambda: None)
+    said = "error: The working folder cannot be used: No such file or directory: change to one that is there.\n"
+    assert (end.value.code, capsys.readouterr().err) == (2, said)

@@ -1,6 +1,6 @@
 """Configs against the signatures that they target."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -172,3 +172,15 @@ def test_a_switch_is_no_number(config_of, option, switch):
 def test_a_switch_is_a_switch():
     for annotation in (bool, bool | None, Any, object, int | bool | str):
         check_type("it", True, annotation)
+
+
+@pytest.mark.parametrize("annotation", [int, float, str, bool, int | None, Sequence[str], tuple[float, float] | None])
+def test_a_table_is_no_number_and_no_text(annotation):
+    with pytest.raises(UserError, match=r"^it must be .*, but is \{'a': 1\}\.$"):
+        check_type("it", {"a": 1}, annotation)
+
+
+@pytest.mark.parametrize("annotation", [dict, Mapping[str, int], Any, object, UserError, Mapping[str, Any] | None])
+def test_a_table_is_one_where_it_may_be(annotation):
+    check_type("it", {"a": 1}, annotation)
+    check_type("it", {"_target_": "x"}, int)  # which is built first

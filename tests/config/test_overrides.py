@@ -113,3 +113,18 @@ def test_a_plain_text_is_printed_plainly():
 def test_a_folder_is_printed_as_it_has_to_be_typed(folder):
     (word,) = shlex.split(override("run_dir", folder))
     assert Path(parsed(readable(word)).value()) == Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("argument", "meant"),
+    [
+        ("optimizer.lr=0,001", "a number has a point and no comma: optimizer.lr=0.001."),
+        ("model.dropout=0,3", "a number has a point and no comma: model.dropout=0.3."),
+        ("budget.max_steps=12,000", "a number has no comma: budget.max_steps=12000."),
+        ("budget.max_steps=1,200,000", "a number has no comma: budget.max_steps=1200000."),
+    ],
+)
+def test_a_comma_inside_of_a_number_is_told(argument, meant):
+    with pytest.raises(UserError) as error:
+        one_value(argument, {argument.partition("=")[0]: "auto"})
+    assert str(error.value).endswith(f"or give one value; {meant}")

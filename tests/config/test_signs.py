@@ -3,7 +3,7 @@
 import pytest
 
 from seq2seq.commands.train import train
-from seq2seq.config.signs import needs_plus, refuse_signs, with_null_groups
+from seq2seq.config.signs import needs_plus, refuse_signs, with_null_groups, with_own_defaults
 from seq2seq.errors import UserError
 
 
@@ -81,6 +81,8 @@ def test_null_for_a_group_that_is_needed_is_refused(given, script, argument, sai
             "~optimizer",
             "~optimizer leaves out what the script needs: choose one of optimizer=adafactor, adam, ",
         ),
+        ("++model=gnmt", "++model=gnmt adds an option that is there: drop the +, as in model=gnmt"),
+        ("++model/cell=gru", "++model/cell=gru adds an option that is there: drop the +, as in model/cell=gru"),
         ("~optimizer.lrr", "The option 'optimizer.lrr' does not exist: did you mean 'optimizer.lr'?"),
     ],
 )
@@ -93,6 +95,21 @@ def test_signs_that_cannot_be_meant_are_refused(given, argument, message):
 @pytest.mark.parametrize("argument", ["++seed=3", "+trainer.profiler=simple", "~callbacks.samples", "~optimizer.lr"])
 def test_signs_that_mean_something_stay(given, argument):
     refuse_signs(given("train", argument))
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("~budget.max_steps", "budget.max_steps=null"),
+        ("~model.dropout", "model.dropout=0.3"),
+        ("~optimizer.lr", "optimizer.lr=0.001"),
+        ("~model.embedding_size", "~model.embedding_size"),
+        ("~callbacks.samples", "~callbacks.samples"),
+        ("seed=3", "seed=3"),
+    ],
+)
+def test_an_option_that_is_left_out_has_the_value_of_its_class(given, argument, expected):
+    assert with_own_defaults(given("train", argument)) == [expected]
 
 
 def test_an_option_that_has_to_be_added_says_so(given):

@@ -165,12 +165,12 @@ def test_tsv_lines_with_the_same_source_are_references_of_one_example(tmp_path, 
     ]
 
 
-@pytest.mark.parametrize(("line", "tabs"), [("a b", 0), ("", 0), ("a\tb\tc", 2), ("x" * 80, 0)])
+@pytest.mark.parametrize(("line", "tabs"), [("a b", 0), ("a\tb\tc", 2), ("x" * 70, 0)])
 def test_a_tsv_line_without_exactly_one_tab_is_named(tmp_path, line, tabs):
     path = write(tmp_path / "pairs.tsv", "a\t1", line, "b\t2")
     assert error_of(lambda: read_tsv(path)) == (
-        f"{path}, line 2 must be `source<TAB>target` with exactly one tab, but has {tabs}: {line[:60]!r}. "
-        "For other tables give delimiter, source or target."
+        f"{path}, line 2 must be `source<TAB>target` with exactly one tab, but has {tabs}: {line!r}. "
+        "Give it 2 columns, as other lines have."
     )
 
 
@@ -335,22 +335,35 @@ def test_a_missing_value_is_an_empty_text(tmp_path):
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ("txt", "The column 'txt' of 'txt' does not exist: there are id, text, translation."),
-        ("tr.de", "The column 'tr' of 'tr.de' does not exist: there are id, text, translation."),
-        ("translation.fr", "The column path 'translation.fr' has no 'fr' in every row."),
-        ("text.de", "The column path 'text.de' has no 'de' in every row."),
-        ("id", "The column 'id' must hold text, but row 1 holds 0."),
-        ("translation", "The column 'translation' must hold text, but row 1 holds {'de': 'd0', 'en': 'e0'}."),
+        ("txt", "a column of {}, which has id, text, translation.de, translation.en, but is 'txt'."),
+        ("tr.de", "a column of {}, which has id, text, translation.de, translation.en, but is 'tr.de'."),
+        ("translation.fr", "a column of every row of {}, but 'translation.fr' has no 'fr' in row 1."),
+        ("text.de", "a column of every row of {}, but 'text.de' has no 'de' in row 1."),
+        ("id", "a column of text, but 'id' of {} holds 0 in row 1: choose another column, or write it as one text."),
+        (
+            "translation",
+            "a column of text, but 'translation' of {} holds {{'de': 'd0', 'en': 'e0'}} in row 1: choose "
+            "translation.de or translation.en.",
+        ),
     ],
 )
 def test_a_column_that_holds_no_text_is_named(tmp_path, column, message):
     path = write_rows(tmp_path / "train.jsonl", ROWS)
-    assert error_of(corpus_of(path, source=column, dev_size=1).load) == message
+    assert error_of(corpus_of(path, source=column, dev_size=1).load) == f"source must be {message.format(path)}"
+
+
+@pytest.mark.usefixtures("cache")
+def test_of_many_columns_the_first_are_told(tmp_path):
+    path = write_rows(tmp_path / "train.jsonl", [{f"c{number}": "a" for number in range(300)}])
+    assert error_of(corpus_of(path, source="x").load) == (
+        f"source must be a column of {path}, which has {', '.join(f'c{number}' for number in range(12))} and 288 more, "
+        "but is 'x'."
+    )
 
 
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
-def test_a_data_set_file_that_is_missing_or_broken_is_named_in_one_line(tmp_path, suffix):
+def test_a_data_set_file_that_is_missing_or_broken_is_named_in_one_line(tmp_path, suffix, capfd):
     path = tmp_path / f"train.{suffix}"
     assert error_of(corpus_of(str(path)).load) == (
         f"train={path} does not exist: give the path of a file (relative ones start at {Path.cwd()})."
@@ -363,7 +376,12 @@ def test_a_data_set_file_that_is_missing_or_broken_is_named_in_one_line(tmp_path
     )
     path.write_text('{"text": "a"}\n{"text": \n')
     message = error_of(corpus_of(str(path)).load)
-    assert re.fullmatch(f"{re.escape(str(path))} could not be read as {name}: .+", message)
+    broken = {
+        "jsonl": "line 2 must be a JSON object, but cannot be read: .+",
+        "parquet": "could not be read as parquet: .+",
+    }
+    assert re.fullmatch(f"{re.escape(str(path))},? {broken[suffix]}", message)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.usefixtures("cache")

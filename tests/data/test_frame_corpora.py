@@ -1,8 +1,13 @@
 """Series come out of files as they stand there, or one line says why not."""
 
+import io
 import sys
+import time
+import zipfile
+from datetime import date, datetime, timedelta
 
 import numpy as np
+import pandas
 import pytest
 
 from seq2seq.data.corpora.csv_frames import CSVFrameCorpus
@@ -88,7 +93,28 @@ def test_times_come_with_the_frames(tmp_path):
         (TsCorpus, TS.replace("true a b", "false"), "must have labels (@classlabel true), but has none."),
         (TsCorpus, TS.partition("1,2")[0], "must hold at least one series, but holds none."),
         (CSVFrameCorpus, CSV + "1,9,0,0,up\n", "rows of series '1' must adjoin, but others are between: sort them."),
-        (CSVFrameCorpus, CSV.replace("1,3,", "1,0,"), "line 3: time of series '1' must ascend, but does not: sort it."),
+        (
+            CSVFrameCorpus,
+            CSV.replace("1,3,", "1,-3,"),
+            "line 3: time of series '1' must ascend, but does not: sort it.",
+        ),
+        (
+            CSVFrameCorpus,
+            CSV.replace("1,3,", "1,0,"),
+            "time of series '1' must ascend, but repeats: keep one row of each.",
+        ),
+        (
+            CSVFrameCorpus,
+            CSV.replace("1,3,", "1,,"),
+            "line 3 must have a time, but has none: leave the row out, or give",
+        ),
+        (CSVFrameCorpus, CSV.replace("1,3,", "1,NaN,"), "line 3 must have a time, but has none: leave the row out, or"),
+        (CSVFrameCorpus, CSV.replace("1,3,", ",3,"), "line 3 must name its series, but its series is empty."),
+        (CSVFrameCorpus, CSV.replace("1.5", '"1,5"'), "line 2 must hold numbers, but holds '1,5': write 1.5."),
+        (CSVFrameCorpus, CSV.replace("x,y", "x,x"), "must have column 'x' once, but has it 2 times: rename."),
+        (CSVFrameCorpus, CSV.replace("series,time", "series,series"), "must have column 'series' once, but has it 2"),
+        (CSVFrameCorpus, CSV.replace("up\n1", '"u\np"\n1'), "a cell must be on one line, but this one is on several."),
+        (CSVFrameCorpus, CSV.replace(",", "_"), "must have a column 'series', but has series_time_x_y_target."),
         (CSVFrameCorpus, CSV.replace("4,up", "4,down"), "line 3: target of series '1' must be one, 'up', but changes."),
         (CSVFrameCorpus, CSV.replace("1.5", "one"), "line 2 must hold numbers, but holds 'one'."),
         (CSVFrameCorpus, CSV + "3,1\n", "line 5 must have 5 columns, but has 2."),
@@ -108,7 +134,27 @@ def test_times_come_with_the_frames(tmp_path):
         (
             NpzCorpus,
             {"frames": np.ones((2, 3, 1)), "targets": np.array(["a", "b"]), "times": np.ones((2, 2))},
-            "must hold a number for each frame as times, [2, 3], but they have shape [2, 2].",
+            "must hold a number for each frame as times, [2, 3], but they are [2, 2] of float64.",
+        ),
+        (
+            NpzCorpus,
+            {"frames": np.ones((2, 3, 1)), "targets": np.array(["a", "b"]), "times": np.ones((2, 3), "datetime64[s]")},
+            "must hold a number for each frame as times, [2, 3], but they are [2, 3] of datetime64[s].",
+        ),
+        (
+            NpzCorpus,
+            {"frames": np.ones((2, 3, 1)) + 1j, "targets": np.array(["a", "b"])},
+            "as frames and a row of targets, but they are [2, 3, 1] of complex128 and [2] of str",
+        ),
+        (
+            NpzCorpus,
+            {"frames": np.ones((2, 3, 1)), "targets": np.array(["a", "b"]), "lengths": np.array([3.0, 1.0])},
+            "must hold whole numbers of at least 0 as lengths, but holds others.",
+        ),
+        (
+            NpzCorpus,
+            {"frames": np.ones((2, 3, 1)), "targets": np.array([b"a", b"\xff"])},
+            "must hold targets in UTF-8, but holds others: save texts of Python.",
         ),
         (
             NpzCorpus,
@@ -156,6 +202,95 @@ def test_a_file_of_one_series_needs_no_lengths(tmp_path):
     np.savez(tmp_path / "two.npz", frames=np.ones((2, 3, 2)))
     with pytest.raises(UserError, match="two.npz must hold one series, but holds 2: write the one to a file of its"):
         one_series(str(tmp_path / "two.npz"))
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_tables_are_read_whatever_parts_their_cells(tmp_path, mark):
+    wanted = load(CSVFrameCorpus, tmp_path / "x.csv", CSV)
+    for name in ("x.csv", "x.txt"):
+        same(load(CSVFrameCorpus, tmp_path / name, CSV.replace(",", mark)), wanted)
+    loose = CSV.replace("\n1", "\n\n1").replace("series,time", "series, time") + ",,,,\n\n"
+    same(load(CSVFrameCorpus, tmp_path / "x.csv", loose.replace(",", mark)), wanted)
+    same(load(CSVFrameCorpus, tmp_path / "x.csv", f"sep={mark}\n" + CSV.replace(",", mark)), wanted)
+    same(load(CSVFrameCorpus, tmp_path / "x.csv", CSV.replace("\n", "\r")), wanted)
+    same(load(CSVFrameCorpus, tmp_path / "x.csv", CSV.replace("1,3,,", "1,3,NA,")), wanted)
+
+
+def test_moments_are_of_utc_wherever_they_are_read(tmp_path, monkeypatch):
+    night = datetime(2024, 10, 27, 2, 59)  # behind which clocks in Berlin go back
+    moments = [night, night + timedelta(minutes=1)]
+    table = {"series": [1, 1], "time": moments, "x": [1.0, 2.0], "target": ["up", "up"]}
+    pandas.DataFrame(table).to_parquet(tmp_path / "x.parquet")
+    days = pandas.DataFrame({**table, "time": [date(2024, 10, 27), date(2024, 10, 28)]})
+    days.to_parquet(tmp_path / "days.parquet")
+    lines = [f"1,{moment.isoformat()},1,up\n" for moment in moments]
+    (tmp_path / "x.csv").write_text("series,time,x,target\n" + "".join(lines))
+    (tmp_path / "zone.csv").write_text("series,time,x,target\n1,2024-10-27T02:59+02:00,1,up\n")
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        for kind, name, wanted in (
+            (ParquetFrameCorpus, "x.parquet", [1729997940, 1729998000]),
+            (ParquetFrameCorpus, "days.parquet", [1729987200, 1730073600]),
+            (CSVFrameCorpus, "x.csv", [1729997940, 1729998000]),
+            (CSVFrameCorpus, "zone.csv", [1729990740]),
+        ):
+            ((series, _),) = kind(options=FileOptions("")).read(str(tmp_path / name))
+            assert series.times.tolist() == wanted
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_series_without_a_target_or_a_name_is_refused(tmp_path, missing):
+    table = {"series": [1.0, 1.0], "time": [0, 1], "x": [1.0, 2.0], "target": [2.0, missing]}
+    for name, wrong in (
+        ("target", "series '1.0' must have a target, but has none"),
+        ("series", "must name its series"),
+    ):
+        other = {**table, "target": ["a", "a"], "series": [1.0, missing]} if name == "series" else table
+        pandas.DataFrame(other).to_parquet(tmp_path / "x.parquet")
+        with pytest.raises(UserError, match=f"row 2.* {wrong}"):
+            list(ParquetFrameCorpus(options=FileOptions("")).read(str(tmp_path / "x.parquet")))
+
+
+def test_parquet_that_is_packed_wrongly_is_told(tmp_path):
+    path = tmp_path / "x.parquet"
+    pandas.DataFrame({"series": [1] * 9, "time": range(9), "x": np.random.rand(9), "target": "a"}).to_parquet(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:30] + bytes(60) + whole[90:])
+    with pytest.raises(UserError, match="x.parquet cannot be read as Parquet: "):
+        list(ParquetFrameCorpus(options=FileOptions("")).read(str(path)))
+
+
+def test_targets_of_arrays_are_labels_or_frames_by_what_they_hold(tmp_path):
+    frames = np.ones((2, 3, 1))
+    for targets, wanted in (
+        (np.array([1, 2]), ["1", "2"]),
+        (np.array([True, False]), ["True", "False"]),
+        (np.array(["é".encode(), b"b"]), ["é", "b"]),
+    ):
+        same(
+            load(NpzCorpus, tmp_path / "x.npz", {"frames": frames, "targets": targets}),
+            [(frames[0].tolist(), (one,)) for one in wanted],
+        )
+    np.savez(path := tmp_path / "x.npz", frames=frames > 0, targets=np.array([1.0, 2.5]))
+    found = list(NpzCorpus(options=FileOptions("")).read(str(path)))
+    assert [target.values.tolist() for _, target in found] == [[[1.0]], [[2.5]]]
+    np.savez(path, frames=frames, targets=np.array([1.0, 2.5, 3.0]), target_lengths=np.array([1, 2]))
+    found = list(NpzCorpus(options=FileOptions("")).read(str(path)))
+    assert [target.values.tolist() for _, target in found] == [[[1.0]], [[2.5], [3.0]]]
+
+
+def test_an_array_that_claims_to_be_larger_than_memory_is_told(tmp_path):
+    held = {"descr": "<f8", "fortran_order": False, "shape": (10**14, 3)}
+    with zipfile.ZipFile(path := tmp_path / "x.npz", "w") as archive:
+        for name in ("frames.npy", "targets.npy"):
+            np.lib.format.write_array_header_1_0(written := io.BytesIO(), held)
+            archive.writestr(name, written.getvalue())
+    with pytest.raises(UserError, match=r"x.npz cannot be read as .npz: Unable to allocate"):
+        list(NpzCorpus(options=FileOptions("")).read(str(path)))
 
 
 def test_without_pyarrow_it_is_said_what_to_install(tmp_path, monkeypatch):

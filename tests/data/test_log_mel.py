@@ -1,5 +1,6 @@
 """Frames of sound are what the formula says, and the same while it plays."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -97,3 +98,22 @@ def test_mistakes_are_told(options, message):
     with pytest.raises(UserError) as error:
         LogMel(**options)
     assert str(error.value) == message
+
+
+def test_samples_are_told_from_what_is_none():
+    spectrum = LogMel()
+    sound = np.sin(np.arange(800.0) / 5)
+    whole = spectrum(torch.from_numpy(sound))
+    assert torch.equal(spectrum(sound), whole)
+    assert torch.equal(spectrum(sound.tolist()), whole)
+    assert torch.equal(spectrum.stream().feed(sound), whole)
+    with pytest.raises(UserError, match=r"one channel, in a row, but have shape \[800, 2\]: take the mean"):
+        spectrum(np.zeros((800, 2)))
+    with pytest.raises(UserError, match=r"samples must be numbers between -1 and 1, but are torch.int16: divide them"):
+        spectrum.stream().feed(np.zeros(800, np.int16))
+
+
+@pytest.mark.parametrize("given", [{"window": float("nan")}, {"window": float("inf")}, {"hop": float("nan")}])
+def test_endless_sizes_are_refused(given):
+    with pytest.raises(UserError, match="window and hop must be finite, but are"):
+        LogMel(**given)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.config.builder import call
-from seq2seq.data.corpora.pair_table import Columns, read_pairs
+from seq2seq.data.corpora.columns import Columns
+from seq2seq.data.corpora.pair_table import read_pairs
 from seq2seq.data.corpora.tsv import TSVCorpus, read_tsv
 from seq2seq.errors import UserError
 
@@ -33,6 +34,11 @@ def as_lines(table: str) -> list[str]:
     return ["\t".join(cells).replace("+", " ") for cells in rows if cells]
 
 
+ON_SEVERAL = (
+    "a cell must be on one line, but this one is on several, from line 1 on: put a space in the place of each end of a "
+    "line inside of it."
+)
+JOINED = "; several are joined: data.source=[1,2]."
 cell = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\t\0\ufeff"), min_size=1)
 
 
@@ -88,9 +94,7 @@ def test_a_carriage_return_ends_a_line_of_csv_and_a_cell_is_of_any_length(tmp_pa
     path.write_text(f"a,{'x' * 200_000}\n", encoding="utf-8")
     assert read_pairs(path, Columns(header=False)) == [("a", "x" * 200_000)]
     path.write_bytes(b'a,"b\rc"\r')
-    assert (
-        error_of(lambda: read_pairs(path)) == f"{path}, line 2: a cell must be on one line, but this one is on several."
-    )
+    assert error_of(lambda: read_pairs(path)) == f"{path}, line 2: {ON_SEVERAL}"
     assert csv.field_size_limit() == limit
 
 
@@ -184,6 +188,9 @@ def test_columns_are_chosen_by_name_or_number(tmp_path, columns):
         ({"delimiter": "\0"}, r"delimiter must be no quote, end of line or NUL, but is '\x00': try auto."),
         ({"header": "yes"}, "header must be auto, true or false, but is 'yes'."),
         ({"source": 0}, "source must be at least 1, or the name of a column, but is 0."),
+        ({"source": []}, "source must be a column or several, but is []: give one."),
+        ({"source": [1, 0]}, "source must be at least 1, or the name of a column, but is 0."),
+        ({"source": 2, "target": 2}, "target must be another column than source, but both are 2."),
         ({"target": "x", "header": False}, "target must be a number where header is false, but is 'x'."),
     ],
 )
@@ -194,18 +201,102 @@ def test_options_that_do_not_fit_are_refused(options, message):
 @pytest.mark.parametrize(
     ("lines", "options", "message"),
     [
-        (["a,b", "c"], {}, "{}, line 2 must have 2 columns, but has 1: 'c'."),
-        (["a,b,c"], {}, "{}, line 1 must have 2 columns, but has 3: 'a,b,c'."),
-        (["a,b"], {"target": 3}, "{}, line 1 must have 3 columns, but has 2: 'a,b'."),
+        (["a,b", "c"], {}, "{}, line 2 must have 2 columns, but has 1: 'c'. Give it 2 columns, as other lines have."),
+        (
+            ["a,b", "c,d,e"],
+            {},
+            "{}, line 2 must have 2 columns, but has 3: 'c,d,e'. Give it 2 columns, as other lines have; a comma "
+            "inside of a cell needs quotes around it.",
+        ),
+        (["a,b", "", "c,d"], {}, "{}, line 2 must be a row of 2 columns, but is empty: take it out."),
+        (
+            ["a,b,c"],
+            {},
+            "{}, line 1 must have 2 columns, but has 3: 'a,b,c'. Say which columns to read, for example "
+            f"data.source=1 data.target=3{JOINED}",
+        ),
+        (
+            [",Source,target"],
+            {},
+            "{}, line 1 must have 2 columns, but has 3: ',Source,target'. Say which columns to read, for "
+            f"example data.source=Source data.target=target{JOINED}",
+        ),
+        (
+            ["a,b"],
+            {"target": 3},
+            "{}, line 1 must have 3 columns, but has 2: 'a,b'. Write a source, a tab and a target on every line.",
+        ),
         (["a,b"], {"source": "x"}, "source must be a column of {}, a, b, but is 'x'."),
         (["source,target"], {}, "{} must hold at least one row below its header."),
-        (['a,"b', 'c"'], {}, "{}, line 2: a cell must be on one line, but this one is on several."),
+        (['a,"b', 'c"'], {}, f"{{}}, line 2: {ON_SEVERAL}"),
         (['a,"b" c'], {}, "{}, line 1 cannot be read as CSV: ',' expected after '\"'."),
+        (
+            ["a,b", 'c,"d', "e,f"],
+            {},
+            "{}, line 2 cannot be read as CSV: a quote in it is not closed. Close it, or double it if it is one of the "
+            "text, in quotes around the whole cell.",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_read_is_told(tmp_path, lines, options, message):
     path = write(tmp_path / "pairs.csv", *lines)
     assert error_of(lambda: read_pairs(path, Columns(**options))) == message.format(path)
+
+
+NO_TAB = "{}, line 1 must be `source<TAB>target` with exactly one tab, but has "
+
+
+@pytest.mark.parametrize(
+    ("lines", "message", "unread"),
+    [
+        (["a;b", "c;d"], "0: 'a;b'. Its cells are between ';', as it seems: give \"data.delimiter=';'\".", "';'"),
+        (["a|b|c", "d|e|f"], "0: 'a|b|c'. Its cells are between '|', as it seems: give \"data.delimiter='|'\".", "'|'"),
+        (["a b", "c d"], "0: 'a b'. Its cells are between ' ', as it seems: give \"data.delimiter=' '\".", "' '"),
+        (
+            ["a ||| b c"],
+            "0: 'a ||| b c'. Put a tab in the place of ' ||| ', for example with sed 's/ ||| /\\t/'.",
+            "' |||",
+        ),
+        (['{"a": "b"}'], '0: \'{"a": "b"}\'. These are JSON lines: read them by data=json.', "JSON lines."),
+        (["a b c", "a"], "0: 'a b c'. Write a source, a tab and a target on every line.", "Write a source, "),
+        (
+            ["id\tlemma\ttags\tform", "1\ta\tN\tb"],
+            "3: 'id\\tlemma\\ttags\\tform'. Say which columns to read, for example data.source=lemma "
+            f"data.target=form{JOINED}",
+            "Write a source, a tab and a target",
+        ),
+    ],
+)
+def test_what_would_read_a_table_is_told(tmp_path, lines, message, unread):
+    path = write(tmp_path / "pairs.txt", *lines)
+    assert error_of(lambda: read_pairs(path, Columns())) == NO_TAB.format(path) + message
+    assert unread in error_of(lambda: read_pairs(path))
+    assert "data." not in error_of(lambda: read_pairs(path))
+
+
+def test_a_delimiter_that_is_told_reads_the_table(tmp_path):
+    path = write(tmp_path / "pairs.txt", "a;b", "c;d")
+    assert read_pairs(path, Columns(delimiter=";")) == [("a", "b"), ("c", "d")]
+
+
+@pytest.mark.parametrize(("name", "mark"), [("pairs.tsv", "\t"), ("pairs.csv", ",")])
+def test_empty_lines_at_the_end_are_no_rows(tmp_path, name, mark):
+    path = write(tmp_path / name, f"a{mark}b", "", " ", "")
+    assert read_pairs(path) == [("a", "b")]
+
+
+def test_columns_that_are_chosen_are_read_whatever_others_there_are(tmp_path):
+    path = write(tmp_path / "inflection.tsv", "dog\tdogs\tN;PL", "go\twent\tV;PST", "go\tgo\t")
+    first_two = [("dog", "dogs"), ("go", "went"), ("go", "go")]
+    assert read_pairs(path, Columns(source=1, target=2)) == first_two
+    assert read_pairs(path, Columns(source=1)) == first_two
+    assert read_pairs(path, Columns(source=[1, 3], target=2)) == [
+        ("dog N;PL", "dogs"),
+        ("go V;PST", "went"),
+        ("go", "go"),
+    ]
+    named = write(tmp_path / "named.tsv", "Lemma\tTags\tForm", "dog\tN;PL\tdogs")
+    assert read_pairs(named, Columns(source=["Lemma", "Tags"], target="Form")) == [("dog N;PL", "dogs")]
 
 
 def test_the_pairs_of_an_evaluation_are_read_alike(tmp_path):

@@ -1,6 +1,7 @@
+import bz2
 import gzip
+import lzma
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from seq2seq.errors import UserError
 
 # What str.splitlines would cut at, though a line of text may contain it.
 SEPARATORS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\r"
-inner = st.characters(codec="utf-8", exclude_characters="\n\r\ufeff") | st.sampled_from(SEPARATORS.replace("\r", ""))
+inner = st.characters(codec="utf-8", exclude_characters="\n\r\0\ufeff") | st.sampled_from(SEPARATORS.replace("\r", ""))
 lines_of_text = st.lists(st.text(inner), min_size=1).filter(lambda lines: "".join(lines).strip())
 
 
@@ -86,7 +87,7 @@ def test_a_file_without_text_is_refused(tmp_path, raw):
 
 @pytest.mark.parametrize(
     ("raw", "line"),
-    [(b"\xff", 1), (b"a\nb\ncaf\xe9\nd\n", 3), (b"\xef\xbb\xbfa\n\xff", 2), ("a\n".encode("utf-16"), 1)],
+    [(b"\xff", 1), (b"a\nb\ncaf\xe9\nd\n", 3), (b"\xef\xbb\xbfa\n\xff", 2)],
 )
 @pytest.mark.parametrize("name", ["text.txt", "text.gz"])
 def test_the_first_line_that_is_not_utf8_is_named(tmp_path, raw, line, name):
@@ -95,12 +96,68 @@ def test_the_first_line_that_is_not_utf8_is_named(tmp_path, raw, line, name):
     assert error_of(path) == f"{path}, line {line} is not UTF-8: convert the file, for example with iconv."
 
 
+PACKED = {
+    "gzip": gzip.compress(b"many words\n" * 99, mtime=0),
+    "bzip2": bz2.compress(b"many\n" * 99),
+    "xz": lzma.compress(b"words\n" * 9),
+}
+
+
+@pytest.mark.parametrize("name", ["text", "text.tsv", "text.gz", "text.bz2", "text.zst"])
+@pytest.mark.parametrize("kind", PACKED)
+def test_a_packed_file_is_read_whatever_it_is_called(tmp_path, kind, name):
+    path = tmp_path / name
+    path.write_bytes(PACKED[kind])
+    assert set(read_lines(path)) <= {"many words", "many", "words"}
+
+
+@pytest.mark.parametrize("name", ["text.gz", "text.xz", "text.bz2"])
+@pytest.mark.parametrize("text", ["plain text", "BZh9 is a word", "PK", "PAR1 is a gene", "PAR1\tgene"])
+def test_a_plain_file_is_read_whatever_it_is_called(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(f"{text}\n")
+    assert read_lines(path) == [text]
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_a_packed_file_that_cannot_be_unpacked_is_named(tmp_path, kind):
+    path = tmp_path / "text"
+    path.write_bytes(PACKED[kind][:-12])
+    said = error_of(path)
+    assert said.startswith(f"{path} cannot be unpacked as {kind}: ")
+    assert said.endswith(": copy or pack it anew.")
+
+
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
-    "raw", [b"plain text\n", b"", gzip.compress(b"many words\n" * 99, mtime=0)[:-12], b"\x1f\x8b\x08" + b"\0" * 30]
+    ("raw", "kind"),
+    [
+        (b"PK\x03\x04\x14\0", "a zip archive or a spreadsheet: unpack it, or save it as CSV or as text with tabs."),
+        (b"\x28\xb5\x2f\xfd\x04", "packed by zstd: unpack it first, or pack it by gzip, bzip2 or xz."),
+        (b"PAR1\x15\x04\x15", "Parquet: read it by data=parquet."),
+        (b"%PDF-1.7\n", "a PDF: give its text."),
+        (b"\x89PNG\r\n\x1a\n", "a picture: give text."),
+        ("a\tb\n".encode("utf-16"), "UTF-16: convert it to UTF-8, for example with iconv -f UTF-16 -t UTF-8."),
+        ("a\tb\n".encode("utf-32"), "UTF-32: convert it to UTF-8, for example with iconv -f UTF-32 -t UTF-8."),
+    ],
 )
-def test_a_gz_file_that_cannot_be_unpacked_is_named(tmp_path, raw):
-    path = tmp_path / "text.gz"
-    path.write_bytes(raw)
-    assert re.fullmatch(
-        f"{re.escape(str(path))} cannot be unpacked as gzip: .*|The data file .* is empty: .*", error_of(path)
-    )
+def test_what_is_no_text_is_told_by_its_kind(tmp_path, raw, kind, packed):
+    path = tmp_path / "text.tsv"
+    path.write_bytes(gzip.compress(raw) if packed else raw)
+    assert error_of(path) == f"{path} must hold text, but is {kind}"
+
+
+def test_a_nul_is_no_text(tmp_path):
+    path = tmp_path / "text.tsv"
+    path.write_bytes("ab\tcd\n".encode("utf-16-le"))
+    said = error_of(path)
+    assert said.startswith(f"{path}, line 1 must hold text, but has a NUL at 1: ")
+    assert said.endswith("convert it, for example with iconv -f UTF-16LE -t UTF-8.")
+
+
+def test_lines_of_old_macs_are_cut_at_carriage_returns_where_there_is_no_newline(tmp_path):
+    path = tmp_path / "text.tsv"
+    path.write_bytes(b"\xef\xbb\xbfa\tb\r\rc\td\r")
+    assert read_lines(path) == ["a\tb", "", "c\td"]
+    path.write_bytes(b"a\tb\r")
+    assert read_lines(path) == ["a\tb"]

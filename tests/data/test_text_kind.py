@@ -35,6 +35,11 @@ def test_long_texts_without_spaces_are_sentences():
     assert kind_of(texts(list("的一是不了人我在有他这为之大来以个中上们"), 50, 60, "")) is TextKind.SENTENCES
 
 
+@pytest.mark.parametrize("symbols", ["ACGT", "CNO()=1cn", "0123456789abcdef"])
+def test_a_long_word_of_a_script_with_spaces_is_a_word(symbols):
+    assert kind_of(texts(list(symbols), 50, 60, "")) is TextKind.WORDS
+
+
 def test_one_text_without_an_end_changes_nothing():
     assert kind_of([*texts(PHONES, 50, 6, ""), "a " * 10**6]) is TextKind.WORDS
 

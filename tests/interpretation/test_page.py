@@ -19,7 +19,7 @@ from seq2seq.interpretation.attribution import gradient_times_input, integrated_
 from seq2seq.interpretation.gates import saturation, time_constants
 from seq2seq.interpretation.report import InterpretedPair, contents, report
 from seq2seq.interpretation.trace import trace
-from seq2seq.interpretation.training_curves import Health, TrainingCurves
+from seq2seq.interpretation.training_curves import CurvePoint, TrainingCurves
 
 NASTY = "</script><b onload=alert(1)>&amp;\u2028$"
 SOURCE, TARGET = torch.tensor([[5, 6, 7, 3]]), torch.tensor([[2, 4, 5, 3]])
@@ -81,8 +81,8 @@ def test_the_page_asks_for_nothing_from_outside(reading):
     assert addresses <= {"http://www.w3.org/2000/svg"}  # a name, which nothing fetches
     assert "default-src 'none'" in page
     assert not re.search(r"<link|<img|@import|src=|url\(", page)
-    health = Health(10, 2.0, 2.5, 1.0, 1e-3, 0.1, 0.2, "a gate", 0, 0)
-    page = report(replace(reading, text="n", training=TrainingCurves((health,))))
+    point = CurvePoint(10, 2.0, 2.5, 1.0, 1e-3, 0.1, 0.2, "a gate", 0, 0)
+    page = report(replace(reading, text="n", training=TrainingCurves((point,))))
     assert re.findall(r"src=.{22}", page) == ['src="data:image/png;base64']
 
 

@@ -70,6 +70,16 @@ def test_values_that_are_no_signal_are_told(values, message):
     assert str(error.value) == f"signals: mine.stress {message}"
 
 
+def test_a_function_that_fails_is_told_with_its_line():
+    with pytest.raises(UserError) as error:
+        NamedSignal("mine.stress", lambda line: line.pieces[9]).of(line("a b"))
+    assert str(error.value) == (
+        "signals: mine.stress must give a value for each step of the source 'a b', but raises IndexError: tuple index "
+        "out of range."
+    )
+    assert isinstance(error.value.__cause__, IndexError)
+
+
 def test_an_own_signal_may_be_silent_and_of_any_numbers():
     signal = NamedSignal("mine.side", lambda line: None if line.side == "target" else (True, 2, 3.5))
     assert signal.of(line("a b", "target")) is None

@@ -1,6 +1,7 @@
 """Vital signs: what they measure, and what is said of them."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -122,10 +123,11 @@ def test_sentences_name_place_share_and_what_to_try():
         VitalSign("rank", "encoder 1 forward", 0.5),
     ]
     assert list(health_sentences(signs)) == [
-        "decoder 2: 31 % of forget gates above 0.99 on every step: they never let go: try "
+        "kept, decoder 2: 31 % of forget gates above 0.99 on every step: they never let go: try "
         "model.cell.initialization.forget_bias=0, or optimizer=adamw",
-        "decoder: 95 % of right tokens stay so without context: try model.target_word_dropout=0.1, or a longer run: "
-        "above 90 % the source is hardly read, below 2 % attention is all that there is",
+        "without_context, decoder: 95 % of right next tokens stay so without context: try "
+        "model.target_word_dropout=0.1, or a longer run: above 90 % the source is hardly read, below 2 % "
+        "attention is all that there is",
     ]
 
 
@@ -139,6 +141,12 @@ def test_what_a_rule_says_to_try_can_be_typed(rule, plain_config_of):
         node = plain
         for part in name.split("."):
             node = node[part]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
+def test_the_page_has_each_sign_by_its_title_and_range(rule):
+    page = (Path(__file__).parents[2] / "docs" / "health.md").read_text(encoding="utf-8")
+    assert f"| `{rule.kind}` | {rule.title} | {100 * rule.low:.0f} to {100 * rule.high:.0f} % |" in page
 
 
 def test_the_picture_has_a_line_for_each_place_and_the_range():

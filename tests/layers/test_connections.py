@@ -2,7 +2,10 @@ import pytest
 import torch
 
 from seq2seq.errors import UserError
-from seq2seq.layers.recurrent.connections import connect
+from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.connections import PlainConnection, ResidualConnection, connect
+from seq2seq.layers.recurrent.layers import build_layers
+from seq2seq.layers.recurrent.stack import RecurrentStack, StackOptions
 
 NAMES = ["none", "residual", "highway", "dense"]
 
@@ -59,3 +62,28 @@ def test_another_name_is_told(name):
     with pytest.raises(UserError) as error:
         connect(name, 3, 3, top=False)
     assert str(error.value) == (f"connection must be one of none, residual, highway, dense, but is {name!r}.")
+
+
+def test_each_layer_can_have_its_own():
+    """Without what its size would add, as pruned layers have it."""
+    names, lengths = ["none", "residual"], torch.tensor([5, 2])
+    options = {"hidden_size": 4, "num_layers": 2, "cell": LSTMCell, "direction": "forward"}
+    stack = RecurrentStack(4, StackOptions(connection=names, **options)).eval()
+    assert [type(each) for each in stack.connections] == [PlainConnection, ResidualConnection]
+    inputs = torch.randn(2, 5, 4)
+    below = stack.layers[0](inputs, lengths)[0]
+    torch.testing.assert_close(stack(inputs, lengths).values, below + stack.layers[1](below, lengths)[0])
+    for kinds in (names, names[::-1]):
+        _, connections = build_layers(LSTMCell, 4, 4, 2, connection=kinds, around_bottom=True)
+        assert [type(each).__name__.lower()[:4] for each in connections] == [
+            "plain"[:4] if kind == "none" else kind[:4] for kind in kinds
+        ]
+
+
+def test_as_many_as_layers_are_named():
+    with pytest.raises(UserError) as error:
+        RecurrentStack(4, StackOptions(hidden_size=4, num_layers=2, cell=LSTMCell, connection=["none"]))
+    assert str(error.value) == (
+        "connection must be one for all layers, or as many as layers, 2, but is ['none']: name one for each, bottom "
+        "first."
+    )

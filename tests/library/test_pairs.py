@@ -1,6 +1,7 @@
 """Whatever holds pairs gives the same examples."""
 
 import datasets
+import numpy
 import pandas
 import pytest
 
@@ -22,6 +23,9 @@ FORMS = {
     .assign(source=[source for source, _ in PAIRS], target=[target for _, target in PAIRS])
     .assign(note="x"),
     "numbered columns": pandas.DataFrame(PAIRS),
+    "an array": numpy.array(PAIRS),
+    "an array of objects": numpy.array(PAIRS, dtype=object),
+    "arrays of targets": [("ab", numpy.array(["b a", "a b"])), ("cd", numpy.array(["d c"], dtype=object))],
     "lists of columns": {"source": [source for source, _ in PAIRS], "target": [target for _, target in PAIRS]},
     "columns of a dict and more": {"target": ["b a", "d c", "a b"], "note": "x", "source": ("ab", "cd", "ab")},
     "data set": datasets.Dataset.from_dict({"source": [s for s, _ in PAIRS], "target": [t for _, t in PAIRS]}),

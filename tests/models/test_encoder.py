@@ -31,8 +31,8 @@ COMBINATIONS = [
 ]
 
 
-def encoder(*, front_end="none", num_layers=3, ngrams=None, **options) -> Encoder:
-    stack = StackOptions(hidden_size=4, num_layers=num_layers, cell=LSTMCell, dropout=0.0, **options)
+def encoder(*, front_end="none", hidden_size=4, num_layers=3, ngrams=None, **options) -> Encoder:
+    stack = StackOptions(hidden_size=hidden_size, num_layers=num_layers, cell=LSTMCell, dropout=0.0, **options)
     side = SourceSide(12, 6, lambda: Embedding(12, 6))
     return Encoder(
         side=side, options=stack, input=partial(TokenInput, ngrams=ngrams, front_end=FRONT_ENDS[front_end])
@@ -190,3 +190,19 @@ def test_a_state_of_other_streams_is_told(padded):
     with pytest.raises(UserError) as error:
         built.advance(*padded([[4, 5], [6]]), built.start(3))
     assert str(error.value) == "state must be of as many streams as the chunk has rows, 2, but is of 3."
+
+
+@pytest.mark.parametrize("other", [{"num_layers": 1}, {"hidden_size": 6}], ids=str)
+def test_a_state_of_another_encoder_is_told(padded, other):
+    built, others = encoder(direction="forward"), encoder(**{"direction": "forward"} | other).start(2)
+    for call in (lambda: built.advance(*padded([[4, 5], [6]]), others), lambda: built.renew(others, torch.ones(2) > 0)):
+        with pytest.raises(
+            UserError, match="state must be of this encoder, whose input and layers are .* wide, but is"
+        ):
+            call()
+
+
+def test_rows_to_renew_are_one_for_each_stream():
+    built = encoder(direction="forward")
+    with pytest.raises(UserError, match="rows must be true or false for each of 2 streams, but are 1."):
+        built.renew(built.start(2), torch.tensor([True]))

@@ -220,7 +220,8 @@ def test_models_that_look_ahead_are_refused(build_model, options, message):
     ("make", "message"),
     [
         (lambda: WaitKPolicy(k=0), "k must be at least 1 token, but is 0."),
-        (lambda: WaitKPolicy(pace=0.0), "pace must be above 0 tokens, but is 0.0."),
+        (lambda: WaitKPolicy(pace=float("inf")), "pace must be above 0 tokens and finite, but is inf."),
+        (lambda: WaitKPolicy(pace=0.0), "pace must be above 0 tokens and finite, but is 0.0."),
         (lambda: ConfidencePolicy(margin=1.5), "margin must be above 0 and at most 1, but is 1.5."),
         (lambda: ConfidencePolicy(margin=0.0), "margin must be above 0 and at most 1, but is 0.0."),
         (lambda: ConfidencePolicy(first=0), "first must be at least 1 token, but is 0."),

@@ -95,7 +95,7 @@ def test_the_pace_is_of_what_is_revealed(build_model):
 
 def test_a_pace_below_one_is_refused():
     for make in (lambda: WaitK(pace=0.0), lambda: WaitKPolicy(pace=0.0)):
-        with pytest.raises(UserError, match="^pace must be above 0 tokens, but is 0.0.$"):
+        with pytest.raises(UserError, match="^pace must be above 0 tokens and finite, but is 0.0.$"):
             make()
 
 

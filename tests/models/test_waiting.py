@@ -169,7 +169,8 @@ def test_what_would_leak_is_refused(build_model, options, message):
     [
         ((0, 3), "lowest must be at least 1 token, but is 0."),
         ((4, 3), "highest must be at least lowest, 4, but is 3."),
-        ((1, 3, 0.0), "pace must be above 0 tokens, but is 0.0."),
+        ((1, 3, float("inf")), "pace must be above 0 tokens and finite, but is inf."),
+        ((1, 3, 0.0), "pace must be above 0 tokens and finite, but is 0.0."),
     ],
 )
 def test_mistakes_are_told(options, message):

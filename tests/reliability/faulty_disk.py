@@ -71,3 +71,48 @@ def failing(folder: Path, fails_from: int | None, number: int = errno.ENOSPC) ->
     finally:
         io.open = builtins.open = _open
         os.mkdir = _mkdir
+
+
+class DiedError(BaseException):
+    """The end of a process that is killed: nothing of it runs any more."""
+
+
+class DyingDisk(FaultyDisk):
+    """Counts all that a process does to a folder, names and removals among it, and ends the process before one."""
+
+    def check(self, path: Any = None) -> None:
+        """Count what is done. Raises DiedError from the one on that the process does not live to see."""
+        self.writes += 1
+        if self.fails_from is not None and self.writes > self.fails_from:
+            raise DiedError
+
+    def alive(self, function: Any) -> Any:
+        """The function of the system, as long as the process lives."""
+
+        def called(path: Any, *given: Any, **named: Any) -> Any:
+            if self.holds(path):
+                self.check()
+            elif self.fails_from is not None and self.writes > self.fails_from:
+                raise DiedError
+            return function(path, *given, **named)
+
+        return called
+
+
+@contextmanager
+def dying(folder: Path, before: int | None) -> Iterator[DyingDisk]:
+    """Have this process killed, as far as a folder can tell, before a change to it; None: it lives."""
+    disk = DyingDisk(folder.absolute(), before)
+    names = ("unlink", "rmdir", "rename", "replace")
+    kept = {name: getattr(os, name) for name in names}
+    io.open = builtins.open = disk.open
+    os.mkdir = disk.mkdir
+    for name, function in kept.items():
+        setattr(os, name, disk.alive(function))
+    try:
+        yield disk
+    finally:
+        io.open = builtins.open = _open
+        os.mkdir = _mkdir
+        for name, function in kept.items():
+            setattr(os, name, function)

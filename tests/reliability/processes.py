@@ -71,6 +71,11 @@ class Started:
             time.sleep(0.02)
         self.began = time.monotonic()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self.process.exitcode is None
+
     def send(self, number: int) -> bool:
         """Send a signal; False where the process is gone."""
         if self.process.exitcode is not None:

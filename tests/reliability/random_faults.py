@@ -1,6 +1,6 @@
 """Put random faults into random commands at random moments, for minutes; the seed makes them again.
 
-python tests/reliability/random_faults.py MINUTES [SEED [FOLDER]]; prints those that went wrong, and a sum.
+python tests/reliability/random_faults.py MINUTES [SEED [FOLDER [SECONDS]]]; prints those that went wrong, and a sum.
 A command has to end by itself, with code 0, 2 or 3 or that of its signal, in one line, and leave nothing half written.
 """
 
@@ -22,7 +22,7 @@ from processes import Ended, Fault, Started
 from soak import TINY
 from wholeness import check_whole
 
-SECONDS = 30.0  # within which a command ends that a fault has met
+SECONDS = 30.0  # within which a command ends that a signal has met, on a quiet machine; others have twice that
 _RUN = [*TINY, "data.train_size=60", "trainer.val_check_interval=3", "budget.max_steps=12", "callbacks.samples=null"]
 COMMANDS: dict[str, list[str]] = {
     "train": ["train", *_RUN, "run_dir=new"],
@@ -32,6 +32,24 @@ COMMANDS: dict[str, list[str]] = {
     "evaluate": ["evaluate", "run=run"],
     "score": ["score", "run=run"],
     "average": ["average", "run=[run/checkpoints/best.ckpt,run/checkpoints/last.ckpt]", "out=mean"],
+    "prune": ["prune", "run=run", "out=pruned", "method=magnitude"],
+    "compress": ["compress", "run=run", "out=small", "to=int8"],
+    "export": ["export", "run=run", "to=page", "out=page.html", "sentences=4"],
+    "probe": ["probe", "run=run", "out=units", "formats=[svg]"],
+    "gradients": ["gradients", "run=run", "out=flow", "limit=4", "formats=[svg]"],
+    "health": ["health", "run=run", "out=signs", "formats=[svg]"],
+    "interpret": ["interpret", "run=run", "out=report", "text=a b", "formats=[svg]"],
+    "horizon": ["horizon", "cells=[lstm]", "lengths=[2]", "seeds=1", "steps=20", "formats=[svg]", "out=lengths"],
+    "adapt": ["adapt", "run=run", "in=pairs.tsv", "every=2", "score=loss", "bootstrap=0", "hold_out=0.4"],
+}
+# What has to be in a folder that a command makes, if that is there.
+MADE = {
+    **dict.fromkeys(("mean", "pruned", "small"), {"checkpoints", "config.yaml", "metrics.json", "tokenizers"}),
+    "units": {"units.json", "units.html"},
+    "flow": {"gradients.json", "gradients.svg"},
+    "signs": {"health.json", "health.svg"},
+    "report": {"report.html", "attention.svg"},
+    "lengths": {"horizon.json", "horizon.svg"},
 }
 _broken: list[Any] = []
 SIGNALS = ("KILL", "TERM", "INT")
@@ -73,9 +91,10 @@ def nothing() -> None:
 class Trials:
     """Faults, one after the other, each upon a copy of a run."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
         self.rng, self.folder, self.tally, self.number = random.Random(seed), folder, Tally(), 0
-        first = Started(["train", *_RUN, "run_dir=run"], folder, folder / "said").end(300)
+        first = Started(["train", *_RUN, "run_dir=run"], folder, folder / "said").end(20 * seconds)
         assert first.code == 0, first.err
         self.lines = "".join(f"{'a b c d'[: self.rng.randrange(1, 8)]}\n" for _ in range(200))
 
@@ -87,7 +106,9 @@ class Trials:
             place = self.folder / f"trial_{self.number}"
             shutil.copytree(self.folder / "run", place / "run")
             (place / "lines.txt").write_text(self.lines, encoding="utf-8")
-            (place / "pairs.txt").write_text("a b\tb a\n" * 50, encoding="utf-8")
+            pairs = "".join(f"{a} {b}\t{b} {a}\n" for a in "abcdef" for b in "abcdef")
+            for file in ("pairs.txt", "pairs.tsv"):
+                (place / file).write_text(pairs, encoding="utf-8")
             kind = self.rng.choice([self._disk, self._disk, self._signal, self._bits, self._stream, self._clock])
             name = self.rng.choice(list(COMMANDS))
             told = kind(place, name)
@@ -109,14 +130,14 @@ class Trials:
     def _disk(self, place: Path, name: str) -> str:
         number = self.rng.choice(ERRORS)
         fault = partial(break_disk, str(place), self.rng.randrange(0, 40), number)
-        return self._told(f"disk {errno.errorcode[number]}", self._start(place, name, fault).end(2 * SECONDS))
+        return self._told(f"disk {errno.errorcode[number]}", self._start(place, name, fault).end(2 * self.seconds))
 
     def _signal(self, place: Path, name: str) -> str:
         running, chosen = self._start(place, name), self.rng.choice(SIGNALS)
         running.wait_for_begin()
         if (ended := running.wait(self.rng.uniform(0.05, 6.0))) is None:
             running.send(getattr(signal, f"SIG{chosen}"))
-            ended = running.end(SECONDS)
+            ended = running.end(self.seconds)
         return self._told(f"signal {chosen}", ended, (0, *CODES[chosen]))
 
     def _bits(self, place: Path, name: str) -> str:
@@ -128,25 +149,30 @@ class Trials:
         else:
             data[place_of] ^= 1 << self.rng.randrange(8)
         path.write_bytes(data)
-        said = self._told(f"damaged {path.name}", self._start(place, name).end(2 * SECONDS))
+        said = self._told(f"damaged {path.name}", self._start(place, name).end(2 * self.seconds))
         path.unlink(missing_ok=True)  # it was not ours to keep whole
         return said
 
     def _stream(self, place: Path, name: str) -> str:
         which = self.rng.choice(["stdout", "stderr"])
-        return self._told(f"full {which}", self._start(place, name, **{which: "/dev/full"}).end(2 * SECONDS))
+        return self._told(f"full {which}", self._start(place, name, **{which: "/dev/full"}).end(2 * self.seconds))
 
     def _clock(self, place: Path, name: str) -> str:
         fault = partial(jump_back, self.rng.choice([5.0, 3600.0, 1e9]), self.rng.uniform(0.0, 4.0))
-        return self._told("clock", self._start(place, name, fault).end(2 * SECONDS), (0,))
+        return self._told("clock", self._start(place, name, fault).end(2 * self.seconds), (0,))
 
 
 def _damaged(place: Path) -> list[str]:
     """What a fault has left half written; a process that was killed may leave the part that it wrote."""
     for part in place.rglob(".*.part"):
         part.unlink()
-    found = []
-    for folder in ("run", "new", "mean"):
+    for half in [*place.rglob(".*.half")]:
+        shutil.rmtree(half)
+    there = {name: {path.name for path in (place / name).iterdir()} for name in MADE if (place / name).is_dir()}
+    found = [f"{name} lacks {MADE[name] - known}" for name, known in there.items() if MADE[name] - known]
+    if (page := place / "page.html").is_file() and not page.read_bytes().rstrip().endswith(b"</html>"):
+        found.append("page.html is cut")
+    for folder in ("run", "new", *MADE):
         try:
             check_whole(place / folder)
         except Exception as error:  # of whatever kind
@@ -159,7 +185,8 @@ def main(given: list[str]) -> int:
         seed = int(given[1]) if len(given) > 1 else 1
         folder = Path(given[2] if len(given) > 2 else own).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        tally = Trials(seed, folder).run(60 * float(given[0]))
+        seconds = float(given[3]) if len(given) > 3 else SECONDS
+        tally = Trials(seed, folder, seconds).run(60 * float(given[0]))
     print(tally)
     return 1 if tally.wrong else 0
 

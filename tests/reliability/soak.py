@@ -1,8 +1,10 @@
 """Train for minutes with kills at random, and hold every run to the one that nobody disturbed, bit for bit.
 
-python tests/reliability/soak.py MINUTES [SEED [FOLDER]]; a line for each round, and a sum at the end.
+python tests/reliability/soak.py MINUTES [SEED [FOLDER]] [--steps N] [--pause LEAST MOST] [--patience SECONDS]
+Each run is killed at least once as it starts, takes a step, validates, writes a checkpoint and closes, if it lives on.
 """
 
+import argparse
 import collections
 import json
 import random
@@ -14,6 +16,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from phases import PHASES, Phase
 from processes import Ended, Started
 
 from seq2seq.errors import UserError
@@ -70,6 +73,8 @@ class Tally:
     """What was done and seen."""
 
     kills: collections.Counter[str] = field(default_factory=collections.Counter)
+    phases: collections.Counter[str] = field(default_factory=collections.Counter)  # in which they came
+    seconds: float = 0.0  # of training under kills
     rounds: int = 0
     resumes: int = 0
     anew: int = 0  # as there was no checkpoint yet
@@ -77,26 +82,44 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        kills = ", ".join(f"{name} {number}" for name, number in sorted(self.kills.items()))
+        kills, phases = (
+            ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
+            for counts in (self.kills, self.phases)
+        )
         equal = self.rounds - bool(self.wrong)
         return (
-            f"{equal} runs equal to their uninterrupted twins; {sum(self.kills.values())} kills ({kills}); "
+            f"{equal} runs equal to their uninterrupted twins; {sum(self.kills.values())} kills in "
+            f"{self.seconds / 60:.0f} minutes ({kills}; in {phases}); "
             f"{self.resumes} resumed, {self.anew} begun anew; {self.checked} checkpoints read, all whole"
             + "".join(f"\nWRONG: {text}" for text in self.wrong)
         )
 
 
-def soak(seconds: float, seed: int, folder: Path, *, steps: int = 200, kill_within: float = 30.0) -> Tally:
-    """Rounds of training, until the time is up or something is wrong."""
+@dataclass(frozen=True)
+class Pace:
+    """How long runs are, and how many seconds pass between two kills, at least and at most; more on a busy machine."""
+
+    steps: int = 200
+    least: float = 0.1
+    most: float = 30.0
+    patience: float = 60.0  # seconds within which a process begins, and ends that was told to
+
+
+def soak(seconds: float, seed: int, folder: Path, pace: Pace | None = None) -> Tally:
+    """Rounds of training, until the time is up or something is wrong; a run that is killed has its twin beside it."""
     rng, tally, until = random.Random(seed), Tally(), time.monotonic() + seconds
+    pace = pace or Pace()
     while time.monotonic() < until and not tally.wrong:
         name = list(KINDS)[tally.rounds % len(KINDS)]
         place = folder / f"round_{tally.rounds}"
         place.mkdir(parents=True)
-        options = [*TINY, *KINDS[name], f"seed={rng.randrange(1000)}", f"budget.max_steps={steps}"]
-        ended = Started(["train", *options, "run_dir=whole"], place, place / "said_whole").end(900)
-        _disturbed(options, place, rng, tally, kill_within)
-        if ended.code != 0:
+        options = [*TINY, *KINDS[name], f"seed={rng.randrange(1000)}", f"budget.max_steps={pace.steps}"]
+        twin = Started(["train", *options, "run_dir=whole"], place, place / "said_whole")
+        began = time.monotonic()
+        _Disturbed(options, place, rng, tally, pace).train()
+        tally.seconds += time.monotonic() - began
+        ended = twin.end(0.1 if tally.wrong else 3 * seconds + 900)
+        if ended.code != 0 and not tally.wrong:
             tally.wrong.append(f"{name}: undisturbed, it ended with {ended.code}: {ended.err[-300:]}")
         elif not tally.wrong:
             tally.wrong += [f"{name}, {' '.join(options)}: {text}" for text in differences(place)[:3]]
@@ -107,42 +130,69 @@ def soak(seconds: float, seed: int, folder: Path, *, steps: int = 200, kill_with
     return tally
 
 
-def _disturbed(options: list[str], place: Path, rng: random.Random, tally: Tally, within: float) -> None:
-    """Train to the end, whatever comes."""
-    words = ["train", *options, "run_dir=cut"]
-    for start in range(1000):
-        running = Started(words, place, place / f"said_{start}")
-        running.wait_for_begin()
-        moment = rng.uniform(0.1, within)
-        ended = running.wait(moment) or _struck(running, rng, tally)
-        if ended is not None and ended.code == 0:
-            return
-        if ended is not None:
-            tally.wrong.append(f"start {start} ended with {ended.code}: {ended.err[-300:]}")
-            return
-        words = _next(place / "cut", options, tally)
-        if not words:
-            return
+class _Disturbed:
+    """A run that is killed, again and again, until it has come to its end."""
 
+    def __init__(self, options: list[str], place: Path, rng: random.Random, tally: Tally, pace: Pace) -> None:
+        self.options, self.place, self.rng, self.tally, self.pace = options, place, rng, tally, pace
+        self.phase = Phase(place / "phase")
+        self.left = list(PHASES)  # in which no kill has come yet
 
-def _struck(running: Started, rng: random.Random, tally: Tally) -> Ended | None:
-    """Send a signal at random. How the process ended where that is not as the signal says; None where it is."""
-    name = rng.choice(SIGNALS)
-    running.send(getattr(signal, f"SIG{name}"))
-    if name == "STOP":  # a machine that sleeps, and then wakes or is turned off
-        time.sleep(rng.uniform(0.1, 2.0))
-        name = rng.choice(("CONT", "KILL"))
-        running.send(getattr(signal, f"SIG{name}"))
-        tally.kills[f"STOP, {name}"] += 1
-        if name == "CONT":
-            if (ended := running.wait(rng.uniform(0.2, 3.0))) is not None:
+    def train(self) -> None:
+        """Train to the end, whatever comes."""
+        words = ["train", *self.options, "run_dir=cut"]
+        for start in range(1000):
+            running = Started(words, self.place, self.place / f"said_{start}", fault=self.phase.fault)
+            running.wait_for_begin(2 * self.pace.patience)
+            ended = self._waited(running) or self._struck(running)
+            if ended is not None and ended.code == 0:
+                return
+            if ended is not None:
+                self.tally.wrong.append(f"start {start} ended with {ended.code}: {ended.err[-300:]}")
+                return
+            if (self.place / "cut" / "metrics.json").is_file():  # it had told of its scores
+                return
+            words = _next(self.place / "cut", self.options, self.tally)
+            if not words:
+                return
+
+    def _waited(self, running: Started) -> Ended | None:
+        """Wait for the moment of a kill, in a phase in which none has come yet if there is one.
+
+        How the process ended, where it was faster.
+        """
+        aim = self.rng.choice([name for name in self.left if name != "closing"] or PHASES[1:])
+        if aim == "start":
+            return running.wait(self.rng.uniform(0.05, 2.0))
+        until = time.monotonic() + self.rng.uniform(self.pace.least, self.pace.most)
+        while time.monotonic() < until and "closing" not in (self.phase.now if "closing" in self.left else ""):
+            if (ended := running.wait(0.01)) is not None:
                 return ended
-            name = "KILL"
-            running.send(signal.SIGKILL)
-    else:
-        tally.kills[name] += 1
-    ended = running.end(30)
-    return None if ended.code in CODES[name] and (ended.code < 0 or not ended.lines) else ended
+        if self.phase.now != "closing":
+            self.phase.wait_for(aim, self.pace.patience, lambda: running.is_alive and self.phase.now != "closing")
+        return running.wait(0.0)
+
+    def _struck(self, running: Started) -> Ended | None:
+        """Send a signal at random. How the process ended where that is not as the signal says; None where it is."""
+        name, phase = self.rng.choice(SIGNALS), self.phase.now
+        running.send(getattr(signal, f"SIG{name}"))
+        self.tally.phases[phase] += 1
+        if phase in self.left:
+            self.left.remove(phase)
+        if name == "STOP":  # a machine that sleeps, and then wakes or is turned off
+            time.sleep(self.rng.uniform(0.1, 2.0))
+            name = self.rng.choice(("CONT", "KILL"))
+            running.send(getattr(signal, f"SIG{name}"))
+            self.tally.kills[f"STOP, {name}"] += 1
+            if name == "CONT":
+                if (ended := running.wait(self.rng.uniform(0.2, 3.0))) is not None:
+                    return ended
+                name = "KILL"
+                running.send(signal.SIGKILL)
+        else:
+            self.tally.kills[name] += 1
+        ended = running.end(self.pace.patience)
+        return None if ended.code in CODES[name] and (ended.code < 0 or not ended.lines) else ended
 
 
 def _next(folder: Path, options: list[str], tally: Tally) -> list[str]:
@@ -176,10 +226,21 @@ def differences(place: Path) -> list[str]:
     return found + (["metrics.json"] if scores[0] != scores[1] else [])
 
 
-if __name__ == "__main__":
-    given = sys.argv[1:]
+def main(given: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("minutes", type=float)
+    parser.add_argument("seed", type=int, nargs="?", default=1)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--steps", type=int, default=Pace.steps, help="of each run")
+    parser.add_argument("--pause", type=float, nargs=2, default=(Pace.least, Pace.most), help="seconds between kills")
+    parser.add_argument("--patience", type=float, default=Pace.patience, help="seconds for a process to end")
+    options = parser.parse_args(given)
     with tempfile.TemporaryDirectory() as own:
-        seed = int(given[1]) if len(given) > 1 else 1
-        kept = Path(given[2]) if len(given) > 2 else Path(own)
-        result = soak(60 * float(given[0]), seed, kept.absolute())
-    sys.exit(f"{result}" if result.wrong else 0)
+        folder = (options.folder or Path(own)).absolute()
+        result = soak(60 * options.minutes, options.seed, folder, Pace(options.steps, *options.pause, options.patience))
+    print(result)
+    return 1 if result.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

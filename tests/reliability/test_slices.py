@@ -9,7 +9,7 @@ import time
 import pytest
 from processes import ROOT
 from random_faults import Trials
-from soak import soak
+from soak import Pace, soak
 
 pytestmark = pytest.mark.slow
 
@@ -20,9 +20,10 @@ def test_random_faults_are_one_line_and_leave_nothing_half_written(tmp_path):
 
 
 def test_a_run_that_is_killed_at_random_is_the_undisturbed_one(tmp_path):
-    tally = soak(60, 1, tmp_path, steps=100, kill_within=10)
+    tally = soak(60, 1, tmp_path, Pace(steps=100, most=10.0))
     assert not tally.wrong, tally
     assert tally.rounds
+    assert {"start", "closing"} <= set(tally.phases), tally
 
 
 @pytest.fixture

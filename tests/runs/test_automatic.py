@@ -38,6 +38,14 @@ PAIRS = [3, 30, 100, 800, 8_000, 100_000, 1_000_000, 30_000_000]
 WORDS = [Example(f"w{number}rd", (f"W {number % 10} R D",)) for number in range(60)]
 SENTENCES = [Example(f"the house {n} stands on hill {n % 7}", (f"das haus {n} steht auf {n % 7}",)) for n in range(60)]
 SYMBOLS = [Example(f"a b c {n % 9}", (f"{n % 9} c b a",)) for n in range(60)]
+# What BLEU, which counts four words in a row, says nothing of.
+DATES = [Example(f"{n % 28 + 1} March {1900 + n}", (f"{1900 + n}-03-{n % 28 + 1:02}",)) for n in range(600)]
+DEFINITIONS = [Example(f"what is {n} steps away from the house on hill {n + 9}", (f"w{n}rd",)) for n in range(600)]
+GENOMES = [Example(f"{3**60 * n:b}"[:60], (f"{5**60 * n:b}"[:60],)) for n in range(1, 60)]
+TITLES = [Example(f"the house {n} stands on hill {n + 9}", (f"haus{n} {'auf' * 13}{n}",)) for n in range(600)]
+CHINESE_SENTENCES = [
+    Example(f"the house {n} stands on hill {n + 9}", (chr(0x4E00 + n) * 20 + chr(0x4F00 + n) * 22,)) for n in range(60)
+]
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +145,11 @@ def test_accumulated_batches_make_fewer_steps_of_large_data(config):
         (SENTENCES, "unigram", "unigram", "translation", "dev/bleu"),
         (SYMBOLS, "word", "word", "exact_match", "dev/exact_match"),
         ([Example(f"{n}x", (f"x{n}",)) for n in range(30)], "char", "char", "exact_match", "dev/exact_match"),
+        (DATES, "char", "char", "exact_match", "dev/exact_match"),
+        (DEFINITIONS, "unigram", "char", "exact_match", "dev/exact_match"),
+        (GENOMES, "char", "char", "exact_match", "dev/exact_match"),
+        (TITLES, "unigram", "unigram", "exact_match", "dev/exact_match"),
+        (CHINESE_SENTENCES, "unigram", "unigram", "translation", "dev/bleu"),
     ],
 )
 def test_tokenizers_and_metrics_suit_the_kind_of_text(config, examples, source, target, metric, monitored):
@@ -219,7 +232,7 @@ def test_a_side_that_is_too_long_counts_as_long_as_may_be():
 
 
 def test_kinds_are_those_of_most_examples():
-    assert DataKind.of(Splits(WORDS, [])) == DataKind(TextKind.WORDS, TextKind.SYMBOLS, 60, 17)
+    assert DataKind.of(Splits(WORDS, [])) == DataKind(TextKind.WORDS, TextKind.SYMBOLS, 60, 17, phrases=True)
 
 
 TOKENIZER = {"_target_": "seq2seq.data.tokenizers.TokenizerTrainer", "source": "char", "target": "word"}

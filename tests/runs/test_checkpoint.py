@@ -1,5 +1,6 @@
 """A checkpoint is what was written, or one line that says what is wrong; what it holds is never run (hostile files)."""
 
+import os
 import random
 import shutil
 from copy import deepcopy
@@ -87,6 +88,14 @@ def test_a_file_with_any_byte_changed_is_read_as_it_was_or_refused_in_one_line(f
             told.append(str(error))
     assert len(told) > trials / 2
     assert all(line.startswith(str(path)) and "\n" not in line for line in told)
+
+
+def test_a_checkpoint_is_read_from_a_path_that_is_no_text(finished, tmp_path):
+    folder = tmp_path / os.fsdecode(b"r\xff n")
+    folder.mkdir()
+    shutil.copy(finished / "checkpoints" / "best.ckpt", folder / "best.ckpt")
+    read = read_checkpoint(folder / "best.ckpt", whole=True)
+    assert read["global_step"] == read_checkpoint(finished / "checkpoints" / "best.ckpt")["global_step"]
 
 
 def test_of_a_folder_with_a_damaged_best_the_other_whole_one_is_named(finished, tmp_path):

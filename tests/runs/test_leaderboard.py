@@ -8,12 +8,12 @@ ROWS = [
 ]
 
 
-def test_the_best_comes_first_with_mean_and_deviation():
+def test_the_best_comes_first_with_its_interval():
     assert list(leaderboard(ROWS, "wer", higher=False, seeds=2)) == [
-        "| | trial | dev wer, % | minutes | settings |",
+        "| | trial | dev wer, %, mean and 95 % of 2 seeds | minutes | settings |",
         "|---|---|---|---|---|",
-        "| 1 | 1 | 8.25 \u00b1 0.35 | 1.0 | lr=0.00123 cell=gru tied=true |",
-        "| 2 | 0 | 10.00 \u00b1 1.41 | 2.0 | as they are |",
+        "| 1 | 1 | 8.25 \u00b1 3.18 | 1.0 | lr=0.00123 cell=gru tied=true |",
+        "| 2 | 0 | 10.00 \u00b1 12.71 | 2.0 | as they are |",
         "",
         "2 trials of 2 seeds; 1 stopped early, 1 failed.",
     ]

@@ -16,11 +16,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from tiny_run import as_before_0_2
 
+from seq2seq import folder_lock
 from seq2seq.config.options import flat
 from seq2seq.config.overrides import resuming
 from seq2seq.config.stored import CHANGEABLE, continued, record_changes
 from seq2seq.errors import UserError
-from seq2seq.runs import folder_lock
 from seq2seq.runs.checkpoint import sealed
 from seq2seq.runs.run_folder import _taken, open_run_folder, released_at_failure
 
@@ -78,6 +78,13 @@ def test_a_new_folder_is_taken_and_told_to_the_other_processes(opened, tiny_run,
 
 def test_an_empty_folder_is_taken(opened, tiny_run, tmp_path):
     assert opened(*tiny_run, f"run_dir={tmp_path}")[1] == tmp_path
+
+
+def test_a_number_is_the_name_of_a_folder(opened, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert opened(*tiny_run, "run_dir=5")[1] == Path("5")
+    with pytest.raises(UserError, match=r"^run_dir must be a folder, but is \['5'\]: give one, or leave run_dir out.$"):
+        opened(*tiny_run, "run_dir=['5']")
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "notes.txt"])
@@ -492,3 +499,11 @@ def test_a_run_needs_a_folder(opened, value, shown):
     with pytest.raises(UserError) as error:
         opened(f"run_dir={value}")
     assert str(error.value) == f"run_dir must be a folder, but is {shown}: give one, or leave run_dir out."
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path, opened):
+    (tmp_path / "run").symlink_to("nowhere")
+    with pytest.raises(
+        UserError, match=r"run must be a folder, but is a link that leads nowhere: choose another folder"
+    ):
+        opened(f"run_dir={tmp_path / 'run'}")

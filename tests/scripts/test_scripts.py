@@ -194,6 +194,7 @@ def test_the_metrics_are_kept(session):
         "training_seconds",
         "cost",
         "remarks",
+        "last_step",
         "dev",
     ]
     assert (record["split"], record["sentences"]) == ("test", 7)

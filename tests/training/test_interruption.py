@@ -138,8 +138,35 @@ def test_a_run_can_be_stopped_again_and_again(train_tiny, uninterrupted, send, t
     assert_equal(folder, uninterrupted)
 
 
+@pytest.fixture
+def hang_up():
+    """Set what a terminal that is closed does to this process; it is given back."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield lambda handler: signal.signal(signal.SIGHUP, handler)
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_terminal_that_is_closed_stops_a_run_with_its_step(train_tiny, send, tmp_path, uninterrupted, hang_up):
+    hang_up(signal.SIG_DFL)
+    folder = tmp_path / "run"
+    send("training_step", 4, signal.SIGHUP)
+    interrupted(train_tiny, folder)
+    assert kept(folder, "last")["global_step"] == 5
+    train_tiny(folder, *RUN, f"budget.max_steps={STEPS}", resume=True)
+    assert_equal(folder, uninterrupted)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+def test_a_run_with_nohup_outlives_its_terminal(train_tiny, send, tmp_path, hang_up):
+    hang_up(signal.SIG_IGN)
+    send("training_step", 1, signal.SIGHUP)
+    train_tiny(tmp_path, *RUN, "budget.max_steps=3")
+    assert kept(tmp_path, "last")["global_step"] == 3
+
+
 def test_handlers_are_given_back(train_tiny, send, tmp_path):
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
     send("training_step", 2, signal.SIGUSR1)
     interrupted(train_tiny, tmp_path / "run")
     assert before == {number: signal.getsignal(number) for number in before}

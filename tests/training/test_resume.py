@@ -157,6 +157,23 @@ def test_a_finished_run_whose_report_is_missing_gets_it(train_tiny, tmp_path, ca
     assert checkpoints == {path: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
 
 
+def test_a_report_of_an_end_before_is_no_report_of_this_one(train_tiny, tmp_path, caplog):
+    train_tiny(tmp_path, "budget.max_steps=2")
+    before = (tmp_path / "metrics.json").read_bytes()
+    train_tiny(tmp_path, "budget.max_steps=4", resume=True)
+    after = json.loads((tmp_path / "metrics.json").read_bytes())
+    assert (json.loads(before)["last_step"], after["last_step"]) == (2, 4)
+    assert after["training_seconds"] > json.loads(before)["training_seconds"]
+    (tmp_path / "metrics.json").write_bytes(before)  # as if the run had been killed while it scored
+    train_tiny(tmp_path, "budget.max_steps=4", resume=True)
+    assert "Its report was missing, and is made now." in caplog.text
+    again = json.loads((tmp_path / "metrics.json").read_bytes())
+    assert (again["last_step"], again["scores"]) == (4, after["scores"])
+    assert again["training_seconds"] >= 0.5 * after["training_seconds"] > 0
+    with pytest.raises(UserError, match="has used up its budget"):
+        train_tiny(tmp_path, "budget.max_steps=4", resume=True)
+
+
 def test_a_run_that_stopped_early_refuses_to_go_on(train_tiny, tmp_path):
     stopping = ["callbacks=early_stopping", "callbacks.early_stopping.patience=2", "trainer.val_check_interval=1"]
     stopping += ["monitor.metric=dev/loss", "monitor.mode=min", "+callbacks.early_stopping.min_delta=1000.0"]

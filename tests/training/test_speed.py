@@ -1,5 +1,6 @@
 """The report of a benchmark, and where its numbers come from."""
 
+import time
 from functools import partial
 from itertools import chain, count, islice
 from typing import Any
@@ -24,7 +25,8 @@ from seq2seq.training.gradients.clip_by_norm import ClipByNorm
 from seq2seq.training.objectives.wrapping import WrappingObjective
 from seq2seq.training.scheduled_sampling import LinearSampling
 from seq2seq.training.schedules import CosineSchedule
-from seq2seq.training.speed import Conditions, benchmark, compare, gemm_rate
+from seq2seq.training.speed import CLOCKS, Conditions, Stopwatch, benchmark, compare, gemm_rate
+from seq2seq.training.windows import endless_windows
 
 CPU = torch.device("cpu")
 KEYS = [
@@ -214,6 +216,39 @@ def test_no_speed_of_a_peer_is_told(tiny_benchmark):
     assert str(error.value) == (
         "recorded must hold at least one speed, but is empty: keep one of those in conf/mode/peers.yaml."
     )
+
+
+def test_seconds_of_the_processor_leave_out_what_a_thread_waits():
+    watches = {name: Stopwatch(CPU, clock) for name, clock in CLOCKS.items()}
+    with watches["wall"].time("step"), watches["processor"].time("step"):
+        time.sleep(0.2)
+    assert watches["processor"].seconds["step"] < 0.1 < 0.2 <= watches["wall"].seconds["step"]
+
+
+def test_a_benchmark_counts_all_its_seconds_by_the_clock_that_it_is_given(new_module, new_data, monkeypatch):
+    ticks = count()
+    monkeypatch.setitem(CLOCKS, "processor", lambda: float(next(ticks)))
+    where = Conditions("32-true", "cpu", "processor")
+    report = benchmark(new_module(), new_data(), where, steps=3, warmup=1, profile=True)
+    assert report["seconds"] == dict.fromkeys(("data", "forward", "backward", "optimizer"), 3.0)
+    assert {row["milliseconds"] for row in report["profile"]} <= {1000.0 * calls for calls in range(400)}
+    (row,) = compare({"one": new_module()}, new_data(), where, rounds=1, warmup=0)
+    ((batch,),) = islice(endless_windows(new_data(), 1, CPU), 1)
+    assert row["target_tokens_per_second"] == round(batch.step_tokens / 3)
+
+
+def test_a_clock_that_would_not_see_all_of_the_work_is_refused(monkeypatch):
+    with pytest.raises(UserError, match="^clock must be one of wall, processor, but is 'sun'.$"):
+        Conditions("32-true", "cpu", "sun")
+    Conditions("32-true", "cpu").check_clock()
+    where = Conditions("32-true", "cpu", "processor")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    with pytest.raises(UserError) as error:
+        where.check_clock()
+    assert str(error.value) == "clock=processor counts the seconds of one thread, but there are 2: add threads=1."
+    where.device = torch.device("cuda")
+    with pytest.raises(UserError, match="^clock=processor times a CPU: add trainer.accelerator=cpu.$"):
+        where.check_clock()
 
 
 def test_the_machines_rate_is_that_of_a_processor():

@@ -21,12 +21,12 @@ def test_signs_are_in_tensorboard_at_every_validation_and_words_beside(new_modul
     board = TensorBoardLogger(str(tmp_path), name="", version="")
     fit(module, monitor, val_check_interval=2, log_every_n_steps=2, logger=board)
     events = EventAccumulator(str(tmp_path), size_guidance={"scalars": 0, "tensors": 0}).Reload()
-    assert [event.step for event in events.Scalars("health/dead/decoder 1")] == [2, 4]
-    assert events.Scalars("health/dead/decoder 1")[0].value == 1.0
-    kinds = {tag.split("/")[1] for tag in events.Tags()["scalars"] if tag.startswith("health/")}
+    assert [event.step for event in events.Scalars("vital_signs/dead/decoder 1")] == [2, 4]
+    assert events.Scalars("vital_signs/dead/decoder 1")[0].value == 1.0
+    kinds = {tag.split("/")[1] for tag in events.Tags()["scalars"] if tag.startswith("vital_signs/")}
     assert kinds >= {"kept", "open", "shut", "dead", "rank", "entropy"}
-    (first, _) = (event.tensor_proto.string_val[0].decode() for event in events.Tensors("health/text_summary"))
-    assert "decoder 1: 100 % of output gates below 0.01 on every step: they let nothing through: try " in first
+    (first, _) = (event.tensor_proto.string_val[0].decode() for event in events.Tensors("vital_signs/text_summary"))
+    assert "shut, decoder 1: 100 % of output gates below 0.01 on every step: they let nothing through: try " in first
     assert [step for step, _ in monitor.points] == [2, 4]
 
 
@@ -44,8 +44,8 @@ def test_what_is_out_of_range_is_said_at_the_end_alone(new_module, fit, caplog):
     named_cells(module.model)["decoder 1"].gates["forget"].set_bias(50.0)
     with caplog.at_level(logging.INFO):
         fit(module, VitalSignMonitor(), val_check_interval=2)
-    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("health: ")]
-    sentence = "health: decoder 1: 100 % of forget gates above 0.99 on every step: they never let go: try "
+    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("vital sign ")]
+    sentence = "vital sign kept, decoder 1: 100 % of forget gates above 0.99 on every step: they never let go: try "
     assert [one for one in told if "forget" in one] == [
         sentence + "model.cell.initialization.forget_bias=0, or optimizer=adamw"
     ]

@@ -52,7 +52,7 @@ def test_limits_of_length_are_named():
     assert told(learnt("a"), within, **limits) == ""
     assert told(learnt("a"), beyond, **limits) == (
         "1 of 1 references (100.0 %) are what no output can equal, such as 'aaaaaaaa': it has 9 tokens with its end, "
-        "but the length limits allow 8: raise max_ratio or max_extra"
+        "but the length limits allow 8: raise decoding.length.max_ratio or max_extra"
     )
 
 

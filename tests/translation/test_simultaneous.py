@@ -251,6 +251,8 @@ def test_streams_play_side_by_side():
         ),
         (b'{"stream": "a", "text": 3}\n', "line 1: stream and text must be texts, and end true or false."),
         (b"{\n", "line 1 must be a JSON object, but cannot be read: "),
+        (b'{"stream": "a", "text": "\\ud800"}\n', "line 1 must hold whole characters, but has half a surrogate pair"),
+        (b'{"stream": "\\ud800", "text": "a"}\n', "line 1 must hold whole characters, but has half a surrogate pair"),
     ],
 )
 def test_lines_that_are_no_streams_are_told(line, message):

@@ -6,7 +6,7 @@ from typing import Any
 
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
-from seq2seq.runs.derived_run import PASSED_ON, write_run
+from seq2seq.runs.derived_run import PASSED_ON, write_parts_of_run
 from seq2seq.runs.run import LoadedRun, load_run
 from seq2seq.runs.versions import Versions
 from seq2seq.training.acceptance import Verdict
@@ -51,5 +51,5 @@ class KeptVersions:
         return self._add(checkpoint, {"step": step, "new": verdict.new.record(), "old": verdict.old.record()})
 
     def _add(self, checkpoint: dict[str, Any], record: dict[str, Any]) -> int:
-        write = partial(write_run, checkpoint=checkpoint, record=record, tokenizers=self.run.tokenizers)
+        write = partial(write_parts_of_run, checkpoint=checkpoint, record=record, tokenizers=self.run.tokenizers)
         return self.versions.add(write)

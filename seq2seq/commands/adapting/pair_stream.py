@@ -8,9 +8,10 @@ from pathlib import Path
 from seq2seq.config.command_line import lines_of_stdin
 from seq2seq.data.encoding import encoded
 from seq2seq.data.examples import Example
+from seq2seq.data.packed_files import raw_lines
 from seq2seq.data.pair_lines import READERS
 from seq2seq.data.text import BYTE_ORDER_MARK
-from seq2seq.data.text_files import check_readable, raw_lines, told_as
+from seq2seq.data.text_files import check_readable, told_as
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 

@@ -34,7 +34,7 @@ def load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]
 
 
 def conditions(plain: dict[str, Any]) -> Conditions:
-    """The device and the precision of a plain config."""
+    """The device, the precision and the clock of a plain config."""
     quieten()
     accelerator = plain["trainer"]["accelerator"]
-    return Conditions(resolve_precision(plain["precision"], accelerator), accelerator)
+    return Conditions(resolve_precision(plain["precision"], accelerator), accelerator, plain.get("clock", "wall"))

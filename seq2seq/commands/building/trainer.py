@@ -3,11 +3,14 @@
 import logging
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from seq2seq.commands.building.loggers import build_loggers
 from seq2seq.commands.training.processes import places
@@ -45,6 +48,8 @@ _ADVICE = (
 
 def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     """The Lightning trainer of a config; what a run always needs is set here, the rest in conf/trainer."""
+    # Lightning believes a RANK that another job has left, and then logs nothing.
+    rank_zero_only.rank = ranks().rank  # type: ignore[attr-defined]
     callbacks = [build(node, f"callbacks.{name}") for name, node in (config["callbacks"] or {}).items() if node]
     callbacks += [build(config["pruning"], "pruning")] if config["pruning"] else []
     given, monitor = config["trainer"], config["monitor"]
@@ -54,6 +59,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
         check_limits(**{name: given[name] for name in ("limit_train_batches", "limit_val_batches") if name in given})
         check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
     trainer = build(given | places(given), "trainer")(
+        **_alone(given),
         precision=precision,
         default_root_dir=str(folder),
         logger=build_loggers(config, folder) or False,
@@ -75,6 +81,16 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
             trainer.strategy.check()
     trainer.strategy.checkpoint_io = WholeFiles()
     return trainer
+
+
+def _alone(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The plugins that keep Lightning from looking for a cluster where nobody has started other processes.
+
+    It would take any script in a job of SLURM for one of as many tasks as the job may have.
+    """
+    if ranks().started_by != "itself" or isinstance(given.get("strategy"), Mapping) or given.get("plugins"):
+        return {}
+    return {"plugins": [LightningEnvironment()]}
 
 
 def _checkpoints(config: dict[str, Any]) -> CheckpointPolicy:

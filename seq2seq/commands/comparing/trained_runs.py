@@ -52,35 +52,67 @@ def train_seeds(contender: Contender, folder: Path, seeds: int) -> list[TrainedR
 
 
 def train_contender(contender: Contender, folder: Path) -> TrainedRun:
-    """Train a contender, unless its run is done, and return what it left.
+    """Train a contender, unless its run is done, and return what it left; one that did not end goes on.
 
     Raises UserError if it failed, with its last line, or if another run is there.
     """
     command = ["scripts/train.py", *contender.command, "logger=csv"]
-    record, asked = folder / "command.txt", " ".join(command) + "\n"
-    if (folder / "metrics.json").is_file():
-        if not record.is_file() or record.read_text(encoding="utf-8") != asked:
+    asked, done = " ".join(command) + "\n", (folder / "metrics.json").is_file()
+    if (done or (folder.is_dir() and any(folder.iterdir()))) and _asked_before(folder) != asked:
+        if done:
             raise UserError(f"{folder} holds a run of other overrides: choose another folder=, or remove it.")
-    elif folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"{folder} holds a run that did not end: remove it to train {contender.name} again.")
-    else:
-        run = [sys.executable, str(CONF.parent / command[0]), *command[1:], f"run_dir={folder}"]
-        environment = os.environ | attended()
-        result = subprocess.run(run, capture_output=True, text=True, check=False, env=environment)
-        if result.returncode != 0:
-            last = last_words(result.returncode, result.stderr)
-            raise UserError(f"{contender.name} could not be trained into {folder}: {last}")
-        write_whole(record, asked.encode())
-    with (folder / "metrics" / "metrics.csv").open(encoding="utf-8", newline="") as file:
-        logged = list(csv.DictReader(file))
+    if not done:
+        write_whole(_record(folder), asked.encode())
+        begun = any((folder / "checkpoints").glob("*.ckpt"))
+        _train(contender, folder, ["resume=true"] if begun else command[1:])
     metrics = read_record(folder / "metrics.json", training_seconds=(int, float))
-    return TrainedRun(logged, metrics["training_seconds"], metrics.get("cost", {}).get("steps"))
+    cost = metrics.get("cost")
+    return TrainedRun(
+        _rows(folder / "metrics" / "metrics.csv"),
+        metrics["training_seconds"],
+        cost.get("steps") if isinstance(cost, dict) else None,
+    )
+
+
+def _record(folder: Path) -> Path:
+    """The file with the command of a run, beside its folder, which has to be empty as it begins."""
+    return folder.with_name(f"{folder.name}.command.txt")
+
+
+def _asked_before(folder: Path) -> str | None:
+    """The command that a run was begun with; None where none was kept. Those of before 0.2 kept it once they ended."""
+    found = next((path for path in (_record(folder), folder / "command.txt") if path.is_file()), None)
+    return None if found is None else found.read_text(encoding="utf-8", errors="replace")
+
+
+def _train(contender: Contender, folder: Path, words: Sequence[str]) -> None:
+    """Run scripts/train.py into a folder. Raises UserError with its last line if it fails."""
+    run = [sys.executable, str(CONF.parent / "scripts" / "train.py"), *words, f"run_dir={folder}"]
+    result = subprocess.run(run, capture_output=True, text=True, check=False, env=os.environ | attended())
+    if result.returncode != 0:
+        last = last_words(result.returncode, result.stderr)
+        raise UserError(f"{contender.name} could not be trained into {folder}: {last}")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table of numbers. Raises UserError at one that is missing, or damaged."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(file, strict=True)]
+        for row in rows:
+            _ = int(row["step"]), [float(value) for value in row.values()]
+    except (ValueError, KeyError, TypeError, csv.Error):
+        raise UserError(f"{path} is damaged: it is no table of numbers by step. Remove {path.parent.parent}.") from None
+    return rows
 
 
 def scored(
     contender: Contender, runs: Sequence[TrainedRun], metric: str, best: Callable[..., float], along: Any = None
 ) -> ScoredChoice:
     """Scores of a contender: the best dev score of each run, the median speed, the steps of the longest."""
+    if not all(run.column(metric) for run in runs):
+        raise UserError(f"{contender.name} must have logged {metric}, but one of its runs has not: remove its folder.")
     speeds = [speed for run in runs for speed in run.column(_SPEED)]
     return ScoredChoice(
         contender.name,

@@ -15,17 +15,21 @@ from seq2seq.decoding.stepper import Stepper
 from seq2seq.errors import UserError
 from seq2seq.export.page.assembly import assemble
 from seq2seq.export.page.description import describe
+from seq2seq.export.page.in_node import prove_script
 from seq2seq.export.page.pieces import tables
 from seq2seq.export.page.weight_bytes import store
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.exported_run import export_home
 from seq2seq.runs.run import LoadedRun
+from seq2seq.translation.line import Line, Translation
+from seq2seq.translation.translator import Translator
 from seq2seq.whole_file import check_writable, write_whole
 
 logger = logging.getLogger(__name__)
 _FILE = "page.html"  # in a run: its page
 _MEGABYTE, _LARGE = 1_000_000, 10  # of a page, above which 8 bits are worth a thought
-_BEAM = partial(BeamSearch, beam_size=5, ranking=AverageRanking())  # as the page searches, and decoding=beam
+_BEAM = partial(BeamSearch, ranking=AverageRanking())  # as the page searches, and decoding=beam
+_WIDTHS = (0, 5)  # of the beams that are compared; 0: greedily
 
 
 def place(options: Mapping[str, Any]) -> Path:
@@ -45,7 +49,7 @@ def place(options: Mapping[str, Any]) -> Path:
 def write(run: LoadedRun, sources: ExportedSources, options: Mapping[str, Any], file: Path) -> dict[str, Any]:
     """Write the page of a run, and return its size, and in what its weights lead to other answers than the run's.
 
-    Raises UserError, by name, at a part that the page's script does not compute.
+    Raises UserError, by name, at a part that the page's script does not compute, and where it computes something else.
     """
     about = {**describe(run.model), **tables(run.tokenizers)}
     kind = "int8" if options["int8"] else "float16"
@@ -57,6 +61,7 @@ def write(run: LoadedRun, sources: ExportedSources, options: Mapping[str, Any], 
         report["scores"] = sources.scores(run, {"float32": run.model, "int8": small})
     example = sources.lines[0] if options["example"] is None else options["example"]
     page = assemble(_told(run, about, kind, example), weights, str(run.config["task"]))
+    report["script"] = prove_script(page.decode(), sources.lines, partial(_found, run, small, sources.lines), _WIDTHS)
     if len(page) > _LARGE * _MEGABYTE and kind == "float16":
         logger.warning("the page has %.1f MB: int8=true halves it", len(page) / _MEGABYTE)
     write_whole(file, page)
@@ -66,14 +71,23 @@ def write(run: LoadedRun, sources: ExportedSources, options: Mapping[str, Any], 
 def _compared(run: LoadedRun, small: Stepper, lines: Sequence[str]) -> dict[str, Any]:
     """Numbers of lines with another answer, greedily or by beam, and the worst difference of other lines' scores."""
     others, worst = set(), 0.0
-    for search in (None, _BEAM()):
-        pairs = zip(*(searching(run, own, search).hypotheses(lines) for own in (run.model, small)), strict=True)
+    for width in _WIDTHS:
+        pairs = zip(*(_searching(run, own, width).hypotheses(lines) for own in (run.model, small)), strict=True)
         for number, (one, other) in enumerate(pairs):
             if one.ids != other.ids:
                 others.add(number)
             else:
                 worst = max(worst, _gap(one, other))
     return {"lines": len(lines), "others": len(others), "worst_difference": worst}
+
+
+def _searching(run: LoadedRun, stepper: Stepper, width: int) -> Translator:
+    return searching(run, stepper, _BEAM(beam_size=width) if width else None)
+
+
+def _found(run: LoadedRun, stepper: Stepper, lines: Sequence[str], width: int) -> list[Translation]:
+    found = _searching(run, stepper, width).translations([Line(line) for line in lines])
+    return [translations[0] for translations in found]
 
 
 def _gap(one: Hypothesis, other: Hypothesis) -> float:

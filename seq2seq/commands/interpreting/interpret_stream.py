@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.commands.interpreting.alarms import AlarmMark, read_alarms
-from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_pictures
+from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_pages
 from seq2seq.config.command_line import chunks_of_stdin
 from seq2seq.config.contract import check_counts
 from seq2seq.data.line_parts import LinePart, line_parts
@@ -20,7 +20,6 @@ from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.symbols import EOS
-from seq2seq.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +53,7 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
     check_finite(reader)
     figures = stream_figures(reader, title=name)
     page = stream_report(reader, figures, title=name, run=str(options["run"]), units=options["units"])
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "report.html", page.encode())
-    return [folder / "report.html", *write_pictures(figures, folder, options["formats"])]
+    return write_pages(folder, {"report.html": page}, figures, options["formats"])
 
 
 class LineFeeder:

@@ -15,7 +15,8 @@ from seq2seq.interpretation.plots import FORMATS, write_picture
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.versions import home_of
-from seq2seq.whole_file import write_whole
+from seq2seq.whole_file import check_writable, write_whole
+from seq2seq.whole_folder import whole_folder
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +24,27 @@ logger = logging.getLogger(__name__)
 def report_folder(options: Mapping[str, Any], name: str) -> Path:
     """A folder with nothing in it yet: `out`, or one in the run with the name as far as a path may have it.
 
-    Raises UserError if the one that is asked for holds something.
+    Raises UserError if the one that is asked for holds something, and where it cannot be written.
     """
     if options["out"] is not None:
         return new_folder("out", str(options["out"]))
     home = home_of(find_checkpoint(str(options["run"])).absolute())
     name = re.sub(r"\W+", "_", name).strip("_")[:40] or "text"
     names = (name if number == 1 else f"{name}_{number}" for number in count(1))
-    return next(folder for folder in (home / "interpretation" / name for name in names) if not folder.exists())
+    found = next(folder for folder in (home / "interpretation" / name for name in names) if not folder.exists())
+    _check_home(home, found)
+    return found
+
+
+def _check_home(run: Path, folder: Path) -> None:
+    """Raise UserError where a run cannot be written into: others read it, too."""
+    try:
+        check_writable(folder)
+    except OSError as error:
+        raise UserError(
+            f"out must be given, as reports go into the run, but {run} cannot be written ({error.strerror}): add "
+            "out=FOLDER."
+        ) from None
 
 
 def check_formats(formats: Any) -> None:
@@ -40,21 +54,38 @@ def check_formats(formats: Any) -> None:
 
 
 def write_report(
-    folder: Path, name: str, record: Mapping[str, Any], figures: Mapping[str, Figure], formats: Sequence[str]
+    folder: Path,
+    name: str,
+    record: Mapping[str, Any],
+    figures: Mapping[str, Figure],
+    formats: Sequence[str],
+    **pages: str,
 ) -> None:
-    """Write a record as NAME.json into a folder, which is made, and pictures beside it; each path is logged."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
-    write_whole(path, (strict_json(record, indent=2, ensure_ascii=False) + "\n").encode())
-    logger.info("wrote %s", path)
-    for path in write_pictures(figures, folder, formats):
+    """Write a record as NAME.json into a new folder, and pictures and pages beside it; each path is logged."""
+    text = strict_json(record, indent=2, ensure_ascii=False) + "\n"
+    texts = {f"{name}.json": text} | {f"{page}.html": content for page, content in pages.items()}
+    for path in write_pages(folder, texts, figures, formats):
         logger.info("wrote %s", path)
 
 
-def write_pictures(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]) -> Iterator[Path]:
-    """Paths of the pictures, each as it has been written."""
+def write_pages(
+    folder: Path, texts: Mapping[str, str], figures: Mapping[str, Figure], formats: Sequence[str]
+) -> list[Path]:
+    """Write texts by the names of their files, and pictures, into a new folder, and return their paths in order.
+
+    All of them are there at the end, or the folder is not.
+    """
+    with whole_folder(folder) as half:
+        for name, text in texts.items():
+            write_whole(half / name, text.encode())
+        drawn = list(_drawn(figures, half, formats))
+    return [folder / name for name in (*texts, *drawn)]
+
+
+def _drawn(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]) -> Iterator[str]:
+    """Names of the pictures, each as it has been written."""
     for name, figure in figures.items():
         for kind in formats:
-            path = folder / f"{name.replace(' ', '_')}.{kind}"
-            write_picture(figure, path, dpi=100)
-            yield path
+            file = f"{name.replace(' ', '_')}.{kind}"
+            write_picture(figure, folder / file, dpi=100)
+            yield file

@@ -7,19 +7,24 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import mean
 from threading import Lock
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from seq2seq.config.space import Choices, Range
 from seq2seq.errors import UserError
 from seq2seq.runs.leaderboard import Row
+from seq2seq.runs.process_state import born
 
 _STARTUP = 5  # trials at random, before there is something to go by
 _HOPELESS = 3  # failures before anything went well
+_UNKNOWN_SECONDS = 60.0  # that a trial has been under way, before one without a worker is lost
+_LOCKED_SECONDS = 60.0  # that a file may be locked by others
 
 
 @dataclass(frozen=True)
@@ -73,11 +78,20 @@ class Study:
             if self._count() >= trials:
                 return None
             trial = self.study.ask()
+            if self._is_beyond(trial, trials):
+                return None
             plain = trial.number == 0 or trial.user_attrs.get("plain", False)
-            trial.set_user_attr("worker", [socket.gethostname(), os.getpid()])
+            trial.set_user_attr("worker", [socket.gethostname(), os.getpid(), born(os.getpid())])
             trial.set_user_attr("plain", plain)
             settings = {} if plain else {key: _suggested(trial, key, own) for key, own in self.space.items()}
             return TrialSettings(trial.number, settings, trial)
+
+    def _is_beyond(self, trial: optuna.Trial, trials: int) -> bool:
+        """Give a trial back that another search on the same study was quicker to make the last one of."""
+        numbers = sorted(one.number for one in self._own_trials() if one.state is not TrialState.WAITING)
+        if beyond := trial.number in numbers[trials:]:
+            self.study.tell(trial, state=TrialState.FAIL)
+        return beyond
 
     def should_stop(self, trial: TrialSettings, step: int, score: float) -> bool:
         """Note a dev score and tell whether half of the other trials had a better one by that step."""
@@ -109,10 +123,11 @@ class Study:
     def take_back_lost(self) -> None:
         """Note trials of this machine whose worker is gone as lost, and try their settings again."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            host, process = trial.user_attrs.get("worker", [socket.gethostname(), 0])
-            if host == socket.gethostname() and not _is_alive(process):
+            if _is_lost(trial):
                 self.study.tell(trial.number, state=TrialState.FAIL)
-                self.study.enqueue_trial(trial.params, user_attrs={"plain": trial.user_attrs.get("plain", False)})
+                self.study.enqueue_trial(
+                    trial.params, user_attrs={"plain": trial.user_attrs.get("plain", trial.number == 0)}
+                )
 
     def done(self) -> int:
         """The number of trials that have ended, well or not."""
@@ -154,7 +169,8 @@ class Study:
 def _opened(storage: str) -> optuna.storages.RDBStorage:
     """The database of a URL. Raises UserError where there is none, whatever its driver says of it."""
     try:
-        return optuna.storages.RDBStorage(storage)
+        waits = {"connect_args": {"timeout": _LOCKED_SECONDS}} if storage.startswith("sqlite") else {}
+        return optuna.storages.RDBStorage(storage, engine_kwargs=waits)
     except Exception as error:
         shown = re.sub(r"://[^/]*@", "://...@", storage)  # without a password
         raise UserError(
@@ -170,6 +186,30 @@ def _suggested(trial: optuna.Trial, key: str, own: Choices | Range) -> Any:
     if all(type(one) is int for one in (own.low, own.high, own.step or 1)):
         return trial.suggest_int(key, int(own.low), int(own.high), step=int(own.step or 1), log=own.log)
     return trial.suggest_float(key, own.low, own.high, step=own.step, log=own.log)
+
+
+@contextmanager
+def told_of_storage() -> Iterator[None]:
+    """Raise UserError where the database of a study fails on the way: it is full, locked for long, or damaged."""
+    try:
+        yield
+    except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
+        cause = next(one for one in (error.__cause__, error) if one is not None)
+        reason = str(getattr(cause, "orig", cause)).splitlines()[0]
+        raise UserError(
+            f"storage cannot be read or written ({reason}): what has been trained is kept. Check its space and that "
+            "nobody holds it, and the same command goes on; of a damaged one, give another name=, or remove it."
+        ) from None
+
+
+def _is_lost(trial: optuna.trial.FrozenTrial) -> bool:
+    """Tell whether the worker of a trial was one of this machine, and is gone; its number may be another's by now."""
+    worker = trial.user_attrs.get("worker")
+    if worker is None:  # it is known a moment after the trial
+        began = trial.datetime_start
+        return began is not None and abs((datetime.now() - began).total_seconds()) > _UNKNOWN_SECONDS
+    host, process, *birth = worker
+    return host == socket.gethostname() and (not _is_alive(process) or birth[:1] not in ([], [born(process)]))
 
 
 def _is_alive(process: int) -> bool:

@@ -18,6 +18,7 @@ from seq2seq.ranks import first_process
 from seq2seq.runs.checkpoint import read_checkpoint, recorded_splits
 from seq2seq.runs.data_changes import DataChanges
 from seq2seq.runs.evaluation import warn_of_other_data
+from seq2seq.runs.record import read_record
 from seq2seq.training.interruption import is_validation_due
 from seq2seq.training.logged import cut_logged
 from seq2seq.training.module import Seq2SeqModule
@@ -49,7 +50,7 @@ def take_up(
     checkpoint, folder = read_checkpoint(start, whole=True), Path(trainer.default_root_dir)
     module.budget.restore(checkpoint["seconds"])
     end = "" if is_validation_due(checkpoint) else _end(checkpoint, module, config)
-    if end and (folder / "metrics.json").is_file():
+    if end and _is_reported(folder, checkpoint):
         raise UserError(end)
     (state,), groups = checkpoint["optimizer_states"], module.step.new_optimizer().param_groups
     if len(state["param_groups"]) != len(groups):
@@ -62,6 +63,21 @@ def take_up(
         if end:
             logger.warning("%s Its report was missing, and is made now.", end)
     return not end
+
+
+def end_of(start: Path | None) -> dict[str, Any]:
+    """Facts of the end of a run that is over, from its record."""
+    assert start is not None
+    return {"last_step": read_checkpoint(start)["global_step"]}
+
+
+def _is_reported(folder: Path, checkpoint: Mapping[str, Any]) -> bool:
+    """Tell whether the record of a run is of this end: it may be of one before, from which the run went on."""
+    path = folder / "metrics.json"
+    if not path.is_file():
+        return False
+    step = checkpoint["global_step"]
+    return bool(read_record(path).get("last_step", step) == step)  # those of before did not tell
 
 
 def _take_data(

@@ -1,13 +1,14 @@
 """Series in long tables: a row is a frame, which names its series."""
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from seq2seq.data.corpora.csv_rows import rows_of, separator_of, universal
+from seq2seq.data.corpora.frame_cells import is_missing, number_of, time_of
 from seq2seq.data.corpora.frame_files import FrameCorpus
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.series import Series
@@ -15,13 +16,16 @@ from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 
 Row = tuple[int, Sequence[Any]]
+_DELIMITERS = (",", ";", "\t", "|")
 
 
 class CSVFrameCorpus(FrameCorpus):
-    """A corpus of CSV files with a header and a row per frame; an empty cell is a missing value.
+    """A corpus of CSV files with a header and a row per frame; a cell that is empty or says NA is a missing value.
 
+    Cells stand between commas, semicolons, tabs or bars, whichever parts the header; rows of nothing are passed over.
     Columns `series`, `time` and `target` are given by name, all others are features, or those named. Rows of a series
-    adjoin, their times ascend, and their targets are the same. Times are no feature: gaps are read by `time_unit`.
+    adjoin, their times, numbers or moments, ascend, and their targets are the same. Times are no feature: gaps are read
+    by `time_unit`.
     Where `target` is several columns, these are the frames that answer a series, as long as it is; with a `horizon`
     there is none.
     """
@@ -63,7 +67,7 @@ class CSVFrameCorpus(FrameCorpus):
 
     def rows(self, path: str) -> Iterator[Row]:
         """Rows of a file with their numbers, the header first; None and an empty text are missing values."""
-        return _rows(path)
+        return _rows(path, self.series_column)
 
     def _by_series(self, path: str, targets: Sequence[str]) -> Iterator[tuple[str, list[Row], "_FrameColumns"]]:
         """The name and the rows of each series, and where its columns are."""
@@ -71,11 +75,17 @@ class CSVFrameCorpus(FrameCorpus):
         _, header = next(rows, (1, []))
         columns = self._columns(path, [str(name) for name in header], targets)
         seen: set[str] = set()
-        for name, own in groupby(rows, lambda row: str(row[1][columns.series])):
+        for name, own in groupby(rows, lambda row: self._name(path, row, columns.series)):
             if name in seen:
                 raise UserError(f"{path}: rows of series {name!r} must adjoin, but others are between: sort them.")
             seen.add(name)
             yield name, list(own), columns
+
+    def _name(self, path: str, row: Row, place: int) -> str:
+        number, cells = row
+        if is_missing(cells[place]):
+            raise UserError(f"{path}, {self.row} {number} must name its series, but its {self.series_column} is empty.")
+        return str(cells[place])
 
     def _columns(self, path: str, header: list[str], targets: Sequence[str]) -> "_FrameColumns":
         """Places of the columns, of these targets among them."""
@@ -85,6 +95,10 @@ class CSVFrameCorpus(FrameCorpus):
         for name in [*needed, *features]:
             if name not in header:
                 raise UserError(f"{path} must have a column {name!r}, but has {', '.join(header)}.")
+            if header.count(name) > 1:
+                raise UserError(
+                    f"{path} must have column {name!r} once, but has it {header.count(name)} times: rename."
+                )
         if not features:
             raise UserError(f"{path} must have columns of features, but has {', '.join(header)}.")
         time = None if self.time is None else header.index(self.time)
@@ -100,10 +114,10 @@ class CSVFrameCorpus(FrameCorpus):
     def _times(self, path: str, name: str, rows: list[Row], place: int) -> np.ndarray:
         times = [-np.inf]
         for number, cells in rows:
-            if not (now := self._number(path, number, cells[place])) > times[-1]:
-                raise UserError(
-                    f"{path}, {self.row} {number}: time of series {name!r} must ascend, but does not: sort it."
-                )
+            where = f"{path}, {self.row} {number}"
+            if not (now := time_of(cells[place], where)) > times[-1]:
+                wrong = "repeats: keep one row of each" if now == times[-1] else "does not: sort it"
+                raise UserError(f"{where}: time of series {name!r} must ascend, but {wrong}.")
             times.append(now)
         return np.array(times[1:])
 
@@ -114,6 +128,10 @@ class CSVFrameCorpus(FrameCorpus):
         (place,) = columns.targets
         target = str(rows[0][1][place])
         for number, cells in rows:
+            if is_missing(cells[place]) and not isinstance(cells[place], str):  # an empty text can be the answer
+                raise UserError(
+                    f"{path}, {self.row} {number}: series {name!r} must have a target, but has none: leave it out."
+                )
             if str(cells[place]) != target:
                 raise UserError(
                     f"{path}, {self.row} {number}: target of series {name!r} must be one, {target!r}, but changes."
@@ -121,17 +139,10 @@ class CSVFrameCorpus(FrameCorpus):
         return target
 
     def _values(self, path: str, rows: list[Row], places: Sequence[int]) -> np.ndarray:
-        values = [[self._number(path, number, cells[place]) for place in places] for number, cells in rows]
+        values = [
+            [number_of(cells[place], f"{path}, {self.row} {number}") for place in places] for number, cells in rows
+        ]
         return np.array(values, np.float32)
-
-    def _number(self, path: str, number: int, cell: Any) -> float:
-        """The number of a cell, of a moment its seconds; an empty one is missing."""
-        if cell is None or (isinstance(cell, str) and not cell.strip()):
-            return float("nan")
-        try:
-            return cell.timestamp() if isinstance(cell, datetime) else float(cell)
-        except (TypeError, ValueError):
-            raise UserError(f"{path}, {self.row} {number} must hold numbers, but holds {str(cell)[:40]!r}.") from None
 
 
 class _FrameColumns(NamedTuple):
@@ -143,13 +154,26 @@ class _FrameColumns(NamedTuple):
     features: list[int]
 
 
-def _rows(path: str) -> Iterator[Row]:
-    reader, width = csv.reader(f"{line}\n" for line in lines_of_file(path)), None
-    try:
-        for cells in reader:
-            width = width or len(cells)
-            if len(cells) != width:
-                raise UserError(f"{path}, line {reader.line_num} must have {width} columns, but has {len(cells)}.")
-            yield reader.line_num, cells
-    except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num} cannot be read as CSV: {error}.") from None
+def _rows(path: str, column: str) -> Iterator[Row]:
+    """Rows of cells, those of nothing passed over, with the numbers of their lines."""
+    lines = universal(lines_of_file(path))
+    first = next(lines)
+    delimiter, start = separator_of(Path(path), first), 2
+    if delimiter is None:
+        delimiter, start = _delimiter(first, column), 1
+        lines = chain([first], lines)
+    width = None
+    for number, cells in rows_of(Path(path), lines, delimiter, start=start):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if width is None:
+            width, cells = len(cells), [cell.strip() for cell in cells]
+        if len(cells) != width:
+            raise UserError(f"{path}, line {number} must have {width} columns, but has {len(cells)}.")
+        yield number, cells
+
+
+def _delimiter(header: str, column: str) -> str:
+    """The character that parts a header so that the column stands alone in it; else the most frequent one."""
+    parted = {mark: [cell.strip(' "') for cell in header.split(mark)] for mark in _DELIMITERS}
+    return max(_DELIMITERS, key=lambda mark: (column in parted[mark], len(parted[mark])))

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from threading import RLock
 
 from seq2seq.errors import UserError
+from seq2seq.locks import Lock
 
 Row = tuple[int, list[str]]
 _DELIMITERS = (",", ";", "\t")
 _SEPARATOR = re.compile(r'"?sep=([^"])"?', re.IGNORECASE)  # what spreadsheets write into a first line
-_one_at_a_time = RLock()  # csv has one limit for the whole process
+_one_at_a_time = Lock()  # csv has one limit for the whole process
 
 
 def is_csv(path: Path) -> bool:
@@ -34,18 +34,30 @@ def rows_of(path: Path, lines: Iterable[str], delimiter: str, *, start: int = 1)
         return
     reader = csv.reader((f"{_close(line, delimiter)}\n" for line in lines), delimiter=delimiter, strict=True)
     while True:
+        first = start + reader.line_num
         try:
             with _any_length():
                 cells = next(reader, None)
         except csv.Error as error:
-            number = start - 1 + reader.line_num
-            raise UserError(f"{path}, line {number} cannot be read as CSV: {error}.") from None
+            raise _unreadable(path, first, start - 1 + reader.line_num, str(error)) from None
         if cells is None:
             return
         number = start - 1 + reader.line_num
         if any("\n" in cell for cell in cells):
-            raise UserError(f"{path}, line {number}: a cell must be on one line, but this one is on several.")
+            raise UserError(
+                f"{path}, line {number}: a cell must be on one line, but this one is on several, from line {first} on: "
+                "put a space in the place of each end of a line inside of it."
+            )
         yield number, cells
+
+
+def _unreadable(path: Path, first: int, last: int, reason: str) -> UserError:
+    if "unexpected end of data" in reason:
+        return UserError(
+            f"{path}, line {first} cannot be read as CSV: a quote in it is not closed. Close it, or double it if it is "
+            "one of the text, in quotes around the whole cell."
+        )
+    return UserError(f"{path}, line {last} cannot be read as CSV: {reason}.")
 
 
 def separator_of(path: Path, line: str) -> str | None:

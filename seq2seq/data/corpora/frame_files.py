@@ -85,19 +85,20 @@ class NpzCorpus(FrameCorpus):
 
     Frames are `series time feature`, of which lengths say how many count, or those of all series one behind the other,
     `time feature`. Where all of `series time feature` counts, lengths may be left out. There may be an array `times`,
-    of the shape of frames but for the features. Targets are a row of labels or texts, or frames in the same way, with
-    `target_lengths`.
+    of the shape of frames but for the features. Targets are a row of texts or whole numbers, which are labels, or
+    frames in the same way, with `target_lengths`; a row of other numbers is a frame of one feature for each series, or
+    with lengths the frames of all.
     """
 
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
         """Series and targets of a file. Raises UserError where its arrays do not fit together."""
         arrays = _arrays(path, ("frames", "targets"))
-        frames, targets = arrays["frames"], arrays["targets"]
+        frames, targets = arrays["frames"], _targets(path, arrays["targets"], arrays.get("target_lengths"))
         as_frames = targets.ndim in (2, 3) and targets.dtype.kind in "fiu"
         if not _are_frames(frames) or not (as_frames or targets.ndim == 1):
             raise UserError(
                 f"{path} must hold numbers `time feature` or `series time feature` as frames and a row of targets, but "
-                f"they have shapes {list(frames.shape)} and {list(targets.shape)}."
+                f"they are {_kind(frames)} and {_kind(targets)}."
             )
         count = None if as_frames else len(targets)
         series = _split(path, frames, arrays.get("lengths"), "lengths", count)
@@ -130,15 +131,31 @@ def _series(path: str, arrays: dict[str, np.ndarray]) -> Iterator[Series]:
     frames = arrays["frames"]
     if not _are_frames(frames):
         raise UserError(
-            f"{path} must hold numbers `time feature` or `series time feature` as frames, but they have shape "
-            f"{list(frames.shape)}."
+            f"{path} must hold numbers `time feature` or `series time feature` as frames, but they are {_kind(frames)}."
         )
     series = _split(path, frames, arrays.get("lengths"), "lengths", None)
     return _named(series, path, "", _times(path, arrays))
 
 
 def _are_frames(array: np.ndarray) -> bool:
-    return array.ndim in (2, 3) and array.dtype.kind in "fiu"
+    return array.ndim in (2, 3) and array.dtype.kind in "fiub"
+
+
+def _kind(array: np.ndarray) -> str:
+    """The shape of an array and what it holds, for a message."""
+    return f"{list(array.shape)} of {array.dtype.name if array.dtype.names is None else 'records'}"
+
+
+def _targets(path: str, targets: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+    """Targets, bytes as texts, and a row of numbers that are no labels as frames of one feature."""
+    if targets.ndim == 1 and targets.dtype.kind == "f":
+        return targets[:, None, None] if lengths is None else targets[:, None]
+    if targets.dtype.kind != "S":
+        return targets
+    try:
+        return np.char.decode(targets, "utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{path} must hold targets in UTF-8, but holds others: save texts of Python.") from None
 
 
 def _named(parts: list[np.ndarray], path: str, what: str, times: list[np.ndarray] | None = None) -> Iterator[Series]:
@@ -154,8 +171,8 @@ def _times(path: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray] | None:
         return None
     if times.shape != frames.shape[:-1] or times.dtype.kind not in "fiu":
         raise UserError(
-            f"{path} must hold a number for each frame as times, {list(frames.shape[:-1])}, but they have shape "
-            f"{list(times.shape)}."
+            f"{path} must hold a number for each frame as times, {list(frames.shape[:-1])}, but they are "
+            f"{_kind(times)}."
         )
     return [own[..., 0] for own in _split(path, times[..., None], arrays.get("lengths"), "lengths", None)]
 
@@ -168,8 +185,10 @@ def _split(path: str, frames: np.ndarray, lengths: np.ndarray | None, name: str,
     lengths = np.full(len(frames), frames.shape[1]) if lengths is None else lengths
     most = frames.shape[1] if stacked else len(frames)
     count = (len(frames) if stacked else len(lengths)) if count is None else count
-    if lengths.shape != (count,) or lengths.dtype.kind not in "iu" or (lengths < 0).any():
+    if lengths.shape != (count,):
         raise UserError(f"{path} must hold a length and a target for each series, {count}, but does not.")
+    if lengths.dtype.kind not in "iu" or (lengths < 0).any():
+        raise UserError(f"{path} must hold whole numbers of at least 0 as {name}, but holds others.")
     if (lengths.max(initial=0) > most) if stacked else (lengths.sum() != most):
         raise UserError(f"{path} must hold as many frames as {name} say, but holds {most}.")
     if stacked and len(frames) != count:
@@ -193,7 +212,7 @@ def _arrays(path: str, needed: tuple[str, ...]) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             wanted = (*needed, "lengths", "target_lengths", "times")
             found = {name: file[name] for name in _NAMES if name in file and name in wanted}
-    except (OSError, ValueError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, TypeError, AttributeError, MemoryError, BadZipFile, zlib.error) as error:
         raise UserError(f"{path} cannot be read as .npz: {reason_of(error)}") from None
     for name in needed:
         if name not in found:

@@ -92,6 +92,12 @@ def names_columns(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool
     return not codes or not any(all(len(row[place]) <= len(first[place]) for place in codes) for row in others)
 
 
+def says_what(cell: str) -> bool:
+    """Tell whether a cell says what is in its column, in words and not by a code, which can be one of anything."""
+    title = _title(cell.strip().casefold())
+    return title is not None and not title.code
+
+
 def _title(cell: str) -> _Title | None:
     """The title that a cell in small letters is; None if it is none."""
     known = _languages()

@@ -1,6 +1,7 @@
 """JSON lines, Parquet and hub data sets, through the `datasets` library."""
 
 import importlib.util
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 from seq2seq.data.corpora.split_options import SplitOptions
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.text_files import check_readable
-from seq2seq.errors import UserError
+from seq2seq.data.text_files import check_readable, lines_of_file
+from seq2seq.errors import UserError, shown
 
 _AT_ONCE = 10_000  # rows
+_SHOWN = 12  # columns
 
 
 class DatasetsCorpus:
@@ -38,11 +40,12 @@ class DatasetsCorpus:
 
     def load(self) -> Splits:
         """The splits, one example per row. Raises UserError at a split that is empty or cannot be read."""
-        return self.options.load(self._read)
+        return self.options.load(self.read)
 
-    def _read(self, split: str) -> Examples:
+    def read(self, split: str) -> Examples:
+        """Examples of a split, a file or a name on the hub. Raises UserError if it is empty or cannot be read."""
         rows = self._rows(split)
-        sides = [_column(rows, path) for path in (self.source, self.target)]
+        sides = [_column(rows, name, getattr(self, name), split) for name in ("source", "target")]
         examples = Examples.of(Example(source or "", (target or "",)) for source, target in zip(*sides, strict=True))
         if not examples:
             raise UserError(f"{self.name}: {split} is empty: it must hold at least one row.")
@@ -52,6 +55,7 @@ class DatasetsCorpus:
         import datasets  # pandas and pyarrow take seconds to import
 
         datasets.disable_progress_bars()
+        datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what it complains of is told in one line, by us
         if self.name not in ("json", "parquet"):
             try:
                 return datasets.load_dataset(self.name, self.configuration, split=split)
@@ -66,21 +70,51 @@ class DatasetsCorpus:
         try:
             return datasets.load_dataset(self.name, data_files=split, split="train")
         except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
-            raise UserError(f"{split} could not be read as {self.name}: {error.__cause__ or error}") from None
+            if self.name == "json":
+                _refuse_bad_line(split)
+            reason = str(error.__cause__ or error).splitlines()[0]
+            if "BatchSize" in reason:  # of tables without rows
+                raise UserError(f"The data file {split} is empty: it must hold at least one row.") from None
+            raise UserError(f"{split} could not be read as {self.name}: {reason}") from None
 
 
-def _column(rows: Any, path: str) -> Iterator[str | None]:
+def _refuse_bad_line(path: str) -> None:
+    """Raise UserError at the first line of a file that is no JSON object; it may be no file of lines, which is well."""
+    for number, line in enumerate(lines_of_file(path), 1):
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = str(error).replace("line 1 ", "")
+            raise UserError(f"{path}, line {number} must be a JSON object, but cannot be read: {reason}.") from None
+        if not isinstance(found, dict):
+            raise UserError(f"{path}, line {number} must be a JSON object, but is {shown(found)}.")
+
+
+def _column(rows: Any, side: str, path: str, split: str) -> Iterator[str | None]:
     """The values at a dotted path, one per row. Raises UserError if there is no such column, or one holds no text."""
     first, *rest = path.split(".")
     if first not in rows.column_names:
-        raise UserError(f"The column {first!r} of {path!r} does not exist: there are {', '.join(rows.column_names)}.")
+        raise UserError(f"{side} must be a column of {split}, which has {_paths(rows)}, but is {path!r}.")
     for start in range(0, len(rows), _AT_ONCE):
-        for row, found in enumerate(rows[start : start + _AT_ONCE][first], start + 1):
-            value = found
+        for row, cell in enumerate(rows[start : start + _AT_ONCE][first], start + 1):
+            value = cell
             for name in rest:
                 if not isinstance(value, dict) or name not in value:
-                    raise UserError(f"The column path {path!r} has no {name!r} in every row.")
+                    raise UserError(
+                        f"{side} must be a column of every row of {split}, but {path!r} has no {name!r} in row {row}."
+                    )
                 value = value[name]
             if value is not None and not isinstance(value, str):
-                raise UserError(f"The column {path!r} must hold text, but row {row} holds {value!r}.")
+                paths = [f"{path}.{name}" for name in value] if isinstance(value, dict) else []
+                advice = f"choose {' or '.join(paths)}" if paths else "choose another column, or write it as one text"
+                found = f"{path!r} of {split} holds {shown(value)} in row {row}"
+                raise UserError(f"{side} must be a column of text, but {found}: {advice}.")
             yield value
+
+
+def _paths(rows: Any) -> str:
+    """The columns of a table, those in others by path, as many as one reads."""
+    found: list[str] = []
+    for name, kind in rows.features.items():
+        found += [f"{name}.{inner}" for inner in kind] if isinstance(kind, dict) else [name]
+    return ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")

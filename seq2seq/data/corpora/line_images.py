@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq.data.corpora.columns import Columns
 from seq2seq.data.corpora.frame_files import FrameCorpus
-from seq2seq.data.corpora.pair_table import Columns, pairs_in
+from seq2seq.data.corpora.pair_table import pairs_in
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.series import Series
 from seq2seq.errors import UserError
@@ -29,8 +30,8 @@ class LineImageCorpus(FrameCorpus):
         self,
         *,
         options: FileOptions,
-        source: int | str = 1,
-        target: int | str = 2,
+        source: int | str = "auto",
+        target: int | str = "auto",
         delimiter: str = "auto",
         header: bool | str = "auto",
         height: int = 32,

@@ -1,12 +1,12 @@
 """Tables in text files: rows of cells between tabs, or between commas or semicolons with quotes as in CSV."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 
+from seq2seq.data.corpora.columns import Columns
 from seq2seq.data.corpora.csv_rows import (
     Row,
     cells_of,
@@ -17,45 +17,13 @@ from seq2seq.data.corpora.csv_rows import (
     universal,
 )
 from seq2seq.data.corpora.header import names_columns
+from seq2seq.data.corpora.irregular_rows import irregular
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
 
 _LOOKED_AT = 100  # lines
-_NO_DELIMITERS = ('"', "\n", "\r", "\0")
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Options of a table: which columns hold sources and targets, by number from 1 or by name, and how cells are cut.
-
-    Delimiter and header are found out by `auto`: a tab but in .csv files, and a first line of titles like `source`.
-    Raises UserError at any other word.
-    """
-
-    source: int | str = 1
-    target: int | str = 2
-    delimiter: str = "auto"
-    header: bool | str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.delimiter != "auto" and len(self.delimiter) != 1:
-            raise UserError(f"delimiter must be auto or one character, but is {self.delimiter[:60]!r}.")
-        if self.delimiter in _NO_DELIMITERS:
-            raise UserError(f"delimiter must be no quote, end of line or NUL, but is {self.delimiter!r}: try auto.")
-        if not isinstance(self.header, bool) and self.header != "auto":
-            raise UserError(f"header must be auto, true or false, but is {self.header!r}.")
-        for name, column in (("source", self.source), ("target", self.target)):
-            if isinstance(column, int) and column < 1:
-                raise UserError(f"{name} must be at least 1, or the name of a column, but is {column}.")
-            if isinstance(column, str) and self.header is False:
-                raise UserError(f"{name} must be a number where header is false, but is {column!r}.")
-
-    @property
-    def named(self) -> bool:
-        """Tell whether a column is given by name."""
-        return isinstance(self.source, str) or isinstance(self.target, str)
 
 
 def read_pairs(path: str | Path, columns: Columns | None = None) -> list[tuple[str, str]]:
@@ -66,38 +34,60 @@ def read_pairs(path: str | Path, columns: Columns | None = None) -> list[tuple[s
     return list(pairs_in(path, columns))
 
 
-def pairs_in(path: str | Path, columns: Columns | None = None) -> Iterator[tuple[str, str]]:
-    """The source and target of every row, one by one; see `read_pairs`."""
-    option, columns = ("" if columns is None else "data.header"), columns or Columns()
-    delimiter, beginning, rows = _opened(Path(path), columns.delimiter)
+def pairs_in(path: str | Path, columns: Columns | None = None, *, perhaps: bool = False) -> Iterator[tuple[str, str]]:
+    """The source and target of every row, one by one; see `read_pairs`.
+
+    Of columns that are those of another table, and so `perhaps` of this one, nothing is kept where it has not got them.
+    """
+    choosable = columns is not None and not perhaps
+    option, columns = ("data.header" if choosable else ""), columns or Columns()
+    delimiter, beginning, rows = _opened(Path(path), columns.delimiter, perhaps=perhaps)
     first = next(rows)
-    header = first[1] if _has_header(path, first[1], beginning, columns, option) else None
-    places = [_place(path, name, getattr(columns, name), header) for name in ("source", "target")]
-    wanted = 2 if header is None and max(places) < 2 else len(first[1])
-    if wanted <= max(places):
-        raise _irregular(path, first, max(places) + 1, delimiter)
+    if perhaps and not columns.fit(first[1]):
+        columns = Columns()
+    header = first[1] if _has_header(path, first[1], cells_of(beginning[1:], delimiter), columns, option) else None
+    places = columns.places(path, header)
+    last = max(chain(*places))
+    wanted = 2 if header is None and columns.pairs_only else len(first[1])
+    if wanted <= last or len(first[1]) != wanted:
+        raise irregular(path, first, max(wanted, last + 1), delimiter, beginning, choosable=choosable)
     found = False
-    for row in chain([] if header else [first], rows):
-        if len(row[1]) != wanted:
-            raise _irregular(path, row, wanted, delimiter)
+    for row in _regular(path, chain([] if header else [first], rows), wanted, delimiter):
         found = True
-        yield row[1][places[0]], row[1][places[1]]
+        yield _joined(row, places[0]), _joined(row, places[1])
     if not found:
         raise UserError(f"{path} must hold at least one row below its header.")
 
 
-def _opened(path: Path, delimiter: str) -> tuple[str, list[list[str]], Iterator[Row]]:
-    """The delimiter, cells of the lines that a table begins with, behind the first, and all of its rows."""
+def _regular(path: str | Path, rows: Iterable[Row], wanted: int, delimiter: str) -> Iterator[list[str]]:
+    """Cells of the rows, without empty lines that a table ends in. Raises UserError at one of another width."""
+    blank: Row | None = None
+    for row in rows:
+        if len(row[1]) < 2 and not "".join(row[1]).strip():
+            blank = blank or row
+            continue
+        if blank or len(row[1]) != wanted:
+            raise irregular(path, blank or row, wanted, delimiter)
+        yield row[1]
+
+
+def _joined(cells: Sequence[str], places: Sequence[int]) -> str:
+    """The cells at some places, with spaces between those that hold something."""
+    return cells[places[0]] if len(places) == 1 else " ".join(cells[place] for place in places if cells[place].strip())
+
+
+def _opened(path: Path, delimiter: str, *, perhaps: bool) -> tuple[str, list[str], Iterator[Row]]:
+    """The delimiter, the lines that a table begins with, and all of its rows."""
     lines = universal(lines_of_file(path)) if is_csv(path) else lines_of_file(path)
     beginning = list(islice(lines, _LOOKED_AT))
     named = separator_of(path, beginning[0])
     if named and len(beginning) < 2:
         raise UserError(f"{path} must hold at least one row below its first line, which names the delimiter.")
     beginning = beginning[1:] if named else beginning
-    if delimiter == "auto":
+    if delimiter == "auto" or (perhaps and delimiter not in beginning[0]):
         delimiter = named or delimiter_of(path, beginning)
     rows = rows_of(path, chain(beginning, lines), delimiter, start=2 if named else 1)
-    return delimiter, cells_of(beginning[1:], delimiter), rows
+    return delimiter, beginning, rows
 
 
 def _has_header(
@@ -106,7 +96,7 @@ def _has_header(
     """Tell whether the first line names columns; what is found out is logged, with the option that says otherwise."""
     if columns.header != "auto" or columns.named:
         return columns.header is not False
-    places = [column - 1 for column in (columns.source, columns.target) if isinstance(column, int)]
+    places = list(chain(*columns.places(path, None)))
     if len(first) <= max(places):
         return False
     found = names_columns(
@@ -123,23 +113,3 @@ def _has_header(
 def _say(found: str, option: str) -> None:
     """Log what was found out, once: train and dev can be one file, and scores read it anew."""
     logger.warning("%s%s", found, f" ({option}=false reads it as a pair)" if option else "")
-
-
-def _place(path: str | Path, name: str, column: int | str, header: Sequence[str] | None) -> int:
-    """The index of a column. Raises UserError at a name that the header lacks."""
-    if isinstance(column, int):
-        return column - 1
-    if header is None or column not in header:
-        raise UserError(f"{name} must be a column of {path}, {', '.join(header or ())}, but is {column!r}.")
-    return list(header).index(column)
-
-
-def _irregular(path: str | Path, row: Row, wanted: int, delimiter: str) -> UserError:
-    number, cells = row
-    shown = f"{delimiter.join(cells)[:60]!r}"
-    if delimiter == "\t" and wanted == 2:
-        return UserError(
-            f"{path}, line {number} must be `source<TAB>target` with exactly one tab, but has {len(cells) - 1}: "
-            f"{shown}. For other tables give delimiter, source or target."
-        )
-    return UserError(f"{path}, line {number} must have {wanted} columns, but has {len(cells)}: {shown}.")

@@ -13,7 +13,7 @@ from seq2seq.errors import UserError
 
 
 class ParallelCorpus:
-    """A corpus of file pairs, plain or .gz, in which line i of one translates line i of the other.
+    """A corpus of file pairs, plain or packed, in which line i of one translates line i of the other.
 
     Every split is a path with `{side}` in it, filled in with `source` and `target` (a language code, say). A file of
     `alignments` has a line such as `0-0 1-2` for every line of train: links from the source's units to the target's,

@@ -43,5 +43,5 @@ def _told(path: str) -> Iterator[None]:
 
     try:
         yield
-    except ArrowException as error:
+    except (ArrowException, OSError) as error:  # OSError: of what is packed wrongly
         raise UserError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())[:120]}") from None

@@ -15,7 +15,7 @@ _DOCUMENTS = ("lines", "paragraphs", "file")
 
 
 class TextCorpus:
-    """A corpus of documents, plain or .gz: what a language model learns from. Examples have a target and no source.
+    """A corpus of documents, plain or packed: what a language model learns from. Examples have a target and no source.
 
     A document is a line (`lines`), the lines between two empty ones (`paragraphs`) or all of a `file`. Without dev,
     documents are held out of train by the hash of their text. Raises UserError at another kind of document.

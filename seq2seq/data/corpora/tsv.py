@@ -1,9 +1,11 @@
 """A corpus of pairs in a table: tab-separated without quoting, or CSV."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from seq2seq.data.corpora.pair_table import Columns, pairs_in
+from seq2seq.data.corpora.columns import Column, Columns
+from seq2seq.data.corpora.pair_table import pairs_in
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.example_store import Examples, group
 from seq2seq.data.examples import Example, Splits
@@ -20,8 +22,8 @@ class TSVCorpus:
         self,
         *,
         options: FileOptions,
-        source: int | str = 1,
-        target: int | str = 2,
+        source: Column | Sequence[Column] = "auto",
+        target: Column | Sequence[Column] = "auto",
         delimiter: str = "auto",
         header: bool | str = "auto",
         in_order: bool = False,
@@ -35,7 +37,13 @@ class TSVCorpus:
         return options.load(partial(read_tsv, columns=self.columns, in_order=self.in_order))
 
 
-def read_tsv(path: str | Path, columns: Columns | None = None, *, in_order: bool = False) -> Examples:
-    """Examples of a file of pairs, one per source or, in order, per row. Raises UserError at a line that is no pair."""
-    pairs = pairs_in(path, columns)
+def read_tsv(
+    path: str | Path, columns: Columns | None = None, *, in_order: bool = False, perhaps: bool = False
+) -> Examples:
+    """Examples of a file of pairs, one per source or, in order, per row.
+
+    Columns of another table, `perhaps` of this one, count where it has got them. Raises UserError at a line that is no
+    pair.
+    """
+    pairs = pairs_in(path, columns, perhaps=perhaps)
     return Examples.of(Example(source, (target,)) for source, target in pairs) if in_order else group(pairs)

@@ -4,13 +4,15 @@ import torch
 
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory, ScoredAttention
+from seq2seq.layers.attention.scaling import score_scale
 from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 
 
 class DotAttention(ScoredAttention):
     """Dot attention: score = query . value (Luong et al. 2015), over sqrt(size) if scaled (Vaswani et al. 2017).
 
-    Raises UserError unless queries are as wide as values. A query finds the value that equals it:
+    `scale_size` is the size to scale by where units were pruned since; at None it is that of values. Raises UserError
+    unless queries are as wide as values, and at a scale_size that cannot be. A query finds the value that equals it:
 
     >>> import torch
     >>> from seq2seq.layers.attention.dot import DotAttention
@@ -23,14 +25,17 @@ class DotAttention(ScoredAttention):
     True
     """
 
-    def __init__(self, *, query_size: int, memory_size: int, scaled: bool = False) -> None:
+    def __init__(
+        self, *, query_size: int, memory_size: int, scaled: bool = False, scale_size: int | None = None
+    ) -> None:
         super().__init__()
         if query_size != memory_size:
             raise UserError(
                 f"Dot attention needs queries as wide as the memory, but the decoder's hidden_size is "
                 f"{query_size} and the encoder's output {memory_size}: make them equal or use general attention."
             )
-        self.scale = memory_size**-0.5 if scaled else 1.0
+        self.scaled = scaled
+        self.scale = score_scale(memory_size, scaled=scaled, scale_size=scale_size)
 
     def keys(self, values: Values) -> Keys:
         return values

@@ -3,6 +3,7 @@
 import torch
 
 from seq2seq.layers.attention.attention import Memory, ScoredAttention
+from seq2seq.layers.attention.scaling import score_scale
 from seq2seq.layers.linear import linear
 from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 
@@ -10,7 +11,9 @@ from seq2seq.shapes import AttentionWeights, Keys, Query, Values
 class GeneralAttention(ScoredAttention):
     """General attention: score = query . W value (Luong et al. 2015, "general"), over sqrt(size) if scaled.
 
-    A query finds the value that W turns into its direction, here that of the other axis:
+    `scale_size` is the size of queries to scale by where units were pruned since; at None it is what they have. Raises
+    UserError at one that cannot be. A query finds the value that W turns into its direction, here that of
+    the other axis:
 
     >>> import torch
     >>> from seq2seq.layers.attention.general import GeneralAttention
@@ -22,10 +25,13 @@ class GeneralAttention(ScoredAttention):
     [[[0.0, 1.0], [1.0, 0.0]]]
     """
 
-    def __init__(self, *, query_size: int, memory_size: int, scaled: bool = False) -> None:
+    def __init__(
+        self, *, query_size: int, memory_size: int, scaled: bool = False, scale_size: int | None = None
+    ) -> None:
         super().__init__()
         self.projection = linear(memory_size, query_size, bias=False)
-        self.scale = query_size**-0.5 if scaled else 1.0
+        self.scaled = scaled
+        self.scale = score_scale(query_size, scaled=scaled, scale_size=scale_size)
 
     def keys(self, values: Values) -> Keys:
         return self.projection(values)

@@ -33,8 +33,16 @@ class LocalAttention(GeneralAttention):
 
     everywhere = False
 
-    def __init__(self, *, query_size: int, memory_size: int, window: int = 4, scaled: bool = False) -> None:
-        super().__init__(query_size=query_size, memory_size=memory_size, scaled=scaled)
+    def __init__(
+        self,
+        *,
+        query_size: int,
+        memory_size: int,
+        window: int = 4,
+        scaled: bool = False,
+        scale_size: int | None = None,
+    ) -> None:
+        super().__init__(query_size=query_size, memory_size=memory_size, scaled=scaled, scale_size=scale_size)
         if window < 1:
             raise UserError(f"window must be at least 1, but is {window}.")
         self.window = window

@@ -32,7 +32,7 @@ class Smoothing:
         return self.amount / (values.shape[-1] - 2) * _of_said(values)
 
     def taken_of_possible(self, values: RowScores) -> Float[Tensor, " rows"]:
-        """The same part, by the values of each row that are not minus infinity alone."""
+        """The results of `taken`, by the values of each row that are not minus infinity alone."""
         can = values > float("-inf")
         values = values.where(can, 0.0)
         if self.shares is not None:

@@ -1,6 +1,7 @@
 """Connections of a stack's layers: how each hands upwards its outputs, and what it read."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -32,8 +33,12 @@ class PlainConnection(Connection):
 class ResidualConnection(Connection):
     """Residual connection: outputs + inputs where sizes agree, else the outputs alone (He et al. 2016)."""
 
+    def __init__(self, input_size: int, output_size: int) -> None:
+        super().__init__(input_size, output_size)
+        self.adds = input_size == output_size
+
     def forward(self, inputs: Inputs, outputs: Outputs) -> TimeVectors:
-        return outputs + inputs if inputs.shape[-1] == outputs.shape[-1] else outputs
+        return outputs + inputs if self.adds else outputs
 
 
 class HighwayConnection(Connection):
@@ -64,6 +69,25 @@ _CONNECTIONS: dict[str, type[Connection]] = {
     "highway": HighwayConnection,
     "dense": DenseConnection,
 }
+
+
+def by_layer(connection: str | Sequence[str], num_layers: int) -> list[str]:
+    """The names of the connections of all layers, bottom first, which may be one for all.
+
+    Raises UserError at another number of them than there are layers.
+
+    >>> from seq2seq.layers.recurrent.connections import by_layer
+    >>> by_layer("residual", 2), by_layer(["none", "residual"], 2)
+    (['residual', 'residual'], ['none', 'residual'])
+    """
+    if isinstance(connection, str):
+        return [connection] * num_layers
+    if len(connection) != num_layers:
+        raise UserError(
+            f"connection must be one for all layers, or as many as layers, {num_layers}, but is {list(connection)}: "
+            "name one for each, bottom first."
+        )
+    return list(connection)
 
 
 def connect(name: str, input_size: int, output_size: int, *, top: bool) -> Connection:

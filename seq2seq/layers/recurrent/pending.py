@@ -1,11 +1,11 @@
 """Steps of streams that were read and still wait for what comes after them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from seq2seq.shapes import Inputs, Lengths
+from seq2seq.shapes import Inputs, Lengths, RowMask
 
 
 class Pending(NamedTuple):
@@ -45,3 +45,13 @@ def _at(values: Tensor, places: Tensor) -> Tensor:
         return values
     rows = torch.arange(len(values), device=values.device).unsqueeze(1)
     return values[rows, places.clamp(max=values.shape[1] - 1)]
+
+
+def renewed(fresh: Any, old: Any, rows: RowMask) -> Any:
+    """A state of streams, a nest of tensors or Pending with the batch first, that is fresh in some rows, `batch`."""
+    if isinstance(old, Pending):
+        return old.of(~rows)
+    if isinstance(old, Tensor):
+        return torch.where(rows.view(-1, *[1] * (old.dim() - 1)), fresh, old)
+    parts = [renewed(*each, rows) for each in zip(fresh, old, strict=True)]
+    return type(old)(*parts) if hasattr(old, "_fields") else tuple(parts)

@@ -1,6 +1,6 @@
 """Stacks of recurrent layers that read sources: whole ones, or streams in chunks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -9,22 +9,20 @@ from operator import mul
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from seq2seq.errors import UserError
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.recurrent.bidirectional import BidirectionalLayer
 from seq2seq.layers.recurrent.blockwise import BlockwiseLayer
 from seq2seq.layers.recurrent.cells.cell import Cell
-from seq2seq.layers.recurrent.connections import connect
+from seq2seq.layers.recurrent.connections import by_layer, connect
 from seq2seq.layers.recurrent.gaps import beside, check_one_way, parted
 from seq2seq.layers.recurrent.layer import RecurrentLayer, StreamingLayer
 from seq2seq.layers.recurrent.one_way import OneWayLayer
-from seq2seq.layers.recurrent.pending import Pending
+from seq2seq.layers.recurrent.pending import Pending, renewed
 from seq2seq.layers.recurrent.state import StateLayout
-from seq2seq.masking import last_within, shortened, without_padding
+from seq2seq.masking import last_within, shortened, side_by_side
 from seq2seq.shapes import Inputs, Lengths, RowMask
 
 DIRECTIONS = ("both", "forward")
@@ -52,7 +50,7 @@ class StackOptions:
     num_layers: int
     cell: Callable[[int, int], Cell]
     gap_cell: Callable[..., Cell] | None = None
-    connection: str = "residual"
+    connection: str | Sequence[str] = "residual"  # of each layer, bottom first, where there are several
     halvings: int = 0
     chunk_size: int | None = None
     dropout: float = 0.3
@@ -123,14 +121,16 @@ class RecurrentStack(nn.Module):
             check_one_way(options.direction, options.halvings)
         self.input_size, self.gap_size, self.output_size = input_size, gap_size, options.output_size
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
-        plain = options.num_layers - options.halvings
-        self.steps = [1] * plain + [2] * options.halvings  # that each layer reads as one
+        self.steps = [1] * (options.num_layers - options.halvings) + [
+            2
+        ] * options.halvings  # that each layer reads as one
         size = input_size
-        for depth, steps in enumerate(self.steps, 1):
+        names = by_layer(options.connection, options.num_layers)
+        for depth, (steps, name) in enumerate(zip(self.steps, names, strict=True), 1):
             self.layers.append(options.layer(steps * size, gap_size))
-            connected = connect(options.connection, steps * size, self.output_size, top=depth == options.num_layers)
-            self.connections.append(connected)
-            size = connected.size
+            connection = connect(name, steps * size, self.output_size, top=depth == options.num_layers)
+            self.connections.append(connection)
+            size = connection.size
         self.dropout = LockedDropout(options.dropout)
         self.leaves_states = False
 
@@ -231,20 +231,3 @@ class RecurrentStack(nn.Module):
         if self.leaves_states:
             last = torch.cat([part for own in layers for part in own], -1)
         return Encoded(inputs, lengths, last), StackState(tuple(layers), tuple(odd), state.masks)
-
-
-def renewed(fresh: Any, old: Any, rows: RowMask) -> Any:
-    """A state of streams, a nest of tensors or Pending with the batch first, that is fresh in some rows, `batch`."""
-    if isinstance(old, Pending):
-        return old.of(~rows)
-    if isinstance(old, Tensor):
-        return torch.where(rows.view(-1, *[1] * (old.dim() - 1)), fresh, old)
-    parts = [renewed(*each, rows) for each in zip(fresh, old, strict=True)]
-    return type(old)(*parts) if hasattr(old, "_fields") else tuple(parts)
-
-
-def side_by_side(values: Inputs, lengths: Lengths, steps: int) -> Float[Tensor, "batch fewer wider"]:
-    """Vectors of `steps` neighbours side by side, `batch fewer wider`; the last of a sequence may end in zeros."""
-    values = without_padding(values, lengths)
-    full = functional.pad(values, (0, 0, 0, -values.shape[1] % steps))  # (batch, fewer * steps, size)
-    return full.unflatten(1, (-1, steps)).flatten(2)  # (batch, fewer, steps * size)

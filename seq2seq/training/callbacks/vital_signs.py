@@ -48,12 +48,12 @@ class VitalSignMonitor(lightning.Callback):
         for board in trainer.loggers:
             board.log_metrics({sign.tag: sign.value for sign in signs}, trainer.global_step)
             if isinstance(board, TensorBoardLogger):
-                board.experiment.add_text("health", said, trainer.global_step)
+                board.experiment.add_text("vital_signs", said, trainer.global_step)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         known = self.points[-1][1] if self.points and trainer.is_global_zero else []
         for sentence in health_sentences(known):
-            logger.info("health: %s", sentence)
+            logger.info("vital sign %s", sentence)
 
     def state_dict(self) -> dict[str, Any]:
         return {"points": [[step, [[sign.kind, sign.place, sign.value, sign.gate] for sign in signs]] for step, signs

@@ -5,12 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from page_programs import answers_in_node, needs_node
+from page_programs import NODE, answers_in_node, needs_node
 
+from seq2seq.commands import page_export
 from seq2seq.commands.export import export
 from seq2seq.commands.train import train
 from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
+from seq2seq.export.page import in_node
 from seq2seq.export.page.weight_bytes import store
 from seq2seq.runs.evaluation import load_sources
 from seq2seq.runs.run import load_run
@@ -33,6 +35,7 @@ def test_a_report_says_what_was_compared_and_written(run, config_of):
         "bytes": len(page),
     }
     assert report["others"] == 0
+    assert (report["script"] is not None) == (NODE is not None)
     assert 0 < report["worst_difference"] < 0.05
     assert b"<title>reverse</title>" in page
     with pytest.raises(UserError, match=f"^out={run}/page.html must be a new file, but is there: choose another"):
@@ -54,6 +57,36 @@ def test_its_answers_are_those_of_translate(run, config_of, tmp_path, int8):
     for own, other in zip(found, wanted, strict=True):
         assert own["found"][0]["text"] == other["text"]
         assert own["found"][0]["score"] == pytest.approx(other["score"], abs=1e-4)
+
+
+@needs_node
+def test_the_script_is_run_beside_the_model_before_anything_is_written(run, config_of, monkeypatch):
+    out = run / "page.html"
+    report = export(config_of("export", f"run={run}", "to=page", "sentences=4"))
+    assert report["script"]["lines"] == 4
+    assert 0 < report["script"]["worst_difference"] < 1e-4
+    out.unlink()
+    assembled = page_export.assemble
+    for right, wrong in (("Math.tanh(", "0.9 * Math.tanh("), ("class Model", "klass Model")):
+        monkeypatch.setattr(
+            page_export,
+            "assemble",
+            lambda *given: assembled(*given).replace(right.encode(), wrong.encode()),  # noqa: B023
+        )
+        if right.startswith("Math"):
+            with pytest.raises(
+                UserError, match="^to=page must answer as the model does, but says '.*' to '.*', with a"
+            ):
+                export(config_of("export", f"run={run}", "to=page", "sentences=4"))
+            assert not out.exists()
+        else:
+            assert export(config_of("export", f"run={run}", "to=page", "sentences=4"))["script"] is None
+
+
+def test_without_node_it_says_that_the_script_was_not_run(run, config_of, monkeypatch, caplog):
+    monkeypatch.setattr(in_node, "node", lambda: None)
+    assert export(config_of("export", f"run={run}", "to=page", "sentences=2"))["script"] is None
+    assert "node is not installed: the page's own script was not run beside the model" in caplog.messages
 
 
 def test_an_example_stands_in_the_field(run, config_of):

@@ -6,6 +6,7 @@ import pytest
 
 from seq2seq.commands.interpret import interpret
 from seq2seq.commands.interpreting import interpret_stream as command
+from seq2seq.commands.interpreting import report_folder
 from seq2seq.commands.interpreting.interpret_stream import OF_STREAMS, OF_TEXTS, LineFeeder, read_stream
 from seq2seq.commands.train import train
 from seq2seq.config.contract import read_options
@@ -59,7 +60,7 @@ def interpreted(config_of, one_way, tmp_path, monkeypatch):
 
 
 def without_pictures(monkeypatch):
-    monkeypatch.setattr(command, "write_pictures", lambda *_: ())
+    monkeypatch.setattr(report_folder, "_drawn", lambda *_: ())
 
 
 def test_a_report_and_pictures_are_written(interpreted, tmp_path):

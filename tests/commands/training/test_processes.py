@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.testing import assert_close
 
@@ -230,6 +231,31 @@ def test_trainers_are_refused_to_who_has_started_the_processes_otherwise(
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=f"^{line}"):
         build_trainer(tiny_config(f"trainer={trainer}", "trainer.accelerator=cpu"), tmp_path)
+
+
+BATCH = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "8", "SLURM_NNODES": "2", "SLURM_PROCID": "0"}
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "3", "MASTER_ADDR": "10.0.0.9", "MASTER_PORT": "1"},
+        {**BATCH, "SLURM_NODELIST": "n[1-2]", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"},
+        {**BATCH, "SLURM_STEP_ID": "4294967290", "SLURM_PROCID": "1", "SLURM_LOCALID": "1"},
+    ],
+    ids=["another run's", "a batch script's", "a shell's of salloc"],
+)
+def test_what_a_job_has_left_in_the_environment_changes_nothing_of_a_run_alone(
+    tiny_config, tmp_path, monkeypatch, left
+):
+    monkeypatch.setattr(rank_zero_only, "rank", int(left.get("RANK", left.get("SLURM_PROCID", "0"))))  # at its import
+    for name, value in left.items():
+        monkeypatch.setenv(name, value)
+    trainer = build_trainer(tiny_config("logger=csv", "trainer.accelerator=cpu"), tmp_path)
+    assert (trainer.world_size, trainer.is_global_zero, rank_zero_only.rank) == (1, True, 0)
+    trainer.logger.log_metrics({"loss": 1.0}, 0)
+    trainer.logger.save()
+    assert (tmp_path / "metrics" / "metrics.csv").read_text().splitlines()[1:] == ["1.0,0"]
 
 
 @pytest.mark.parametrize(("option", "value"), [("started_by", "hand"), ("sum_in", "int8")])

@@ -24,10 +24,10 @@ def test_jobs_that_differ_in_their_seed_alone_are_one_row(tmp_path):
         sweep.note(EndedJob(Job(number, [f"optimizer.lr={rate}", f"seed={seed}"], tmp_path), score, 60.0))
     lines = list(sweep.table())
     assert lines == [
-        "| | trial | dev wer, % | minutes | settings |",
+        "| | trial | dev wer, %, mean and 95 % of 2 seeds | minutes | settings |",
         "|---|---|---|---|---|",
         "| 1 | 2 | 30.00 \u00b1 0.00 | 2.0 | optimizer.lr=0.2 |",
-        "| 2 | 0 | 41.00 \u00b1 1.41 | 2.0 | optimizer.lr=0.1 |",
+        "| 2 | 0 | 41.00 \u00b1 12.71 | 2.0 | optimizer.lr=0.1 |",
         "",
         "2 trials of 2 seeds.",
     ]

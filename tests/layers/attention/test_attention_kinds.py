@@ -35,6 +35,30 @@ def test_every_option_changes_the_weights(build, given, kind, option, value):
     assert difference.abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("kind", ["dot", "general", "local"])
+def test_scores_are_scaled_by_a_size_that_was(build, given, kind):
+    """By a quarter of it, as if by a half of each query."""
+    plain = build(kind, scaled=True)
+    query, values, mask = given(plain)
+    wide = build(kind, scaled=True, scale_size=4 * query.shape[2])
+    wide.load_state_dict(plain.state_dict())
+    memories = [attention.remember(values, mask) for attention in (plain, wide)]
+    if kind == "local":
+        plain.centers = wide.centers = lambda query, memory: query.new_zeros(query.shape[:2])
+    scores = [
+        attention.score(rows, memory)
+        for attention, rows, memory in zip((plain, wide), (query / 2, query), memories, strict=True)
+    ]
+    near = scores[0] > -1e4
+    assert_close(scores[0][near], scores[1][near])
+    with pytest.raises(
+        UserError, match=rf"^scale_size must be at least {query.shape[2]}, the size that is multiplied, o"
+    ):
+        build(kind, scaled=True, scale_size=query.shape[2] - 1)
+    with pytest.raises(UserError, match="^scale_size must be null where scaled is false, but is 99.$"):
+        build(kind, scale_size=99)
+
+
 @pytest.mark.parametrize("kind", ["additive", "normalized_additive", "location", "coverage", "monotonic"])
 def test_size_is_that_of_the_keys(build, given, kind):
     attention = build(kind, size=9)

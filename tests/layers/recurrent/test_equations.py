@@ -80,6 +80,30 @@ def test_layer_normalisation_follows_its_equations(rough, random_state):
     torch.testing.assert_close(list(step_of(cell, x, state)), [sigmoid(o) * torch.tanh(shown), new])
 
 
+def test_layer_normalisation_counts_units_that_are_gone_as_zeros(rough, random_state):
+    """Of a cell of twice the units, half of which have no weights and no state."""
+    whole, x, state = example(LayerNormLSTMCell(SIZE, 2 * SIZE), rough, random_state)
+    small, here = LayerNormLSTMCell(SIZE, SIZE, norm_size=2 * SIZE), torch.arange(2 * SIZE) < SIZE
+    weights = whole.state_dict()
+    for name, weight in weights.items():
+        rows = here.repeat(len(weight) // len(here)) if weight.dim() else here
+        weight[~rows] = 0
+        if name == "recurrent_weight":
+            weight[:, ~here] = 0
+    small.load_state_dict(
+        {
+            name: (weight[:, here] if name == "recurrent_weight" else weight)[here.repeat(len(weight) // len(here))]
+            for name, weight in weights.items()
+        }
+    )
+    state = type(state)(*(part * here for part in state))
+    found = step_of(small, x, type(state)(*(part[:, here] for part in state)))
+    torch.testing.assert_close(list(found), [part[:, here] for part in step_of(whole, x, state)])
+    with pytest.raises(UserError) as error:
+        LayerNormLSTMCell(SIZE, SIZE, norm_size=SIZE - 1)
+    assert str(error.value) == "norm_size must be at least 4, the number of units, or null for it, but is 3."
+
+
 def test_projection_follows_its_equations(rough, random_state):
     cell, x, state = example(ProjectedLSTMCell(SIZE, SIZE, expansion=2.5), rough, random_state)
     i, f, g, o = (sums(cell, name, x, state.hidden) for name in ("input", "forget", "candidate", "output"))

@@ -47,6 +47,11 @@ class LowRankLSTMCell(GatedCell):
         self.input_weight, self.input_factor = _parameters(self.input_weight, rank)
         self.recurrent_weight, self.recurrent_factor = _parameters(self.recurrent_weight, rank)
 
+    @property
+    def plain(self) -> bool:
+        """Tell whether a step out of training is that of torch's LSTM with the matrices multiplied out."""
+        return self.gate_activation is torch.sigmoid and self.bounded and not self.regularization.zoneout
+
     def project(self, inputs: CellInputs) -> Projected:
         return super().project(functional.linear(inputs, self.input_factor))
 

@@ -1,4 +1,4 @@
-"""The health of a run at its validations, to draw."""
+"""The curves of a run, a point at each validation, to draw."""
 
 import math
 from dataclasses import astuple
@@ -6,12 +6,12 @@ from typing import Any
 
 import pytorch_lightning as lightning
 
-from seq2seq.interpretation.training_curves import RECORD, Health
+from seq2seq.interpretation.training_curves import CURVES, CurvePoint
 from seq2seq.training.callbacks.gate_monitor import GateMonitor
 from seq2seq.training.callbacks.update_ratio import UpdateRatio
 
 
-class HealthRecord(lightning.Callback):
+class CurveRecord(lightning.Callback):
     """Keeps, at every validation and over interruptions too, what other callbacks and the steps before it saw.
 
     Losses, the norm of the gradient, the update ratio, the share of saturated gates and the steps that were left out.
@@ -19,12 +19,12 @@ class HealthRecord(lightning.Callback):
     """
 
     def __init__(self) -> None:
-        self.points: list[Health] = []
+        self.points: list[CurvePoint] = []
 
     @property
     def state_key(self) -> str:
         """The name of its state in a checkpoint."""
-        return RECORD
+        return CURVES
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         ratios, gates = {}, {}
@@ -36,7 +36,7 @@ class HealthRecord(lightning.Callback):
         worst = max(gates, key=gates.__getitem__) if gates else None
         metrics = trainer.callback_metrics
         self.points.append(
-            Health(
+            CurvePoint(
                 step=trainer.global_step,
                 train_loss=_finite(metrics.get("train/loss")),
                 dev_loss=_finite(metrics.get("dev/loss")),
@@ -54,7 +54,7 @@ class HealthRecord(lightning.Callback):
         return {"points": [list(astuple(point)) for point in self.points]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.points = [Health(*values) for values in state_dict["points"]]
+        self.points = [CurvePoint(*values) for values in state_dict["points"]]
 
 
 def _finite(value: Any) -> float | None:

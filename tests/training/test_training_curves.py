@@ -1,28 +1,28 @@
-"""The health of a run: what is kept of it, and the picture that is drawn of it."""
+"""The curves of a run: what is kept of them, and the picture that is drawn."""
 
 import pytest
 import torch
 
 from seq2seq.commands.interpret import _training
 from seq2seq.errors import UserError
-from seq2seq.interpretation.training_curves import Health, TrainingCurves
+from seq2seq.interpretation.training_curves import CurvePoint, TrainingCurves
 from seq2seq.interpretation.training_plots import training_figure
+from seq2seq.training.callbacks.curve_record import CurveRecord
 from seq2seq.training.callbacks.gate_monitor import GateMonitor
-from seq2seq.training.callbacks.health import HealthRecord
 from seq2seq.training.callbacks.update_ratio import UpdateRatio
 from seq2seq.training.skipping import SkippedSteps
 
 POINTS = (
-    Health(10, 3.0, 3.5, 0.5, 2e-2, 0.1, 0.4, "encoder 1 forward forget", 0, 2),
-    Health(20, 2.0, 2.5, None, None, 0.2, 0.6, "decoder 1 input", 1, 3),
+    CurvePoint(10, 3.0, 3.5, 0.5, 2e-2, 0.1, 0.4, "encoder 1 forward forget", 0, 2),
+    CurvePoint(20, 2.0, 2.5, None, None, 0.2, 0.6, "decoder 1 input", 1, 3),
 )
 
 
 def test_it_keeps_what_the_others_saw_at_every_validation(new_module, fit):
-    health, gates, module = HealthRecord(), GateMonitor(), new_module()
-    trainer = fit(module, UpdateRatio(), gates, health, val_check_interval=1)
-    assert [point.step for point in health.points] == [1, 2, 3]
-    last = health.points[-1]
+    record, gates, module = CurveRecord(), GateMonitor(), new_module()
+    trainer = fit(module, UpdateRatio(), gates, record, val_check_interval=1)
+    assert [point.step for point in record.points] == [1, 2, 3]
+    last = record.points[-1]
     assert last.dev_loss == pytest.approx(float(trainer.callback_metrics["dev/loss"]))
     assert last.gradient_norm == pytest.approx(float(trainer.callback_metrics["train/gradient_norm"]))
     assert last.most_saturated == max(gates.saturated.values()) == gates.saturated[last.gate]
@@ -65,12 +65,12 @@ def test_the_picture_has_every_curve():
 
 
 def test_what_was_not_measured_is_said():
-    figure = training_figure(TrainingCurves((Health(1, None, None, None, None, None, None, None, 0, 0),)))
+    figure = training_figure(TrainingCurves((CurvePoint(1, None, None, None, None, None, None, None, 0, 0),)))
     assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [["not measured"]] * 3 + [[]]
 
 
 def test_rows_of_another_form_are_refused():
-    with pytest.raises(UserError, match=r"A row of a run's health must have 10 values, but is \[1, 2\]."):
+    with pytest.raises(UserError, match=r"A row of a run's curves must have 10 values, but is \[1, 2\]."):
         TrainingCurves.of([[1, 2]])
 
 

@@ -1,0 +1,86 @@
+"""The columns of a table that hold sources and targets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seq2seq.errors import UserError
+
+_AUTO = "auto"
+_NO_DELIMITERS = ('"', "\n", "\r", "\0")
+Column = int | str
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Options of a table: which columns hold sources and targets, by number from 1 or by name, and how cells are cut.
+
+    At `auto` they are the two columns of a table that has no more. Of several columns, cells are joined by spaces.
+    Delimiter and header are found out by `auto`: a tab but in .csv files, and a first line of titles like `source`.
+    Raises UserError at any other word.
+    """
+
+    source: Column | Sequence[Column] = _AUTO
+    target: Column | Sequence[Column] = _AUTO
+    delimiter: str = _AUTO
+    header: bool | str = _AUTO
+
+    def __post_init__(self) -> None:
+        if self.delimiter != _AUTO and len(self.delimiter) != 1:
+            raise UserError(f"delimiter must be auto or one character, but is {self.delimiter[:60]!r}.")
+        if self.delimiter in _NO_DELIMITERS:
+            raise UserError(f"delimiter must be no quote, end of line or NUL, but is {self.delimiter!r}: try auto.")
+        if not isinstance(self.header, bool) and self.header != _AUTO:
+            raise UserError(f"header must be auto, true or false, but is {self.header!r}.")
+        for name, columns in self._sides().items():
+            if not columns:
+                raise UserError(f"{name} must be a column or several, but is []: give one.")
+            for column in columns:
+                self._check(name, column)
+        if self.source == self.target != _AUTO:
+            raise UserError(f"target must be another column than source, but both are {self.source!r}.")
+
+    def _check(self, name: str, column: Column) -> None:
+        if isinstance(column, int) and column < 1:
+            raise UserError(f"{name} must be at least 1, or the name of a column, but is {column}.")
+        if isinstance(column, str) and self.header is False:
+            raise UserError(f"{name} must be a number where header is false, but is {column!r}.")
+
+    def _sides(self) -> dict[str, Sequence[Column]]:
+        """The columns of each side."""
+        sides = {"source": (self.source, 1), "target": (self.target, 2)}
+        return {
+            name: (automatic if given == _AUTO else given,) if isinstance(given, int | str) else given
+            for name, (given, automatic) in sides.items()
+        }
+
+    @property
+    def pairs_only(self) -> bool:
+        """Tell whether a table must have two columns, as none is chosen."""
+        return self.source == self.target == _AUTO
+
+    @property
+    def named(self) -> bool:
+        """Tell whether a column is given by name."""
+        return any(isinstance(column, str) for columns in self._sides().values() for column in columns)
+
+    def fit(self, first: Sequence[str]) -> bool:
+        """Tell whether a table whose first row this is can have these columns."""
+        columns = [column for given in self._sides().values() for column in given]
+        return all(column in first if isinstance(column, str) else column <= len(first) for column in columns)
+
+    def places(self, path: str | Path, header: Sequence[str] | None) -> tuple[list[int], list[int]]:
+        """The indices of the columns of sources, and of targets. Raises UserError at a name that the header lacks."""
+        source, target = (
+            [_place(path, name, column, header) for column in columns] for name, columns in self._sides().items()
+        )
+        return source, target
+
+
+def _place(path: str | Path, name: str, column: Column, header: Sequence[str] | None) -> int:
+    if isinstance(column, int):
+        return column - 1
+    if header is None or column not in header:
+        found = ", ".join(cell[:60] for cell in list(header or ())[:20])
+        raise UserError(f"{name} must be a column of {path}, {found}, but is {column!r}.")
+    return list(header).index(column)

@@ -1,0 +1,66 @@
+"""Numbers and moments in the cells of tables of frames."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from math import isnan, nan
+from typing import Any
+
+from seq2seq.errors import UserError
+
+_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})  # as tables are written elsewhere, in any case
+_DECIMAL_COMMA = re.compile(r"\s*([+-]?\d+),(\d+)\s*")
+
+
+def is_missing(cell: Any) -> bool:
+    """Tell whether a cell is empty, null or NaN, or says NA."""
+    if isinstance(cell, str):
+        return cell.strip().lower() in _MISSING
+    return cell is None or (isinstance(cell, float) and isnan(cell))
+
+
+def number_of(cell: Any, place: str) -> float:
+    """The number of a cell, of a moment or a duration its seconds, and NaN where it is missing.
+
+    Raises UserError, at the place, where it is no number.
+    """
+    if is_missing(cell):
+        return nan
+    try:
+        return _seconds(cell) if isinstance(cell, date | timedelta) else float(cell)
+    except (TypeError, ValueError):
+        comma = _DECIMAL_COMMA.fullmatch(str(cell))
+        hint = f": write {comma[1]}.{comma[2]}" if comma else ""
+        raise UserError(f"{place} must hold numbers, but holds {str(cell)[:40]!r}{hint}.") from None
+
+
+def time_of(cell: Any, place: str) -> float:
+    """The time of a cell: a number as it stands, of a moment the seconds since 1970.
+
+    A moment that names no zone, a text as 2026-11-30T12:00 too, is one of UTC, wherever it is read. Raises UserError,
+    at the place, where there is none.
+    """
+    if is_missing(cell):
+        raise UserError(f"{place} must have a time, but has none: leave the row out, or give it one.")
+    if isinstance(cell, str) and (moment := _moment(cell)) is not None:
+        return _seconds(moment)
+    return number_of(cell, place)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        float(text)
+    except ValueError:
+        try:
+            return datetime.fromisoformat(text.strip())
+        except ValueError:
+            return None
+    return None
+
+
+def _seconds(moment: date | timedelta) -> float:
+    """Seconds since 1970, or of a duration."""
+    if isinstance(moment, timedelta):
+        return moment.total_seconds()
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
