@@ -37,10 +37,7 @@ def average(config: DictConfig) -> dict[str, Any]:
     members: list[Weights] = [checkpoint["weights"] for checkpoint in checkpoints]
     scored = WeightScores(load_run(paths[0], pick_device(str(options["device"]))), options, "average")
     scores = [scored(weights) for weights in members]
-    chosen = list(range(len(paths)))
-    if options["soup"] == "greedy":
-        name, higher = _monitored(scored.run.config["monitor"], list(scores[0]))
-        chosen = greedy_soup(members, [own[name] for own in scores], lambda one: scored(one)[name], higher=higher)
+    chosen = _chosen(scored, members, scores) if options["soup"] == "greedy" else list(range(len(paths)))
     mean = mean_weights([members[number] for number in chosen])
     rows = [
         {"run": path, "scores": own, "taken": number in chosen}
@@ -53,6 +50,12 @@ def average(config: DictConfig) -> dict[str, Any]:
     write_run(folder, checkpoint, {**record, "step": step}, scored.run.tokenizers)
     _print(record)
     return {"out": str(folder), **record}
+
+
+def _chosen(scored: WeightScores, members: Sequence[Weights], scores: Sequence[Mapping[str, float]]) -> list[int]:
+    """The numbers of the members that a greedy soup takes, by the score that the first of the runs was watched by."""
+    name, higher = _monitored(scored.run.config["monitor"], list(scores[0]))
+    return greedy_soup(members, [own[name] for own in scores], lambda one: scored(one)[name], higher=higher)
 
 
 def _monitored(monitor: Mapping[str, Any], known: Sequence[str]) -> tuple[str, bool]:

@@ -81,6 +81,8 @@ def _check(options: Mapping[str, Any]) -> None:
     if runs:
         check_type("initial", options["initial"], bool)
         check_layers(options["layers"])
+        if options["loss"] not in ("tokens", "readout"):
+            raise UserError(f"loss must be tokens or readout, but is {options['loss']!r}.")
         check_limit(options)
         check_counts(options, max_tokens=1)
         if options["seed"] != SEED and not options["initial"]:
@@ -112,26 +114,31 @@ def _of_cells(options: Mapping[str, Any]) -> tuple[str, Curves]:
 
 
 def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
-    if options["loss"] not in ("tokens", "readout"):
-        raise UserError(f"loss must be tokens or readout, but is {options['loss']!r}.")
+    """A title and the curves of trained cells, of all runs on the same examples."""
+    runs = {str(path): _load(path, options) for path in _paths(options)}
+    names = {path: _names(run.model, options["layers"]) for path, run in runs.items()}
+    first, every = next(iter(runs.values())), [name for own in names.values() for name in own]
+    data, examples = examples_to_force(first, options, every)
+    limit = {"max_tokens": options["max_tokens"]}
+    lines = {path: forced_lines(run.tokenizers, data, examples, limit) for path, run in runs.items()}
+    curves: Curves = {}
+    for path, run in runs.items():
+        before = f"{path}: " if len(runs) > 1 else ""
+        for name, model in _models(run, options):
+            for cell, flows in _model_curves(model, lines[path], names[path], options["loss"]).items():
+                curves[f"{before}{cell}{name}"] = flows
+    counts = dict.fromkeys(str(len(own)) for own in lines.values())  # tokenizers may differ in what is too long
+    return f"{' and '.join(counts)} examples of {data}", curves
+
+
+def _paths(options: Mapping[str, Any]) -> list[Any]:
+    """The runs that options name. Raises UserError at one that comes twice."""
     paths = options["run"] if isinstance(options["run"], list) else [options["run"]]
     if len(set(map(str, paths))) < len(paths):
         raise UserError(
             f"run must name each run once, to tell their curves apart, but is {', '.join(map(str, paths))}."
         )
-    runs = [_load(path, options) for path in paths]
-    names = [_names(run.model, options["layers"]) for run in runs]
-    data, examples = examples_to_force(runs[0], options, [name for own in names for name in own])
-    limit = {"max_tokens": options["max_tokens"]}
-    lines = [forced_lines(run.tokenizers, data, examples, limit) for run in runs]
-    curves: Curves = {}
-    for path, run, own, looked_at in zip(paths, runs, lines, names, strict=True):
-        before = f"{path}: " if len(runs) > 1 else ""
-        for name, model in _models(run, options):
-            for cell, flows in _model_curves(model, own, looked_at, options["loss"]).items():
-                curves[f"{before}{cell}{name}"] = flows
-    counts = dict.fromkeys(str(len(own)) for own in lines)  # tokenizers may differ in which lines are too long
-    return f"{' and '.join(counts)} examples of {data}", curves
+    return paths
 
 
 def _load(path: Any, options: Mapping[str, Any]) -> LoadedRun:

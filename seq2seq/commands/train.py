@@ -2,8 +2,6 @@
 
 import logging
 import shutil
-import signal
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -18,18 +16,18 @@ from seq2seq.commands.building.loggers import log_config, log_result
 from seq2seq.commands.building.module import build_module
 from seq2seq.commands.building.trainer import build_trainer, choose_threads
 from seq2seq.commands.evaluating.text_scores import finish_text
-from seq2seq.commands.training.continuation import continuation, end_of, take_up
+from seq2seq.commands.training.continuation import end_of, take_up
 from seq2seq.commands.training.distilled_data import data_of, taught_tokenizers
+from seq2seq.commands.training.fit import fit
 from seq2seq.commands.training.memory_room import tokens_that_fit
 from seq2seq.commands.training.mistakes import check_monitor, refuse_mistakes
 from seq2seq.commands.training.outcome import Outcome
-from seq2seq.commands.training.processes import tell_of_tokenizers, together, told_tokenizers
+from seq2seq.commands.training.processes import tell_of_tokenizers, told_tokenizers
 from seq2seq.commands.training.rehearsal import Rehearsal
 from seq2seq.commands.training.remarks import cost_of, remarks_of
 from seq2seq.commands.training.rollback import fit_through
 from seq2seq.commands.training.starting_point import StartingPoint, begin_weights
 from seq2seq.config.contract import check
-from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Splits
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.finite import strict_json
@@ -50,14 +48,9 @@ from seq2seq.runs.forecaster import answering
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
-from seq2seq.runs.run_folder import discard
 from seq2seq.runs.settling import settle
 from seq2seq.runs.usual_signals import keep_signals
-from seq2seq.training.free_memory import give_back
-from seq2seq.training.interruption import StoppedError
 from seq2seq.training.module import Seq2SeqModule
-from seq2seq.training.out_of_memory import shape_of, told_short_for
-from seq2seq.training.processes import end_processes
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
@@ -73,26 +66,22 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     refuse_mistakes(config, folder, start.run.model if start else None)
     _set_arithmetic(config["matmul_precision"])
     lightning.seed_everything(config["seed"], verbose=False)
-    config, splits = _data(config, start, folder, resume=resume)
-    learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
-    config, tokenizers = settle(config, splits, learn, says=first_process(), fits=tokens_that_fit)
-    check(config)
-    check_monitor(config)
+    config, splits, tokenizers = _settled(config, start, folder, resume=resume)
     trainer = build_trainer(config, folder)
     data = build_batches(config, splits, tokenizers)
     module = build_module(config, data)
     begin_weights(trainer, module, tokenizers, start, resume=resume)
     choose_threads(config, module.model, trainer.strategy.root_device, str(trainer.precision))
     out_of_reach = _tell(module, splits)
-    start_from = last_checkpoint(folder) if resume else None
-    goes_on = start_from is None or take_up(trainer, module, start_from, splits, config, accepts=accepts)
-    if start_from is None and first_process():  # nothing is written before all mistakes that can be found have been
+    resumed = last_checkpoint(folder) if resume else None
+    goes_on = resumed is None or take_up(trainer, module, resumed, splits, config, accepts=accepts)
+    if resumed is None and first_process():  # nothing is written before all mistakes that can be found have been
         _write_beginnings(folder, config, tokenizers)
     log_config(trainer.loggers, config, parameters=(size := parameter_count(module.model)))
     started = time.monotonic() - module.budget.seconds  # which counts those before an interruption
-    hindsight: dict[str, Any] = {} if goes_on else end_of(start_from)
+    hindsight: dict[str, Any] = {} if goes_on else end_of(resumed)
     if goes_on:
-        trainer, module = fit_through(partial(_fit, data=data), trainer, module, data, config, start_from)
+        trainer, module = fit_through(partial(fit, data=data), trainer, module, data, config, resumed)
         hindsight = {**module.record, **cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
         hindsight["last_step"] = trainer.global_step
     if not trainer.is_global_zero:
@@ -101,6 +90,18 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     outcome = _finish(config, splits, folder, seconds, trainer.strategy.root_device, start, **hindsight)
     log_result(trainer.loggers, config, outcome.record, parameters=size)
     return outcome
+
+
+def _settled(
+    config: dict[str, Any], start: StartingPoint | None, folder: Path, *, resume: bool
+) -> tuple[dict[str, Any], Splits, Tokenizers]:
+    """The config with all that follows from the data, these, and the tokenizers that are learnt from them."""
+    config, splits = _data(config, start, folder, resume=resume)
+    learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
+    config, tokenizers = settle(config, splits, learn, says=first_process(), fits=tokens_that_fit)
+    check(config)
+    check_monitor(config)
+    return config, splits, tokenizers
 
 
 def _write_beginnings(folder: Path, config: dict[str, Any], tokenizers: Tokenizers) -> None:
@@ -114,48 +115,6 @@ def _write_beginnings(folder: Path, config: dict[str, Any], tokenizers: Tokenize
         (folder / "environment.json").unlink(missing_ok=True)
         raise
     tell_of_tokenizers(folder)
-
-
-def _fit(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, *, data: Seq2SeqDataModule) -> None:
-    with together(trainer, data):
-        _fit_here(trainer, module, start, data)
-        end_processes()  # metrics must not wait for the others
-
-
-def _fit_here(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | None, data: Seq2SeqDataModule) -> None:
-    folder = Path(trainer.default_root_dir)
-    give_back()  # what reading and encoding have left is of other sizes than steps need
-    try:
-        with told_short_for(lambda: _under_way(trainer, module)):
-            trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None)
-        if module.interruption.number:  # it came behind the last step, and the report is left to whoever goes on
-            raise StoppedError(module.interruption.number)
-    except StoppedError as stop:
-        if trainer.is_global_zero:
-            logger.warning(
-                "interrupted by %s at step %d; continue with %s", stop, trainer.global_step, continuation(folder)
-            )
-        if stop.number == signal.SIGINT:
-            raise KeyboardInterrupt from None
-        sys.exit(128 + signal.SIGTERM)
-    except SystemExit:
-        if not trainer.interrupted:
-            raise
-        # Lightning turned a Ctrl-C that could not wait into an exit of its own, without a word on what is kept.
-        kept = f"continue with {continuation(folder)}"
-        if not any((folder / "checkpoints").glob("*.ckpt")):
-            kept = f"no checkpoint was due yet, and {folder} is removed"
-            if trainer.is_global_zero:
-                discard(folder)
-        logger.warning("interrupted at step %d; %s", trainer.global_step, kept)
-        raise KeyboardInterrupt from None
-
-
-def _under_way(trainer: lightning.Trainer, module: Seq2SeqModule) -> str:
-    """Say what training was at, in words."""
-    if not module.model.training or not module.under_way:
-        return "a validation"
-    return f"step {trainer.global_step} ({shape_of(module.under_way[-1])})"
 
 
 def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:

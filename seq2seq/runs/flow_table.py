@@ -1,6 +1,6 @@
 """The table of gradients by distance, for whoever watches."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -27,11 +27,16 @@ def print_flows(curves: Mapping[str, Mapping[str, Flow]], title: str) -> None:
         table.add_section()
         table.add_row(Text(name, style="bold"))
         for path, flow in flows.items():
-            rate = flow.rate()
-            said = [f"  {_PATHS[path]}", "" if rate is None else f"x {rate:.3f}"]
-            for part, norms in (("hidden", flow.hidden), ("cell", flow.cell)):
-                if norms is not None and any(norms[1:]):
-                    values = [f"{norms[k]:.2g}" if k < len(norms) else "" for k in distances]
-                    table.add_row(said[0], part, *values, said[1])
-                    said = ["", ""]  # once for both parts
+            for row in _rows(f"  {_PATHS[path]}", flow, distances):
+                table.add_row(*row)
     watching_console(_WIDTH).print(table)
+
+
+def _rows(way: str, flow: Flow, distances: Sequence[int]) -> Iterator[list[str]]:
+    """A row for each part of the state that something reaches; the first says the way back, and the factor a step."""
+    rate = flow.rate()
+    factor = "" if rate is None else f"x {rate:.3f}"
+    for part, norms in (("hidden", flow.hidden), ("cell", flow.cell)):
+        if norms is not None and any(norms[1:]):
+            yield [way, part, *(f"{norms[k]:.2g}" if k < len(norms) else "" for k in distances), factor]
+            way = factor = ""

@@ -126,8 +126,7 @@ def benchmark(
     batches, watch = (batch for (batch,) in endless_windows(data, 1, device)), Stopwatch(device, clock)
     for _ in range(warmup):
         trained.take_step(next(batches), watch.time)
-    rates = [rate()]
-    watch, seen, costs = Stopwatch(device, clock), [], Profile(clock)
+    rates, watch, seen, costs = [rate()], Stopwatch(device, clock), [], Profile(clock)
     for number in range(1, steps + 1):
         with watch.time("data"):
             batch = next(batches)

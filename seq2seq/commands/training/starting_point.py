@@ -156,21 +156,24 @@ def _with_dropout(node: Any, chosen: dict[str, Any], default: Any, path: str = "
     """The model's node with the chosen values of dropout and regularization, at the same places or else the default."""
     if not isinstance(node, dict):
         return node
-    here = f"{path}." if path else ""
-    new = {key.removeprefix(here): value for key, value in chosen.items() if key.startswith(here)}
-    found = {key: value for key, value in new.items() if re.fullmatch(r"\w+_dropout", key)}
+    own = _below(path, chosen)
+    found = {key: value for key, value in own.items() if re.fullmatch(r"\w+_dropout", key)}
     for key, value in node.items():
-        own = f"{path}.{key}" if path else key
         if key == "dropout":
-            found[key] = chosen.get(own, default)
+            found[key] = own.get(key, default)
         elif key.endswith("_dropout"):
-            found[key] = chosen.get(own, value)
+            found[key] = own.get(key, value)
         elif key == "regularization" and isinstance(value, dict):
-            of_now = {name.removeprefix(f"{own}."): rate for name, rate in chosen.items() if name.startswith(f"{own}.")}
-            found[key] = value | of_now
+            found[key] = value | _below(key, own)
         else:
-            found[key] = _with_dropout(value, chosen, default, own)
+            found[key] = _with_dropout(value, chosen, default, f"{path}.{key}" if path else key)
     return found
+
+
+def _below(path: str, chosen: dict[str, Any]) -> dict[str, Any]:
+    """The values of what is below a dotted path, by what follows it; all of them for none."""
+    start = f"{path}." if path else ""
+    return {key.removeprefix(start): value for key, value in chosen.items() if key.startswith(start)}
 
 
 def _unknown_share(tokenizer: Tokenizer, texts: Iterator[str]) -> float:

@@ -1,5 +1,6 @@
 """Samples of what the model says to dev sentences, and where it looked."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from seq2seq.data.copied_pieces import pieces_of
+from seq2seq.data.examples import Example
 from seq2seq.data.frame_reader import source_sequences
 from seq2seq.errors import UserError
 from seq2seq.interpretation.plots import attention_figure
@@ -35,16 +37,11 @@ class Samples(lightning.Callback):
         sources = [example.source for example in examples]
         hypotheses = pl_module.translator.hypotheses(sources)
         texts = pl_module.translator.tokenizers.decode(sources, [hypothesis.ids for hypothesis in hypotheses])
-        rows = [
-            f"| {_cell(example.source)} | {_cell(text)} | {_cell(' / '.join(example.targets))} |"
-            for example, text in zip(examples, texts, strict=True)
-        ]
-        table = "\n".join(["| source | output | reference |", "|---|---|---|", *rows])
         for board in (logger.experiment for logger in loggers):
-            board.add_text("dev/samples", table, trainer.global_step)
-            looked = zip(examples, hypotheses, strict=True) if pl_module.model.attends else ()
-            for number, (example, hypothesis) in enumerate(looked):
-                figure = self._attention(pl_module, example.source, hypothesis.ids)
+            board.add_text("dev/samples", _table(examples, texts), trainer.global_step)
+            looked = zip(sources, hypotheses, strict=True) if pl_module.model.attends else ()
+            for number, (source, hypothesis) in enumerate(looked):
+                figure = self._attention(pl_module, source, hypothesis.ids)
                 board.add_figure(f"dev/attention/{number}", figure, trainer.global_step)
 
     def _attention(self, module: Seq2SeqModule, text: str, ids: list[int]) -> Figure:
@@ -58,6 +55,15 @@ class Samples(lightning.Callback):
             [*pieces_of(tokenizers, ids, text), "</s>"],
             title=f"{text} \u2192 {tokenizers.decode([text], [ids])[0]}",
         )
+
+
+def _table(examples: Sequence[Example], texts: Sequence[str]) -> str:
+    """Examples and what the model says to them, as a table in Markdown."""
+    rows = [
+        f"| {_cell(example.source)} | {_cell(text)} | {_cell(' / '.join(example.targets))} |"
+        for example, text in zip(examples, texts, strict=True)
+    ]
+    return "\n".join(["| source | output | reference |", "|---|---|---|", *rows])
 
 
 def _cell(text: str) -> str:
