@@ -38,8 +38,9 @@ def gate_product(
     The candidate's are doubled. Of the inputs it may read some columns alone; where none, it has no bias, either.
     `between` are matrices of what else is read.
     """
-    whole = LowRankGates if isinstance(cell, LowRankLSTMCell) else FullGates
-    return whole(cell, make, columns, between, activation)
+    if isinstance(cell, LowRankLSTMCell):
+        return LowRankGates(cell, make, columns, between, activation)
+    return FullGates(cell, make, columns, between, activation)
 
 
 class FullGates:

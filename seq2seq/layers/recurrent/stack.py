@@ -126,11 +126,12 @@ class RecurrentStack(nn.Module):
         plain = options.num_layers - options.halvings
         self.steps = [1] * plain + [2] * options.halvings  # that each layer reads as one
         size = input_size
-        names = by_layer(options.connection, options.num_layers)
-        for depth, (steps, name) in enumerate(zip(self.steps, names, strict=True), 1):
+        names = zip(self.steps, by_layer(options.connection, options.num_layers), strict=True)
+        for depth, (steps, name) in enumerate(names, 1):
             self.layers.append(options.layer(steps * size, gap_size))
-            self.connections.append(connect(name, steps * size, self.output_size, top=depth == options.num_layers))
-            size = self.connections[-1].size
+            connected = connect(name, steps * size, self.output_size, top=depth == options.num_layers)
+            self.connections.append(connected)
+            size = connected.size
         self.dropout = LockedDropout(options.dropout)
         self.leaves_states = False
 
