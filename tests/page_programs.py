@@ -21,7 +21,7 @@ needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH:
 
 def answers_in_node(given: Iterable[tuple[Path, Sequence[str], int, int]]) -> list[list[dict[str, Any]]]:
     """What pages find for lines: of each (file, lines, width, best), where a width of 0 is greedy search."""
-    asked = [in_node.Asked(file.read_text(encoding="utf-8"), *rest) for file, *rest in given]
+    asked = [in_node.Asked(file.read_text(encoding="utf-8"), lines, width, best) for file, lines, width, best in given]
     return in_node.answers_in_node(NODE or "node", asked)
 
 

@@ -121,16 +121,14 @@ class RecurrentStack(nn.Module):
             check_one_way(options.direction, options.halvings)
         self.input_size, self.gap_size, self.output_size = input_size, gap_size, options.output_size
         self.layers, self.connections = nn.ModuleList(), nn.ModuleList()
-        self.steps = [1] * (options.num_layers - options.halvings) + [
-            2
-        ] * options.halvings  # that each layer reads as one
+        self.steps = [1] * (options.num_layers - options.halvings) + [2] * options.halvings  # each layer reads as one
         size = input_size
         names = by_layer(options.connection, options.num_layers)
         for depth, (steps, name) in enumerate(zip(self.steps, names, strict=True), 1):
             self.layers.append(options.layer(steps * size, gap_size))
-            connection = connect(name, steps * size, self.output_size, top=depth == options.num_layers)
-            self.connections.append(connection)
-            size = connection.size
+            connected = connect(name, steps * size, self.output_size, top=depth == options.num_layers)
+            self.connections.append(connected)
+            size = connected.size
         self.dropout = LockedDropout(options.dropout)
         self.leaves_states = False
 
