@@ -115,7 +115,7 @@ def _shown(reader: Input, source: Source) -> Float[Tensor, "source value"] | Non
 
 
 def _training(run: str) -> TrainingCurves | None:
-    """The health of a run while it learnt, up to its last checkpoint; None where none was kept."""
+    """The curves of a run while it learnt, up to its last checkpoint; None where none was kept."""
     checkpoint = last_checkpoint(Path(run)) if Path(run).is_dir() else Path(run)
     known = read_checkpoint(checkpoint).get("callbacks", {}).get(CURVES)
     if not known or not known["points"]:
