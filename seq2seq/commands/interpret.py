@@ -112,7 +112,7 @@ def _shown(reader: Input, source: Source) -> Float[Tensor, "source value"] | Non
 
 
 def _training(run: str) -> TrainingCurves | None:
-    """The health of a run while it learnt, up to its last checkpoint; None where none was kept, or the run is gone."""
+    """The curves of a run while it learnt, up to its last checkpoint; None where none was kept, or the run is gone."""
     if not Path(run).exists():  # since it was loaded
         return None
     checkpoint = last_checkpoint(Path(run)) if Path(run).is_dir() else Path(run)

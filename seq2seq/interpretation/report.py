@@ -53,7 +53,7 @@ class InterpretedPair:
     probe: list[float] | None = None
     frames: Float[Tensor, "source feature"] | None = None  # of a series, as the model has normalised them
     line: bool = False  # whether frames are the columns of a picture
-    training: TrainingCurves | None = None  # the health of the run while it learnt, where it was kept
+    training: TrainingCurves | None = None  # the curves of the run while it learnt, where it was kept
     attends: bool = True  # whether the trace's weights say where the model looked
 
     @property

@@ -1,4 +1,4 @@
-"""The picture of a run's health."""
+"""The picture of a run's curves."""
 
 from collections.abc import Sequence
 
