@@ -1,7 +1,10 @@
 """The interface of all detectors of change in a stream of numbers."""
 
 from abc import ABC, abstractmethod
+from math import isfinite
 from typing import NamedTuple
+
+from seq2seq.errors import UserError
 
 
 class Recent(NamedTuple):
@@ -20,12 +23,19 @@ class Detector(ABC):
 
     @abstractmethod
     def update(self, value: float) -> bool:
-        """Take in the next value, which must be finite, and tell whether the mean is another than it was.
+        """Take in the next value and tell whether the mean is another than it was.
 
-        After that the detector starts anew by itself: what it found is then usual, and it says so once.
+        Raises UserError at a value that is not finite, behind which no mean would be. After an alarm the detector
+        starts anew by itself: what it found is then usual, and it says so once.
         """
 
     @property
     @abstractmethod
     def recent(self) -> Recent:
         """The values since the last change: of a detector that has just alarmed, since the one that it found."""
+
+
+def check_finite(value: float) -> None:
+    """Raise UserError at a value that is not finite."""
+    if not isfinite(value):
+        raise UserError(f"value must be finite, but is {value}: leave it out.")

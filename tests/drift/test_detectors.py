@@ -38,6 +38,15 @@ def test_what_never_changes_raises_no_alarm(new, value):
     assert alarms(new(), [value] * 20_000) == []
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_value_without_end_is_refused_and_leaves_no_trace(new, value):
+    detector = new()
+    with pytest.raises(UserError, match=f"value must be finite, but is {value}: leave it out."):
+        detector.update(value)
+    values = [0.0] * 300 + [5.0] * 300
+    assert alarms(detector, values) == alarms(new(), values) != []
+
+
 def test_chance_raises_no_alarm(new):
     assert [alarms(new(), normal(10_000, seed=seed)) for seed in range(5)] == [[]] * 5
 
