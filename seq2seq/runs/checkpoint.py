@@ -101,7 +101,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _unpickled(path: Path) -> Any:
-    """The objects of a file, which is mapped into memory where torch finds it: it takes every path for UTF-8."""
+    """Read a file by torch, mapped into memory where torch finds it: it takes every path for UTF-8."""
     if os.fsencode(path) == str(path).encode(errors="replace"):
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     with path.open("rb") as file:

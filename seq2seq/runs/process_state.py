@@ -19,7 +19,7 @@ def state_of(pid: int) -> str:
 
 
 def born(pid: int) -> str:
-    """A mark by which no other process that had its number is taken for it: boot and tick; empty where unknown."""
+    """The boot and tick that a process began at, unlike others that had its number; nothing where that is unknown."""
     with suppress(OSError, IndexError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path(f'/proc/{pid}/stat').read_text(errors='replace').rpartition(')')[2].split()[19]}"

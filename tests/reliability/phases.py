@@ -34,7 +34,11 @@ class Phase:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.write_bytes(bytes([PHASES.index("start")]))
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what a process before was at."""
+        self.path.write_bytes(bytes([PHASES.index("start")]))
 
     @property
     def fault(self) -> Callable[[], None]:

@@ -142,6 +142,7 @@ class _Disturbed:
         """Train to the end, whatever comes."""
         words = ["train", *self.options, "run_dir=cut"]
         for start in range(1000):
+            self.phase.begin()
             running = Started(words, self.place, self.place / f"said_{start}", fault=self.phase.fault)
             running.wait_for_begin(2 * self.pace.patience)
             ended = self._waited(running) or self._struck(running)

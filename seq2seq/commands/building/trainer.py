@@ -84,7 +84,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
 
 
 def _alone(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The plugins that keep Lightning from looking for a cluster where nobody has started other processes.
+    """Keep Lightning from looking for a cluster of its own, where nobody has started other processes.
 
     It would take any script in a job of SLURM for one of as many tasks as the job may have.
     """

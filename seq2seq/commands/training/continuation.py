@@ -66,7 +66,7 @@ def take_up(
 
 
 def end_of(start: Path | None) -> dict[str, Any]:
-    """Facts of the end of a run that is over, from its record."""
+    """Entries of the record of a run that is over, of its end."""
     assert start is not None
     return {"last_step": read_checkpoint(start)["global_step"]}
 
