@@ -159,7 +159,10 @@ def test_an_interrupt_leaves_the_run_of_the_last_validation(tmp_path, monkeypatc
         (PAIRS, {"modle": "gnmt"}, "The option 'modle' does not exist: did you mean 'model'?"),
         (PAIRS, {"model__dropuot": 0.1}, "The option 'model.dropuot' does not exist: did you mean 'model.dropout'?"),
         (PAIRS, {"seed": -1}, "seed must be a whole number"),
-        *((PAIRS, {"seed": -1, "verbose": False, "callbacks": none}, "seed must be a whole") for none in (None, "none")),
+        *(
+            (PAIRS, {"seed": -1, "verbose": False, "callbacks": none}, "seed must be a whole")
+            for none in (None, "none")
+        ),
         (PAIRS[:1], {}, "data.train must hold at least 2 sources to hold dev out of, but holds 1: add pairs, or give"),
     ],
 )
