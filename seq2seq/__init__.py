@@ -40,12 +40,14 @@ _PLACES = {
 __all__ = ["Ensemble", "Run", "UserError", "ensemble", "load", "nn", "train", "windows"]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "nn":
-        return import_module("seq2seq.nn")
-    if name not in _PLACES:
-        raise AttributeError(f"module 'seq2seq' has no attribute {name!r}: it has {', '.join(__all__)}.")
-    return getattr(import_module(f"seq2seq.{_PLACES[name]}"), name)
+if not TYPE_CHECKING:  # to whom any name would be one that is there
+
+    def __getattr__(name: str) -> Any:
+        if name == "nn":
+            return import_module("seq2seq.nn")
+        if name not in _PLACES:
+            raise AttributeError(f"module 'seq2seq' has no attribute {name!r}: it has {', '.join(__all__)}.")
+        return getattr(import_module(f"seq2seq.{_PLACES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,14 @@ from seq2seq.errors import UserError, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+@runtime_checkable
+class NumberTable(Protocol):
+    """A table of numbers, as pandas and polars have it."""
+
+    def to_numpy(self) -> Any:
+        """The numbers as an array, `time feature`."""
 
 
 @dataclass(frozen=True)

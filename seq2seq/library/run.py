@@ -1,5 +1,6 @@
 """A trained run in Python."""
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -107,7 +108,7 @@ class Run(Trained):
         return table(repr(self), ["split", *scores], body)
 
 
-def load(path: Any, *, device: str = "auto", trust: Sequence[str] = ()) -> Run:
+def load(path: str | os.PathLike[str], *, device: str = "auto", trust: Sequence[str] = ()) -> Run:
     """The run of a folder or a checkpoint, on a device: auto, cpu, cuda or cuda:N.
 
     Nothing that the file describes is built but from a closed table of classes, and from packages that are trusted.

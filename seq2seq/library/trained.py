@@ -16,7 +16,7 @@ from seq2seq.data.series import Series, as_series
 from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError, shown
-from seq2seq.library.forecasts import Forecast, all_series
+from seq2seq.library.forecasts import Forecast, NumberTable, all_series
 from seq2seq.library.lines import lines_of
 from seq2seq.library.pairs import Pairs, documents_of, examples_of, pairs_of
 from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
@@ -126,6 +126,14 @@ class Trained:
             found = translator.translations(lines, n_best=n_best or 1, attention=n_best is not None)
         answers = found if n_best else [own[0].text for own in found]
         return answers[0] if alone else answers
+
+    @overload
+    def forecast(self, series: np.ndarray | NumberTable, *, length: int | None = None, **keywords: Any) -> Forecast: ...
+
+    @overload
+    def forecast(
+        self, series: Iterable[np.ndarray | NumberTable], *, length: int | None = None, **keywords: Any
+    ) -> list[Forecast]: ...
 
     @usual_modes()
     def forecast(self, series: Any, *, length: int | None = None, **keywords: Any) -> Any:

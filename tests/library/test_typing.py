@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FILE = """
+import numpy
 import seq2seq
 
 run: seq2seq.Run = seq2seq.train([("a", "b")], dev={"a": ["b", "c"]}, seed=2, model={"dropout": 0.2})
@@ -22,7 +23,10 @@ score: float = run.translate("a", n_best=2, decoding="beam")[0].hypothesis.score
 scores: dict[str, float] = run.fine_tune([("a", "c")]).evaluate().scores
 size: int = seq2seq.nn.LSTMCell(3, 4).hidden_size
 both: list[str] = seq2seq.ensemble([run, seq2seq.load("x")]).translate(several)
+ahead: float = run.forecast(numpy.zeros((3, 2))).means[0, 0]
+further: int = len(run.forecast([numpy.zeros((3, 2))]))
 wrong: int = run.translate("a")
+seq2seq.trian([("a", "b")])
 """
 
 
@@ -64,7 +68,8 @@ def test_a_user_s_file_passes_a_strict_check_and_a_mistake_in_it_does_not(editab
     line = [sys.executable, "-m", "mypy", *options, "user.py"]
     found = subprocess.run(line, cwd=tmp_path, env=own, capture_output=True, text=True, check=False)
     assert found.stdout.splitlines() == [
-        'user.py:11: error: Incompatible types in assignment (expression has type "str", variable has type "int")  '
+        'user.py:14: error: Incompatible types in assignment (expression has type "str", variable has type "int")  '
         "[assignment]",
-        "Found 1 error in 1 file (checked 1 source file)",
+        'user.py:15: error: Module has no attribute "trian"; maybe "train"?  [attr-defined]',
+        "Found 2 errors in 1 file (checked 1 source file)",
     ]
