@@ -287,7 +287,7 @@ def test_a_run_has_the_steps_that_it_counted(tmp_path):
     (tmp_path / "metrics" / "metrics.csv").write_text("dev/wer,step\n9.0,1499\n9.0,1500\n")
     sizes = "model.encoder.hidden_size=8 model.decoder.hidden_size=16"
     (tmp_path / "command.txt").write_text(f"scripts/train.py {sizes} logger=csv\n")
-    for record, steps in (({"cost": {"steps": 1500}}, 1500), ({}, 1501)):
+    for record, steps in (({"last_step": 1500}, 1500), ({"cost": {"steps": 1500}}, 1500), ({"last_step": "x"}, 1501)):
         (tmp_path / "metrics.json").write_text(json.dumps({"training_seconds": 1.0, **record}))
         assert train_contender(Contender("x", [], 8, 16, 1), tmp_path).steps("dev/wer") == steps
 

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -36,7 +36,7 @@ class TrainedRun:
         return [float(row[name]) for row in self.logged if row.get(name)]
 
     def steps(self, metric: str) -> int:
-        """The number of steps; where `callbacks.cost` did not count them, by the row of the last validation."""
+        """The number of steps; where the record tells none, as those of old runs, by the last row with the metric."""
         if self.counted is not None:
             return self.counted
         return max(int(row["step"]) for row in self.logged if row.get(metric)) + 1
@@ -67,12 +67,14 @@ def train_contender(contender: Contender, folder: Path) -> TrainedRun:
         begun = any((folder / "checkpoints").glob("*.ckpt"))
         _train(contender, folder, ["resume=true"] if begun else command[1:])
     metrics = read_record(folder / "metrics.json", training_seconds=(int, float))
-    cost = metrics.get("cost")
-    return TrainedRun(
-        _rows(folder / "metrics" / "metrics.csv"),
-        metrics["training_seconds"],
-        cost.get("steps") if isinstance(cost, dict) else None,
-    )
+    return TrainedRun(_rows(folder / "metrics" / "metrics.csv"), metrics["training_seconds"], _counted(metrics))
+
+
+def _counted(record: Mapping[str, Any]) -> int | None:
+    """The steps that a record tells of, by name or with what they cost; None where it tells of none."""
+    cost = record.get("cost")
+    counted = record.get("last_step", cost.get("steps") if isinstance(cost, dict) else None)
+    return counted if isinstance(counted, int) else None
 
 
 def _record(folder: Path) -> Path:
