@@ -476,7 +476,7 @@ def test_a_misspelt_key_is_caught_with_what_there_is(key, message):
         ("model.encoder.num_layers", 2.5, "model.encoder.num_layers must be int, but is 2.5."),
         ("model.encoder.num_layers", None, "model.encoder.num_layers must be int, but is None."),
         ("model.encoder.dropout", "0.3", "model.encoder.dropout must be float, but is '0.3'."),
-        ("model.encoder.connection", True, "model.encoder.connection must be str, but is True."),
+        ("model.encoder.connection", True, "model.encoder.connection must be str | Sequence[str], but is True."),
         ("data.stress", 1, "data.stress must be bool, but is 1."),
         ("budget.max_steps", "many", "budget.max_steps must be int | None, but is 'many'."),
         ("tokenizer.source", ["char"], "tokenizer.source must be str, but is ['char']."),

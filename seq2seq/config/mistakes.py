@@ -55,12 +55,12 @@ def one_line(error: BaseException) -> str:
     if choice := re.search(r"Could not find '([^']+)'", text):
         options = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
         return _no_option(choice[1], options)
-    if listed := re.search(r"Could not load '([^']+)'\.$", text.split("\n")[0]):
-        group = listed[1].rpartition("/")[0]
-        return _no_option(listed[1], sorted(path.stem for path in (CONF / group).glob("*.yaml")))
     if plugin := re.search(r"In 'hydra/launcher/(\w+)': Could not load 'hydra/launcher/([a-z]+)", text):
         library = f"hydra-{plugin[2]}-launcher"
         return f"hydra/launcher={plugin[1]} needs the library {library}: pip install -e '.[{plugin[2]}]'."
+    if listed := re.search(r"Could not load '([^']+)'\.$", text.split("\n")[0]):
+        group = listed[1].rpartition("/")[0]
+        return _no_option(listed[1], sorted(path.stem for path in (CONF / group).glob("*.yaml")))
     return " ".join(text.split("\n")[0].split())
 
 

@@ -1,10 +1,10 @@
 """Series of frames as sources: what a text is to tokens."""
 
 import hashlib
+import sys
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float32, Float64
 
 from seq2seq.errors import UserError
@@ -86,7 +86,8 @@ def as_series(given: Any, place: str) -> Any:
 
 def as_array(given: Any) -> Any:
     """The array of NumPy that a tensor, a table or a masked array holds; whatever else is given as it is."""
-    if isinstance(given, torch.Tensor):
+    torch = sys.modules.get("torch")  # where nobody has loaded it there are no tensors
+    if torch is not None and isinstance(given, torch.Tensor):
         whole = given.detach().cpu()
         return (whole.float() if whole.dtype == torch.bfloat16 else whole).numpy()
     if isinstance(given, np.ma.MaskedArray):

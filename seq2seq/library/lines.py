@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.data.series import as_series
+from seq2seq.data.series import as_array, as_series
 from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError, shown
 from seq2seq.translation.line import Line
@@ -50,11 +50,12 @@ def _several(texts: Any) -> tuple[list[Any], bool]:
         texts = texts.item()
     if getattr(texts, "shape", None) == (0,):  # where nothing tells whether they are texts or frames
         return [], False
+    held = as_array(texts)
+    if isinstance(held, np.ndarray) and held.ndim > 1 and all(isinstance(one, str) for one in held.flat):
+        raise UserError("texts must be one column, but are a table: give one of its columns.")
     texts = as_series(texts, "texts")
     if isinstance(texts, str):
         return [texts], True
-    if len(getattr(texts, "shape", ())) > 1:
-        raise UserError("texts must be one column, but are a table: give one of its columns.")
     if isinstance(texts, Mapping | set | frozenset):
         raise UserError(f"texts must be in an order, but are of type {type(texts).__name__}: give a list.")
     if not isinstance(texts, Iterable) or isinstance(texts, bytes):

@@ -52,7 +52,7 @@ def forced_lines(
     ((name, most),) = limit.items()
     lines = ForcedLines.of(tokenizers, examples, most=most)
     if left := len(examples) - len(lines):
-        logger.warning("%d of %d lines are empty or over %s=%d: left out", left, len(examples), name, most)
+        logger.warning("%d of %d lines are empty or over %s: left out", left, len(examples), f"{name}={most}")
     if len(lines) < least:
         some = f"{least} line{'s' if least > 1 else ''}"
         raise UserError(f"{data} must have at least {some} of at most {name}={most}, but has {len(lines)}: give more.")

@@ -74,7 +74,9 @@ class Conditions:
     def check_clock(self) -> None:
         """Check that the clock sees all of the work. Raises UserError where others than this thread do part of it."""
         if self.of_one_thread and self.device.type != "cpu":
-            raise UserError("clock=processor times a CPU: add trainer.accelerator=cpu.")
+            raise UserError(
+                f"clock=processor times a CPU, but steps run on {self.device.type}: choose the CPU, or clock=wall."
+            )
         if self.of_one_thread and (threads := torch.get_num_threads()) > 1:
             raise UserError(
                 f"clock=processor counts the seconds of one thread, but there are {threads}: add threads=1."

@@ -11,6 +11,7 @@ import torch
 
 from seq2seq.commands import interpret as command
 from seq2seq.commands.interpret import interpret
+from seq2seq.commands.interpreting import report_folder
 from seq2seq.decoding.scoring import score_targets
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
@@ -35,7 +36,7 @@ PICTURES = [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
 @pytest.fixture
 def without_pictures(monkeypatch):
     """They take most of the time."""
-    monkeypatch.setattr(command, "draw", lambda *_: ())
+    monkeypatch.setattr(report_folder, "write_picture", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -84,9 +85,9 @@ def test_other_formats_are_refused(interpreted, formats, given):
 
 def test_every_picture_has_the_text_and_the_output_in_its_title(config_of, finished, tmp_path, monkeypatch):
     titles = []
-    monkeypatch.setattr(command, "draw", lambda reading, *_: titles.extend(command.figures_of(reading).values()) or [])
+    monkeypatch.setattr(report_folder, "write_picture", lambda figure, *_, **__: titles.append(figure))
     given = [f"run={finished}", "text='a b'", "target='b a'", f"out={tmp_path / 'out'}", "device=cpu", "steps=2"]
-    interpret(config_of("interpret", *given))
+    interpret(config_of("interpret", *given, "formats=[png]"))
     assert len(titles) == len(NAMES)
     named = [figure.get_suptitle() for figure in titles]
     assert named.pop(NAMES.index("vital_signs")) == f"Vital signs: {finished}"

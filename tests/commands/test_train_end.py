@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seq2seq.commands import train as command
-from seq2seq.compression.prepared_lstm import PackedLSTMCell
+from seq2seq.compression.prepared_lstm import PackedCell
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import load_run
 
@@ -26,7 +26,7 @@ def test_the_best_checkpoint_is_scored_by_a_packed_model(finished, tiny_config, 
     record = command._finish(config, load_splits(config), tmp_path, 1.0, torch.device("cpu")).record
     assert len(translators) == 2  # of test, and of all of dev
     for translator in translators:
-        assert any(isinstance(cell, PackedLSTMCell) for cell in translator.stepper.modules())
+        assert any(isinstance(cell, PackedCell) for cell in translator.stepper.modules())
     kept = json.loads((finished / "metrics.json").read_text())
     assert record["scores"] == kept["scores"]
     assert record["dev"]["scores"] == kept["dev"]["scores"]

@@ -507,8 +507,8 @@ def test_what_the_system_refuses_is_told_by_path(capsys, tmp_path):
 
 
 def test_an_error_of_the_system_that_names_nothing_keeps_its_traceback():
-    with pytest.raises(OSError, match="odd"), mistakes_in_one_line():
-        raise OSError("odd")
+    with pytest.raises(OSError), mistakes_in_one_line():  # noqa: PT011, as it says nothing
+        raise OSError
 
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EFBIG", "EIO", "EROFS", "EMFILE"])

@@ -113,7 +113,7 @@ def test_times_come_with_the_frames(tmp_path):
         (CSVFrameCorpus, CSV.replace("1.5", '"1,5"'), "line 2 must hold numbers, but holds '1,5': write 1.5."),
         (CSVFrameCorpus, CSV.replace("x,y", "x,x"), "must have column 'x' once, but has it 2 times: rename."),
         (CSVFrameCorpus, CSV.replace("series,time", "series,series"), "must have column 'series' once, but has it 2"),
-        (CSVFrameCorpus, CSV.replace("up\n1", '"u\np"\n1'), "a cell must be on one line, but this one is on several."),
+        (CSVFrameCorpus, CSV.replace("up\n1", '"u\np"\n1'), "a cell must be on one line, but this one is on several, "),
         (CSVFrameCorpus, CSV.replace(",", "_"), "must have a column 'series', but has series_time_x_y_target."),
         (CSVFrameCorpus, CSV.replace("4,up", "4,down"), "line 3: target of series '1' must be one, 'up', but changes."),
         (CSVFrameCorpus, CSV.replace("1.5", "one"), "line 2 must hold numbers, but holds 'one'."),

