@@ -178,6 +178,9 @@ def test_columns_are_chosen_by_name_or_number(tmp_path, columns):
     assert sorted((own.source, *own.targets) for own in splits.train + splits.dev) == [("a", "b"), ("c", "d")]
 
 
+SAME = "target must be another column than source, but both have"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -190,12 +193,31 @@ def test_columns_are_chosen_by_name_or_number(tmp_path, columns):
         ({"source": 0}, "source must be at least 1, or the name of a column, but is 0."),
         ({"source": []}, "source must be a column or several, but is []: give one."),
         ({"source": [1, 0]}, "source must be at least 1, or the name of a column, but is 0."),
-        ({"source": 2, "target": 2}, "target must be another column than source, but both are 2."),
+        ({"source": 2, "target": 2}, f"{SAME} 2: give both of them."),
+        ({"source": 2}, f"{SAME} 2: give both of them."),
+        ({"target": 1}, f"{SAME} 1: give both of them."),
+        ({"source": [1, 2], "target": 2}, f"{SAME} 2: give both of them."),
+        ({"source": "x", "target": ["y", "x"]}, f"{SAME} 'x': give both of them."),
+        ({"source": [1, 1], "target": 2}, "source must have each column once, but repeats 1."),
         ({"target": "x", "header": False}, "target must be a number where header is false, but is 'x'."),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, message):
     assert error_of(lambda: Columns(**options)) == message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": "source"}, "target must be another column of {} than source, but both have 2: give both of them."),
+        ({"source": "id", "target": 1}, "target must be another column of {} than source, but both have 1: "),
+        ({"source": [2, "source"], "target": 3}, "source must have each column of {} once, but repeats 2."),
+        ({"source": [1, 2], "target": "source"}, "target must be another column of {} than source, but both have 2: "),
+    ],
+)
+def test_no_column_is_read_twice_however_it_is_given(tmp_path, options, message):
+    path = write(tmp_path / "pairs.csv", "id,source,target", "1,a,b")
+    assert error_of(lambda: read_pairs(path, Columns(**options))).startswith(message.format(path))
 
 
 @pytest.mark.parametrize(

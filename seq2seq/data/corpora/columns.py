@@ -37,8 +37,7 @@ class Columns:
                 raise UserError(f"{name} must be a column or several, but is []: give one.")
             for column in columns:
                 self._check(name, column)
-        if self.source == self.target != _AUTO:
-            raise UserError(f"target must be another column than source, but both are {self.source!r}.")
+        _check_apart(*self._sides().values())
 
     def _check(self, name: str, column: Column) -> None:
         if isinstance(column, int) and column < 1:
@@ -70,11 +69,28 @@ class Columns:
         return all(column in first if isinstance(column, str) else column <= len(first) for column in columns)
 
     def places(self, path: str | Path, header: Sequence[str] | None) -> tuple[list[int], list[int]]:
-        """The indices of the columns of sources, and of targets. Raises UserError at a name that the header lacks."""
+        """The indices of the columns of sources, and of targets.
+
+        Raises UserError at a name that the header lacks, and where a column is both, or twice in one.
+        """
         source, target = (
             [_place(path, name, column, header) for column in columns] for name, columns in self._sides().items()
         )
+        _check_apart(*([place + 1 for place in places] for places in (source, target)), f" of {path}")
         return source, target
+
+
+def _check_apart(source: Sequence[Column], target: Sequence[Column], of: str = "") -> None:
+    """Check that no column is twice in a side, or in both. Raises UserError if not."""
+    for name, columns in (("source", source), ("target", target)):
+        for column in columns:
+            if columns.count(column) > 1:
+                raise UserError(f"{name} must have each column{of} once, but repeats {column!r}.")
+    for column in target:
+        if column in source:
+            raise UserError(
+                f"target must be another column{of} than source, but both have {column!r}: give both of them."
+            )
 
 
 def _place(path: str | Path, name: str, column: Column, header: Sequence[str] | None) -> int:
