@@ -86,6 +86,44 @@ def test_the_delimiter_of_a_csv_file_is_found(tmp_path, name, delimiter):
     assert pairs == [(f"a{delimiter} b", "1"), ("c", '2 "x"'), ("d", "NA")]
 
 
+@pytest.mark.parametrize(
+    ("lines", "options", "pair"),
+    [
+        (["a, b, c;x", "d, e, f;y"], {}, ("a, b, c", "x")),
+        (["a;b;c,x", "d;e;f,y"], {}, ("a;b;c", "x")),
+        (["a,b;x;u", "d,e;y;v"], {"source": 1, "target": 3}, ("a,b", "u")),
+        (["dog,N;PL,dogs", "cat,N;PL,cats"], {"source": [1, 2], "target": 3}, ("dog N;PL", "dogs")),
+        (["a, b;c", "good;gut"], {}, ("a, b", "c")),
+    ],
+)
+def test_of_delimiters_that_cut_alike_the_one_is_taken_that_gives_the_columns(tmp_path, lines, options, pair):
+    path = write(tmp_path / "pairs.csv", *lines)
+    assert read_pairs(path, Columns(**options))[0] == pair
+
+
+@pytest.mark.parametrize(
+    ("lines", "options"),
+    [
+        (["hello, world;hallo welt"], {}),
+        (["1,5;2"], {}),
+        (["1,5;2", "3,5;4"], {"header": False}),
+        (["1,5;2,5;3", "4,5;5,5;6"], {"source": 1, "target": 3}),
+    ],
+)
+def test_delimiters_of_which_each_may_be_meant_are_told(tmp_path, lines, options):
+    path = write(tmp_path / "pairs.csv", *lines)
+    said = error_of(lambda: read_pairs(path, Columns(**options)))
+    assert said == (
+        f"{path} must be cut by one delimiter, but ',' and ';' do it alike in {lines[0]!r}: say which, for example "
+        "\"data.delimiter=';'\"."
+    )
+    assert error_of(lambda: read_pairs(write(path, lines[0].replace(";2,5;", ";")))).endswith(
+        ": put `sep=;` in a line above, or another."
+    )
+    assert read_pairs(path, Columns(delimiter=";"))[0] == tuple(lines[0].replace(";2,5;", ";").split(";"))
+    assert read_pairs(write(path, "sep=;", "a,b;c")) == [("a,b", "c")]
+
+
 def test_a_carriage_return_ends_a_line_of_csv_and_a_cell_is_of_any_length(tmp_path):
     path, limit = tmp_path / "pairs.csv", csv.field_size_limit()
     for ending in (b"\r", b"\r\n", b"\n"):

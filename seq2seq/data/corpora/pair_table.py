@@ -41,7 +41,7 @@ def pairs_in(path: str | Path, columns: Columns | None = None, *, perhaps: bool 
     """
     choosable = columns is not None and not perhaps
     option, columns = ("data.header" if choosable else ""), columns or Columns()
-    delimiter, beginning, rows = _opened(Path(path), columns.delimiter, perhaps=perhaps)
+    delimiter, beginning, rows = _opened(Path(path), columns, perhaps=perhaps, choosable=choosable)
     first = next(rows)
     if perhaps and not columns.fit(first[1]):
         columns = Columns()
@@ -76,7 +76,7 @@ def _joined(cells: Sequence[str], places: Sequence[int]) -> str:
     return cells[places[0]] if len(places) == 1 else " ".join(cells[place] for place in places if cells[place].strip())
 
 
-def _opened(path: Path, delimiter: str, *, perhaps: bool) -> tuple[str, list[str], Iterator[Row]]:
+def _opened(path: Path, columns: Columns, *, perhaps: bool, choosable: bool) -> tuple[str, list[str], Iterator[Row]]:
     """The delimiter, the lines that a table begins with, and all of its rows."""
     lines = universal(lines_of_file(path)) if is_csv(path) else lines_of_file(path)
     beginning = list(islice(lines, _LOOKED_AT))
@@ -84,8 +84,9 @@ def _opened(path: Path, delimiter: str, *, perhaps: bool) -> tuple[str, list[str
     if named and len(beginning) < 2:
         raise UserError(f"{path} must hold at least one row below its first line, which names the delimiter.")
     beginning = beginning[1:] if named else beginning
+    delimiter = columns.delimiter
     if delimiter == "auto" or (perhaps and delimiter not in beginning[0]):
-        delimiter = named or delimiter_of(path, beginning)
+        delimiter = named or delimiter_of(path, beginning, columns, choosable=choosable)
     rows = rows_of(path, chain(beginning, lines), delimiter, start=2 if named else 1)
     return delimiter, beginning, rows
 
