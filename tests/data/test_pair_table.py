@@ -203,6 +203,27 @@ def test_titles_are_looked_for_in_the_columns_that_are_read(tmp_path):
     assert read_pairs(path, Columns(source=2, target=4)) == [("house", "Haus")]
 
 
+@pytest.mark.parametrize(
+    "line", ["id,source,target", "target,lang,source", "notes,target,source,text", "target,source"]
+)
+@pytest.mark.parametrize("header", ["auto", True])
+def test_columns_that_are_named_source_and_target_are_these(tmp_path, caplog, line, header):
+    cells = {"source": "a", "target": "b"}
+    path = write(tmp_path / "pairs.csv", line, ",".join(cells.get(name, "x") for name in line.split(",")))
+    assert read_pairs(path, Columns(header=header)) == [("a", "b")]
+    said = "is left out as a header, and its columns source and target are read (data.header=false reads it as a pair)"
+    assert [said in message for message in caplog.messages] == [True] * (header == "auto")
+
+
+@pytest.mark.parametrize("line", ["input\tlang\toutput", "Source\tlang\tTarget", "source\ttarget\ttarget"])
+@pytest.mark.parametrize("header", ["auto", True, False])
+def test_of_more_than_two_columns_none_is_guessed(tmp_path, caplog, line, header):
+    path = write(tmp_path / "pairs.tsv", line, "a\tb\tc")
+    said = error_of(lambda: read_pairs(path, Columns(header=header)))
+    assert said.startswith(NO_TAB.format(path) + f"2: {line!r}. Say which columns to read, for example data.source=")
+    assert not caplog.messages
+
+
 def test_a_header_can_be_read_as_a_pair(tmp_path):
     path = write(tmp_path / "pairs.tsv", "source\ttarget", "a\tb")
     assert read_pairs(path, Columns(header=False)) == [("source", "target"), ("a", "b")]

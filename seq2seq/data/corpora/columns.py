@@ -7,6 +7,7 @@ from pathlib import Path
 from seq2seq.errors import UserError
 
 _AUTO = "auto"
+_TITLES = ("source", "target")
 _NO_DELIMITERS = ('"', "\n", "\r", "\0")
 Column = int | str
 
@@ -15,7 +16,8 @@ Column = int | str
 class Columns:
     """Options of a table: which columns hold sources and targets, by number from 1 or by name, and how cells are cut.
 
-    At `auto` they are the two columns of a table that has no more. Of several columns, cells are joined by spaces.
+    At `auto` they are the columns named `source` and `target`, or the two of a table that has no more. Of several
+    columns, cells are joined by spaces.
     Delimiter and header are found out by `auto`: a tab but in .csv files, and a first line of titles like `source`.
     Raises UserError at any other word.
     """
@@ -55,8 +57,13 @@ class Columns:
 
     @property
     def pairs_only(self) -> bool:
-        """Tell whether a table must have two columns, as none is chosen."""
+        """Tell whether a table must have two columns, or two of these names, as none is chosen."""
         return self.source == self.target == _AUTO
+
+    def titled(self, first: Sequence[str]) -> bool:
+        """Tell whether the first row of a table names a column source and one target, and none is chosen."""
+        once = all(first.count(title) == 1 for title in _TITLES)
+        return once and self.pairs_only and self.header is not False
 
     @property
     def named(self) -> bool:
@@ -73,6 +80,8 @@ class Columns:
 
         Raises UserError at a name that the header lacks, and where a column is both, or twice in one.
         """
+        if header is not None and self.titled(header):
+            return [header.index("source")], [header.index("target")]
         source, target = (
             [_place(path, name, column, header) for column in columns] for name, columns in self._sides().items()
         )

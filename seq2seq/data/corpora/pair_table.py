@@ -45,12 +45,13 @@ def pairs_in(path: str | Path, columns: Columns | None = None, *, perhaps: bool 
     first = next(rows)
     if perhaps and not columns.fit(first[1]):
         columns = Columns()
+    if columns.pairs_only and len(first[1]) != 2 and not columns.titled(first[1]):
+        raise irregular(path, first, 2, delimiter, beginning, choosable=choosable)
     header = first[1] if _has_header(path, first[1], cells_of(beginning[1:], delimiter), columns, option) else None
     places = columns.places(path, header)
-    last = max(chain(*places))
-    wanted = 2 if header is None and columns.pairs_only else len(first[1])
-    if wanted <= last or len(first[1]) != wanted:
-        raise irregular(path, first, max(wanted, last + 1), delimiter, beginning, choosable=choosable)
+    last, wanted = max(chain(*places)), len(first[1])
+    if wanted <= last:
+        raise irregular(path, first, last + 1, delimiter, beginning, choosable=choosable)
     found = False
     for row in _regular(path, chain([] if header else [first], rows), wanted, delimiter):
         found = True
@@ -100,13 +101,15 @@ def _has_header(
     places = list(chain(*columns.places(path, None)))
     if len(first) <= max(places):
         return False
-    found = names_columns(
+    titled = columns.titled(first)
+    found = titled or names_columns(
         [first[place] for place in places],
         [[cells[place] for place in places] for cells in others if len(cells) == len(first)],
     )
     if found:
         names = ", ".join(repr(cell[:60]) for cell in first)
-        _say(f"{path}: the first line, {names}, is left out as a header", option)
+        read = ", and its columns source and target are read" if titled and first != ["source", "target"] else ""
+        _say(f"{path}: the first line, {names}, is left out as a header{read}", option)
     return found
 
 
