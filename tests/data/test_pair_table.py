@@ -86,6 +86,44 @@ def test_the_delimiter_of_a_csv_file_is_found(tmp_path, name, delimiter):
     assert pairs == [(f"a{delimiter} b", "1"), ("c", '2 "x"'), ("d", "NA")]
 
 
+@pytest.mark.parametrize(
+    ("lines", "options", "pair"),
+    [
+        (["a, b, c;x", "d, e, f;y"], {}, ("a, b, c", "x")),
+        (["a;b;c,x", "d;e;f,y"], {}, ("a;b;c", "x")),
+        (["a,b;x;u", "d,e;y;v"], {"source": 1, "target": 3}, ("a,b", "u")),
+        (["dog,N;PL,dogs", "cat,N;PL,cats"], {"source": [1, 2], "target": 3}, ("dog N;PL", "dogs")),
+        (["a, b;c", "good;gut"], {}, ("a, b", "c")),
+    ],
+)
+def test_of_delimiters_that_cut_alike_the_one_is_taken_that_gives_the_columns(tmp_path, lines, options, pair):
+    path = write(tmp_path / "pairs.csv", *lines)
+    assert read_pairs(path, Columns(**options))[0] == pair
+
+
+@pytest.mark.parametrize(
+    ("lines", "options"),
+    [
+        (["hello, world;hallo welt"], {}),
+        (["1,5;2"], {}),
+        (["1,5;2", "3,5;4"], {"header": False}),
+        (["1,5;2,5;3", "4,5;5,5;6"], {"source": 1, "target": 3}),
+    ],
+)
+def test_delimiters_of_which_each_may_be_meant_are_told(tmp_path, lines, options):
+    path = write(tmp_path / "pairs.csv", *lines)
+    said = error_of(lambda: read_pairs(path, Columns(**options)))
+    assert said == (
+        f"{path} must be cut by one delimiter, but ',' and ';' do it alike in {lines[0]!r}: say which, for example "
+        "\"data.delimiter=';'\"."
+    )
+    assert error_of(lambda: read_pairs(write(path, lines[0].replace(";2,5;", ";")))).endswith(
+        ": put `sep=;` in a line above, or another."
+    )
+    assert read_pairs(path, Columns(delimiter=";"))[0] == tuple(lines[0].replace(";2,5;", ";").split(";"))
+    assert read_pairs(write(path, "sep=;", "a,b;c")) == [("a,b", "c")]
+
+
 def test_a_carriage_return_ends_a_line_of_csv_and_a_cell_is_of_any_length(tmp_path):
     path, limit = tmp_path / "pairs.csv", csv.field_size_limit()
     for ending in (b"\r", b"\r\n", b"\n"):
@@ -165,6 +203,27 @@ def test_titles_are_looked_for_in_the_columns_that_are_read(tmp_path):
     assert read_pairs(path, Columns(source=2, target=4)) == [("house", "Haus")]
 
 
+@pytest.mark.parametrize(
+    "line", ["id,source,target", "target,lang,source", "notes,target,source,text", "target,source"]
+)
+@pytest.mark.parametrize("header", ["auto", True])
+def test_columns_that_are_named_source_and_target_are_these(tmp_path, caplog, line, header):
+    cells = {"source": "a", "target": "b"}
+    path = write(tmp_path / "pairs.csv", line, ",".join(cells.get(name, "x") for name in line.split(",")))
+    assert read_pairs(path, Columns(header=header)) == [("a", "b")]
+    said = "is left out as a header, and its columns source and target are read (data.header=false reads it as a pair)"
+    assert [said in message for message in caplog.messages] == [True] * (header == "auto")
+
+
+@pytest.mark.parametrize("line", ["input\tlang\toutput", "Source\tlang\tTarget", "source\ttarget\ttarget"])
+@pytest.mark.parametrize("header", ["auto", True, False])
+def test_of_more_than_two_columns_none_is_guessed(tmp_path, caplog, line, header):
+    path = write(tmp_path / "pairs.tsv", line, "a\tb\tc")
+    said = error_of(lambda: read_pairs(path, Columns(header=header)))
+    assert said.startswith(NO_TAB.format(path) + f"2: {line!r}. Say which columns to read, for example data.source=")
+    assert not caplog.messages
+
+
 def test_a_header_can_be_read_as_a_pair(tmp_path):
     path = write(tmp_path / "pairs.tsv", "source\ttarget", "a\tb")
     assert read_pairs(path, Columns(header=False)) == [("source", "target"), ("a", "b")]
@@ -176,6 +235,9 @@ def test_columns_are_chosen_by_name_or_number(tmp_path, columns):
     corpus = call(TSVCorpus, train=str(path), dev_size=1, **columns)
     splits = corpus.load()
     assert sorted((own.source, *own.targets) for own in splits.train + splits.dev) == [("a", "b"), ("c", "d")]
+
+
+SAME = "target must be another column than source, but both have"
 
 
 @pytest.mark.parametrize(
@@ -190,12 +252,31 @@ def test_columns_are_chosen_by_name_or_number(tmp_path, columns):
         ({"source": 0}, "source must be at least 1, or the name of a column, but is 0."),
         ({"source": []}, "source must be a column or several, but is []: give one."),
         ({"source": [1, 0]}, "source must be at least 1, or the name of a column, but is 0."),
-        ({"source": 2, "target": 2}, "target must be another column than source, but both are 2."),
+        ({"source": 2, "target": 2}, f"{SAME} 2: give both of them."),
+        ({"source": 2}, f"{SAME} 2: give both of them."),
+        ({"target": 1}, f"{SAME} 1: give both of them."),
+        ({"source": [1, 2], "target": 2}, f"{SAME} 2: give both of them."),
+        ({"source": "x", "target": ["y", "x"]}, f"{SAME} 'x': give both of them."),
+        ({"source": [1, 1], "target": 2}, "source must have each column once, but repeats 1."),
         ({"target": "x", "header": False}, "target must be a number where header is false, but is 'x'."),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, message):
     assert error_of(lambda: Columns(**options)) == message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": "source"}, "target must be another column of {} than source, but both have 2: give both of them."),
+        ({"source": "id", "target": 1}, "target must be another column of {} than source, but both have 1: "),
+        ({"source": [2, "source"], "target": 3}, "source must have each column of {} once, but repeats 2."),
+        ({"source": [1, 2], "target": "source"}, "target must be another column of {} than source, but both have 2: "),
+    ],
+)
+def test_no_column_is_read_twice_however_it_is_given(tmp_path, options, message):
+    path = write(tmp_path / "pairs.csv", "id,source,target", "1,a,b")
+    assert error_of(lambda: read_pairs(path, Columns(**options))).startswith(message.format(path))
 
 
 @pytest.mark.parametrize(

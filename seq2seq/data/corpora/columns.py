@@ -7,6 +7,7 @@ from pathlib import Path
 from seq2seq.errors import UserError
 
 _AUTO = "auto"
+_TITLES = ("source", "target")
 _NO_DELIMITERS = ('"', "\n", "\r", "\0")
 Column = int | str
 
@@ -15,7 +16,8 @@ Column = int | str
 class Columns:
     """Options of a table: which columns hold sources and targets, by number from 1 or by name, and how cells are cut.
 
-    At `auto` they are the two columns of a table that has no more. Of several columns, cells are joined by spaces.
+    At `auto` they are the columns named `source` and `target`, or the two of a table that has no more. Of several
+    columns, cells are joined by spaces.
     Delimiter and header are found out by `auto`: a tab but in .csv files, and a first line of titles like `source`.
     Raises UserError at any other word.
     """
@@ -37,8 +39,7 @@ class Columns:
                 raise UserError(f"{name} must be a column or several, but is []: give one.")
             for column in columns:
                 self._check(name, column)
-        if self.source == self.target != _AUTO:
-            raise UserError(f"target must be another column than source, but both are {self.source!r}.")
+        _check_apart(*self._sides().values())
 
     def _check(self, name: str, column: Column) -> None:
         if isinstance(column, int) and column < 1:
@@ -56,8 +57,13 @@ class Columns:
 
     @property
     def pairs_only(self) -> bool:
-        """Tell whether a table must have two columns, as none is chosen."""
+        """Tell whether a table must have two columns, or two of these names, as none is chosen."""
         return self.source == self.target == _AUTO
+
+    def titled(self, first: Sequence[str]) -> bool:
+        """Tell whether the first row of a table names a column source and one target, and none is chosen."""
+        once = all(first.count(title) == 1 for title in _TITLES)
+        return once and self.pairs_only and self.header is not False
 
     @property
     def named(self) -> bool:
@@ -70,11 +76,30 @@ class Columns:
         return all(column in first if isinstance(column, str) else column <= len(first) for column in columns)
 
     def places(self, path: str | Path, header: Sequence[str] | None) -> tuple[list[int], list[int]]:
-        """The indices of the columns of sources, and of targets. Raises UserError at a name that the header lacks."""
+        """The indices of the columns of sources, and of targets.
+
+        Raises UserError at a name that the header lacks, and where a column is both, or twice in one.
+        """
+        if header is not None and self.titled(header):
+            return [header.index("source")], [header.index("target")]
         source, target = (
             [_place(path, name, column, header) for column in columns] for name, columns in self._sides().items()
         )
+        _check_apart(*([place + 1 for place in places] for places in (source, target)), f" of {path}")
         return source, target
+
+
+def _check_apart(source: Sequence[Column], target: Sequence[Column], of: str = "") -> None:
+    """Check that no column is twice in a side, or in both. Raises UserError if not."""
+    for name, columns in (("source", source), ("target", target)):
+        for column in columns:
+            if columns.count(column) > 1:
+                raise UserError(f"{name} must have each column{of} once, but repeats {column!r}.")
+    for column in target:
+        if column in source:
+            raise UserError(
+                f"target must be another column{of} than source, but both have {column!r}: give both of them."
+            )
 
 
 def _place(path: str | Path, name: str, column: Column, header: Sequence[str] | None) -> int:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from seq2seq.errors import UserError
+from seq2seq.data.corpora.columns import Columns
+from seq2seq.errors import UserError, shown
 from seq2seq.locks import Lock
 
 Row = tuple[int, list[str]]
@@ -66,16 +67,33 @@ def separator_of(path: Path, line: str) -> str | None:
     return found[1] if found else None
 
 
-def delimiter_of(path: Path, lines: Sequence[str]) -> str:
-    """A tab, but in a CSV file what cuts most lines into as many cells as the first."""
+def delimiter_of(path: Path, lines: Sequence[str], columns: Columns, *, choosable: bool) -> str:
+    """A tab, but in a CSV file what cuts most lines into as many cells as the first.
+
+    Of several, it is the one that gives the columns. Raises UserError where there are more of these.
+    """
     if not is_csv(path):
         return "\t"
+    rows = {delimiter: cells_of(lines, delimiter) for delimiter in _DELIMITERS}
+    alike = {delimiter: _regular(cells) for delimiter, cells in rows.items()}
+    best = [delimiter for delimiter in _DELIMITERS if alike[delimiter] == max(alike.values())]
+    meant = [] if columns.pairs_only else [own for own in best if columns.fit(rows[own][0])]
+    meant = meant or [own for own in best if len(rows[own][0]) == 2]
+    if len(meant) > 1:
+        what = (
+            "say which, for example \"data.delimiter=';'\"" if choosable else "put `sep=;` in a line above, or another"
+        )
+        raise UserError(
+            f"{path} must be cut by one delimiter, but {' and '.join(map(repr, meant))} do it alike in "
+            f"{shown(lines[0])}: {what}."
+        )
+    return (meant or best)[0]
 
-    def regular(delimiter: str) -> int:
-        first, *others = map(len, cells_of(lines, delimiter))
-        return 1 + others.count(first) if first > 1 else 0
 
-    return max(_DELIMITERS, key=regular)
+def _regular(rows: Sequence[Sequence[str]]) -> int:
+    """The number of rows that have as many cells as the first, if it has several."""
+    first, *others = map(len, rows)
+    return 1 + others.count(first) if first > 1 else 0
 
 
 def cells_of(lines: Sequence[str], delimiter: str) -> list[list[str]]:

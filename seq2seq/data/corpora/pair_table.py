@@ -41,16 +41,17 @@ def pairs_in(path: str | Path, columns: Columns | None = None, *, perhaps: bool 
     """
     choosable = columns is not None and not perhaps
     option, columns = ("data.header" if choosable else ""), columns or Columns()
-    delimiter, beginning, rows = _opened(Path(path), columns.delimiter, perhaps=perhaps)
+    delimiter, beginning, rows = _opened(Path(path), columns, perhaps=perhaps, choosable=choosable)
     first = next(rows)
     if perhaps and not columns.fit(first[1]):
         columns = Columns()
+    if columns.pairs_only and len(first[1]) != 2 and not columns.titled(first[1]):
+        raise irregular(path, first, 2, delimiter, beginning, choosable=choosable)
     header = first[1] if _has_header(path, first[1], cells_of(beginning[1:], delimiter), columns, option) else None
     places = columns.places(path, header)
-    last = max(chain(*places))
-    wanted = 2 if header is None and columns.pairs_only else len(first[1])
-    if wanted <= last or len(first[1]) != wanted:
-        raise irregular(path, first, max(wanted, last + 1), delimiter, beginning, choosable=choosable)
+    last, wanted = max(chain(*places)), len(first[1])
+    if wanted <= last:
+        raise irregular(path, first, last + 1, delimiter, beginning, choosable=choosable)
     found = False
     for row in _regular(path, chain([] if header else [first], rows), wanted, delimiter):
         found = True
@@ -76,7 +77,7 @@ def _joined(cells: Sequence[str], places: Sequence[int]) -> str:
     return cells[places[0]] if len(places) == 1 else " ".join(cells[place] for place in places if cells[place].strip())
 
 
-def _opened(path: Path, delimiter: str, *, perhaps: bool) -> tuple[str, list[str], Iterator[Row]]:
+def _opened(path: Path, columns: Columns, *, perhaps: bool, choosable: bool) -> tuple[str, list[str], Iterator[Row]]:
     """The delimiter, the lines that a table begins with, and all of its rows."""
     lines = universal(lines_of_file(path)) if is_csv(path) else lines_of_file(path)
     beginning = list(islice(lines, _LOOKED_AT))
@@ -84,8 +85,9 @@ def _opened(path: Path, delimiter: str, *, perhaps: bool) -> tuple[str, list[str
     if named and len(beginning) < 2:
         raise UserError(f"{path} must hold at least one row below its first line, which names the delimiter.")
     beginning = beginning[1:] if named else beginning
+    delimiter = columns.delimiter
     if delimiter == "auto" or (perhaps and delimiter not in beginning[0]):
-        delimiter = named or delimiter_of(path, beginning)
+        delimiter = named or delimiter_of(path, beginning, columns, choosable=choosable)
     rows = rows_of(path, chain(beginning, lines), delimiter, start=2 if named else 1)
     return delimiter, beginning, rows
 
@@ -99,13 +101,15 @@ def _has_header(
     places = list(chain(*columns.places(path, None)))
     if len(first) <= max(places):
         return False
-    found = names_columns(
+    titled = columns.titled(first)
+    found = titled or names_columns(
         [first[place] for place in places],
         [[cells[place] for place in places] for cells in others if len(cells) == len(first)],
     )
     if found:
         names = ", ".join(repr(cell[:60]) for cell in first)
-        _say(f"{path}: the first line, {names}, is left out as a header", option)
+        read = ", and its columns source and target are read" if titled and first != ["source", "target"] else ""
+        _say(f"{path}: the first line, {names}, is left out as a header{read}", option)
     return found
 
 
