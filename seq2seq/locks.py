@@ -1,7 +1,7 @@
 """Locks that a process which is forked finds open."""
 
 import os
-from threading import RLock
+from threading import RLock, local
 from types import TracebackType
 from weakref import WeakSet
 
@@ -14,13 +14,16 @@ class Lock:
 
     def __init__(self) -> None:
         self._lock = RLock()
+        self._own = local()  # what this thread has taken, which a process that it forks gives back as it ends
         _all.add(self)
 
     def __enter__(self) -> None:
-        self._lock.acquire()
+        taken = self._lock
+        taken.acquire()
+        vars(self._own).setdefault("taken", []).append(taken)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._lock.release()
+        self._own.taken.pop().release()
 
     def __reduce__(self) -> tuple[type["Lock"], tuple[()]]:
         """A copy is a lock of its own."""

@@ -38,7 +38,7 @@ def ranks(environment: Mapping[str, str] | None = None) -> Ranks:
     def number(name: str, default: int = 0) -> int:
         """A number that a variable holds; what another job has left there need be none."""
         text = found.get(name, "")
-        return int(text) if text.isascii() and text.isdigit() else default
+        return int(text) if _is_number(text) else default
 
     if "TORCHELASTIC_RUN_ID" in found:
         count = number("WORLD_SIZE", 1)
@@ -49,7 +49,7 @@ def ranks(environment: Mapping[str, str] | None = None) -> Ranks:
         return Ranks(number("LOCAL_RANK"), number(OWN), number("LOCAL_RANK"), number(OWN))
     if _is_srun(found, number("SLURM_STEP_ID")):
         count = number("SLURM_STEP_NUM_TASKS", number("SLURM_NTASKS", 1))
-        local = count // max(1, number("SLURM_NNODES", 1))
+        local = count // max(1, number("SLURM_STEP_NUM_NODES", number("SLURM_NNODES", 1)))
         return Ranks(number("SLURM_PROCID"), count, number("SLURM_LOCALID"), max(1, local), started_by="srun")
     return Ranks()
 
@@ -59,10 +59,14 @@ def _is_srun(found: Mapping[str, str], step: int) -> bool:
     return "SLURM_STEP_ID" in found and step not in _NO_STEPS and found.get("SLURM_JOB_NAME") not in _INTERACTIVE
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
 def forget_no_numbers() -> None:
     """Drop ranks from the environment that are no numbers: libraries read them as they are imported, and fail."""
     for name in _READ_AT_IMPORT:
-        if not os.environ.get(name, "0").isdigit():
+        if not _is_number(os.environ.get(name, "0")):
             del os.environ[name]
 
 

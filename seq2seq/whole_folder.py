@@ -1,6 +1,7 @@
 """Folders that are whole on disk, or not there."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +24,8 @@ def whole_folder(folder: Path, last: str = "") -> Iterator[Path]:
     """
     place = Path(os.path.realpath(folder))
     there = place.is_dir()
-    half = part_of(place / "new" if there else place, _HALF)
-    _remove_abandoned(half)
+    half = _made(place / "new" if there else place)
     try:
-        half.mkdir(parents=True)
-        hold(half)
         yield half
         flush_folder(half)
         _refuse_taken(folder, half)
@@ -53,6 +51,21 @@ def check_room(option: str, folder: Path) -> None:
         check_writable(Path(os.path.realpath(folder)) / "new")
     except OSError as error:
         raise UserError(f"{option}={folder} cannot be written: {error.strerror}: choose another folder.") from None
+
+
+def _made(place: Path) -> Path:
+    """A folder beside a place that is this writer's alone, and held.
+
+    Threads have one number of a process, and so can processes of two machines that share a disk: another part of the
+    name tells them apart.
+    """
+    _remove_abandoned(part_of(place, _HALF))
+    while True:
+        half = part_of(place, f".{secrets.token_hex(4)}{_HALF}")
+        half.mkdir(parents=True)
+        if hold(half) is not False and half.is_dir():
+            return half
+        release(half)  # before it was held, another process took it for one that is abandoned
 
 
 def _is_half(path: Path) -> bool:

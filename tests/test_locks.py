@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import sys
 import threading
 
 import pytest
@@ -46,6 +47,27 @@ def test_it_is_open_in_a_forked_process():
     assert not lock._lock.acquire(blocking=False)
     may_end.set()
     thread.join(30)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no process")
+def test_a_forked_process_ends_as_it_will_where_the_thread_that_forked_it_holds_the_lock():
+    lock, child = Lock(), None
+    try:
+        with lock, lock:
+            child = os.fork()
+            if not child:
+                with lock:
+                    pass
+                free = []
+                thread = threading.Thread(target=lambda: free.append(lock._lock.acquire(timeout=5)))
+                thread.start()
+                thread.join(30)
+                sys.exit(3 if free == [True] else 4)
+    except BaseException as error:
+        if child == 0:
+            os._exit(error.code if isinstance(error, SystemExit) else 1)
+        raise
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda lock: pickle.loads(pickle.dumps(lock))])

@@ -36,6 +36,11 @@ SRUN = {
         (SRUN | {"SLURM_STEP_ID": "4294967290"}, Ranks()),  # the shell of salloc, on the first node
         (SRUN | {"SLURM_STEP_ID": "4294967291"}, Ranks()),  # a batch script
         (SRUN | {"SLURM_STEP_NUM_TASKS": "1", "SLURM_NNODES": "1", "SLURM_PROCID": "0"}, Ranks(started_by="srun")),
+        # a step of two tasks on one of the four machines of its job
+        (
+            SRUN | {"SLURM_NNODES": "4", "SLURM_STEP_NUM_NODES": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"},
+            Ranks(1, 2, 0, 2, "srun"),
+        ),
         (TORCHRUN | {"WORLD_SIZE": "x", "RANK": "", "LOCAL_RANK": "-"}, Ranks(local_count=2, started_by="torchrun")),
         ({"LOCAL_RANK": "1"}, Ranks()),  # of somebody else's run
         (SRUN | TORCHRUN, Ranks(3, 4, 1, 2, "torchrun")),  # torchrun in a task of srun
@@ -54,11 +59,13 @@ def test_machines_are_counted(variables, machines):
 
 
 def test_ranks_that_are_no_numbers_are_not_there_for_libraries(monkeypatch):
-    for name, value in {"RANK": "", "LOCAL_RANK": "x", "SLURM_PROCID": "3"}.items():
+    given = {"RANK": "", "LOCAL_RANK": "x", "JSM_NAMESPACE_RANK": "\u00b2", "SLURM_PROCID": "3"}
+    for name, value in given.items():
         monkeypatch.setenv(name, value)
     forget_no_numbers()
-    assert {name: os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID")} == {
+    assert {name: os.environ.get(name) for name in given} == {
         "RANK": None,
         "LOCAL_RANK": None,
+        "JSM_NAMESPACE_RANK": None,
         "SLURM_PROCID": "3",
     }

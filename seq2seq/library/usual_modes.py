@@ -1,14 +1,17 @@
 """Torch as it is in a process that has set none of its modes."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import get_ident
 
 import torch
 
 from seq2seq.locks import Lock
 
 _lock = Lock()  # the default type of numbers is of the process, and calls may come from several threads
-_found: list[torch.dtype] = []  # what it was when the first of the calls under way began, once for each of them
+# Of each call that is under way, its thread and the type that there was when the first of them began.
+_under_way: list[tuple[int, torch.dtype]] = []
 
 
 @contextmanager
@@ -35,12 +38,26 @@ def usual_modes() -> Iterator[None]:
 def _usual_numbers() -> Iterator[None]:
     """Make float32 the default type of numbers until the last call that is under way has ended."""
     with _lock:
-        _found.append(_found[0] if _found else torch.get_default_dtype())
+        own = (get_ident(), _under_way[0][1] if _under_way else torch.get_default_dtype())
+        _under_way.append(own)
         torch.set_default_dtype(torch.float32)
     try:
         yield
     finally:
         with _lock:
-            before = _found.pop()
-            if not _found:
-                torch.set_default_dtype(before)
+            if len(_under_way) == 1:  # it still is while the type is set: a process may be forked in between
+                torch.set_default_dtype(own[1])
+            _under_way.remove(own)
+
+
+def _end_those_of_others() -> None:
+    """End, in a process that is forked, the calls of threads that are not there."""
+    if _under_way:
+        before = _under_way[0][1]
+        _under_way[:] = [call for call in _under_way if call[0] == get_ident()]
+        if not _under_way:
+            torch.set_default_dtype(before)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_end_those_of_others)

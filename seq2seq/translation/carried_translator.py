@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from typing import TypeVar
 
 import torch
 from jaxtyping import Int
@@ -21,7 +20,6 @@ from seq2seq.shapes import Lengths, Source
 from seq2seq.translation.resets import Past, Reset
 from seq2seq.translation.translator import Translator
 
-_Item = TypeVar("_Item")
 logger = logging.getLogger(__name__)
 
 

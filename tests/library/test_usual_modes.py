@@ -1,5 +1,6 @@
 """A call answers the same under whatever modes of torch it is made, and leaves them on."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -112,4 +113,57 @@ def test_numbers_are_usual_until_the_last_of_several_calls_has_ended():
         assert calls[0].result(30) == torch.float32 == torch.get_default_dtype()
         may_end[1].set()
         assert calls[1].result(30) == torch.float32
+        assert torch.get_default_dtype() == torch.float64
+
+
+def child_says(answer: Callable[[], bool]) -> bool:
+    """Tell what a process that is forked here answers."""
+    child = os.fork()
+    if not child:
+        code = 2
+        try:
+            code = 0 if answer() else 1
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no process")
+def test_calls_of_other_threads_are_not_under_way_in_a_forked_process():
+    inside, may_end = threading.Event(), threading.Event()
+
+    def call() -> None:
+        with usual_modes():
+            inside.set()
+            may_end.wait(30)
+
+    def usual_inside_alone() -> bool:
+        before = torch.get_default_dtype()
+        with usual_modes():
+            within = torch.get_default_dtype()
+        return (before, within, torch.get_default_dtype()) == (torch.float64, torch.float32, torch.float64)
+
+    with MODES["float64"](), ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(call)
+        inside.wait(30)
+        assert child_says(usual_inside_alone)
+        may_end.set()
+        under_way.result(30)
+        assert torch.get_default_dtype() == torch.float64
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no process")
+def test_a_call_goes_on_in_a_process_that_is_forked_within_it():
+    def usual_until_its_end() -> bool:
+        within = torch.get_default_dtype()
+        context.__exit__(None, None, None)
+        return (within, torch.get_default_dtype()) == (torch.float32, torch.float64)
+
+    with MODES["float64"]():
+        context = usual_modes()
+        context.__enter__()
+        assert child_says(usual_until_its_end)
+        assert torch.get_default_dtype() == torch.float32
+        context.__exit__(None, None, None)
         assert torch.get_default_dtype() == torch.float64

@@ -176,6 +176,43 @@ def test_what_was_written_meanwhile_by_another_process_stays(tmp_path):
         folder.rmdir()
 
 
+@pytest.mark.parametrize("locks", [True, False])
+def test_a_second_writer_of_the_same_number_leaves_the_work_of_the_first_alone(locks, tmp_path, monkeypatch):
+    """Two threads have one number, and so can processes of two containers that share a disk."""
+    if not locks:  # as on disks that know none
+        monkeypatch.setattr(folder_lock, "fcntl", None)
+
+    def stopped() -> None:
+        with whole_folder(tmp_path / "out") as half:
+            (half / "own").write_text("b")
+            raise ZeroDivisionError
+
+    with whole_folder(tmp_path / "out") as first:
+        (first / "own").write_text("a")
+        with pytest.raises(ZeroDivisionError):
+            stopped()
+        assert folder_lock.is_held_here(first) == locks
+        assert [path.name for path in tmp_path.iterdir()] == [first.name]
+    assert (tmp_path / "out" / "own").read_text() == "a"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_is_cleared_away_before_it_is_held_is_made_anew(tmp_path, monkeypatch):
+    taken = []
+
+    def late(folder: Path) -> bool | None:
+        if not taken:  # by a process that thought it abandoned
+            taken.append(folder)
+            shutil.rmtree(folder)
+        return folder_lock.hold(folder)
+
+    monkeypatch.setattr("seq2seq.whole_folder.hold", late)
+    with whole_folder(tmp_path / "out") as half:
+        assert half not in taken
+        (half / "own").write_text("a")
+    assert contents(tmp_path) == ["out/own"]
+
+
 def test_an_unfinished_folder_of_a_process_that_lives_is_left_alone(tmp_path):
     other = tmp_path / ".out.99.half"
     other.mkdir()

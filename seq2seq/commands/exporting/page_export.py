@@ -61,7 +61,9 @@ def write(run: LoadedRun, sources: ExportedSources, options: Mapping[str, Any], 
         report["scores"] = sources.scores(run, {"float32": run.model, "int8": small})
     example = sources.lines[0] if options["example"] is None else options["example"]
     page = assemble(_told(run, about, kind, example), weights, str(run.config["task"]))
-    report["script"] = prove_script(page.decode(), sources.lines, partial(_found, run, small, sources.lines), _WIDTHS)
+    forced = partial(_searching(run, small, 0).score, first_number=None)
+    found = partial(_found, run, small, sources.lines)
+    report["script"] = prove_script(page.decode(), sources.lines, found, forced, _WIDTHS)
     if len(page) > _LARGE * _MEGABYTE and kind == "float16":
         logger.warning("the page has %.1f MB: int8=true halves it", len(page) / _MEGABYTE)
     write_whole(file, page)

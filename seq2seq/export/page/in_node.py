@@ -4,14 +4,16 @@ import json
 import logging
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
+from seq2seq.symbols import EOS
 from seq2seq.translation.line import Translation
 
 logger = logging.getLogger(__name__)
-_NATS = 1e-4  # that a score may be off, and that make two answers equally good
+_NATS = 1e-4  # that the score of a token may be off, and that make two of them equally good
 _SECONDS = 1800
 # Runs the script of each page as it stands, and says what it finds for lines, in JSON.
 _DRIVER = """
@@ -26,7 +28,7 @@ const answers = JSON.parse(readFileSync(0, "utf8")).map(({ page, lines, width, b
   return lines.map((line) => ({
     ids: model.source.encode(line, 1024).ids,
     found: open.finish(model.translate(line, { width, best })).found
-      .map(({ text, score, scores, finished, weights }) => ({ text, score, scores, finished, weights })),
+      .map(({ text, ids, score, scores, finished, weights }) => ({ text, ids, score, scores, finished, weights })),
   }));
 });
 process.stdout.write(JSON.stringify(answers));
@@ -49,23 +51,47 @@ def node() -> str | None:
 
 def answers_in_node(program: str, asked: Iterable[Asked]) -> list[list[dict[str, Any]]]:
     """A page's `ids` of each source and the best `found`. Raises OSError where it cannot run."""
-    given = json.dumps([one._asdict() for one in asked], allow_nan=False)
-    found = subprocess.run(
-        [program, "-e", _DRIVER], input=given, capture_output=True, encoding="utf-8", timeout=_SECONDS, check=False
-    )
+    asked = list(asked)
+    given = json.dumps([one._asdict() for one in asked], allow_nan=False).encode()
+    found = subprocess.run([program, "-e", _DRIVER], input=given, capture_output=True, timeout=_SECONDS, check=False)
     if found.returncode != 0:
-        raise OSError(found.stderr.strip() or f"exit code {found.returncode}")
-    answers: list[list[dict[str, Any]]] = json.loads(found.stdout)
+        raise OSError(found.stderr.decode(errors="replace").strip() or f"exit code {found.returncode}")
+    try:
+        answers: list[list[dict[str, Any]]] = json.loads(found.stdout)
+        whole = [[isinstance(own["found"], list) for own in each] for each in answers]
+    except (ValueError, TypeError, LookupError):
+        whole = []
+    if whole != [[True] * len(one.lines) for one in asked]:
+        raise OSError(f"it prints {found.stdout[:40].decode(errors='replace')!r}, and no answers")
     return answers
 
 
-def prove_script(
-    page: str, lines: Sequence[str], wanted: Callable[[int], Sequence[Translation]], widths: Sequence[int]
-) -> dict[str, Any] | None:
-    """The number of lines that a page's script was asked, and how far a score is off at most; None without Node.
+class _Answer(NamedTuple):
+    """What a page finds for a line, and the model."""
 
-    `wanted` tells what the model with the page's numbers finds by a beam so wide, greedily at 0. Raises UserError where
-    the page answers otherwise: two answers that are equally good are no difference.
+    line: str
+    own: dict[str, Any]
+    other: Translation
+
+    @property
+    def alike(self) -> bool:
+        """The two are one sequence of tokens."""
+        found = self.other.hypothesis
+        return self.own["ids"] == found.ids and len(self.own["scores"]) == len(found.token_scores)
+
+
+def prove_script(
+    page: str,
+    lines: Sequence[str],
+    wanted: Callable[[int], Sequence[Translation]],
+    scored: Callable[[Sequence[str], Sequence[Sequence[int]]], Sequence[Hypothesis]],
+    widths: Sequence[int],
+) -> dict[str, Any] | None:
+    """The number of lines that a page's script was asked, of other answers to them, and how far a token's score is off.
+
+    None without Node. `wanted` tells what the model with the page's numbers finds by a beam so wide, greedily at 0, and
+    `scored` what it gives to ids. A beam that parts a near tie otherwise ends elsewhere: this is told. Raises UserError
+    where the page's scores are not the model's, or it takes another token greedily which is not as good.
     """
     if (program := node()) is None:
         logger.warning("node is not installed: the page's own script was not run beside the model")
@@ -77,19 +103,67 @@ def prove_script(
             "%s cannot run the page's script, which was not proved: %s", program, str(error).splitlines()[-1]
         )
         return None
-    worst = 0.0
+    worst, others = 0.0, 0
     for width, found in zip(widths, answers, strict=True):
-        for line, own, other in zip(lines, found, wanted(width), strict=True):
-            worst = max(worst, _gap(line, own["found"][0], other))
-    return {"lines": len(lines), "worst_difference": worst}
+        pairs = [
+            _Answer(line, _best(line, own["found"], other), other)
+            for line, own, other in zip(lines, found, wanted(width), strict=True)
+        ]
+        worst = max([worst, *_gaps(pairs, scored, greedy=not width)])
+        if unlike := sum(not one.alike for one in pairs):
+            _tell(unlike, len(pairs), width)
+        others += unlike
+    return {"lines": len(lines), "others": others, "worst_difference": worst}
 
 
-def _gap(line: str, own: dict[str, Any], other: Translation) -> float:
-    """The difference of two answers' scores, in nats. Raises UserError where it is too large, or only one is there."""
-    gap = abs(own["score"] - other.hypothesis.score)
-    if not gap <= _NATS:
-        raise UserError(
-            f"to=page must answer as the model does, but says {own['text']!r} to {line!r}, with a score that is "
-            f"{gap:.1e} nats off that of {other.text!r}. Nothing was written: choose to=onnx, or decode by the run."
-        )
-    return float(gap)
+def _best(line: str, found: Sequence[dict[str, Any]], other: Translation) -> dict[str, Any]:
+    """The best that a page finds. Raises UserError where there is none, or a score is no number."""
+    if found and None not in (found[0]["score"], *found[0]["scores"]):
+        return found[0]
+    raise UserError(
+        f"to=page must answer as the model does, but has no scored answer to {line!r}, where that says {other.text!r}. "
+        "Nothing was written: choose to=onnx, or decode by the run."
+    )
+
+
+def _gaps(
+    pairs: Sequence[_Answer],
+    scored: Callable[[Sequence[str], Sequence[Sequence[int]]], Sequence[Hypothesis]],
+    *,
+    greedy: bool,
+) -> Iterator[float]:
+    """How far each answer's scores are off those of the model, in nats of a token. Raises UserError at too much."""
+    unlike = [one for one in pairs if not one.alike]
+    forced = iter(scored([one.line for one in unlike], [one.own["ids"] for one in unlike]) if unlike else ())
+    for one in pairs:
+        own, by_model = one.own["scores"], one.other.hypothesis if one.alike else next(forced)
+        gaps = [
+            abs(score - same) for score, same in zip(own, by_model.token_scores, strict=False)
+        ]  # of no end, without
+        if greedy and not one.alike:
+            gaps.append(_parting(one))
+        if wrong := [gap for gap in gaps if not gap <= _NATS]:  # one that is no number, too
+            raise UserError(
+                f"to=page must answer as the model does, but says {one.own['text']!r} to {one.line!r}, with a token's "
+                f"score that is {wrong[0]:.1e} nats off the model's, which says {one.other.text!r}. Nothing was "
+                "written: choose to=onnx, or decode by the run."
+            )
+        yield max(gaps, default=0.0)
+
+
+def _parting(one: _Answer) -> float:
+    """The difference of the first two tokens that are unlike: behind the same ones, they are as good."""
+    found = one.other.hypothesis
+    ids = zip([*one.own["ids"], EOS], [*found.ids, EOS], strict=False)
+    place = next((place for place, (own, same) in enumerate(ids) if own != same), None)
+    scores = one.own["scores"], found.token_scores
+    return 0.0 if place is None or place >= min(map(len, scores)) else abs(scores[0][place] - scores[1][place])
+
+
+def _tell(unlike: int, count: int, width: int) -> None:
+    search = f"by a beam of {width}" if width else "greedily"
+    logger.warning(
+        "%s, the page has another answer than the model to %d of %d lines, with the scores that the model gives to it: "
+        "near ties",
+        *(search, unlike, count),
+    )

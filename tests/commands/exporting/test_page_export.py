@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from page_programs import NODE, answers_in_node, needs_node
 
-from seq2seq.commands import page_export
 from seq2seq.commands.export import export
+from seq2seq.commands.exporting import page_export
 from seq2seq.commands.train import train
 from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
