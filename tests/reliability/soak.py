@@ -166,12 +166,17 @@ class _Disturbed:
         if aim == "start":
             return running.wait(self.rng.uniform(0.05, 2.0))
         until = time.monotonic() + self.rng.uniform(self.pace.least, self.pace.most)
-        while time.monotonic() < until and "closing" not in (self.phase.now if "closing" in self.left else ""):
+        while time.monotonic() < until and not self._closes_unkilled:
             if (ended := running.wait(0.01)) is not None:
                 return ended
         if self.phase.now != "closing":
             self.phase.wait_for(aim, self.pace.patience, lambda: running.is_alive and self.phase.now != "closing")
         return running.wait(0.0)
+
+    @property
+    def _closes_unkilled(self) -> bool:
+        """Whether it is about to end, and no kill has come there yet."""
+        return "closing" in self.left and self.phase.now == "closing"
 
     def _struck(self, running: Started) -> Ended | None:
         """Send a signal at random. How the process ended where that is not as the signal says; None where it is."""
