@@ -47,7 +47,7 @@ MADE = {
     **dict.fromkeys(("mean", "pruned", "small"), {"checkpoints", "config.yaml", "metrics.json", "tokenizers"}),
     "units": {"units.json", "units.html"},
     "flow": {"gradients.json", "gradients.svg"},
-    "signs": {"health.json", "health.svg"},
+    "signs": {"health.json", "vital_signs.svg"},
     "report": {"report.html", "attention.svg"},
     "lengths": {"horizon.json", "horizon.svg"},
 }
