@@ -1,6 +1,6 @@
 """Options drawn at random, together: they make a run that keeps the laws, or are refused in one line at the start.
 
-SEQ2SEQ_COMBINATIONS says how many are drawn, and SEQ2SEQ_COMBINATIONS_SEED which. A failure shows the overrides.
+SEQ2SEQ_COMBINATIONS says how many of them train, and SEQ2SEQ_COMBINATIONS_SEED which. A failure shows the overrides.
 """
 
 import json
@@ -21,9 +21,12 @@ from kept_runs import last, same
 from seq2seq.commands.train import train
 from seq2seq.config.invocation import invoked
 from seq2seq.config.mistakes import in_one_line
+from seq2seq.data.examples import Example
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.errors import UserError
+from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.perplexity import perplexity
 from seq2seq.runs.run import LoadedRun, load_run
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.translation.forecaster import Forecaster
@@ -32,7 +35,9 @@ from seq2seq.translation.translator import Translator
 
 COUNT = int(os.environ.get("SEQ2SEQ_COMBINATIONS", "20"))
 SEED = int(os.environ.get("SEQ2SEQ_COMBINATIONS_SEED", "1"))
-CLOSE = 2e-3  # of sums of float32 that are taken in another order
+MOST_REFUSED = 24  # in a row: two of three are; were it nine of ten, one test of twenty would most likely see it
+# Of sums that are taken in another order; those of 16 bits choose other answers, and have to be finite alone.
+CLOSE = {torch.float64: 1e-6, torch.float32: 2e-3, torch.bfloat16: math.inf}
 
 
 class Steps:
@@ -87,35 +92,51 @@ def check_kept(place: Path) -> None:
     json.loads((place / "metrics.json").read_text(), parse_constant=pytest.fail)
 
 
-def check_answers(run: LoadedRun, sources: Sequence[str]) -> None:
+def closeness(run: LoadedRun) -> float:
+    return CLOSE[next(run.model.parameters()).dtype]
+
+
+def check_perplexity(run: LoadedRun, examples: Sequence[Example]) -> None:
+    """Company changes no text's likelihood, and each is finite."""
+    assert isinstance(run.model, LanguageModel)
+    alone = [perplexity(run.model, run.tokenizers, [example]).nats for example in examples]
+    together = perplexity(run.model, run.tokenizers, examples).nats
+    assert all(math.isfinite(nats) for nats in (*alone, together))
+    assert together == pytest.approx(sum(alone), abs=closeness(run))
+
+
+def check_answers(run: LoadedRun, examples: Sequence[Example]) -> None:
     """Company changes no answer, and what a search has found is scored as it was found."""
+    close, sources = closeness(run), [example.source for example in examples]
     translator = Translator(deepcopy(run.model), run.tokenizers, BeamSearch(beam_size=3))
     together = translator.search_lines([Line(source) for source in sources])
     for source, (best, *_) in zip(sources, together, strict=True):
         ((alone, *_),) = translator.search_lines([Line(source)])
         assert math.isfinite(best.score)
-        assert best.score == pytest.approx(alone.score, abs=CLOSE)
+        assert best.score == pytest.approx(alone.score, abs=close)
         if best.finished and best.token_scores:
             (forced,) = translator.score([source], [best.ids])
-            assert sum(forced.token_scores) == pytest.approx(sum(best.token_scores), abs=CLOSE)
+            assert sum(forced.token_scores) == pytest.approx(sum(best.token_scores), abs=close)
 
 
-def check_forecasts(run: LoadedRun, sources: Sequence[str]) -> None:
+def check_forecasts(run: LoadedRun, examples: Sequence[Example]) -> None:
     """Company changes no forecast, and each is finite."""
+    close, sources = closeness(run), [example.source for example in examples]
     forecaster = Forecaster(deepcopy(run.model), run.tokenizers)
     for source, found in zip(sources, forecaster.forecasts(sources, None), strict=True):
         (alone,) = forecaster.forecasts([source], None)
-        numpy.testing.assert_allclose(alone.values, found.values, rtol=CLOSE, atol=CLOSE)
+        numpy.testing.assert_allclose(alone.values, found.values, rtol=close, atol=close)
         assert numpy.isfinite(found.values).all()
 
 
 def check_run(place: Path) -> None:
     check_kept(place)
     run = load_run(place)
-    if run.model.sourceless or next(run.model.parameters()).dtype != torch.float32:
-        return  # nothing is searched for, or sums are as exact as they are
-    sources = [example.source for example in load_examples(run, None, "dev")[1][:4]]
-    (check_forecasts if run.model.output.frames else check_answers)(run, sources)
+    examples = load_examples(run, None, "dev")[1][:4]
+    if run.model.sourceless:
+        check_perplexity(run, examples)
+    else:
+        (check_forecasts if run.model.output.frames else check_answers)(run, examples)
 
 
 def refusal(trained: Callable[..., None], overrides: Sequence[str], place: Path) -> str:
@@ -130,14 +151,18 @@ def refusal(trained: Callable[..., None], overrides: Sequence[str], place: Path)
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(COUNT))
 def test_options_together_keep_the_laws_or_are_refused(trained, steps, folder, tmp_path, number):
-    random = Random(f"{SEED} {number}")
-    overrides, whole, parted = drawn(random, folder), tmp_path / "whole", tmp_path / "parted"
-    print(*(f"{text!r}" for text in overrides))
-    if said := refusal(trained, overrides, whole):
+    random, parted = Random(f"{SEED} {number}"), tmp_path / "parted"
+    for attempt in range(MOST_REFUSED):
+        overrides, whole = drawn(random, folder), tmp_path / f"whole_{attempt}"
+        print(*(f"{text!r}" for text in overrides))
+        if not (said := refusal(trained, overrides, whole)):
+            break
+        print(said)
         assert "\n" not in said
         assert not steps.begun, f"refused after {len(steps.begun)} steps: {said}"
         assert not (whole / "config.yaml").exists(), f"refused with a folder that says it is a run: {said}"
-        return
+    else:
+        pytest.fail(f"{MOST_REFUSED} draws in a row were refused: what is drawn hardly ever trains")
     check_run(whole)
     steps.stop = random.randint(1, 3)
     with pytest.raises(KeyboardInterrupt):

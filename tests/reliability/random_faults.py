@@ -47,7 +47,7 @@ MADE = {
     **dict.fromkeys(("mean", "pruned", "small"), {"checkpoints", "config.yaml", "metrics.json", "tokenizers"}),
     "units": {"units.json", "units.html"},
     "flow": {"gradients.json", "gradients.svg"},
-    "signs": {"health.json", "health.svg"},
+    "signs": {"health.json", "vital_signs.svg"},
     "report": {"report.html", "attention.svg"},
     "lengths": {"horizon.json", "horizon.svg"},
 }
@@ -70,6 +70,20 @@ class Tally:
         return f"{sum(faults.values())} faults, {len(self.wrong)} of them ended wrong\n{ends}" + "".join(
             f"\nWRONG: {text}" for text in self.wrong
         )
+
+
+@dataclass(frozen=True)
+class _End:
+    """A fault, how the command ended that it met, and the codes that it may end with."""
+
+    fault: str
+    ended: Ended
+    codes: tuple[int, ...] = (0, 2, 3)
+
+    @property
+    def killed(self) -> bool:
+        """Whether it could not clear up."""
+        return self.ended.code in (-9, None)
 
 
 def break_disk(place: str, first: int, number: int) -> None:
@@ -111,8 +125,9 @@ class Trials:
                 (place / file).write_text(pairs, encoding="utf-8")
             kind = self.rng.choice([self._disk, self._disk, self._signal, self._bits, self._stream, self._clock])
             name = self.rng.choice(list(COMMANDS))
-            told = kind(place, name)
-            self.tally.wrong += [f"trial {self.number}: {name}: {text}" for text in [told, *_damaged(place)] if text]
+            end = kind(place, name)
+            found = [self._told(end), *_left(place, killed=end.killed), *_damaged(place)]
+            self.tally.wrong += [f"trial {self.number}: {name}: {text}" for text in found if text]
             shutil.rmtree(place)
         return self.tally
 
@@ -120,27 +135,28 @@ class Trials:
         lines = place / ("pairs.txt" if name == "score" else "lines.txt")
         return Started(COMMANDS[name], place, place / "said", stdin=str(lines), fault=fault, **streams)
 
-    def _told(self, kind: str, ended: Ended, codes: tuple[int, ...] = (0, 2, 3)) -> str:
+    def _told(self, end: _End) -> str:
         """What is wrong with an end; nothing where all is right."""
-        self.tally.ends[f"{kind}: {ended.code}"] += 1
-        if ended.code not in codes or len(ended.lines) > 1 or "Traceback" in ended.err:
-            return f"{kind}: code {ended.code} after {ended.seconds:.0f} s: {ended.err[-600:]}"
+        ended = end.ended
+        self.tally.ends[f"{end.fault}: {ended.code}"] += 1
+        if ended.code not in end.codes or len(ended.lines) > 1 or "Traceback" in ended.err:
+            return f"{end.fault}: code {ended.code} after {ended.seconds:.0f} s: {ended.err[-600:]}"
         return ""
 
-    def _disk(self, place: Path, name: str) -> str:
+    def _disk(self, place: Path, name: str) -> _End:
         number = self.rng.choice(ERRORS)
         fault = partial(break_disk, str(place), self.rng.randrange(0, 40), number)
-        return self._told(f"disk {errno.errorcode[number]}", self._start(place, name, fault).end(2 * self.seconds))
+        return _End(f"disk {errno.errorcode[number]}", self._start(place, name, fault).end(2 * self.seconds))
 
-    def _signal(self, place: Path, name: str) -> str:
+    def _signal(self, place: Path, name: str) -> _End:
         running, chosen = self._start(place, name), self.rng.choice(SIGNALS)
         running.wait_for_begin()
         if (ended := running.wait(self.rng.uniform(0.05, 6.0))) is None:
             running.send(getattr(signal, f"SIG{chosen}"))
             ended = running.end(self.seconds)
-        return self._told(f"signal {chosen}", ended, (0, *CODES[chosen]))
+        return _End(f"signal {chosen}", ended, (0, *CODES[chosen]))
 
-    def _bits(self, place: Path, name: str) -> str:
+    def _bits(self, place: Path, name: str) -> _End:
         files = sorted(path for path in (place / "run").rglob("*") if path.is_file())
         path, data = (chosen := self.rng.choice(files)), bytearray(chosen.read_bytes())
         place_of = self.rng.randrange(len(data))
@@ -149,25 +165,29 @@ class Trials:
         else:
             data[place_of] ^= 1 << self.rng.randrange(8)
         path.write_bytes(data)
-        said = self._told(f"damaged {path.name}", self._start(place, name).end(2 * self.seconds))
+        ended = self._start(place, name).end(2 * self.seconds)
         path.unlink(missing_ok=True)  # it was not ours to keep whole
-        return said
+        return _End(f"damaged {path.name}", ended)
 
-    def _stream(self, place: Path, name: str) -> str:
+    def _stream(self, place: Path, name: str) -> _End:
         which = self.rng.choice(["stdout", "stderr"])
-        return self._told(f"full {which}", self._start(place, name, **{which: "/dev/full"}).end(2 * self.seconds))
+        return _End(f"full {which}", self._start(place, name, **{which: "/dev/full"}).end(2 * self.seconds))
 
-    def _clock(self, place: Path, name: str) -> str:
+    def _clock(self, place: Path, name: str) -> _End:
         fault = partial(jump_back, self.rng.choice([5.0, 3600.0, 1e9]), self.rng.uniform(0.0, 4.0))
-        return self._told("clock", self._start(place, name, fault).end(2 * self.seconds), (0,))
+        return _End("clock", self._start(place, name, fault).end(2 * self.seconds), (0,))
+
+
+def _left(place: Path, *, killed: bool) -> list[str]:
+    """The parts of files and folders that lie about: a process that was killed may leave them, none else."""
+    found = [*place.rglob(".*.part"), *place.rglob(".*.half")]
+    for part in found:
+        shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)  # may be in one of them
+    return [] if killed else [f"{part.relative_to(place)} lies about" for part in found]
 
 
 def _damaged(place: Path) -> list[str]:
-    """What a fault has left half written; a process that was killed may leave the part that it wrote."""
-    for part in place.rglob(".*.part"):
-        part.unlink()
-    for half in [*place.rglob(".*.half")]:
-        shutil.rmtree(half)
+    """What a fault has left half written."""
     there = {name: {path.name for path in (place / name).iterdir()} for name in MADE if (place / name).is_dir()}
     found = [f"{name} lacks {MADE[name] - known}" for name, known in there.items() if MADE[name] - known]
     if (page := place / "page.html").is_file() and not page.read_bytes().rstrip().endswith(b"</html>"):

@@ -20,10 +20,10 @@ def test_random_faults_are_one_line_and_leave_nothing_half_written(tmp_path):
 
 
 def test_a_run_that_is_killed_at_random_is_the_undisturbed_one(tmp_path):
-    tally = soak(60, 1, tmp_path, Pace(steps=100, most=10.0))
+    tally = soak(60, 1, tmp_path, Pace(steps=200, most=2.0))
     assert not tally.wrong, tally
     assert tally.rounds
-    assert {"start", "closing"} <= set(tally.phases), tally
+    assert not tally.missed, tally
 
 
 @pytest.fixture
