@@ -17,21 +17,19 @@ from seq2seq.commands.building.module import build_step
 from seq2seq.commands.evaluate import build_metrics, with_data
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, check_type, read_options
-from seq2seq.data.corpora.tsv import read_tsv
 from seq2seq.data.encoding import encoded, token_counts
 from seq2seq.data.examples import Splits
 from seq2seq.data.new_pairs import NewExamples, OldExamples
 from seq2seq.data.splitting import sample
-from seq2seq.data.text import formed
 from seq2seq.data.text_files import told_as
 from seq2seq.errors import UserError
 from seq2seq.folder_lock import hold, release
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.checkpoint_paths import find_checkpoint
-from seq2seq.runs.evaluation import load_splits, warn_of_other_data
+from seq2seq.runs.evaluation import given_examples, load_splits, warn_of_other_data
 from seq2seq.runs.fitting import check_fit
 from seq2seq.runs.of_frames import refuse_frames
-from seq2seq.runs.run import LoadedRun, load_run, pick_device, text_form
+from seq2seq.runs.run import LoadedRun, load_run, pick_device
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.versions import Versions, home_of
 from seq2seq.training.acceptance import AcceptanceTest
@@ -165,7 +163,7 @@ def _old_examples(run: LoadedRun, splits: Splits, options: Mapping[str, Any]) ->
     if options["replay"] is None:
         return OldExamples(splits.train, seed=options["seed"])
     with told_as("replay"):
-        return OldExamples(formed(text_form(run.config), read_tsv(str(options["replay"]))), seed=options["seed"])
+        return OldExamples(given_examples(run, str(options["replay"])), seed=options["seed"])
 
 
 def _test(run: LoadedRun, splits: Splits, start: Translator, options: dict[str, Any]) -> AcceptanceTest:

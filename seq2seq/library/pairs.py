@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class PairSplits:
     def of(cls, train: Pairs, dev: Pairs | None, test: Pairs | None) -> "PairSplits":
         """The splits that are given. Files stay where they are. Raises UserError at what is no pairs."""
         given = {name: split for name, split in zip(_SPLITS, (train, dev, test), strict=True) if split is not None}
-        files = {name: Path(split) for name, split in given.items() if isinstance(split, str | os.PathLike)}
+        files = {name: Path(split) for name, split in given.items() if is_path(split)}
         if len(files) == len(given):
             return cls(_of_files(files))
         kept = {name: examples_of(split, "pairs" if name == "train" else name) for name, split in given.items()}
@@ -68,6 +68,11 @@ class PairSplits:
             raise
 
 
+def is_path(pairs: Pairs) -> TypeGuard[str | os.PathLike[str]]:
+    """Tell whether pairs are in a file, of which this is the path."""
+    return isinstance(pairs, str | os.PathLike)
+
+
 def examples_of(pairs: Pairs, name: str = "pairs") -> Examples:
     """Examples, one per distinct source, of whatever holds pairs. Raises UserError, by number, at what is none."""
     return group(pairs_of(pairs, name))
@@ -75,7 +80,7 @@ def examples_of(pairs: Pairs, name: str = "pairs") -> Examples:
 
 def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:
     """Sources and targets in their order; a source with several targets comes once with each."""
-    if isinstance(pairs, str | os.PathLike):
+    if is_path(pairs):
         return read_pairs(os.fspath(pairs))
     found = [pair for number, row in enumerate(_rows(pairs, name)) for pair in _texts(row, f"{name}[{number}]")]
     if not found:

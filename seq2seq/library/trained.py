@@ -1,5 +1,6 @@
 """Trained models that answer texts: what a run and an ensemble of runs have in common."""
 
+import os
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -11,6 +12,7 @@ import torch
 
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
+from seq2seq.data.encoding import pairs_of as flattened
 from seq2seq.data.examples import Example
 from seq2seq.data.series import Series, as_series
 from seq2seq.data.text import formed
@@ -18,7 +20,7 @@ from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError, shown
 from seq2seq.library.forecasts import Forecast, NumberTable, all_series
 from seq2seq.library.lines import lines_of
-from seq2seq.library.pairs import Pairs, documents_of, examples_of, pairs_of
+from seq2seq.library.pairs import Pairs, documents_of, examples_of, is_path, pairs_of
 from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
 from seq2seq.library.undisturbed import on_threads
 from seq2seq.library.usual_modes import usual_modes
@@ -164,7 +166,7 @@ class Trained:
         answering, options = (self._forecaster if writes_frames else self._decoder)("evaluate", keywords)
         with in_one_line(), trusting(self.trust):
             metrics, draws = build_metrics(first, options), read_draws(options)
-            examples = self._examples(None if pairs is None else examples_of(pairs), split, "pairs")
+            examples = self._examples(None if pairs is None else self._given(pairs), split, "pairs")
         if isinstance(answering, Forecaster):
             return evaluate(answering, examples, metrics, draws)
         with answering.threads_for(len(examples)):
@@ -189,11 +191,20 @@ class Trained:
     def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:
         """Log-probabilities, in nats, of every target after its source: `score` in all, `token_scores`, EOS last."""
         decoder, _ = self._decoder("score", keywords)
-        flat = pairs_of(pairs)
+        with in_one_line(), trusting(self.trust):
+            flat = list(flattened(self._given(pairs, in_order=True))) if is_path(pairs) else pairs_of(pairs)
         sources = [source for source, _ in flat]
         _, targets = decoder.translator.tokenizers.encode_pairs(sources, [target for _, target in flat])
         with decoder.threads_for(len(flat)):
             return decoder.translator.score(sources, targets)
+
+    def _given(self, pairs: Pairs, *, in_order: bool = False) -> Sequence[Example]:
+        """Examples of what holds pairs; those of a file, which are read as the run's own data were, can be in order."""
+        if is_path(pairs):
+            from seq2seq.runs.evaluation import given_examples
+
+            return given_examples(self.members[0], os.fspath(pairs), in_order=in_order)
+        return examples_of(pairs)
 
     def _examples(self, given: Sequence[Example] | None, split: str | None, name: str) -> Sequence[Example]:
         """Examples that were given, in the run's form of text, or those of a split of its own data."""

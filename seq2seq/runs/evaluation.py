@@ -126,10 +126,7 @@ def load_examples(
     if file is not None:
         _refuse_both(file, split)
         with told_as("file"):
-            if reads_frames(run.config):
-                return file, corpus_of(run.config, file).examples(file)
-            in_order = in_order or run.config.get("carry") is not None
-            return file, formed(text_form(run.config), examples_of_file(run.config, file, in_order=in_order))
+            return file, given_examples(run, file, in_order=in_order)
     config = run.config
     splits = load_splits(config)
     split = split or ("test" if splits.test else "dev")
@@ -140,6 +137,14 @@ def load_examples(
         raise UserError(f"split={split} is empty in this run's data: choose another, or give file=pairs.tsv.")
     warn_of_other_data(run.splits, splits, split)
     return split, examples
+
+
+def given_examples(run: DecodingRun, file: str, *, in_order: bool = False) -> Sequence[Example]:
+    """The examples of a file, read as the run's own data were, in its form of text; see `load_examples`."""
+    if reads_frames(run.config):
+        return corpus_of(run.config, file).examples(file)
+    in_order = in_order or run.config.get("carry") is not None
+    return formed(text_form(run.config), examples_of_file(run.config, file, in_order=in_order))
 
 
 def load_dev_examples(run: DecodingRun, file: str | None, split: str | None = None) -> tuple[str, Sequence[Example]]:

@@ -6,6 +6,7 @@ import random
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,12 +15,12 @@ import pytest
 import torch
 
 from seq2seq import folder_lock
-from seq2seq.commands.adapt import adapt
+from seq2seq.commands.adapt import _old_examples, adapt
 from seq2seq.commands.adapting import adaptation
 from seq2seq.commands.adapting.adaptation import Adaptation
 from seq2seq.commands.train import train
 from seq2seq.config.contract import read_options
-from seq2seq.data.examples import Example
+from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import DivergedError, UserError
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
@@ -215,6 +216,16 @@ def test_nothing_is_learnt_from_what_is_judged_by(run, adapted, longer, monkeypa
     assert len(set(learnt)) > 150
     assert len(judged[-1]) > 100
     assert not set(learnt) & set(judged[-1])
+
+
+def test_old_pairs_of_a_file_are_read_by_the_columns_of_the_run(start, tmp_path):
+    path = tmp_path / "old.tsv"
+    path.write_text("b\ta\nd\tc\n")
+    data = {"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": "pairs.tsv", "source": 2, "target": 1}
+    options = {"rehearsal": 1.0, "replay": str(path), "seed": 1}
+    run = load_run(start)
+    old = _old_examples(replace(run, config=run.config | {"data": data}), Splits([], []), options)
+    assert [(own.source, own.targets) for own in old.examples] == [("a", ("b",)), ("c", ("d",))]
 
 
 def test_a_gradient_that_is_not_finite_takes_all_since_the_gate_back(run, adapted, longer, monkeypatch, caplog):

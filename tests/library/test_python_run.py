@@ -73,6 +73,16 @@ def test_evaluation_is_that_of_the_command(run, config_of, finished, tmp_path):
     assert list(by_exact_match.scores) == ["exact_match"]
 
 
+def test_a_file_is_read_by_the_columns_of_the_run(run, monkeypatch, tmp_path):
+    turned = {"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": "pairs.tsv", "source": 2, "target": 1}
+    monkeypatch.setitem(run.config, "data", turned)
+    path, pairs = tmp_path / "given.tsv", [("bcd", "dcb"), ("a", "a"), ("bcd", "b")]
+    path.write_text("Ziel\tQuelle\n" + "".join(f"{target}\t{source}\n" for source, target in pairs))
+    assert [found.token_scores for found in run.score(path)] == [found.token_scores for found in run.score(pairs)]
+    by_file, by_list = (run.evaluate(given, metrics="exact_match", bootstrap=0) for given in (str(path), pairs))
+    assert (by_file.scores, by_file.hypotheses) == (by_list.scores, by_list.hypotheses)
+
+
 def test_a_run_says_what_it_is(run, finished):
     assert isinstance(run.model, nn.Module)
     assert not run.model.training
