@@ -35,7 +35,7 @@ PICTURES = [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
 @pytest.fixture
 def without_pictures(monkeypatch):
     """They take most of the time."""
-    monkeypatch.setattr(command, "draw", lambda *_: ())
+    monkeypatch.setattr(command, "figures_of", lambda _: {})
 
 
 @pytest.fixture
@@ -84,7 +84,8 @@ def test_other_formats_are_refused(interpreted, formats, given):
 
 def test_every_picture_has_the_text_and_the_output_in_its_title(config_of, finished, tmp_path, monkeypatch):
     titles = []
-    monkeypatch.setattr(command, "draw", lambda reading, *_: titles.extend(command.figures_of(reading).values()) or [])
+    figures_of = command.figures_of
+    monkeypatch.setattr(command, "figures_of", lambda reading: titles.extend(figures_of(reading).values()) or {})
     given = [f"run={finished}", "text='a b'", "target='b a'", f"out={tmp_path / 'out'}", "device=cpu", "steps=2"]
     interpret(config_of("interpret", *given))
     assert len(titles) == len(NAMES)
