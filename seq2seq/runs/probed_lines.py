@@ -45,14 +45,17 @@ def examples_to_force(
 def forced_lines(
     tokenizers: Tokenizers, data: str, examples: Sequence[Example], limit: Mapping[str, int], *, least: int = 1
 ) -> ForcedLines:
-    """The lines of examples but for those that are empty or over a limit, an option by its name: these are counted.
+    """The lines of examples but for the empty, and those with a side over a limit, an option by its name: both counted.
 
     Raises UserError where fewer than `least` are left.
     """
     ((name, most),) = limit.items()
     lines = ForcedLines.of(tokenizers, examples, most=most)
     if left := len(examples) - len(lines):
-        logger.warning("%d of %d lines are empty or over %s: left out", left, len(examples), f"{name}={most}")
+        logger.warning(
+            "%d of %d lines have an empty source, or a source or target over %s: left out",
+            *(left, len(examples), f"{name}={most}"),
+        )
     if len(lines) < least:
         some = f"{least} line{'s' if least > 1 else ''}"
         raise UserError(f"{data} must have at least {some} of at most {name}={most}, but has {len(lines)}: give more.")

@@ -123,7 +123,7 @@ def test_long_lines_are_left_out_and_told(asked, tmp_path, caplog, name):
     (tmp_path / "pairs.tsv").write_text("a b\tb a\na b c d e f\tf e d c b a\nc d\td c\n", encoding="utf-8")
     given = ("run=RUN", f"file={tmp_path / 'pairs.tsv'}", "layers=[decoder.1]", "device=cpu")
     record = asked(name, *given, "max_tokens=5")
-    assert "1 of 3 lines are empty or over max_tokens=5: left out" in caplog.messages
+    assert "1 of 3 lines have an empty source, or a source or target over max_tokens=5: left out" in caplog.messages
     (tmp_path / "pairs.tsv").write_text("a b\tb a\nc d\td c\n", encoding="utf-8")
     (tmp_path / "out").rename(tmp_path / "before")
     assert asked(name, *given) == record

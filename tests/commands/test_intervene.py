@@ -139,6 +139,8 @@ def test_a_file_without_gold_is_refused(tried, tmp_path):
 
 
 def test_means_are_of_lines_that_are_not_too_long_and_the_others_are_told(tried, tmp_path, caplog):
-    (tmp_path / "pairs.tsv").write_text("a b\tb a\na b c d e\te d c b a\n", encoding="utf-8")
+    (tmp_path / "pairs.tsv").write_text("a b\tb a\na c\te d c b a\n", encoding="utf-8")
     tried("gates=[forget]", "to=[mean]", "attention=[]", f"file={tmp_path / 'pairs.tsv'}", "max_source_tokens=4")
-    assert "1 of 2 lines are empty or over max_source_tokens=4: left out" in caplog.messages
+    assert (
+        "1 of 2 lines have an empty source, or a source or target over max_source_tokens=4: left out" in caplog.messages
+    )

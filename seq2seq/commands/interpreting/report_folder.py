@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,22 @@ from seq2seq.whole_folder import whole_folder
 logger = logging.getLogger(__name__)
 
 
-def report_folder(options: Mapping[str, Any], name: str) -> Path:
+@dataclass(frozen=True)
+class FirstFree:
+    """A folder that is not there, by a name and from the second on a number, once something is written into it.
+
+    Other processes may write reports of the same name until then.
+    """
+
+    name: Path
+
+    def path(self) -> Path:
+        """The folder as things stand."""
+        names = (self.name if number == 1 else self.name.with_name(f"{self.name.name}_{number}") for number in count(1))
+        return next(folder for folder in names if not folder.exists())
+
+
+def report_folder(options: Mapping[str, Any], name: str) -> Path | FirstFree:
     """A folder with nothing in it yet: `out`, or one in the run with the name as far as a path may have it.
 
     Raises UserError if the one that is asked for holds something, and where it cannot be written.
@@ -30,10 +46,9 @@ def report_folder(options: Mapping[str, Any], name: str) -> Path:
         return new_folder("out", str(options["out"]))
     home = home_of(find_checkpoint(str(options["run"])).absolute())
     name = re.sub(r"\W+", "_", name).strip("_")[:40] or "text"
-    names = (name if number == 1 else f"{name}_{number}" for number in count(1))
-    found = next(folder for folder in (home / "interpretation" / name for name in names) if not folder.exists())
-    _check_home(home, found)
-    return found
+    folder = home / "interpretation" / name
+    _check_home(home, folder)
+    return FirstFree(folder)
 
 
 def _check_home(run: Path, folder: Path) -> None:
@@ -54,7 +69,7 @@ def check_formats(formats: Any) -> None:
 
 
 def write_report(
-    folder: Path,
+    folder: Path | FirstFree,
     name: str,
     record: Mapping[str, Any],
     figures: Mapping[str, Figure],
@@ -69,12 +84,26 @@ def write_report(
 
 
 def write_pages(
-    folder: Path, texts: Mapping[str, str], figures: Mapping[str, Figure], formats: Sequence[str]
+    folder: Path | FirstFree, texts: Mapping[str, str], figures: Mapping[str, Figure], formats: Sequence[str]
 ) -> list[Path]:
     """Write texts by the names of their files, and pictures, into a new folder, and return their paths in order.
 
     All of them are there at the end, or the folder is not.
     """
+    if isinstance(folder, Path):
+        return _written(folder, texts, figures, formats)
+    while True:
+        own = folder.path()
+        try:
+            return _written(own, texts, figures, formats)
+        except (UserError, OSError):
+            if not own.exists():  # else another process has taken it meanwhile
+                raise
+
+
+def _written(
+    folder: Path, texts: Mapping[str, str], figures: Mapping[str, Figure], formats: Sequence[str]
+) -> list[Path]:
     with whole_folder(folder) as half:
         for name, text in texts.items():
             write_whole(half / name, text.encode())
