@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.data.series import as_series
+from seq2seq.data.series import as_array, as_series
 from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError, shown
 from seq2seq.translation.line import Line
@@ -50,16 +50,24 @@ def _several(texts: Any) -> tuple[list[Any], bool]:
         texts = texts.item()
     if getattr(texts, "shape", None) == (0,):  # where nothing tells whether they are texts or frames
         return [], False
-    texts = as_series(texts, "texts")
+    table = _is_table_of_texts(texts)  # which no one takes for frames with a column of texts among them
+    texts = texts if table else as_series(texts, "texts")
     if isinstance(texts, str):
         return [texts], True
-    if len(getattr(texts, "shape", ())) > 1:
+    if table:
         raise UserError("texts must be one column, but are a table: give one of its columns.")
     if isinstance(texts, Mapping | set | frozenset):
         raise UserError(f"texts must be in an order, but are of type {type(texts).__name__}: give a list.")
     if not isinstance(texts, Iterable) or isinstance(texts, bytes):
         raise UserError(f"texts must be a text, or several, but is of type {type(texts).__name__}.")
     return [as_series(text, f"texts[{number}]") for number, text in enumerate(texts)], False
+
+
+def _is_table_of_texts(texts: Any) -> bool:
+    if len(getattr(texts, "shape", ())) < 2:
+        return False
+    found = as_array(texts)
+    return isinstance(found, np.ndarray) and found.size > 0 and all(isinstance(one, str) for one in found.flat)
 
 
 def _check_line(text: Any, start: Any, own: Any, number: int, name: str) -> None:
