@@ -68,6 +68,10 @@ def test_frames_are_series_alone_and_in_a_list(given, alone):
     [
         (pandas.DataFrame({"word": WORDS}), "texts must be one column, but are a table: give one of its columns."),
         (np.array([WORDS]), "texts must be one column, but are a table: give one of its columns."),
+        (
+            pandas.DataFrame({"x": [1.0, 2.0], "day": ["Mon", "Tue"]}),
+            "texts must hold numbers, but holds the text 'Mon': leave such columns out.",
+        ),
         ({"bcd": 1}, "texts must be in an order, but are of type dict: give a list."),
         ({"bcd"}, "texts must be in an order, but are of type set: give a list."),
         (np.array(5), "texts must be a text, or several, but is of type int."),
