@@ -85,7 +85,7 @@ class Columns:
         source, target = (
             [_place(path, name, column, header) for column in columns] for name, columns in self._sides().items()
         )
-        _check_apart(*([place + 1 for place in places] for places in (source, target)), f" of {path}")
+        _check_apart([place + 1 for place in source], [place + 1 for place in target], f" of {path}")
         return source, target
 
 

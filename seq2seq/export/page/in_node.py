@@ -67,7 +67,7 @@ def answers_in_node(program: str, asked: Iterable[Asked]) -> list[list[dict[str,
 
 
 class _Answer(NamedTuple):
-    """What a page finds for a line, and the model."""
+    """Answers of a page to a line, and of the model."""
 
     line: str
     own: dict[str, Any]
@@ -132,7 +132,7 @@ def _gaps(
     *,
     greedy: bool,
 ) -> Iterator[float]:
-    """How far each answer's scores are off those of the model, in nats of a token. Raises UserError at too much."""
+    """The distance of each answer's scores from those of the model, in nats of a token. Raises UserError at too much."""
     unlike = [one for one in pairs if not one.alike]
     forced = iter(scored([one.line for one in unlike], [one.own["ids"] for one in unlike]) if unlike else ())
     for one in pairs:
