@@ -55,6 +55,27 @@ def test_a_run_of_before_takes_text_in_the_default_form():
 
 
 @pytest.mark.parametrize(
+    ("data", "callbacks", "found"),
+    [
+        ({"source": 1, "target": 2}, {"health": None}, {"source": "auto", "target": "auto"}),
+        ({"source": 1, "target": 2}, {}, {"source": 1, "target": 2}),  # of today, it may be
+        ({"source": 2, "target": 1}, {"health": None}, {"source": 2, "target": 1}),
+        ({"source": "a", "target": 2}, {"health": None}, {"source": "a", "target": 2}),
+        ({}, {"health": None}, {}),
+        ({"source": 1, "target": 2}, {"curves": None}, {"source": 1, "target": 2}),  # which were chosen
+    ],
+)
+def test_columns_that_nobody_chose_are_found_out(data, callbacks, found):
+    table = {"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": "pairs.tsv"}
+    old = {"data": table | data, "callbacks": callbacks}
+    assert up_to_date(old)["data"] == table | found
+    assert up_to_date(up_to_date(old))["data"] == table | found
+    assert old["data"] == table | data
+    other = {"_target_": "seq2seq.data.corpora.hub.DatasetsCorpus", "source": 1, "target": 2}
+    assert up_to_date({"data": other, "callbacks": callbacks})["data"] == other
+
+
+@pytest.mark.parametrize(
     ("trainer", "gradients"),
     [
         ({"gradient_clip_val": 2}, {"_target_": "seq2seq.training.gradients.clip_by_norm.ClipByNorm", "max_norm": 2.0}),
