@@ -34,12 +34,13 @@ class Columns:
             raise UserError(f"delimiter must be no quote, end of line or NUL, but is {self.delimiter!r}: try auto.")
         if not isinstance(self.header, bool) and self.header != _AUTO:
             raise UserError(f"header must be auto, true or false, but is {self.header!r}.")
-        for name, columns in self._sides().items():
+        sides = self._sides()
+        for name, columns in sides.items():
             if not columns:
                 raise UserError(f"{name} must be a column or several, but is []: give one.")
             for column in columns:
                 self._check(name, column)
-        _check_apart(*self._sides().values())
+        _check_apart(sides["source"], sides["target"])
 
     def _check(self, name: str, column: Column) -> None:
         if isinstance(column, int) and column < 1:

@@ -132,7 +132,7 @@ def _gaps(
     *,
     greedy: bool,
 ) -> Iterator[float]:
-    """The distance of each answer's scores from those of the model, in nats of a token. Raises UserError at too much."""
+    """The distance of each answer's scores from those of the model, in nats of a token. Raises UserError if far."""
     unlike = [one for one in pairs if not one.alike]
     forced = iter(scored([one.line for one in unlike], [one.own["ids"] for one in unlike]) if unlike else ())
     for one in pairs:
