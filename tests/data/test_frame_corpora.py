@@ -298,3 +298,14 @@ def test_without_pyarrow_it_is_said_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UserError, match=r"x.parquet needs the library pyarrow: pip install -e '\.\[datasets\]'\."):
         list(ParquetFrameCorpus(options=FileOptions("")).rows(str(tmp_path / "x.parquet")))
+
+
+@pytest.mark.parametrize("name", ["NA", "None", "?", "nan"])
+def test_a_series_may_have_a_name_that_says_missing_elsewhere(tmp_path, name):
+    path = tmp_path / "series.csv"
+    path.write_text(f"series,time,target,x\n{name},1,a,2\n")
+    corpus = CSVFrameCorpus(options=FileOptions(str(path)))
+    assert [series.place for series in corpus.series(str(path))] == [f"{path}, series {name}"]
+    path.write_text("series,time,target,x\n ,1,a,2\n")
+    with pytest.raises(UserError, match="line 2 must name its series, but its series is empty"):
+        list(corpus.series(str(path)))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seq2seq.data.corpora.csv_rows import rows_of, separator_of, universal
-from seq2seq.data.corpora.frame_cells import is_missing, number_of, time_of
+from seq2seq.data.corpora.frame_cells import is_empty, is_missing, number_of, time_of
 from seq2seq.data.corpora.frame_files import FrameCorpus
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.series import Series
@@ -83,7 +83,7 @@ class CSVFrameCorpus(FrameCorpus):
 
     def _name(self, path: str, row: Row, place: int) -> str:
         number, cells = row
-        if is_missing(cells[place]):
+        if is_empty(cells[place]):
             raise UserError(f"{path}, {self.row} {number} must name its series, but its {self.series_column} is empty.")
         return str(cells[place])
 

@@ -11,6 +11,11 @@ _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})  # as tables
 _DECIMAL_COMMA = re.compile(r"\s*([+-]?\d+),(\d+)\s*")
 
 
+def is_empty(cell: Any) -> bool:
+    """Tell whether a cell of names is empty, null or NaN: one that says NA names Namibia."""
+    return not cell.strip() if isinstance(cell, str) else is_missing(cell)
+
+
 def is_missing(cell: Any) -> bool:
     """Tell whether a cell is empty, null or NaN, or says NA."""
     if isinstance(cell, str):
