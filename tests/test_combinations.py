@@ -33,7 +33,7 @@ from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.line import Line
 from seq2seq.translation.translator import Translator
 
-COUNT = int(os.environ.get("SEQ2SEQ_COMBINATIONS", "20"))
+COUNT = int(os.environ.get("SEQ2SEQ_COMBINATIONS", "4"))
 SEED = int(os.environ.get("SEQ2SEQ_COMBINATIONS_SEED", "1"))
 MOST_REFUSED = 24  # in a row: two of three are; were it nine of ten, one test of twenty would most likely see it
 # Of sums that are taken in another order; those of 16 bits choose other answers, and have to be finite alone.

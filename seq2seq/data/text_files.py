@@ -28,6 +28,8 @@ def check_readable(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise NoFileError(f"{path} is a folder: give the path of a file in it.")
+    if not path.exists() and set(str(path)) & set("*?[]"):
+        raise NoFileError(f"{path} does not exist: give the path of one file, as patterns and lists are not read.")
     if not path.exists():
         raise NoFileError(f"{path} does not exist: give the path of a file (relative ones start at {Path.cwd()}).")
 
@@ -60,12 +62,14 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _ended(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines, or where a file has one alone, without a newline, what carriage returns cut it into: of old Macs."""
+    """The lines; or where the only one has several carriage returns, what these cut it into, as on old Macs."""
     first = next(lines, b"")
-    if first.endswith(b"\n") or b"\r" not in first.rstrip(b"\r"):
-        yield from (first,) if first else ()
+    several = first.count(b"\r") > 1
+    second = next(lines, b"") if several else b""  # not where a pipe would have to be waited for
+    if several and not second:
+        yield from first.removesuffix(b"\n").removesuffix(b"\r").split(b"\r")
     else:
-        yield from first.removesuffix(b"\r").split(b"\r")
+        yield from (line for line in (first, second) if line)
     yield from lines
 
 

@@ -94,7 +94,9 @@ def warn_of_shared_sources(splits: Splits) -> None:
 def warn_of_poor_data(splits: Splits) -> None:
     """Warn where train is too small to learn from, or has one and the same target: a model will say nothing else."""
     if len(splits.train) < _FEW:
-        logger.warning("train: %d sources only: a task takes hundreds to be learnt; add pairs", len(splits.train))
+        count = len(splits.train)
+        some = "source" if count == 1 else "sources"
+        logger.warning("train: %d %s only: a task takes hundreds to be learnt; add pairs", count, some)
     first = splits.train[0].targets
     if len(splits.train) > 1 and all(example.targets == first for example in splits.train):
         logger.warning(

@@ -62,6 +62,10 @@ def test_a_missing_file_is_named_with_where_relative_paths_start(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     expected = f"no.txt does not exist: give the path of a file (relative ones start at {tmp_path})."
     assert error_of(Path("no.txt")) == expected
+    assert (
+        error_of(Path("*.txt"))
+        == "*.txt does not exist: give the path of one file, as patterns and lists are not read."
+    )
     (tmp_path / "no.txt").mkdir()
     assert error_of(Path("no.txt")) == "no.txt is a folder: give the path of a file in it."
 
@@ -159,5 +163,8 @@ def test_lines_of_old_macs_are_cut_at_carriage_returns_where_there_is_no_newline
     path = tmp_path / "text.tsv"
     path.write_bytes(b"\xef\xbb\xbfa\tb\r\rc\td\r")
     assert read_lines(path) == ["a\tb", "", "c\td"]
-    path.write_bytes(b"a\tb\r")
-    assert read_lines(path) == ["a\tb"]
+    path.write_bytes(b"a\rb\rc\n")
+    assert read_lines(path) == ["a", "b", "c"]
+    for line in ("a\tb", "a\rb"):  # one carriage return is part of a line, or of its end
+        path.write_bytes(line.encode() + b"\r" * (line == "a\tb"))
+        assert read_lines(path) == [line]
