@@ -143,10 +143,9 @@ class Guard:
 
     def _hear_other(self, wire: WireEnd, message: dict[str, Any]) -> None:
         wire.member |= message.get("hello", {})
-        if "done" in message:
+        if "done" in message or "cause" in message:
             wire.member["done"] = True
         if "cause" in message:
-            wire.member["done"] = True
             self._note(wire.member, **message)
 
     def _report(self, member: dict[str, Any], cause: str, code: int, plain: bool = False) -> None:
@@ -169,6 +168,8 @@ class Guard:
     def _look_at_own(self, now: float) -> None:
         state = "" if self.gone else state_of(self.pid)
         if state in ("", "Z"):  # children of its own may hold its end of the pipe
+            if any(key.data is self.own for key, _ in self.watched.select(0)):  # what it has said meanwhile
+                self._take(self.own)
             self._own_is_gone()
         elif state != "T":
             self.ran = now

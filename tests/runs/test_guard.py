@@ -18,15 +18,26 @@ START = f"import sys; sys.path.insert(0, sys.argv.pop(1)); from seq2seq.runs imp
 ROOT = str(Path(__file__).parents[2])
 
 
+# A look at a process that takes so long that all it says and does meanwhile is seen by the next one alone.
+LONG_LOOK = """
+guard.TICK, look = 0.0, guard.state_of
+def slowly(pid):
+    guard.time.sleep(0.5)
+    return look(pid)
+guard.state_of = slowly
+guard.main()
+"""
+
+
 class Watched:
     """A process that sleeps, and its guard, which it speaks to by this test."""
 
-    def __init__(self, rank: int, port: int = 0, *, count: int = 2, wait: int = 60) -> None:
+    def __init__(self, rank: int, port: int = 0, *, count: int = 2, wait: int = 60, start: str = START) -> None:
         self.rank = rank
         self.process = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(120)"])
         options = {"rank": rank, "count": count, "local_rank": rank, "host": f"host{rank}", "machine": "m"}
         options |= {"pid": self.process.pid, "address": "127.0.0.1", "port": port, "wait": wait}
-        command = [sys.executable, "-I", "-c", START, ROOT, json.dumps(options)]
+        command = [sys.executable, "-I", "-c", start, ROOT, json.dumps(options)]
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.guard = subprocess.Popen(command, text=True, **streams)
         self.port = self.hear()["port"]
@@ -162,6 +173,19 @@ def test_processes_that_are_through_are_not_told_of(watched):
         one.tell(done=1)
         one.exit()
     assert [one.told() for one in ranks] == ["", ""]
+
+
+def test_what_a_process_says_while_its_guard_looks_at_it_is_heard():
+    one = Watched(0, start=START.replace("guard.main()", LONG_LOOK))
+    other = Watched(1, one.port)
+    try:
+        for each in (one, other):
+            each.tell(done=1)
+            each.exit()
+        assert (one.told(), other.told()) == ("", "")
+    finally:
+        one.close()
+        other.close()
 
 
 def test_the_first_may_go_on_when_all_are_through(watched):

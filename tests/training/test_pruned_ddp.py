@@ -64,5 +64,5 @@ def test_masks_weights_and_averages_are_those_of_one_process(one, two):
 
 
 def test_vital_signs_are_those_of_one_process_and_told_once(one, two):
-    assert rows(one, "health/")
-    assert_close(rows(two, "health/"), rows(one, "health/"), rtol=0, atol=1e-3)
+    assert rows(one, "vital_signs/")
+    assert_close(rows(two, "vital_signs/"), rows(one, "vital_signs/"), rtol=0, atol=1e-3)

@@ -66,7 +66,7 @@ def answers_in_node(program: str, asked: Iterable[Asked]) -> list[list[dict[str,
     return answers
 
 
-class _Answer(NamedTuple):
+class _AnsweredLine(NamedTuple):
     """Answers of a page to a line, and of the model."""
 
     line: str
@@ -106,7 +106,7 @@ def prove_script(
     worst, others = 0.0, 0
     for width, found in zip(widths, answers, strict=True):
         pairs = [
-            _Answer(line, _best(line, own["found"], other), other)
+            _AnsweredLine(line, _best(line, own["found"], other), other)
             for line, own, other in zip(lines, found, wanted(width), strict=True)
         ]
         worst = max([worst, *_gaps(pairs, scored, greedy=not width)])
@@ -127,7 +127,7 @@ def _best(line: str, found: Sequence[dict[str, Any]], other: Translation) -> dic
 
 
 def _gaps(
-    pairs: Sequence[_Answer],
+    pairs: Sequence[_AnsweredLine],
     scored: Callable[[Sequence[str], Sequence[Sequence[int]]], Sequence[Hypothesis]],
     *,
     greedy: bool,
@@ -151,7 +151,7 @@ def _gaps(
         yield max(gaps, default=0.0)
 
 
-def _parting(one: _Answer) -> float:
+def _parting(one: _AnsweredLine) -> float:
     """The difference of the first two tokens that are unlike: behind the same ones, they are as good."""
     found = one.other.hypothesis
     ids = zip([*one.own["ids"], EOS], [*found.ids, EOS], strict=False)
