@@ -79,11 +79,12 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
         _write_beginnings(folder, config, tokenizers)
     log_config(trainer.loggers, config, parameters=(size := parameter_count(module.model)))
     started = time.monotonic() - module.budget.seconds  # which counts those before an interruption
-    hindsight: dict[str, Any] = {} if goes_on else end_of(resumed)
-    if goes_on:
+    if resumed is not None and not goes_on:
+        hindsight = end_of(resumed)
+    else:
         trainer, module = fit_through(partial(fit, data=data), trainer, module, data, config, resumed)
-        hindsight = {**module.record, **cost_of(trainer), "remarks": remarks_of(trainer, config, out_of_reach)}
-        hindsight["last_step"] = trainer.global_step
+        remarks = remarks_of(trainer, config, out_of_reach)
+        hindsight = {**module.record, **cost_of(trainer), "remarks": remarks, "last_step": trainer.global_step}
     if not trainer.is_global_zero:
         return Outcome()
     seconds, start = time.monotonic() - started, StartingPoint.remembered(config) if resume else start

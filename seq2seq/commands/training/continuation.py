@@ -65,9 +65,8 @@ def take_up(
     return not end
 
 
-def end_of(start: Path | None) -> dict[str, Any]:
+def end_of(start: Path) -> dict[str, Any]:
     """Entries of the record of a run that is over, of its end."""
-    assert start is not None
     return {"last_step": read_checkpoint(start)["global_step"]}
 
 
