@@ -49,6 +49,7 @@ class Interruption(lightning.Callback):
         self.number = 0  # of the signal; 0 while there was none
         self._may_cut = False  # whether a validation is under way that may be cut
         self._due = False  # whether a validation belongs behind the last step
+        self._ended = False  # whether a run goes on between two epochs
         self._loops: dict[str, Any] = {}  # Lightning's, before the validation under way; empty without one
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -65,21 +66,14 @@ class Interruption(lightning.Callback):
         connector.register_signal_handlers = listen  # type: ignore[method-assign]
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Make up for a validation that was cut."""
+        """Begin the next epoch as any, behind the last step of one; make up for a validation that was cut."""
+        if self._ended:
+            self._ended = trainer.fit_loop.restarting = False
         if self._due:
             self._due = False
             _validate(trainer)
             if self.budget.spent(trainer.global_step) >= 1:
                 trainer.should_stop = True
-
-    def on_train_batch_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Count the epoch under way, which Lightning forgets where a run goes on behind the last step of one before."""
-        epochs, now = trainer.fit_loop.epoch_progress, vars(trainer.fit_loop.epoch_progress.current)
-        if now["ready"] == now["processed"]:  # in an epoch, it is one more
-            epochs.increment_ready()
-            epochs.increment_started()
 
     def after_step(self, trainer: lightning.Trainer) -> None:
         """Save the step that the optimizer has just taken, where that is due; raise StoppedError if asked to stop."""
@@ -153,8 +147,9 @@ class Interruption(lightning.Callback):
     def on_load_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take up whether a validation is due."""
+        """Take up whether a validation is due, and whether the next step is the first of its epoch."""
         self._due = is_validation_due(checkpoint)
+        self._ended = _end_epoch(checkpoint.get("loops", {}).get("fit_loop", {}))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and owns_process():
@@ -185,6 +180,22 @@ def _tell_of_next() -> None:
 def is_validation_due(checkpoint: dict[str, Any]) -> bool:
     """Tell whether a validation belongs behind the step of a checkpoint, which was saved when it was cut."""
     return bool(checkpoint.get(_DUE, False))
+
+
+def _end_epoch(loops: dict[str, Any]) -> bool:
+    """Tell whether the epoch of a checkpoint has no step left, whose loops then are as they are between two epochs.
+
+    A checkpoint is made behind a step, before Lightning looks whether its epoch is over, and Lightning would take the
+    next one for the same: of as many batches, from the place that was reached, and not counted.
+    """
+    batches = loops.get("epoch_loop.batch_progress", {})
+    if not batches.get("is_last_batch"):
+        return False
+    batches["is_last_batch"] = False
+    batches["current"] = dict.fromkeys(batches["current"], 0)
+    for counts in (batches["total"], *loops["epoch_progress"].values()):
+        counts.update(dict.fromkeys(counts, counts["ready"]))
+    return True
 
 
 def _log_step(trainer: lightning.Trainer) -> None:

@@ -60,6 +60,7 @@ KINDS: dict[str, list[str]] = {
         "curriculum=competence",
         "curriculum.steps=40",
     ],
+    "growing batches": ["trainer.val_check_interval=30", "batch_growth=doubling", "batch_growth.every=20"],
     "gru, plateau": ["trainer.val_check_interval=19", "model/cell=gru", "schedule=plateau"],
 }
 SIGNALS = ("KILL", "TERM", "INT", "STOP")

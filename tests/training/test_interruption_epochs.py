@@ -1,0 +1,79 @@
+"""A run whose epochs have unlike numbers of batches goes on to the bit behind every one of its steps."""
+
+import os
+import signal
+
+import pytest
+import torch
+
+from seq2seq.training.module import Seq2SeqModule
+
+STEPS = 12
+EPOCHS = {
+    "curriculum": ["curriculum=competence", "curriculum.steps=3"],
+    "growing batches": ["batch_growth=doubling", "batch_growth.every=1", "batches.max_tokens=100"],
+    "accumulated": ["curriculum=competence", "curriculum.steps=3", "trainer.accumulate_grad_batches=2"],
+    "cut": ["curriculum=competence", "curriculum.steps=3", "+trainer.limit_train_batches=3"],
+}
+
+
+@pytest.fixture(scope="module", params=EPOCHS)
+def run(request, train_tiny, tmp_path_factory):
+    """The overrides of a run, what it ended with, and the steps at which its epochs began."""
+    folder, begun = tmp_path_factory.mktemp("whole"), []
+    overrides = [*EPOCHS[request.param], "trainer.val_check_interval=2", f"budget.max_steps={STEPS}"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Seq2SeqModule, "on_train_epoch_start", lambda self: begun.append(self.global_step))
+        train_tiny(folder, *overrides)
+    return overrides, kept(folder), begun
+
+
+def kept(folder):
+    found = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    progress = found["loops"]["fit_loop"]["epoch_progress"]["current"]["ready"]
+    return {name: found[name] for name in ("state_dict", "optimizer_states", "global_step")} | {"epoch": progress}
+
+
+@pytest.fixture
+def stopped_behind(train_tiny, tmp_path):
+    """Train until a step is done, and stop there: stopped_behind(3, overrides)."""
+
+    def stop(step: int, overrides: list[str], **resume: bool) -> None:
+        training_step = Seq2SeqModule.training_step
+
+        def stopping(self, *arguments):
+            if self.global_step == step - 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return training_step(self, *arguments)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Seq2SeqModule, "training_step", stopping)
+            with pytest.raises(SystemExit):
+                train_tiny(tmp_path, *overrides, **resume)
+
+    return stop
+
+
+def test_epochs_are_unlike(run):
+    overrides, _, begun = run
+    lengths = {end - start for start, end in zip(begun, begun[1:], strict=False)}
+    assert len(begun) > 2, begun
+    assert len(lengths) > 1 or "+trainer.limit_train_batches=3" in overrides, begun
+
+
+@pytest.mark.parametrize("step", range(1, STEPS))
+def test_a_run_that_is_stopped_behind_any_step_goes_on_as_the_uninterrupted(
+    step, run, stopped_behind, train_tiny, tmp_path
+):
+    overrides, whole, _ = run
+    stopped_behind(step, overrides)
+    train_tiny(tmp_path, *overrides, resume=True)
+    torch.testing.assert_close(kept(tmp_path), whole, rtol=0, atol=0)
+
+
+def test_so_does_a_run_that_is_stopped_behind_every_step(run, stopped_behind, train_tiny, tmp_path):
+    overrides, whole, _ = run
+    for step in range(1, STEPS):
+        stopped_behind(step, overrides, resume=step > 1)
+    train_tiny(tmp_path, *overrides, resume=True)
+    torch.testing.assert_close(kept(tmp_path), whole, rtol=0, atol=0)
