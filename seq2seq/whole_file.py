@@ -1,6 +1,8 @@
 """Files that are whole on disk, or not there."""
 
+import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,8 +12,18 @@ _STEM = 100  # bytes of a name that the part of it is called by
 def write_whole(path: Path, data: bytes | memoryview) -> None:
     """Write a file beside its place, flush it, and put it there; until then the file of before is.
 
-    Raises OSError that names the file where it cannot be written.
+    A pipe or a device is written to as it is. Raises OSError that names the file where it cannot be written.
     """
+    try:
+        if is_special(path):
+            path.write_bytes(data)
+        else:
+            _write_beside(path, data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write_beside(path: Path, data: bytes | memoryview) -> None:
     part = part_of(path, ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,12 +33,24 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
             os.fsync(file.fileno())
         part.replace(path)
         flush_folder(path.parent)
-    except BaseException as error:
+    except BaseException:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def is_special(path: Path) -> bool:
+    """Tell whether a path is that of a pipe, a device or a socket, which nothing can take the place of."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def behind_links(path: Path) -> Path:
+    """What a link leads to, there or not, which is to be written so that the link stays; any other path as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() and not is_special(path) else path
 
 
 def part_of(path: Path, ending: str) -> Path:
@@ -40,6 +64,10 @@ def check_writable(path: Path) -> None:
 
     Raises OSError that names the file where it cannot.
     """
+    if is_special(path):
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return
     folder = next(parent for parent in path.absolute().parents if parent.exists())  # the root does
     probe = part_of(folder / path.name, ".part")
     try:

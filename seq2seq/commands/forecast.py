@@ -15,9 +15,10 @@ from seq2seq.data.series import ForecastSeries, Series
 from seq2seq.data.text_files import told_as
 from seq2seq.errors import UserError
 from seq2seq.runs.forecaster import open_forecaster
+from seq2seq.runs.named_files import new_file
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.series_corpus import corpus_of
-from seq2seq.whole_file import write_whole
+from seq2seq.whole_file import behind_links, write_whole
 
 _KINDS = (".csv", ".npz")
 _READ = (".npz", ".csv", ".parquet")
@@ -35,12 +36,12 @@ def forecast(config: DictConfig) -> str:
         series = list(corpus.series(path))
     found = forecaster.forecasts(series, options["length"])
     if out is not None and out.suffix == ".npz":
-        write_whole(out, _arrays(found))
+        write_whole(behind_links(out), _arrays(found))
         return ""
     table = "".join(_lines(_names(corpus, path, found), [_name(one, path) for one in series], found))
     if out is None:
         return table
-    write_whole(out, table.encode())
+    write_whole(behind_links(out), table.encode())
     return ""
 
 
@@ -58,7 +59,7 @@ def _checked(options: dict[str, Any]) -> Path | None:
         raise UserError(f"out must be a file in {' or '.join(_KINDS)}, or null for a table on stdout, but is {out}.")
     if not out.parent.is_dir():
         raise UserError(f"out must be in a folder that is there, but {out.parent} is none.")
-    return out
+    return new_file("out", out)
 
 
 def _name(series: Series, path: str) -> str:

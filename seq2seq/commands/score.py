@@ -11,6 +11,7 @@ from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.data.corpora.frame_files import FrameCorpus
 from seq2seq.data.encoding import pairs_of
+from seq2seq.data.packed_files import text_lines
 from seq2seq.data.pair_lines import pair_of_columns
 from seq2seq.data.text import decoded
 from seq2seq.data.text_files import told_as
@@ -40,7 +41,7 @@ def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
     if (found := corpus_in(options, runs[0], {}, "score")) is not None:
         yield from _of_series(options, translator, *found)
         return
-    stream = enumerate(lines, 1)
+    stream = enumerate(text_lines(lines, "stdin"), 1)
     while chunk := list(islice(stream, options["buffer"])):
         pairs, mistake = _read(chunk)
         yield from _scored(options, translator, pairs, first_number=chunk[0][0])

@@ -8,6 +8,7 @@ from seq2seq.commands.translating.line_watch import LineWatch, build_watch
 from seq2seq.commands.translating.series_input import corpus_in
 from seq2seq.config.command_line import chunks_of_stdin, lines_of_stdin, write_lines, write_parts
 from seq2seq.config.contract import check_options, read_options
+from seq2seq.data.packed_files import text_lines
 from seq2seq.data.series import Series
 from seq2seq.errors import UserError
 from seq2seq.runs.named_runs import load_decoding_runs
@@ -26,7 +27,7 @@ def translate(config: DictConfig) -> None:
     if config.get("simultaneous") is None:
         stream, series = stream_and_series(config)
         try:
-            write_lines(stream(lines_of_stdin()) if series is None else stream.of_series(series))
+            write_lines(stream(text_lines(lines_of_stdin(), "stdin")) if series is None else stream.of_series(series))
         finally:
             if isinstance(stream.watch, LineWatch):
                 stream.watch.finish()

@@ -24,6 +24,7 @@ from seq2seq.config.run_mode import mode_known
 from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
 from seq2seq.ranks import first_process, forget_no_numbers
+from seq2seq.standard_streams import check_input, check_output, fill_closed, have_them_wait
 
 _failed_jobs: list[Job] = []  # of a sweep
 # What a device answers while it is written to or read: of no path, but nothing of ours, either.
@@ -47,6 +48,8 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
     A user's mistake ends the script with one line and exit code 2, diverged training with 3.
     """
     _say_what_can_be_said()
+    fill_closed()
+    have_them_wait()
     forget_no_numbers()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO if _speaks() else logging.ERROR)
@@ -80,8 +83,7 @@ def _speaks() -> bool:
 @contextmanager
 def _flushed() -> Iterator[None]:
     """Write out what stdout holds at the end, where a disk that is full or a reader that is gone can be told."""
-    if sys.stdout is None:
-        raise UserError("stdout is closed: leave it open, or write it to a file with > FILE.")
+    check_output()
     try:
         yield
     except BaseException:
@@ -170,18 +172,18 @@ def mistakes_in_one_line() -> Iterator[None]:
         sys.exit(130)
 
 
-def lines_of_stdin() -> Iterable[bytes]:
-    """The lines of stdin, as bytes. Raises UserError if it is closed."""
-    if sys.stdin is None:
-        raise UserError("stdin is closed: give lines with < FILE, or by a pipe.")
-    return sys.stdin.buffer
+def lines_of_stdin() -> Iterator[bytes]:
+    """The lines of stdin, as bytes. Raises UserError, once the first is asked for, if they cannot be read."""
+    check_input()
+    yield from sys.stdin.buffer
 
 
-def chunks_of_stdin() -> Iterable[bytes]:
-    """Bytes of stdin, in chunks as they come. Raises UserError if it is closed."""
-    stream = lines_of_stdin()
+def chunks_of_stdin() -> Iterator[bytes]:
+    """Bytes of stdin, in chunks as they come. Raises UserError, once the first is asked for, if they cannot be read."""
+    check_input()
+    stream = sys.stdin.buffer
     assert isinstance(stream, io.BufferedReader)
-    return iter(stream.read1, b"")
+    yield from iter(stream.read1, b"")
 
 
 def write_lines(lines: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ import bz2
 import gzip
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from io import BufferedReader
 from pathlib import Path
@@ -39,6 +39,9 @@ _FOREIGN = {
     b"\xfe\xff": "UTF-16: convert it to UTF-8, for example with iconv -f UTF-16 -t UTF-8",
 }
 
+_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16, which a line of other bytes may begin with, too
+_LITTLE = "convert it to UTF-8, for example with iconv -f UTF-16LE -t UTF-8."
+
 
 def raw_lines(path: Path) -> Iterator[bytes]:
     """The lines of a file or pipe as bytes, as they come, unpacked where gzip, bzip2 or xz has packed them.
@@ -52,6 +55,37 @@ def raw_lines(path: Path) -> Iterator[bytes]:
             yield from file
         else:
             yield from _unpacked(path, file, *found)
+
+
+def text_lines(lines: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """The lines of a stream as they come, whatever bytes they hold.
+
+    Raises UserError, with the stream's name, where the first one tells that all of it is packed or no text, or where
+    the second one does that both are of UTF-16.
+    """
+    first = b""
+    for number, line in enumerate(lines, 1):
+        if number == 1:
+            first = line
+            _refuse_packed(name, first)
+        elif number == 2 and first.startswith(_MARKS) and line.startswith(b"\0"):  # the other half of a newline
+            _refuse_foreign(name, first)
+        elif number == 2 and _alternates(first[:-1]) and line.startswith(b"\0"):
+            raise UserError(f"{name} must hold text, but is UTF-16 without a mark: {_LITTLE}")
+        yield line
+
+
+def _refuse_packed(name: str, first: bytes) -> None:
+    """Raise UserError at a first line that begins as what is packed does, and as no text does."""
+    if (packing := _packing(first)) is not None:
+        raise UserError(f"{name} must hold text, but is packed by {packing[0]}: unpack it first, as zcat does.")
+    if not first.startswith(_MARKS) or b"\0" in first:
+        _refuse_foreign(name, first)
+
+
+def _alternates(line: bytes) -> bool:
+    """Tell whether every other byte, from the second on, is NUL, as in letters of Latin in UTF-16."""
+    return len(line) > 1 and len(line) % 2 == 0 and not any(line[1::2]) and all(line[::2])
 
 
 def _packing(beginning: bytes) -> tuple[str, Any] | None:
@@ -72,6 +106,6 @@ def _unpacked(path: Path, file: BufferedReader, kind: str, opens: Any) -> Iterat
         raise UserError(f"{path} cannot be unpacked as {kind}: {error}: copy or pack it anew.") from None
 
 
-def _refuse_foreign(path: Path, beginning: bytes) -> None:
+def _refuse_foreign(name: object, beginning: bytes) -> None:
     if kind := next((kind for mark, kind in _FOREIGN.items() if beginning.startswith(mark)), None):
-        raise UserError(f"{path} must hold text, but is {kind}.")
+        raise UserError(f"{name} must hold text, but is {kind}.")

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 from seq2seq.data.packed_files import raw_lines
 from seq2seq.errors import UserError
+from seq2seq.standard_streams import is_output
+from seq2seq.whole_file import is_special
 
 
 class NoFileError(UserError):
@@ -32,6 +35,13 @@ def check_readable(path: str | Path) -> None:
         raise NoFileError(f"{path} does not exist: give the path of one file, as patterns and lists are not read.")
     if not path.exists():
         raise NoFileError(f"{path} does not exist: give the path of a file (relative ones start at {Path.cwd()}).")
+    if is_output(path):
+        raise NoFileError(f"{path} is what stdout is written to: write to another file.")
+
+
+def seekable(path: str | Path) -> str | Path | BytesIO:
+    """The path of a file; of a pipe, which is read but once and from its beginning on, all that comes out of it."""
+    return BytesIO(Path(path).read_bytes()) if is_special(Path(path)) else path
 
 
 def read_lines(path: str | Path) -> list[str]:

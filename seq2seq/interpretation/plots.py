@@ -16,7 +16,7 @@ from torch import Tensor
 from seq2seq.interpretation.fonts import font_families, writable
 from seq2seq.interpretation.gates import order_by_peak
 from seq2seq.interpretation.trace import CellTrace, CopyTrace
-from seq2seq.whole_file import write_whole
+from seq2seq.whole_file import behind_links, write_whole
 
 FORMATS = ("png", "svg", "pdf")
 # Low, middle and high; negative, neutral and positive.
@@ -57,10 +57,10 @@ def line_style(number: int) -> dict[str, Any]:
 
 
 def write_picture(figure: Figure, path: Path, dpi: float | int | str = "figure") -> None:
-    """Write a figure to a file, in the format of its name, whole or not at all."""
+    """Write a figure to a file, in the format of its name, whole or not at all; a link stays one."""
     data = BytesIO()
     figure.savefig(data, format=path.suffix.removeprefix("."), dpi=dpi)
-    write_whole(path, data.getvalue())
+    write_whole(behind_links(path), data.getvalue())
 
 
 def attention_figure(

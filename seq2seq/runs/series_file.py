@@ -12,6 +12,7 @@ from seq2seq.data.corpora.frame_files import one_series, reason_of
 from seq2seq.data.corpora.line_images import LineImageCorpus, line_series
 from seq2seq.data.corpora.wav import spectrum_of
 from seq2seq.data.series import Series
+from seq2seq.data.text_files import seekable
 from seq2seq.errors import UserError
 
 
@@ -43,6 +44,6 @@ def reads_lines(config: Mapping[str, Any]) -> bool:
 
 def _array(path: str) -> Series:
     try:
-        return Series(np.load(path, allow_pickle=False), path)
+        return Series(np.load(seekable(path), allow_pickle=False), path)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"frames cannot be read from {path}: {reason_of(error)}") from None

@@ -1,7 +1,9 @@
 """Series come out of files as they stand there, or one line says why not."""
 
 import io
+import os
 import sys
+import threading
 import time
 import zipfile
 from datetime import date, datetime, timedelta
@@ -20,6 +22,7 @@ from seq2seq.data.series import Series
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import TextForm, formed
 from seq2seq.errors import UserError
+from seq2seq.runs.series_file import series_of_file
 
 TS = "#about\n@problemName x\n@timeStamps false\n@classLabel true a b\n@data\n1,2,3:4,?,6:a\n7:8:b\n"
 CSV = "series,time,x,y,target\n1,0,1.5,2,up\n1,3,,4,up\n2,0,5,6,down\n"
@@ -309,3 +312,41 @@ def test_a_series_may_have_a_name_that_says_missing_elsewhere(tmp_path, name):
     path.write_text("series,time,target,x\n ,1,a,2\n")
     with pytest.raises(UserError, match="line 2 must name its series, but its series is empty"):
         list(corpus.series(str(path)))
+
+
+def piped(pipe, data: bytes) -> str:
+    """The path of a pipe, out of which bytes come once."""
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_bytes, args=(data,), daemon=True).start()
+    return str(pipe)
+
+
+@pytest.mark.parametrize("kind", [NpzCorpus, CSVFrameCorpus, ParquetFrameCorpus])
+def test_what_comes_out_of_a_pipe_is_read_as_a_file_is(tmp_path, kind):
+    file, table = tmp_path / "x", pandas.read_csv(io.StringIO(CSV))
+    if kind is CSVFrameCorpus:
+        file.write_text(CSV)
+    elif kind is ParquetFrameCorpus:
+        table.to_parquet(file)
+    else:
+        with file.open("wb") as out:
+            np.savez(out, frames=np.ones((3, 2)), lengths=[2, 1], targets=["up", "down"])
+    corpus = kind(options=FileOptions(str(file)))
+    pipe = piped(tmp_path / "pipe", file.read_bytes())
+    found = list(corpus.examples(pipe))
+    assert [own.targets for own in found] == [("up",), ("down",)]
+    assert [own.source for own in found] == [own.source for own in corpus.examples(str(file))]
+    assert corpus.names(pipe) == corpus.names(str(file))  # without a second look, which would wait for ever
+
+
+def test_an_array_of_one_series_comes_out_of_a_pipe(tmp_path):
+    np.save(tmp_path / "file.npy", np.ones((3, 2)))
+    pipe = piped(tmp_path / "pipe.npy", (tmp_path / "file.npy").read_bytes())
+    assert series_of_file(pipe, {"data": {}}) == series_of_file(str(tmp_path / "file.npy"), {"data": {}})
+
+
+def test_features_of_a_pipe_that_are_to_be_forecast_keep_their_names(tmp_path):
+    corpus = CSVFrameCorpus(options=FileOptions("x.csv"), horizon=1)
+    pipe = piped(tmp_path / "pipe", b"series,time,x,y\n1,0,1,2\n1,1,3,4\n")
+    assert len(list(corpus.series(pipe))) == 1
+    assert corpus.names(pipe) == ["x", "y"]

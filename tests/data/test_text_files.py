@@ -1,5 +1,6 @@
 import bz2
 import gzip
+import io
 import lzma
 import os
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.data.packed_files import text_lines
 from seq2seq.data.text_files import read_lines
 from seq2seq.errors import UserError
 
@@ -168,3 +170,71 @@ def test_lines_of_old_macs_are_cut_at_carriage_returns_where_there_is_no_newline
     for line in ("a\tb", "a\rb"):  # one carriage return is part of a line, or of its end
         path.write_bytes(line.encode() + b"\r" * (line == "a\tb"))
         assert read_lines(path) == [line]
+
+
+UTF_16 = "convert it to UTF-8, for example with iconv -f UTF-16 -t UTF-8."
+
+
+@pytest.mark.parametrize(
+    ("raw", "said", "before"),
+    [
+        (PACKED["gzip"], "is packed by gzip: unpack it first, as zcat does.", 0),
+        (PACKED["xz"], "is packed by xz: unpack it first, as zcat does.", 0),
+        (
+            b"PK\x03\x04\x14\0",
+            "is a zip archive or a spreadsheet: unpack it, or save it as CSV or as text with tabs.",
+            0,
+        ),
+        ("ab\ncd\n".encode("utf-16"), f"is UTF-16: {UTF_16}", 0),
+        ("\ufeffab\ncd\n".encode("utf-16-be"), f"is UTF-16: {UTF_16}", 0),
+        ("αβ\nγ\n".encode("utf-16"), f"is UTF-16: {UTF_16}", 1),  # whose first line could be of anything
+        (
+            "ab\ncd\n".encode("utf-16-le"),
+            "is UTF-16 without a mark: convert it to UTF-8, for example with iconv -f UTF-16LE -t UTF-8.",
+            1,
+        ),
+        ("ab\n".encode("utf-32"), "is UTF-32: convert it to UTF-8, for example with iconv -f UTF-32 -t UTF-8.", 0),
+    ],
+)
+def test_a_stream_that_is_no_text_is_told_at_its_first_lines(raw, said, before):
+    read = []
+    with pytest.raises(UserError) as error:
+        read.extend(text_lines(io.BytesIO(raw), "stdin"))
+    assert str(error.value) == f"stdin must hold text, but {said}"
+    assert len(read) == before or len(list(io.BytesIO(raw))) == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\n",
+        b"\0\n\0\n",
+        b"a\0b\n\0\n",
+        b"a\0b\0\nc\n",
+        b"\xff\xfe\nab\n",
+        b"\xff\xfe a\n\xfe\xff\n",
+        b"\xfe\xff",
+        b"\xef\xbb\xbfab\n",
+        b"\xed\xa0\x80\n\xc3\n",
+        b"BZh9 is a word\nPAR1 is a gene",
+        b"ab\n\x1f\x8b\x08\0\n\xff\xfea\0\n",
+    ],
+)
+def test_a_stream_of_any_other_bytes_comes_through_line_by_line(raw):
+    assert b"".join(text_lines(io.BytesIO(raw), "stdin")) == raw
+
+
+def test_a_stream_is_asked_for_no_line_before_it_is_needed():
+    lines = iter([b"a\n", b"b\n", b"c\n"])
+    stream = text_lines(lines, "stdin")
+    assert next(stream) == b"a\n"
+    assert next(lines) == b"b\n"
+
+
+def test_what_stdout_is_written_to_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "both.tsv"
+    path.write_text("a\tb\n")
+    with path.open("a") as out:
+        monkeypatch.setattr("sys.stdout", out)
+        assert error_of(path) == f"{path} is what stdout is written to: write to another file."

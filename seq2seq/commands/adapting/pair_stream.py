@@ -2,13 +2,13 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from seq2seq.config.command_line import lines_of_stdin
 from seq2seq.data.encoding import encoded
 from seq2seq.data.examples import Example
-from seq2seq.data.packed_files import raw_lines
+from seq2seq.data.packed_files import raw_lines, text_lines
 from seq2seq.data.pair_lines import READERS
 from seq2seq.data.text import BYTE_ORDER_MARK
 from seq2seq.data.text_files import check_readable, told_as
@@ -38,7 +38,7 @@ class PairStream:
         self.counts = Counter(lines=0, no_pairs=0, empty=0, too_long=0)
 
     def __iter__(self) -> Iterator[Example]:
-        lines: Iterable[bytes] = lines_of_stdin() if self.path == "-" else raw_lines(Path(self.path))
+        lines = text_lines(lines_of_stdin(), "stdin") if self.path == "-" else raw_lines(Path(self.path))
         for number, line in enumerate(lines, 1):
             if (example := self._example(line, number)) is not None:
                 yield example

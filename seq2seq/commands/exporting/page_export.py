@@ -12,7 +12,6 @@ from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.ranking import AverageRanking
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.decoding.stepper import Stepper
-from seq2seq.errors import UserError
 from seq2seq.export.page.assembly import assemble
 from seq2seq.export.page.description import describe
 from seq2seq.export.page.in_node import prove_script
@@ -20,10 +19,11 @@ from seq2seq.export.page.pieces import tables
 from seq2seq.export.page.weight_bytes import store
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.exported_run import export_home
+from seq2seq.runs.named_files import new_file
 from seq2seq.runs.run import LoadedRun
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.translator import Translator
-from seq2seq.whole_file import check_writable, write_whole
+from seq2seq.whole_file import behind_links, write_whole
 
 logger = logging.getLogger(__name__)
 _FILE = "page.html"  # in a run: its page
@@ -37,13 +37,7 @@ def place(options: Mapping[str, Any]) -> Path:
     if options["example"] is not None:
         check_type("example", options["example"], str)
     file = Path(str(options["out"])) if options["out"] is not None else export_home(str(options["run"])) / _FILE
-    if file.exists():
-        raise UserError(f"out={file} must be a new file, but is there: choose another, or remove it.")
-    try:
-        check_writable(file)
-    except OSError as error:
-        raise UserError(f"out={file} cannot be written: {error.strerror}: choose another file.") from None
-    return file
+    return new_file("out", file)
 
 
 def write(run: LoadedRun, sources: ExportedSources, options: Mapping[str, Any], file: Path) -> dict[str, Any]:
@@ -66,7 +60,7 @@ def write(run: LoadedRun, sources: ExportedSources, options: Mapping[str, Any], 
     report["script"] = prove_script(page.decode(), sources.lines, found, forced, _WIDTHS)
     if len(page) > _LARGE * _MEGABYTE and kind == "float16":
         logger.warning("the page has %.1f MB: int8=true halves it", len(page) / _MEGABYTE)
-    write_whole(file, page)
+    write_whole(behind_links(file), page)
     return {**report, "weights": kind, "bytes": len(page)}
 
 

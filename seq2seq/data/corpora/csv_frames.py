@@ -45,6 +45,7 @@ class CSVFrameCorpus(FrameCorpus):
         super().__init__(options=options, horizon=horizon)
         self.series_column, self.time, self.target, self.features = series, time, target, features
         self._targets = [target] if isinstance(target, str) else list(target)
+        self._headers: dict[str, list[str]] = {}  # of files that were read, as a pipe cannot be read once more
         if horizon is None and not self._targets:
             raise UserError("target must name at least one column, but is empty: give horizon, for forecasts.")
 
@@ -62,8 +63,8 @@ class CSVFrameCorpus(FrameCorpus):
         """Names of the columns of targets; with a horizon, of all features."""
         if self.horizon is None:
             return self._targets
-        _, header = next(self.rows(path))
-        return [str(header[place]) for place in self._columns(path, [str(name) for name in header], []).features]
+        header = self._headers.get(path) or [str(name) for name in next(self.rows(path))[1]]
+        return [header[place] for place in self._columns(path, header, []).features]
 
     def rows(self, path: str) -> Iterator[Row]:
         """Rows of a file with their numbers, the header first; None and an empty text are missing values."""
@@ -72,8 +73,8 @@ class CSVFrameCorpus(FrameCorpus):
     def _by_series(self, path: str, targets: Sequence[str]) -> Iterator[tuple[str, list[Row], "_FrameColumns"]]:
         """The name and the rows of each series, and where its columns are."""
         rows = self.rows(path)
-        _, header = next(rows, (1, []))
-        columns = self._columns(path, [str(name) for name in header], targets)
+        header = self._headers[path] = [str(name) for name in next(rows, (1, []))[1]]
+        columns = self._columns(path, header, targets)
         seen: set[str] = set()
         for name, own in groupby(rows, lambda row: self._name(path, row, columns.series)):
             if name in seen:

@@ -3,6 +3,7 @@
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile, is_zipfile
 
@@ -12,7 +13,7 @@ from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.series import Series
-from seq2seq.data.text_files import check_readable
+from seq2seq.data.text_files import check_readable, seekable
 from seq2seq.errors import UserError
 
 _NAMES = ("frames", "lengths", "targets", "target_lengths", "times")
@@ -206,10 +207,12 @@ def reason_of(error: Exception) -> str:
 
 def _arrays(path: str, needed: tuple[str, ...]) -> dict[str, np.ndarray]:
     check_readable(Path(path))
-    if not is_zipfile(path):
+    if not is_zipfile(held := seekable(path)):
         raise UserError(f"{path} is no .npz file, which numpy.savez writes: give one, or choose what reads this kind.")
+    if isinstance(held, BytesIO):
+        held.seek(0)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(held, allow_pickle=False) as file:
             wanted = (*needed, "lengths", "target_lengths", "times")
             found = {name: file[name] for name in _NAMES if name in file and name in wanted}
     except (OSError, ValueError, TypeError, AttributeError, MemoryError, BadZipFile, zlib.error) as error:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seq2seq.data.corpora.csv_frames import CSVFrameCorpus, Row
-from seq2seq.data.text_files import check_readable
+from seq2seq.data.text_files import check_readable, seekable
 from seq2seq.errors import UserError
 
 
@@ -25,7 +25,7 @@ class ParquetFrameCorpus(CSVFrameCorpus):
         import pyarrow.parquet as parquet  # which takes a while, and no other file needs it
 
         check_readable(Path(path))
-        with _told(path), parquet.ParquetFile(path) as file:
+        with _told(path), parquet.ParquetFile(seekable(path)) as file:
             names = file.schema_arrow.names
             yield 0, names
             number = 0

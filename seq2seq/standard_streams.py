@@ -1,0 +1,90 @@
+"""What a shell has made stdin, stdout and stderr: whether they wait, can be read or written, and are two files."""
+
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from seq2seq.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # of systems without it
+    fcntl = None  # type: ignore[assignment]
+
+_LAST = 2  # the place of stderr
+
+
+def have_them_wait() -> None:
+    """Have stdin, stdout and stderr wait for their other ends, as all that reads and writes here takes for granted.
+
+    Who starts a process may have them answer at once that there is nothing yet, which would be taken for the end.
+    """
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if (handle := _handle(stream)) is not None:
+            with suppress(OSError):  # nothing that could wait
+                os.set_blocking(handle, True)
+
+
+def fill_closed() -> None:
+    """Have nothing at all in the places of streams that are closed.
+
+    The next file that is opened would get such a place, and take in what libraries write to stderr.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= _LAST:
+        pass
+    os.close(handle)
+
+
+def check_input() -> None:
+    """Check that lines can be read from stdin. Raises UserError if it is closed, for writing, or the file of stdout."""
+    if sys.stdin is None:
+        raise UserError("stdin is closed: give lines with < FILE, or by a pipe.")
+    handle = _handle(sys.stdin)
+    if _only(handle, "O_WRONLY"):
+        raise UserError("stdin can be written alone: give lines with < FILE, or by a pipe.")
+    if handle is not None and is_output(handle):
+        raise UserError(
+            "stdin and stdout must be two files, but are one, which would be read while it is written: write to "
+            "another with > FILE."
+        )
+
+
+def check_output() -> None:
+    """Check that lines can be written to stdout. Raises UserError if it is closed, or for reading."""
+    if sys.stdout is None:
+        raise UserError("stdout is closed: leave it open, or write it to a file with > FILE.")
+    if _only(_handle(sys.stdout), "O_RDONLY"):
+        raise UserError("stdout can be read alone: leave it as it is, or write it to a file with > FILE.")
+
+
+def is_output(file: int | Path) -> bool:
+    """Tell whether a file on disk, by its handle or path, is what stdout is written to."""
+    handle = _handle(sys.stdout)
+    if handle is None:
+        return False
+    try:
+        one, other = os.stat(file), os.fstat(handle)
+    except OSError:
+        return False
+    return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other)
+
+
+def _handle(stream: Any) -> int | None:
+    """The handle of a stream; None of one that is closed, or of Python alone."""
+    try:
+        return int(stream.fileno())
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _only(handle: int | None, mode: str) -> bool:
+    """Tell whether a handle was opened in a mode that is for one direction alone."""
+    if handle is None or fcntl is None:
+        return False
+    try:
+        return fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == getattr(os, mode)
+    except OSError:
+        return False
