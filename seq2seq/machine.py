@@ -15,6 +15,7 @@ import torch
 _ROUNDS = 5
 _BUSY = 0.5  # running processes for each core, in the last minute
 WORTH_ROUNDING = 1 / 0.9  # times as fast as float32, below which a narrower format is not taken
+_INSTRUCTIONS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")  # what libraries may use
 _SECONDS = 0.05  # at least, for the rounds of one way
 
 
@@ -76,7 +77,7 @@ def _timed(ways: Mapping[str, Callable[[], object]]) -> dict[str, float]:
 
 
 def _conditions() -> str:
-    instructions = torch.backends.cpu.get_cpu_capability(), os.environ.get("ONEDNN_MAX_CPU_ISA", "")
+    instructions = torch.backends.cpu.get_cpu_capability(), *(os.environ.get(name, "") for name in _INSTRUCTIONS)
     return " ".join(map(str, (processor(), torch.get_num_threads(), *instructions, torch.__version__)))
 
 

@@ -69,6 +69,8 @@ def test_another_number_of_threads_or_set_of_instructions_is_another_answer(kept
     for change in (
         lambda: monkeypatch.setattr(torch, "get_num_threads", lambda: 99),
         lambda: monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41"),
+        lambda: monkeypatch.setenv("DNNL_MAX_CPU_ISA", "SSE41"),
+        lambda: monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "AVX2"),
     ):
         asked = len(calls)
         change()

@@ -1,7 +1,6 @@
 """SentencePiece models: text to ids and back."""
 
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -11,21 +10,21 @@ from random import Random
 import sentencepiece
 
 from seq2seq.data.examples import Example
-from seq2seq.data.normalization import REVERSIBLE, rule_of, without_place
+from seq2seq.data.learnt_pieces import Texts, learnt_pieces
+from seq2seq.data.normalization import without_place
 from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.piece_table import drawn_pieces
+from seq2seq.data.reserved_pieces import NAMES
 from seq2seq.data.series import Series
 from seq2seq.data.space_mark import SPACE, hidden, shown
 from seq2seq.data.text import TextForm
-from seq2seq.data.unlearnt import explained
 from seq2seq.errors import UserError
-from seq2seq.symbols import BOS, EOS, PAD, UNK
+from seq2seq.symbols import EOS, UNK
 from seq2seq.whole_file import write_whole
 
 KINDS = ("unigram", "bpe", "char", "word")
 _THREADS = 1  # starting others takes longer than most batches, and long where the processor is busy
 _FEW = 8  # texts, up to which one call for each is faster than a batch, for which SentencePiece starts a thread
-_UNLIMITED = 2**22  # more words than any output layer can take
 
 
 class Tokenizer:
@@ -64,7 +63,7 @@ class Tokenizer:
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Pieces, one for each token id."""
-        return [self._processor.id_to_piece(index) for index in ids]
+        return [NAMES.get(index) or self._processor.id_to_piece(index) for index in ids]
 
     def surface(self, text: str) -> list[str]:
         """Pieces that a text is cut into, those that the vocabulary lacks among them."""
@@ -97,8 +96,9 @@ class Tokenizer:
     def ids(self, piece: str) -> list[int]:
         """Ids of a piece, at the beginning of a word and within one; none if the vocabulary lacks it."""
         forms = (piece, SPACE + piece)
-        found = dict.fromkeys(map(self._processor.piece_to_id, forms))
-        return [index for index in found if self._processor.id_to_piece(index) in forms]
+        reserved = (index for index, name in NAMES.items() if name == piece)
+        found = dict.fromkeys([*reserved, *map(self._processor.piece_to_id, forms)])
+        return [index for index in found if self.pieces([index])[0] in forms]
 
     def unknown(self, text: str) -> list[str]:
         """The pieces of a text that the vocabulary lacks."""
@@ -195,11 +195,16 @@ class TokenizerTrainer:
         Raises UserError if a kind, size or normalisation does not fit them.
         """
         self.options.check_form(form or TextForm())
-        symbols = self._symbols(chain(*_sides(examples)))
+        sides: list[Texts] = [
+            lambda: (one.source for one in examples),
+            lambda: chain(*(one.targets for one in examples)),
+        ]
+        every: Texts = lambda: chain(*(texts() for texts in sides))  # noqa: E731
+        symbols = self._symbols(every())
         if self.joint:
-            both = self._learn(chain(*_sides(examples)), symbols, side=0)
+            both = self._learn(every, symbols, side=0)
             return Tokenizers.from_bytes(both, both, form)
-        source, target = (self._learn(lines, symbols, side=side) for side, lines in enumerate(_sides(examples)))
+        source, target = (self._learn(texts, symbols, side=side) for side, texts in enumerate(sides))
         return Tokenizers.from_bytes(source, target, form)
 
     def _symbols(self, texts: Iterable[str]) -> list[str]:
@@ -208,42 +213,19 @@ class TokenizerTrainer:
         matches = {match[0] for text in texts for match in pattern.finditer(text)} if pattern else set()
         return list(dict.fromkeys([*self.options.symbols, *sorted(matches - {""})]))
 
-    def _learn(self, lines: Iterator[str], symbols: list[str], *, side: int) -> bytes:
-        """The serialised model of a side. Raises UserError if its kind or size does not fit the lines."""
+    def _learn(self, texts: Texts, symbols: list[str], *, side: int) -> bytes:
+        """The serialised model of a side. Raises UserError if its kind or size does not fit the texts."""
         (kind, size), name = self.sides[side], ("source", "target")[side]
         if kind not in KINDS:
             raise UserError(f"{name} must be one of {', '.join(KINDS)}, but is {kind!r}.")
         if size is None and kind in ("unigram", "bpe"):
             raise UserError(f"{name}_size must be a number for kind {kind}, but is null.")
-        model = io.BytesIO()
-        try:
-            with rule_of(self.options.normalization) as rule:
-                sentencepiece.SentencePieceTrainer.train(
-                    sentence_iterator=map(hidden, lines),
-                    model_writer=model,
-                    model_type=kind,
-                    # Pieces of a word model begin at spaces, so every word needs one before it; characters do not.
-                    add_dummy_prefix=kind != "char",
-                    character_coverage=self.options.character_coverage,
-                    remove_extra_whitespaces=self.options.normalization not in REVERSIBLE,
-                    user_defined_symbols=[] if kind == "word" else [*map(hidden, symbols)],
-                    max_sentence_length=1 << 20,
-                    num_threads=1,  # the scores depend on it, and equal seeds must give equal runs
-                    pad_id=PAD,
-                    unk_id=UNK,
-                    bos_id=BOS,
-                    eos_id=EOS,
-                    minloglevel=2,
-                    # Not use_all_vocab where there is no size: character_coverage would do nothing.
-                    vocab_size=size or _UNLIMITED,
-                    hard_vocab_limit=self.exact_size and size is not None,
-                    **rule,
-                )
-        except (RuntimeError, OSError) as error:
-            raise UserError(explained(str(error), kind, size, name)) from None
-        return model.getvalue()
-
-
-def _sides(examples: Sequence[Example]) -> tuple[Iterator[str], Iterator[str]]:
-    """Sources and targets, without a list of all of them."""
-    return (example.source for example in examples), (target for example in examples for target in example.targets)
+        return learnt_pieces(
+            texts,
+            kind,
+            size,
+            symbols=[] if kind == "word" else symbols,
+            options=self.options,
+            exact_size=self.exact_size,
+            side=name,
+        )

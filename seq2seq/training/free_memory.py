@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-_ROOT = Path("/")
+from seq2seq.control_groups import ROOT, group_folders
 
 
-def free_bytes(device: torch.device, root: Path = _ROOT) -> int | None:
+def free_bytes(device: torch.device, root: Path = ROOT) -> int | None:
     """The bytes that tensors on a device can still take; None where the system does not tell.
 
     `root` is where Linux keeps what it tells.
@@ -36,24 +36,13 @@ def _of_machine(root: Path) -> int | None:
 
 def _of_groups(root: Path) -> Iterator[int]:
     """Bytes that the limit of each control group leaves, of both versions; files that it can drop are free."""
-    own = _group(root)
     top = root / "sys/fs/cgroup"
-    folders = [top, *(top / Path(*own.parts[1 : depth + 1]) for depth in range(1, len(own.parts)))]
     names = ("memory.max", "memory.current", "inactive_file")
     first = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-    for folder, (limit, used, droppable) in [*((one, names) for one in folders), (top / "memory", first)]:
+    for folder, (limit, used, droppable) in [*((one, names) for one in group_folders(root)), (top / "memory", first)]:
         with suppress(OSError, ValueError):  # no such file, or no limit, which is called max
             most, now = (int((folder / name).read_text(encoding="utf-8")) for name in (limit, used))
             yield max(0, most - now + _of_statistics(folder / "memory.stat", droppable))
-
-
-def _group(root: Path) -> Path:
-    """The path of this process's control group of version 2."""
-    with suppress(OSError):
-        for line in (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines():
-            if line.startswith("0::/"):
-                return Path(line.removeprefix("0::"))
-    return Path("/")
 
 
 def _of_statistics(file: Path, name: str) -> int:

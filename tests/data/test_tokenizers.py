@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data.examples import Example
+from seq2seq.data.learnt_pieces import learnt_pieces
 from seq2seq.data.space_mark import hidden, readable
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import KINDS, PieceOptions, Tokenizer, Tokenizers, TokenizerTrainer
@@ -419,3 +420,59 @@ def test_tokenizers_that_take_text_apart_are_equal_where_all_they_learnt_from_is
     )
     assert first.source.serialized == second.source.serialized
     assert second.source.encode(["\uac01"]) == Tokenizer(first.source.serialized).encode(["\uac01"])
+
+
+# ---- Texts that hold what SentencePiece keeps for itself
+
+
+RESERVED = [
+    "<s>alt</s> neu",
+    "N <unk> fiel um <unk> %",
+    "x <pad> y",
+    "Q \u2582\u2585\u2587 fertig",
+    "a<s>b </s>",
+    "ein Hut",
+]
+
+
+@pytest.mark.parametrize("joint", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_texts_that_hold_reserved_names_and_signs_are_learnt_and_come_back(kind, joint):
+    examples = [Example(text, (text,)) for text in RESERVED] * 3
+    trainer = TokenizerTrainer(
+        source=kind, target=kind, source_size=SIZES[kind], target_size=SIZES[kind], joint=joint, exact_size=False
+    )
+    for tokenizer in vars(trainer.train(examples)).values():
+        rows = tokenizer.encode(RESERVED)
+        assert not {PAD, UNK, BOS, EOS} & {index for row in rows for index in row}
+        assert [tokenizer.unknown(text) for text in RESERVED] == [[]] * len(RESERVED)
+        assert tokenizer.decode(rows) == [tokenizer.join(tokenizer.surface(text)) for text in RESERVED] == RESERVED
+        assert tokenizer.pieces([PAD, UNK, BOS, EOS]) == ["<pad>", "<unk>", "<s>", "</s>"]
+        assert [tokenizer.ids(name)[0] for name in ("<pad>", "<unk>", "<s>", "</s>")] == [PAD, UNK, BOS, EOS]
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "char"])
+def test_protected_names_are_pieces_of_their_own_and_never_the_end_of_a_target(kind):
+    options = PieceOptions(protect="<[^>]+>|\u2585")
+    trainer = trainer_of(kind, exact_size=False, options=options)
+    tokenizer = trainer.train([Example(text, (text,)) for text in RESERVED] * 3).target
+    for text, names in zip(
+        RESERVED, [["<s>", "</s>"], ["<unk>"] * 2, ["<pad>"], ["\u2585"], ["<s>", "</s>"], []], strict=True
+    ):
+        (ids,) = tokenizer.encode([text])
+        assert not {PAD, UNK, BOS, EOS} & set(ids)
+        assert tokenizer.decode([ids]) == [text]
+        assert [piece for piece in tokenizer.pieces(ids) if "<" in piece or piece == "\u2585"] == names
+        (drawn,) = tokenizer.sample([text], 0.5, seed=1)
+        assert [piece for piece in tokenizer.pieces(drawn) if "<" in piece or piece == "\u2585"] == names
+
+
+def test_what_nobody_has_reserved_is_read_once():
+    reads = []
+
+    def texts():
+        reads.append(1)
+        return iter(ENGLISH.split("\n"))
+
+    learnt_pieces(texts, "char", None, options=PieceOptions(), exact_size=True, side="source")
+    assert len(reads) == 1

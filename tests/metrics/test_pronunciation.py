@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.metrics.exact_match import ExactMatch
-from seq2seq.metrics.pronunciation import PronunciationScores
+from seq2seq.metrics.pronunciation import PronunciationScores, _warn_of_spaces
 
 LAW = settings(deadline=None, max_examples=60)
 phones = st.lists(st.sampled_from(["AA", "B", "CH", "D"]), max_size=5).map(" ".join)
@@ -120,3 +120,22 @@ def test_a_reset_forgets():
 def test_hypotheses_and_references_must_be_as_many():
     with pytest.raises(ValueError, match="shorter"):
         PronunciationScores().update(["AA", "B"], [["AA"]])
+
+
+@pytest.mark.parametrize(
+    ("references", "warns"),
+    [
+        ([["kæt"], ["tomato"], [""]], True),
+        ([["สวัสดี", "ขอบคุณ"]], True),
+        ([["kæt"], ["t o"]], False),
+        ([["AH0"], ["EY1"]], False),  # words of one phone
+        ([[""], [" "]], False),
+        ([], False),
+    ],
+)
+def test_references_without_spaces_are_told_once_at_the_start(caplog, references, warns):
+    _warn_of_spaces.cache_clear()
+    metric = PronunciationScores()
+    for _ in range(2):
+        metric.prepare(references)
+    assert [text.split(":")[0] for text in caplog.messages] == ["PER will be WER"] * warns

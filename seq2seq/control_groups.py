@@ -1,0 +1,55 @@
+"""Control groups of Linux that this process is in, and the share of the processors that they leave it."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+ROOT = Path("/")
+
+
+def group_folders(root: Path = ROOT) -> list[Path]:
+    """Folders of this process's groups of version 2, from the top down; `root` is where Linux keeps what it tells."""
+    top = root / "sys/fs/cgroup"
+    own = _own_group(root).parts[1:]
+    return [top.joinpath(*own[:depth]) for depth in range(len(own) + 1)]
+
+
+def processors(root: Path = ROOT) -> int | None:
+    """The number of processors that the quotas of groups leave, rounded up; None where there is no quota."""
+    shares = [*_shares(root)]
+    return max(1, math.ceil(min(shares))) if shares else None
+
+
+def limit_threads(root: Path = ROOT) -> None:
+    """Tell libraries that are loaded after this to start no more threads than processors are left.
+
+    OpenMP counts the processors of the machine: in a container with a share of them, threads wait for each other while
+    the group is held back. Whoever has said how many keeps that.
+    """
+    if "OMP_NUM_THREADS" not in os.environ and (left := processors(root)) is not None and left < (os.cpu_count() or 1):
+        os.environ["OMP_NUM_THREADS"] = str(left)
+
+
+def _shares(root: Path) -> Iterator[float]:
+    """Quotas over their periods, of both versions."""
+    for folder in group_folders(root):
+        with suppress(OSError, ValueError):  # no such file, or no quota, which is called max
+            quota, period = (folder / "cpu.max").read_text(encoding="utf-8").split()
+            yield int(quota) / int(period)
+    for name in ("cpu", "cpu,cpuacct"):
+        with suppress(OSError, ValueError):
+            first = root / "sys/fs/cgroup" / name
+            quota, period = ((first / f"cpu.cfs_{one}_us").read_text(encoding="utf-8") for one in ("quota", "period"))
+            if int(quota) > 0:  # -1 is none
+                yield int(quota) / int(period)
+
+
+def _own_group(root: Path) -> PurePosixPath:
+    """The path of this process's group of version 2."""
+    with suppress(OSError):
+        for line in (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            if line.startswith("0::/"):
+                return PurePosixPath(line.removeprefix("0::"))
+    return PurePosixPath("/")
