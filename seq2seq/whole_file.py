@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -54,9 +55,13 @@ def behind_links(path: Path) -> Path:
 
 
 def part_of(path: Path, ending: str) -> Path:
-    """The path beside another at which this process writes it: hidden, and never longer than names may be."""
+    """A path beside another at which one writer alone writes it: hidden, and never longer than names may be.
+
+    Threads have one number of a process, and so can processes of two machines that share a disk: another part of the
+    name tells them apart.
+    """
     stem = path.name.encode(errors="surrogateescape")[:_STEM].decode(errors="ignore").replace(".", "_")
-    return path.with_name(f".{stem}.{os.getpid()}{ending}")
+    return path.with_name(f".{stem}.{os.getpid()}.{secrets.token_hex(4)}{ending}")
 
 
 def check_writable(path: Path) -> None:

@@ -1,7 +1,6 @@
 """Folders that are whole on disk, or not there."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,14 +53,10 @@ def check_room(option: str, folder: Path) -> None:
 
 
 def _made(place: Path) -> Path:
-    """A folder beside a place that is this writer's alone, and held.
-
-    Threads have one number of a process, and so can processes of two machines that share a disk: another part of the
-    name tells them apart.
-    """
+    """A folder beside a place that is this writer's alone, and held."""
     _remove_abandoned(part_of(place, _HALF))
     while True:
-        half = part_of(place, f".{secrets.token_hex(4)}{_HALF}")
+        half = part_of(place, _HALF)
         half.mkdir(parents=True)
         if hold(half) is not False and half.is_dir():
             return half

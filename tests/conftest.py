@@ -1,5 +1,6 @@
 """What tests share, loaded where tests run: the process that hands them to others is there at once without it."""
 
+import signal
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ _FIRST = "tests/scripts"  # it takes longest, and its files share a process that
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background, where runs would ignore what tests send
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     hands_out = config.getoption("numprocesses") and not config.getoption("collectonly")
     for name in () if hands_out else _SHARED:
         config.pluginmanager.import_plugin(name)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and paths that are no files."""
+"""Files that are whole or not there, whoever else writes them at the same time, and paths that are no files."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq.whole_file import behind_links, check_writable, write_whole
+from seq2seq.whole_file import behind_links, check_writable, part_of, remove_parts, write_whole
 
 DATA = b"x" * 100_000  # more than a pipe holds
 
@@ -67,3 +67,27 @@ def test_behind_a_link_is_what_it_leads_to(tmp_path, there):
 def test_what_is_no_link_is_named_as_it_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert str(behind_links(Path("a/../b"))) == "a/../b"
+
+
+def test_two_writers_of_one_process_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path, flush, begun = tmp_path / "file", os.fsync, []
+
+    def meanwhile(handle: int) -> None:
+        if not begun:
+            begun.append(True)
+            write_whole(path, b"of another thread")
+            assert path.read_bytes() == b"of another thread"
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    write_whole(path, b"its own")
+    assert path.read_bytes() == b"its own"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("name", ["a", "a.b.c", ".hidden", "ä" * 120])
+def test_what_a_killed_writer_leaves_is_found_by_its_name(tmp_path: Path, name: str):
+    part = part_of(tmp_path / name, ".part")
+    part.touch()
+    remove_parts(tmp_path)
+    assert not part.exists()

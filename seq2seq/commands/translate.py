@@ -35,11 +35,6 @@ def translate(config: DictConfig) -> None:
         write_parts(build_live_stream(config)(chunks_of_stdin()))
 
 
-def build_stream(config: DictConfig) -> LineStream:
-    """The stream that translates lines as a config of `translate` describes."""
-    return stream_and_series(config)[0]
-
-
 def stream_and_series(config: DictConfig) -> tuple[LineStream, Iterable[Series] | None]:
     """The stream that translates as a config describes, and the series of its file; None where it reads lines."""
     options = read_options(config)

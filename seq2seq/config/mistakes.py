@@ -15,14 +15,16 @@ from seq2seq.config.places import CONF
 from seq2seq.config.signs import needs_plus
 from seq2seq.errors import DivergedError, UserError
 
-# Metrics by the names of their scores.
+# Metrics by the names of their scores, and by what others call these.
 _SCORES = {
-    **dict.fromkeys(("bleu", "chrf", "chrf++", "ter", "sacrebleu"), "translation"),
-    **dict.fromkeys(("wer", "per"), "pronunciation"),
-    **dict.fromkeys(("cer", "edit_distance", "levenshtein"), "characters"),
-    **dict.fromkeys(("accuracy", "acc", "em", "exact"), "exact_match"),
-    **dict.fromkeys(("ppl", "loss"), "perplexity"),
-    **dict.fromkeys(("mae", "rmse", "mse", "crps"), "forecast"),
+    **dict.fromkeys(("bleu", "chrf", "chrf++", "ter", "sacrebleu"), ("translation",)),
+    **dict.fromkeys(("wer", "per"), ("pronunciation",)),
+    **dict.fromkeys(("cer", "edit_distance", "levenshtein"), ("characters",)),
+    **dict.fromkeys(("em", "exact"), ("exact_match",)),
+    **dict.fromkeys(("accuracy", "acc"), ("exact_match", "classes")),
+    **dict.fromkeys(("f1", "macro_f1"), ("classes",)),
+    **dict.fromkeys(("ppl", "loss"), ("perplexity",)),
+    **dict.fromkeys(("mae", "rmse", "mse", "crps"), ("forecast",)),
 }
 
 
@@ -77,9 +79,9 @@ def _no_option(chosen: str, options: Sequence[str]) -> str:
     group, _, name = chosen.rpartition("/")
     if chosen.partition("/")[0] == "data" and (file := _of_file(chosen.partition("/")[2])):
         return f"data={file} is no kind of data: did you mean data={kind_of_file(file)} data.train={file}?"
-    close = _SCORES.get(name.casefold()) if group == "metrics" else None
-    close = close or nearest(name, options)
-    meant = _of_other_groups(name) or ([f"{group}={close}"] if close else [])
+    scored = _SCORES.get(name.casefold(), ()) if group == "metrics" else ()
+    close = scored or [near for near in (nearest(name, options),) if near]
+    meant = _of_other_groups(name) or [f"{group}={near}" for near in close]
     hint = f": did you mean {' or '.join(meant)}?" if meant else "."
     return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
 

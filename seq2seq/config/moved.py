@@ -95,12 +95,21 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _leave_columns(found: dict[str, Any]) -> None:
-    """Leave columns of a table at auto that were 1 and 2, where nobody chose them, as of when curves were health."""
-    data, callbacks = found.get("data"), found.get("callbacks")
+    """Leave columns of a table at auto that were 1 and 2 when these were what nobody chose."""
+    data = found.get("data")
     if not isinstance(data, dict) or data.get("_target_") != _TABLE:
         return
-    if isinstance(callbacks, dict) and "health" in callbacks and (data.get("source"), data.get("target")) == (1, 2):
+    if (data.get("source"), data.get("target")) == (1, 2) and _had_numbered_columns(data, found.get("callbacks")):
         data |= {"source": "auto", "target": "auto"}
+
+
+def _had_numbered_columns(data: dict[str, Any], callbacks: Any) -> bool:
+    """Tell whether a table's columns were 1 and 2 by default when its config was written.
+
+    Checkpoints have no version. Rows could be taken in order from an earlier time on, and curves got their name a
+    moment before columns were found out.
+    """
+    return "in_order" not in data or (isinstance(callbacks, dict) and "health" in callbacks)
 
 
 def _rename_options(found: dict[str, Any]) -> None:

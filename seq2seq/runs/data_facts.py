@@ -10,8 +10,9 @@ from statistics import median
 
 import numpy as np
 
-from seq2seq.data.examples import Example, Splits
+from seq2seq.data.examples import Splits
 from seq2seq.data.series import Series
+from seq2seq.data.spreading import spread_over
 from seq2seq.data.text_kind import TextKind, kind_of
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.metrics.writing import Writing, writing_of
@@ -44,7 +45,7 @@ class DataKind:
     @classmethod
     def of(cls, splits: Splits) -> "DataKind":
         """The kinds of most of train's examples."""
-        some = spread(splits.train)
+        some = spread_over(splits.train, _LOOKED_AT)
         sources, targets = [splits.untagged(example) for example in some], [example.targets[0] for example in some]
         read = _characters(example.source for example in splits.train)
         written = _characters(target for example in splits.train for target in example.targets)
@@ -73,7 +74,7 @@ class DataSize:
     @classmethod
     def of(cls, splits: Splits, tokenizers: Tokenizers, max_length: int) -> "DataSize":
         """The size of train, with the mean length of some of its examples; no side counts as longer than may be."""
-        some = spread(splits.train)
+        some = spread_over(splits.train, _LOOKED_AT)
         texts = [example.source for example in some], [example.targets[0] for example in some]
         sources, targets = tokenizers.encode_pairs(*texts)
         tokens = sum(min(len(side), max_length) + 1 for side in (*sources, *targets))
@@ -132,8 +133,3 @@ def _rare_share(characters: Counter[str]) -> float:
 
 def _pairs(splits: Splits) -> int:
     return sum(len(example.targets) for example in splits.train)
-
-
-def spread(examples: Sequence[Example], most: int = _LOOKED_AT) -> Sequence[Example]:
-    """Examples from all of the order, not too many."""
-    return examples[:: max(1, len(examples) // most)][:most]

@@ -6,8 +6,9 @@ from typing import Any
 from seq2seq.config.builder import build
 from seq2seq.data.edits.monotonicity import monotonicity
 from seq2seq.data.examples import Splits
+from seq2seq.data.spreading import spread_over
 from seq2seq.data.tokenizers import Tokenizers
-from seq2seq.runs.data_facts import DataKind, spread
+from seq2seq.runs.data_facts import DataKind
 from seq2seq.runs.open_model import ATTENTION, TRANSDUCER
 from seq2seq.runs.possible import misfits
 
@@ -51,7 +52,7 @@ def _by_data(config: dict[str, Any], splits: Splits, kind: DataKind) -> ModelCho
         return ModelChoice(ATTENTION, f"{what}, and edits are of characters or symbols, but tokens are {named}")
     if kind.pairs > _PAIRS:
         return ModelChoice(ATTENTION, f"{what}, and transducers were found as good up to {_PAIRS:,}")
-    some = spread(splits.train, _LOOKED_AT)
+    some = spread_over(splits.train, _LOOKED_AT)
     tokenizers: Tokenizers = build(config["tokenizer"], "tokenizer").train(some, build(config["text"], "text"))
     sizes = tokenizers.source.size, tokenizers.written.size
     if max(sizes) > _SYMBOLS:

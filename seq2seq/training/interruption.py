@@ -20,7 +20,6 @@ from seq2seq.training.halving import HalvedSteps
 from seq2seq.training.logged import record_logged
 from seq2seq.training.saving import StepSaving, save_step
 
-_HANG_UP = getattr(signal, "SIGHUP", None)  # of a terminal that is closed
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP") if hasattr(signal, name)]
 _TIME = 1 << 10  # in place of a signal
 _DUE = "validation_due"  # in a checkpoint of a step behind which a validation belongs
@@ -60,7 +59,9 @@ class Interruption(lightning.Callback):
             if threading.current_thread() is threading.main_thread():
                 connector._original_handlers = connector._get_current_signal_handlers()
                 for number in _SIGNALS:
-                    if number != _HANG_UP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup outlives terminals
+                    # One that is ignored stays so: nohup outlives terminals, and what a script runs in the background
+                    # outlives the Ctrl-C that is meant for others.
+                    if signal.getsignal(number) is not signal.SIG_IGN:
                         signal.signal(number, self._note)
 
         connector.register_signal_handlers = listen  # type: ignore[method-assign]

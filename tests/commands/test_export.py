@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from line_streams import build_stream
 
 from seq2seq.commands.benchmark import benchmark_config
 from seq2seq.commands.evaluate import evaluate_run
@@ -17,7 +18,6 @@ from seq2seq.commands.export import export
 from seq2seq.commands.exporting import onnx_export as command
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
-from seq2seq.commands.translate import build_stream
 from seq2seq.config.contract import read_options
 from seq2seq.errors import UserError
 from seq2seq.export import manifest

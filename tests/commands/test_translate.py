@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from line_streams import build_stream
 
-from seq2seq.commands.translate import build_stream
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
 from seq2seq.runs.run import load_run

@@ -58,7 +58,7 @@ def test_groups_are_shown_with_the_option_that_is_chosen(shown):
     text = shown("train", "model=bahdanau", "data=tsv")
     names = "auto, bahdanau, gnmt, language_model, luong, tagger, transducer"
     assert re.search(rf"^  model: {names}  \[bahdanau\]$", text, re.MULTILINE)
-    assert re.search(r"^  data.delimiter=auto +# auto: a tab; ", text, re.MULTILINE)
+    assert re.search(r"^  data.delimiter=auto +# a character, or tab, ", text, re.MULTILINE)
 
 
 def test_comments_go_by_dotted_keys(tmp_path):

@@ -54,15 +54,20 @@ def test_a_run_of_before_takes_text_in_the_default_form():
     assert up_to_date({"data": None, "text": {**form, "form": "none"}})["text"]["form"] == "none"
 
 
+NUMBERED, FOUND_OUT = {"source": 1, "target": 2}, {"source": "auto", "target": "auto"}
+IN_ORDER = {"in_order": False}
+
+
 @pytest.mark.parametrize(
     ("data", "callbacks", "found"),
     [
-        ({"source": 1, "target": 2}, {"health": None}, {"source": "auto", "target": "auto"}),
-        ({"source": 1, "target": 2}, {}, {"source": 1, "target": 2}),  # of today, it may be
+        (NUMBERED | IN_ORDER, {"health": None}, FOUND_OUT | IN_ORDER),
+        (NUMBERED, {}, FOUND_OUT),  # of a still earlier time
+        (NUMBERED | IN_ORDER, {}, NUMBERED | IN_ORDER),  # of today, it may be
         ({"source": 2, "target": 1}, {"health": None}, {"source": 2, "target": 1}),
         ({"source": "a", "target": 2}, {"health": None}, {"source": "a", "target": 2}),
         ({}, {"health": None}, {}),
-        ({"source": 1, "target": 2}, {"curves": None}, {"source": 1, "target": 2}),  # which were chosen
+        (NUMBERED | IN_ORDER, {"curves": None}, NUMBERED | IN_ORDER),  # which were chosen
     ],
 )
 def test_columns_that_nobody_chose_are_found_out(data, callbacks, found):

@@ -114,8 +114,8 @@ def test_delimiters_of_which_each_may_be_meant_are_told(tmp_path, lines, options
     path = write(tmp_path / "pairs.csv", *lines)
     said = error_of(lambda: read_pairs(path, Columns(**options)))
     assert said == (
-        f"{path} must be cut by one delimiter, but ',' and ';' do it alike in {lines[0]!r}: say which, for example "
-        "\"data.delimiter=';'\"."
+        f"{path} must be cut by one delimiter, but ',' and ';' do it alike in {lines[0]!r}: say which, "
+        "data.delimiter=comma or data.delimiter=semicolon."
     )
     assert error_of(lambda: read_pairs(write(path, lines[0].replace(";2,5;", ";")))).endswith(
         ": put `sep=;` in a line above, or another."
@@ -237,13 +237,16 @@ def test_columns_are_chosen_by_name_or_number(tmp_path, columns):
     assert sorted((own.source, *own.targets) for own in splits.train + splits.dev) == [("a", "b"), ("c", "d")]
 
 
+MARK = "delimiter must be auto, tab, comma, semicolon, space, bar or one character, but is"
 SAME = "target must be another column than source, but both have"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"delimiter": "::"}, "delimiter must be auto or one character, but is '::'."),
+        ({"delimiter": "::"}, f"{MARK} '::'."),
+        ({"delimiter": ""}, f"{MARK} ''."),
+        ({"delimiter": "Tab"}, f"{MARK} 'Tab'."),
         ({"delimiter": '"'}, "delimiter must be no quote, end of line or NUL, but is '\"': try auto."),
         ({"delimiter": "\n"}, r"delimiter must be no quote, end of line or NUL, but is '\n': try auto."),
         ({"delimiter": "\r"}, r"delimiter must be no quote, end of line or NUL, but is '\r': try auto."),
@@ -330,9 +333,9 @@ NO_TAB = "{}, line 1 must be `source<TAB>target` with exactly one tab, but has "
 @pytest.mark.parametrize(
     ("lines", "message", "unread"),
     [
-        (["a;b", "c;d"], "0: 'a;b'. Its cells are between ';', as it seems: give \"data.delimiter=';'\".", "';'"),
-        (["a|b|c", "d|e|f"], "0: 'a|b|c'. Its cells are between '|', as it seems: give \"data.delimiter='|'\".", "'|'"),
-        (["a b", "c d"], "0: 'a b'. Its cells are between ' ', as it seems: give \"data.delimiter=' '\".", "' '"),
+        (["a;b", "c;d"], "0: 'a;b'. Its cells are between ';', as it seems: give data.delimiter=semicolon.", "';'"),
+        (["a|b|c", "d|e|f"], "0: 'a|b|c'. Its cells are between '|', as it seems: give data.delimiter=bar.", "'|'"),
+        (["a b", "c d"], "0: 'a b'. Its cells are between ' ', as it seems: give data.delimiter=space.", "' '"),
         (
             ["a ||| b c"],
             "0: 'a ||| b c'. Put a tab in the place of ' ||| ', for example with sed 's/ ||| /\\t/'.",
@@ -355,9 +358,20 @@ def test_what_would_read_a_table_is_told(tmp_path, lines, message, unread):
     assert "data." not in error_of(lambda: read_pairs(path))
 
 
-def test_a_delimiter_that_is_told_reads_the_table(tmp_path):
-    path = write(tmp_path / "pairs.txt", "a;b", "c;d")
-    assert read_pairs(path, Columns(delimiter=";")) == [("a", "b"), ("c", "d")]
+def test_of_another_delimiter_without_a_name_the_option_is_told_in_quotes(tmp_path):
+    path = write(tmp_path / "pairs.txt", "a:b", "c:d")
+    assert error_of(lambda: read_pairs(path, Columns())).endswith("give \"data.delimiter=':'\".")
+
+
+@pytest.mark.parametrize(
+    ("mark", "names"),
+    [(";", [";", "semicolon"]), (",", ["comma"]), (" ", ["space"]), ("|", ["bar", "pipe"]), ("\t", ["tab", r"\t"])],
+)
+@pytest.mark.parametrize("ending", ["txt", "csv"])
+def test_a_delimiter_that_is_told_reads_the_table(tmp_path, mark, names, ending):
+    path = write(tmp_path / f"pairs.{ending}", f"a{mark}b", f"c{mark}d")
+    for name in (mark, *names):
+        assert read_pairs(path, Columns(delimiter=name)) == [("a", "b"), ("c", "d")]
 
 
 @pytest.mark.parametrize(("name", "mark"), [("pairs.tsv", "\t"), ("pairs.csv", ",")])

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from line_streams import build_stream
 from torch.testing import assert_close
 
 from seq2seq.commands.score import score_lines
 from seq2seq.commands.train import train
-from seq2seq.commands.translate import build_stream
 from seq2seq.decoding.fusion import FusedStepper
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.length import LengthLimits

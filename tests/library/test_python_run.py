@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas
 import pytest
 import torch
+from line_streams import build_stream
 from torch import nn
 
 import seq2seq
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.score import score_lines
-from seq2seq.commands.translate import build_stream
 
 HALF = "{} must hold whole characters, but has half a surrogate pair, '\\ud"
 WORDS = ["bcd", "a", "", "fedcba", "cab"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from faulty_disk import failing
+from line_streams import build_stream
 from wholeness import assert_same_weights, check_whole
 
 from seq2seq.commands.adapt import adapt
@@ -25,7 +26,6 @@ from seq2seq.commands.prune import prune
 from seq2seq.commands.score import score_lines
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.time_constants import find_time_constants
-from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
 
 ANSWERS: dict[str, tuple[str, Callable[[Any], Any]]] = {

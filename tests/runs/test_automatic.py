@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from itertools import cycle, islice
 from typing import Any
 
 import pytest
@@ -233,6 +234,11 @@ def test_a_side_that_is_too_long_counts_as_long_as_may_be():
 
 def test_kinds_are_those_of_most_examples():
     assert DataKind.of(Splits(WORDS, [])) == DataKind(TextKind.WORDS, TextKind.SYMBOLS, 60, 17, phrases=True)
+
+
+def test_kinds_are_those_of_most_examples_of_the_whole_file():
+    words, sentences = (list(islice(cycle(some), count)) for some, count in ((WORDS, 700), (SENTENCES, 800)))
+    assert DataKind.of(Splits(words + sentences, [])) == DataKind.of(Splits(sentences + words, []))
 
 
 TOKENIZER = {"_target_": "seq2seq.data.tokenizers.TokenizerTrainer", "source": "char", "target": "word"}

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from line_streams import build_stream
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
@@ -35,7 +36,6 @@ from seq2seq.commands.intervene import intervene
 from seq2seq.commands.score import score_lines
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
-from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
 from seq2seq.export import manifest
 from seq2seq.runs.checkpoint import read_checkpoint, sealed

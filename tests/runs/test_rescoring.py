@@ -7,11 +7,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from line_streams import build_stream
 
 import seq2seq
 from seq2seq.commands.interpret import interpret
 from seq2seq.commands.train import train
-from seq2seq.commands.translate import build_stream
 from seq2seq.config.closed_table import trusting
 from seq2seq.config.contract import read_options
 from seq2seq.errors import UserError

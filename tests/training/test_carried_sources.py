@@ -11,12 +11,13 @@ from shutil import copytree
 import pytest
 import torch
 from kept_runs import last, same
+from line_streams import build_stream
 from torch.testing import assert_close
 
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.train import train
 from seq2seq.commands.training.mistakes import refuse_mistakes
-from seq2seq.commands.translate import build_live_stream, build_stream
+from seq2seq.commands.translate import build_live_stream
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.streams import Streams

@@ -8,6 +8,7 @@ import pandas
 import pytest
 import torch
 from frame_runs import SMALL, goes_on, trainer_on
+from line_streams import build_stream
 
 import seq2seq
 from seq2seq.commands.evaluate import evaluate_run
@@ -20,7 +21,6 @@ from seq2seq.commands.probe import probe
 from seq2seq.commands.score import score_lines
 from seq2seq.commands.time_constants import find_time_constants
 from seq2seq.commands.train import train
-from seq2seq.commands.translate import build_stream
 from seq2seq.compression.packing import pack
 from seq2seq.data.frame_reader import FrameReader, source_sequences
 from seq2seq.errors import UserError

@@ -31,6 +31,7 @@ RUN = [
     "callbacks.early_stopping.patience=100",
 ]
 STEPS = 14
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 
 @pytest.fixture(scope="module")
@@ -139,15 +140,16 @@ def test_a_run_can_be_stopped_again_and_again(train_tiny, uninterrupted, send, t
 
 
 @pytest.fixture
-def hang_up():
-    """Set what a terminal that is closed does to this process; it is given back."""
-    before = signal.getsignal(signal.SIGHUP)
-    yield lambda handler: signal.signal(signal.SIGHUP, handler)
-    signal.signal(signal.SIGHUP, before)
+def answer():
+    """Set how this process answers a signal; what it did before is given back."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield signal.signal
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-def test_a_terminal_that_is_closed_stops_a_run_with_its_step(train_tiny, send, tmp_path, uninterrupted, hang_up):
-    hang_up(signal.SIG_DFL)
+def test_a_terminal_that_is_closed_stops_a_run_with_its_step(train_tiny, send, tmp_path, uninterrupted, answer):
+    answer(signal.SIGHUP, signal.SIG_DFL)
     folder = tmp_path / "run"
     send("training_step", 4, signal.SIGHUP)
     interrupted(train_tiny, folder)
@@ -157,16 +159,16 @@ def test_a_terminal_that_is_closed_stops_a_run_with_its_step(train_tiny, send, t
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
 
-def test_a_run_with_nohup_outlives_its_terminal(train_tiny, send, tmp_path, hang_up):
-    hang_up(signal.SIG_IGN)
-    send("training_step", 1, signal.SIGHUP)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_that_is_ignored_at_the_start_stays_so(train_tiny, send, tmp_path, answer, number):
+    answer(number, signal.SIG_IGN)
+    send("training_step", 1, number)
     train_tiny(tmp_path, *RUN, "budget.max_steps=3")
     assert kept(tmp_path, "last")["global_step"] == 3
 
 
 def test_handlers_are_given_back(train_tiny, send, tmp_path):
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     send("training_step", 2, signal.SIGUSR1)
     interrupted(train_tiny, tmp_path / "run")
     assert before == {number: signal.getsignal(number) for number in before}

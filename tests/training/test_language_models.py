@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 from kept_runs import last
+from line_streams import build_stream
 from torch.testing import assert_close
 
 import seq2seq
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.interpret import interpret
 from seq2seq.commands.train import train
-from seq2seq.commands.translate import build_stream
 from seq2seq.data.batching import TokenBudget
 from seq2seq.data.examples import Example
 from seq2seq.decoding.scoring import score_targets

@@ -4,9 +4,9 @@ import json
 
 import pytest
 from kept_runs import last, same
+from line_streams import build_stream
 
 from seq2seq.commands.training.mistakes import refuse_mistakes
-from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_splits
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from kept_runs import last, same
+from line_streams import build_stream
 
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.training.mistakes import refuse_mistakes
-from seq2seq.commands.translate import build_live_stream, build_stream
+from seq2seq.commands.translate import build_live_stream
 from seq2seq.errors import UserError
 
 RUN = ["averaging.decay=0.5", "trainer.val_check_interval=10", "budget.max_steps=24"]

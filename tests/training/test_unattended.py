@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from line_streams import build_stream
 
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.interpret import figures_of, read
 from seq2seq.commands.training.mistakes import refuse_mistakes
-from seq2seq.commands.translate import build_live_stream, build_stream
+from seq2seq.commands.translate import build_live_stream
 from seq2seq.config.builder import build
 from seq2seq.config.contract import read_options
 from seq2seq.errors import UserError

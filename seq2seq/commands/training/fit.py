@@ -50,16 +50,17 @@ def _fit_here(trainer: lightning.Trainer, module: Seq2SeqModule, start: Path | N
         if not trainer.interrupted:
             raise
         # Lightning turned a Ctrl-C that could not wait into an exit of its own, without a word on what is kept.
-        logger.warning("interrupted at step %d; %s", trainer.global_step, _kept(trainer, folder))
+        kept = any((folder / "checkpoints").glob("*.ckpt"))
+        if not kept and trainer.is_global_zero:
+            discard(folder)
+        logger.warning("interrupted at step %d; %s", trainer.global_step, _what_is_left(folder, kept))
         raise KeyboardInterrupt from None
 
 
-def _kept(trainer: lightning.Trainer, folder: Path) -> str:
-    """Say what is kept of a run that ended at once; its folder is removed where that is nothing."""
-    if any((folder / "checkpoints").glob("*.ckpt")):
+def _what_is_left(folder: Path, kept: bool) -> str:
+    """Say what a run that ended at once leaves, which is its folder if a checkpoint is kept."""
+    if kept:
         return f"continue with {continuation(folder)}"
-    if trainer.is_global_zero:
-        discard(folder)
     return f"no checkpoint was due yet, and {folder} is removed"
 
 

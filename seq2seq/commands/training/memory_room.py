@@ -12,11 +12,11 @@ from seq2seq.commands.building.batches import build_batches
 from seq2seq.commands.building.module import build_module
 from seq2seq.data.batch import PairSequences
 from seq2seq.data.examples import Splits
+from seq2seq.data.spreading import spread_over
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.errors import UserError
 from seq2seq.models.blank import blank
 from seq2seq.ranks import ranks
-from seq2seq.runs.data_facts import spread
 from seq2seq.runs.meeting import current_meeting
 from seq2seq.runs.run import build_model, pick_device
 from seq2seq.training.footprint import peak_bytes
@@ -28,6 +28,7 @@ WORD = "max_tokens"  # under which the first process tells the others
 _SHARE = 0.5  # of free memory, that may be taken
 _HELD = 5  # times the weights: themselves, two moments of the optimizer, the average, and one to spare
 _PLENTY = 64  # bytes of a token for each row of a matrix of weights: several times what any model has needed
+_LOOKED_AT = 1000  # examples, of which a batch is as large as any
 _LEAST = 64  # tokens, of which there are a multiple
 
 
@@ -93,7 +94,7 @@ def _needed(config: dict[str, Any], tokenizers: Tokenizers, splits: Splits) -> t
 
     None where there is none of several pairs, or a mistake that is told later.
     """
-    few = replace(splits, train=spread(splits.train), dev=spread(splits.dev, 20))
+    few = replace(splits, train=spread_over(splits.train, _LOOKED_AT), dev=spread_over(splits.dev, 20))
     with _unnoticed():
         try:
             data = build_batches(config, few, tokenizers)

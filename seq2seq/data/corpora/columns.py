@@ -9,6 +9,8 @@ from seq2seq.errors import UserError
 _AUTO = "auto"
 _TITLES = ("source", "target")
 _NO_DELIMITERS = ('"', "\n", "\r", "\0")
+# Delimiters by names that a shell leaves alone; the last two are what people try for a tab and a bar.
+_NAMED = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " ", "bar": "|", r"\t": "\t", "pipe": "|"}
 Column = int | str
 
 
@@ -19,7 +21,7 @@ class Columns:
     At `auto` they are the columns named `source` and `target`, or the two of a table that has no more. Of several
     columns, cells are joined by spaces.
     Delimiter and header are found out by `auto`: a tab but in .csv files, and a first line of titles like `source`.
-    Raises UserError at any other word.
+    A delimiter is one character, or its name: tab, comma, semicolon, space or bar. Raises UserError at any other word.
     """
 
     source: Column | Sequence[Column] = _AUTO
@@ -28,8 +30,11 @@ class Columns:
     header: bool | str = _AUTO
 
     def __post_init__(self) -> None:
-        if self.delimiter != _AUTO and len(self.delimiter) != 1:
-            raise UserError(f"delimiter must be auto or one character, but is {self.delimiter[:60]!r}.")
+        if self.delimiter not in (_AUTO, *_NAMED) and len(self.delimiter) != 1:
+            raise UserError(
+                "delimiter must be auto, tab, comma, semicolon, space, bar or one character, but is "
+                f"{self.delimiter[:60]!r}."
+            )
         if self.delimiter in _NO_DELIMITERS:
             raise UserError(f"delimiter must be no quote, end of line or NUL, but is {self.delimiter!r}: try auto.")
         if not isinstance(self.header, bool) and self.header != _AUTO:
@@ -55,6 +60,11 @@ class Columns:
             name: (automatic if given == _AUTO else given,) if isinstance(given, int | str) else given
             for name, (given, automatic) in sides.items()
         }
+
+    @property
+    def mark(self) -> str | None:
+        """The character between cells; None where it is to be found out."""
+        return None if self.delimiter == _AUTO else _NAMED.get(self.delimiter, self.delimiter)
 
     @property
     def pairs_only(self) -> bool:
@@ -88,6 +98,11 @@ class Columns:
         )
         _check_apart([place + 1 for place in source], [place + 1 for place in target], f" of {path}")
         return source, target
+
+
+def name_of(mark: str) -> str:
+    """The delimiter as an option says it: by its name, if it has one."""
+    return next((name for name, own in _NAMED.items() if own == mark), mark)
 
 
 def _check_apart(source: Sequence[Column], target: Sequence[Column], of: str = "") -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from seq2seq.data.corpora.columns import Columns
+from seq2seq.data.corpora.columns import Columns, name_of
 from seq2seq.errors import UserError, shown
 from seq2seq.locks import Lock
 
@@ -80,9 +80,8 @@ def delimiter_of(path: Path, lines: Sequence[str], columns: Columns, *, choosabl
     meant = [] if columns.pairs_only else [own for own in best if columns.fit(rows[own][0])]
     meant = meant or [own for own in best if len(rows[own][0]) == 2]
     if len(meant) > 1:
-        what = (
-            "say which, for example \"data.delimiter=';'\"" if choosable else "put `sep=;` in a line above, or another"
-        )
+        named = " or ".join(f"data.delimiter={name_of(own)}" for own in meant)
+        what = f"say which, {named}" if choosable else "put `sep=;` in a line above, or another"
         raise UserError(
             f"{path} must be cut by one delimiter, but {' and '.join(map(repr, meant))} do it alike in "
             f"{shown(lines[0])}: {what}."

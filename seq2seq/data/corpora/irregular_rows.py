@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from seq2seq.data.corpora.columns import name_of
 from seq2seq.data.corpora.csv_rows import Row, cells_of
 from seq2seq.data.corpora.header import says_what
 from seq2seq.errors import UserError, shown
@@ -61,7 +62,7 @@ def _of_one_cell(beginning: Sequence[str], choosable: bool) -> str:
         return ""
     if not choosable:
         return f". Put a tab in the place of {regular[0]!r}."
-    return f". Its cells are between {regular[0]!r}, as it seems: give {_option('delimiter', regular[0])}."
+    return f". Its cells are between {regular[0]!r}, as it seems: give {_option('delimiter', name_of(regular[0]))}."
 
 
 def _option(name: str, value: int | str) -> str:

@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from line_streams import build_stream
 from page_programs import NODE, answers_in_node, needs_node
 
 from seq2seq.commands.export import export
 from seq2seq.commands.exporting import page_export
 from seq2seq.commands.train import train
-from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
 from seq2seq.export.page import in_node
 from seq2seq.export.page.weight_bytes import store

@@ -6,10 +6,11 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from line_streams import build_stream
 from omegaconf import DictConfig
 
 from seq2seq.commands import translate as command
-from seq2seq.commands.translate import build_live_stream, build_stream
+from seq2seq.commands.translate import build_live_stream
 from seq2seq.commands.translating.line_watch import LineWatch
 from seq2seq.drift.adwin import Adwin
 from seq2seq.drift.page_hinkley import PageHinkley
