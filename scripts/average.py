@@ -1,5 +1,9 @@
 """Average the weights of runs into one. python scripts/average.py "run=[A,B]" out=DIR"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

@@ -1,5 +1,9 @@
 """Speed on stdout, as one JSON object. python scripts/benchmark.py [mode=train|decode|cells] [overrides]"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

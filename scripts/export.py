@@ -1,5 +1,9 @@
 """Write a run as graphs or a page that need no torch. python scripts/export.py run=DIR|CKPT [to=page]"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

@@ -1,5 +1,9 @@
 """Forecast the series of a file. python scripts/forecast.py run=DIR|CKPT file=series.npz > forecasts.csv"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

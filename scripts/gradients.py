@@ -1,5 +1,9 @@
 """Where gradients go, as one JSON object on stdout. python scripts/gradients.py run=DIR|CKPT"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

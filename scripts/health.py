@@ -1,5 +1,9 @@
 """Look at the health of a run, as one JSON object on stdout. python scripts/health.py run=DIR|CKPT"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

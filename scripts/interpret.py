@@ -1,5 +1,9 @@
 """Look into one translation. python scripts/interpret.py run=DIR|CKPT text="..." """
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

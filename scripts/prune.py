@@ -1,5 +1,9 @@
 """Make a trained model smaller. python scripts/prune.py run=DIR out=DIR method=units"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

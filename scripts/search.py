@@ -1,5 +1,9 @@
 """Search for settings of training; a Markdown table on stdout. python scripts/search.py [overrides]"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

@@ -1,5 +1,9 @@
 """Test the promises on a checkpoint of your own. python scripts/selfcheck.py run=DIR|CKPT"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import sys
 
 import hydra

@@ -1,5 +1,9 @@
 """How long each unit of a run keeps its memory, as JSON on stdout. python scripts/time_constants.py run=DIR"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

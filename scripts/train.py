@@ -1,5 +1,9 @@
 """Train a model. python scripts/train.py [overrides]; --help lists them."""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

@@ -1,5 +1,9 @@
 """Translate stdin to stdout, line i to line i. python scripts/translate.py run=DIR|CKPT < in > out"""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import hydra
 from omegaconf import DictConfig
 

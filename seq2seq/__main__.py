@@ -1,5 +1,9 @@
 """The command `seq2seq`: seq2seq train|translate|evaluate|... [overrides], each the script of that name."""
 
+import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
+
+# isort: split
+
 import difflib
 import runpy
 import sys

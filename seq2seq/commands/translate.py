@@ -8,7 +8,7 @@ from seq2seq.commands.translating.line_watch import LineWatch, build_watch
 from seq2seq.commands.translating.series_input import corpus_in
 from seq2seq.config.command_line import chunks_of_stdin, lines_of_stdin, write_lines, write_parts
 from seq2seq.config.contract import check_options, read_options
-from seq2seq.data.packed_files import text_lines
+from seq2seq.data.packed_files import text_chunks, text_lines
 from seq2seq.data.series import Series
 from seq2seq.errors import UserError
 from seq2seq.runs.named_runs import load_decoding_runs
@@ -32,7 +32,7 @@ def translate(config: DictConfig) -> None:
             if isinstance(stream.watch, LineWatch):
                 stream.watch.finish()
     else:
-        write_parts(build_live_stream(config)(chunks_of_stdin()))
+        write_parts(build_live_stream(config)(text_chunks(chunks_of_stdin(), "stdin")))
 
 
 def stream_and_series(config: DictConfig) -> tuple[LineStream, Iterable[Series] | None]:

@@ -22,6 +22,7 @@ from seq2seq.config.mistakes import find, has_own_words, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
 from seq2seq.config.run_mode import mode_known
 from seq2seq.config.sweep import Job, current_job
+from seq2seq.early_interrupt import stop_leaving
 from seq2seq.errors import UserError, printable
 from seq2seq.ranks import first_process, forget_no_numbers
 from seq2seq.standard_streams import check_input, check_output, fill_closed, have_them_wait
@@ -57,6 +58,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
     _write_utf8()
     _failed_jobs.clear()
     with owning_process(), mistakes_in_one_line(), _flushed():
+        stop_leaving()
         if "--version" in sys.argv:
             print(f"seq2seq {seq2seq.__version__}")
             return

@@ -18,15 +18,23 @@ from seq2seq.errors import UserError, shown
 _FORM = re.compile(r"(\+{0,2}[^\W\d][\w./@:\-]*)=(.*)", re.DOTALL | re.ASCII)
 _DECIMAL, _THOUSANDS = re.compile(r"[+-]?0,\d+"), re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 _UNSET = (None, "???")
+# Options that are names of files and folders, or texts, where a number is one, too: 1.10 is not 1.1.
+_NAMES = (
+    *("file", "folder", "frames", "from", "in", "init", "out", "picture", "replay", "run", "run_dir", "stream"),
+    *("target", "text"),
+)
 
 
 def readable(argument: str, *, multirun: bool = False) -> str:
     """The argument in a form that Hydra reads: a value that its grammar does not take is quoted, `~/` is made whole.
 
-    With multirun, each of the values between commas for itself.
+    So is a name that it would take for a number or a switch. With multirun, each value between commas for itself.
     """
     form = _FORM.fullmatch(argument)
-    return f"{form[1]}={_readable_value(form[2], multirun=multirun)}" if form else argument
+    if form is None:
+        return argument
+    value = _as_names(form[2]) if form[1] in _NAMES else form[2]
+    return f"{form[1]}={_readable_value(value, multirun=multirun)}"
 
 
 def one_value(argument: str, defaults: Mapping[str, Any]) -> str:
@@ -149,6 +157,15 @@ def _word(text: str) -> str:
     """The word of a shell that is the text; with the outer quotes that read best."""
     plain = re.search(r'["$`!\\]', text) is None
     return f'"{text}"' if "'" in text and plain else shlex.quote(text)
+
+
+def _as_names(value: str) -> str:
+    """The value of an option of names, in which numbers and switches, alone or in a list, are in quotes."""
+    if value.startswith("[") and value.endswith("]"):
+        return f"[{','.join(map(_as_names, value[1:-1].split(',')))}]"
+    read = parsed(f"key={value}")
+    is_name = read is None or read.is_sweep_override() or not isinstance(read.value(), int | float)
+    return value if is_name else quoted(value.strip())
 
 
 def _readable_value(value: str, *, multirun: bool) -> str:

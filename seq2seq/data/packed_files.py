@@ -75,6 +75,14 @@ def text_lines(lines: Iterable[bytes], name: str) -> Iterator[bytes]:
         yield line
 
 
+def text_chunks(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """The chunks of a stream as they come. Raises UserError where its first line does in `text_lines`."""
+    for number, chunk in enumerate(chunks):
+        if number == 0:
+            _refuse_packed(name, chunk.partition(b"\n")[0])
+        yield chunk
+
+
 def _refuse_packed(name: str, first: bytes) -> None:
     """Raise UserError at a first line that begins as what is packed does, and as no text does."""
     if (packing := _packing(first)) is not None:

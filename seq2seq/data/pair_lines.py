@@ -5,13 +5,24 @@ import json
 from seq2seq.data.text import encodable
 from seq2seq.errors import UserError
 
+BARS = " ||| "  # between columns, of word aligners and in lists of the n best
+
 
 def pair_of_columns(text: str, number: int) -> tuple[str, str]:
     """The source and the target of a line, with a tab between. Raises UserError, with the line's number, if not."""
     columns = text.split("\t")
     if len(columns) != 2:
-        raise UserError(f"line {number} must be source<TAB>target, but has {len(columns) - 1} tabs.")
+        raise UserError(f"line {number} must be source<TAB>target, but has {len(columns) - 1} tabs{_advice(text)}.")
     return columns[0], columns[1]
+
+
+def _advice(text: str) -> str:
+    """What to do about columns as word aligners, and lists of the n best, have them."""
+    if "\t" in text or BARS not in text:
+        return ""
+    if text.count(BARS) == 1:
+        return f": put one in the place of {BARS!r}, for example with sed 's/{BARS}/\\t/'"
+    return f": of a list of the n best, with {BARS!r} between columns, write the source, a tab and one text"
 
 
 def pair_of_object(text: str, number: int) -> tuple[str, str]:

@@ -39,6 +39,23 @@ def test_all_else_stays_as_it_is(argument):
     assert readable(argument) == argument
 
 
+NUMBERS = ["1.10", "2026_11_30", "1e3", "007", "1_000", "-5", "+1", "nan", "inf", "true", "False", "0x", "5"]
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+@pytest.mark.parametrize("key", ["run", "run_dir", "out", "in", "file", "text"])
+def test_a_name_that_looks_like_a_number_or_a_switch_stays_a_name(text, key):
+    assert parsed(readable(f"{key}={text}")).value() == text
+    assert readable(readable(f"{key}={text}")) == readable(f"{key}={text}")
+
+
+def test_so_do_names_in_a_list_and_nothing_is_no_name():
+    assert parsed(readable("run=[2026_11_29, 1.10,a]")).value() == ["2026_11_29", "1.10", "a"]
+    assert parsed(readable("run=null")).value() is None
+    assert parsed(readable("seed=1_000")).value() == 1000
+    assert parsed(readable("budget.max_minutes=1e3")).value() == 1000.0
+
+
 def test_home_is_found_inside_of_an_argument(monkeypatch):
     monkeypatch.setenv("HOME", "/home/josé")
     assert parsed(readable("data.train=~/x.tsv")).value() == "/home/josé/x.tsv"

@@ -101,6 +101,18 @@ def test_a_line_is_a_pair(kind, text, pair):
     [
         ("tsv", "a", "line 7 must be source<TAB>target, but has 0 tabs."),
         ("tsv", "a\tb\tc", "line 7 must be source<TAB>target, but has 2 tabs."),
+        (
+            "tsv",
+            "a b ||| c",
+            "line 7 must be source<TAB>target, but has 0 tabs: put one in the place of ' ||| ', for example with "
+            "sed 's/ ||| /\\t/'.",
+        ),
+        (
+            "tsv",
+            "0 ||| c d ||| LM0= -3.5 ||| -1.2",
+            "line 7 must be source<TAB>target, but has 0 tabs: of a list of the n best, with ' ||| ' between columns, "
+            "write the source, a tab and one text.",
+        ),
         ("json", "{", "line 7 must be a JSON object, but cannot be read: "),
         ("json", '{"source": "a"}', "line 7 must be a JSON object with the texts source and target, but is {"),
         ("json", '{"source": "a", "target": 3}', "line 7 must be a JSON object with the texts source and target, but"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.data.packed_files import text_lines
+from seq2seq.data.packed_files import text_chunks, text_lines
 from seq2seq.data.text_files import read_lines
 from seq2seq.errors import UserError
 
@@ -223,6 +223,14 @@ def test_a_stream_that_is_no_text_is_told_at_its_first_lines(raw, said, before):
 )
 def test_a_stream_of_any_other_bytes_comes_through_line_by_line(raw):
     assert b"".join(text_lines(io.BytesIO(raw), "stdin")) == raw
+
+
+def test_chunks_of_a_stream_that_is_no_text_are_told_and_others_come_through():
+    for raw in (PACKED["gzip"], "ab\n".encode("utf-16")):
+        with pytest.raises(UserError, match="^stdin must hold text, but is "):
+            list(text_chunks([raw], "stdin"))
+    for raw in (b"ab\xff\nc", b"\xff\xfe\nab\0", b"\0"):
+        assert list(text_chunks([raw, raw], "stdin")) == [raw, raw]
 
 
 def test_a_stream_is_asked_for_no_line_before_it_is_needed():

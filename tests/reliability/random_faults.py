@@ -40,7 +40,7 @@ COMMANDS: dict[str, list[str]] = {
     "health": ["health", "run=run", "out=signs", "formats=[svg]"],
     "interpret": ["interpret", "run=run", "out=report", "text=a b", "formats=[svg]"],
     "horizon": ["horizon", "cells=[lstm]", "lengths=[2]", "seeds=1", "steps=20", "formats=[svg]", "out=lengths"],
-    "adapt": ["adapt", "run=run", "in=pairs.tsv", "every=2", "score=loss", "bootstrap=0", "hold_out=0.4"],
+    "adapt": ["adapt", "run=run", "in=pairs.tsv", "every=2", "score=loss", "bootstrap=100", "hold_out=0.4"],
 }
 # What has to be in a folder that a command makes, if that is there.
 MADE = {

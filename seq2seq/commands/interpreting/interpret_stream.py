@@ -11,6 +11,7 @@ from seq2seq.commands.interpreting.report_folder import check_formats, report_fo
 from seq2seq.config.command_line import chunks_of_stdin
 from seq2seq.config.contract import check_counts
 from seq2seq.data.line_parts import LinePart, line_parts
+from seq2seq.data.packed_files import text_chunks
 from seq2seq.data.text_files import check_readable, told_as
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.errors import UserError
@@ -47,7 +48,7 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
     chunks = chunks_of_stdin() if given == "-" else _chunks(given)
     reader = StreamReader(run.model.encoder)
     feeder = LineFeeder(reader, run.tokenizers.source, options["renew"])
-    read_stream(feeder, line_parts(chunks, name), alarms, options["units"])
+    read_stream(feeder, line_parts(text_chunks(chunks, name), name), alarms, options["units"])
     if reader.tokens == 0:
         raise UserError(f"stream must have at least one token, but {name} has none: give another.")
     check_finite(reader)

@@ -6,10 +6,10 @@ from pathlib import Path
 from seq2seq.data.corpora.columns import name_of
 from seq2seq.data.corpora.csv_rows import Row, cells_of
 from seq2seq.data.corpora.header import says_what
+from seq2seq.data.pair_lines import BARS
 from seq2seq.errors import UserError, shown
 
 _DELIMITERS = (";", ",", "|", ":", " ")
-_BARS = " ||| "  # as word aligners have it
 
 
 def irregular(
@@ -54,8 +54,8 @@ def _of_one_cell(beginning: Sequence[str], choosable: bool) -> str:
     """Advice on lines without the delimiter: the kind of file that they look like; nothing if they do not."""
     if all(line.strip().startswith("{") and line.strip().endswith("}") for line in beginning):
         return ". These are JSON lines: read them by data=json." if choosable else ". These are JSON lines."
-    if all(line.count(_BARS) == 1 for line in beginning):
-        return f". Put a tab in the place of {_BARS!r}, for example with sed 's/{_BARS}/\\t/'."
+    if all(line.count(BARS) == 1 for line in beginning):
+        return f". Put a tab in the place of {BARS!r}, for example with sed 's/{BARS}/\\t/'."
     widths = {own: {len(cells) for cells in cells_of(beginning, own)} for own in _DELIMITERS}
     regular = [own for own, found in widths.items() if len(found) == 1 and found != {1}]
     if not regular or (regular == [" "] and widths[" "] != {2}):

@@ -1,0 +1,46 @@
+"""What commands make of stdin and of files that are given in its place."""
+
+import io
+import sys
+
+import pytest
+
+from seq2seq.commands.adapting.pair_stream import PairStream
+from seq2seq.commands.score import score_lines
+from seq2seq.commands.translate import translate
+from seq2seq.config.command_line import lines_of_stdin
+from seq2seq.errors import UserError
+from seq2seq.runs.run import load_run
+
+UTF_16 = "stdin must hold text, but is UTF-16: convert it to UTF-8, for example with iconv -f UTF-16 -t UTF-8."
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    """Have stdin hold bytes; None: be closed."""
+    return lambda data: monkeypatch.setattr(sys, "stdin", data and io.TextIOWrapper(io.BytesIO(data), "utf-8"))
+
+
+def refusal(function) -> str:
+    with pytest.raises(UserError) as error:
+        function()
+    return str(error.value)
+
+
+def test_every_command_that_reads_lines_tells_a_stream_that_is_no_text(stdin, config_of, finished):
+    pairs = "a b\tb a\n".encode("utf-16")
+    run = f"run={finished}"
+    stdin(pairs)
+    assert refusal(lambda: translate(config_of("translate", run))) == UTF_16
+    stdin(pairs)
+    assert refusal(lambda: list(score_lines(config_of("score", run), lines_of_stdin()))) == UTF_16
+    stdin(pairs)
+    stream = PairStream("-", "auto", load_run(finished).tokenizers, max_length=256)
+    assert refusal(lambda: list(stream)) == UTF_16
+
+
+def test_stdin_is_asked_for_nothing_where_it_is_not_read(stdin, config_of, finished):
+    stdin(None)
+    said = refusal(lambda: list(score_lines(config_of("score", f"run={finished}", "file=x.npz"), lines_of_stdin())))
+    assert said == f"file must be null with run={finished}, which reads lines of text from stdin, but is x.npz."
+    assert refusal(lambda: list(lines_of_stdin())) == "stdin is closed: give lines with < FILE, or by a pipe."
