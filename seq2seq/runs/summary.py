@@ -88,7 +88,9 @@ def _next_commands(examples: Sequence[Example], folder: Path, scripts: Path) -> 
     framed = any(isinstance(one.source, Series) for one in examples)
     text = next((one.source for one in examples if one.source.strip() and one.source.isprintable()), "text")
     if not framed:  # which no line of text is
-        yield f"echo {shlex.quote(text)} | {command(f'{scripts}/translate.py', run)}"
+        # echo takes a dash for an option of its own, and in some shells a backslash for a sign.
+        writes = "echo" if not text.startswith("-") and "\\" not in text else "printf '%s\\n'"
+        yield f"{writes} {shlex.quote(text)} | {command(f'{scripts}/translate.py', run)}"
     yield command(f"{scripts}/evaluate.py", run)
     if any(folder.glob("tensorboard/**/events.out.tfevents.*")):
         yield f"tensorboard --logdir {shlex.quote(str(folder))}"

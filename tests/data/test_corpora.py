@@ -394,6 +394,48 @@ def test_an_empty_data_set_file_is_refused(tmp_path, suffix):
 
 
 @pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["1979-05-03", "1980-05-04"],
+        ["1979-05-03 10:00:00", "1980-05-04 11:30:00"],
+        ["1979-05-03T10:00:00Z", "1980-05-04T11:30:00Z"],
+        ["10:00", "11:30"],
+        ["007", "1e5"],
+        ["true", "null"],
+    ],
+)
+def test_a_text_of_json_is_read_as_it_is_written_whatever_it_may_mean(tmp_path, texts, whole):
+    rows = [{"a": f"s{n}", "b": {"c": text}} for n, text in enumerate(texts)]
+    path = tmp_path / "train.jsonl"
+    path.write_text(json.dumps(rows, indent=1) if whole else "".join(f"{json.dumps(row)}\n" for row in rows))
+    train = corpus_of(str(path), "a", "b.c", dev=str(path)).load().train
+    assert [example.targets for example in train] == [(text,) for text in texts]
+
+
+@pytest.mark.usefixtures("cache")
+def test_texts_that_stop_to_look_like_moments_are_read_too(tmp_path, monkeypatch):
+    loaded = []
+
+    def load(name, **options):
+        loaded.append(name)
+        raise ValueError("Couldn't cast array of type string to timestamp[s]")
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    path = write_rows(tmp_path / "train.jsonl", [{"a": "x", "b": "1979-05-03"}, {"b": "unknown", "a": "y"}])
+    assert corpus_of(path, "a", "b", dev=path).load().train == [
+        Example("x", ("1979-05-03",)),
+        Example("y", ("unknown",)),
+    ]
+    assert loaded
+    message = error_of(corpus_of(path, "a", "z").load)
+    assert message == f"target must be a column of {path}, which has a, b, but is 'z'."
+    path = write_rows(tmp_path / "half.jsonl", [{"a": "x\ud83d", "b": "y"}])
+    assert error_of(corpus_of(path, "a", "b").load).startswith(f"{path}, line 1 must hold whole characters, but has ")
+
+
+@pytest.mark.usefixtures("cache")
 def test_a_named_data_set_is_read_by_its_splits(tmp_path):
     folder = tmp_path / "pairs"
     folder.mkdir()

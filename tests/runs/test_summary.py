@@ -1,8 +1,10 @@
 """What is printed when training has ended."""
 
+import subprocess
 import sys
 import types
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -106,6 +108,14 @@ def test_there_is_something_to_look_at(printed, monkeypatch, tmp_path):
 def test_what_is_translated_next_can_be_pasted(printed, source, shown):
     lines = printed([Example(source, ("x",)), Example("d", ("D",))], ["x", "D"])
     assert f"  echo {shown} | python scripts/translate.py run=runs/x" in lines
+
+
+@pytest.mark.parametrize("source", ["-n", "-e a", r"C:\new", r"\c"])
+def test_a_line_that_echo_would_not_write_as_it_is_is_written_all_the_same(printed, source):
+    (line,) = [line for line in printed([Example(source, ("a",))], ["a"]) if "translate.py" in line]
+    for shell in filter(which, ("sh", "bash")):
+        written = subprocess.run([shell, "-c", line.partition(" | ")[0]], capture_output=True, check=True, text=True)
+        assert written.stdout == f"{source}\n"
 
 
 def test_the_cost_and_what_looks_wrong_come_before(printed):

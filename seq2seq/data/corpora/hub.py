@@ -1,15 +1,15 @@
 """JSON lines, Parquet and hub data sets, through the `datasets` library."""
 
 import importlib.util
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from seq2seq.data.corpora.split_options import SplitOptions
+from seq2seq.data.corpora.written_rows import WrittenRows, has_moments
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
-from seq2seq.data.text_files import check_readable, lines_of_file
+from seq2seq.data.text_files import check_readable
 from seq2seq.errors import UserError, shown
 
 _AT_ONCE = 10_000  # rows
@@ -68,26 +68,16 @@ class DatasetsCorpus:
         if not Path(split).stat().st_size:
             raise UserError(f"The data file {split} is empty: it must hold at least one row.")
         try:
-            return datasets.load_dataset(self.name, data_files=split, split="train")
+            rows = datasets.load_dataset(self.name, data_files=split, split="train")
+            # It takes texts such as 1979-05-03 for moments, and then no other text for one.
+            return WrittenRows(split) if self.name == "json" and has_moments(rows.features) else rows
         except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
             if self.name == "json":
-                _refuse_bad_line(split)
+                return WrittenRows(split)
             reason = str(error.__cause__ or error).splitlines()[0]
             if "BatchSize" in reason:  # of tables without rows
                 raise UserError(f"The data file {split} is empty: it must hold at least one row.") from None
             raise UserError(f"{split} could not be read as {self.name}: {reason}") from None
-
-
-def _refuse_bad_line(path: str) -> None:
-    """Raise UserError at the first line of a file that is no JSON object; it may be no file of lines, which is well."""
-    for number, line in enumerate(lines_of_file(path), 1):
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = str(error).replace("line 1 ", "")
-            raise UserError(f"{path}, line {number} must be a JSON object, but cannot be read: {reason}.") from None
-        if not isinstance(found, dict):
-            raise UserError(f"{path}, line {number} must be a JSON object, but is {shown(found)}.")
 
 
 def _column(rows: Any, side: str, path: str, split: str) -> Iterator[str | None]:
