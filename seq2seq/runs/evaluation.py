@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from seq2seq.config.builder import build, told_at
@@ -12,11 +11,11 @@ from seq2seq.data.examples import Example, Splits
 from seq2seq.data.series import Series
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.data.text import formed, formed_splits
-from seq2seq.data.text_files import read_lines, told_as
+from seq2seq.data.text_files import told_as
 from seq2seq.errors import UserError, printable
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws, Interval, intervals
-from seq2seq.runs.given_pairs import examples_of_file
+from seq2seq.runs.given_pairs import examples_of_file, sources_of_file
 from seq2seq.runs.html import table
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import DecodingRun, text_form
@@ -155,7 +154,7 @@ def load_dev_examples(run: DecodingRun, file: str | None, split: str | None = No
 
 
 def load_sources(run: DecodingRun, file: str | None, split: str | None) -> tuple[str, list[str]]:
-    """A name and the sources of it that are not empty: a file has one a line, or as the first of its columns.
+    """A name and the sources of it that are not empty: of pairs of a file, or of its lines, see `sources_of_file`.
 
     Without file and split, those of dev.
     """
@@ -164,7 +163,7 @@ def load_sources(run: DecodingRun, file: str | None, split: str | None) -> tuple
         return name, [example.source for example in examples if example.source.strip()]
     _refuse_both(file, split)
     with told_as("file"):
-        sources = [line.partition("\t")[0] for line in read_lines(Path(file))]
+        sources = sources_of_file(run.config, file)
     return file, [source for source in sources if source.strip()]
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.config.builder import build
+from seq2seq.data.corpora.columns import Columns
 from seq2seq.data.corpora.hub import DatasetsCorpus
+from seq2seq.data.corpora.pair_table import sources_in
 from seq2seq.data.corpora.tsv import TSVCorpus, read_tsv
 from seq2seq.data.example_store import Examples
 
@@ -18,12 +20,32 @@ def examples_of_file(config: Mapping[str, Any], file: str, *, in_order: bool = F
 
     A table that has not the columns of the run's is one of a source and a target. Raises UserError where it is none.
     """
-    data = config["data"]
-    if data.get("_target_") == _ROWS and _is_of(file, str(data.get("name"))):
-        rows: Examples = build({**data, "train": file, "dev": None, "test": None}, "data").read(file)
+    if (rows := _rows(config["data"], file)) is not None:
         return rows
-    columns = build(data, "data").columns if data.get("_target_") == _TABLE else None
-    return read_tsv(file, columns, in_order=in_order, perhaps=True)
+    return read_tsv(file, _columns(config["data"]), in_order=in_order, perhaps=True)
+
+
+def sources_of_file(config: Mapping[str, Any], file: str) -> list[str]:
+    """Sources of the rows of a file of pairs, see `examples_of_file`; or of one with a source a line.
+
+    A table of other columns than a run's has them in its first one.
+    """
+    if (rows := _rows(config["data"], file)) is not None:
+        return [example.source for example in rows]
+    return list(sources_in(file, _columns(config["data"])))
+
+
+def _rows(data: Mapping[str, Any], file: str) -> Examples | None:
+    """Examples of JSON lines or Parquet, where a run was trained on such; None else."""
+    if data.get("_target_") != _ROWS or not _is_of(file, str(data.get("name"))):
+        return None
+    found: Examples = build({**data, "train": file, "dev": None, "test": None}, "data").read(file)
+    return found
+
+
+def _columns(data: Mapping[str, Any]) -> Columns | None:
+    """The columns of the table that a run was trained on; None if it was none."""
+    return build(data, "data").columns if data.get("_target_") == _TABLE else None
 
 
 def _is_of(file: str, name: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
-from seq2seq.runs.given_pairs import examples_of_file
+from seq2seq.runs.given_pairs import examples_of_file, sources_of_file
 
 TABLE = {"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": "train.tsv"}
 ROWS = {"_target_": "seq2seq.data.corpora.hub.DatasetsCorpus", "train": "train.jsonl", "source": "s", "target": "t.de"}
@@ -33,6 +33,22 @@ def test_a_table_has_the_columns_of_the_runs_where_it_has_them(tmp_path, options
     path = tmp_path / "given.tsv"
     path.write_text(f"{line}\n")
     assert examples_of_file({"data": TABLE | options}, str(path)) == PAIR
+    assert sources_of_file({"data": TABLE | options}, str(path)) == ["dog N;PL"]
+
+
+@pytest.mark.parametrize("data", [TABLE, TABLE | {"source": 2, "target": 3}, TABLE | {"delimiter": "bar"}, OTHER, ROWS])
+def test_sources_that_are_no_pairs_are_one_a_line_or_the_first_of_several_columns(tmp_path, data):
+    path = tmp_path / "given.txt"
+    path.write_text("b, c\n\na\na\tb\n")
+    assert sources_of_file({"data": data}, str(path)) == ["b, c", "", "a", "a"]
+    path.write_text("b\tc\td\te\n")
+    assert sources_of_file({"data": data}, str(path)) == (["c"] if data.get("source") == 2 else ["b"])
+
+
+def test_sources_of_pairs_are_as_many_as_there_are_rows(tmp_path):
+    path = tmp_path / "given.tsv"
+    path.write_text("source\ttarget\na\tb\na\tc\n")
+    assert sources_of_file({"data": TABLE}, str(path)) == ["a", "a"]
 
 
 @pytest.mark.parametrize("data", [OTHER, ROWS | {"name": "json"}])
@@ -55,3 +71,4 @@ def test_json_lines_are_read_by_the_columns_of_a_run_that_has_learnt_from_such(t
     path = tmp_path / "given.jsonl"
     path.write_text(json.dumps({"s": "dog N;PL", "t": {"de": "dogs"}}) + "\n")
     assert examples_of_file({"data": ROWS | {"name": "json"}}, str(path)) == PAIR
+    assert sources_of_file({"data": ROWS | {"name": "json"}}, str(path)) == ["dog N;PL"]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 
 from seq2seq.data.corpora.columns import Columns
 from seq2seq.data.corpora.csv_rows import (
@@ -40,13 +41,36 @@ def pairs_in(path: str | Path, columns: Columns | None = None, *, perhaps: bool 
     Of columns that are those of another table, and so `perhaps` of this one, nothing is kept where it has not got them.
     """
     choosable = columns is not None and not perhaps
-    option, columns = ("data.header" if choosable else ""), columns or Columns()
-    delimiter, beginning, rows = _opened(Path(path), columns, perhaps=perhaps, choosable=choosable)
-    first = next(rows)
-    if perhaps and not columns.fit(first[1]):
+    columns = columns or Columns()
+    return _pairs(path, columns, _opened(Path(path), columns, perhaps=perhaps, choosable=choosable), choosable)
+
+
+def sources_in(path: str | Path, columns: Columns | None = None) -> Iterator[str]:
+    """The source of every row of pairs, or of a table that has the columns of another; see `pairs_in`.
+
+    Any other file has a source a line, or as the first of its columns.
+    """
+    columns = columns or Columns()
+    table = _opened(Path(path), columns, perhaps=True, choosable=False)
+    if len(table.first[1]) == 2 or columns.titled(table.first[1]) or _are_chosen(columns, table.first[1]):
+        yield from (source for source, _ in _pairs(path, columns, table, choosable=False))
+    else:
+        yield from (cells[0] if cells else "" for _, cells in chain([table.first], table.rows))
+
+
+def _are_chosen(columns: Columns, first: Sequence[str]) -> bool:
+    """Tell whether columns are chosen that a table has whose first row this is."""
+    return not columns.pairs_only and columns.fit(first)
+
+
+def _pairs(path: str | Path, columns: Columns, table: "_Table", choosable: bool) -> Iterator[tuple[str, str]]:
+    """The source and target of every row of a table that was opened; of other columns than it can have, of the two."""
+    delimiter, beginning, first, rows = table
+    if not choosable and not columns.fit(first[1]):
         columns = Columns()
     if columns.pairs_only and len(first[1]) != 2 and not columns.titled(first[1]):
         raise irregular(path, first, 2, delimiter, beginning, choosable=choosable)
+    option = "data.header" if choosable else ""
     header = first[1] if _has_header(path, first[1], cells_of(beginning[1:], delimiter), columns, option) else None
     places = columns.places(path, header)
     last, wanted = max(chain(*places)), len(first[1])
@@ -77,8 +101,16 @@ def _joined(cells: Sequence[str], places: Sequence[int]) -> str:
     return cells[places[0]] if len(places) == 1 else " ".join(cells[place] for place in places if cells[place].strip())
 
 
-def _opened(path: Path, columns: Columns, *, perhaps: bool, choosable: bool) -> tuple[str, list[str], Iterator[Row]]:
-    """The delimiter, the lines that a table begins with, and all of its rows."""
+class _Table(NamedTuple):
+    """The delimiter of a table, the lines that it begins with, its first row and all others."""
+
+    delimiter: str
+    beginning: list[str]
+    first: Row
+    rows: Iterator[Row]
+
+
+def _opened(path: Path, columns: Columns, *, perhaps: bool, choosable: bool) -> _Table:
     lines = universal(lines_of_file(path)) if is_csv(path) else lines_of_file(path)
     beginning = list(islice(lines, _LOOKED_AT))
     named = separator_of(path, beginning[0])
@@ -89,7 +121,7 @@ def _opened(path: Path, columns: Columns, *, perhaps: bool, choosable: bool) -> 
     if delimiter is None or (perhaps and delimiter not in beginning[0]):
         delimiter = named or delimiter_of(path, beginning, columns, choosable=choosable)
     rows = rows_of(path, chain(beginning, lines), delimiter, start=2 if named else 1)
-    return delimiter, beginning, rows
+    return _Table(delimiter, beginning, next(rows), rows)
 
 
 def _has_header(
