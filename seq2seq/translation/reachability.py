@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from seq2seq.data.examples import Example
+from seq2seq.data.frame_reader import source_sequences
 from seq2seq.data.space_mark import readable
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.decoding.length import LengthLimits
@@ -34,9 +33,9 @@ def unreachable(
     """The references that the target vocabulary cannot write, or that are longer than the limits of a search allow."""
     texts = [(example.source, text) for example in examples for text in example.targets]
     given = [source for source, _ in texts]
-    sources, encoded = tokenizers.encode_pairs(given, [text for _, text in texts])
-    read = torch.tensor([min(len(ids), max_source_tokens) + 1 for ids in sources])
-    limits = length.max_length(read).tolist() if texts else []
+    encoded = tokenizers.encode_pairs(given, [text for _, text in texts])[1]
+    read = source_sequences(tokenizers.source, given).cut(max_source_tokens)
+    limits = length.max_length(read.lengths + read.end).tolist()
     written = tokenizers.decode(given, encoded)
     found = [
         (text, _reason(tokenizers.written, text, len(ids) + 1, most, back))

@@ -125,7 +125,7 @@ class Translator:
         They have attention if it is wanted, and the model attends to anything.
         """
         encoded = self._encode([line.source for line in lines], first_number)
-        max_lengths = self.search.length.max_length(encoded.lengths + 1)
+        max_lengths = self._max_lengths(encoded)
         constraints = LineConstraints(lines, self.tokenizers.target, max_lengths, first_number=first_number)
         found, looks = [[Hypothesis([], 0.0, True)]] * len(lines), attention and attends(self.stepper)
         for rows in self._batches(encoded.lengths.nonzero().squeeze(1), encoded.lengths + 1):
@@ -148,8 +148,7 @@ class Translator:
         Raises UserError, with the line's number, if not.
         """
         if line.prefix or line.phrases:
-            length = len(self.tokenizers.source.encode([line.source])[0])
-            max_lengths = self.search.length.max_length(torch.tensor([min(length, self.max_source_tokens) + 1]))
+            max_lengths = self._max_lengths(self._encode([line.source], None))
             LineConstraints([line], self.tokenizers.target, max_lengths, first_number=number)
 
     def score(
@@ -177,6 +176,10 @@ class Translator:
         if first_number is not None:
             self._warn_of_long(sentences.lengths, first_number)
         return sentences.cut(self.max_source_tokens)
+
+    def _max_lengths(self, sources: TokenSequences) -> Lengths:
+        """The numbers of tokens that a search may write for sources, which count with their end where they have one."""
+        return self.search.length.max_length(sources.lengths + sources.end)
 
     def _warn_of_long(self, lengths: Lengths, first_number: int) -> None:
         for row in (lengths > self.max_source_tokens).nonzero().flatten().tolist():
