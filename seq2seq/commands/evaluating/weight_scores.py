@@ -22,15 +22,20 @@ from seq2seq.translation.translator import Translator
 class WeightScores:
     """Scores, in percent, of weights that take the place of a run's, on its dev or a file.
 
-    Raises UserError, which names the command, at a language model.
+    Those that are `known` are not read again, as a pipe cannot be. Raises UserError, which names the command, at a
+    language model.
     """
 
-    def __init__(self, run: LoadedRun, options: Mapping[str, Any], command: str) -> None:
+    def __init__(
+        self, run: LoadedRun, options: Mapping[str, Any], command: str, known: "WeightScores | None" = None
+    ) -> None:
         run = replace(run, config=with_own_data(run.config, options["data"], options["file"]))
         refuse_language_model(run, options["run"], command)
         self.run, self.options = run, options
         self.metrics = build_metrics(run, dict(options))
-        self.name, self.examples = load_dev_examples(run, options["file"])
+        self.name, self.examples = (
+            load_dev_examples(run, options["file"]) if known is None else (known.name, known.examples)
+        )
 
     def __call__(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """The scores of weights, by products in float32."""
