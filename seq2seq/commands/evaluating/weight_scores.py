@@ -1,6 +1,6 @@
 """Scores of weights that take the place of a run's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -11,6 +11,7 @@ from seq2seq.commands.evaluate import build_metrics
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
 from seq2seq.config.open_parts import with_own_data
+from seq2seq.data.examples import Example
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import evaluate, load_dev_examples
 from seq2seq.runs.run import LoadedRun
@@ -33,6 +34,8 @@ class WeightScores:
         refuse_language_model(run, options["run"], command)
         self.run, self.options = run, options
         self.metrics = build_metrics(run, dict(options))
+        self.name: str
+        self.examples: Sequence[Example]
         self.name, self.examples = (
             load_dev_examples(run, options["file"]) if known is None else (known.name, known.examples)
         )
