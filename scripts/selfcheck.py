@@ -4,8 +4,6 @@ import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
 
 # isort: split
 
-import sys
-
 import hydra
 from omegaconf import DictConfig
 
@@ -19,7 +17,7 @@ def main(config: DictConfig) -> None:
         from seq2seq.commands.selfcheck import selfcheck
 
         if not selfcheck(config):
-            sys.exit(1)
+            raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def have_them_wait() -> None:
     """
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if (handle := _handle(stream)) is not None:
-            with suppress(OSError):  # nothing that could wait
+            with suppress(OSError, AttributeError):  # of nothing that could wait, and of systems where all do
                 os.set_blocking(handle, True)
 
 

@@ -47,7 +47,7 @@ def compress(config: DictConfig) -> dict[str, Any]:
     run = whole if options["vocabulary"] == "all" else with_used_pieces(whole, _lines(before, options))
     weights, tables = run.model.state_dict(), names_of_tables(run.model)
     found = stored(weights, lambda name: forms["tables" if name in tables else "to"])
-    after, wide = _there(run, options), widened(found)
+    after, wide = _there(run, options, before), widened(found)
     scores = {"before": before(whole.model.state_dict()), "after": after(wide)}
     ranges = _ranges(after, wide) if forms["to"] == "int8" and not run.model.output.frames else {}
     if ranges:
@@ -59,10 +59,13 @@ def compress(config: DictConfig) -> dict[str, Any]:
     return {"out": str(folder), **record, "scores": scores, **_sizes(whole, run, found, folder), "ranges": ranges}
 
 
-def _there(run: LoadedRun, options: Mapping[str, Any]) -> WeightScores:
-    """Scores of a run's weights on the device that options name; the run itself stays where it is."""
+def _there(run: LoadedRun, options: Mapping[str, Any], known: WeightScores | None = None) -> WeightScores:
+    """Scores of a run's weights on the device that options name, on the examples of those that are known.
+
+    The run itself stays where it is.
+    """
     model = deepcopy(run.model).to(pick_device(str(options["device"])))
-    return WeightScores(replace(run, model=model), options, "compress")
+    return WeightScores(replace(run, model=model), options, "compress", known)
 
 
 def _lines(scored: WeightScores, options: Mapping[str, Any]) -> Sequence[Example]:

@@ -19,6 +19,7 @@ from seq2seq.commands.interpreting.report_folder import check_formats, report_fo
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
+from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import SCORES, gradient_times_input, integrated_gradients, occlusion
 from seq2seq.interpretation.frame_attention_plot import attention_over_frames
@@ -138,6 +139,8 @@ def check_options(options: Mapping[str, Any]) -> None:
         given = options[name]  # 0 is a text, too
         if isinstance(given, list | dict) or given is None or not str(given).strip():
             raise UserError(f"{name} must be one {'run' if name == 'run' else 'line'}, but is {given!r}.")
+    for name in ("text", "target"):
+        check_whole(str(options[name]), name)
     check_formats(options["formats"])
     if options["score"] not in SCORES:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {options['score']!r}.")

@@ -7,7 +7,7 @@ from itertools import islice
 
 from seq2seq.data.corpus_mix import tagged
 from seq2seq.data.series import Series
-from seq2seq.data.text import Change, changed, decoded
+from seq2seq.data.text import Change, changed, check_whole, decoded
 from seq2seq.errors import UserError
 from seq2seq.translation.formats import FORMATS, INPUTS
 from seq2seq.translation.line import Line, Translation
@@ -48,6 +48,7 @@ class LineStream:
                 f"n_best must be 1 with format=text, where line i answers line i, but is {n_best}: "
                 "use format=tsv or json."
             )
+        check_whole(tag or "", "tag")
         if tag is not None and not translator.tokenizers.source.ids(tag):
             raise UserError(f"tag must be a piece of the model's source vocabulary, but {tag!r} is none: leave it out.")
         self.translator = translator

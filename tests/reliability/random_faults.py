@@ -6,6 +6,7 @@ A command has to end by itself, with code 0, 2 or 3 or that of its signal, in on
 
 import collections
 import errno
+import itertools
 import random
 import shutil
 import signal
@@ -120,7 +121,7 @@ class Trials:
             place = self.folder / f"trial_{self.number}"
             shutil.copytree(self.folder / "run", place / "run")
             (place / "lines.txt").write_text(self.lines, encoding="utf-8")
-            pairs = "".join(f"{a} {b}\t{b} {a}\n" for a in "abcdef" for b in "abcdef")
+            pairs = "".join(f"{a} {b} {c}\t{c} {b} {a}\n" for a, b, c in itertools.product("abcdef", repeat=3))
             for file in ("pairs.txt", "pairs.tsv"):
                 (place / file).write_text(pairs, encoding="utf-8")
             kind = self.rng.choice([self._disk, self._disk, self._signal, self._bits, self._stream, self._clock])

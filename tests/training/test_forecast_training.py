@@ -315,6 +315,7 @@ def test_forecasts_of_files_are_those_of_python(learnt, folder, config_of, tmp_p
             "out must be a file in .csv or .npz, or null for a table on stdout, but is x.txt",
         ),
         (["file=x.npz", "out=nowhere/x.csv"], "out must be in a folder that is there, but nowhere is none."),
+        (["file={test}", "out={test}"], "must be a new file, but is there: choose another, or remove it."),
         (["file=w.tsv"], "file must be .npz, .csv or .parquet, but is w.tsv."),
         (["file={test}", "length=0"], "length must be at least 1 frame, but is 0."),
         (["file={test}", "threads=0"], "threads must be a whole number of at least 1, but is 0."),

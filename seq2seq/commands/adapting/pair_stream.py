@@ -38,8 +38,8 @@ class PairStream:
         self.counts = Counter(lines=0, no_pairs=0, empty=0, too_long=0)
 
     def __iter__(self) -> Iterator[Example]:
-        lines = text_lines(lines_of_stdin(), "stdin") if self.path == "-" else raw_lines(Path(self.path))
-        for number, line in enumerate(lines, 1):
+        name, lines = ("stdin", lines_of_stdin()) if self.path == "-" else (self.path, raw_lines(Path(self.path)))
+        for number, line in enumerate(text_lines(lines, name), 1):
             if (example := self._example(line, number)) is not None:
                 yield example
 
@@ -51,6 +51,8 @@ class PairStream:
             if not text.strip():
                 return None
             self.counts["lines"] += 1
+            if "\0" in text:
+                raise UserError(f"line {number} must hold text, but has a NUL at {text.index(chr(0))}.")
             source, target = map(form, self._read(text, number))
         except UnicodeDecodeError:
             self.counts["lines"] += 1

@@ -1,6 +1,6 @@
 """Scores of weights that take the place of a run's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -11,6 +11,7 @@ from seq2seq.commands.evaluate import build_metrics
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
 from seq2seq.config.open_parts import with_own_data
+from seq2seq.data.examples import Example
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.evaluation import evaluate, load_dev_examples
 from seq2seq.runs.run import LoadedRun
@@ -22,15 +23,22 @@ from seq2seq.translation.translator import Translator
 class WeightScores:
     """Scores, in percent, of weights that take the place of a run's, on its dev or a file.
 
-    Raises UserError, which names the command, at a language model.
+    Those that are `known` are not read again, as a pipe cannot be. Raises UserError, which names the command, at a
+    language model.
     """
 
-    def __init__(self, run: LoadedRun, options: Mapping[str, Any], command: str) -> None:
+    def __init__(
+        self, run: LoadedRun, options: Mapping[str, Any], command: str, known: "WeightScores | None" = None
+    ) -> None:
         run = replace(run, config=with_own_data(run.config, options["data"], options["file"]))
         refuse_language_model(run, options["run"], command)
         self.run, self.options = run, options
         self.metrics = build_metrics(run, dict(options))
-        self.name, self.examples = load_dev_examples(run, options["file"])
+        self.name: str
+        self.examples: Sequence[Example]
+        self.name, self.examples = (
+            load_dev_examples(run, options["file"]) if known is None else (known.name, known.examples)
+        )
 
     def __call__(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """The scores of weights, by products in float32."""

@@ -1,8 +1,9 @@
 """Sources and examples that an export is proved and scored by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from seq2seq.data.examples import Example
 from seq2seq.data.spreading import spread_over
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.search import Search
@@ -14,30 +15,36 @@ from seq2seq.translation.translator import Translator
 
 
 class ExportedSources(NamedTuple):
-    """Sources of a run's split, or of a file, that a model is searched on, and the name of what they are of."""
+    """Sources of a run's split, or of a file, that a model is searched on, and the name of what they are of.
+
+    Where a form of the model is to be scored, all pairs that they are of, too: a pipe is read but once.
+    """
 
     name: str
     lines: list[str]
-    file: str | None
-    split: str | None
+    examples: Sequence[Example] = ()
 
     @classmethod
     def load(cls, run: LoadedRun, options: Mapping[str, Any]) -> "ExportedSources":
         """The sources that options name. Raises UserError where none of them has any text, or at a file and a split."""
-        file, split = options["file"], options["split"]
-        name, sources = load_sources(run, file, split)
+        given = options["file"], options["split"]
+        examples: Sequence[Example] = ()
+        if options["int8"]:
+            name, examples = load_dev_examples(run, *given)
+            sources = [example.source for example in examples if example.source.strip()]
+        else:
+            name, sources = load_sources(run, *given)
         if not sources:
             raise UserError(f"{name} must hold a source that is not empty: give file=pairs.tsv or another split.")
-        return cls(name, spread_over(sources, options["sentences"]), file, split)
+        return cls(name, spread_over(sources, options["sentences"]), examples)
 
     def scores(self, run: LoadedRun, steppers: Mapping[str, Stepper]) -> dict[str, Any]:
         """Scores of several forms of a model, by name, on all pairs that the sources are of."""
-        name, examples = load_dev_examples(run, self.file, self.split)
         scores = {
-            form: evaluate(searching(run, own), examples, build_scores(run.config)).report()["scores"]
+            form: evaluate(searching(run, own), self.examples, build_scores(run.config)).report()["scores"]
             for form, own in steppers.items()
         }
-        return {"data": name, "sentences": len(examples), **scores}
+        return {"data": self.name, "sentences": len(self.examples), **scores}
 
 
 def searching(run: LoadedRun, stepper: Stepper, search: Search | None = None) -> Translator:

@@ -8,6 +8,7 @@ from typing import Any
 
 from seq2seq.commands.exporting.exported_sources import ExportedSources, searching
 from seq2seq.config.contract import check_type
+from seq2seq.data.text import check_whole
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.ranking import AverageRanking
 from seq2seq.decoding.search.beam import BeamSearch
@@ -36,6 +37,7 @@ def place(options: Mapping[str, Any]) -> Path:
     """The file that a page is written to. Raises UserError if it is there, or cannot be written."""
     if options["example"] is not None:
         check_type("example", options["example"], str)
+        check_whole(options["example"], "example")
     file = Path(str(options["out"])) if options["out"] is not None else export_home(str(options["run"])) / _FILE
     return new_file("out", file)
 

@@ -44,3 +44,18 @@ def test_stdin_is_asked_for_nothing_where_it_is_not_read(stdin, config_of, finis
     said = refusal(lambda: list(score_lines(config_of("score", f"run={finished}", "file=x.npz"), lines_of_stdin())))
     assert said == f"file must be null with run={finished}, which reads lines of text from stdin, but is x.npz."
     assert refusal(lambda: list(lines_of_stdin())) == "stdin is closed: give lines with < FILE, or by a pipe."
+
+
+def test_new_pairs_are_text_wherever_they_come_from(stdin, finished, tmp_path, caplog):
+    tokenizers, path = load_run(finished).tokenizers, tmp_path / "new.tsv"
+    path.write_bytes("a b\tb a\nc\tc\n".encode("utf-16-le"))
+    for name in ("-", str(path)):
+        stdin(path.read_bytes())
+        stream = PairStream(name, "tsv", tokenizers, max_length=256)
+        said = refusal(lambda stream=stream: list(stream))
+        assert said.startswith(f"{'stdin' if name == '-' else path} must hold text, but is UTF-16 without a mark: ")
+    path.write_bytes(b"a b\tb a\nc\0\tc\nd\td\n")
+    stream = PairStream(str(path), "tsv", tokenizers, max_length=256)
+    assert [example.source for example in stream] == ["a b", "d"]
+    assert stream.counts["no_pairs"] == 1
+    assert caplog.messages[-1] == "line 2 must hold text, but has a NUL at 1. It is left out"
