@@ -450,6 +450,16 @@ def test_a_named_data_set_is_read_by_its_splits(tmp_path):
         assert "\n" not in message
 
 
+@pytest.mark.usefixtures("cache")
+def test_an_error_of_the_library_that_says_nothing_is_told_by_its_kind(monkeypatch):
+    def load(*_, **options):
+        raise ConnectionError
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    message = error_of(call(DatasetsCorpus, name="someone/pairs", source="a", target="b", train="train").load)
+    assert message == "name=someone/pairs, split train could not be loaded: ConnectionError"
+
+
 # ---- Synthetic tasks
 
 ANSWERS = {"copy": list, "reverse": lambda symbols: list(reversed(symbols)), "sort": sorted}
