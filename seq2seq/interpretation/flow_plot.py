@@ -29,7 +29,7 @@ def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") ->
     figure = Picture(figsize=(min(_WIDTH, 3.4 * len(paths) + 1.6), 4.2 + 0.12 * len(curves)), layout="constrained")
     title_figure(figure, title or "Gradients by distance")
     panels = figure.subplots(1, len(paths), sharey=True, squeeze=False)[0]
-    lines = {}
+    lines: dict[str, Any] = {}
     for axes, path in zip(panels, paths, strict=True):
         lines |= _draw(axes, path, curves)
     panels[0].set_ylabel("norm of the gradient of a step's loss")
@@ -46,7 +46,7 @@ def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") ->
 
 def _draw(axes: Axes, path: str, curves: Mapping[str, Mapping[str, Flow]]) -> dict[str, Any]:
     """Draw the curves of a way; lines of hidden states come back, by name."""
-    lines = {}
+    lines: dict[str, Any] = {}
     for number, (name, flows) in enumerate(curves.items()):
         if path not in flows:
             continue
