@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, check_type, read_options
@@ -56,7 +57,7 @@ def _tolerance(nats: Any, options: Mapping[str, Any]) -> Tolerance:
 
 def _print(findings: Sequence[Finding], name: str, tolerance: Tolerance) -> None:
     allowed = f"{tolerance.nats:g} nats a token" + (f", {tolerance.share:.0%} other tokens" if tolerance.share else "")
-    table = Table(title=f"promises on {name}, {findings[0].sentences} sentences, tolerance {allowed}")
+    table = Table(title=Text(f"promises on {name}, {findings[0].sentences} sentences, tolerance {allowed}"))
     for column in ("promise", "other tokens", "worst difference", ""):
         table.add_column(column, justify="left" if column == "promise" else "right")
     for finding in findings:

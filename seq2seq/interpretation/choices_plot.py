@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seq2seq.interpretation.plots import ACCENT, Picture, title_figure
+from seq2seq.interpretation.fonts import font_families, writable
+from seq2seq.interpretation.plots import ACCENT, Picture, as_written, title_figure, write_legend
 
 _WIDTH, _ROW, _LEAST = 9.0, 0.3, 1.6  # inches of 100 pixels
 _BAR: dict[str, Any] = {"capsize": 2.5, "elinewidth": 1.0, "markersize": 4.5}
@@ -46,8 +47,8 @@ def _rows(points: Sequence[ChoicePoint], metric: str) -> Figure:
         scores.errorbar(point.score, place, xerr=point.half_width, fmt="o", color=ACCENT, **_BAR)
         costs.errorbar(*at, yerr=point.half_width, fmt="o", color=ACCENT, **_BAR)
         costs.annotate(str(number), at, xytext=(4, 3), textcoords="offset points", fontsize="small")
-    labels = [f"{point.name}  {number}" for number, point in zip(numbers, ordered, strict=True)]
-    scores.set_yticks(range(len(ordered)), labels, fontsize="small")
+    labels = [f"{writable(point.name)}  {number}" for number, point in zip(numbers, ordered, strict=True)]
+    scores.set_yticks(range(len(ordered)), labels, **as_written(labels))
     scores.set_xlabel(metric)
     for axes in (scores, costs):
         axes.grid(color="#e3e6ec", linewidth=0.6)
@@ -68,21 +69,20 @@ def _cost(points: Sequence[ChoicePoint]) -> tuple[Callable[[ChoicePoint], float]
 def _curves(points: Sequence[ChoicePoint], metric: str, along: str) -> Figure:
     figure = Picture(figsize=(_WIDTH, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    place = _scale(axes, list(dict.fromkeys(point.along for point in points)))
+    place, lines = _scale(axes, list(dict.fromkeys(point.along for point in points))), {}
     for number, name in enumerate(dict.fromkeys(point.name for point in points)):
         own = [point for point in points if point.name == name]
-        axes.errorbar(
+        lines[name] = axes.errorbar(
             [place(point.along) for point in own],
             [point.score for point in own],
             yerr=None if own[0].half_width is None else [point.half_width or 0.0 for point in own],
             marker=_MARKS[number % len(_MARKS)],
-            label=name,
             **_BAR,
         )
-    axes.set_xlabel(along)
+    axes.set_xlabel(writable(along), parse_math=False, fontfamily=font_families([along]))
     axes.set_ylabel(metric)
     axes.grid(color="#e3e6ec", linewidth=0.6)
-    axes.legend(fontsize="small")
+    write_legend(axes, lines)
     return figure
 
 
@@ -93,5 +93,6 @@ def _scale(axes: Axes, values: Sequence[Any]) -> Callable[[Any], float]:
         axes.set_xticks(values, [f"{value:,}" for value in values])
         axes.set_xticks([], minor=True)
         return float
-    axes.set_xticks(range(len(values)), [str(value) for value in values])
+    shown = [writable(str(value)) for value in values]
+    axes.set_xticks(range(len(values)), shown, **as_written(shown))
     return values.index

@@ -8,7 +8,8 @@ from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from seq2seq.interpretation.plots import SHARES, SIGNED, Picture, title_figure
+from seq2seq.interpretation.fonts import writable
+from seq2seq.interpretation.plots import SHARES, SIGNED, Picture, as_written, title_figure
 
 _PANEL = 2.0  # inches
 
@@ -33,7 +34,8 @@ def feature_figure(
     panels = figure.subplots(len(sizes), 1, sharex=True, squeeze=False, height_ratios=sizes)[:, 0]
     most = float(shares.abs().max()) or 1.0
     _draw(figure, panels[0], shares, (SIGNED, -most, most))
-    panels[0].set_yticks(range(len(features)), features, parse_math=False, fontsize="small")
+    names = [*map(writable, features)]
+    panels[0].set_yticks(range(len(features)), names, **as_written(names))
     panels[0].set_title("share of the score", loc="left", fontsize="medium")
     for axes, (name, values) in zip(panels[1:], gates.items(), strict=True):
         _draw_gate(figure, axes, name, values[0])

@@ -6,9 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seq2seq.interpretation.fonts import font_families, writable
 from seq2seq.interpretation.gradient_flow import PATHS, Flow
-from seq2seq.interpretation.plots import Picture, line_style, title_figure
+from seq2seq.interpretation.plots import Picture, line_style, title_figure, write_legend
 
 _TITLES = {
     "whole": "all ways back",
@@ -30,8 +29,9 @@ def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") ->
     figure = Picture(figsize=(min(_WIDTH, 3.4 * len(paths) + 1.6), 4.2 + 0.12 * len(curves)), layout="constrained")
     title_figure(figure, title or "Gradients by distance")
     panels = figure.subplots(1, len(paths), sharey=True, squeeze=False)[0]
+    lines: dict[str, Any] = {}
     for axes, path in zip(panels, paths, strict=True):
-        _draw(axes, path, curves)
+        lines |= _draw(axes, path, curves)
     panels[0].set_ylabel("norm of the gradient of a step's loss")
     panels[0].text(
         0.98, 0.97, "in the hidden state: ——\nin the cell state: - - -", **_CORNER, transform=panels[0].transAxes
@@ -40,28 +40,26 @@ def flow_figure(curves: Mapping[str, Mapping[str, Flow]], *, title: str = "") ->
     for axes in panels:
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, most * _DEEPEST), high)
-    handles, labels = panels[0].get_legend_handles_labels()
-    columns = len(paths)
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, fontsize="small", frameon=False,
-        prop={"family": font_families(labels), "size": "small"},
-    )  # fmt: skip
+    write_legend(figure, lines, loc="outside lower center", ncols=len(paths), frameon=False)
     return figure
 
 
-def _draw(axes: Axes, path: str, curves: Mapping[str, Mapping[str, Flow]]) -> None:
+def _draw(axes: Axes, path: str, curves: Mapping[str, Mapping[str, Flow]]) -> dict[str, Any]:
+    """Draw the curves of a way; lines of hidden states come back, by name."""
+    lines: dict[str, Any] = {}
     for number, (name, flows) in enumerate(curves.items()):
         if path not in flows:
             continue
         flow = flows[path]
         if path != "cell":
-            axes.plot(*_positive(flow.hidden), **line_style(number), label=writable(name))
+            (lines[name],) = axes.plot(*_positive(flow.hidden), **line_style(number))
         if flow.cell is not None and path != "hidden":
             axes.plot(*_positive(flow.cell), **line_style(number), linestyle="--")
     axes.set_yscale("log")
     axes.set_title(_TITLES[path], loc="left", fontsize="medium")
     axes.set_xlabel("steps between state and loss")
     axes.grid(color="#e3e6ec", linewidth=0.6)
+    return lines
 
 
 def _positive(norms: list[float]) -> tuple[list[int], list[float]]:

@@ -192,3 +192,17 @@ def label_columns(axes: Axes, pieces: Sequence[str], width: float) -> None:
     turned = 90 if max(map(len, pieces)) > 2 or len(pieces) > 3 * width else 0
     style: dict[str, Any] = {"parse_math": False, "fontfamily": font_families(shown), "fontsize": "small"}
     axes.set_xticks(range(0, len(pieces), every), shown, rotation=turned, **style)
+
+
+def as_written(names: Sequence[str]) -> dict[str, Any]:
+    """Options of texts by which matplotlib writes names as they are, in letters of any script, without formulas."""
+    return {"parse_math": False, "fontfamily": font_families(names), "fontsize": "small"}
+
+
+def write_legend(owner: Axes | Figure, lines: Mapping[str, Any], **options: Any) -> None:
+    """Write a legend of lines by their names, as they are; matplotlib would leave out those that begin with _."""
+    names = [writable(name) for name in lines]
+    shown = [f" {name}" if name.startswith("_") else name for name in names]
+    prop = {"family": font_families(names), "size": "small"}
+    for text in owner.legend(list(lines.values()), shown, prop=prop, **options).get_texts():
+        text.set_parse_math(False)

@@ -49,7 +49,14 @@ def table_row(choice: ScoredChoice, first: ScoredChoice) -> str:
     """The row of a choice."""
     speed = "not logged" if choice.speed is None else f"{choice.speed:,.0f}"
     sizes = ", ".join(map(str, choice.sizes))
-    cells = [choice.name, sizes, f"{choice.parameters:,}", speed, f"{choice.steps:,}", str(choice.score)]
+    cells = [
+        choice.name.replace("|", r"\|"),
+        sizes,
+        f"{choice.parameters:,}",
+        speed,
+        f"{choice.steps:,}",
+        str(choice.score),
+    ]
     if len(choice.scores) > 1:
         cells.append("" if choice is first else _signed(choice.beside(first)))
     return f"| {' | '.join(cells)} |"

@@ -36,4 +36,5 @@ def leaderboard(rows: Sequence[Row], metric: str, *, higher: bool, seeds: int) -
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+    text = f"{value:.3g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+    return text.replace("|", r"\|")

@@ -64,7 +64,7 @@ def _scores(record: dict[str, Any]) -> Table:
         table.add_section()
         for name, scores in record["fine_tuning"]["scores"].items():
             for when, row in scores.items():
-                table.add_row(f"{name}, {when} fine-tuning", *_rounded(row))
+                table.add_row(Text(f"{name}, {when} fine-tuning"), *_rounded(row))
     return table
 
 
@@ -105,7 +105,7 @@ def print_rates(rows: Sequence[dict[str, Any]]) -> None:
         table.add_column(name, justify="right" if name else "left")
     for row in rows:
         speed, share = f"{row['target_tokens_per_second']:,}", f"{row['share_of_first']:.0%}"
-        table.add_row(row["name"], speed, share, f"{row['parameters']:,}")
+        table.add_row(Text(row["name"]), speed, share, f"{row['parameters']:,}")
     Console(highlight=False, stderr=True).print(table)
 
 

@@ -431,6 +431,11 @@ def test_texts_that_stop_to_look_like_moments_are_read_too(tmp_path, monkeypatch
     assert loaded
     message = error_of(corpus_of(path, "a", "z").load)
     assert message == f"target must be a column of {path}, which has a, b, but is 'z'."
+    (tmp_path / "twice.jsonl").write_text('{"a": "x", "b": "y"}\n{"a": "x", "b": "y", "b": "z"}\n')
+    twice = str(tmp_path / "twice.jsonl")
+    assert error_of(corpus_of(twice, "a", "b").load) == (
+        f"{twice}, line 2 must be a JSON object, but cannot be read: 'b' comes twice."
+    )
     path = write_rows(tmp_path / "half.jsonl", [{"a": "x\ud83d", "b": "y"}])
     assert error_of(corpus_of(path, "a", "b").load).startswith(f"{path}, line 1 must hold whole characters, but has ")
 
@@ -448,6 +453,16 @@ def test_a_named_data_set_is_read_by_its_splits(tmp_path):
         message = error_of(call(DatasetsCorpus, **options, dev=split).load)
         assert message.startswith(f"name={folder}, split {split} could not be loaded: ")
         assert "\n" not in message
+
+
+@pytest.mark.usefixtures("cache")
+def test_an_error_of_the_library_that_says_nothing_is_told_by_its_kind(monkeypatch):
+    def load(*_, **options):
+        raise ConnectionError
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    message = error_of(call(DatasetsCorpus, name="someone/pairs", source="a", target="b", train="train").load)
+    assert message == "name=someone/pairs, split train could not be loaded: ConnectionError"
 
 
 # ---- Synthetic tasks

@@ -397,3 +397,16 @@ def test_columns_that_are_chosen_are_read_whatever_others_there_are(tmp_path):
 def test_the_pairs_of_an_evaluation_are_read_alike(tmp_path):
     path = write(tmp_path / "pairs.csv", "Word,Pronunciation", '"a, b",1')
     assert [(own.source, own.targets) for own in read_tsv(path)] == [("a, b", ("1",))]
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.csv"])
+def test_a_name_of_two_columns_is_not_the_first_of_them(tmp_path, name):
+    between = "\t" if name.endswith("tsv") else ","
+    path = tmp_path / name
+    path.write_text("".join(between.join(row) + "\n" for row in (["text", "label", "text"], ["a", "b", "c"])))
+    with pytest.raises(UserError) as error:
+        read_pairs(path, Columns(source="text", target="label"))
+    assert str(error.value) == (
+        f"source must name one column of {path}, but 'text' is the name of columns 1 and 3: give a number."
+    )
+    assert read_pairs(path, Columns(source=3, target="label")) == [("c", "b")]

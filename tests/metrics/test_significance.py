@@ -96,6 +96,15 @@ def test_the_p_value_of_sentences_that_all_differ_one_way_is_that_of_coins(unlik
     assert (found.interval, found.bootstrap_p) == (None, None)
 
 
+@pytest.mark.parametrize("draws", [9, 99])
+def test_what_was_seen_is_one_of_the_draws_so_that_no_p_value_is_0(draws):
+    """Of sentences that all differ one way no draw by chance is as far off, within these numbers of draws."""
+    right, wrong = matches(*[True] * 60), matches(*[False] * 60)
+    found = differences(right, wrong, SCORING, Draws(bootstrap=draws, randomization=draws))["exact_match"]
+    assert found.difference == 100
+    assert found.randomization_p == found.bootstrap_p == 1 / (draws + 1)
+
+
 def test_exchanged_systems_differ_as_much_the_other_way():
     references, first, second = systems()
     metric = TranslationScores()

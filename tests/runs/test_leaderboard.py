@@ -1,3 +1,4 @@
+from seq2seq.runs.choice_table import ScoredChoice, table_row
 from seq2seq.runs.leaderboard import Row, leaderboard
 
 ROWS = [
@@ -18,3 +19,12 @@ def test_the_best_comes_first_with_its_interval():
         "2 trials of 2 seeds; 1 stopped early, 1 failed.",
     ]
     assert "| 1 | 0 |" in list(leaderboard(ROWS, "bleu", higher=True, seeds=2))[2]
+
+
+def test_a_bar_in_a_value_does_not_end_its_cell():
+    lines = list(
+        leaderboard([Row(0, {"tokenizer.protect": "%s|%d"}, [1.0], "complete", 6.0)], "wer", higher=False, seeds=1)
+    )
+    assert lines[2] == "| 1 | 0 | 1.00 | 0.1 | tokenizer.protect=%s\\|%d |"
+    choice = ScoredChoice("tokenizer.protect=%s|%d", (1, 2), 3, [1.0], [1.0], 4)
+    assert table_row(choice, choice).startswith("| tokenizer.protect=%s\\|%d | 1, 2 |")

@@ -166,3 +166,13 @@ def test_rates_lie_beside_each_other_on_stderr(capsys, monkeypatch):
     lines = said.err.splitlines()
     assert row(lines, "lstm") == ["lstm", "12,345", "100%", "4,000,000"]
     assert row(lines, "gru") == ["gru", "9,876", "80%", "3,000,000"]
+
+
+def test_names_in_brackets_are_no_markup(capsys, monkeypatch, printed):
+    """Rich leaves out what it takes for a style, such as [encoder], and stops at [/a]."""
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in ("freeze=[encoder]", "a[/b]", "connection=[none,residual]"):
+        print_rates([{"name": name, "target_tokens_per_second": 1, "share_of_first": 1.0, "parameters": 2}])
+        assert row(capsys.readouterr().err.splitlines(), name)[0] == name
+        lines = printed(fine_tuning={"scores": {name: {"before": {"wer": 1.0}}}})
+        assert row(lines, f"{name}, before fine-tuning")[1] == "1.00"

@@ -89,7 +89,7 @@ class Columns:
     def places(self, path: str | Path, header: Sequence[str] | None) -> tuple[list[int], list[int]]:
         """The indices of the columns of sources, and of targets.
 
-        Raises UserError at a name that the header lacks, and where a column is both, or twice in one.
+        Raises UserError at a name that the header lacks or has twice, and where a column is both, or twice in one.
         """
         if header is not None and self.titled(header):
             return [header.index("source")], [header.index("target")]
@@ -124,4 +124,10 @@ def _place(path: str | Path, name: str, column: Column, header: Sequence[str] | 
     if header is None or column not in header:
         found = ", ".join(cell[:60] for cell in list(header or ())[:20])
         raise UserError(f"{name} must be a column of {path}, {found}, but is {column!r}.")
-    return list(header).index(column)
+    places = [str(place) for place, title in enumerate(header, 1) if title == column]
+    if len(places) > 1:
+        raise UserError(
+            f"{name} must name one column of {path}, but {column!r} is the name of columns {' and '.join(places)}: "
+            "give a number."
+        )
+    return int(places[0]) - 1

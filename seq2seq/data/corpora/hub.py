@@ -60,7 +60,7 @@ class DatasetsCorpus:
             try:
                 return datasets.load_dataset(self.name, self.configuration, split=split)
             except (ConnectionError, FileNotFoundError, ValueError) as error:
-                reason = str(error).splitlines()[0]
+                reason = _first_line(error)
                 raise UserError(f"name={self.name}, split {split} could not be loaded: {reason}") from None
         check_readable(Path(split))
         if not Path(split).is_file():
@@ -74,10 +74,15 @@ class DatasetsCorpus:
         except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
             if self.name == "json":
                 return WrittenRows(split)
-            reason = str(error.__cause__ or error).splitlines()[0]
+            reason = _first_line(error.__cause__ or error)
             if "BatchSize" in reason:  # of tables without rows
                 raise UserError(f"The data file {split} is empty: it must hold at least one row.") from None
             raise UserError(f"{split} could not be read as {self.name}: {reason}") from None
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line of what an error says; its kind where that is nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _column(rows: Any, side: str, path: str, split: str) -> Iterator[str | None]:

@@ -1,6 +1,7 @@
 """Rows of JSON as they are written, without guesses at what a text may mean."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from seq2seq.data.text import check_whole
@@ -46,10 +47,19 @@ def _rows(path: str) -> list[dict[str, Any]]:
 
 def _read(where: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unlike)
     except (ValueError, RecursionError) as error:
         reason = str(error).replace("line 1 ", "")
         raise UserError(f"{where} must be a JSON object, but cannot be read: {reason}.") from None
+
+
+def _unlike(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of keys that are not alike. Raises ValueError where one comes twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in found if names.count(name) > 1)!r} comes twice")
+    return found
 
 
 def _object(where: str, found: Any) -> dict[str, Any]:
