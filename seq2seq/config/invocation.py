@@ -10,10 +10,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Invocation:
-    """Name of a script, such as train, and the overrides that it is called with."""
+    """Name of a script, such as train, the overrides that it is called with, and options that this call cannot give."""
 
     script: str
     arguments: tuple[str, ...]
+    refused: tuple[str, ...] = ()
 
 
 _called: ContextVar[Invocation | None] = ContextVar("_called", default=None)
@@ -47,9 +48,14 @@ def is_called() -> bool:
 
 
 @contextmanager
-def invoked(script: str, arguments: Sequence[str]) -> Iterator[None]:
-    """Take a script and its arguments for those that run, in this thread, for as long as the context is open."""
-    token = _called.set(Invocation(script, tuple(arguments)))
+def invoked(script: str, arguments: Sequence[str], refused: Sequence[str] | None = None) -> Iterator[None]:
+    """Take a script and its arguments for those that run, in this thread, for as long as the context is open.
+
+    What the call cannot give is, unless told, what the one around it could not.
+    """
+    token = _called.set(
+        Invocation(script, tuple(arguments), tuple(invocation().refused if refused is None else refused))
+    )
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
 """Keywords of a call from Python as the overrides of a script."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,15 +18,16 @@ from seq2seq.errors import UserError
 
 
 @contextmanager
-def called(script: str, keywords: Mapping[str, Any]) -> Iterator[DictConfig]:
+def called(script: str, keywords: Mapping[str, Any], refused: Sequence[str] = ()) -> Iterator[DictConfig]:
     """The config of a script under keywords, while that script counts as the one that runs.
 
     A keyword is the path of an option: `seed=2`, `model__dropout=0.2`, `model={"dropout": 0.2}` or
-    `**{"model.dropout": 0.2}`; of a group, `tokenizer="char"`. Mistakes are those of the command line, as UserError.
+    `**{"model.dropout": 0.2}`; of a group, `tokenizer="char"`. Mistakes are those of the command line, as UserError;
+    names that do not exist are answered with keywords, none of which is refused by the caller.
     """
-    with invoked(script, ()):
+    with invoked(script, (), refused):
         arguments = [f"{key}={written(key, value)}" for key, value in _flat(keywords)]
-    with invoked(script, arguments), in_one_line():  # which asks what script is invoked
+    with invoked(script, arguments, refused), in_one_line():  # which asks what script is invoked
         with composing():
             config = compose(script, [_added(text) for text in readable_arguments(invocation().arguments)])
         yield config

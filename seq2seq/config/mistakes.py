@@ -10,7 +10,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from seq2seq.config.invocation import invocation
-from seq2seq.config.options import example, nearest, unknown
+from seq2seq.config.options import choice_of, example, nearest, unknown
 from seq2seq.config.places import CONF
 from seq2seq.config.signs import needs_plus
 from seq2seq.errors import DivergedError, UserError
@@ -81,9 +81,9 @@ def _no_option(chosen: str, options: Sequence[str]) -> str:
         return f"data={file} is no kind of data: did you mean data={kind_of_file(file)} data.train={file}?"
     scored = _SCORES.get(name.casefold(), ()) if group == "metrics" else ()
     close = scored or [near for near in (nearest(name, options),) if near]
-    meant = _of_other_groups(name) or [f"{group}={near}" for near in close]
+    meant = _of_other_groups(name) or [choice_of(group, near) for near in close]
     hint = f": did you mean {' or '.join(meant)}?" if meant else "."
-    return f"The option {group}={name} does not exist{hint} There are {', '.join(options)}."
+    return f"The option {choice_of(group, name)} does not exist{hint} There are {', '.join(options)}."
 
 
 def _of_file(name: str) -> str:
@@ -102,7 +102,7 @@ def _of_other_groups(name: str) -> list[str]:
     if name == "none":
         return []  # of which many groups have one
     found = [path.parent.relative_to(CONF) for path in (CONF / "model").rglob("*.yaml") if path.stem == name]
-    return sorted(f"{group}={name}" for group in found)
+    return sorted(choice_of(str(group), name) for group in found)
 
 
 def _unmatched(group: str) -> str:

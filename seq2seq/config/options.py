@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from seq2seq.config.composing import composing
-from seq2seq.config.invocation import invocation
+from seq2seq.config.invocation import invocation, is_called
 from seq2seq.config.moved import new_name
 from seq2seq.config.own_classes import TABLES, class_to_add
 from seq2seq.config.places import CONF
@@ -32,7 +32,7 @@ _MEANT = {
     **dict.fromkeys(("out", "out_dir", "output", "output_dir", "save_dir", "model_dir"), ("run_dir",)),
     **dict.fromkeys(("model", "checkpoint", "ckpt", "model_path", "run_dir"), ("run",)),
     **dict.fromkeys(("gpu", "gpus", "cuda", "device"), ("device", "trainer.accelerator")),
-    **dict.fromkeys(("beam", "beams", "num_beams", "beam_size"), ("decoding.beam_size", "decoding")),
+    **dict.fromkeys(("beam", "beams", "num_beams", "beam_size"), ("decoding.beam_size",)),
     **dict.fromkeys(("layers", "n_layers", "num_layers"), ("model.encoder.num_layers",)),
     **dict.fromkeys(("hidden", "hidden_size", "units", "rnn_size"), ("model.encoder.hidden_size",)),
     **dict.fromkeys(("emb_size", "embedding", "embedding_dim", "emb_dim"), ("model.embedding_size",)),
@@ -60,14 +60,33 @@ def unknown(name: str) -> str:
     if refused := refusal(name):
         return refused
     if renamed := new_name(name):
-        return f"The option {name!r} does not exist: did you mean {renamed!r}?"
+        return f"The option {spelled(name)!r} does not exist: did you mean {spelled(renamed)!r}?"
     if sentence := class_to_add(name, invocation().arguments, defaults()):
         return sentence
     if owners := _owners(name):
-        return f"The option {name!r} needs {' or '.join(owners)}."
+        return f"The option {spelled(name)!r} needs {' or '.join(owners)}."
     if name in _STREAMS and invocation().script in _FILTERS:
         return f"The option {name!r} does not exist: lines are read from stdin and answered on stdout, by < IN > OUT."
-    return f"The option {name!r} does not exist{did_you_mean(name)}"
+    return f"The option {spelled(name)!r} does not exist{_of_choices(name) or did_you_mean(name)}"
+
+
+def _of_choices(name: str) -> str:
+    """The end of a sentence on a word that means an option which other choices have; nothing where it means none."""
+    meant = _MEANT.get(name.rpartition(".")[2].casefold(), ())
+    if _of_others(name, _known_keys()):
+        return ""
+    found = ((key, _owners(key)) for key in meant)
+    return next((f": did you mean {spelled(key)!r}, which needs {' or '.join(own)}?" for key, own in found if own), "")
+
+
+def spelled(key: str) -> str:
+    """A dotted key as whoever calls writes it: of Python, a keyword."""
+    return key.replace(".", "__") if is_called() and "/" not in key else key
+
+
+def choice_of(group: str, option: str) -> str:
+    """An option of a group as whoever calls writes it."""
+    return f"{group}={option!r}" if is_called() else f"{group}={option}"
 
 
 def _owners(name: str) -> list[str]:
@@ -77,7 +96,7 @@ def _owners(name: str) -> list[str]:
     top = group.partition("/")[0]
     offered = top in choices() or top in null_by_default()  # another script may have more groups
     files = sorted((CONF / group).glob("*.yaml")) if group and offered else []
-    return [f"{group}={path.stem}" for path in files if part.search(path.read_text(encoding="utf-8"))]
+    return [choice_of(group, path.stem) for path in files if part.search(path.read_text(encoding="utf-8"))]
 
 
 def did_you_mean(name: str, known: Sequence[str] | None = None) -> str:
@@ -86,21 +105,37 @@ def did_you_mean(name: str, known: Sequence[str] | None = None) -> str:
     Words of others for an option come first. Dotted names are compared whole, then by their last and first part.
     """
     known = _known_keys() if known is None else known
+    if meant := _of_others(name, known) or _like(name, known):
+        return f": did you mean {spelled(meant)!r}?"
     first, _, part = name.partition(".")
+    own = [key.removeprefix(f"{first}.") for key in known if part and key.startswith(f"{first}.")]
+    names = [name for name in own if "." not in name and not name.startswith("_")]
+    if names:
+        return f": {first} has {', '.join(names)}."
+    if is_called():
+        keywords = sorted({key for key in known if re.fullmatch("[a-z_]+", key)})
+        return f": {invocation().script} takes {', '.join(keywords)}."
+    return ": --help shows what there is."
+
+
+def _of_others(name: str, known: Sequence[str]) -> str | None:
+    """The option that a word means to those who know it from elsewhere; None if it is no such word."""
     word = name.rpartition(".")[2].casefold()
-    if meant := next((key for key in _MEANT.get(word, ()) if key in known and key != name), None):
-        return f": did you mean {meant!r}?"
+    return next((key for key in _MEANT.get(word, ()) if key in known and key != name), None)
+
+
+def _like(name: str, known: Sequence[str]) -> str | None:
+    """The option whose name is most like another: whole, by its last part, by its first; None if none is."""
+    first, _, part = name.partition(".")
     last = {key.rpartition(".")[2]: key for key in known}
-    for part, keys in (
+    for text, keys in (
         (name, {key: key for key in known}),
         (name.rpartition(".")[2], last),
         (first, {key: key for key in known if "." not in key and (key != first or not part)}),
     ):
-        if close := nearest(part, keys, cutoff=0.75):
-            return f": did you mean {keys[close]!r}?"
-    own = [key.removeprefix(f"{first}.") for key in known if part and key.startswith(f"{first}.")]
-    names = [name for name in own if "." not in name and not name.startswith("_")]
-    return f": {first} has {', '.join(names)}." if names else ": --help shows what there is."
+        if close := nearest(text, keys, cutoff=0.75):
+            return keys[close]
+    return None
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -111,8 +146,9 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 
 def _known_keys() -> list[str]:
-    """The dotted keys of the script's config, with the options that were chosen, and its groups."""
-    return [*defaults(), *choices()]
+    """The dotted keys of the script's config, with the options that were chosen, and its groups, that can be given."""
+    refused = invocation().refused
+    return [key for key in (*defaults(), *choices()) if key.partition(".")[0] not in refused]
 
 
 def defaults() -> dict[str, Any]:

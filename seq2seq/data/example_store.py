@@ -1,5 +1,6 @@
 """Examples in flat arrays: their texts as one row of bytes, and a few bytes beside it for each."""
 
+import logging
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -10,6 +11,8 @@ import numpy as np
 from seq2seq.data.alignments import Alignment
 from seq2seq.data.examples import Example
 from seq2seq.data.series import Series
+
+logger = logging.getLogger(__name__)
 
 _AT_ONCE = 4096  # examples that are made together, which is faster than one by one
 _SMALL = 1 << 31
@@ -38,6 +41,11 @@ class Examples(Sequence[Example]):
     def chosen(self, places: np.ndarray) -> "Examples":
         """The examples at the given places, in their order; texts are not copied."""
         return Examples(self._written, self._rows[places])
+
+    @property
+    def pair_count(self) -> int:
+        """The number of pairs: of all targets."""
+        return self._written.target_count(self._rows)
 
     @property
     def aligned(self) -> bool:
@@ -124,6 +132,10 @@ class ExampleWriter:
         """The numbers of texts that examples begin with."""
         return 2 * rows.astype(np.int64) if self._numbers is None else self._numbers[rows].astype(np.int64)
 
+    def target_count(self, rows: np.ndarray) -> int:
+        """The number of targets that the examples of some rows have."""
+        return int((self._first_texts(rows + 1) - self._first_texts(rows) - 1).sum())
+
     def made(self, rows: np.ndarray) -> Iterator[Example]:
         """The examples of some rows."""
         firsts, behind = self._first_texts(rows), self._first_texts(rows + 1)
@@ -139,13 +151,22 @@ class ExampleWriter:
             yield Example(source, targets, self.alignments.get(row, ()), self._corpus_names[corpus])
 
 
-def group(pairs: Iterable[tuple[str, str]]) -> Examples:
-    """Examples, one per distinct source, in order of first appearance, with its distinct targets."""
+def group(pairs: Iterable[tuple[str, str]], place: str = "") -> Examples:
+    """Examples, one per distinct source, in order of first appearance, with its distinct targets.
+
+    A pair that comes again counts once; how often that was is logged, with the place that pairs are from.
+    """
     writer, hashes = ExampleWriter(), array("q")
     for source, target in pairs:
         writer.add(Example(source, (target,)))
         hashes.append(hash(source))
-    return _merged(writer.examples(), np.array(hashes, dtype=np.int64))
+    found = _merged(writer.examples(), np.array(hashes, dtype=np.int64))
+    if place and (repeated := len(hashes) - found.pair_count):
+        logger.warning(
+            "%s: left out %d pair%s that repeat%s an earlier one (each counts once)",
+            *(place, repeated, *(("", "s") if repeated == 1 else ("s", ""))),
+        )
+    return found
 
 
 def _merged(examples: Examples, hashes: np.ndarray) -> Examples:

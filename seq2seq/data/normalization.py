@@ -12,6 +12,7 @@ from typing import Any
 
 _PLACE = re.compile(rb"seq2seq-\w{8}/nfd\.tsv")
 REVERSIBLE = ("identity", "nfd")  # what decoding undoes
+RULES = (*REVERSIBLE, "nfkc", "nfkc_cf", "nmt_nfkc", "nmt_nfkc_cf")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seq2seq.data.normalization import RULES
 from seq2seq.data.text import TextForm
 from seq2seq.errors import UserError
 
@@ -16,7 +17,8 @@ class PieceOptions:
     back; so it does with nfd, which takes composed characters apart (`각` into three letters, `é` into two characters):
     decoded text is composed again by its `TextForm`.
     `symbols`, and whatever the regular expression `protect` finds in the training data, are pieces that are never cut.
-    Raises UserError if `protect` is no regular expression, a symbol is empty or less than 98 % of what is read covered.
+    Raises UserError at another rule, if `protect` is no regular expression, a symbol is empty or less than 98 % of what
+    is read covered.
     """
 
     character_coverage: float = 1.0
@@ -26,6 +28,8 @@ class PieceOptions:
 
     def __post_init__(self) -> None:
         self.pattern()
+        if self.normalization not in RULES:
+            raise UserError(f"normalization must be one of {', '.join(RULES)}, but is {self.normalization!r}.")
         if not 0.98 <= self.character_coverage <= 1:
             raise UserError(f"character_coverage must be from 0.98 to 1, but is {self.character_coverage}.")
         if any(not symbol.strip() for symbol in self.symbols):

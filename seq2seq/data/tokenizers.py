@@ -162,7 +162,8 @@ class TokenizerTrainer:
 
     `source` and `target` name a kind: unigram (Kudo 2018), bpe (Sennrich et al. 2016), char or word. A vocabulary
     size of None takes every character or word there is; one that the data cannot fill is refused, or with
-    `exact_size=False` lowered to what they can. Joint tokenizers are learnt from both sides at once.
+    `exact_size=False` lowered to what they can. Joint tokenizers are learnt from both sides at once. Raises UserError
+    at another kind, and where subwords have no size.
     """
 
     def __init__(
@@ -181,9 +182,8 @@ class TokenizerTrainer:
                 f"joint must be false where the sides differ, but is true with source {source} of size {source_size} "
                 f"and target {target} of size {target_size}: set it to false, or give both the same kind and size."
             )
-        for name, size in (("source_size", source_size), ("target_size", target_size)):
-            if size is not None and size < 1:
-                raise UserError(f"{name} must be at least 1, or null for all there is, but is {size}.")
+        _check_side("source", source, source_size)
+        _check_side("target", target, target_size)
         self.sides = (source, source_size), (target, target_size)
         self.joint, self.exact_size, self.options = joint, exact_size, options
         if source == target == "word" and (self.options.symbols or self.options.protect is not None):
@@ -192,9 +192,9 @@ class TokenizerTrainer:
     def train(self, examples: Sequence[Example], form: TextForm | None = None) -> Tokenizers:
         """Learn from the examples and return tokenizers that take text in a form.
 
-        Raises UserError if a kind, size or normalisation does not fit them.
+        Raises UserError if a size or normalisation does not fit them.
         """
-        self.options.check_form(form or TextForm())
+        self.check_form(form or TextForm())
         sides: list[Texts] = [
             lambda: (one.source for one in examples),
             lambda: chain(*(one.targets for one in examples)),
@@ -207,6 +207,10 @@ class TokenizerTrainer:
         source, target = (self._learn(texts, symbols, side=side) for side, texts in enumerate(sides))
         return Tokenizers.from_bytes(source, target, form)
 
+    def check_form(self, form: TextForm) -> None:
+        """Check that a form of text suits the normalisation. Raises UserError if not."""
+        self.options.check_form(form)
+
     def _symbols(self, texts: Iterable[str]) -> list[str]:
         """Symbols that are never cut: those that were named, and all that the pattern finds in texts."""
         pattern = self.options.pattern()
@@ -214,12 +218,8 @@ class TokenizerTrainer:
         return list(dict.fromkeys([*self.options.symbols, *sorted(matches - {""})]))
 
     def _learn(self, texts: Texts, symbols: list[str], *, side: int) -> bytes:
-        """The serialised model of a side. Raises UserError if its kind or size does not fit the texts."""
-        (kind, size), name = self.sides[side], ("source", "target")[side]
-        if kind not in KINDS:
-            raise UserError(f"{name} must be one of {', '.join(KINDS)}, but is {kind!r}.")
-        if size is None and kind in ("unigram", "bpe"):
-            raise UserError(f"{name}_size must be a number for kind {kind}, but is null.")
+        """The serialised model of a side. Raises UserError if its size does not fit the texts."""
+        kind, size = self.sides[side]
         return learnt_pieces(
             texts,
             kind,
@@ -227,5 +227,14 @@ class TokenizerTrainer:
             symbols=[] if kind == "word" else symbols,
             options=self.options,
             exact_size=self.exact_size,
-            side=name,
+            side=("source", "target")[side],
         )
+
+
+def _check_side(name: str, kind: str, size: int | None) -> None:
+    if kind not in KINDS:
+        raise UserError(f"{name} must be one of {', '.join(KINDS)}, but is {kind!r}.")
+    if size is None and kind in ("unigram", "bpe"):
+        raise UserError(f"{name}_size must be a number for kind {kind}, but is null.")
+    if size is not None and size < 1:
+        raise UserError(f"{name}_size must be at least 1, or null for all there is, but is {size}.")

@@ -75,7 +75,7 @@ def is_path(pairs: Pairs) -> TypeGuard[str | os.PathLike[str]]:
 
 def examples_of(pairs: Pairs, name: str = "pairs") -> Examples:
     """Examples, one per distinct source, of whatever holds pairs. Raises UserError, by number, at what is none."""
-    return group(pairs_of(pairs, name))
+    return group(pairs_of(pairs, name), os.fspath(pairs) if is_path(pairs) else name)
 
 
 def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:

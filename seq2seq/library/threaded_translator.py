@@ -42,7 +42,8 @@ def read_keywords(script: str, paths: Sequence[str], device: str, keywords: Mapp
         if key in _OF_A_PROCESS:
             raise UserError(f"{key} is an option of the command line alone: leave it out.")
     run = paths[0] if len(paths) == 1 else list(paths)
-    with called(script, {**keywords, "run": run, "device": device}) as config:
+    refused = (*_SET_BY_LOADING, *_OF_A_PROCESS)
+    with called(script, {**keywords, "run": run, "device": device}, refused) as config:
         return read_options(config)
 
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from seq2seq.config.builder import build
+from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check, check_counts
+from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.models.blank import blank
 from seq2seq.models.seq2seq import Seq2Seq
@@ -21,7 +22,9 @@ from seq2seq.runs.possible_training import (
     check_pacing,
     check_segmentation,
 )
+from seq2seq.runs.run import text_form
 from seq2seq.symbols import EOS
+from seq2seq.training.threads import check_threads
 
 _LARGEST_SEED = (1 << 32) - 1  # of NumPy
 _COUNTS = ("max_tokens", "max_sentences", "max_length", "pool_batches")
@@ -68,13 +71,19 @@ def _checked(config: dict[str, Any]) -> dict[str, Any]:
     given = _without_auto(config)
     check(given)
     counts = {f"batches.{name}": given["batches"].get(name, 1) for name in _COUNTS}
+    if given["batches"].get("max_dev_examples") is not None:
+        counts["batches.max_dev_examples"] = given["batches"]["max_dev_examples"]
+    if "accumulate_grad_batches" in given["trainer"]:
+        counts["trainer.accumulate_grad_batches"] = given["trainer"]["accumulate_grad_batches"]
     check_counts(counts, **dict.fromkeys(counts, 1))
+    check_threads(config["threads"])
     build({"max_steps": 1} | given["budget"], "budget")
     _check_choices(config["monitor"]["mode"], config["trainer"]["val_check_interval"])
     check(possible := nominal(config))
     for part in _TRAINING:
         build(possible.get(part), part)
     check_text(possible)
+    _check_tokens(possible)
     _check_vocabularies(possible["model"], joint=config["tokenizer"].get("joint"))
     possible_model(possible, config)
     check_objective(possible, metrics=config["metrics"])
@@ -95,6 +104,14 @@ def possible_model(possible: dict[str, Any], asked: dict[str, Any]) -> Seq2Seq:
     pieces = size if kind in ("unigram", "bpe") and type(size) is int and size > EOS + 1 else _PIECES
     with blank("meta"):
         return build(possible["model"], "model")(source_vocabulary_size=pieces, target_vocabulary_size=pieces)
+
+
+def _check_tokens(config: dict[str, Any]) -> None:
+    """Build the form of text, and what learns tokenizers or takes those of a run, which the form must suit."""
+    form, trainer = text_form(config), build(config["tokenizer"], "tokenizer")
+    if isinstance(trainer, TokenizerTrainer):
+        with told_at("tokenizer", TokenizerTrainer):
+            trainer.check_form(form)
 
 
 def _check_choices(mode: Any, interval: Any) -> None:

@@ -17,16 +17,20 @@ def set_training_threads(threads: object, *, size: int, rows: int, bf16: bool) -
     """Set and return the threads that are asked for; `auto` is the fewest that train nearly as fast as any.
 
     That is measured on a layer as wide as `size` with batches of so many rows; while others use the processor it cannot
-    be, and all are taken. Raises UserError at anything else than
-    a whole number of at least 1.
+    be, and all are taken. Raises UserError as `check_threads` does.
     """
-    if threads == "auto":
-        torch.set_num_threads(_fewest(torch.get_num_threads(), size=size, rows=rows, bf16=bf16))
-    elif not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
-        raise UserError(f"threads must be auto or a whole number of at least 1, but is {threads!r}.")
-    else:
+    check_threads(threads)
+    if isinstance(threads, int):
         torch.set_num_threads(threads)
+    else:
+        torch.set_num_threads(_fewest(torch.get_num_threads(), size=size, rows=rows, bf16=bf16))
     return torch.get_num_threads()
+
+
+def check_threads(threads: object) -> None:
+    """Raise UserError at anything else than auto or a whole number of at least 1."""
+    if threads != "auto" and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
+        raise UserError(f"threads must be auto or a whole number of at least 1, but is {threads!r}.")
 
 
 def _fewest(available: int, *, size: int, rows: int, bf16: bool) -> int:

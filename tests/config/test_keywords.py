@@ -60,7 +60,13 @@ def test_a_group_is_chosen_by_its_name():
     ("keywords", "message"),
     [
         ({"modle": 1}, "The option 'modle' does not exist: did you mean 'model'?"),
-        ({"tokenizer": "chra"}, "The option tokenizer=chra does not exist: did you mean tokenizer=char?"),
+        ({"tokenizer": "chra"}, "The option tokenizer='chra' does not exist: did you mean tokenizer='char'?"),
+        ({"model__droput": 1}, "The option 'model__droput' does not exist: did you mean 'model__dropout'?"),
+        ({"model": {"droput": 1}}, "The option 'model__droput' does not exist: did you mean 'model__dropout'?"),
+        ({"model/cel": "gru"}, "The option 'model/cel' does not exist: did you mean 'model/cell'?"),
+        ({"epochs": 1}, "The option 'epochs' does not exist: did you mean 'budget__max_steps'?"),
+        ({"objective__coverage": 1}, "The option 'objective__coverage' does not exist: did you mean 'objective__cov"),
+        ({"xyzzy": 1}, "The option 'xyzzy' does not exist: train takes augmentation, averaging, "),
         ({"schedule": None}, "schedule=null leaves out what the script needs: choose one of schedule=constant,"),
         ({"trainer__max_epochs": 3}, "trainer.max_epochs is set by the script: use budget.max_steps instead."),
         (
@@ -75,6 +81,30 @@ def test_a_mistake_is_that_of_the_command_line(keywords, message):
     with pytest.raises(UserError) as error:
         config_of(**keywords)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("script", ["translate", "evaluate", "score", "forecast", "interpret"])
+def test_names_that_do_not_exist_are_answered_with_keywords_that_the_caller_takes(script):
+    with pytest.raises(UserError) as error, called(script, {"xyzzy": 1}, ("run", "device", "data", "file")):
+        pass
+    start, _, listed = str(error.value).partition(f"does not exist: {script} takes ")
+    assert start == "The option 'xyzzy' "
+    names = listed.removesuffix(".").split(", ")
+    assert {"decoding", "seed", "batch_size"} & {*names}
+    assert not {"run", "device", "data", "file"} & {*names}
+    assert all(name.isidentifier() for name in names)
+    with pytest.raises(UserError) as error, called(script, {"devic": 1}, ("device",)):
+        pass
+    assert "'device'" not in str(error.value)
+
+
+def test_a_word_of_others_is_answered_with_what_it_needs():
+    with pytest.raises(UserError) as error, called("translate", {"run": "x", "beam_size": 3}):
+        pass
+    assert str(error.value) == (
+        "The option 'beam_size' does not exist: did you mean 'decoding__beam_size', which needs decoding='beam' or "
+        "decoding='diverse_beam'?"
+    )
 
 
 def test_what_is_asked_of_the_job_is_answered_by_the_call():

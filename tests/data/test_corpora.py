@@ -174,6 +174,16 @@ def test_a_tsv_line_without_exactly_one_tab_is_named(tmp_path, line, tabs):
     )
 
 
+def test_tsv_rows_that_repeat_another_are_counted_where_they_are_merged(tmp_path, caplog):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("a\t1\nb\t2\na\t1\na\t3\n")
+    assert read_tsv(path) == [Example("a", ("1", "3")), Example("b", ("2",))]
+    assert caplog.messages == [f"{path}: left out 1 pair that repeats an earlier one (each counts once)"]
+    caplog.clear()
+    assert len(read_tsv(path, in_order=True)) == 4
+    assert not caplog.messages
+
+
 def test_tsv_windows_newlines_are_no_part_of_targets(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_bytes(b"a\t1\r\nb\t2\r\n")

@@ -34,6 +34,7 @@ def test_they_come_back_as_they_were_one_by_one_and_chosen(columns, data):
     cut = slice(data.draw(st.none() | st.integers(-9, 9)), None, data.draw(st.sampled_from([None, 1, 2, -1])))
     assert stored[cut] == given[cut]
     assert stored.aligned == any(own.alignments for own in given)
+    assert stored[cut].pair_count == sum(len(own.targets) for own in given[cut])
     rows = data.draw(st.lists(st.sampled_from(range(len(given))), max_size=9) if given else st.just([]))
     assert stored.chosen(np.array(rows, dtype=np.int64)) == [given[row] for row in rows]
 
@@ -128,3 +129,22 @@ def test_examples_and_their_ids_take_a_few_bytes_beside_their_text():
     assert kept < 1.15 * size + 25 * len(pairs)
     assert peak < 3 * size + 100 * len(pairs)
     assert len(stored) == len(pairs)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([("a", "x"), ("b", "y"), ("a", "z")], []),
+        (
+            [("a", "x"), ("b", "y"), ("a", "x")],
+            ["here: left out 1 pair that repeats an earlier one (each counts once)"],
+        ),
+        ([("a", "x"), *[("b", "y")] * 3], ["here: left out 2 pairs that repeat an earlier one (each counts once)"]),
+        ([], []),
+    ],
+)
+def test_how_many_pairs_come_again_is_said_with_their_place(pairs, said, caplog):
+    assert group(iter(pairs), "here").pair_count == len({*pairs})
+    assert caplog.messages == said
+    group(iter(pairs))
+    assert caplog.messages == said

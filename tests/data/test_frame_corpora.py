@@ -245,6 +245,56 @@ def test_moments_are_of_utc_wherever_they_are_read(tmp_path, monkeypatch):
         time.tzset()
 
 
+@pytest.mark.parametrize("cells", [str, int])
+def test_days_of_eight_digits_are_moments_where_that_is_asked_for_and_else_warned_of(tmp_path, caplog, cells):
+    days = ["20240131", "20240201", "20240301"]
+    kind = CSVFrameCorpus if cells is str else ParquetFrameCorpus
+    path = str(tmp_path / "days")
+    table = pandas.DataFrame({"series": ["a"] * 3, "time": [*map(cells, days)], "x": [1, 2, 3], "target": ["u"] * 3})
+    table.to_csv(path, index=False) if cells is str else table.to_parquet(path)
+    ((series, _),) = kind(options=FileOptions(path)).read(path)
+    assert np.diff(series.times).tolist() == [70, 100]
+    ((series, _),) = kind(options=FileOptions(path)).read(path)
+    assert caplog.messages == [
+        f"{path}: times look like days, but are read as numbers, so that months are of 100: data.days=true reads "
+        "20240131 as 2024-01-31"
+    ]
+    caplog.clear()
+    ((series, _),) = kind(options=FileOptions(path), days=True).read(path)
+    assert np.diff(series.times).tolist() == [86_400, 29 * 86_400]
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["20240101", "20240102", "20240103"],  # of one month, where numbers are as good
+        ["20240130", "20240131", "20240132", "20240301", "20240401"],  # counts, as no month has 32 days
+        ["10000101", "10000201", "10000301"],  # of no year of ours
+        ["1", "2", "3"],
+        ["20240101.5", "20240201.5", "20240301.5"],
+        ["2024-01-01", "2024-02-01", "2024-03-01"],  # which are read as moments
+    ],
+)
+def test_other_numbers_are_not_taken_for_days(tmp_path, caplog, times):
+    path = tmp_path / "numbers.csv"
+    path.write_text("series,time,x,target\n" + "".join(f"a,{time},1,u\n" for time in times))
+    ((series, _),) = CSVFrameCorpus(options=FileOptions(str(path))).read(str(path))
+    assert len(series.times) == len(times)
+    assert not caplog.messages
+
+
+def test_with_days_a_number_that_is_none_is_refused(tmp_path):
+    path = tmp_path / "days.csv"
+    path.write_text("series,time,x,target\na,20240131,1,u\na,20240132,1,u\n")
+    with pytest.raises(UserError) as error:
+        list(CSVFrameCorpus(options=FileOptions(str(path)), days=True).read(str(path)))
+    assert str(error.value) == f"{path}, line 3 must have a day of eight digits, as 20240131, but has '20240132'."
+    path.write_text("series,time,x,target\na,20240131,1,u\na,2024-02-01T12:00,1,u\n")  # both may be there
+    ((series, _),) = CSVFrameCorpus(options=FileOptions(str(path)), days=True).read(str(path))
+    assert np.diff(series.times).tolist() == [1.5 * 86_400]
+
+
 @pytest.mark.parametrize("missing", [None, float("nan")])
 def test_a_series_without_a_target_or_a_name_is_refused(tmp_path, missing):
     table = {"series": [1.0, 1.0], "time": [0, 1], "x": [1.0, 2.0], "target": [2.0, missing]}

@@ -170,7 +170,7 @@ def test_a_column_of_a_data_frame_goes_in_and_out(run):
         (lambda run: run.translate("a", device="cpu"), "device is chosen when a run is loaded: leave it out here."),
         (
             lambda run: run.translate("a", decoding__beam_size=2),
-            "The option 'decoding.beam_size' needs decoding=beam or decoding=diverse_beam.",
+            "The option 'decoding__beam_size' needs decoding='beam' or decoding='diverse_beam'.",
         ),
         (
             lambda run: run.evaluate([("a", "b")], split="dev"),

@@ -157,7 +157,7 @@ def test_an_interrupt_leaves_the_run_of_the_last_validation(tmp_path, monkeypatc
         ),
         (PAIRS, {"find_lr": True}, "find_lr is for the command line: leave it out."),
         (PAIRS, {"modle": "gnmt"}, "The option 'modle' does not exist: did you mean 'model'?"),
-        (PAIRS, {"model__dropuot": 0.1}, "The option 'model.dropuot' does not exist: did you mean 'model.dropout'?"),
+        (PAIRS, {"model__dropuot": 0.1}, "The option 'model__dropuot' does not exist: did you mean 'model__dropout'?"),
         (PAIRS, {"seed": -1}, "seed must be a whole number"),
         (PAIRS, {"seed": -1, "verbose": False, "callbacks": None}, "seed must be a whole number"),
         (PAIRS, {"seed": -1, "verbose": False, "callbacks": "none"}, "seed must be a whole number"),

@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from seq2seq.commands.train import train
+from seq2seq.data.corpora import cmudict, synthetic
+from seq2seq.data.corpora.split_options import SplitOptions
 from seq2seq.errors import UserError
 from seq2seq.runs.possible import checked
 
@@ -100,3 +103,43 @@ def test_nothing_is_made_and_no_random_number_drawn(plain_config_of):
     before = torch.get_rng_state()
     checked(plain_config_of("train", "model.encoder.hidden_size=100000"))  # 300 GB of weights
     assert torch.equal(torch.get_rng_state(), before)
+
+
+UNREAD = [
+    (["text.form=zzz"], "text.form must be one of "),
+    (["tokenizer=char", "tokenizer.source=zzz"], "tokenizer.source must be one of "),
+    (["tokenizer=char", "tokenizer.normalization=zzz"], "tokenizer.normalization must be one of "),
+    (["tokenizer=char", "tokenizer.normalization=nfd", "text.form=none"], "tokenizer.normalization must not be nfd "),
+    (["tokenizer=bpe", "tokenizer.joint=false", "tokenizer.target_size=null"], "tokenizer.target_size must be a numb"),
+    (["tokenizer=unigram", "tokenizer.character_coverage=7.0"], "tokenizer.character_coverage must be from 0.98 to 1"),
+    (["tokenizer=unigram", "tokenizer.protect='['"], "tokenizer.protect must be a regular expression"),
+    (["tokenizer=unigram", "tokenizer.symbols=['']"], "tokenizer.symbols must each have "),
+    (["batches.max_tokens=0"], "batches.max_tokens must be "),
+    (["batches.max_dev_examples=0"], "batches.max_dev_examples must be "),
+    (["metrics=translation", "metrics.translation.tokenize=zzz"], "metrics.translation.tokenize must be "),
+    (["decoding=beam", "decoding.beam_size=0"], "decoding.beam_size must be "),
+    (["decoding.length.max_ratio=-1.0"], "decoding.length.max_ratio must be "),
+    (["schedule.warmup_steps=-1"], "schedule.warmup_steps must be "),
+    (["callbacks=early_stopping", "callbacks.early_stopping.patience=0"], "callbacks.early_stopping.patience must be "),
+    (["trainer.accumulate_grad_batches=0"], "trainer.accumulate_grad_batches must be "),
+    (["threads=zzz"], "threads must be auto or a whole number"),
+    (["matmul_precision=zzz"], "matmul_precision must be "),
+    (["optimizer.lr=-1.0"], "optimizer.lr must be "),
+    (["averaging.decay=2.0"], "averaging.decay must be "),
+    (["saving.keep=[worst]"], "saving.keep must "),
+    (["data=tsv", "data.train=x.tsv", "data.dev_size=0"], "data.dev_size must be at least 1, or null for a tenth, but"),
+    (["data=tsv", "data.train=x.tsv", "data.delimiter=zz"], "data.delimiter must be "),
+    (["data=copy", "data.max_length=0"], "data.min_length must be between 1 and max_length=0"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "message"), UNREAD, ids=lambda value: value[-1] if type(value) is list else "")
+def test_nothing_is_read_before_options_are_checked(plain_config_of, tmp_path, monkeypatch, overrides, message):
+    def reading(*arguments, **options):
+        pytest.fail("data were read before all options were checked")
+
+    for reader in (SplitOptions, cmudict.CMUDictCorpus, synthetic.SyntheticCorpus):
+        monkeypatch.setattr(reader, "load", reading)
+    with pytest.raises(UserError) as error:
+        train(plain_config_of("train", *overrides), tmp_path, resume=False)
+    assert str(error.value).startswith(message)

@@ -1,21 +1,25 @@
 """Series in long tables: a row is a frame, which names its series."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby
+from functools import cache
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from seq2seq.data.corpora.csv_rows import rows_of, separator_of, universal
-from seq2seq.data.corpora.frame_cells import is_empty, is_missing, number_of, time_of
+from seq2seq.data.corpora.frame_cells import are_days, day_of, is_empty, is_missing, number_of, time_of
 from seq2seq.data.corpora.frame_files import FrameCorpus
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.series import Series
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 
+logger = logging.getLogger(__name__)
 Row = tuple[int, Sequence[Any]]
+_LOOKED_AT = 1000  # rows
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -25,7 +29,7 @@ class CSVFrameCorpus(FrameCorpus):
     Cells stand between commas, semicolons, tabs or bars, whichever parts the header; rows of nothing are passed over.
     Columns `series`, `time` and `target` are given by name, all others are features, or those named. Rows of a series
     adjoin, their times, numbers or moments, ascend, and their targets are the same. Times are no feature: gaps are read
-    by `time_unit`.
+    by `time_unit`. With `days`, eight digits such as 20240131 are a moment, too; numbers that look so are warned of.
     Where `target` is several columns, these are the frames that answer a series, as long as it is; with a `horizon`
     there is none.
     """
@@ -41,8 +45,10 @@ class CSVFrameCorpus(FrameCorpus):
         target: str | Sequence[str] = "target",
         features: Sequence[str] | None = None,
         horizon: int | None = None,
+        days: bool = False,
     ) -> None:
         super().__init__(options=options, horizon=horizon)
+        self.days = days
         self.series_column, self.time, self.target, self.features = series, time, target, features
         self._targets = [target] if isinstance(target, str) else list(target)
         self._headers: dict[str, list[str]] = {}  # of files that were read, as a pipe cannot be read once more
@@ -75,6 +81,7 @@ class CSVFrameCorpus(FrameCorpus):
         rows = self.rows(path)
         header = self._headers[path] = [str(name) for name in next(rows, (1, []))[1]]
         columns = self._columns(path, header, targets)
+        rows = rows if self.days or columns.time is None else _watched(path, rows, columns.time)
         seen: set[str] = set()
         for name, own in groupby(rows, lambda row: self._name(path, row, columns.series)):
             if name in seen:
@@ -116,7 +123,7 @@ class CSVFrameCorpus(FrameCorpus):
         times = [-np.inf]
         for number, cells in rows:
             where = f"{path}, {self.row} {number}"
-            if not (now := time_of(cells[place], where)) > times[-1]:
+            if not (now := time_of(cells[place], where, days=self.days)) > times[-1]:
                 wrong = "repeats: keep one row of each" if now == times[-1] else "does not: sort it"
                 raise UserError(f"{where}: time of series {name!r} must ascend, but {wrong}.")
             times.append(now)
@@ -144,6 +151,24 @@ class CSVFrameCorpus(FrameCorpus):
             [number_of(cells[place], f"{path}, {self.row} {number}") for place in places] for number, cells in rows
         ]
         return np.array(values, np.float32)
+
+
+def _watched(path: str, rows: Iterator[Row], place: int) -> Iterator[Row]:
+    """The rows; where times of the first ones look like days that are written as numbers, that is said."""
+    beginning = list(islice(rows, _LOOKED_AT))
+    times = [cells[place] for _, cells in beginning]
+    if are_days(times):
+        _say_days(path, str(times[0]).strip())
+    return chain(beginning, rows)
+
+
+@cache
+def _say_days(path: str, first: str) -> None:
+    """Say once, as files are read more than once, how days would be read."""
+    logger.warning(
+        "%s: times look like days, but are read as numbers, so that months are of 100: data.days=true reads %s as %s",
+        *(path, first, day_of(first)),
+    )
 
 
 class _FrameColumns(NamedTuple):

@@ -1,6 +1,7 @@
 """Numbers and moments in the cells of tables of frames."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import isnan, nan
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from seq2seq.errors import UserError
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})  # as tables are written elsewhere, in any case
+_EIGHT_DIGITS = re.compile(r"[0-9]{8}")
+_YEARS, _MONTHS = range(1900, 2101), 3
 _DECIMAL_COMMA = re.compile(r"\s*([+-]?\d+),(\d+)\s*")
 
 
@@ -38,17 +41,42 @@ def number_of(cell: Any, place: str) -> float:
         raise UserError(f"{place} must hold numbers, but holds {str(cell)[:40]!r}{hint}.") from None
 
 
-def time_of(cell: Any, place: str) -> float:
-    """The time of a cell: a number as it stands, of a moment the seconds since 1970.
+def time_of(cell: Any, place: str, *, days: bool = False) -> float:
+    """The time of a cell: a number as it stands, of a moment the seconds since 1970; with `days`, of eight digits, too.
 
     A moment that names no zone, a text as 2026-11-30T12:00 too, is one of UTC, wherever it is read. Raises UserError,
     at the place, where there is none.
     """
     if is_missing(cell):
         raise UserError(f"{place} must have a time, but has none: leave the row out, or give it one.")
+    if days and (day := day_of(cell)) is not None:
+        return _seconds(day)
+    if days and not isinstance(cell, date) and (not isinstance(cell, str) or _moment(cell) is None):
+        raise UserError(f"{place} must have a day of eight digits, as 20240131, but has {str(cell)[:40]!r}.")
     if isinstance(cell, str) and (moment := _moment(cell)) is not None:
         return _seconds(moment)
     return number_of(cell, place)
+
+
+def day_of(cell: Any) -> date | None:
+    """The day that eight digits name, as 20240131; None where they name none."""
+    text = str(cell).strip()
+    if not _EIGHT_DIGITS.fullmatch(text):
+        return None
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
+
+
+def are_days(cells: Sequence[Any]) -> bool:
+    """Tell whether numbers of eight digits look like days: each is one of our time, and they are of several months.
+
+    Of numbers that count something, one in thirty is a day.
+    """
+    days = [day_of(cell) for cell in cells]
+    months = {(day.year, day.month) for day in days if day is not None and day.year in _YEARS}
+    return len(months) >= _MONTHS and None not in days and all(day.year in _YEARS for day in days if day is not None)
 
 
 def _moment(text: str) -> datetime | None:

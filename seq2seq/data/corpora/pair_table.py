@@ -63,7 +63,7 @@ def _are_chosen(columns: Columns, first: Sequence[str]) -> bool:
     return not columns.pairs_only and columns.fit(first)
 
 
-def _pairs(path: str | Path, columns: Columns, table: "_Table", choosable: bool) -> Iterator[tuple[str, str]]:
+def _pairs(path: str | Path, columns: Columns, table: "_OpenedTable", choosable: bool) -> Iterator[tuple[str, str]]:
     """The source and target of every row of a table that was opened; of other columns than it can have, of the two."""
     delimiter, beginning, first, rows = table
     if not choosable and not columns.fit(first[1]):
@@ -101,7 +101,7 @@ def _joined(cells: Sequence[str], places: Sequence[int]) -> str:
     return cells[places[0]] if len(places) == 1 else " ".join(cells[place] for place in places if cells[place].strip())
 
 
-class _Table(NamedTuple):
+class _OpenedTable(NamedTuple):
     """The delimiter of a table, the lines that it begins with, its first row and all others."""
 
     delimiter: str
@@ -110,7 +110,7 @@ class _Table(NamedTuple):
     rows: Iterator[Row]
 
 
-def _opened(path: Path, columns: Columns, *, perhaps: bool, choosable: bool) -> _Table:
+def _opened(path: Path, columns: Columns, *, perhaps: bool, choosable: bool) -> _OpenedTable:
     lines = universal(lines_of_file(path)) if is_csv(path) else lines_of_file(path)
     beginning = list(islice(lines, _LOOKED_AT))
     named = separator_of(path, beginning[0])
@@ -121,7 +121,7 @@ def _opened(path: Path, columns: Columns, *, perhaps: bool, choosable: bool) -> 
     if delimiter is None or (perhaps and delimiter not in beginning[0]):
         delimiter = named or delimiter_of(path, beginning, columns, choosable=choosable)
     rows = rows_of(path, chain(beginning, lines), delimiter, start=2 if named else 1)
-    return _Table(delimiter, beginning, next(rows), rows)
+    return _OpenedTable(delimiter, beginning, next(rows), rows)
 
 
 def _has_header(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.splitting import hold_out
 from seq2seq.data.text_files import told_as
+from seq2seq.errors import UserError
 
 Read = Callable[[str], Sequence[Example]]
 
@@ -16,7 +17,8 @@ class SplitOptions:
 
     Without dev, `dev_size` examples are held out of train, at None a tenth, at most 1000. Which they are is a matter of
     the hash of their sources with the seed. A run records the bound of these hashes as `held_out_below`, which then
-    takes the place of `dev_size`: as a file grows, nothing that was learnt becomes dev.
+    takes the place of `dev_size`: as a file grows, nothing that was learnt becomes dev. Raises UserError at a number
+    below 1.
     """
 
     train: str
@@ -25,6 +27,10 @@ class SplitOptions:
     dev_size: int | None = None
     seed: int = 1
     held_out_below: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.dev_size is not None and self.dev_size < 1:
+            raise UserError(f"dev_size must be at least 1, or null for a tenth, but is {self.dev_size}.")
 
     def load(self, read: Read) -> Splits:
         """The splits, each read by its name. Raises UserError by that name where there is no file."""

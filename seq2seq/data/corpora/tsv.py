@@ -46,4 +46,6 @@ def read_tsv(
     pair.
     """
     pairs = pairs_in(path, columns, perhaps=perhaps)
-    return Examples.of(Example(source, (target,)) for source, target in pairs) if in_order else group(pairs)
+    if in_order:
+        return Examples.of(Example(source, (target,)) for source, target in pairs)
+    return group(pairs, str(path))

@@ -5,9 +5,14 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 
+from seq2seq.errors import UserError
+
 
 class EarlyStopping(lightning.callbacks.EarlyStopping):
-    """Ends training when `patience` validations in a row brought no score that is better by over `min_delta`."""
+    """Ends training when `patience` validations in a row brought no score that is better by over `min_delta`.
+
+    Raises UserError at fewer than one.
+    """
 
     def __init__(
         self,
@@ -19,6 +24,8 @@ class EarlyStopping(lightning.callbacks.EarlyStopping):
         stopping_threshold: float | None = None,
         divergence_threshold: float | None = None,
     ) -> None:
+        if patience < 1:
+            raise UserError(f"patience must be at least 1, but is {patience}.")
         super().__init__(
             monitor,
             mode=mode,
