@@ -53,10 +53,7 @@ def probe(config: DictConfig) -> dict[str, Any]:
     for batch in lines.batches(next(run.model.parameters()).device):
         steps.add(*batch)
     study = UnitStudy(lines.sides(), steps.cells(), signals, all_change=options["signals"] is not None)
-    if study.left_out:
-        logger.warning("left out, as they have steps of their own, not one for each piece: %s", study.left_out)
-    if study.silent:
-        logger.info("left out, as these lines say nothing of them: %s", ", ".join(study.silent))
+    _tell_of_left_out(study)
     findings = study.findings()
     record = {"data": data, "lines": len(lines), "step": run.step, "tests": len(findings)}
     record["probes"] = [
@@ -72,6 +69,14 @@ def probe(config: DictConfig) -> dict[str, Any]:
     page = _page(options, units, record, title)
     write_report(folder, "units", whole, _figures(units, title), options["formats"], units=page)
     return record | {"units": printed}
+
+
+def _tell_of_left_out(study: UnitStudy) -> None:
+    """Say which cells and which of the usual signals are not looked at."""
+    if study.left_out:
+        logger.warning("left out, as they have steps of their own, not one for each piece: %s", study.left_out)
+    if study.silent:
+        logger.info("left out, as these lines say nothing of them: %s", ", ".join(study.silent))
 
 
 def _read(options: Mapping[str, Any]) -> list[NamedSignal]:

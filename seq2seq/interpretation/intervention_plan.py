@@ -120,4 +120,4 @@ class InterventionPlan:
 
 def _is_number(value: Any) -> bool:
     """Tell whether a value is a number that float32 can hold."""
-    return type(value) in (int, float) and abs(value) <= torch.finfo(torch.float32).max
+    return type(value) in (int, float) and bool(abs(value) <= torch.finfo(torch.float32).max)
