@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_limit, check_type, read_options
+from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import UserError
 from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
 from seq2seq.interpretation.flow_plot import flow_figure
@@ -116,11 +117,8 @@ def _of_cells(options: Mapping[str, Any]) -> tuple[str, Curves]:
 def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
     """A title and the curves of trained cells, of all runs on the same examples."""
     runs = {str(path): _load(path, options) for path in _paths(options)}
-    names = {path: _names(run.model, options["layers"]) for path, run in runs.items()}
-    first, every = next(iter(runs.values())), [name for own in names.values() for name in own]
-    data, examples = examples_to_force(first, options, every)
-    limit = {"max_tokens": options["max_tokens"]}
-    lines = {path: forced_lines(run.tokenizers, data, examples, limit) for path, run in runs.items()}
+    names = {path: _names(path, run.model, options["layers"]) for path, run in runs.items()}
+    data, lines = _lines(runs, options, [name for own in names.values() for name in own])
     curves: Curves = {}
     for path, run in runs.items():
         before = f"{path}: " if len(runs) > 1 else ""
@@ -129,6 +127,33 @@ def _of_runs(options: Mapping[str, Any]) -> tuple[str, Curves]:
                 curves[f"{before}{cell}{name}"] = flows
     counts = dict.fromkeys(str(len(own)) for own in lines.values())  # tokenizers may differ in what is too long
     return f"{' and '.join(counts)} examples of {data}", curves
+
+
+def _lines(
+    runs: Mapping[str, LoadedRun], options: Mapping[str, Any], names: Sequence[str]
+) -> tuple[str, dict[str, ForcedLines]]:
+    """A name for the examples of the first run, and the lines that they are to each; told where others know less.
+
+    Raises UserError where some runs read frames and some text.
+    """
+    (path, first), *others = runs.items()
+    for other, run in others:
+        kinds = ["frames" if isinstance(one.tokenizers.source, FrameReader) else "text" for one in (first, run)]
+        if kinds[0] != kinds[1]:
+            raise UserError(
+                f"run must name runs that read the same examples, but {path} reads {kinds[0]} and {other} {kinds[1]}: "
+                "look at them one by one."
+            )
+    data, examples = examples_to_force(first, options, names)
+    limit = {"max_tokens": options["max_tokens"]}
+    lines = {path: forced_lines(run.tokenizers, data, examples, limit) for path, run in runs.items()}
+    for other, _ in others:
+        if lines[other].unknown > lines[path].unknown:
+            logger.warning(
+                "%d of %d lines have pieces that %s has never seen, and are read or written as unknown by it; of %s %d",
+                *(lines[other].unknown, len(lines[other]), other, path, lines[path].unknown),
+            )
+    return data, lines
 
 
 def _paths(options: Mapping[str, Any]) -> list[Any]:
@@ -172,14 +197,19 @@ def _model_curves(model: Seq2Seq, lines: ForcedLines, names: Sequence[str], loss
     return curves
 
 
-def _names(model: Seq2Seq, layers: list[str] | None) -> list[str]:
+def _names(path: str, model: Seq2Seq, layers: list[str] | None) -> list[str]:
     """The cells to look at. Raises UserError at one that the model lacks, or that has no gradients by distance."""
     possible = [name for name in named_cells(model) if has_flow(model, name)]
+    if not possible:
+        raise UserError(
+            "run must have a cell with a state of units that reads whole sentences, to have gradients by distance, "
+            f"but no cell of {path} is one: give another run."
+        )
     names = chosen_cells(model, layers, possible)
     for name in names:
         if name not in possible:
             raise UserError(
                 f"layers must be of cells with a state of units that read whole sentences, which {name} is not: give "
-                f"some of {', '.join(own.replace(' ', '.') for own in possible) or 'another run'}."
+                f"some of {', '.join(own.replace(' ', '.') for own in possible)}."
             )
     return names

@@ -67,6 +67,7 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     head = {"data": data, "examples": len(examples), "step": run.step, "none": trials.report(trials.baseline)}
     record = {**head, "interventions": [trials.report(result) for result in results]}
     print_interventions(record)
+    _tell_of_losses([trials.baseline, *results])
     figures = {"interventions": _figure(trials, results, f"{options['run']} on {data}")} if results else {}
     write_report(folder, "interventions", record, figures, options["formats"])
     return record
@@ -110,6 +111,16 @@ def _tried(trials: InterventionTrials, interventions: Sequence[Any]) -> list[Int
             told, left = passed, duration(passed / number * (len(interventions) - number))
             logger.info("%d of %d interventions, %s left", number, len(interventions), left)
     return results
+
+
+def _tell_of_losses(results: Sequence[InterventionResult]) -> None:
+    """Say what a loss that is not finite comes from, where there is one."""
+    if changed := sum(result.not_finite > 0 for result in results):
+        logger.warning(
+            "the loss of %d of %d rows is not finite (not_finite: of so many examples): a token of a target has no "
+            "probability at all, as with normalizer=entmax, or a number is too large for the run",
+            *(changed, len(results)),
+        )
 
 
 def _figure(trials: InterventionTrials, results: Sequence[InterventionResult], title: str) -> Figure:

@@ -32,6 +32,7 @@ from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 
 logger = logging.getLogger(__name__)
+_USUAL = ("position", "distance_to_end", "vowel", "piece_before")
 
 
 def probe(config: DictConfig) -> dict[str, Any]:
@@ -51,16 +52,15 @@ def probe(config: DictConfig) -> dict[str, Any]:
     steps = UnitSteps(run.model, names)
     for batch in lines.batches(next(run.model.parameters()).device):
         steps.add(*batch)
-    study = UnitStudy(lines.sides(), steps.cells(), signals)
-    if study.left_out:
-        logger.warning("left out, as they have steps of their own, not one for each piece: %s", study.left_out)
+    study = UnitStudy(lines.sides(), steps.cells(), signals, all_change=options["signals"] is not None)
+    _tell_of_left_out(study)
     findings = study.findings()
     record = {"data": data, "lines": len(lines), "step": run.step, "tests": len(findings)}
     record["probes"] = [
         {"cell": cell.name, "signal": signal.name} | _rounded({**asdict(score), "selectivity": score.selectivity})
         for cell, signal, score in study.probes(seed=options["seed"])
     ]
-    shown = clearest(findings, options["signals"], options["units"])
+    shown = clearest(findings, [signal.name for signal in signals if signal.name not in study.silent], options["units"])
     printed = {name: [_row(finding) for finding in own] for name, own in shown.items()}
     print_probes(record, printed)
     units = {name: shown_units(study, own) for name, own in shown.items()}
@@ -71,24 +71,38 @@ def probe(config: DictConfig) -> dict[str, Any]:
     return record | {"units": printed}
 
 
+def _tell_of_left_out(study: UnitStudy) -> None:
+    """Say which cells and which of the usual signals are not looked at."""
+    if study.left_out:
+        logger.warning("left out, as they have steps of their own, not one for each piece: %s", study.left_out)
+    if study.silent:
+        logger.info("left out, as these lines say nothing of them: %s", ", ".join(study.silent))
+
+
 def _read(options: Mapping[str, Any]) -> list[NamedSignal]:
     check_counts(options, units=1, max_tokens=1, seed=0)
     check_limit(options)
     check_formats(options["formats"])
     check_layers(options["layers"])
-    given: Any = options["signals"]
+    given: Any = [*_USUAL] if options["signals"] is None else options["signals"]
     if not (isinstance(given, list) and given and all(isinstance(one, str) for one in given)):
-        raise UserError(f"signals must be a list of names, but is {given!r}.")
+        raise UserError(f"signals must be a list of names, or null for the usual ones, but is {given!r}.")
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as an ensemble has no units of its own: give run=DIR.")
-    return find_signals(options["signals"], lambda name: find_function(name, "signals"))
+    return find_signals(given, lambda name: find_function(name, "signals"))
 
 
 def _layers(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
     """Names of the cells to look at, all that have pieces where none are named."""
     frames = isinstance(run.tokenizers.source, FrameReader)
+    known = [name for name in named_cells(run.model) if not (frames and name.startswith("encoder"))]
+    if not known:
+        raise UserError(
+            f"run must have a cell that goes through pieces, but run={options['run']} reads frames, which are no "
+            "pieces, and its decoder has no cells: give another run."
+        )
     if options["layers"] is None:
-        return [name for name in named_cells(run.model) if not (frames and name.startswith("encoder"))]
+        return known
     names = chosen_cells(run.model, options["layers"], named_cells(run.model))
     for name in names:
         if frames and name.startswith("encoder"):

@@ -14,7 +14,7 @@ from seq2seq.data.sequences import TokenSequences
 from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.interpretation.signals import ProbedLine
 from seq2seq.shapes import Lengths, Source, TargetIds
-from seq2seq.symbols import BOS, EOS
+from seq2seq.symbols import BOS, EOS, UNK
 
 _AT_ONCE = 64  # lines whose gates are in memory together
 
@@ -43,6 +43,12 @@ class ForcedLines:
 
     def __len__(self) -> int:
         return len(self.sources)
+
+    @property
+    def unknown(self) -> int:
+        """The number of lines with a piece on either side that the vocabulary there lacks; frames have no pieces."""
+        sides = [self.written] if isinstance(self.tokenizers.source, FrameReader) else [self.read, self.written]
+        return sum(any(UNK in side.row(row) for side in sides) for row in range(len(self)))
 
     def first(self, count: int) -> "ForcedLines":
         """The first lines, at most so many."""

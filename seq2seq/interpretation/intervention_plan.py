@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+import torch
+
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attention_change import AttentionChange
 from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
@@ -51,8 +53,10 @@ class InterventionPlan:
             if chosen is not None and not chosen:
                 raise UserError(f"{name} must have at least one, or be null for all, but is [].")
         for value in self.to:
-            if isinstance(value, bool) or not (isinstance(value, int | float) or value in (*VALUES, *_MEASURED)):
+            if not (_is_number(value) or value in (*VALUES, *_MEASURED)):
                 raise UserError(f"to must be of zero, one, mean, other and numbers, but has {value!r}.")
+        if not self.to and (self.gates is None or self.gates):
+            raise UserError("to must have at least one, or nothing is set: give some, or leave gates out by gates=[].")
         for step in self.steps or ():
             if type(step) is not int or step < 0:
                 raise UserError(f"steps must be whole numbers of at least 0, but has {step!r}.")
@@ -112,3 +116,8 @@ class InterventionPlan:
             manners = [*(["cut"] if attention.attends else []), *(["even"] if attention.normalizes else [])]
         for manner in manners:
             yield AttentionChange(manner, self.seed)
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a value is a number that float32 can hold."""
+    return type(value) in (int, float) and bool(abs(value) <= torch.finfo(torch.float32).max)

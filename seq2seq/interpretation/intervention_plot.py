@@ -1,13 +1,12 @@
 """The picture of interventions."""
 
 from collections.abc import Sequence
-from math import inf
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from seq2seq.interpretation.plots import ACCENT, SIGNED, Picture, title_figure
+from seq2seq.interpretation.plots import ACCENT, SIGNED, Picture, scale_of, title_figure
 
 _WIDTH, _ROW, _LEAST = 9.0, 0.2, 2.4  # inches of 100 pixels
 
@@ -35,7 +34,9 @@ def interventions_figure(bars: Sequence[InterventionBar], metric: str, *, shown:
         (score, [bar.score for bar in bars], [bar.score_interval for bar in bars], f"{metric}, points"),
         (loss, [bar.loss for bar in bars], [bar.loss_interval for bar in bars], "loss, nats a token"),
     ):
-        axes.barh(places, values, color=ACCENT, height=0.7)
+        axes.barh(places, np.nan_to_num(values, posinf=0, neginf=0), color=ACCENT, height=0.7)
+        for place in places[~np.isfinite(values)]:
+            axes.annotate("not finite", (0, place), (4, 0), textcoords="offset points", va="center", fontsize="x-small")
         for place, ends in enumerate(intervals):
             if ends is not None:
                 axes.plot(ends, (place, place), color="black", linewidth=1)
@@ -47,7 +48,8 @@ def interventions_figure(bars: Sequence[InterventionBar], metric: str, *, shown:
     score.set_yticks(places, [bar.name for bar in bars], fontsize="small")
     score.invert_yaxis()
     courses = np.array([[*bar.course[:shown], *[np.nan] * (shown - len(bar.course))] for bar in bars])
-    most = max(float(np.nanpercentile(np.abs(courses), 98)), np.nextafter(0, inf))
+    most = scale_of(courses, 98.0)
+    courses = courses.clip(-most, most)  # else nothing is drawn of what is infinite
     image = course.imshow(courses, cmap=SIGNED.reversed(), vmin=-most, vmax=most, aspect="auto", interpolation="none")
     course.set_xticks(range(0, shown, max(1, shown // 8)), range(1, shown + 1, max(1, shown // 8)))
     course.set_title("loss by target token", loc="left", fontsize="medium")

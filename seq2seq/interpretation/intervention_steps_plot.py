@@ -1,12 +1,11 @@
 """The picture of interventions at single steps."""
 
 from collections.abc import Mapping, Sequence
-from math import inf
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from seq2seq.interpretation.plots import SIGNED, Picture, title_figure
+from seq2seq.interpretation.plots import SIGNED, Picture, scale_of, title_figure
 
 _WIDTH, _ROW, _LEAST = 9.0, 0.2, 2.0  # inches of 100 pixels
 
@@ -22,9 +21,11 @@ def steps_figure(
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         values = np.array([own[name] for own in effects.values()])
-        most = max(float(np.abs(values).max()), np.nextafter(0, inf))
+        most = scale_of(values)
         colours = SIGNED.reversed() if name == "loss" else SIGNED
-        image = axes.imshow(values, cmap=colours, vmin=-most, vmax=most, aspect="auto", interpolation="none")
+        image = axes.imshow(
+            values.clip(-most, most), cmap=colours, vmin=-most, vmax=most, aspect="auto", interpolation="none"
+        )
         axes.set_xticks(range(len(steps)), list(map(str, steps)))
         axes.set_xlabel("step of the cell")
         axes.set_title(f"{name}, {'nats a token' if name == 'loss' else 'points'}", loc="left", fontsize="medium")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,12 @@ def _pairs_figure(source: Sequence[str], target: Sequence[str], title: str) -> t
     axes.set_xlabel("source")
     axes.set_ylabel("target")
     return figure, axes
+
+
+def scale_of(values: np.ndarray, percent: float = 100.0) -> float:
+    """The size that so many percent of the finite values do not exceed, above 0: colours go from minus to plus that."""
+    sizes = np.abs(values[np.isfinite(values)])
+    return max(float(np.percentile(sizes, percent)) if sizes.size else 0.0, float(np.nextafter(0, inf)))
 
 
 def title_figure(figure: Figure, text: str) -> None:

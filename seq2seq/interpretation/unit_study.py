@@ -70,12 +70,17 @@ class UnitFinding:
 class UnitStudy:
     """Units of cells beside signals of the lines that they went through.
 
-    Raises UserError where a signal is the same at every step of every side, and where no cell has a step for each
-    piece.
+    Raises UserError where no cell has a step for each piece, and where a signal is the same at every step of every
+    side: where not `all_change`, only if all of them are, and `silent` names the others.
     """
 
     def __init__(
-        self, sides: Mapping[str, Sequence[ProbedLine]], cells: Iterable[CellSteps], signals: Sequence[NamedSignal]
+        self,
+        sides: Mapping[str, Sequence[ProbedLine]],
+        cells: Iterable[CellSteps],
+        signals: Sequence[NamedSignal],
+        *,
+        all_change: bool = True,
     ) -> None:
         self.sides = sides
         steps = {side: sum(map(len, lines)) for side, lines in sides.items()}
@@ -91,12 +96,12 @@ class UnitStudy:
         used = {cell.side for cell in self.cells}
         self.signals = {side: [*_changing(signals, lines)] for side, lines in sides.items() if side in used}
         found = {signal.name for own in self.signals.values() for signal in own}
-        for signal in signals:
-            if signal.name not in found:
-                raise UserError(
-                    f"signals has {signal.name}, which is the same at every step of these lines: leave it out, or give "
-                    "other lines."
-                )
+        self.silent = [signal.name for signal in signals if signal.name not in found]
+        if self.silent and (all_change or not found):
+            raise UserError(
+                f"signals has {self.silent[0]}, which is the same at every step of these lines, or says nothing of the "
+                "side that these cells are on: leave it out, or give other lines."
+            )
 
     def lines(self, side: str) -> Int[Tensor, " steps"]:
         """The number of each step's line."""

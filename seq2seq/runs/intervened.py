@@ -37,6 +37,11 @@ class InterventionResult:
         """Nats per target token."""
         return float(_loss(self.losses.sum(0)[None])["loss"][0])
 
+    @property
+    def not_finite(self) -> int:
+        """The number of sentences whose loss is not finite, as a token of theirs has no probability at all."""
+        return int((~np.isfinite(self.losses[:, 0])).sum())
+
 
 class InterventionTrials:
     """A model on examples: as its translator runs it, and with one change after the other, by its cells' equations.
@@ -90,6 +95,7 @@ class InterventionTrials:
             **({} if result.step is None else {"step": result.step}),
             "scores": result.evaluation.report()["scores"],
             "loss": round(result.loss, 4),
+            **({"not_finite": result.not_finite} if result.not_finite else {}),
         }
         if result is self.baseline:
             return found
@@ -103,8 +109,14 @@ class InterventionTrials:
             )
             for kind, metric in self.metrics.items()
         ]
-        parts.append(differences(result.losses, self.baseline.losses, _loss, self.draws))
+        parts.append(self._of_losses(result))
         return {name: one for part in parts for name, one in part.items()}
+
+    def _of_losses(self, result: InterventionResult) -> dict[str, Difference]:
+        """The difference in loss; without an interval where that of a sentence is not finite."""
+        if result.not_finite or self.baseline.not_finite:
+            return {"loss": Difference(result.loss - self.baseline.loss, None, None, None)}
+        return differences(result.losses, self.baseline.losses, _loss, self.draws)
 
     def _result(self, place: str, change: str, translator: Translator, step: int | None = None) -> InterventionResult:
         _begin(translator, "search")

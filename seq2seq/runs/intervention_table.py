@@ -1,5 +1,6 @@
 """The table of interventions, for whoever watches."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,5 +33,7 @@ def _at(row: Mapping[str, Any]) -> str:
 
 
 def _moved(found: Mapping[str, Any]) -> str:
+    if not math.isfinite(found["difference"]):
+        return "not finite"
     ends = found.get("interval")
     return f"{found['difference']:+.2f}" + (f" ({ends[0]:+.2f} to {ends[1]:+.2f})" if ends else "")

@@ -1,5 +1,6 @@
 """Distance over which a cell can learn to remember: one that is trained on a task of growing length."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -15,6 +16,7 @@ from seq2seq.models.sizes import fitted_size, parameter_count
 from seq2seq.shapes import Inputs
 from seq2seq.training.recall_tasks import RecallTask
 
+logger = logging.getLogger(__name__)
 _TESTED, _TEST_SEED = 512, 1_000_003  # sequences that no training sees
 _LOOKS = 20  # at the score, in a training
 _LEARNT = 0.995  # a share of right answers at which there is nothing left to train for
@@ -68,15 +70,30 @@ class RecallTraining:
         for step in range(1, self.steps + 1):
             batch = task.batch(length, self.batch_size, draw)
             optimizer.zero_grad()
-            task.loss(reader.train()(batch.inputs), batch).backward()
+            loss = task.loss(reader.train()(batch.inputs), batch)
+            if not bool(loss.isfinite()):
+                return _of_nothing(length, seed, step)
+            loss.backward()
             nn.utils.clip_grad_norm_(reader.parameters(), _CLIP)
             optimizer.step()
             if step % look == 0 or step == self.steps:
                 with torch.no_grad():
-                    score = task.right(reader.eval()(test.inputs), test)
+                    outputs = reader.eval()(test.inputs)
+                if not bool(outputs.isfinite().all()):
+                    return _of_nothing(length, seed, step)
+                score = task.right(outputs, test)
                 if score >= _LEARNT:
                     break
         return score
+
+
+def _of_nothing(length: int, seed: int, step: int) -> float:
+    """The score of a training that has diverged, which is told: what such weights say is right by chance alone."""
+    logger.warning(
+        "length %d, seed %d: the training has diverged by step %d, and counts as 0 %% right: lower lr",
+        *(length, seed, step),
+    )
+    return 0.0
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,9 @@ def test_each_change_is_tried_at_each_step_and_drawn_by_it(tried, tmp_path, caps
         (["steps=[]"], "steps must have at least one, or be null for all, but is []."),
         (["gates=[1]"], "gates must be a list of names, but is [1]."),
         (["to=[open]"], "to must be of zero, one, mean, other and numbers, but has 'open'."),
+        (["to=[nan]"], "to must be of zero, one, mean, other and numbers, but has nan."),
+        (["to=[1e39]"], "to must be of zero, one, mean, other and numbers, but has 1e+39."),
+        (["to=[]"], "to must have at least one, or nothing is set: give some, or leave gates out by gates=[]."),
         (["steps=[-1]"], "steps must be whole numbers of at least 0, but has -1."),
         (["steps=1"], "steps must be a list or null, but is 1."),
         (["steps=[0]", "attention=[cut]"], "attention must be left out with steps, which are those of cells: give one "

@@ -107,9 +107,9 @@ def test_a_function_that_is_none_is_told(probed, package, tmp_path, name, messag
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["signals=[]"], "signals must be a list of names, but is []."),
+        (["signals=[]"], "signals must be a list of names, or null for the usual ones, but is []."),
         (["signals=[vowels]"], "signals must be of position, distance_to_end, vowel, "),
-        (["signals=[bracket_depth]"], "signals has bracket_depth, which is the same at every step of these lines: "),
+        (["signals=[bracket_depth]"], "signals has bracket_depth, which is the same at every step of these lines, or "),
         (["layers=[decoder.2]"], "layers must be of encoder.1.forward, encoder.1.backward, decoder.1, but has "
          "decoder.2."),
         (["layers=decoder.1"], "layers must be a list of names, or null for all, but is 'decoder.1'."),

@@ -1,5 +1,7 @@
 """Laws of tasks that ask for what was read, and of readers that learn them."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from seq2seq.interpretation.horizon_plot import horizon_figure
 from seq2seq.layers.recurrent.cells.elman import ElmanCell
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.layers.recurrent.cells.options import CellOptions
 from seq2seq.training.recall import CellReader, RecallTraining, recall_rows
 from seq2seq.training.recall_tasks import TASKS, AddingTask, CopyTask, DelayTask, recall_task
 
@@ -114,3 +117,14 @@ def test_a_picture_has_a_line_for_each_cell_and_a_point_for_each_seed():
     assert [line.get_label() for line in lines] == ["lstm", "gru"]
     assert list(lines[0].get_ydata()) == [98.0, 50.0]
     assert axes.get_xscale() == "log"
+
+
+def test_a_training_that_diverges_is_told_and_is_not_right_by_chance(caplog):
+    training = RecallTraining(steps=8, batch_size=4, lr=1000.0, seeds=2)
+    kinds = {"relu": partial(ElmanCell, options=CellOptions(activation="relu"))}
+    (row,) = recall_rows(kinds, DelayTask(), [30], training, hidden_size=8, enough=90.0)
+    assert row.scores == {30: [0.0, 0.0]}
+    assert [text.split(" has ")[0] for text in caplog.messages] == [
+        "length 30, seed 1: the training",
+        "length 30, seed 2: the training",
+    ]
