@@ -1,4 +1,4 @@
-"""What a shell has made stdin, stdout and stderr: whether they wait, can be read or written, and are two files."""
+"""Standard streams as a shell has made them: whether they wait, can be read or written, and are two files."""
 
 import os
 import stat

@@ -50,7 +50,7 @@ def is_special(path: Path) -> bool:
 
 
 def behind_links(path: Path) -> Path:
-    """What a link leads to, there or not, which is to be written so that the link stays; any other path as it is."""
+    """Path that a link leads to, there or not, written so that the link stays; any other path as it is."""
     return Path(os.path.realpath(path)) if path.is_symlink() and not is_special(path) else path
 
 

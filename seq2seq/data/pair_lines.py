@@ -17,7 +17,7 @@ def pair_of_columns(text: str, number: int) -> tuple[str, str]:
 
 
 def _advice(text: str) -> str:
-    """What to do about columns as word aligners, and lists of the n best, have them."""
+    """Advice on columns as word aligners, and lists of the n best, have them."""
     if "\t" in text or BARS not in text:
         return ""
     if text.count(BARS) == 1:

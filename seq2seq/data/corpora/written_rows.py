@@ -7,6 +7,7 @@ from typing import Any
 from seq2seq.data.text import check_whole
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError, shown
+from seq2seq.finite import strict_json
 
 
 class WrittenRows:
@@ -65,7 +66,7 @@ def _unlike(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 def _object(where: str, found: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UserError(f"{where} must be a JSON object, but is {shown(found)}.")
-    check_whole(json.dumps(found, ensure_ascii=False), where)
+    check_whole(strict_json(found, ensure_ascii=False), where)
     return found
 
 
