@@ -1,4 +1,4 @@
-"""What SentencePiece keeps for itself, and how pieces are learnt from texts that hold it."""
+"""Names and signs that SentencePiece keeps for itself, and how pieces are learnt from texts that hold them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
