@@ -8,6 +8,8 @@ from seq2seq.data.normalization import RULES
 from seq2seq.data.text import TextForm
 from seq2seq.errors import UserError
 
+KINDS = ("unigram", "bpe", "char", "word")
+
 
 @dataclass(frozen=True)
 class PieceOptions:
@@ -49,3 +51,13 @@ class PieceOptions:
             return None if self.protect is None else re.compile(self.protect)
         except re.error as error:
             raise UserError(f"protect must be a regular expression, but {self.protect!r} is none: {error}.") from None
+
+
+def check_kind(name: str, kind: str, size: int | None) -> None:
+    """Raise UserError, naming the side, at a kind of pieces that there is not, or a size that it cannot have."""
+    if kind not in KINDS:
+        raise UserError(f"{name} must be one of {', '.join(KINDS)}, but is {kind!r}.")
+    if size is None and kind in ("unigram", "bpe"):
+        raise UserError(f"{name}_size must be a number for kind {kind}, but is null.")
+    if size is not None and size < 1:
+        raise UserError(f"{name}_size must be at least 1, or null for all there is, but is {size}.")

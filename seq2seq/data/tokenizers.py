@@ -12,7 +12,7 @@ import sentencepiece
 from seq2seq.data.examples import Example
 from seq2seq.data.learnt_pieces import Texts, learnt_pieces
 from seq2seq.data.normalization import without_place
-from seq2seq.data.piece_options import PieceOptions
+from seq2seq.data.piece_options import PieceOptions, check_kind
 from seq2seq.data.piece_table import drawn_pieces
 from seq2seq.data.reserved_pieces import NAMES
 from seq2seq.data.series import Series
@@ -22,7 +22,6 @@ from seq2seq.errors import UserError
 from seq2seq.symbols import EOS, UNK
 from seq2seq.whole_file import write_whole
 
-KINDS = ("unigram", "bpe", "char", "word")
 _THREADS = 1  # starting others takes longer than most batches, and long where the processor is busy
 _FEW = 8  # texts, up to which one call for each is faster than a batch, for which SentencePiece starts a thread
 
@@ -182,8 +181,8 @@ class TokenizerTrainer:
                 f"joint must be false where the sides differ, but is true with source {source} of size {source_size} "
                 f"and target {target} of size {target_size}: set it to false, or give both the same kind and size."
             )
-        _check_side("source", source, source_size)
-        _check_side("target", target, target_size)
+        check_kind("source", source, source_size)
+        check_kind("target", target, target_size)
         self.sides = (source, source_size), (target, target_size)
         self.joint, self.exact_size, self.options = joint, exact_size, options
         if source == target == "word" and (self.options.symbols or self.options.protect is not None):
@@ -229,12 +228,3 @@ class TokenizerTrainer:
             exact_size=self.exact_size,
             side=("source", "target")[side],
         )
-
-
-def _check_side(name: str, kind: str, size: int | None) -> None:
-    if kind not in KINDS:
-        raise UserError(f"{name} must be one of {', '.join(KINDS)}, but is {kind!r}.")
-    if size is None and kind in ("unigram", "bpe"):
-        raise UserError(f"{name}_size must be a number for kind {kind}, but is null.")
-    if size is not None and size < 1:
-        raise UserError(f"{name}_size must be at least 1, or null for all there is, but is {size}.")

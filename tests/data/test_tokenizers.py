@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from seq2seq.data.examples import Example
 from seq2seq.data.learnt_pieces import learnt_pieces
 from seq2seq.data.normalization import RULES
+from seq2seq.data.piece_options import KINDS, PieceOptions
 from seq2seq.data.space_mark import hidden, readable
 from seq2seq.data.text import TextForm
-from seq2seq.data.tokenizers import KINDS, PieceOptions, Tokenizer, Tokenizers, TokenizerTrainer
+from seq2seq.data.tokenizers import Tokenizer, Tokenizers, TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
 
