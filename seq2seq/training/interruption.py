@@ -48,7 +48,7 @@ class Interruption(lightning.Callback):
         self.number = 0  # of the signal; 0 while there was none
         self._may_cut = False  # whether a validation is under way that may be cut
         self._due = False  # whether a validation belongs behind the last step
-        self._ended = False  # whether a run goes on between two epochs
+        self._ending: dict[str, Any] = {}  # Lightning's, where a run goes on behind the last step of an epoch
         self._loops: dict[str, Any] = {}  # Lightning's, before the validation under way; empty without one
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -67,14 +67,17 @@ class Interruption(lightning.Callback):
         connector.register_signal_handlers = listen  # type: ignore[method-assign]
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Begin the next epoch as any, behind the last step of one; make up for a validation that was cut."""
-        if self._ended:
-            self._ended = trainer.fit_loop.restarting = False
+        """Make up for a validation that was cut, and begin the next epoch as any, behind the last step of one."""
+        between = trainer.fit_loop.state_dict()
         if self._due:
             self._due = False
+            trainer.fit_loop.load_state_dict(self._ending or between)
             _validate(trainer)
             if self.budget.spent(trainer.global_step) >= 1:
                 trainer.should_stop = True
+        if self._ending:
+            trainer.fit_loop.load_state_dict(between)
+            self._ending, trainer.fit_loop.restarting = {}, False
 
     def after_step(self, trainer: lightning.Trainer) -> None:
         """Save the step that the optimizer has just taken, where that is due; raise StoppedError if asked to stop."""
@@ -148,9 +151,12 @@ class Interruption(lightning.Callback):
     def on_load_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take up whether a validation is due, and whether the next step is the first of its epoch."""
+        """Take up whether a validation is due; close an epoch that has no step left."""
         self._due = is_validation_due(checkpoint)
-        self._ended = _end_epoch(checkpoint.get("loops", {}).get("fit_loop", {}))
+        loops = checkpoint.get("loops", {}).get("fit_loop", {})
+        if loops.get("epoch_loop.batch_progress", {}).get("is_last_batch"):
+            self._ending = copy.deepcopy(loops)
+            _close_epoch(loops)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and owns_process():
@@ -183,20 +189,17 @@ def is_validation_due(checkpoint: dict[str, Any]) -> bool:
     return bool(checkpoint.get(_DUE, False))
 
 
-def _end_epoch(loops: dict[str, Any]) -> bool:
-    """Tell whether the epoch of a checkpoint has no step left, whose loops then are as they are between two epochs.
+def _close_epoch(loops: dict[str, Any]) -> None:
+    """Bring Lightning's place behind the last step of an epoch to that between it and the next.
 
     A checkpoint is made behind a step, before Lightning looks whether its epoch is over, and Lightning would take the
     next one for the same: of as many batches, from the place that was reached, and not counted.
     """
-    batches = loops.get("epoch_loop.batch_progress", {})
-    if not batches.get("is_last_batch"):
-        return False
+    batches = loops["epoch_loop.batch_progress"]
     batches["is_last_batch"] = False
     batches["current"] = dict.fromkeys(batches["current"], 0)
     for counts in (batches["total"], *loops["epoch_progress"].values()):
         counts.update(dict.fromkeys(counts, counts["ready"]))
-    return True
 
 
 def _log_step(trainer: lightning.Trainer) -> None:
