@@ -117,7 +117,7 @@ def _opened(path: Path, columns: Columns, *, perhaps: bool, choosable: bool) -> 
     if named and len(beginning) < 2:
         raise UserError(f"{path} must hold at least one row below its first line, which names the delimiter.")
     beginning = beginning[1:] if named else beginning
-    delimiter = columns.mark
+    delimiter = columns.separator
     if delimiter is None or (perhaps and delimiter not in beginning[0]):
         delimiter = named or delimiter_of(path, beginning, columns, choosable=choosable)
     rows = rows_of(path, chain(beginning, lines), delimiter, start=2 if named else 1)
