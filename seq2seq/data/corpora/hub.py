@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.data.corpora.split_options import SplitOptions
-from seq2seq.data.corpora.written_rows import WrittenRows, has_moments, is_list
+from seq2seq.data.corpora.written_rows import WrittenRows, has_mixtures, has_moments, is_list
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.text_files import check_readable
@@ -86,7 +86,8 @@ class DatasetsCorpus:
                 raise UserError(f"The data file {path} is empty: it must hold at least one row.") from None
             raise UserError(f"{path} could not be read as {self.name}: {reason}") from None
         # It takes texts such as 1979-05-03 for moments, and then no other text for one.
-        return written() if self.name == "json" and has_moments(rows.features) else rows
+        freely = has_moments(rows.features) or has_mixtures(rows.features)
+        return written() if self.name == "json" and freely else rows
 
 
 def _first_line(error: BaseException) -> str:

@@ -106,3 +106,8 @@ def has_moments(features: Any) -> bool:
     if isinstance(features, dict):
         return any(map(has_moments, features.values()))
     return any(word in str(getattr(features, "dtype", "")) for word in ("timestamp", "date", "time", "duration"))
+
+
+def has_mixtures(features: Any) -> bool:
+    """Tell whether a column has values of several kinds, for which a file is read as freely as a list is."""
+    return "Json(" in str(features)
