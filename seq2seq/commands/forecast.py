@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,11 @@ import numpy as np
 from omegaconf import DictConfig
 
 from seq2seq.config.contract import check_type, read_options
-from seq2seq.data.corpora.frame_files import FrameCorpus
 from seq2seq.data.series import ForecastSeries, Series
 from seq2seq.data.text_files import told_as
 from seq2seq.errors import UserError
 from seq2seq.runs.forecaster import open_forecaster
-from seq2seq.runs.named_files import new_file
+from seq2seq.runs.named_files import writable_file
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.series_corpus import corpus_of
 from seq2seq.whole_file import behind_links, write_whole
@@ -33,12 +33,13 @@ def forecast(config: DictConfig) -> str:
     path = str(options["file"])
     corpus = corpus_of(runs[0].config, path)
     with told_as("file"):
-        series = list(corpus.series(path))
+        names, read = corpus.named_series(path)
+        series = list(read)
     found = forecaster.forecasts(series, options["length"])
     if out is not None and out.suffix == ".npz":
         write_whole(behind_links(out), _arrays(found))
         return ""
-    table = "".join(_lines(_names(corpus, path, found), [_name(one, path) for one in series], found))
+    table = "".join(_lines(_names(names, found), [_name(one, path) for one in series], found))
     if out is None:
         return table
     write_whole(behind_links(out), table.encode())
@@ -59,17 +60,18 @@ def _checked(options: dict[str, Any]) -> Path | None:
         raise UserError(f"out must be a file in {' or '.join(_KINDS)}, or null for a table on stdout, but is {out}.")
     if not out.parent.is_dir():
         raise UserError(f"out must be in a folder that is there, but {out.parent} is none.")
-    return new_file("out", out)
+    if os.path.exists(out) and os.path.exists(options["file"]) and os.path.samefile(out, options["file"]):
+        raise UserError(f"out must be another file than file={options['file']}, which is read, but is {out}.")
+    return writable_file("out", out)
 
 
 def _name(series: Series, path: str) -> str:
     return series.place.removeprefix(f"{path}, series ")
 
 
-def _names(corpus: FrameCorpus, path: str, found: Sequence[ForecastSeries]) -> list[str]:
+def _names(names: Sequence[str], found: Sequence[ForecastSeries]) -> Sequence[str]:
     """Names of the features that are written, as the file has them if it can tell."""
     count = found[0].values.shape[1] if found else 0
-    names = corpus.names(path)
     return names if len(names) == count else [f"value_{number}" for number in range(1, count + 1)]
 
 

@@ -1,20 +1,22 @@
 """Error rates over space-separated phones, against the closest of several references."""
 
 import logging
+import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 
 import numpy as np
-import torch
 
 from seq2seq.metrics.closest import edits_to_closest
-from seq2seq.metrics.scores import Scores, rates
+from seq2seq.metrics.scores import Scores, is_first_process, rates
 from seq2seq.shapes import SentenceCounts, TrialScores, TrialTotals
 
 logger = logging.getLogger(__name__)
 
-_LONGEST = 3  # characters of a phone, with its signs; texts without a space may be phones where none is longer
+_ARPABET = re.compile("[A-Z]{1,2}[0-2]?")
+_TIES = "\u0361\u035c"  # of two letters that are one phone
 
 
 class PronunciationScores(Scores):
@@ -28,10 +30,10 @@ class PronunciationScores(Scores):
         super().__init__(4)
 
     def settle(self, references: Sequence[Sequence[str]]) -> None:
-        """Warn where each reference is one phone by its spaces, but none by its length."""
-        if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
-            texts = [text for text in chain.from_iterable(references) if text.strip()]
-            if max(map(len, texts), default=0) > _LONGEST and not any(len(text.split()) > 1 for text in texts):
+        """Warn where no reference has a space between phones, but for words that are of one phone each."""
+        if is_first_process():
+            texts = [text.strip() for text in chain.from_iterable(references) if text.strip()]
+            if not any(len(text.split()) > 1 for text in texts) and not all(map(_is_phone, texts)):
                 _warn_of_spaces(max(texts, key=len)[:40])
 
     def counts(
@@ -52,10 +54,16 @@ class PronunciationScores(Scores):
         return "closest of several references"
 
 
+def _is_phone(text: str) -> bool:
+    """Tell whether a text is one phone: of ARPABET, or one letter with its signs, or several that are tied."""
+    letters = sum(unicodedata.category(character) in ("Ll", "Lo", "Lt", "Lu") for character in text)
+    return _ARPABET.fullmatch(text) is not None or letters <= 1 + sum(text.count(tie) for tie in _TIES)
+
+
 @lru_cache
 def _warn_of_spaces(text: str) -> None:
     logger.warning(
-        "PER will be WER: it counts phones with spaces between them, and no reference has a space (%s is one phone); "
-        "choose metrics=characters, or put spaces between phones",
+        "PER equals WER, because no reference has a space between phones: %s counts as one; choose metrics=characters, "
+        "or put spaces between phones",
         text,
     )

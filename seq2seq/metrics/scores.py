@@ -66,6 +66,12 @@ class Scores(Metric, ABC):
         return {name: torch.tensor(float(values[0])) for name, values in rows.items()}
 
 
+def is_first_process() -> bool:
+    """Tell whether this process is the only one, or the first of those that score together: what all know, it says."""
+    distributed = torch.distributed
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
+
+
 def rates(parts: TrialScores, wholes: TrialScores) -> TrialScores:
     """Percentages of wholes; of none at all it is 100 where there is a part and else 0, as in sacreBLEU's TER."""
     return 100 * np.where(wholes > 0, parts / np.maximum(wholes, 1), parts > 0)

@@ -10,7 +10,7 @@ import torch
 from sacrebleu.metrics import BLEU, CHRF, TER
 
 from seq2seq.errors import UserError
-from seq2seq.metrics.scores import Scores
+from seq2seq.metrics.scores import Scores, is_first_process
 from seq2seq.metrics.writing import Writing, writing_of
 from seq2seq.shapes import SentenceCounts, TrialScores, TrialTotals
 
@@ -65,7 +65,7 @@ class TranslationScores(Scores):
             self.scorers["bleu"] = _bleu(_TOKENIZE[writing], lowercase=self._lowercase)
         if self._asian_support is None:
             self.scorers["ter"] = _ter(writing in _ASIAN)
-        first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+        first = is_first_process()
         if self._tokenize == _AUTO and writing is not Writing.SPACED and first:
             _say(writing, _TOKENIZE[writing])
         bleu = self.scorers["bleu"]

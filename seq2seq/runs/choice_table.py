@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from seq2seq.markdown import cell
 from seq2seq.metrics.seed_interval import SeedInterval
 
 
@@ -50,7 +51,7 @@ def table_row(choice: ScoredChoice, first: ScoredChoice) -> str:
     speed = "not logged" if choice.speed is None else f"{choice.speed:,.0f}"
     sizes = ", ".join(map(str, choice.sizes))
     cells = [
-        choice.name.replace("|", r"\|"),
+        cell(choice.name),
         sizes,
         f"{choice.parameters:,}",
         speed,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+from seq2seq.markdown import cell
 from seq2seq.metrics.seed_interval import SeedInterval
 
 
@@ -37,4 +38,4 @@ def leaderboard(rows: Sequence[Row], metric: str, *, higher: bool, seeds: int) -
 
 def _shown(value: Any) -> str:
     text = f"{value:.3g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
-    return text.replace("|", r"\|")
+    return cell(text)

@@ -13,7 +13,7 @@ from seq2seq.commands.interpret import interpret
 from seq2seq.errors import UserError
 from seq2seq.runs.run import load_run
 
-PAIRS = b"a b\tb a\nc\tc\nd e f\tf e d\n"
+PAIRS = b"a b\tb a\nc\tc\nd e f\tf e d\na b\ta b\n"
 HALF = "caf\udce9"  # as Python hands over what was typed in another encoding
 
 
@@ -40,6 +40,18 @@ def test_export_reads_a_pipe(finished, pipe, int8):
     if int8:
         scores = found.scores(run, {"float32": run.model})
         assert (scores["data"], scores["sentences"]) == (str(pipe), 3)
+    else:
+        with pytest.raises(ValueError, match="loaded with int8=true alone"):
+            found.scores(run, {"float32": run.model})
+
+
+def test_export_searches_the_same_sources_whether_it_scores_or_not(finished, tmp_path):
+    run, file = load_run(finished), tmp_path / "pairs.tsv"
+    file.write_bytes(PAIRS)
+    options = {"file": str(file), "split": None, "sentences": 9}
+    alone, scored = (ExportedSources.load(run, {**options, "int8": int8}).lines for int8 in (False, True))
+    assert alone == scored
+    assert sorted(alone) == ["a b", "c", "d e f"]
 
 
 @pytest.mark.parametrize("name", ["text", "target", "example", "tag"])

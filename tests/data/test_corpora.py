@@ -217,6 +217,16 @@ def test_lines_that_are_added_move_none_where_a_run_has_recorded_the_bound(tmp_p
     assert len(later.dev) > 5
 
 
+def test_a_dev_size_that_is_never_read_is_never_refused(tmp_path):
+    train = write(tmp_path / "train.tsv", *(f"w{number}\t{number}" for number in range(40)))
+    given = call(TSVCorpus, train=train, dev=train, dev_size=0).load()
+    assert len(given.train) == len(given.dev) == 40
+    first = call(TSVCorpus, train=train, dev_size=5).load()
+    assert call(TSVCorpus, train=train, dev_size=0, held_out_below=first.held_out_below).load() == first
+    message = error_of(lambda: call(TSVCorpus, train=train, dev_size=0))
+    assert message == "dev_size must be at least 1, or null for a tenth, but is 0."
+
+
 def test_tsv_takes_given_splits_as_they_are(tmp_path):
     paths = {name: write(tmp_path / f"{name}.tsv", f"{name}\tx", "z\ty") for name in ("train", "dev", "test")}
     splits = call(TSVCorpus, **paths).load()
@@ -441,13 +451,45 @@ def test_texts_that_stop_to_look_like_moments_are_read_too(tmp_path, monkeypatch
     assert loaded
     message = error_of(corpus_of(path, "a", "z").load)
     assert message == f"target must be a column of {path}, which has a, b, but is 'z'."
-    (tmp_path / "twice.jsonl").write_text('{"a": "x", "b": "y"}\n{"a": "x", "b": "y", "b": "z"}\n')
-    twice = str(tmp_path / "twice.jsonl")
-    assert error_of(corpus_of(twice, "a", "b").load) == (
-        f"{twice}, line 2 must be a JSON object, but cannot be read: 'b' comes twice."
-    )
-    path = write_rows(tmp_path / "half.jsonl", [{"a": "x\ud83d", "b": "y"}])
-    assert error_of(corpus_of(path, "a", "b").load).startswith(f"{path}, line 1 must hold whole characters, but has ")
+
+
+FAULTS = [  # where no column is read, where one is, and what is then said
+    (
+        '{"a": "x", "b": {"c": "y"}, "n": 1, "n": 2}',
+        '{"a": "x", "b": {"c": "y"}, "a": "z"}',
+        "must have 'a' once, but it comes twice: take one out.",
+    ),
+    (
+        '{"a": "x", "b": {"c": "y", "a": 1, "a": 2}}',
+        '{"a": "x", "b": {"c": "y", "c": "z"}}',
+        "must have 'c' once, but it comes twice: take one out.",
+    ),
+    (
+        r'{"a": "x", "b": {"c": "y"}, "n": "\ud83d"}',
+        r'{"a": "\ud83d", "b": {"c": "y"}}',
+        "must hold whole characters, but has half a surrogate pair",
+    ),
+]
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("day", ["a day", "1979-05-03", 1979])
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(("unread", "read", "message"), FAULTS)
+def test_a_fault_of_json_is_refused_in_columns_that_are_read_alone(tmp_path, unread, read, message, whole, day):
+    path = tmp_path / "train.jsonl"
+    first = json.dumps({"a": "v", "b": {"c": "u"}, "day": day})
+    load = corpus_of(str(path), "a", "b.c", dev=str(path)).load
+
+    def write_with(second: str) -> None:
+        if day == 1979:  # a column of several kinds, which comes before the fault
+            second = second.replace("{", '{"day": "a day", ', 1)
+        path.write_text(f"[{first}, {second}]" if whole else f"{first}\n{second}")
+
+    write_with(unread)
+    assert load().train == [Example("v", ("u",)), Example("x", ("y",))]
+    write_with(read)
+    assert error_of(load).startswith(f"{path}, {'entry' if whole else 'line'} 2 {message}")
 
 
 @pytest.mark.usefixtures("cache")

@@ -128,7 +128,9 @@ def test_hypotheses_and_references_must_be_as_many():
         ([["kæt"], ["tomato"], [""]], True),
         ([["สวัสดี", "ขอบคุณ"]], True),
         ([["kæt"], ["t o"]], False),
+        ([["kæt"], ["tɔ"]], True),
         ([["AH0"], ["EY1"]], False),  # words of one phone
+        ([["ə"], ["tʲ"], ["t͡ʃ"], ["ẽː"]], False),
         ([[""], [" "]], False),
         ([], False),
     ],
@@ -138,4 +140,19 @@ def test_references_without_spaces_are_told_once_at_the_start(caplog, references
     metric = PronunciationScores()
     for _ in range(2):
         metric.prepare(references)
-    assert [text.split(":")[0] for text in caplog.messages] == ["PER will be WER"] * warns
+    assert [text.split(":")[0] for text in caplog.messages] == [
+        "PER equals WER, because no reference has a space between phones"
+    ] * warns
+
+
+@pytest.mark.parametrize(("rank", "warns"), [(None, True), (0, True), (1, False)])
+def test_the_first_process_alone_tells_it_and_a_torch_without_processes_does(caplog, monkeypatch, rank, warns):
+    _warn_of_spaces.cache_clear()
+    if rank is None:  # as where torch was built without them
+        monkeypatch.setattr("torch.distributed.is_available", lambda: False)
+        monkeypatch.delattr("torch.distributed.is_initialized")
+    else:
+        monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+        monkeypatch.setattr("torch.distributed.get_rank", lambda: rank)
+    PronunciationScores().prepare([["tomato"]])
+    assert len(caplog.messages) == warns

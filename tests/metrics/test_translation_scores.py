@@ -263,10 +263,10 @@ def test_what_auto_has_chosen_is_said_once_where_it_is_not_13a(caplog):
     prepared("a house")
     prepared("Haus", tokenize="13a")
     prepared(*CHINESE, tokenize="13a")
-    assert caplog.messages == []
+    assert not [text for text in caplog.messages if "written in" in text]
     for _ in range(2):
         prepared(*CHINESE)
-    assert caplog.messages == [
+    assert [text for text in caplog.messages if "written in" in text] == [
         "references are written in Han characters without spaces: BLEU splits texts by metrics.translation.tokenize=zh"
     ]
 

@@ -45,6 +45,48 @@ def test_sources_that_are_no_pairs_are_one_a_line_or_the_first_of_several_column
     assert sources_of_file({"data": data}, str(path)) == (["c"] if data.get("source") == 2 else ["b"])
 
 
+PROSE = ["Hello, world", "how are you", "yes, but, no", 'she said "no', "a\tb"]
+
+
+@pytest.mark.parametrize("delimiter", ["comma", "space", "bar", "auto"])
+@pytest.mark.parametrize("name", ["given.txt", "given.csv"])
+def test_lines_of_text_are_sources_whatever_the_run_was_cut_by(tmp_path, delimiter, name):
+    path = tmp_path / name
+    for lines in (PROSE, PROSE[1:], [*PROSE[:2], "", *PROSE[2:]]):
+        path.write_text("\n".join([*lines, ""]))
+        found = sources_of_file({"data": TABLE | {"delimiter": delimiter}}, str(path))
+        assert found == [line.split("\t")[0] for line in lines]
+
+
+@pytest.mark.parametrize("delimiter", ["auto", "comma", "space"])
+def test_one_tab_in_lines_of_text_refuses_none_of_them(tmp_path, delimiter):
+    path = tmp_path / "given.txt"
+    path.write_text("a b\tb a\nc, d\ne f g\n")
+    assert sources_of_file({"data": TABLE | {"delimiter": delimiter}}, str(path)) == ["a b", "c, d", "e f g"]
+
+
+@pytest.mark.parametrize(("delimiter", "mark"), [("auto", "\t"), ("comma", "\t"), ("comma", ","), ("space", " ")])
+def test_empty_lines_between_pairs_are_no_sources(tmp_path, delimiter, mark):
+    path = tmp_path / "given.txt"
+    path.write_text("\n".join(["", f"a{mark}b", "", f"c{mark}d", "", ""]))
+    assert sources_of_file({"data": TABLE | {"delimiter": delimiter}}, str(path)) == ["a", "c"]
+
+
+def test_pairs_between_tabs_may_hold_the_delimiter_of_the_run(tmp_path):
+    path, data = tmp_path / "given.tsv", TABLE | {"delimiter": "comma"}
+    path.write_text("Hello, world\tbonjour\na, b, c\td\n")
+    assert sources_of_file({"data": data}, str(path)) == ["Hello, world", "a, b, c"]
+    pairs = [Example("Hello, world", ("bonjour",)), Example("a, b, c", ("d",))]
+    assert examples_of_file({"data": data}, str(path)) == pairs
+
+
+def test_a_row_of_a_table_that_names_its_columns_is_refused_where_it_does_not_fit(tmp_path):
+    path = tmp_path / "given.tsv"
+    path.write_text("source\ttarget\na\tb\na\n")
+    with pytest.raises(UserError, match="given.tsv, line 3 must be"):
+        sources_of_file({"data": TABLE}, str(path))
+
+
 def test_sources_of_pairs_are_as_many_as_there_are_rows(tmp_path):
     path = tmp_path / "given.tsv"
     path.write_text("source\ttarget\na\tb\na\tc\n")

@@ -120,7 +120,10 @@ UNREAD = [
     (["decoding=beam", "decoding.beam_size=0"], "decoding.beam_size must be "),
     (["decoding.length.max_ratio=-1.0"], "decoding.length.max_ratio must be "),
     (["schedule.warmup_steps=-1"], "schedule.warmup_steps must be "),
-    (["callbacks=early_stopping", "callbacks.early_stopping.patience=0"], "callbacks.early_stopping.patience must be "),
+    (
+        ["callbacks=early_stopping", "callbacks.early_stopping.patience=-1"],
+        "callbacks.early_stopping.patience must be ",
+    ),
     (["trainer.accumulate_grad_batches=0"], "trainer.accumulate_grad_batches must be "),
     (["threads=zzz"], "threads must be auto or a whole number"),
     (["matmul_precision=zzz"], "matmul_precision must be "),

@@ -315,14 +315,29 @@ def test_forecasts_of_files_are_those_of_python(learnt, folder, config_of, tmp_p
             "out must be a file in .csv or .npz, or null for a table on stdout, but is x.txt",
         ),
         (["file=x.npz", "out=nowhere/x.csv"], "out must be in a folder that is there, but nowhere is none."),
-        (["file={test}", "out={test}"], "must be a new file, but is there: choose another, or remove it."),
+        (["file={test}", "out={test}"], "out must be another file than file={test}, which is read, but is {test}."),
+        (["file={test}", "out={link}"], "out must be another file than file={test}, which is read, but is {link}."),
         (["file=w.tsv"], "file must be .npz, .csv or .parquet, but is w.tsv."),
         (["file={test}", "length=0"], "length must be at least 1 frame, but is 0."),
         (["file={test}", "threads=0"], "threads must be a whole number of at least 1, but is 0."),
     ],
 )
-def test_forecast_tells_mistakes(learnt, folder, config_of, overrides, message):
-    given = [one.format(test=folder / "test.npz") for one in overrides]
+def test_forecast_tells_mistakes(learnt, folder, config_of, tmp_path, overrides, message):
+    places = {"test": folder / "test.npz", "link": tmp_path / "link.npz"}
+    places["link"].symlink_to(places["test"])
+    before = places["test"].read_bytes()
     with pytest.raises(UserError) as error:
-        forecast(config_of("forecast", f"run={learnt}", *given))
-    assert message in str(error.value)
+        forecast(config_of("forecast", f"run={learnt}", *(one.format(**places) for one in overrides)))
+    assert message.format(**places) in str(error.value)
+    assert places["test"].read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".npz"])
+def test_forecasts_of_every_night_go_into_one_file(learnt, folder, config_of, tmp_path, suffix):
+    out, found = tmp_path / f"out{suffix}", {}
+    for length in (2, 3, 2):
+        options = f"file={folder / 'test.npz'}", f"out={out}", f"length={length}"
+        assert forecast(config_of("forecast", f"run={learnt}", *options)) == ""
+        assert found.setdefault(length, out.read_bytes()) == out.read_bytes()
+    assert found[2] != found[3]
+    assert list(tmp_path.iterdir()) == [out]

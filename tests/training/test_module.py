@@ -6,12 +6,13 @@ from functools import partial
 import pytest
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import EarlyStopping
 from torch.testing import assert_close
 
 from seq2seq.data.examples import Splits
+from seq2seq.errors import UserError
 from seq2seq.metrics.exact_match import ExactMatch
 from seq2seq.training.budget import Budget
+from seq2seq.training.callbacks.early_stopping import EarlyStopping
 from seq2seq.training.feeding import Feeding
 from seq2seq.training.gradients.clip_by_norm import ClipByNorm
 from seq2seq.training.gradients.clip_by_value import ClipByValue
@@ -124,10 +125,16 @@ def test_it_stops_once_max_minutes_are_over(new_module, fit, monkeypatch):
     assert module.budget.seconds == 35
 
 
-def test_early_stopping_ends_training_that_brings_nothing(new_module, fit):
-    stopping = EarlyStopping(monitor="dev/exact_match", mode="max", patience=2)
+@pytest.mark.parametrize(("patience", "steps"), [(0, 2), (1, 2), (2, 3)])
+def test_early_stopping_ends_training_that_brings_nothing(new_module, fit, patience, steps):
+    stopping = EarlyStopping(monitor="dev/exact_match", mode="max", patience=patience)
     module = new_module(optimizer=partial(torch.optim.Adam, lr=0.0), budget=Budget(max_steps=50))
-    assert fit(module, stopping, val_check_interval=1).global_step == 3
+    assert fit(module, stopping, val_check_interval=1).global_step == steps
+
+
+def test_early_stopping_refuses_a_patience_below_none():
+    with pytest.raises(UserError, match="^patience must be at least 0, but is -1.$"):
+        EarlyStopping(monitor="dev/exact_match", patience=-1)
 
 
 # Gradients

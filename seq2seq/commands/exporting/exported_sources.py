@@ -15,31 +15,38 @@ from seq2seq.translation.translator import Translator
 
 
 class ExportedSources(NamedTuple):
-    """Sources of a run's split, or of a file, that a model is searched on, and the name of what they are of.
+    """Distinct sources of a run's split, or of a file, that a model is searched on, and the name of what they are of.
 
-    Where a form of the model is to be scored, all pairs that they are of, too: a pipe is read but once.
+    Where a form of the model is to be scored, all pairs that they are of, too: a pipe is read but once. None else, as a
+    proof needs no targets, and so takes a file of sources.
     """
 
     name: str
     lines: list[str]
-    examples: Sequence[Example] = ()
+    examples: Sequence[Example] | None
 
     @classmethod
     def load(cls, run: LoadedRun, options: Mapping[str, Any]) -> "ExportedSources":
         """The sources that options name. Raises UserError where none of them has any text, or at a file and a split."""
         given = options["file"], options["split"]
-        examples: Sequence[Example] = ()
+        examples: Sequence[Example] | None = None
         if options["int8"]:
             name, examples = load_dev_examples(run, *given)
-            sources = [example.source for example in examples if example.source.strip()]
+            found = [example.source for example in examples]
         else:
-            name, sources = load_sources(run, *given)
+            name, found = load_sources(run, *given)
+        sources = list(dict.fromkeys(source for source in found if source.strip()))
         if not sources:
             raise UserError(f"{name} must hold a source that is not empty: give file=pairs.tsv or another split.")
         return cls(name, spread_over(sources, options["sentences"]), examples)
 
     def scores(self, run: LoadedRun, steppers: Mapping[str, Stepper]) -> dict[str, Any]:
-        """Scores of several forms of a model, by name, on all pairs that the sources are of."""
+        """Scores of several forms of a model, by name, on all pairs that the sources are of.
+
+        Raises ValueError where these were not loaded.
+        """
+        if self.examples is None:
+            raise ValueError("forms of a model are scored on pairs, which are loaded with int8=true alone")
         scores = {
             form: evaluate(searching(run, own), self.examples, build_scores(run.config)).report()["scores"]
             for form, own in steppers.items()

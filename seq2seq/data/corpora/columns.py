@@ -62,7 +62,7 @@ class Columns:
         }
 
     @property
-    def mark(self) -> str | None:
+    def separator(self) -> str | None:
         """The character between cells; None where it is to be found out."""
         return None if self.delimiter == _AUTO else _NAMED.get(self.delimiter, self.delimiter)
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,43 +50,44 @@ class CSVFrameCorpus(FrameCorpus):
         self.days = days
         self.series_column, self.time, self.target, self.features = series, time, target, features
         self._targets = [target] if isinstance(target, str) else list(target)
-        self._headers: dict[str, list[str]] = {}  # of files that were read, as a pipe cannot be read once more
         if horizon is None and not self._targets:
             raise UserError("target must name at least one column, but is empty: give horizon, for forecasts.")
 
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
         """Series and targets of a file. Raises UserError at a row that does not fit, by its line."""
-        for name, rows, columns in self._by_series(path, self._targets):
-            yield self._series(path, name, rows, columns), self._answer(path, name, rows, columns)
+        _, columns, rows = self._opened(path, self._targets)
+        for name, own in self._by_series(path, rows, columns):
+            yield self._series(path, name, own, columns), self._answer(path, name, own, columns)
 
     def series(self, path: str) -> Iterable[Series]:
         """Series of a file; without a horizon, columns of targets may be missing."""
-        for name, rows, columns in self._by_series(path, []):
-            yield self._series(path, name, rows, columns)
+        yield from self.named_series(path)[1]
 
-    def names(self, path: str) -> list[str]:
-        """Names of the columns of targets; with a horizon, of all features."""
-        if self.horizon is None:
-            return self._targets
-        header = self._headers.get(path) or [str(name) for name in next(self.rows(path))[1]]
-        return [header[place] for place in self._columns(path, header, []).features]
+    def named_series(self, path: str) -> tuple[list[str], Iterable[Series]]:
+        """The names of the columns of targets, with a horizon of all features, and the series of a file."""
+        header, columns, rows = self._opened(path, [])
+        names = self._targets if self.horizon is None else [header[place] for place in columns.features]
+        return names, (self._series(path, name, own, columns) for name, own in self._by_series(path, rows, columns))
 
     def rows(self, path: str) -> Iterator[Row]:
         """Rows of a file with their numbers, the header first; None and an empty text are missing values."""
         return _rows(path, self.series_column)
 
-    def _by_series(self, path: str, targets: Sequence[str]) -> Iterator[tuple[str, list[Row], "_FrameColumns"]]:
-        """The name and the rows of each series, and where its columns are."""
+    def _opened(self, path: str, targets: Sequence[str]) -> tuple[list[str], "_FrameColumns", Iterator[Row]]:
+        """The header of a file, where its columns are, and the rows below."""
         rows = self.rows(path)
-        header = self._headers[path] = [str(name) for name in next(rows, (1, []))[1]]
+        header = [str(name) for name in next(rows, (1, []))[1]]
         columns = self._columns(path, header, targets)
-        rows = rows if self.days or columns.time is None else _watched(path, rows, columns.time)
+        return header, columns, rows if self.days or columns.time is None else _watched(path, rows, columns.time)
+
+    def _by_series(self, path: str, rows: Iterator[Row], columns: "_FrameColumns") -> Iterator[tuple[str, list[Row]]]:
+        """The name and the rows of each series."""
         seen: set[str] = set()
         for name, own in groupby(rows, lambda row: self._name(path, row, columns.series)):
             if name in seen:
                 raise UserError(f"{path}: rows of series {name!r} must adjoin, but others are between: sort them.")
             seen.add(name)
-            yield name, list(own), columns
+            yield name, list(own)
 
     def _name(self, path: str, row: Row, place: int) -> str:
         number, cells = row
@@ -158,17 +158,13 @@ def _watched(path: str, rows: Iterator[Row], place: int) -> Iterator[Row]:
     beginning = list(islice(rows, _LOOKED_AT))
     times = [cells[place] for _, cells in beginning]
     if are_days(times):
-        _say_days(path, str(times[0]).strip())
+        first = str(times[0]).strip()
+        logger.warning(
+            "%s: times look like days, but are read as numbers, so that months are of 100: data.days=true reads %s as "
+            "%s",
+            *(path, first, day_of(first)),
+        )
     return chain(beginning, rows)
-
-
-@cache
-def _say_days(path: str, first: str) -> None:
-    """Say once, as files are read more than once, how days would be read."""
-    logger.warning(
-        "%s: times look like days, but are read as numbers, so that months are of 100: data.days=true reads %s as %s",
-        *(path, first, day_of(first)),
-    )
 
 
 class _FrameColumns(NamedTuple):

@@ -28,6 +28,11 @@ def universal(lines: Iterable[str]) -> Iterator[str]:
     return (part for line in lines for part in line.split("\r"))
 
 
+def is_blank(row: Row) -> bool:
+    """Tell whether a row is of a line of nothing."""
+    return len(row[1]) < 2 and not "".join(row[1]).strip()
+
+
 def rows_of(path: Path, lines: Iterable[str], delimiter: str, *, start: int = 1) -> Iterator[Row]:
     """Rows of cells, each behind the number of its line. Raises UserError at one that is none of CSV."""
     if delimiter == "\t" and not is_csv(path):

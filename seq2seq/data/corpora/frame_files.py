@@ -3,6 +3,7 @@
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile, is_zipfile
@@ -34,7 +35,7 @@ class FrameCorpus(ABC):
     def load(self) -> Splits:
         """The splits. Raises UserError at a file that cannot be read, by series and frame."""
         options = self.options.without_missing(lambda path: Path(path).exists())
-        return options.load(self.examples)
+        return options.load(cache(self.examples))
 
     def examples(self, path: str) -> Examples:
         """Examples of a file; of its series alone, where each has what is to be forecast as its end."""
@@ -50,9 +51,9 @@ class FrameCorpus(ABC):
         """Series of a file, whether it has targets or not."""
         return (source for source, _ in self.read(path))
 
-    def names(self, path: str) -> list[str]:
-        """Names of the features that targets have, as far as a file tells; none where it does not."""
-        return []
+    def named_series(self, path: str) -> tuple[list[str], Iterable[Series]]:
+        """The names of the features that targets have, none where a file does not tell, and its series."""
+        return [], self.series(path)
 
 
 def parted(series: Series, horizon: int) -> tuple[Series, Series]:

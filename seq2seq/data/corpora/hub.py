@@ -2,11 +2,12 @@
 
 import importlib.util
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from seq2seq.data.corpora.split_options import SplitOptions
-from seq2seq.data.corpora.written_rows import WrittenRows, has_moments
+from seq2seq.data.corpora.written_rows import WrittenRows, has_mixtures, has_moments, is_list
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.text_files import check_readable
@@ -62,22 +63,31 @@ class DatasetsCorpus:
             except (ConnectionError, FileNotFoundError, ValueError) as error:
                 reason = _first_line(error)
                 raise UserError(f"name={self.name}, split {split} could not be loaded: {reason}") from None
-        check_readable(Path(split))
-        if not Path(split).is_file():
-            raise UserError(f"{split} is a pipe, which cannot be read as {self.name}: write it to a file first.")
-        if not Path(split).stat().st_size:
-            raise UserError(f"The data file {split} is empty: it must hold at least one row.")
+        return self._of_file(split)
+
+    def _of_file(self, path: str) -> Any:
+        import datasets
+
+        check_readable(Path(path))
+        if not Path(path).is_file():
+            raise UserError(f"{path} is a pipe, which cannot be read as {self.name}: write it to a file first.")
+        if not Path(path).stat().st_size:
+            raise UserError(f"The data file {path} is empty: it must hold at least one row.")
+        written = partial(WrittenRows, path, (self.source, self.target))
+        if self.name == "json" and is_list(path):  # of which the library drops half characters and keys that repeat
+            return written()
         try:
-            rows = datasets.load_dataset(self.name, data_files=split, split="train")
-            # It takes texts such as 1979-05-03 for moments, and then no other text for one.
-            return WrittenRows(split) if self.name == "json" and has_moments(rows.features) else rows
+            rows = datasets.load_dataset(self.name, data_files=path, split="train")
         except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
             if self.name == "json":
-                return WrittenRows(split)
+                return written()
             reason = _first_line(error.__cause__ or error)
             if "BatchSize" in reason:  # of tables without rows
-                raise UserError(f"The data file {split} is empty: it must hold at least one row.") from None
-            raise UserError(f"{split} could not be read as {self.name}: {reason}") from None
+                raise UserError(f"The data file {path} is empty: it must hold at least one row.") from None
+            raise UserError(f"{path} could not be read as {self.name}: {reason}") from None
+        # It takes texts such as 1979-05-03 for moments, and then no other text for one.
+        freely = has_moments(rows.features) or has_mixtures(rows.features)
+        return written() if self.name == "json" and freely else rows
 
 
 def _first_line(error: BaseException) -> str:

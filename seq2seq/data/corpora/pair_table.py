@@ -3,28 +3,18 @@
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from seq2seq.data.corpora.beginning import Beginning
 from seq2seq.data.corpora.columns import Columns
-from seq2seq.data.corpora.csv_rows import (
-    Row,
-    cells_of,
-    delimiter_of,
-    is_csv,
-    rows_of,
-    separator_of,
-    universal,
-)
+from seq2seq.data.corpora.csv_rows import Row, cells_of, is_blank
 from seq2seq.data.corpora.header import names_columns
 from seq2seq.data.corpora.irregular_rows import irregular
-from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
-
-_LOOKED_AT = 100  # lines
 
 
 def read_pairs(path: str | Path, columns: Columns | None = None) -> list[tuple[str, str]]:
@@ -42,20 +32,31 @@ def pairs_in(path: str | Path, columns: Columns | None = None, *, perhaps: bool 
     """
     choosable = columns is not None and not perhaps
     columns = columns or Columns()
-    return _pairs(path, columns, _opened(Path(path), columns, perhaps=perhaps, choosable=choosable), choosable)
+    start = Beginning.of(Path(path))
+    rows = start.rows(delimiter := start.delimiter(columns, perhaps=perhaps, choosable=choosable))
+    return _pairs(path, columns, _OpenedTable(delimiter, start.lines, next(rows), rows), choosable)
 
 
 def sources_in(path: str | Path, columns: Columns | None = None) -> Iterator[str]:
     """The source of every row of pairs, or of a table that has the columns of another; see `pairs_in`.
 
-    Any other file has a source a line, or as the first of its columns.
+    Any other table has it in its first column. A file that names no columns to read, and whose beginning is not cut
+    into rows of one width, is no table: it has a source a line, before a tab if there is one. Empty lines of a table
+    are none.
     """
-    columns = columns or Columns()
-    table = _opened(Path(path), columns, perhaps=True, choosable=False)
-    if len(table.first[1]) == 2 or columns.titled(table.first[1]) or _are_chosen(columns, table.first[1]):
+    columns, start = columns or Columns(), Beginning.of(Path(path))
+    delimiter = start.delimiter(columns, perhaps=True, choosable=False)
+    if not start.is_table(delimiter, columns):
+        yield from start.texts()
+        return
+    rows = (row for row in start.rows(delimiter) if not is_blank(row))
+    first = next(rows)
+    if len(first[1]) == 2 or columns.titled(first[1]) or _are_chosen(columns, first[1]):
+        beginning = [line for line in start.lines if line.strip()]
+        table = _OpenedTable(delimiter, beginning, first, rows)
         yield from (source for source, _ in _pairs(path, columns, table, choosable=False))
     else:
-        yield from (cells[0] if cells else "" for _, cells in chain([table.first], table.rows))
+        yield from (cells[0] for _, cells in chain([first], rows))
 
 
 def _are_chosen(columns: Columns, first: Sequence[str]) -> bool:
@@ -88,7 +89,7 @@ def _regular(path: str | Path, rows: Iterable[Row], wanted: int, delimiter: str)
     """Cells of the rows, without empty lines that a table ends in. Raises UserError at one of another width."""
     blank: Row | None = None
     for row in rows:
-        if len(row[1]) < 2 and not "".join(row[1]).strip():
+        if is_blank(row):
             blank = blank or row
             continue
         if blank or len(row[1]) != wanted:
@@ -108,20 +109,6 @@ class _OpenedTable(NamedTuple):
     beginning: list[str]
     first: Row
     rows: Iterator[Row]
-
-
-def _opened(path: Path, columns: Columns, *, perhaps: bool, choosable: bool) -> _OpenedTable:
-    lines = universal(lines_of_file(path)) if is_csv(path) else lines_of_file(path)
-    beginning = list(islice(lines, _LOOKED_AT))
-    named = separator_of(path, beginning[0])
-    if named and len(beginning) < 2:
-        raise UserError(f"{path} must hold at least one row below its first line, which names the delimiter.")
-    beginning = beginning[1:] if named else beginning
-    delimiter = columns.mark
-    if delimiter is None or (perhaps and delimiter not in beginning[0]):
-        delimiter = named or delimiter_of(path, beginning, columns, choosable=choosable)
-    rows = rows_of(path, chain(beginning, lines), delimiter, start=2 if named else 1)
-    return _OpenedTable(delimiter, beginning, next(rows), rows)
 
 
 def _has_header(

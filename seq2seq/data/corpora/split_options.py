@@ -18,7 +18,7 @@ class SplitOptions:
     Without dev, `dev_size` examples are held out of train, at None a tenth, at most 1000. Which they are is a matter of
     the hash of their sources with the seed. A run records the bound of these hashes as `held_out_below`, which then
     takes the place of `dev_size`: as a file grows, nothing that was learnt becomes dev. Raises UserError at a number
-    below 1.
+    below 1 that would be read.
     """
 
     train: str
@@ -29,7 +29,8 @@ class SplitOptions:
     held_out_below: float | None = None
 
     def __post_init__(self) -> None:
-        if self.dev_size is not None and self.dev_size < 1:
+        is_read = not self.dev and self.held_out_below is None
+        if is_read and self.dev_size is not None and self.dev_size < 1:
             raise UserError(f"dev_size must be at least 1, or null for a tenth, but is {self.dev_size}.")
 
     def load(self, read: Read) -> Splits:

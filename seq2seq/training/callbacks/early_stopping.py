@@ -11,7 +11,7 @@ from seq2seq.errors import UserError
 class EarlyStopping(lightning.callbacks.EarlyStopping):
     """Ends training when `patience` validations in a row brought no score that is better by over `min_delta`.
 
-    Raises UserError at fewer than one.
+    At 0, as at 1, the first of them ends it. Raises UserError below 0.
     """
 
     def __init__(
@@ -24,8 +24,8 @@ class EarlyStopping(lightning.callbacks.EarlyStopping):
         stopping_threshold: float | None = None,
         divergence_threshold: float | None = None,
     ) -> None:
-        if patience < 1:
-            raise UserError(f"patience must be at least 1, but is {patience}.")
+        if patience < 0:
+            raise UserError(f"patience must be at least 0, but is {patience}.")
         super().__init__(
             monitor,
             mode=mode,

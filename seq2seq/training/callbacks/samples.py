@@ -13,6 +13,7 @@ from seq2seq.data.examples import Example
 from seq2seq.data.frame_reader import source_sequences
 from seq2seq.errors import UserError
 from seq2seq.interpretation.plots import attention_figure
+from seq2seq.markdown import cell
 from seq2seq.symbols import BOS
 from seq2seq.training.module import Seq2SeqModule
 
@@ -60,11 +61,7 @@ class Samples(lightning.Callback):
 def _table(examples: Sequence[Example], texts: Sequence[str]) -> str:
     """Examples and what the model says to them, as a table in Markdown."""
     rows = [
-        f"| {_cell(example.source)} | {_cell(text)} | {_cell(' / '.join(example.targets))} |"
+        f"| {cell(example.source)} | {cell(text)} | {cell(' / '.join(example.targets))} |"
         for example, text in zip(examples, texts, strict=True)
     ]
     return "\n".join(["| source | output | reference |", "|---|---|---|", *rows])
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
