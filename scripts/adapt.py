@@ -1,9 +1,6 @@
 """Learn from new pairs, under test, into versions of a run. python scripts/adapt.py run=DIR in=pairs.tsv"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

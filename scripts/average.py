@@ -1,9 +1,6 @@
 """Average the weights of runs into one. python scripts/average.py "run=[A,B]" out=DIR"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

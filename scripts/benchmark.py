@@ -1,9 +1,6 @@
 """Speed on stdout, as one JSON object. python scripts/benchmark.py [mode=train|decode|cells] [overrides]"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

@@ -1,9 +1,6 @@
 """Keep a run in fewer bits. python scripts/compress.py run=DIR to=int8 out=DIR"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

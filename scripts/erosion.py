@@ -1,9 +1,6 @@
 """What precision leaves of a stored value, as one JSON object on stdout. python scripts/erosion.py"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

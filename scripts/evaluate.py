@@ -1,9 +1,6 @@
 """Score a run on stdout, as one JSON object. python scripts/evaluate.py run=DIR|CKPT [file=pairs.tsv]"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

@@ -1,9 +1,6 @@
 """Write a run as graphs or a page that need no torch. python scripts/export.py run=DIR|CKPT [to=page]"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

@@ -1,9 +1,6 @@
 """Forecast the series of a file. python scripts/forecast.py run=DIR|CKPT file=series.npz > forecasts.csv"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

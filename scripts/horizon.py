@@ -1,9 +1,6 @@
 """How far cells learn to remember, as one JSON object on stdout. python scripts/horizon.py task=delay"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

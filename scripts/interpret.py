@@ -1,9 +1,6 @@
 """Look into one translation. python scripts/interpret.py run=DIR|CKPT text="..." """
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

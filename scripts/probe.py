@@ -1,9 +1,6 @@
 """Find out what units of a run know, as one JSON object on stdout. python scripts/probe.py run=DIR|CKPT"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

@@ -1,9 +1,6 @@
 """Make a trained model smaller. python scripts/prune.py run=DIR out=DIR method=units"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

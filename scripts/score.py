@@ -1,9 +1,6 @@
 """Score target lines. python scripts/score.py run=DIR|CKPT < pairs.tsv > scores.tsv"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

@@ -1,9 +1,6 @@
 """Search for settings of training; a Markdown table on stdout. python scripts/search.py [overrides]"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

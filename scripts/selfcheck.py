@@ -1,9 +1,6 @@
 """Test the promises on a checkpoint of your own. python scripts/selfcheck.py run=DIR|CKPT"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

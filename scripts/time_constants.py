@@ -1,9 +1,6 @@
 """How long each unit of a run keeps its memory, as JSON on stdout. python scripts/time_constants.py run=DIR"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

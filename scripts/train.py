@@ -1,9 +1,6 @@
 """Train a model. python scripts/train.py [overrides]; --help lists them."""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

@@ -1,9 +1,6 @@
 """Translate stdin to stdout, line i to line i. python scripts/translate.py run=DIR|CKPT < in > out"""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import hydra
 from omegaconf import DictConfig
 

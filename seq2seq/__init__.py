@@ -11,8 +11,6 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from seq2seq.control_groups import limit_threads
-
 if TYPE_CHECKING:
     import seq2seq.nn as nn
     from seq2seq.errors import UserError as UserError
@@ -29,7 +27,6 @@ __version__ = "0.2.0"
 # hold a core. GNU's OpenMP reads this when torch is loaded; short spins cost a quiet machine nothing: docs/settings.md
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-limit_threads()
 
 _PLACES = {
     "train": "library.training",

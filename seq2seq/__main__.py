@@ -1,9 +1,6 @@
 """The command `seq2seq`: seq2seq train|translate|evaluate|... [overrides], each the script of that name."""
 
-import seq2seq.early_interrupt  # noqa: F401  before what takes long to load
-
-# isort: split
-
+import seq2seq.early_interrupt  # noqa: F401, I001  before what takes long to load
 import difflib
 import runpy
 import sys

@@ -22,14 +22,14 @@ def processors(root: Path = ROOT) -> int | None:
     return max(1, math.ceil(min(shares))) if shares else None
 
 
-def limit_threads(root: Path = ROOT) -> None:
-    """Tell libraries that are loaded after this to start no more threads than processors are left.
+def threads_left(threads: int, root: Path = ROOT) -> int:
+    """The number of threads to start where a library would start so many: no more than processors are left.
 
     OpenMP counts the processors of the machine: in a container with a share of them, threads wait for each other while
-    the group is held back. Whoever has said how many keeps that.
+    the group is held back. Whoever has set OMP_NUM_THREADS keeps that.
     """
-    if "OMP_NUM_THREADS" not in os.environ and (left := processors(root)) is not None and left < (os.cpu_count() or 1):
-        os.environ["OMP_NUM_THREADS"] = str(left)
+    left = None if "OMP_NUM_THREADS" in os.environ else processors(root)
+    return threads if left is None else min(threads, left)
 
 
 def _shares(root: Path) -> Iterator[float]:

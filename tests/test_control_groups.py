@@ -1,10 +1,14 @@
 """Quotas of processors, as containers have them."""
 
-import os
+from unittest.mock import Mock
 
 import pytest
+import torch
 
-from seq2seq.control_groups import group_folders, limit_threads, processors
+from seq2seq.control_groups import group_folders, processors, threads_left
+from seq2seq.training.threads import set_training_threads
+from seq2seq.translation.threads import set_threads
+from seq2seq.translation.translator import Translator
 
 V1 = "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "sys/fs/cgroup/cpu/cpu.cfs_period_us"
 OWN = "proc/self/cgroup"
@@ -56,14 +60,32 @@ def test_groups_are_named_from_the_top_down(root):
 
 
 @pytest.mark.parametrize(
-    ("quota", "given", "threads"),
-    [("200000", None, "2"), ("200000", "5", "5"), ("max", None, None), ("1600000", None, None), ("800000", None, None)],
+    ("quota", "given", "started", "threads"),
+    [
+        ("200000", None, 8, 2),
+        ("200000", None, 1, 1),  # of several processes, or bound to one processor
+        ("200000", "5", 5, 5),
+        ("max", None, 8, 8),
+        ("1600000", None, 8, 8),
+    ],
 )
-def test_threads_are_no_more_than_processors_unless_the_user_says_so(monkeypatch, root, quota, given, threads):
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    monkeypatch.setenv("OMP_NUM_THREADS", "0")  # so that it is as before in the end
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    if given is not None:
-        monkeypatch.setenv("OMP_NUM_THREADS", given)
-    limit_threads(root({"sys/fs/cgroup/cpu.max": f"{quota} 100000\n"}))
-    assert os.environ.get("OMP_NUM_THREADS") == threads
+def test_threads_are_no_more_than_processors_unless_the_user_says_so(monkeypatch, root, quota, given, started, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", given or "")
+    if given is None:
+        monkeypatch.delenv("OMP_NUM_THREADS")
+    assert threads_left(started, root({"sys/fs/cgroup/cpu.max": f"{quota} 100000\n"})) == threads
+
+
+def test_training_and_decoding_start_no_more(monkeypatch):
+    monkeypatch.setattr("seq2seq.training.threads.threads_left", lambda threads: 1)
+    monkeypatch.setattr("seq2seq.translation.threads.threads_left", lambda threads: 1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert set_training_threads("auto", size=8, rows=16, bf16=False) == 1
+        torch.set_num_threads(2)
+        translator = Mock(spec=Translator, forms=[None], device="cpu", search=Mock(width=1))
+        set_threads("auto", translator, lines=1)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

@@ -29,11 +29,11 @@ def ended(code: str, before: signal.Handlers = signal.SIG_DFL) -> subprocess.Com
 
 def test_what_is_loaded_is_left_without_a_word():
     done = ended(EARLY + PRESS + "print('went on')")
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_once_a_script_runs_it_is_told_as_ever():
-    caught = f"early.stop_leaving()\ntry:\n    {PRESS}except KeyboardInterrupt:\n    print('caught')"
+    caught = f"early.catch_interrupts()\ntry:\n    {PRESS}except KeyboardInterrupt:\n    print('caught')"
     done = ended(EARLY + caught)
     assert (done.returncode, done.stdout, done.stderr) == (0, "caught\n", "")
 
@@ -46,8 +46,21 @@ def test_what_runs_is_left_in_order():
 
 
 def test_a_process_that_was_started_to_ignore_it_goes_on():
-    done = ended(EARLY + PRESS + "early.stop_leaving()\n" + PRESS + "print('went on')", signal.SIG_IGN)
+    done = ended(EARLY + PRESS + "early.catch_interrupts()\n" + PRESS + "print('went on')", signal.SIG_IGN)
     assert (done.returncode, done.stdout, done.stderr) == (0, "went on\n", "")
+
+
+def test_python_code_that_imports_all_of_the_package_keeps_its_own():
+    """Ctrl-C in a notebook ends a cell, not the kernel."""
+    code = (
+        "import pkgutil, importlib, signal, seq2seq\n"
+        "for one in pkgutil.walk_packages(seq2seq.__path__, 'seq2seq.'):\n"
+        "    if one.name not in ('seq2seq.__main__', 'seq2seq.early_interrupt'):\n"
+        "        importlib.import_module(one.name)\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+    )
+    done = ended(code)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("path", [*sorted((ROOT / "scripts").glob("*.py")), ROOT / "seq2seq" / "__main__.py"], ids=str)

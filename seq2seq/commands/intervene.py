@@ -118,7 +118,7 @@ def _tell_of_losses(results: Sequence[InterventionResult]) -> None:
     if changed := sum(result.not_finite > 0 for result in results):
         logger.warning(
             "the loss of %d of %d rows is not finite (not_finite: of so many examples): a token of a target has no "
-            "probability at all, as with normalizer=entmax, or a number is too large for the run",
+            "probability at all, as with model.output.normalizer=entmax, or a number is too large for the run",
             *(changed, len(results)),
         )
 

@@ -22,7 +22,6 @@ from seq2seq.config.mistakes import find, has_own_words, is_of_system, one_line
 from seq2seq.config.options import did_you_mean
 from seq2seq.config.run_mode import mode_known
 from seq2seq.config.sweep import Job, current_job
-from seq2seq.early_interrupt import stop_leaving
 from seq2seq.errors import UserError, printable
 from seq2seq.ranks import first_process, forget_no_numbers
 from seq2seq.standard_streams import check_input, check_output, fill_closed, waiting_streams
@@ -57,7 +56,7 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
     _write_utf8()
     _failed_jobs.clear()
     with owning_process(), waiting_streams(), mistakes_in_one_line(), _flushed():
-        stop_leaving()
+        _catch_interrupts()
         if "--version" in sys.argv:
             print(f"seq2seq {seq2seq.__version__}")
             return
@@ -72,6 +71,13 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
         write_lines(end())
     if _failed_jobs:
         sys.exit(2)
+
+
+def _catch_interrupts() -> None:
+    """Have Ctrl-C raise KeyboardInterrupt, in a script that left that to be while it was loaded."""
+    from seq2seq.early_interrupt import catch_interrupts  # not above: who imports it gives Ctrl-C up
+
+    catch_interrupts()
 
 
 def _speaks() -> bool:

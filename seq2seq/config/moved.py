@@ -42,7 +42,6 @@ _LOGGERS = {
 }
 
 _CLIP_BY_NORM = "seq2seq.training.gradients.clip_by_norm.ClipByNorm"
-_TABLE = "seq2seq.data.corpora.tsv.TSVCorpus"
 _ENCODER, _TOKENS = "seq2seq.models.encoder.Encoder", "seq2seq.layers.inputs.tokens.TokenInput"
 
 
@@ -74,7 +73,6 @@ def new_name(option: str) -> str | None:
 def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
     """A plain config as this version would have written it."""
     found = _with_moved_targets(config)
-    _leave_columns(found)
     _rename_options(found)
     if "data" in found:  # text was taken as it came, but for the ends; that makes no difference to its tokenizers
         found.setdefault("text", {"_target_": "seq2seq.data.text.TextForm", "form": "nfc"})
@@ -92,24 +90,6 @@ def up_to_date(config: dict[str, Any]) -> dict[str, Any]:
         found["trainer"] = without_reserved(found["trainer"])
         _take_clipping(found, found["trainer"])
     return found
-
-
-def _leave_columns(found: dict[str, Any]) -> None:
-    """Leave columns of a table at auto that were 1 and 2 when these were what nobody chose."""
-    data = found.get("data")
-    if not isinstance(data, dict) or data.get("_target_") != _TABLE:
-        return
-    if (data.get("source"), data.get("target")) == (1, 2) and _had_numbered_columns(data, found.get("callbacks")):
-        data |= {"source": "auto", "target": "auto"}
-
-
-def _had_numbered_columns(data: dict[str, Any], callbacks: Any) -> bool:
-    """Tell whether a table's columns were 1 and 2 by default when its config was written.
-
-    Checkpoints have no version. Rows could be taken in order from an earlier time on, and curves got their name a
-    moment before columns were found out.
-    """
-    return "in_order" not in data or (isinstance(callbacks, dict) and "health" in callbacks)
 
 
 def _rename_options(found: dict[str, Any]) -> None:

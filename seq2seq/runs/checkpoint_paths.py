@@ -10,22 +10,23 @@ from seq2seq.runs.versions import folder_in_use
 ALONE = "which translate, evaluate, score, selfcheck and benchmark mode=decode can use alone"  # of exports
 
 
-def find_checkpoint(path: str | Path) -> Path:
+def find_checkpoint(path: str | Path, option: str = "run") -> Path:
     """The path of the best checkpoint of a run folder, else of its last; or that of the checkpoint itself.
 
-    Of a folder with versions, it is that of the version in use. Raises UserError if there is none, and at an export.
+    Of a folder with versions, it is that of the version in use. Raises UserError, which names the option that gave the
+    path, if there is none, and at an export.
     """
     path = Path(path)
     if not path.exists():
-        raise UserError(f"run={path} does not exist: give a run folder or a checkpoint file.")
+        raise UserError(f"{option}={path} does not exist: give a run folder or a checkpoint file.")
     if path.is_file():
         return path
     for name in ("best", "last"):
         if (checkpoint := folder_in_use(path) / "checkpoints" / f"{name}.ckpt").is_file():
             return checkpoint
     if is_export(path):
-        raise UserError(f"run={path} is an export, {ALONE}: give the run that it was made of.")
-    raise UserError(f"run={path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it.")
+        raise UserError(f"{option}={path} is an export, {ALONE}: give the run that it was made of.")
+    raise UserError(f"{option}={path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it.")
 
 
 def last_checkpoint(folder: Path) -> Path:

@@ -23,7 +23,7 @@ def check_text(config: dict[str, Any]) -> None:
     """Refuse parts that do not go together: running text, language models, truncation, and what needs a source."""
     build(config.get("truncation"), "truncation")
     if "run" in config["tokenizer"]:
-        find_checkpoint(build(config["tokenizer"], "tokenizer").run)
+        find_checkpoint(build(config["tokenizer"], "tokenizer").run, "tokenizer.run")
     if not is_language_model(config):
         if _target(config, "data") == _TEXT:
             raise UserError("data=text has no sources, which this model reads: choose experiment=language_model.")

@@ -113,12 +113,12 @@ def text_form(config: dict[str, Any]) -> TextForm:
     return build(config["text"], "text")
 
 
-def load_run(path: str | Path, device: str | torch.device = "cpu") -> LoadedRun:
+def load_run(path: str | Path, device: str | torch.device = "cpu", option: str = "run") -> LoadedRun:
     """The run of a folder or checkpoint: its model has the averaged weights and is in evaluation mode.
 
     Raises UserError if what the checkpoint describes is not what it holds, or is nothing that this package builds.
     """
-    checkpoint = read_checkpoint(found := find_checkpoint(path))
+    checkpoint = read_checkpoint(found := find_checkpoint(path, option))
     tell_version(Path(path), found)
     config = with_own_files(checkpoint["config"], home_of(found))
     try:

@@ -5,6 +5,7 @@ from functools import partial
 
 import torch
 
+from seq2seq.control_groups import threads_left
 from seq2seq.errors import UserError
 from seq2seq.machine import can_measure, measured
 from seq2seq.training.precision import lstm_step
@@ -23,7 +24,7 @@ def set_training_threads(threads: object, *, size: int, rows: int, bf16: bool) -
     if isinstance(threads, int):
         torch.set_num_threads(threads)
     else:
-        torch.set_num_threads(_fewest(torch.get_num_threads(), size=size, rows=rows, bf16=bf16))
+        torch.set_num_threads(_fewest(threads_left(torch.get_num_threads()), size=size, rows=rows, bf16=bf16))
     return torch.get_num_threads()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from seq2seq.control_groups import threads_left
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.decoding.stepper import Stepper, reorder
 from seq2seq.errors import UserError
@@ -41,7 +42,7 @@ def set_threads(threads: object, translator: Translator, *, lines: int) -> None:
 def _counts(threads: object, translator: Translator, lines: int) -> tuple[int, ...]:
     """The numbers of threads that there is a choice of. Raises UserError if what is asked for is none."""
     if threads == "auto":
-        available, hypotheses = torch.get_num_threads(), lines * translator.search.width
+        available, hypotheses = threads_left(torch.get_num_threads()), lines * translator.search.width
         few = torch.device(translator.device).type == "cpu" and hypotheses < ENOUGH_WORK
         return (1, available) if few and available > 1 else (available,)
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:

@@ -4,12 +4,12 @@ import os
 import threading
 
 import pytest
+from line_streams import build_stream
 
 from seq2seq.commands.compress import compress
 from seq2seq.commands.exporting import page_export
 from seq2seq.commands.exporting.exported_sources import ExportedSources
 from seq2seq.commands.interpret import interpret
-from seq2seq.commands.translate import build_stream
 from seq2seq.errors import UserError
 from seq2seq.runs.run import load_run
 

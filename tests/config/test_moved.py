@@ -54,32 +54,6 @@ def test_a_run_of_before_takes_text_in_the_default_form():
     assert up_to_date({"data": None, "text": {**form, "form": "none"}})["text"]["form"] == "none"
 
 
-NUMBERED, FOUND_OUT = {"source": 1, "target": 2}, {"source": "auto", "target": "auto"}
-IN_ORDER = {"in_order": False}
-
-
-@pytest.mark.parametrize(
-    ("data", "callbacks", "found"),
-    [
-        (NUMBERED | IN_ORDER, {"health": None}, FOUND_OUT | IN_ORDER),
-        (NUMBERED, {}, FOUND_OUT),  # of a still earlier time
-        (NUMBERED | IN_ORDER, {}, NUMBERED | IN_ORDER),  # of today, it may be
-        ({"source": 2, "target": 1}, {"health": None}, {"source": 2, "target": 1}),
-        ({"source": "a", "target": 2}, {"health": None}, {"source": "a", "target": 2}),
-        ({}, {"health": None}, {}),
-        (NUMBERED | IN_ORDER, {"curves": None}, NUMBERED | IN_ORDER),  # which were chosen
-    ],
-)
-def test_columns_that_nobody_chose_are_found_out(data, callbacks, found):
-    table = {"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": "pairs.tsv"}
-    old = {"data": table | data, "callbacks": callbacks}
-    assert up_to_date(old)["data"] == table | found
-    assert up_to_date(up_to_date(old))["data"] == table | found
-    assert old["data"] == table | data
-    other = {"_target_": "seq2seq.data.corpora.hub.DatasetsCorpus", "source": 1, "target": 2}
-    assert up_to_date({"data": other, "callbacks": callbacks})["data"] == other
-
-
 @pytest.mark.parametrize(
     ("trainer", "gradients"),
     [

@@ -65,7 +65,7 @@ def test_a_group_is_told_of_when_a_run_is_resumed_and_in_a_sweep_too(mistake):
         ("train", "averaging=null", "averaging must be options of its own, such as averaging.kind=..., but is None."),
         ("train", "text=nfkc", "text must be options of its own, such as text.form=..., but is 'nfkc'."),
         ("train", "text=null", "text must be options of its own, such as text.form=..., but is None."),
-        ("train", "text=[3]", "text must be options of its own, such as text.form=..., but is [3]."),
+        ("train", "text=[3]", "text must be options of its own, such as text.form=..., but is ['3']."),
         ("train", "saving=5", "saving must be options of its own, such as saving.keep=..., but is 5."),
         ("train", "lr_finder=1", "lr_finder must be options of its own, such as lr_finder.steps=..., but is 1."),
         ("train", "monitor=null", "monitor must be options of its own, such as monitor.metric=..., but is None."),

@@ -21,7 +21,12 @@ EPOCHS = {
 def run(request, train_tiny, tmp_path_factory):
     """The overrides of a run, what it ended with, and the steps at which its epochs began."""
     folder, begun = tmp_path_factory.mktemp("whole"), []
-    overrides = [*EPOCHS[request.param], "trainer.val_check_interval=2", f"budget.max_steps={STEPS}"]
+    overrides = [
+        *EPOCHS[request.param],
+        "monitor.metric=loss",
+        "trainer.val_check_interval=2",
+        f"budget.max_steps={STEPS}",
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Seq2SeqModule, "on_train_epoch_start", lambda self: begun.append(self.global_step))
         train_tiny(folder, *overrides)
@@ -29,25 +34,31 @@ def run(request, train_tiny, tmp_path_factory):
 
 
 def kept(folder):
-    found = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-    progress = found["loops"]["fit_loop"]["epoch_progress"]["current"]["ready"]
-    return {name: found[name] for name in ("state_dict", "optimizer_states", "global_step")} | {"epoch": progress}
+    """What the checkpoints hold, but for seconds, and how many epochs had begun."""
+    return [_kept(folder / "checkpoints" / f"{name}.ckpt") for name in ("last", "best")]
+
+
+def _kept(path):
+    found = torch.load(path, weights_only=True)
+    names = ("weights", "state_dict", "optimizer_states", "average_updates", "validations_seen", "global_step", "epoch")
+    progress = found["loops"]["fit_loop"]["epoch_progress"]
+    return {name: found.get(name) for name in names} | {"epochs": progress["current"]["ready"]}
 
 
 @pytest.fixture
 def stopped_behind(train_tiny, tmp_path):
-    """Train until a step is done, and stop there: stopped_behind(3, overrides)."""
+    """Train until a step is done, or the validation behind it is under way: stopped_behind(3, overrides)."""
 
-    def stop(step: int, overrides: list[str], **resume: bool) -> None:
-        training_step = Seq2SeqModule.training_step
+    def stop(step: int, overrides: list[str], hook: str = "training_step", **resume: bool) -> None:
+        called = getattr(Seq2SeqModule, hook)
 
         def stopping(self, *arguments):
-            if self.global_step == step - 1:
+            if self.global_step == step - (hook == "training_step"):
                 os.kill(os.getpid(), signal.SIGTERM)
-            return training_step(self, *arguments)
+            return called(self, *arguments)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Seq2SeqModule, "training_step", stopping)
+            patch.setattr(Seq2SeqModule, hook, stopping)
             with pytest.raises(SystemExit):
                 train_tiny(tmp_path, *overrides, **resume)
 
@@ -61,19 +72,28 @@ def test_epochs_are_unlike(run):
     assert len(lengths) > 1 or "+trainer.limit_train_batches=3" in overrides, begun
 
 
-@pytest.mark.parametrize("step", range(1, STEPS))
-def test_a_run_that_is_stopped_behind_any_step_goes_on_as_the_uninterrupted(
-    step, run, stopped_behind, train_tiny, tmp_path
+def test_a_run_that_is_stopped_behind_every_step_goes_on_as_the_uninterrupted(
+    run, stopped_behind, train_tiny, tmp_path
 ):
     overrides, whole, _ = run
-    stopped_behind(step, overrides)
+    for step in range(1, STEPS):
+        stopped_behind(step, overrides, resume=step > 1)
     train_tiny(tmp_path, *overrides, resume=True)
     torch.testing.assert_close(kept(tmp_path), whole, rtol=0, atol=0)
 
 
-def test_so_does_a_run_that_is_stopped_behind_every_step(run, stopped_behind, train_tiny, tmp_path):
+def test_so_does_one_that_is_stopped_in_a_validation_behind_an_epoch(run, stopped_behind, train_tiny, tmp_path):
+    overrides, whole, begun = run
+    step = next(step for step in begun[1:] if step % 2 == 0)
+    stopped_behind(step, overrides, "validation_step")
+    train_tiny(tmp_path, *overrides, resume=True)
+    torch.testing.assert_close(kept(tmp_path), whole, rtol=0, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", range(1, STEPS))
+def test_so_does_one_that_is_stopped_behind_any_step(step, run, stopped_behind, train_tiny, tmp_path):
     overrides, whole, _ = run
-    for step in range(1, STEPS):
-        stopped_behind(step, overrides, resume=step > 1)
+    stopped_behind(step, overrides)
     train_tiny(tmp_path, *overrides, resume=True)
     torch.testing.assert_close(kept(tmp_path), whole, rtol=0, atol=0)

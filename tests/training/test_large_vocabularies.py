@@ -143,7 +143,7 @@ def test_tables_have_a_multiple_of_rows_and_those_past_the_vocabulary_learn_noth
         (["model.vocabulary_multiple=0"], "model.vocabulary_multiple must be at least 1, but is 0."),
         (["model.output.samples=0"], "model.output.samples must be at least 1, or null for all tokens, but is 0."),
         (
-            ["tokenizer=unigram", "tokenizer.target_size=500", "model.output.samples=499"],
+            ["tokenizer=unigram", "tokenizer.joint=false", "tokenizer.target_size=500", "model.output.samples=499"],
             "model.output.samples must be at most 498, the tokens that can be said, but is 499.",
         ),
         (
@@ -167,7 +167,13 @@ def test_tables_have_a_multiple_of_rows_and_those_past_the_vocabulary_learn_noth
             "model.output.cutoffs must rise, the first of at least 4, but are [9, 5].",
         ),
         (
-            ["model/output=adaptive", "tokenizer=bpe", "tokenizer.target_size=500", "model.output.cutoffs=[100,500]"],
+            [
+                "model/output=adaptive",
+                "tokenizer=bpe",
+                "tokenizer.joint=false",
+                "tokenizer.target_size=500",
+                "model.output.cutoffs=[100,500]",
+            ],
             "model.output.cutoffs must be below the vocabulary of 500 tokens, but are [100, 500].",
         ),
     ],

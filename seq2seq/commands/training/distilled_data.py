@@ -60,7 +60,7 @@ def taught_tokenizers(config: dict[str, Any], splits: Splits) -> Tokenizers | No
     """
     for part in parts_of(build(config["objective"], "objective")):
         if isinstance(part, Distillation):
-            checkpoint = read_checkpoint(find_checkpoint(part.teachers[0]))
+            checkpoint = read_checkpoint(find_checkpoint(part.teachers[0], "objective.teachers"))
             own = tokenizers_of(checkpoint)
             alike = all(checkpoint["config"][name] == config[name] for name in ("tokenizer", "text"))
             return own if alike and know_nearly_all(own, splits) else None

@@ -28,7 +28,7 @@ class Rehearsal:
     @classmethod
     def of(cls, path: str) -> "Rehearsal":
         """The data of the run at a path. Raises UserError if there is none."""
-        found = find_checkpoint(path)
+        found = find_checkpoint(path, "init")
         return cls(path, with_own_files(read_checkpoint(found)["config"], home_of(found)))
 
     def added_to(self, splits: Splits, share: float, seed: int) -> Splits:

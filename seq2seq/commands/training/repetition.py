@@ -47,7 +47,7 @@ def verdict(original: str, folder: Path) -> str:
 def _last(path: str) -> dict[str, Any]:
     """The last checkpoint of a run folder, or the checkpoint itself."""
     last = Path(path) / "checkpoints" / "last.ckpt"
-    return read_checkpoint(last if last.is_file() else find_checkpoint(path))
+    return read_checkpoint(last if last.is_file() else find_checkpoint(path, "from"))
 
 
 def _of_data(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

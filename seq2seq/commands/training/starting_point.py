@@ -75,7 +75,7 @@ class StartingPoint:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.path = config["init"]
-        self.run = load_run(self.path)
+        self.run = load_run(self.path, option="init")
         if isinstance(self.run.tokenizers.source, FrameReader):
             raise UserError(f"init must be a run that reads text, but init={self.path} reads frames: train it anew.")
         self._own_tokenizer = any(text.startswith("tokenizer") for text in given_overrides())

@@ -63,7 +63,7 @@ def test_a_run_that_goes_on_without_the_one_it_started_from_says_what_its_report
     shutil.rmtree(tmp_path / "first")
     run = seq2seq.train(run_dir=tmp_path / "run", resume=True, budget__max_steps=3, verbose=False)
     assert "fine_tuning" not in run.report
-    assert f"the report does not compare with init={tmp_path}/first, which cannot be opened: run=" in caplog.text
+    assert f"the report does not compare with init={tmp_path}/first, which cannot be opened: init=" in caplog.text
 
 
 def test_other_letters_get_tokenizers_of_their_own(first, tmp_path, caplog):
@@ -105,8 +105,8 @@ def test_a_run_that_goes_on_keeps_its_old_pairs_and_is_refused_without_them(firs
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"init": "nowhere"}, "run=nowhere does not exist: give a run folder or a checkpoint file."),
-        ({"init": 3}, "init must be str, but is 3."),
+        ({"init": "nowhere"}, "init=nowhere does not exist: give a run folder or a checkpoint file."),
+        ({"init": 3}, "init=3 does not exist: give a run folder or a checkpoint file."),
         (
             {"model__embedding_size": 9},
             "model.embedding_size=9 cannot be chosen where init gives the model: leave one of them out.",

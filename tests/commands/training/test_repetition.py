@@ -82,5 +82,5 @@ def test_nothing_else_of_it_can_be_asked_for(original, tmp_path, keywords, messa
 
 
 def test_a_run_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(seq2seq.UserError, match="run=nowhere does not exist"):
+    with pytest.raises(seq2seq.UserError, match="from=nowhere does not exist"):
         seq2seq.train(**{"from": "nowhere", "run_dir": tmp_path / "again"})
