@@ -5,15 +5,15 @@ import hydra
 from omegaconf import DictConfig
 
 from seq2seq.config.closed_table import trusting
-from seq2seq.config.command_line import lines_of_stdin, mistakes_in_one_line, run, write_lines
+from seq2seq.config.command_line import mistakes_in_one_line, run
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="score")
 def main(config: DictConfig) -> None:
     with mistakes_in_one_line(), trusting(config.trust):
-        from seq2seq.commands.score import score_lines
+        from seq2seq.commands.score import score
 
-        write_lines(score_lines(config, lines_of_stdin()))
+        score(config)
 
 
 if __name__ == "__main__":

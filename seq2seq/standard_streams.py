@@ -3,7 +3,8 @@
 import os
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,37 @@ except ImportError:  # of systems without it
 _LAST = 2  # the place of stderr
 
 
-def have_them_wait() -> None:
-    """Have stdin, stdout and stderr wait for their other ends, as all that reads and writes here takes for granted.
+@contextmanager
+def waiting_streams() -> Iterator[None]:
+    """Have stdin, stdout and stderr wait for their other ends, for as long as the context is open.
 
-    Who starts a process may have them answer at once that there is nothing yet, which would be taken for the end.
+    Who starts a process may have them answer at once that there is nothing yet, which would be taken for the end. That
+    is a trait of the open file, which others hold, too: it is given back as it was.
     """
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if (handle := _handle(stream)) is not None:
-            with suppress(OSError, AttributeError):  # of nothing that could wait, and of systems where all do
-                os.set_blocking(handle, True)
+    with ExitStack() as stack:
+        for stream in (sys.stdin, sys.stdout, sys.stderr):
+            if (handle := _handle(stream)) is not None:
+                with suppress(OSError, AttributeError):  # of nothing that could wait, and of systems where all do
+                    _have_wait(handle, stack)
+        yield
+
+
+def _have_wait(handle: int, stack: ExitStack) -> None:
+    if os.get_blocking(handle):
+        return
+    kept = os.dup(handle)  # the stream may be closed, or sent elsewhere, before the end
+    stack.callback(os.close, kept)
+    os.set_blocking(kept, True)
+    stack.callback(os.set_blocking, kept, False)
 
 
 def fill_closed() -> None:
-    """Have nothing at all in the places of streams that are closed.
+    """Have nothing at all in the places of streams that are closed, for this process and those that it starts.
 
     The next file that is opened would get such a place, and take in what libraries write to stderr.
     """
     while (handle := os.open(os.devnull, os.O_RDWR)) <= _LAST:
-        pass
+        os.set_inheritable(handle, True)
     os.close(handle)
 
 
@@ -44,7 +58,7 @@ def check_input() -> None:
         raise UserError("stdin is closed: give lines with < FILE, or by a pipe.")
     handle = _handle(sys.stdin)
     if _only(handle, "O_WRONLY"):
-        raise UserError("stdin can be written alone: give lines with < FILE, or by a pipe.")
+        raise UserError("stdin is open for writing only: give lines with < FILE, or by a pipe.")
     if handle is not None and is_output(handle):
         raise UserError(
             "stdin and stdout must be two files, but are one, which would be read while it is written: write to "
@@ -57,7 +71,21 @@ def check_output() -> None:
     if sys.stdout is None:
         raise UserError("stdout is closed: leave it open, or write it to a file with > FILE.")
     if _only(_handle(sys.stdout), "O_RDONLY"):
-        raise UserError("stdout can be read alone: leave it as it is, or write it to a file with > FILE.")
+        raise UserError("stdout is open for reading only: leave it as it is, or write it to a file with > FILE.")
+
+
+def check_source(option: str, path: str | None) -> None:
+    """Check that lines can be read: of what an option names, see `check_no_output`, or of stdin where it is None."""
+    if path is None:
+        check_input()
+    else:
+        check_no_output(option, path)
+
+
+def check_no_output(option: str, path: str | Path) -> None:
+    """Check that what an option names is not the file of stdout. Raises UserError, with the option, if it is."""
+    if is_output(Path(path)):
+        raise UserError(f"{option}={path} is what stdout is written to: write to another file.")
 
 
 def is_output(file: int | Path) -> bool:

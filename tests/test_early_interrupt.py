@@ -38,6 +38,13 @@ def test_once_a_script_runs_it_is_told_as_ever():
     assert (done.returncode, done.stdout, done.stderr) == (0, "caught\n", "")
 
 
+def test_what_runs_is_left_in_order():
+    script = "import sys\nfrom seq2seq.config.command_line import run\nsys.argv = ['train']\n"
+    main = f"def main():\n    try:\n        {PRESS}    finally:\n        print('left in order')\n"
+    done = ended(f"{EARLY}{script}{main}run(main)")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "left in order\n", "")
+
+
 def test_a_process_that_was_started_to_ignore_it_goes_on():
     done = ended(EARLY + PRESS + "early.catch_interrupts()\n" + PRESS + "print('went on')", signal.SIG_IGN)
     assert (done.returncode, done.stdout, done.stderr) == (0, "went on\n", "")

@@ -32,6 +32,7 @@ from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.run import LoadedRun, load_run, pick_device
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.versions import Versions, home_of
+from seq2seq.standard_streams import check_source
 from seq2seq.training.acceptance import AcceptanceTest
 from seq2seq.training.adaptation import Learner
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
@@ -58,6 +59,7 @@ def adapt(config: DictConfig) -> dict[str, Any]:
     """
     options = read_options(config)
     _check(options)
+    check_source("in", None if options["in"] == "-" else str(options["in"]))
     folder = _run_folder(options["run"])
     with _held(folder):
         run = load_run(folder, pick_device(str(options["device"])))

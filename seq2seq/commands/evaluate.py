@@ -23,6 +23,7 @@ from seq2seq.runs.run import DecodingRun, LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
 from seq2seq.runs.translator import open_translator
+from seq2seq.standard_streams import check_no_output
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.translator import Translator
 
@@ -38,6 +39,8 @@ def evaluate_run(config: DictConfig) -> dict[str, Any]:
     options = read_options(config) | {"policies": policies}
     check_type("compare", options["compare"], bool)
     _refuse_deaf_policies(options)
+    if options["file"] is not None:
+        check_no_output("file", str(options["file"]))
     draws = read_draws(options)
     return _compare_runs(options, draws) if options["compare"] else _score_run(options, draws)
 

@@ -18,6 +18,7 @@ from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.named_files import writable_file
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.series_corpus import corpus_of
+from seq2seq.standard_streams import check_no_output
 from seq2seq.whole_file import behind_links, write_whole
 
 _KINDS = (".csv", ".npz")
@@ -52,6 +53,7 @@ def _checked(options: dict[str, Any]) -> Path | None:
         raise UserError("file must be that of the series to forecast, but is null: give file=series.npz.")
     if Path(str(options["file"])).suffix.lower() not in _READ:
         raise UserError(f"file must be .npz, .csv or .parquet, but is {options['file']}.")
+    check_no_output("file", str(options["file"]))
     check_type("out", options["out"], str | None)
     if options["out"] is None:
         return None

@@ -148,10 +148,10 @@ def _lines(
     limit = {"max_tokens": options["max_tokens"]}
     lines = {path: forced_lines(run.tokenizers, data, examples, limit) for path, run in runs.items()}
     for other, _ in others:
-        if lines[other].unknown > lines[path].unknown:
+        if lines[other].lines_with_unknown > lines[path].lines_with_unknown:
             logger.warning(
                 "%d of %d lines have pieces that %s has never seen, and are read or written as unknown by it; of %s %d",
-                *(lines[other].unknown, len(lines[other]), other, path, lines[path].unknown),
+                *(lines[other].lines_with_unknown, len(lines[other]), other, path, lines[path].lines_with_unknown),
             )
     return data, lines
 

@@ -20,7 +20,7 @@ from seq2seq.training.recall import RecallRow, RecallTraining, recall_rows
 from seq2seq.training.recall_tasks import recall_task
 
 logger = logging.getLogger(__name__)
-_HIGHEST_RATE = 1000  # of Adam, beyond which numbers are too large for float32
+_HIGHEST_RATE = 3.4e37  # of Adam, whose first step takes ten times as much, which float32 has to hold
 _LEAST = 2  # steps: an adding task has a number in either half
 
 
@@ -58,7 +58,7 @@ def _check(options: Mapping[str, Any]) -> None:
     for name in ("lr", "enough"):
         check_type(name, options[name], float)
     if not 0 < options["lr"] <= _HIGHEST_RATE:
-        raise UserError(f"lr must be above 0 and at most {_HIGHEST_RATE}, but is {options['lr']}.")
+        raise UserError(f"lr must be above 0 and at most {_HIGHEST_RATE:g}, but is {options['lr']}.")
     if not 0 < options["enough"] <= 100:
         raise UserError(f"enough must be above 0 and at most 100 percent, but is {options['enough']}.")
     lengths: Any = options["lengths"]

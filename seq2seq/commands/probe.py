@@ -60,7 +60,8 @@ def probe(config: DictConfig) -> dict[str, Any]:
         {"cell": cell.name, "signal": signal.name} | _rounded({**asdict(score), "selectivity": score.selectivity})
         for cell, signal, score in study.probes(seed=options["seed"])
     ]
-    shown = clearest(findings, [signal.name for signal in signals if signal.name not in study.silent], options["units"])
+    changing = [signal.name for signal in signals if signal.name not in study.unchanging]
+    shown = clearest(findings, changing, options["units"])
     printed = {name: [_row(finding) for finding in own] for name, own in shown.items()}
     print_probes(record, printed)
     units = {name: shown_units(study, own) for name, own in shown.items()}
@@ -75,8 +76,8 @@ def _tell_of_left_out(study: UnitStudy) -> None:
     """Say which cells and which of the usual signals are not looked at."""
     if study.left_out:
         logger.warning("left out, as they have steps of their own, not one for each piece: %s", study.left_out)
-    if study.silent:
-        logger.info("left out, as these lines say nothing of them: %s", ", ".join(study.silent))
+    if study.unchanging:
+        logger.info("left out, as these lines say nothing of them: %s", ", ".join(study.unchanging))
 
 
 def _read(options: Mapping[str, Any]) -> list[NamedSignal]:

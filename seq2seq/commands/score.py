@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seq2seq.commands.translating.series_input import corpus_in
+from seq2seq.config.command_line import lines_of_stdin, write_lines
 from seq2seq.config.contract import check_counts, read_options
 from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.data.corpora.frame_files import FrameCorpus
@@ -21,10 +22,17 @@ from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.runs.named_runs import load_decoding_runs
 from seq2seq.runs.translator import open_translator
+from seq2seq.standard_streams import check_source
 from seq2seq.symbols import EOS
 from seq2seq.translation.translator import Translator
 
 FORMATS = ("tsv", "json")
+
+
+def score(config: DictConfig) -> None:
+    """Score the pairs of lines of stdin, or the series of a `file`, and write a line of each to stdout."""
+    check_source("file", config.file)
+    write_lines(score_lines(config, lines_of_stdin()))
 
 
 def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:

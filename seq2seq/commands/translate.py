@@ -15,6 +15,7 @@ from seq2seq.runs.named_runs import load_decoding_runs
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.simultaneous import simultaneous_translator
 from seq2seq.runs.translator import open_translator
+from seq2seq.standard_streams import check_source
 from seq2seq.translation.line_stream import LineStream
 from seq2seq.translation.live_stream import LiveStream, LiveStreams
 
@@ -24,6 +25,7 @@ def translate(config: DictConfig) -> None:
 
     Of a `file` of series, line i answers series i.
     """
+    check_source("file", config.file)
     if config.get("simultaneous") is None:
         stream, series = stream_and_series(config)
         try:

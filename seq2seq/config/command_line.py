@@ -24,7 +24,7 @@ from seq2seq.config.run_mode import mode_known
 from seq2seq.config.sweep import Job, current_job
 from seq2seq.errors import UserError, printable
 from seq2seq.ranks import first_process, forget_no_numbers
-from seq2seq.standard_streams import check_input, check_output, fill_closed, have_them_wait
+from seq2seq.standard_streams import check_input, check_output, fill_closed, waiting_streams
 
 _failed_jobs: list[Job] = []  # of a sweep
 # What a device answers while it is written to or read: of no path, but nothing of ours, either.
@@ -49,14 +49,13 @@ def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> N
     """
     _say_what_can_be_said()
     fill_closed()
-    have_them_wait()
     forget_no_numbers()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO if _speaks() else logging.ERROR)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing
     _write_utf8()
     _failed_jobs.clear()
-    with owning_process(), mistakes_in_one_line(), _flushed():
+    with owning_process(), waiting_streams(), mistakes_in_one_line(), _flushed():
         _catch_interrupts()
         if "--version" in sys.argv:
             print(f"seq2seq {seq2seq.__version__}")

@@ -47,11 +47,23 @@ def is_called() -> bool:
     return _called.get() is not None
 
 
+def spelled(key: str) -> str:
+    """The dotted key as whoever calls writes it: of Python, a keyword."""
+    return key.replace(".", "__") if is_called() and "/" not in key else key
+
+
+def choice_of(group: str, option: str) -> str:
+    """The choice of an option of a group, or of a key, as whoever calls writes it: of Python, an argument of a call."""
+    if not is_called():
+        return f"{group}={option}"
+    return f"**{ {group: option} }" if "/" in group else f"{spelled(group)}={option!r}"
+
+
 @contextmanager
 def invoked(script: str, arguments: Sequence[str], refused: Sequence[str] | None = None) -> Iterator[None]:
     """Take a script and its arguments for those that run, in this thread, for as long as the context is open.
 
-    What the call cannot give is, unless told, what the one around it could not.
+    Refused names default to those of the enclosing call.
     """
     token = _called.set(
         Invocation(script, tuple(arguments), tuple(invocation().refused if refused is None else refused))

@@ -9,8 +9,8 @@ from typing import TypeGuard
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from seq2seq.config.invocation import invocation
-from seq2seq.config.options import choice_of, example, nearest, unknown
+from seq2seq.config.invocation import choice_of, invocation
+from seq2seq.config.options import example, nearest, unknown
 from seq2seq.config.places import CONF
 from seq2seq.config.signs import needs_plus
 from seq2seq.errors import DivergedError, UserError

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from seq2seq.config.composing import composing
-from seq2seq.config.invocation import invocation, is_called
+from seq2seq.config.invocation import choice_of, invocation, is_called, spelled
 from seq2seq.config.moved import new_name
 from seq2seq.config.own_classes import TABLES, class_to_add
 from seq2seq.config.places import CONF
@@ -67,26 +67,16 @@ def unknown(name: str) -> str:
         return f"The option {spelled(name)!r} needs {' or '.join(owners)}."
     if name in _STREAMS and invocation().script in _FILTERS:
         return f"The option {name!r} does not exist: lines are read from stdin and answered on stdout, by < IN > OUT."
-    return f"The option {spelled(name)!r} does not exist{_of_choices(name) or did_you_mean(name)}"
+    return f"The option {spelled(name)!r} does not exist{_needing_a_choice(name) or did_you_mean(name)}"
 
 
-def _of_choices(name: str) -> str:
+def _needing_a_choice(name: str) -> str:
     """The end of a sentence on a word that means an option which other choices have; nothing where it means none."""
     meant = _MEANT.get(name.rpartition(".")[2].casefold(), ())
-    if _of_others(name, _known_keys()):
+    if _known_elsewhere(name, _known_keys()):
         return ""
     found = ((key, _owners(key)) for key in meant)
     return next((f": did you mean {spelled(key)!r}, which needs {' or '.join(own)}?" for key, own in found if own), "")
-
-
-def spelled(key: str) -> str:
-    """A dotted key as whoever calls writes it: of Python, a keyword."""
-    return key.replace(".", "__") if is_called() and "/" not in key else key
-
-
-def choice_of(group: str, option: str) -> str:
-    """An option of a group as whoever calls writes it."""
-    return f"{group}={option!r}" if is_called() else f"{group}={option}"
 
 
 def _owners(name: str) -> list[str]:
@@ -105,7 +95,7 @@ def did_you_mean(name: str, known: Sequence[str] | None = None) -> str:
     Words of others for an option come first. Dotted names are compared whole, then by their last and first part.
     """
     known = _known_keys() if known is None else known
-    if meant := _of_others(name, known) or _like(name, known):
+    if meant := _known_elsewhere(name, known) or _nearest_key(name, known):
         return f": did you mean {spelled(meant)!r}?"
     first, _, part = name.partition(".")
     own = [key.removeprefix(f"{first}.") for key in known if part and key.startswith(f"{first}.")]
@@ -118,13 +108,13 @@ def did_you_mean(name: str, known: Sequence[str] | None = None) -> str:
     return ": --help shows what there is."
 
 
-def _of_others(name: str, known: Sequence[str]) -> str | None:
+def _known_elsewhere(name: str, known: Sequence[str]) -> str | None:
     """The option that a word means to those who know it from elsewhere; None if it is no such word."""
     word = name.rpartition(".")[2].casefold()
     return next((key for key in _MEANT.get(word, ()) if key in known and key != name), None)
 
 
-def _like(name: str, known: Sequence[str]) -> str | None:
+def _nearest_key(name: str, known: Sequence[str]) -> str | None:
     """The option whose name is most like another: whole, by its last part, by its first; None if none is."""
     first, _, part = name.partition(".")
     last = {key.rpartition(".")[2]: key for key in known}

@@ -18,11 +18,13 @@ from seq2seq.errors import UserError, shown
 _FORM = re.compile(r"(\+{0,2}[^\W\d][\w./@:\-]*)=(.*)", re.DOTALL | re.ASCII)
 _DECIMAL, _THOUSANDS = re.compile(r"[+-]?0,\d+"), re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 _UNSET = (None, "???")
-# Options that are names of files and folders, or texts, where a number is one, too: 1.10 is not 1.1.
-_NAMES = (
-    *("file", "folder", "frames", "from", "in", "init", "out", "picture", "replay", "run", "run_dir", "stream"),
-    *("target", "text"),
-)
+# Options that are names of files and folders, or texts, where a number is one, too: 1.10 is not 1.1. Of the first the
+# last part of a key says so, as in data.train and data.parts.a.train; the others are whole keys.
+_FILES = {
+    *("alarms", "alignments", "dev", "file", "folder", "frames", "from", "in", "init", "out", "picture", "replay"),
+    *("run", "run_dir", "sources", "space_file", "stream", "teachers", "test", "train"),
+}
+_TEXTS = {"data.name", "name", "tag", "target", "task", "text", "watch.reference"}
 
 
 def readable(argument: str, *, multirun: bool = False) -> str:
@@ -33,7 +35,9 @@ def readable(argument: str, *, multirun: bool = False) -> str:
     form = _FORM.fullmatch(argument)
     if form is None:
         return argument
-    value = _as_names(form[2]) if form[1] in _NAMES else form[2]
+    key, value = form[1].lstrip("+"), form[2]
+    if key in _TEXTS or key.rpartition(".")[2] in _FILES:
+        value = _as_names(value, multirun=multirun)
     return f"{form[1]}={_readable_value(value, multirun=multirun)}"
 
 
@@ -159,11 +163,13 @@ def _word(text: str) -> str:
     return f'"{text}"' if "'" in text and plain else shlex.quote(text)
 
 
-def _as_names(value: str) -> str:
-    """The value of an option of names, in which numbers and switches, alone or in a list, are in quotes."""
+def _as_names(value: str, *, multirun: bool = False) -> str:
+    """The value of an option of names, in which numbers and switches, alone, in a list or a sweep, are in quotes."""
     if value.startswith("[") and value.endswith("]"):
         return f"[{','.join(map(_as_names, value[1:-1].split(',')))}]"
     read = parsed(f"key={value}")
+    if multirun and not set(value) & set("[]{}()'\"") and read is not None and read.is_choice_sweep():
+        return ",".join(map(_as_names, value.split(",")))
     is_name = read is None or read.is_sweep_override() or not isinstance(read.value(), int | float)
     return value if is_name else quoted(value.strip())
 

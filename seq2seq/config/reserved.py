@@ -1,5 +1,7 @@
 """Options of Lightning's trainer that training sets itself, and those of ours that say what they would."""
 
+from seq2seq.config.invocation import choice_of, is_called, spelled
+
 # None: there is nothing to choose.
 _INSTEAD = {
     "max_epochs": "budget.max_steps",
@@ -33,13 +35,14 @@ def refusal(option: str) -> str | None:
     """The sentence that refuses an option which training sets itself, or is for a run that goes on; None for others."""
     if option == "data.changed":
         return (
-            "data.changed=accept is for a run that goes on with other data: give it with resume=true, or leave it out."
+            f"{choice_of(option, 'accept')} is for a run that goes on with other data: give it with "
+            f"{'resume=True' if is_called() else 'resume=true'}, or leave it out."
         )
     group, _, name = option.partition(".")
     if group != "trainer" or name not in _INSTEAD:
         return None
     rather = _INSTEAD[name]
-    return f"{option} is set by the script: {f'use {rather} instead' if rather else 'leave it out'}."
+    return f"{spelled(option)} is set by the script: {f'use {spelled(rather)} instead' if rather else 'leave it out'}."
 
 
 def without_reserved(trainer: dict[str, object]) -> dict[str, object]:

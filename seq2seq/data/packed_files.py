@@ -18,6 +18,7 @@ _PACKED: dict[bytes, tuple[str, Any]] = {
     b"BZh": ("bzip2", bz2.open),
     b"\xfd7zXZ\0": ("xz", lzma.open),
 }
+_UNPACKERS = {"gzip": "zcat", "bzip2": "bzcat", "xz": "xzcat"}  # as a shell has them
 _BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # of bzip2, behind its name and level; text may begin with BZh
 _UNPACK = "unpack it first, or pack it by gzip, bzip2 or xz"
 _FOREIGN = {
@@ -40,7 +41,6 @@ _FOREIGN = {
 }
 
 _MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16, which a line of other bytes may begin with, too
-_LITTLE = "convert it to UTF-8, for example with iconv -f UTF-16LE -t UTF-8."
 
 
 def raw_lines(path: Path) -> Iterator[bytes]:
@@ -70,8 +70,6 @@ def text_lines(lines: Iterable[bytes], name: str) -> Iterator[bytes]:
             _refuse_packed(name, first)
         elif number == 2 and first.startswith(_MARKS) and line.startswith(b"\0"):  # the other half of a newline
             _refuse_foreign(name, first)
-        elif number == 2 and _alternates(first[:-1]) and line.startswith(b"\0"):
-            raise UserError(f"{name} must hold text, but is UTF-16 without a mark: {_LITTLE}")
         yield line
 
 
@@ -86,14 +84,10 @@ def text_chunks(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
 def _refuse_packed(name: str, first: bytes) -> None:
     """Raise UserError at a first line that begins as what is packed does, and as no text does."""
     if (packing := _packing(first)) is not None:
-        raise UserError(f"{name} must hold text, but is packed by {packing[0]}: unpack it first, as zcat does.")
+        kind = packing[0]
+        raise UserError(f"{name} must hold text, but is packed by {kind}: unpack it first, as {_UNPACKERS[kind]} does.")
     if not first.startswith(_MARKS) or b"\0" in first:
         _refuse_foreign(name, first)
-
-
-def _alternates(line: bytes) -> bool:
-    """Tell whether every other byte, from the second on, is NUL, as in letters of Latin in UTF-16."""
-    return len(line) > 1 and len(line) % 2 == 0 and not any(line[1::2]) and all(line[::2])
 
 
 def _packing(beginning: bytes) -> tuple[str, Any] | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from seq2seq.data.packed_files import raw_lines
 from seq2seq.errors import UserError
-from seq2seq.standard_streams import is_output
 from seq2seq.whole_file import is_special
 
 
@@ -35,8 +34,6 @@ def check_readable(path: str | Path) -> None:
         raise NoFileError(f"{path} does not exist: give the path of one file, as patterns and lists are not read.")
     if not path.exists():
         raise NoFileError(f"{path} does not exist: give the path of a file (relative ones start at {Path.cwd()}).")
-    if is_output(path):
-        raise NoFileError(f"{path} is what stdout is written to: write to another file.")
 
 
 def seekable(path: str | Path) -> str | Path | BytesIO:

@@ -45,7 +45,7 @@ class ForcedLines:
         return len(self.sources)
 
     @property
-    def unknown(self) -> int:
+    def lines_with_unknown(self) -> int:
         """The number of lines with a piece on either side that the vocabulary there lacks; frames have no pieces."""
         sides = [self.written] if isinstance(self.tokenizers.source, FrameReader) else [self.read, self.written]
         return sum(any(UNK in side.row(row) for side in sides) for row in range(len(self)))

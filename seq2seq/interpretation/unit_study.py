@@ -96,11 +96,11 @@ class UnitStudy:
         used = {cell.side for cell in self.cells}
         self.signals = {side: [*_changing(signals, lines)] for side, lines in sides.items() if side in used}
         found = {signal.name for own in self.signals.values() for signal in own}
-        self.silent = [signal.name for signal in signals if signal.name not in found]
-        if self.silent and (all_change or not found):
+        self.unchanging = [signal.name for signal in signals if signal.name not in found]
+        if self.unchanging and (all_change or not found):
             raise UserError(
-                f"signals has {self.silent[0]}, which is the same at every step of these lines, or says nothing of the "
-                "side that these cells are on: leave it out, or give other lines."
+                f"signals has {self.unchanging[0]}, which is the same at every step of these lines, or says nothing of "
+                "the side that these cells are on: leave it out, or give other lines."
             )
 
     def lines(self, side: str) -> Int[Tensor, " steps"]:

@@ -47,7 +47,10 @@ class CellReader(nn.Module):
 
 @dataclass(frozen=True)
 class RecallTraining:
-    """The training of every reader: steps of Adam at most, sequences in each, its rate, and its seeds."""
+    """The training of every reader: steps of Adam at most, sequences in each, its rate, and its seeds.
+
+    One that diverges ends there, and counts as what it was at the last look before, which is told.
+    """
 
     steps: int = 1500
     batch_size: int = 32
@@ -72,7 +75,7 @@ class RecallTraining:
             optimizer.zero_grad()
             loss = task.loss(reader.train()(batch.inputs), batch)
             if not bool(loss.isfinite()):
-                return _of_nothing(length, seed, step)
+                return _score_of_diverged(score, length, seed, step)
             loss.backward()
             nn.utils.clip_grad_norm_(reader.parameters(), _CLIP)
             optimizer.step()
@@ -80,20 +83,23 @@ class RecallTraining:
                 with torch.no_grad():
                     outputs = reader.eval()(test.inputs)
                 if not bool(outputs.isfinite().all()):
-                    return _of_nothing(length, seed, step)
+                    return _score_of_diverged(score, length, seed, step)
                 score = task.right(outputs, test)
                 if score >= _LEARNT:
                     break
         return score
 
 
-def _of_nothing(length: int, seed: int, step: int) -> float:
-    """The score of a training that has diverged, which is told: what such weights say is right by chance alone."""
+def _score_of_diverged(score: float, length: int, seed: int, step: int) -> float:
+    """The score of a training that has diverged, which is told: that of the last look before, 0 without one.
+
+    It is the last and not the best, so no score is picked for what it is.
+    """
     logger.warning(
-        "length %d, seed %d: the training has diverged by step %d, and counts as 0 %% right: lower lr",
-        *(length, seed, step),
+        "length %d, seed %d: the training has diverged by step %d, and counts as %.1f %% right, as before: lower lr",
+        *(length, seed, step, 100 * score),
     )
-    return 0.0
+    return score
 
 
 @dataclass(frozen=True)

@@ -247,8 +247,8 @@ MISTAKES = [
     ("horizon", ("lengths=[10,5]",), "lengths must be in rising order, as a cell that fails at one is not tried at "),
     ("horizon", ("lengths=[1]",), "lengths must be a list of whole numbers of at least 2, but is [1]."),
     ("horizon", ("enough=101",), "enough must be above 0 and at most 100 percent, but is 101."),
-    ("horizon", ("lr=0",), "lr must be above 0 and at most 1000, but is 0."),
-    ("horizon", ("lr=1e38",), "lr must be above 0 and at most 1000, but is 1e+38."),
+    ("horizon", ("lr=0",), "lr must be above 0 and at most 3.4e+37, but is 0."),
+    ("horizon", ("lr=1e38",), "lr must be above 0 and at most 3.4e+37, but is 1e+38."),
     (
         "erosion",
         ("cells=[elman]",),

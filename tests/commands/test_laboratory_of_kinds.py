@@ -69,33 +69,64 @@ def runs(tiny_config, plain_config_of, series, tmp_path_factory):
     return folders
 
 
+def leave_undrawn(patch):
+    """Have pictures be made, but not drawn, which takes most of the time."""
+    patch.setattr(report_folder, "write_picture", lambda figure, path, dpi: path.touch())
+
+
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Pictures are made, but not drawn, which takes most of the time."""
-    monkeypatch.setattr(report_folder, "write_picture", lambda figure, path, dpi: path.touch())
+    """Pictures are not drawn."""
+    leave_undrawn(monkeypatch)
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.fixture(scope="module")
+def recorded(runs, config_of, tmp_path_factory):
+    """The record of a command on a kind of run, made once, and the folder that it is written to."""
+    known = {}
+
+    def record_of(command, kind):
+        if (command, kind) not in known:
+            function, overrides = COMMANDS[command]
+            out = tmp_path_factory.mktemp("records") / "out"
+            given = [f"run={runs[kind]}", "split=train", "device=cpu", f"out={out}", *overrides]
+            with pytest.MonkeyPatch.context() as patch:
+                leave_undrawn(patch)
+                known[command, kind] = function(config_of(command, *given)), out
+        return known[command, kind]
+
+    return record_of
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"), [(command, kind) for command in COMMANDS for kind in KINDS if (command, kind) not in REFUSED]
+)
+def test_a_command_writes_one_record(command, kind, recorded):
+    record, folder = recorded(command, kind)
+    assert record
+    assert len(list(folder.glob("*.json"))) == 1
+
+
+@pytest.mark.parametrize(("command", "kind"), REFUSED)
+def test_a_command_says_why_it_gives_none(command, kind, recorded, runs):
+    with pytest.raises(UserError) as error:
+        recorded(command, kind)
+    assert str(error.value) == REFUSED[command, kind].replace("RUN", str(runs[kind]))
+
+
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_gives_a_record_or_says_why_not(command, kind, runs, config_of, tmp_path):
-    function, overrides = COMMANDS[command]
-    given = [f"run={runs[kind]}", "split=train", "device=cpu"]
-    config = config_of(command, *given, f"out={tmp_path / 'out'}", *overrides)
-    if (command, kind) in REFUSED:
-        with pytest.raises(UserError) as error:
-            function(config)
-        assert str(error.value) == REFUSED[command, kind].replace("RUN", str(runs[kind]))
-        return
-    record = function(config)
-    if command == "intervene":
-        plain = evaluate_run(config_of("evaluate", *given, "threads=1", "bootstrap=0"))
-        assert record["none"]["scores"] == plain["scores"]
-    if command == "probe":
-        signals = {row["signal"] for row in record["probes"]}
-        assert {"position", "distance_to_end"} <= signals
-        assert ("piece_before" in signals) == (kind in ("stack", "entmax", "others"))
-    assert len(list((tmp_path / "out").glob("*.json"))) == 1
+def test_an_intervention_that_changes_nothing_scores_as_evaluate_does(kind, recorded, runs, config_of):
+    given = [f"run={runs[kind]}", "split=train", "device=cpu", "threads=1", "bootstrap=0"]
+    record, _ = recorded("intervene", kind)
+    assert record["none"]["scores"] == evaluate_run(config_of("evaluate", *given))["scores"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if ("probe", kind) not in REFUSED])
+def test_pieces_before_are_a_signal_where_cells_go_through_pieces(kind, recorded):
+    record, _ = recorded("probe", kind)
+    signals = {row["signal"] for row in record["probes"]}
+    assert {"position", "distance_to_end"} <= signals
+    assert ("piece_before" in signals) == (kind in ("stack", "entmax", "others"))
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -68,7 +68,15 @@ def test_a_group_is_chosen_by_its_name():
         ({"objective__coverage": 1}, "The option 'objective__coverage' does not exist: did you mean 'objective__cov"),
         ({"xyzzy": 1}, "The option 'xyzzy' does not exist: train takes augmentation, averaging, "),
         ({"schedule": None}, "schedule=null leaves out what the script needs: choose one of schedule=constant,"),
-        ({"trainer__max_epochs": 3}, "trainer.max_epochs is set by the script: use budget.max_steps instead."),
+        ({"trainer__max_epochs": 3}, "trainer__max_epochs is set by the script: use budget__max_steps instead."),
+        (
+            {"data__changed": "accept"},
+            "data__changed='accept' is for a run that goes on with other data: give it with ",
+        ),
+        (
+            {"model/cell": "time_lstm"},
+            "The option **{'model/cell': 'time_lstm'} does not exist: did you mean **{'model/gap_cell': 'time_lstm'}? ",
+        ),
         (
             {"seed": float("nan")},
             "seed must be a number, a text, a switch, None, or a list or dict of them, but is n",
@@ -105,6 +113,14 @@ def test_a_word_of_others_is_answered_with_what_it_needs():
         "The option 'beam_size' does not exist: did you mean 'decoding__beam_size', which needs decoding='beam' or "
         "decoding='diverse_beam'?"
     )
+
+
+def test_what_a_choice_is_answered_with_is_an_argument_of_a_call():
+    with pytest.raises(UserError) as error:
+        config_of(**{"model/cell": "time_lstm"})
+    meant = str(error.value).partition("did you mean ")[2].partition("?")[0]
+    config = eval(f"config_of({meant})", {"config_of": config_of})
+    assert config.model.gap_cell._target_.endswith(".TimeLSTMCell")
 
 
 def test_what_is_asked_of_the_job_is_answered_by_the_call():

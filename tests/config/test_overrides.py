@@ -43,7 +43,22 @@ NUMBERS = ["1.10", "2026_11_30", "1e3", "007", "1_000", "-5", "+1", "nan", "inf"
 
 
 @pytest.mark.parametrize("text", NUMBERS)
-@pytest.mark.parametrize("key", ["run", "run_dir", "out", "in", "file", "text"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("run", "run_dir", "out", "in", "file", "text", "task", "target"),
+        *(
+            "data.train",
+            "data.dev",
+            "data.test",
+            "data.parts.a.train",
+            "watch.file",
+            "watch.reference",
+            "distill.sources",
+        ),
+        *("+file", "+data.dev", "++data.train", "++data.parts.a.test"),
+    ],
+)
 def test_a_name_that_looks_like_a_number_or_a_switch_stays_a_name(text, key):
     assert parsed(readable(f"{key}={text}")).value() == text
     assert readable(readable(f"{key}={text}")) == readable(f"{key}={text}")
@@ -52,7 +67,10 @@ def test_a_name_that_looks_like_a_number_or_a_switch_stays_a_name(text, key):
 def test_so_do_names_in_a_list_and_nothing_is_no_name():
     assert parsed(readable("run=[2026_11_29, 1.10,a]")).value() == ["2026_11_29", "1.10", "a"]
     assert parsed(readable("run=null")).value() is None
+    assert parsed(readable("data.dev=null")).value() is None
     assert parsed(readable("seed=1_000")).value() == 1000
+    assert parsed(readable("data.target=2")).value() == 2  # a column by its number
+    assert parsed(readable("objective.reference=true")).value() is True
     assert parsed(readable("budget.max_minutes=1e3")).value() == 1000.0
 
 
@@ -67,6 +85,9 @@ def test_every_value_of_a_list_and_of_a_sweep_is_quoted_for_itself():
     sweep = parsed(readable("data.train=josé.tsv,b.tsv", multirun=True))
     assert list(sweep.sweep_string_iterator()) == ["'josé.tsv'", "b.tsv"]
     assert parsed(readable("text=Hello, wörld")).value() == "Hello, wörld"
+    for texts in (["1.10", "2026_11_30", "a"], ["true", "1.10"]):
+        sweep = parsed(readable(f"data.train={','.join(texts)}", multirun=True))
+        assert [parsed(f"key={own}").value() for own in sweep.sweep_string_iterator()] == texts
 
 
 @pytest.mark.parametrize("default", [None, "???"])

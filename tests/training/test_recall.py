@@ -119,12 +119,39 @@ def test_a_picture_has_a_line_for_each_cell_and_a_point_for_each_seed():
     assert axes.get_xscale() == "log"
 
 
-def test_a_training_that_diverges_is_told_and_is_not_right_by_chance(caplog):
-    training = RecallTraining(steps=8, batch_size=4, lr=1000.0, seeds=2)
-    kinds = {"relu": partial(ElmanCell, options=CellOptions(activation="relu"))}
-    (row,) = recall_rows(kinds, DelayTask(), [30], training, hidden_size=8, enough=90.0)
+RELU = partial(ElmanCell, options=CellOptions(activation="relu"))
+
+
+@pytest.mark.parametrize("lr", [1000.0, 3.4e37])
+def test_a_training_that_diverges_at_once_is_told_and_is_not_right_by_chance(lr, caplog):
+    training = RecallTraining(steps=40, batch_size=4, lr=lr, seeds=2)
+    (row,) = recall_rows({"relu": RELU}, DelayTask(), [30], training, hidden_size=8, enough=90.0)
     assert row.scores == {30: [0.0, 0.0]}
-    assert [text.split(" has ")[0] for text in caplog.messages] == [
-        "length 30, seed 1: the training",
-        "length 30, seed 2: the training",
+    assert [text.split(" by ")[0] for text in caplog.messages] == [
+        "length 30, seed 1: the training has diverged",
+        "length 30, seed 2: the training has diverged",
+    ]
+
+
+class Breaking(DelayTask):
+    """A task whose loss is no number from some step on."""
+
+    def __init__(self, step):
+        self.left = step
+
+    def loss(self, outputs, batch):
+        self.left -= 1
+        return super().loss(outputs, batch) * (1.0 if self.left > 0 else float("nan"))
+
+
+@pytest.mark.parametrize(("broken", "kept"), [(20, 0), (21, 20), (55, 40), (61, 60)])
+def test_a_training_that_diverges_later_counts_as_at_the_last_look_before(broken, kept, caplog):
+    def score(task, steps):
+        return RecallTraining(steps=steps, seeds=1, lr=1e-2).scores(ElmanCell, 24, task, 6)[0]
+
+    reached = score(Breaking(broken), 400)
+    assert reached == (score(DelayTask(), kept) if kept else 0.0)
+    assert caplog.messages == [
+        f"length 6, seed 1: the training has diverged by step {broken}, and counts as {100 * reached:.1f} % right, as "
+        "before: lower lr"
     ]

@@ -52,7 +52,7 @@ class PairStream:
                 return None
             self.counts["lines"] += 1
             if "\0" in text:
-                raise UserError(f"line {number} must hold text, but has a NUL at {text.index(chr(0))}.")
+                raise UserError(f"line {number} must hold text, but has a NUL at {text.index(chr(0))}, as UTF-16 has.")
             source, target = map(form, self._read(text, number))
         except UnicodeDecodeError:
             self.counts["lines"] += 1

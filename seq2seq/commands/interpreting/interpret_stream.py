@@ -20,6 +20,7 @@ from seq2seq.interpretation.stream_report import check_finite, stream_figures, s
 from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.of_frames import refuse_frames
 from seq2seq.runs.sourceless import refuse_language_model
+from seq2seq.standard_streams import check_source
 from seq2seq.symbols import EOS
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
     """
     _check(options)
     given = str(options["stream"])
+    check_source("stream", None if given == "-" else given)
     folder = report_folder(options, "stream" if given == "-" else Path(given).stem)
     run = load_runs(options)[0]
     refuse_language_model(run, options["run"], "interpret")

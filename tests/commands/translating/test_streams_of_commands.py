@@ -5,8 +5,12 @@ import sys
 
 import pytest
 
+from seq2seq.commands.adapt import adapt
 from seq2seq.commands.adapting.pair_stream import PairStream
-from seq2seq.commands.score import score_lines
+from seq2seq.commands.evaluate import evaluate_run
+from seq2seq.commands.forecast import forecast
+from seq2seq.commands.interpret import interpret
+from seq2seq.commands.score import score, score_lines
 from seq2seq.commands.translate import translate
 from seq2seq.config.command_line import lines_of_stdin
 from seq2seq.errors import UserError
@@ -48,14 +52,41 @@ def test_stdin_is_asked_for_nothing_where_it_is_not_read(stdin, config_of, finis
 
 def test_new_pairs_are_text_wherever_they_come_from(stdin, finished, tmp_path, caplog):
     tokenizers, path = load_run(finished).tokenizers, tmp_path / "new.tsv"
-    path.write_bytes("a b\tb a\nc\tc\n".encode("utf-16-le"))
+    path.write_bytes(b"a b\tb a\nc\0\tc\nd\td\n")
     for name in ("-", str(path)):
         stdin(path.read_bytes())
         stream = PairStream(name, "tsv", tokenizers, max_length=256)
-        said = refusal(lambda stream=stream: list(stream))
-        assert said.startswith(f"{'stdin' if name == '-' else path} must hold text, but is UTF-16 without a mark: ")
-    path.write_bytes(b"a b\tb a\nc\0\tc\nd\td\n")
-    stream = PairStream(str(path), "tsv", tokenizers, max_length=256)
-    assert [example.source for example in stream] == ["a b", "d"]
-    assert stream.counts["no_pairs"] == 1
-    assert caplog.messages[-1] == "line 2 must hold text, but has a NUL at 1. It is left out"
+        assert [example.source for example in stream] == ["a b", "d"]
+        assert stream.counts["no_pairs"] == 1
+        assert caplog.messages[-1] == "line 2 must hold text, but has a NUL at 1, as UTF-16 has. It is left out"
+
+
+READING = {
+    "translate": (translate, "file"),
+    "score": (score, "file"),
+    "adapt": (adapt, "in"),
+    "interpret": (interpret, "stream"),
+}
+
+
+@pytest.mark.parametrize("command", READING)
+def test_what_cannot_be_read_is_told_before_a_model_is_loaded(command, stdin, config_of, tmp_path, monkeypatch):
+    function, option = READING[command]
+    run = "run=/no/run"
+    stdin(None)
+    from_stdin = config_of(command, run, *([] if option == "file" else [f"{option}=-"]))
+    assert refusal(lambda: function(from_stdin)) == "stdin is closed: give lines with < FILE, or by a pipe."
+    path = tmp_path / "both.npz"
+    with path.open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        said = refusal(lambda: function(config_of(command, run, f"{option}={path}")))
+    assert said == f"{option}={path} is what stdout is written to: write to another file."
+
+
+@pytest.mark.parametrize(("command", "function"), [("evaluate", evaluate_run), ("forecast", forecast)])
+def test_nor_do_others_write_to_the_file_that_they_read(command, function, config_of, tmp_path, monkeypatch):
+    path = tmp_path / "both.npz"
+    with path.open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        said = refusal(lambda: function(config_of(command, "run=/no/run", f"file={path}")))
+    assert said == f"file={path} is what stdout is written to: write to another file."
