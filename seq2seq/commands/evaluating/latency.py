@@ -12,14 +12,13 @@ from seq2seq.metrics.latency import Latency, mean_latency
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.evaluation import evaluate
-from seq2seq.runs.named_files import writable_file
+from seq2seq.runs.named_files import picture_file
 from seq2seq.runs.simultaneous import simultaneous_translator
 from seq2seq.translation.simultaneous import Answer, SimultaneousTranslator
 from seq2seq.translation.threads import set_threads
 from seq2seq.translation.translator import Translator
 
 Policies = tuple[dict[str, Any], dict[str, Any]]
-_PICTURES = (".png", ".svg", ".pdf")
 
 
 def score_while_reading(
@@ -34,10 +33,8 @@ def score_while_reading(
     Where they name a `picture`, it shows both. Lags are means over the examples that were answered at all; the others
     are counted as silent. Raises UserError at a picture of an unknown kind, and where no policy can be followed.
     """
-    if (path := options["picture"]) is not None and Path(path).suffix not in _PICTURES:
-        raise UserError(f"picture must end in {', '.join(_PICTURES)}, but is {path}.")
-    if path is not None:
-        writable_file("picture", path)
+    if (path := options["picture"]) is not None:
+        picture_file("picture", path)
     policies = [
         (named, simultaneous_translator({**options, "simultaneous": node}, translator))
         for named, node in options["policies"]

@@ -11,7 +11,7 @@ from seq2seq.drift.history import SignalHistory
 from seq2seq.drift.watch import Alarm, SignalWatch, Watch
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
-from seq2seq.runs.named_files import writable_file
+from seq2seq.runs.named_files import picture_file
 from seq2seq.runs.run import DecodingRun
 from seq2seq.runs.usual_signals import usual_signals
 from seq2seq.translation.line import Translation
@@ -19,7 +19,6 @@ from seq2seq.translation.signals import SIGNALS, signals_of
 from seq2seq.translation.translator import Translator
 
 logger = logging.getLogger(__name__)
-_PICTURES = (".png", ".svg", ".pdf")
 _SHOWN = 1000  # alarms of a picture: the last
 
 
@@ -80,10 +79,8 @@ def build_watch(options: Mapping[str, Any], runs: Sequence[DecodingRun], transla
     if not isinstance(watch, Watch):
         raise UserError("watch must be built by seq2seq.drift.watch.Watch, but is not: choose watch=page_hinkley.")
     file, picture = (None if path is None else Path(path) for path in (watch.file, watch.picture))
-    if picture is not None and picture.suffix not in _PICTURES:
-        raise UserError(f"watch.picture must end in {', '.join(_PICTURES)}, but is {picture}.")
     if picture is not None:
-        writable_file("watch.picture", picture)
+        picture_file("watch.picture", picture)
     usual = usual_signals(options, watch.reference, runs, translator)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
