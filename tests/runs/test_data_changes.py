@@ -128,7 +128,9 @@ def test_a_damaged_record_of_what_was_accepted_is_told(place, config_of):
 def test_nothing_else_can_be_said_of_changes_and_not_of_a_new_run(place, config_of, tiny_config):
     with pytest.raises(UserError, match=r"^data.changed must be accept, or left out, but is 'ignore'\.$"):
         gone_on(place, config_of, 3, "data.changed=ignore")
-    belongs = "data.changed=accept is for a run that goes on with other data: give it with resume=true, or leave it out"
+    belongs = (
+        "data__changed='accept' is for a run that goes on with other data: give it with resume=True, or leave it out"
+    )
     with pytest.raises(UserError, match=belongs):
         seq2seq.train(run_dir=place / "new", data="copy", data__changed="accept")
     config = tiny_config()
