@@ -68,23 +68,24 @@ class WaitKPolicy(Policy):
     """A policy that reads k tokens, then writes one and reads one in turn (Ma et al. 2019).
 
     With another `pace` it reads so many for each that it writes: catch-up, where targets are shorter than sources, as
-    those of frames are. Raises UserError at k below 1, and at a pace that is not above 0.
+    those of frames are. At None it is what a run was trained with, or 1. Raises UserError at k below 1, and at a pace
+    that is not above 0.
 
     >>> from seq2seq.decoding.simultaneous import WaitKPolicy
     >>> [WaitKPolicy(k=3).ready(read, written) for read, written in ((2, 0), (3, 0), (3, 1), (4, 1))]
     [False, True, False, True]
     """
 
-    def __init__(self, *, k: int = 3, pace: float = 1.0, window: int | None = None) -> None:
+    def __init__(self, *, k: int = 3, pace: float | None = None, window: int | None = None) -> None:
         super().__init__(window)
         if k < 1:
             raise UserError(f"k must be at least 1 token, but is {k}.")
-        if not 0 < pace < inf:
+        if pace is not None and not 0 < pace < inf:
             raise UserError(f"pace must be above 0 tokens and finite, but is {pace}.")
         self.k, self.pace = k, pace
 
     def ready(self, read: int, written: int) -> bool:
-        return read >= self.k + int(self.pace * written)
+        return read >= self.k + int((self.pace or 1.0) * written)
 
 
 class ConfidencePolicy(Policy):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seq2seq.config.builder import build
-from seq2seq.decoding.simultaneous import Policy
+from seq2seq.decoding.simultaneous import Policy, WaitKPolicy
 from seq2seq.errors import UserError
 from seq2seq.models.reading import GrowingReader
 from seq2seq.models.seq2seq import Seq2Seq
@@ -21,8 +21,8 @@ _OF_LINES = {
 def simultaneous_translator(options: Mapping[str, Any], translator: Translator) -> SimultaneousTranslator:
     """The translator that writes while it reads, by the policy of options and the model, search and pieces of another.
 
-    Raises UserError at several models, at one that looks ahead, at options of whole lines, and if there is no such
-    policy.
+    A wait-k policy without a pace has that of the model's training. Raises UserError at several models, at one that
+    looks ahead, at options of whole lines, and if there is no such policy.
     """
     _refuse_lines(options, translator)
     policy = build(options["simultaneous"], "simultaneous")
@@ -32,6 +32,8 @@ def simultaneous_translator(options: Mapping[str, Any], translator: Translator) 
         raise UserError(
             "run must name one run with simultaneous, no export, and fusion must be none: one model reads on."
         )
+    if isinstance(policy, WaitKPolicy) and policy.pace is None and translator.stepper.decoder.waiting is not None:
+        policy.pace = translator.stepper.decoder.waiting.pace
     reader = GrowingReader(translator.stepper, window=policy.window)
     return SimultaneousTranslator(reader, policy, translator.search, translator.tokenizers)
 

@@ -63,14 +63,18 @@ def learnt(folder, plain_config_of, tmp_path_factory):
 
 
 def test_tones_are_named_and_so_they_are_while_they_sound(config_of, learnt):
-    given = [f"run={learnt}", "device=cpu", "simultaneous=wait_k", "simultaneous.pace=5.0", "simultaneous.k=[7,500]"]
-    report = evaluate_run(config_of("evaluate", *given, "bootstrap=0"))
+    given = [f"run={learnt}", "device=cpu", "simultaneous=wait_k", "bootstrap=0"]
+    report = evaluate_run(config_of("evaluate", *given, "simultaneous.k=[7,500]"))
     early, whole = report["simultaneous"]
     assert report["offline"]["scores"]["wer"] <= 10
     assert whole["scores"] == report["offline"]["scores"]
     assert early["scores"]["wer"] <= 10  # k is beyond the first tone, and 5 frames later the second sounds
     assert early["latency"]["al"] < whole["latency"]["al"]
     assert early["silent"] == whole["silent"] == 0
+    paces = evaluate_run(config_of("evaluate", *given, "simultaneous.k=7", "simultaneous.pace=[null,1.0,5.0]"))
+    as_trained, slower, said = paces["simultaneous"]
+    assert as_trained["latency"] == said["latency"] == early["latency"]  # which is 5, as it was trained
+    assert slower["latency"]["al"] != said["latency"]["al"]
 
 
 def test_sound_that_comes_in_chunks_is_answered_as_its_file(learnt, folder):
