@@ -114,3 +114,18 @@ def test_json_lines_are_read_by_the_columns_of_a_run_that_has_learnt_from_such(t
     path.write_text(json.dumps({"s": "dog N;PL", "t": {"de": "dogs"}}) + "\n")
     assert examples_of_file({"data": ROWS | {"name": "json"}}, str(path)) == PAIR
     assert sources_of_file({"data": ROWS | {"name": "json"}}, str(path)) == ["dog N;PL"]
+
+
+@pytest.mark.parametrize(("name", "data"), [("given.tsv", TABLE), ("given.jsonl", ROWS | {"name": "json"})])
+def test_rows_of_a_source_are_taken_together_unless_the_run_s_or_the_call_s_are_in_order(
+    tmp_path, monkeypatch, name, data
+):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    pairs, path = [("a", "1"), ("b", "2"), ("a", "3"), ("a", "1")], tmp_path / name
+    lines = [f"{s}\t{t}" if name.endswith("tsv") else json.dumps({"s": s, "t": {"de": t}}) for s, t in pairs]
+    path.write_text("".join(f"{line}\n" for line in lines))
+    rows = [Example(source, (target,)) for source, target in pairs]
+    assert examples_of_file({"data": data}, str(path)) == [Example("a", ("1", "3")), Example("b", ("2",))]
+    assert examples_of_file({"data": data}, str(path), in_order=True) == rows
+    assert examples_of_file({"data": data | {"in_order": True}}, str(path)) == rows
+    assert sources_of_file({"data": data}, str(path)) == ["a", "b", "a", "a"]
