@@ -39,7 +39,7 @@ def average(config: DictConfig) -> dict[str, Any]:
     scores = [scored(weights) for weights in members]
     chosen = _chosen(scored, members, scores) if options["soup"] == "greedy" else list(range(len(paths)))
     mean = mean_weights([members[number] for number in chosen])
-    tell_of_lost_zeros(*([own[number] for number in chosen] for own in (paths, checkpoints)), mean)
+    tell_of_lost_zeros({paths[number]: checkpoints[number] for number in chosen}, mean)
     rows = [
         {"run": path, "scores": own, "taken": number in chosen}
         for number, (path, own) in enumerate(zip(paths, scores, strict=True))

@@ -73,9 +73,9 @@ def zero_share(weights: Weights) -> float:
     return sum(int((matrix == 0).sum()) for matrix in matrices) / max(1, sum(matrix.numel() for matrix in matrices))
 
 
-def tell_of_lost_zeros(paths: Sequence[str], checkpoints: Sequence[Mapping[str, Any]], mean: Weights) -> None:
-    """Warn where the mean of pruned runs has lost some of their zeros, as these lay elsewhere in each."""
-    shares = {path: zero_share(own["weights"]) for path, own in zip(paths, checkpoints, strict=True) if _pruned(own)}
+def tell_of_lost_zeros(checkpoints: Mapping[str, Mapping[str, Any]], mean: Weights) -> None:
+    """Warn where the mean of pruned runs, by path, has lost some of their zeros, as these lay elsewhere in each."""
+    shares = {path: zero_share(own["weights"]) for path, own in checkpoints.items() if _pruned(own)}
     most, left = max(shares, key=shares.__getitem__, default=""), zero_share(mean)
     if shares and shares[most] - left > _FEW_ZEROS:
         logger.warning(

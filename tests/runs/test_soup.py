@@ -90,7 +90,7 @@ def test_zeros_that_a_mean_of_pruned_runs_has_lost_are_told(caplog):
     alike = [pruned(0.0, 1.0, 0.0, 2.0), pruned(0.0, 3.0, 0.0, 4.0)]
     apart = [pruned(0.0, 1.0, 0.0, 2.0), pruned(0.0, 0.0, 1.0, 0.0)]
     for members in (alike, apart):
-        tell_of_lost_zeros(["a", "b"], members, mean_weights([own["weights"] for own in members]))
+        tell_of_lost_zeros(dict(zip("ab", members, strict=True)), mean_weights([own["weights"] for own in members]))
     assert zero_share(apart[1]["weights"]) == 0.75
     assert caplog.messages == [
         "the mean has 25.0 % of its weights in matrices at zero, where b has 75.0 %: runs that were pruned apart have "
