@@ -1,5 +1,6 @@
 """Exceptions that mean: the user can mend this, here is how; and texts made fit to be shown in them."""
 
+import math
 import unicodedata
 
 _SHOWN = 80  # characters of a value in a message
@@ -23,6 +24,19 @@ class DivergedError(UserError):
     """Training whose numbers are no longer finite, told in one line: where, and what to do."""
 
     exit_code = 3
+
+
+def check_finite(**values: object) -> None:
+    """Raise UserError at the first value, by its name, that is an infinity or NaN, or holds one."""
+    for name, value in values.items():
+        if not _is_finite(value):
+            raise UserError(f"{name} must be a finite number, but is {value}.")
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def shown(value: object) -> str:

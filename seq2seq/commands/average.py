@@ -16,7 +16,7 @@ from seq2seq.runs.comparison import find_runs
 from seq2seq.runs.derived_run import PASSED_ON, write_run
 from seq2seq.runs.run import load_run, pick_device
 from seq2seq.runs.run_folder import new_folder
-from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike
+from seq2seq.runs.soup import Weights, greedy_soup, mean_weights, refuse_unlike, tell_of_lost_zeros
 from seq2seq.runs.watching_console import watching_console
 
 _SOUPS = ("uniform", "greedy")
@@ -39,6 +39,7 @@ def average(config: DictConfig) -> dict[str, Any]:
     scores = [scored(weights) for weights in members]
     chosen = _chosen(scored, members, scores) if options["soup"] == "greedy" else list(range(len(paths)))
     mean = mean_weights([members[number] for number in chosen])
+    tell_of_lost_zeros({paths[number]: checkpoints[number] for number in chosen}, mean)
     rows = [
         {"run": path, "scores": own, "taken": number in chosen}
         for number, (path, own) in enumerate(zip(paths, scores, strict=True))

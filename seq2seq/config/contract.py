@@ -1,7 +1,6 @@
 """Checks of a config, with the constructor's signature as the schema: every node is checked against its target."""
 
 import inspect
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Any, Union, cast, get_args, get_origin
@@ -20,7 +19,7 @@ from seq2seq.config.own_classes import without_leftovers
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.config.signatures import CONTROL, parameters
-from seq2seq.errors import UserError, shown
+from seq2seq.errors import UserError, check_finite, shown
 
 PLAIN = (dict, list, str, int, float, bool, type(None))
 _SIZES = ("embedding_size", "hidden_size", "feature_size", "num_layers")  # of which torch has its own ideas below 1
@@ -136,8 +135,7 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
 
     Raises UserError if it is of another type than declared, and at a number that is not finite.
     """
-    if not _is_finite(value):
-        raise UserError(f"{name} must be a finite number, but is {value}.")
+    check_finite(**{name: value})
     if annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return
     if isinstance(value, Mapping) and ("_target_" in value or not _is_plain(annotation)):
@@ -189,13 +187,6 @@ def _is_plain(annotation: Any) -> bool:
     """Tell whether a type is one of numbers, texts and switches alone, none of which a mapping can be."""
     inner = [one for one in get_args(annotation) if one is not ...]
     return all(map(_is_plain, inner)) if inner else annotation in PLAIN[2:]
-
-
-def _is_finite(value: Any) -> bool:
-    """Tell whether a value and those in it are no infinity and no NaN."""
-    if isinstance(value, list | tuple):
-        return all(map(_is_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _takes_switch(annotation: Any) -> bool:

@@ -31,6 +31,7 @@ _RENAMED = {
 
 # Options that are new, by class, with the values by which earlier configs keep their meaning.
 _BEFORE: dict[Any, dict[str, Any]] = {
+    "seq2seq.data.corpora.hub.DatasetsCorpus": {"in_order": True},
     "seq2seq.layers.embedding.NGramEmbedding": {"mixed": False},
     "seq2seq.training.gradients.noise.AnnealedNoise": {"relative": False},
 }

@@ -1,7 +1,7 @@
 """Batches that grow while a model learns."""
 
 from seq2seq.data.batching import TokenBudget
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 
 class BatchGrowth:
@@ -13,6 +13,7 @@ class BatchGrowth:
     """
 
     def __init__(self, *, factor: float = 2.0, every: int = 1000, maximum: float = 8.0) -> None:
+        check_finite(factor=factor, maximum=maximum)
         if not factor > 1:
             raise UserError(f"factor must be above 1, but is {factor}: for batches of one size, choose none.")
         if every < 1:

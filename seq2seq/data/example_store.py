@@ -151,6 +151,13 @@ class ExampleWriter:
             yield Example(source, targets, self.alignments.get(row, ()), self._corpus_names[corpus])
 
 
+def of_rows(pairs: Iterable[tuple[str, str]], place: str, *, in_order: bool) -> Examples:
+    """Examples of the rows of a place, whatever their format: one per row in order, or else per source; see `group`."""
+    if in_order:
+        return Examples.of(Example(source, (target,)) for source, target in pairs)
+    return group(pairs, place)
+
+
 def group(pairs: Iterable[tuple[str, str]], place: str = "") -> Examples:
     """Examples, one per distinct source, in order of first appearance, with its distinct targets.
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.symbols import EOS, UNK
 
 NextScores = Float[Tensor, "batch beam vocabulary"]
@@ -153,6 +153,7 @@ class Filters:
     """
 
     def __init__(self, *, no_repeat_ngram: int = 0, repetition_penalty: float = 1.0, end_bias: float = 0.0) -> None:
+        check_finite(repetition_penalty=repetition_penalty, end_bias=end_bias)
         if no_repeat_ngram < 0:
             raise UserError(f"no_repeat_ngram must be at least 0 (0: off), but is {no_repeat_ngram}.")
         if repetition_penalty <= 0:

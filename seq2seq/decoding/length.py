@@ -3,7 +3,7 @@
 from jaxtyping import Int
 from torch import Tensor
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.shapes import Lengths
 
 
@@ -24,6 +24,7 @@ class LengthLimits:
         min_ratio: float = 0.0,
         minimum: int = 0,
     ) -> None:
+        check_finite(max_ratio=max_ratio, min_ratio=min_ratio)
         for name, value, least in (("max_ratio", max_ratio, 0), ("min_ratio", min_ratio, 0), ("minimum", minimum, 0)):
             if value < least:
                 raise UserError(f"{name} must be at least {least}, but is {value}.")

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 Scores = Float[Tensor, "*hypotheses"]
 Length = int | Int[Tensor, "*#hypotheses"]
@@ -42,6 +42,7 @@ class GNMTRanking(Ranking):
     """The GNMT rank: score / ((5 + length) / 6)^alpha (Wu et al. 2016, eq. 14)."""
 
     def __init__(self, *, alpha: float = 0.6) -> None:
+        check_finite(alpha=alpha)
         self.alpha = alpha
 
     def __call__(self, scores: Scores, length: Length) -> Scores:
@@ -55,6 +56,7 @@ class WordRewardRanking(Ranking):
     """
 
     def __init__(self, *, reward: float = 0.3) -> None:
+        check_finite(reward=reward)
         self.reward = reward
 
     def __call__(self, scores: Scores, length: Length) -> Scores:
@@ -68,6 +70,7 @@ class CoveragePenalty:
     """
 
     def __init__(self, *, beta: float = 0.0) -> None:
+        check_finite(beta=beta)
         if beta < 0:
             raise UserError(f"beta must be at least 0, but is {beta}.")
         self.beta = beta

@@ -1,10 +1,7 @@
 """The interface of all detectors of change in a stream of numbers."""
 
 from abc import ABC, abstractmethod
-from math import isfinite
 from typing import NamedTuple
-
-from seq2seq.errors import UserError
 
 
 class Recent(NamedTuple):
@@ -33,9 +30,3 @@ class Detector(ABC):
     @abstractmethod
     def recent(self) -> Recent:
         """The values since the last change: of a detector that has just alarmed, since the one that it found."""
-
-
-def check_finite(value: float) -> None:
-    """Raise UserError at a value that is not finite."""
-    if not isfinite(value):
-        raise UserError(f"value must be finite, but is {value}: leave it out.")

@@ -1,7 +1,7 @@
 """The Page-Hinkley test: how far a sum of deviations has climbed from its lowest point."""
 
-from seq2seq.drift.detector import Detector, Recent, check_finite
-from seq2seq.errors import UserError
+from seq2seq.drift.detector import Detector, Recent
+from seq2seq.errors import UserError, check_finite
 
 _SIGNS = {"up": (1.0,), "down": (-1.0,), "both": (1.0, -1.0)}
 
@@ -30,6 +30,7 @@ class PageHinkley(Detector):
         known: int = 1000,
         direction: str = "both",
     ) -> None:
+        check_finite(delta=delta, threshold=threshold)
         for name, value, lowest in (("delta", delta, 0.0), ("first", first, 1), ("known", known, 0)):
             if not value >= lowest:
                 raise UserError(f"{name} must be at least {lowest}, but is {value}.")
@@ -41,7 +42,7 @@ class PageHinkley(Detector):
         self._begin(known)
 
     def update(self, value: float) -> bool:
-        check_finite(value)
+        check_finite(value=value)
         if self._alarmed:
             self._begin(known=0)
         self._count += 1

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from seq2seq.drift.detector import Detector
 from seq2seq.drift.spread import Spread
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 
 class Alarm(NamedTuple):
@@ -68,6 +68,7 @@ class Watch:
         file: str | None = None,
         picture: str | None = None,
     ) -> None:
+        check_finite(limit=limit)
         if not detectors:
             raise UserError("detectors must hold at least one, but is empty: choose one, or no watch.")
         if strange := [name for name, one in detectors.items() if not callable(one)]:

@@ -1,28 +1,31 @@
 """Interventions at the attention: what a decoder writes without it, or with weights that say nothing."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seq2seq.errors import UserError
 from seq2seq.interpretation.intervention import Intervention
 from seq2seq.layers.attention.attention import Attention
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.precise import precise
-from seq2seq.shapes import AttentionWeights, StepMask
+from seq2seq.shapes import AttentionWeights, Features, StepMask
 
 ATTENTION_CHANGES = ("cut", "even", "shuffle")
+_SAID = 20.0  # the logit of a switch that leaves 2e-9 to copying
 
 
 @dataclass(frozen=True)
 class AttentionChange(Intervention):
     """The context cut to 0, or read by weights that are even, or those of the model shuffled over the source.
 
-    Positions of a sentence are shuffled in one order for all steps, which follows from its length and the seed alone.
+    What copies by these weights does so by the changed ones. Where the context is cut, nothing is copied: the switch is
+    at the vocabulary, which has all probability but what `Pointer` leaves to weights that vanish. Positions of a
+    sentence are shuffled in one order for all steps, which follows from its length and the seed alone.
     Raises UserError, once it is applied, at another manner, and where there are no weights to change.
     """
 
@@ -42,19 +45,30 @@ class AttentionChange(Intervention):
         """A context in which the decoder attends otherwise."""
         attention = model.decoder.attention
         check_attention_change(self.manner, attention)
-        changed: dict[str, Any] = {}
-        if self.manner == "cut":
-            changed = {name: _without_context(getattr(attention, name)) for name in ("step", "unroll")}
-        elif self.manner == "even":
-            changed = {"weights": _even}
-        else:
-            changed = {"weights": _shuffling(attention.weights, self.seed)}
-        try:
-            vars(attention).update(changed)  # they hide the methods of the class
+        with ExitStack() as stack:
+            if self.manner == "cut":
+                stack.enter_context(_replaced(attention, step=_without_context, unroll=_without_context))
+                if model.copying is not None:
+                    stack.enter_context(_replaced(model.copying, forward=_without_copies))
+                    stack.enter_context(_replaced(model.copying.switch, forward=_at_the_vocabulary))
+            elif self.manner == "even":
+                stack.enter_context(_replaced(attention, weights=lambda _: _even))
+            else:
+                stack.enter_context(_replaced(attention, weights=lambda weights: _shuffling(weights, self.seed)))
             yield
-        finally:
-            for name in changed:
-                vars(attention).pop(name, None)
+
+
+@contextmanager
+def _replaced(module: nn.Module, **changes: Callable[[Any], Any]) -> Iterator[None]:
+    """A context in which methods of a module are what changes make of them."""
+    try:
+        vars(module).update(
+            {name: change(getattr(module, name)) for name, change in changes.items()}
+        )  # hide the class's
+        yield
+    finally:
+        for name in changes:
+            vars(module).pop(name, None)
 
 
 def check_attention_change(manner: str, attention: Attention) -> None:
@@ -76,6 +90,18 @@ def _without_context(method: Any) -> Any:
         return torch.zeros_like(context), *others
 
     return found
+
+
+def _without_copies(forward: Any) -> Any:
+    def found(features: Features, weights: AttentionWeights, token_weights: AttentionWeights, *others: Any) -> Tensor:
+        rows: Tensor = forward(features, torch.zeros_like(weights), torch.zeros_like(token_weights), *others)
+        return rows
+
+    return found
+
+
+def _at_the_vocabulary(forward: Any) -> Any:
+    return lambda joined: torch.full_like(forward(joined), _SAID)
 
 
 def _even(scores: AttentionWeights, mask: StepMask) -> AttentionWeights:

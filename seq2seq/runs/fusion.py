@@ -12,7 +12,7 @@ from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.ranking import AverageRanking, Ranking
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.run import LoadedRun, load_run
 from seq2seq.translation.reranking import LineReranking
@@ -69,7 +69,8 @@ class LanguageModelRescoring(LineReranking):
 
 
 def _checked(weight: float) -> float:
-    if not weight >= 0:
+    check_finite(weight=weight)
+    if weight < 0:
         raise UserError(f"weight must be at least 0, but is {weight}.")
     return weight
 

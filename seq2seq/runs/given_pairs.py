@@ -18,9 +18,11 @@ _ENDINGS = {"json": (".json", ".jsonl"), "parquet": (".parquet",)}
 def examples_of_file(config: Mapping[str, Any], file: str, *, in_order: bool = False) -> Examples:
     """Examples of a file of pairs: JSON lines and Parquet by the columns of a run that was trained on such, tables too.
 
-    A table that has not the columns of the run's is one of a source and a target. Raises UserError where it is none.
+    A table that has not the columns of the run's is one of a source and a target. Rows stay `in_order`, each by itself,
+    where the run's own did. Raises UserError where it is none.
     """
-    if (rows := _rows(config["data"], file)) is not None:
+    in_order = in_order or config["data"].get("in_order") is True
+    if (rows := _rows(config["data"], file, in_order=in_order)) is not None:
         return rows
     return read_tsv(file, _columns(config["data"]), in_order=in_order, perhaps=True)
 
@@ -30,16 +32,16 @@ def sources_of_file(config: Mapping[str, Any], file: str) -> list[str]:
 
     A table of other columns than a run's has them in its first one.
     """
-    if (rows := _rows(config["data"], file)) is not None:
+    if (rows := _rows(config["data"], file, in_order=True)) is not None:
         return [example.source for example in rows]
     return list(sources_in(file, _columns(config["data"])))
 
 
-def _rows(data: Mapping[str, Any], file: str) -> Examples | None:
+def _rows(data: Mapping[str, Any], file: str, *, in_order: bool) -> Examples | None:
     """Examples of JSON lines or Parquet, where a run was trained on such; None else."""
     if data.get("_target_") != _ROWS or not _is_of(file, str(data.get("name"))):
         return None
-    found: Examples = build({**data, "train": file, "dev": None, "test": None}, "data").read(file)
+    found: Examples = build({**data, "train": file, "dev": None, "test": None, "in_order": in_order}, "data").read(file)
     return found
 
 

@@ -11,7 +11,7 @@ from seq2seq.data.frame_reader import FrameReader
 from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.decoding.ranking import Ranking, SumRanking
 from seq2seq.decoding.search.greedy import GreedySearch
-from seq2seq.errors import UserError, shown
+from seq2seq.errors import UserError, check_finite, shown
 from seq2seq.runs.run import load_run
 from seq2seq.translation.line import Translation
 from seq2seq.translation.reranking import Reranking
@@ -26,6 +26,7 @@ class TranslatorRescoring(Reranking):
     """
 
     def __init__(self, *, run: str | list[str], weight: float = 1.0, ranking: Ranking | None = None) -> None:
+        check_finite(weight=weight)
         self.paths = [run] if isinstance(run, str) else run
         if not self.paths or not all(isinstance(path, str) and path for path in self.paths):
             raise UserError(f"run must name a run or several, but is {shown(run)}: give rerank.run=[DIR,DIR].")

@@ -1,5 +1,6 @@
 """Mean weights of several models that began alike."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,9 @@ from torch import Tensor
 
 from seq2seq.config.options import flat
 from seq2seq.errors import UserError
+
+logger = logging.getLogger(__name__)
+_FEW_ZEROS = 0.001  # of weights, which single ones can be by chance
 
 Weights = Mapping[str, Tensor]
 
@@ -37,7 +41,10 @@ def greedy_soup(
 
 
 def refuse_unlike(paths: Sequence[str], checkpoints: Sequence[Mapping[str, Any]]) -> None:
-    """Raise UserError where checkpoints are not of one model with the same pieces: their weights mean other things."""
+    """Raise UserError where checkpoints are not of one model with the same pieces: their weights mean other things.
+
+    So do those of a pruned run beside those of one that is not.
+    """
     first = checkpoints[0]
     for path, other in zip(paths[1:], checkpoints[1:], strict=True):
         if differing := _difference(_model(first["config"]), _model(other["config"])):
@@ -50,6 +57,37 @@ def refuse_unlike(paths: Sequence[str], checkpoints: Sequence[Mapping[str, Any]]
                     f"run must name runs with the same tokenizers, but the {side} pieces of {path} are not those of "
                     f"{paths[0]}."
                 )
+    dense, sparse = (
+        [path for path, own in zip(paths, checkpoints, strict=True) if _pruned(own) is kind] for kind in (False, True)
+    )
+    if dense and sparse:
+        raise UserError(
+            f"run must name runs that are all pruned, or none of them, but {sparse[0]} is and {dense[0]} is not: their "
+            "mean would have none of the zeros. Leave one out, or average before you prune."
+        )
+
+
+def zero_share(weights: Weights) -> float:
+    """The share of the numbers in matrices that are zero."""
+    matrices = [weight for weight in weights.values() if weight.is_floating_point() and weight.dim() > 1]
+    return sum(int((matrix == 0).sum()) for matrix in matrices) / max(1, sum(matrix.numel() for matrix in matrices))
+
+
+def tell_of_lost_zeros(checkpoints: Mapping[str, Mapping[str, Any]], mean: Weights) -> None:
+    """Warn where the mean of pruned runs, by path, has lost some of their zeros, as these lay elsewhere in each."""
+    shares = {path: zero_share(own["weights"]) for path, own in checkpoints.items() if _pruned(own)}
+    most, left = max(shares, key=shares.__getitem__, default=""), zero_share(mean)
+    if shares and shares[most] - left > _FEW_ZEROS:
+        logger.warning(
+            "the mean has %.1f %% of its weights in matrices at zero, where %s has %.1f %%: runs that were pruned "
+            "apart have other zeros; prune the mean, or average before you prune",
+            *(100 * left, most, 100 * shares[most]),
+        )
+
+
+def _pruned(checkpoint: Mapping[str, Any]) -> bool:
+    """Tell whether single weights of a run were pruned."""
+    return checkpoint["config"].get("pruning") is not None
 
 
 def _model(config: Mapping[str, Any]) -> dict[str, Any]:

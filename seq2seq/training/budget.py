@@ -4,7 +4,7 @@ import re
 import time
 from datetime import datetime, timedelta
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 
 class Budget:
@@ -17,6 +17,7 @@ class Budget:
     def __init__(
         self, *, max_steps: int | None = None, max_minutes: float | None = None, until: str | None = None
     ) -> None:
+        check_finite(max_minutes=max_minutes)
         if max_steps is None and max_minutes is None:
             raise UserError("max_steps or max_minutes must be set, but both are null.")
         for name, limit in (("max_steps", max_steps), ("max_minutes", max_minutes)):

@@ -15,7 +15,7 @@ from rich.progress import track
 from torch.amp.grad_scaler import GradScaler
 
 from seq2seq.data.batch import Batch
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.training.averaging import WeightAverage
 from seq2seq.training.schedules import Schedule
 from seq2seq.training.step import TrainingStep
@@ -35,6 +35,7 @@ class RateRange:
     highest: float = 1.0
 
     def __post_init__(self) -> None:
+        check_finite(lowest=self.lowest, highest=self.highest)
         if self.steps < 20:
             raise UserError(f"steps must be at least 20, but is {self.steps}.")
         if not 0 < self.lowest < self.highest:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.training.closures import loss_of
 
 
@@ -29,6 +29,7 @@ class MuonWithAdamW(Optimizer):
         weight_decay: float = 0.01,
         spared: Sequence[nn.Parameter] = (),
     ) -> None:
+        check_finite(lr=lr, eps=eps, weight_decay=weight_decay)
         _check(lr, momentum, betas, weight_decay)
         others = {id(one) for one in spared}
         matrices: list[nn.Parameter] = []

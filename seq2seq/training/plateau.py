@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.training.schedules import Schedule
 from seq2seq.training.scores_seen import Monitored
 
@@ -27,6 +27,7 @@ class PlateauSchedule(Schedule):
         threshold: float = 0.0,
         lowest: float = 0.01,
     ) -> None:
+        check_finite(threshold=threshold)
         super().__init__(warmup_steps=warmup_steps)
         self.monitored = Monitored(monitor, mode)
         if not 0 < shrink < 1:

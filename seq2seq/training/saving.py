@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as lightning
 from pytorch_lightning.callbacks import Callback
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.training.checkpoints import BestCheckpoint, KeptCheckpoint
 
 _EVERY = re.compile(r"every ([1-9]\d*)")
@@ -23,6 +23,7 @@ class CheckpointPolicy:
     """
 
     def __init__(self, *, keep: Sequence[Any] = ("best", "last"), every_minutes: float | None = 10.0) -> None:
+        check_finite(every_minutes=every_minutes)
         if every_minutes is not None and every_minutes <= 0:
             raise UserError(
                 f"every_minutes must be above 0, but is {every_minutes}: null saves at validations and signals alone."

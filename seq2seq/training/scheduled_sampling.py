@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 
 from seq2seq.data.batch import Batch
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import SoftIds, TargetIds
 from seq2seq.training.feeding import LIKELIEST, Feeding
@@ -55,6 +55,7 @@ class LinearSampling(ScheduledSampling):
     """A linear decay: truth = 1 - spent / duration, where `duration` is a share of the budget."""
 
     def __init__(self, *, duration: float = 1.0, options: Feeding = LIKELIEST) -> None:
+        check_finite(duration=duration)
         super().__init__(options)
         if duration <= 0:
             raise UserError(f"duration must be above 0, but is {duration}.")
@@ -81,6 +82,7 @@ class InverseSigmoidSampling(ScheduledSampling):
     """An inverse sigmoid: truth = k / (k + exp(step / k))."""
 
     def __init__(self, *, k: float = 1000.0, options: Feeding = LIKELIEST) -> None:
+        check_finite(k=k)
         super().__init__(options)
         if k < 1:
             raise UserError(f"k must be at least 1, but is {k}.")

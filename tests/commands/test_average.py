@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from seq2seq.commands.average import average
+from seq2seq.commands.prune import prune
 from seq2seq.commands.train import train
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.run import load_run
+from seq2seq.runs.soup import zero_share
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,20 @@ def test_other_lines_and_searches_score(finished, config_of, tmp_path):
     options = f"file={tmp_path / 'pairs.tsv'}", "decoding=beam", "metrics=exact_match"
     record = average(config_of("average", f"run=[{finished},{finished}]", f"out={tmp_path / 'm'}", *options))
     assert (record["split"], record["sentences"]) == (str(tmp_path / "pairs.tsv"), 1)
+
+
+def test_a_pruned_run_has_no_mean_with_what_it_was_pruned_from(finished, config_of, tmp_path):
+    sparse, out = tmp_path / "sparse", tmp_path / "mean"
+    prune(config_of("prune", f"run={finished}", f"out={sparse}", "method=magnitude", "method.share=0.5"))
+    with pytest.raises(UserError) as error:
+        average(config_of("average", f"run=[{finished},{sparse}]", f"out={out}"))
+    assert str(error.value) == (
+        f"run must name runs that are all pruned, or none of them, but {sparse} is and {finished} is not: their mean "
+        "would have none of the zeros. Leave one out, or average before you prune."
+    )
+    average(config_of("average", f"run=[{sparse},{sparse}]", f"out={out}"))
+    shares = [zero_share(read_checkpoint(path / "checkpoints" / "best.ckpt")["weights"]) for path in (sparse, out)]
+    assert shares[0] == shares[1] > 0.4
 
 
 @pytest.mark.parametrize(

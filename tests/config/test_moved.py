@@ -38,6 +38,14 @@ def test_hashes_of_before_stay_unmixed():
     assert up_to_date(of_now)["model"] == of_now["model"]
 
 
+def test_rows_of_before_stay_by_themselves():
+    rows = {"_target_": "seq2seq.data.corpora.hub.DatasetsCorpus", "name": "json"}
+    assert up_to_date({"data": rows})["data"] == rows | {"in_order": True}
+    mixed = {"_target_": "seq2seq.data.corpora.mixture.MixtureCorpus", "parts": {"own": rows}}
+    assert up_to_date({"data": mixed})["data"]["parts"]["own"] == rows | {"in_order": True}
+    assert up_to_date({"data": rows | {"in_order": False}})["data"]["in_order"] is False
+
+
 def test_options_of_before_have_their_names_of_now():
     old = {"objective": {"coverage": 1.0}, "decoding": {"coverage": {"beta": 0.2}}, "scheduled_sampling": None}
     assert up_to_date(old) == {

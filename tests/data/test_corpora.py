@@ -14,7 +14,9 @@ from seq2seq.data.corpora.hub import DatasetsCorpus
 from seq2seq.data.corpora.parallel import ParallelCorpus
 from seq2seq.data.corpora.synthetic import SyntheticCorpus
 from seq2seq.data.corpora.tsv import TSVCorpus, read_tsv
+from seq2seq.data.example_store import group
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.splitting import hold_out
 from seq2seq.errors import UserError
 
 
@@ -343,6 +345,34 @@ def test_rows_without_a_dev_file_are_held_out_of_train(tmp_path, suffix):
     assert {(example.source, example.targets[0]) for example in everything(splits)} == {
         (f"s{n}", f"e{n}") for n in range(4)
     }
+
+
+REPEATING = [("a", "1"), ("b", "2"), ("a", "3"), ("a", "1"), *((f"w{n}", "5") for n in range(8)), ("b", "2")]
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("in_order", [False, True])
+@pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl", "json", "parquet"])
+def test_the_same_rows_are_the_same_splits_in_every_format(tmp_path, kind, in_order, caplog):
+    path = tmp_path / f"train.{kind}"
+    rows = [{"source": source, "target": target} for source, target in REPEATING]
+    if kind in ("tsv", "csv"):
+        write(path, *(("\t" if kind == "tsv" else ",").join(pair) for pair in REPEATING))
+        splits = call(TSVCorpus, train=str(path), dev_size=3, in_order=in_order).load()
+    else:
+        path.write_text(json.dumps(rows)) if kind == "json" else write_rows(path, rows)
+        splits = corpus_of(str(path), "source", "target", dev_size=3, in_order=in_order).load()
+    wanted = [Example(source, (target,)) for source, target in REPEATING] if in_order else group(REPEATING)
+    assert splits == hold_out(wanted, 3, 1)
+    told = f"{path}: left out 2 pairs that repeat an earlier one (each counts once)"
+    assert caplog.messages == ([] if in_order else [told])
+
+
+def test_lines_of_parallel_text_stay_by_themselves(tmp_path, caplog):
+    train = write_sides(tmp_path, "train", *map(list, zip(*REPEATING, strict=True)))
+    splits = call(ParallelCorpus, source="de", target="en", train=train, dev=train).load()
+    assert splits.train == [Example(source, (target,)) for source, target in REPEATING]
+    assert not caplog.messages
 
 
 @pytest.mark.usefixtures("cache")

@@ -41,7 +41,7 @@ def test_what_never_changes_raises_no_alarm(new, value):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_value_without_end_is_refused_and_leaves_no_trace(new, value):
     detector = new()
-    with pytest.raises(UserError, match=f"value must be finite, but is {value}: leave it out."):
+    with pytest.raises(UserError, match=f"value must be a finite number, but is {value}."):
         detector.update(value)
     values = [0.0] * 300 + [5.0] * 300
     assert alarms(detector, values) == alarms(new(), values) != []
@@ -114,7 +114,7 @@ def test_a_stream_that_is_off_from_its_first_line_is_seen_by_what_is_known_alone
     [
         ({"delta": -0.1}, "delta must be at least 0.0, but is -0.1."),
         ({"threshold": 0.0}, "threshold must be above 0, but is 0.0."),
-        ({"threshold": float("nan")}, "threshold must be above 0, but is nan."),
+        ({"threshold": float("nan")}, "threshold must be a finite number, but is nan."),
         ({"first": 0}, "first must be at least 1, but is 0."),
         ({"known": -1}, "known must be at least 0, but is -1."),
         ({"direction": "left"}, "direction must be one of up, down, both, but is 'left'."),

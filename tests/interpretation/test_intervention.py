@@ -12,8 +12,10 @@ from seq2seq.interpretation.attention_change import AttentionChange
 from seq2seq.interpretation.gate_means import GateMeans
 from seq2seq.interpretation.intervention import GateClamp, UnitLesion, gate_widths, intervening
 from seq2seq.interpretation.trace import named_cells, trace
+from seq2seq.layers.copying import Pointer
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.highway import RecurrentHighwayCell
+from seq2seq.models.bridge import ZeroBridge
 
 
 @pytest.fixture
@@ -140,6 +142,41 @@ def test_changed_weights_are_weights(build_model, pairs, kind, manner):
         torch.testing.assert_close(found[:, :3], torch.full((2, 3), 1 / 3))
     elif kind in ("dot", "general", "additive"):  # of one step each, the same weights elsewhere
         torch.testing.assert_close(found[0].sort().values, seen[0].sort().values)
+
+
+@pytest.mark.parametrize("manner", [None, "cut", "even", "shuffle"])
+def test_what_copies_is_cut_off_from_the_source_too_and_still_says_something(build_model, any_decoder, manner):
+    model = build_model(decoder=any_decoder, copying=Pointer, bridge=ZeroBridge).eval()  # by attention, or not at all
+    model.copying.spell(torch.tensor([-1, -1, -1, 3, *range(4, 12)]))
+    source, lengths, target = (
+        torch.tensor([[5, 6, 3], [9, 10, 3]]),
+        torch.tensor([3, 3]),
+        torch.tensor([[2, 5, 10]] * 2),
+    )
+    with intervening(model, *([] if manner is None else [AttentionChange(manner)])), torch.no_grad():
+        features = model(source, lengths, target)[0]
+        found = model.output.log_probabilities(features.flatten(0, 1)).unflatten(0, target.shape)
+    torch.testing.assert_close(found.exp().sum(-1), torch.ones(2, 3))
+    assert torch.equal(found[0], found[1]) == (manner == "cut")
+
+
+def test_copying_is_by_changed_weights(build_model):
+    model = build_model(copying=Pointer).eval()
+    model.copying.spell(torch.tensor([-1, -1, -1, 3, *range(4, 12)]))
+    given = torch.tensor([[5, 6, 6, 3]]), torch.tensor([4]), torch.tensor([[2, 5, 6, 3]])
+    with intervening(model, AttentionChange("even")):
+        found = trace(model, *given)
+    copied = found.copying.shares[0] * found.log_probabilities[0].exp() / found.copying.switch[0]
+    torch.testing.assert_close(copied, torch.tensor([0.25, 0.5, 0.25]))
+    with intervening(model, AttentionChange("cut")):
+        assert trace(model, *given).copying.shares.max() < 1e-6
+
+
+def test_a_copy_that_is_cut_off_costs_much_and_not_infinitely_much(build_model):
+    model = build_model(copying=Pointer).eval()
+    with intervening(model, AttentionChange("cut")):
+        unknown = trace(model, torch.tensor([[5, 6, 3]]), torch.tensor([3]), torch.tensor([[2, 13 + 1]]))
+    assert -1000 < unknown.log_probabilities.item() < -80
 
 
 def test_means_are_of_steps_and_not_of_padding(model, pairs):

@@ -80,6 +80,35 @@ def test_pairs_between_tabs_may_hold_the_delimiter_of_the_run(tmp_path):
     assert examples_of_file({"data": data}, str(path)) == pairs
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "found"),
+    [
+        ("given.tsv", "b", "line 2 has 1 column, where"),
+        ("given.tsv", "b\tc\td", "line 2 has 3 columns, where"),
+        ("given.csv", "b", "line 2 has 1 column, where"),
+        ("given.csv", 'b,"c', "line 2 cannot be cut, where"),
+    ],
+)
+def test_a_row_that_keeps_pairs_from_being_read_as_such_is_named(tmp_path, caplog, name, wrong, found):
+    path, mark = tmp_path / name, "," if name.endswith("csv") else "\t"
+    lines = ["a,b", wrong, *(f"{one}{mark}{two}" for one in "cde" for two in "xy")]
+    path.write_text("\n".join([lines[0].replace(",", mark), *lines[1:], ""]))
+    assert len(sources_of_file({"data": TABLE}, str(path))) == len(lines)
+    assert caplog.messages == [
+        f"{path} is read as lines of text, each a source up to a tab, and not as pairs: {found} most of the first 8 "
+        "have 2"
+    ]
+
+
+def test_what_is_text_is_read_as_such_without_a_word(tmp_path, caplog):
+    for name in ("given.txt", "given.csv"):
+        (tmp_path / name).write_text("\n".join([*PROSE, "plain", "", "a\tb", "more of it", ""]))
+        sources_of_file({"data": TABLE}, str(tmp_path / name))
+    (tmp_path / "pairs.tsv").write_text("a\tb\n\nc\td\n")
+    assert sources_of_file({"data": TABLE}, str(tmp_path / "pairs.tsv")) == ["a", "c"]
+    assert not caplog.messages
+
+
 def test_a_row_of_a_table_that_names_its_columns_is_refused_where_it_does_not_fit(tmp_path):
     path = tmp_path / "given.tsv"
     path.write_text("source\ttarget\na\tb\na\n")
@@ -114,3 +143,18 @@ def test_json_lines_are_read_by_the_columns_of_a_run_that_has_learnt_from_such(t
     path.write_text(json.dumps({"s": "dog N;PL", "t": {"de": "dogs"}}) + "\n")
     assert examples_of_file({"data": ROWS | {"name": "json"}}, str(path)) == PAIR
     assert sources_of_file({"data": ROWS | {"name": "json"}}, str(path)) == ["dog N;PL"]
+
+
+@pytest.mark.parametrize(("name", "data"), [("given.tsv", TABLE), ("given.jsonl", ROWS | {"name": "json"})])
+def test_rows_of_a_source_are_taken_together_unless_the_run_s_or_the_call_s_are_in_order(
+    tmp_path, monkeypatch, name, data
+):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    pairs, path = [("a", "1"), ("b", "2"), ("a", "3"), ("a", "1")], tmp_path / name
+    lines = [f"{s}\t{t}" if name.endswith("tsv") else json.dumps({"s": s, "t": {"de": t}}) for s, t in pairs]
+    path.write_text("".join(f"{line}\n" for line in lines))
+    rows = [Example(source, (target,)) for source, target in pairs]
+    assert examples_of_file({"data": data}, str(path)) == [Example("a", ("1", "3")), Example("b", ("2",))]
+    assert examples_of_file({"data": data}, str(path), in_order=True) == rows
+    assert examples_of_file({"data": data | {"in_order": True}}, str(path)) == rows
+    assert sources_of_file({"data": data}, str(path)) == ["a", "b", "a", "a"]

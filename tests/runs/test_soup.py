@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
-from seq2seq.runs.soup import greedy_soup, mean_weights, refuse_unlike
+from seq2seq.runs.soup import greedy_soup, mean_weights, refuse_unlike, tell_of_lost_zeros, zero_share
 
 
 def of(value: float) -> dict[str, torch.Tensor]:
@@ -59,6 +59,11 @@ def test_members_join_in_the_order_of_their_scores():
     ("change", "message"),
     [
         (lambda c: c["config"]["model"]["decoder"].update(num_layers=9), "differs from a in model.decoder.num_layers."),
+        (
+            lambda c: c["config"].update(pruning={"_target_": "seq2seq.training.callbacks.pruning.KeptZeros"}),
+            "but b is and a is not: their mean would have none of the zeros. Leave one out, or average before you "
+            "prune.",
+        ),
         (lambda c: c["tokenizers"].update(target=torch.zeros(3, dtype=torch.uint8)), "pieces of b are not those of a."),
     ],
 )
@@ -71,3 +76,23 @@ def test_runs_of_other_models_are_refused(finished, change, message):
     with pytest.raises(UserError) as error:
         refuse_unlike(["a", "b"], [one, other])
     assert str(error.value).endswith(message)
+
+
+def pruned(*values: float) -> dict:
+    config = {"pruning": {"_target_": "seq2seq.training.callbacks.pruning.KeptZeros"}}
+    return {
+        "config": config,
+        "weights": {"w": torch.tensor([values]), "bias": torch.zeros(3), "n": torch.zeros(2, 2).long()},
+    }
+
+
+def test_zeros_that_a_mean_of_pruned_runs_has_lost_are_told(caplog):
+    alike = [pruned(0.0, 1.0, 0.0, 2.0), pruned(0.0, 3.0, 0.0, 4.0)]
+    apart = [pruned(0.0, 1.0, 0.0, 2.0), pruned(0.0, 0.0, 1.0, 0.0)]
+    for members in (alike, apart):
+        tell_of_lost_zeros(dict(zip("ab", members, strict=True)), mean_weights([own["weights"] for own in members]))
+    assert zero_share(apart[1]["weights"]) == 0.75
+    assert caplog.messages == [
+        "the mean has 25.0 % of its weights in matrices at zero, where b has 75.0 %: runs that were pruned apart have "
+        "other zeros; prune the mean, or average before you prune"
+    ]

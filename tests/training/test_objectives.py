@@ -306,7 +306,7 @@ def test_terms_reach_what_attention_learns(build_model, new_batch, term):
     [
         ({"coverage_loss": -1.0}, "coverage_loss must be at least 0, but is -1.0."),
         ({"activation_loss": -2.0}, "activation_loss must be at least 0, but is -2.0."),
-        ({"temporal_loss": float("nan")}, "temporal_loss must be at least 0, but is nan."),
+        ({"temporal_loss": float("nan")}, "temporal_loss must be a finite number, but is nan."),
         ({"smoothing_prior": "bigram"}, "smoothing_prior must be one of uniform, unigram, but is 'bigram'."),
         (
             {"smoothing_prior": "unigram", "label_smoothing": 0.0},

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rapidfuzz.distance import Levenshtein
 
 from seq2seq.data.examples import Example
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 Pair = tuple[str, str]
 Stretch = tuple[int, int, int]  # where it begins in the source and in the target, and how long it is
@@ -24,6 +24,7 @@ class Augmentation(ABC):
     """
 
     def __init__(self, *, amount: float) -> None:
+        check_finite(amount=amount)
         if amount <= 0:
             raise UserError(f"amount must be above 0, but is {amount}: for none, choose augmentation none.")
         self.amount = amount

@@ -16,7 +16,7 @@ from seq2seq.data.augmentation.frame_changes import (
     with_noise_power,
 )
 from seq2seq.data.series import Values
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class FrameAugmentation:
         snr: Sequence[float] | None = None,
         power: bool = False,
     ) -> None:
+        check_finite(stretch=stretch, smoothing=smoothing, snr=snr)
         _check(stretch, shift, smoothing, snr, power=power)
         self.masks, self.power = options, power
         self.stretch, self.shift, self.smoothing, self.snr = stretch, shift, smoothing, snr

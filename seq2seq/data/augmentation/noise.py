@@ -8,7 +8,7 @@ from rapidfuzz.distance import Levenshtein
 
 from seq2seq.data.augmentation.augmentation import Augmentation, Pair, refuse_two_alphabets
 from seq2seq.data.examples import Example
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 
 class Noise(Augmentation):
@@ -20,6 +20,7 @@ class Noise(Augmentation):
     """
 
     def __init__(self, *, amount: float = 1.0, strength: float = 1.0) -> None:
+        check_finite(strength=strength)
         super().__init__(amount=amount)
         if strength <= 0:
             raise UserError(f"strength must be above 0, but is {strength}.")

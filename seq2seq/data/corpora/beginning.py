@@ -1,5 +1,6 @@
 """The beginning of a text file, from which it is found out whether it is a table, and what cuts its rows."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -63,6 +64,24 @@ class Beginning(NamedTuple):
         except UserError:
             return 0
         return widths.pop() if len(widths) == 1 else 0
+
+    def misfit(self, delimiter: str) -> str:
+        """The first line that keeps the lines from being a table, in words; empty where most are no rows anyway."""
+        start = 2 if self.named else 1
+        widths = {number: self._cells(line, delimiter) for number, line in enumerate(self.lines, start) if line.strip()}
+        usual, count = Counter(widths.values()).most_common(1)[0] if widths else (0, 0)
+        number = next((number for number, width in widths.items() if width != usual), None)
+        if number is None or usual < 2 or 2 * count <= len(widths):
+            return ""
+        found = f"has {widths[number]} column{'s' * (widths[number] > 1)}" if widths[number] else "cannot be cut"
+        return f"line {number} {found}, where most of the first {len(widths)} have {usual}"
+
+    def _cells(self, line: str, delimiter: str) -> int:
+        """The number of cells of a line; 0 where it is none of CSV."""
+        try:
+            return len(next(rows_of(self.path, [line], delimiter))[1])
+        except UserError:
+            return 0
 
     def rows(self, delimiter: str) -> Iterator[Row]:
         """The rows of the whole file, once, cut by a delimiter."""

@@ -10,7 +10,7 @@ from seq2seq.data.example_store import group
 from seq2seq.data.examples import Splits
 from seq2seq.data.splitting import placed
 from seq2seq.data.text_files import lines_of_file
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 
 class CMUDictCorpus:
@@ -22,6 +22,7 @@ class CMUDictCorpus:
     def __init__(
         self, *, stress: bool = False, dev_share: float = 0.05, test_share: float = 0.05, seed: int = 1
     ) -> None:
+        check_finite(dev_share=dev_share, test_share=test_share)
         if dev_share <= 0 or test_share < 0 or dev_share + test_share >= 1:
             raise UserError(
                 "dev_share must be above 0, test_share at least 0 and their sum below 1, but they are "

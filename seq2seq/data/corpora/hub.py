@@ -8,8 +8,8 @@ from typing import Any
 
 from seq2seq.data.corpora.split_options import SplitOptions
 from seq2seq.data.corpora.written_rows import WrittenRows, has_mixtures, has_moments, is_list
-from seq2seq.data.example_store import Examples
-from seq2seq.data.examples import Example, Splits
+from seq2seq.data.example_store import Examples, of_rows
+from seq2seq.data.examples import Splits
 from seq2seq.data.text_files import check_readable
 from seq2seq.errors import UserError, shown
 
@@ -20,7 +20,8 @@ _SHOWN = 12  # columns
 class DatasetsCorpus:
     """A corpus that `datasets.load_dataset` reads: `json` or `parquet` with files, or a data set on the hub by name.
 
-    `source` and `target` are columns, given by path (`translation.de`). Splits are files, or names on the hub.
+    `source` and `target` are columns, given by path (`translation.de`). Splits are files, or names on the hub. Rows
+    with the same source are several references of one example, unless they are wanted `in_order`; see `TSVCorpus`.
     Raises UserError if `datasets` is not installed.
     """
 
@@ -32,22 +33,27 @@ class DatasetsCorpus:
         target: str,
         options: SplitOptions,
         configuration: str | None = None,
+        in_order: bool = False,
     ) -> None:
         if importlib.util.find_spec("datasets") is None:
             raise UserError(f"name={name} needs the library datasets: pip install -e '.[datasets]'.")
         self.name, self.configuration = name, configuration
         self.source, self.target = source, target
-        self.options = options
+        self.options, self.in_order = options, in_order
 
     def load(self) -> Splits:
-        """The splits, one example per row. Raises UserError at a split that is empty or cannot be read."""
+        """The splits, an example per distinct source, or per row in order.
+
+        Raises UserError at a split that is empty or cannot be read.
+        """
         return self.options.load(self.read)
 
     def read(self, split: str) -> Examples:
         """Examples of a split, a file or a name on the hub. Raises UserError if it is empty or cannot be read."""
         rows = self._rows(split)
         sides = [_column(rows, name, getattr(self, name), split) for name in ("source", "target")]
-        examples = Examples.of(Example(source or "", (target or "",)) for source, target in zip(*sides, strict=True))
+        pairs = ((source or "", target or "") for source, target in zip(*sides, strict=True))
+        examples = of_rows(pairs, split, in_order=self.in_order)
         if not examples:
             raise UserError(f"{self.name}: {split} is empty: it must hold at least one row.")
         return examples

@@ -7,7 +7,7 @@ from typing import Any
 from seq2seq.data.corpus_mix import CorpusMix, tagged
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 
 class MixtureCorpus:
@@ -29,6 +29,7 @@ class MixtureCorpus:
         dev: str | None = None,
         held_out_below: Mapping[str, float] | None = None,
     ) -> None:
+        check_finite(held_out_below=[*(held_out_below or {}).values()])
         if not 1 <= temperature < float("inf"):
             raise UserError(f"temperature must be at least 1, but is {temperature}.")
         if weights is not None:

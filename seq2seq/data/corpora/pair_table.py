@@ -41,12 +41,14 @@ def sources_in(path: str | Path, columns: Columns | None = None) -> Iterator[str
     """The source of every row of pairs, or of a table that has the columns of another; see `pairs_in`.
 
     Any other table has it in its first column. A file that names no columns to read, and whose beginning is not cut
-    into rows of one width, is no table: it has a source a line, before a tab if there is one. Empty lines of a table
-    are none.
+    into rows of one width, is no table: it has a source a line, before a tab if there is one; where a few rows alone
+    keep it from being one, the first is named. Empty lines of a table are none.
     """
     columns, start = columns or Columns(), Beginning.of(Path(path))
     delimiter = start.delimiter(columns, perhaps=True, choosable=False)
     if not start.is_table(delimiter, columns):
+        if misfit := start.misfit(delimiter):
+            logger.warning("%s is read as lines of text, each a source up to a tab, and not as pairs: %s", path, misfit)
         yield from start.texts()
         return
     rows = (row for row in start.rows(delimiter) if not is_blank(row))

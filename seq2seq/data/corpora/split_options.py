@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.splitting import hold_out
 from seq2seq.data.text_files import told_as
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 Read = Callable[[str], Sequence[Example]]
 
@@ -29,6 +29,7 @@ class SplitOptions:
     held_out_below: float | None = None
 
     def __post_init__(self) -> None:
+        check_finite(held_out_below=self.held_out_below)
         is_read = not self.dev and self.held_out_below is None
         if is_read and self.dev_size is not None and self.dev_size < 1:
             raise UserError(f"dev_size must be at least 1, or null for a tenth, but is {self.dev_size}.")

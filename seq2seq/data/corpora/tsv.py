@@ -7,8 +7,8 @@ from pathlib import Path
 from seq2seq.data.corpora.columns import Column, Columns
 from seq2seq.data.corpora.pair_table import pairs_in
 from seq2seq.data.corpora.split_options import FileOptions
-from seq2seq.data.example_store import Examples, group
-from seq2seq.data.examples import Example, Splits
+from seq2seq.data.example_store import Examples, of_rows
+from seq2seq.data.examples import Splits
 
 
 class TSVCorpus:
@@ -45,7 +45,4 @@ def read_tsv(
     Columns of another table, `perhaps` of this one, count where it has got them. Raises UserError at a line that is no
     pair.
     """
-    pairs = pairs_in(path, columns, perhaps=perhaps)
-    if in_order:
-        return Examples.of(Example(source, (target,)) for source, target in pairs)
-    return group(pairs, str(path))
+    return of_rows(pairs_in(path, columns, perhaps=perhaps), str(path), in_order=in_order)

@@ -11,7 +11,7 @@ from seq2seq.decoding.ranking import CoveragePenalty, Ranking
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection, Slots
 from seq2seq.decoding.search.search import Search
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.shapes import BeamScores, Lengths, Logits, Source
 from seq2seq.symbols import EOS, PAD
 
@@ -47,6 +47,7 @@ class BeamSearch(Search[Phrases | None]):
         length: LengthLimits | None = None,
         filters: Filters | None = None,
     ) -> None:
+        check_finite(patience=patience)
         super().__init__(length=length, filters=filters, ranking=ranking, coverage_penalty=coverage_penalty)
         if beam_size < 1:
             raise UserError(f"beam_size must be at least 1, but is {beam_size}.")

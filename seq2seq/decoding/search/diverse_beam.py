@@ -9,7 +9,7 @@ from seq2seq.decoding.ranking import CoveragePenalty, Ranking
 from seq2seq.decoding.search.beam import best_continuations
 from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection
 from seq2seq.decoding.search.search import Search
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 
 class DiverseBeamSearch(Search[None]):
@@ -41,6 +41,7 @@ class DiverseBeamSearch(Search[None]):
         length: LengthLimits | None = None,
         filters: Filters | None = None,
     ) -> None:
+        check_finite(penalty=penalty)
         super().__init__(length=length, filters=filters, ranking=ranking, coverage_penalty=coverage_penalty)
         if beam_size < 1 or groups < 1 or beam_size % groups:
             raise UserError(

@@ -13,7 +13,7 @@ from seq2seq.decoding.request import Request
 from seq2seq.decoding.search.frontier import Frontier, NextTokens, Selection
 from seq2seq.decoding.search.greedy import continue_with
 from seq2seq.decoding.search.search import Search
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.mixing import mixed
 from seq2seq.shapes import BeamIds, BeamScores, Lengths, Logits, Source
 
@@ -56,6 +56,7 @@ class Sampling(Search[Numbers]):
         length: LengthLimits | None = None,
         filters: Filters | None = None,
     ) -> None:
+        check_finite(temperature=temperature)
         super().__init__(length=length, filters=filters)
         if samples < 1:
             raise UserError(f"samples must be at least 1, but is {samples}.")

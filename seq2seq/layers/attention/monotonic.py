@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.attention.attention import AttentionState, Memory, nothing_seen, read
 from seq2seq.layers.attention.normalized_additive import NormalizedAdditiveScore
 from seq2seq.precise import precise
@@ -49,6 +49,7 @@ class MonotonicAttention(NormalizedAdditiveScore):
         offset: float = -1.0,
         noise: float = 0.0,
     ) -> None:
+        check_finite(offset=offset, noise=noise)
         super().__init__(query_size=query_size, memory_size=memory_size, size=size, gain=gain)
         if noise < 0:
             raise UserError(f"noise must be at least 0, but is {noise}.")

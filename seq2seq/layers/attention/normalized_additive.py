@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seq2seq.errors import check_finite
 from seq2seq.layers.attention.additive import AdditiveScore
 from seq2seq.layers.attention.attention import ScoredAttention
 
@@ -12,6 +13,7 @@ class NormalizedAdditiveScore(AdditiveScore):
     """Normalised additive score g v / |v| . tanh(W query + b + U value), which kinds share; g starts at `gain`."""
 
     def __init__(self, *, query_size: int, memory_size: int, size: int, gain: float) -> None:
+        check_finite(gain=gain)
         super().__init__(query_size=query_size, memory_size=memory_size, size=size)
         self.gain = nn.Parameter(torch.tensor(float(gain)))
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.dropout import LockedDropout
 from seq2seq.layers.inputs.imputation import (
     KINDS,
@@ -56,6 +56,7 @@ class FrameInput(Input):
         time_unit: float | None = None,
         front_end: MakesFrontEnd | None = None,
     ) -> None:
+        check_finite(time_unit=time_unit)
         super().__init__()
         _check(side, imputation, mask=mask, gaps=gaps and time_unit is None)
         _check_times(side, time_unit, used=side.gaps or gaps or imputation in OF_TIME, whole=front_end is None)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.embedding import Embedding
 from seq2seq.layers.linear import linear
 from seq2seq.layers.output.output import Losses, Output, Rows, RowScores, Targets
@@ -44,6 +44,7 @@ class AdaptiveOutput(Output):
         shrink: float = 4.0,
         chunk: int | None = None,
     ) -> None:
+        check_finite(shrink=shrink)
         size = embedding.vocabulary_size
         super().__init__(chunk=chunk, vocabulary_size=size)
         if not shrink >= 1:

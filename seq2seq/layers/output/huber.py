@@ -2,7 +2,7 @@
 
 from torch.nn import functional
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.frame_embedding import FrameEmbedding
 from seq2seq.layers.output.frames import Forecasts, FrameOutput, FrameRows
 from seq2seq.layers.output.output import Losses, Rows, WideScores
@@ -21,6 +21,7 @@ class HuberOutput(FrameOutput):
     def __init__(
         self, *, feature_size: int, embedding: FrameEmbedding, delta: float = 1.0, normalization: str = "standard"
     ) -> None:
+        check_finite(delta=delta)
         if not delta > 0:
             raise UserError(f"delta must be above 0, but is {delta}.")
         super().__init__(feature_size=feature_size, embedding=embedding, normalization=normalization)

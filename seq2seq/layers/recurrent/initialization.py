@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.recurrent.gate_view import GateView
 
 Initializer = Callable[[Tensor, int], None]
@@ -61,6 +61,7 @@ class ForgetBias(Initialization):
     """`Initialization`, and the gate that keeps the memory starts open (Gers et al. 2000, Jozefowicz et al. 2015)."""
 
     def __init__(self, *, input: str = "xavier", recurrent: str = "orthogonal", forget_bias: float = 1.0) -> None:
+        check_finite(forget_bias=forget_bias)
         super().__init__(input=input, recurrent=recurrent)
         self.forget_bias = forget_bias
 

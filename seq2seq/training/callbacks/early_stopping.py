@@ -5,7 +5,7 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 
 class EarlyStopping(lightning.callbacks.EarlyStopping):
@@ -24,6 +24,9 @@ class EarlyStopping(lightning.callbacks.EarlyStopping):
         stopping_threshold: float | None = None,
         divergence_threshold: float | None = None,
     ) -> None:
+        check_finite(
+            min_delta=min_delta, stopping_threshold=stopping_threshold, divergence_threshold=divergence_threshold
+        )
         if patience < 0:
             raise UserError(f"patience must be at least 0, but is {patience}.")
         super().__init__(

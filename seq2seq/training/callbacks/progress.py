@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from seq2seq.data.batch import Batch
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.training.callbacks.progress_line import Window, WindowMeans, step_line, validation_line
 from seq2seq.training.checkpoints import improves
 from seq2seq.training.time_left import TimeLeft, clock_in, duration
@@ -26,6 +26,7 @@ class BudgetProgress(lightning.Callback):
     """
 
     def __init__(self, *, refresh_every: int = 5, every_seconds: float = 20.0) -> None:
+        check_finite(every_seconds=every_seconds)
         for name, value in (("refresh_every", refresh_every), ("every_seconds", every_seconds)):
             if value <= 0:
                 raise UserError(f"{name} must be above 0, but is {value}.")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
 
@@ -21,6 +21,7 @@ class ClipAdaptively(GradientTransformation):
     """
 
     def __init__(self, *, clipping: float = 0.01) -> None:
+        check_finite(clipping=clipping)
         if clipping <= 0:
             raise UserError(f"clipping must be above 0, but is {clipping}: for gradients as they are, choose none.")
         self.clipping = clipping

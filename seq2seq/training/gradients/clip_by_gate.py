@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.models.seq2seq import Seq2Seq
@@ -37,6 +37,7 @@ class ClipByGate(GradientTransformation):
     """
 
     def __init__(self, *, max_norm: float = 0.5) -> None:
+        check_finite(max_norm=max_norm)
         if max_norm <= 0:
             raise UserError(f"max_norm must be above 0, but is {max_norm}: for gradients as they are, choose none.")
         self.max_norm = max_norm

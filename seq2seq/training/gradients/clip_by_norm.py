@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.training.gradients.transformation import GradientTransformation
 
 
@@ -15,6 +15,7 @@ class ClipByNorm(GradientTransformation):
     """
 
     def __init__(self, *, max_norm: float = 1.0) -> None:
+        check_finite(max_norm=max_norm)
         if max_norm <= 0:
             raise UserError(f"max_norm must be above 0, but is {max_norm}: for gradients as they are, choose none.")
         self.max_norm = max_norm

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
 
 
@@ -15,6 +15,7 @@ class ClipByValue(GradientTransformation):
     """
 
     def __init__(self, *, max_value: float = 1.0) -> None:
+        check_finite(max_value=max_value)
         if max_value <= 0:
             raise UserError(f"max_value must be above 0, but is {max_value}: for gradients as they are, choose none.")
         self.max_value = max_value

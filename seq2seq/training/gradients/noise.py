@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.gradients.transformation import GradientTransformation, global_norm
 
@@ -20,6 +20,7 @@ class AnnealedNoise:
     """
 
     def __init__(self, *, eta: float = 1.0, decay: float = 0.55, relative: bool = True) -> None:
+        check_finite(eta=eta, decay=decay)
         if eta <= 0:
             raise UserError(f"eta must be above 0, but is {eta}: for gradients without noise, choose none.")
         if decay < 0:

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seq2seq.data.batch import Batch
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.attention.statistics import OfSteps, entropies, of_groups, repetitions
 from seq2seq.layers.output.smoothing import Smoothing
 from seq2seq.masking import shortened
@@ -51,8 +51,9 @@ class CrossEntropy(Objective):
             "activation_loss": activation_loss,
             "temporal_loss": temporal_loss,
         }
+        check_finite(**weights)
         for name, value in weights.items():
-            if not value >= 0:
+            if value < 0:
                 raise UserError(f"{name} must be at least 0, but is {value}.")
         _check_entropy(entropy_floor, entropy_weight)
         self.label_smoothing, self.smoothing_prior = label_smoothing, smoothing_prior

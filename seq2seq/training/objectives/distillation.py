@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.data.batch import Batch, PairSequences
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.output.output import Output
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import Written
@@ -43,6 +43,7 @@ class Distillation(WrappingObjective):
         top: int | None = None,
         base: Objective | None = None,
     ) -> None:
+        check_finite(temperature=temperature)
         self.teachers = (teachers,) if isinstance(teachers, str) else tuple(teachers)
         if not self.teachers:
             raise UserError("teachers must name at least one run, but is empty: give teachers=[RUN].")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.attention.statistics import OfSteps, of_groups
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import AttentionWeights
@@ -22,6 +22,7 @@ class GuidedAttention(WrappingObjective):
     """
 
     def __init__(self, *, base: Objective, weight: float = 0.1, duration: float | None = None) -> None:
+        check_finite(weight=weight)
         if not weight > 0:
             raise UserError(f"weight must be above 0, but is {weight}: without guidance, choose another objective.")
         if duration is not None and not 0 < duration <= 1:

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.shapes import Written
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
@@ -22,6 +22,7 @@ class LateObjective(WrappingObjective):
     """
 
     def __init__(self, *, start: float, base: Objective | None, base_weight: float) -> None:
+        check_finite(base_weight=base_weight)
         if not 0 <= start < 1:
             raise UserError(f"start must be at least 0 and below 1, a share of the budget, but is {start}.")
         if base_weight < 0:

@@ -9,7 +9,7 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.decoding.search.sampling import Sampling
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.shapes import Lengths, SourceIds
 from seq2seq.symbols import EOS
@@ -37,6 +37,7 @@ class MinimumRisk(SampledObjective):
         reference: bool = False,
         risk: Sequence[str] | str = (),
     ) -> None:
+        check_finite(alpha=alpha)
         super().__init__(start=start, base=base, base_weight=base_weight, samples=samples, risk=risk)
         if alpha <= 0:
             raise UserError(f"alpha must be above 0, but is {alpha}.")

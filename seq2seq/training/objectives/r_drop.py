@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.dropout import LockedDropout, WordDropout
 from seq2seq.layers.output.output import Output
 from seq2seq.layers.recurrent.regularization import Regularization
@@ -29,6 +29,7 @@ class RDrop(WrappingObjective):
     """
 
     def __init__(self, *, base: Objective, alpha: float = 5.0) -> None:
+        check_finite(alpha=alpha)
         if not alpha > 0:
             raise UserError(f"alpha must be above 0, but is {alpha}: without the agreement, choose another objective.")
         if type(base).__call__ is not Objective.__call__:

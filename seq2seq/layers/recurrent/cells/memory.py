@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.memory.neural import NeuralQueue, NeuralStack
 from seq2seq.layers.memory.store import Store
 from seq2seq.layers.memory.superposition import SuperposedStack
@@ -70,6 +70,7 @@ class MemoryCell(Cell):
         pop_bias: float = -1.0,
         options: CellOptions = DEFAULTS,
     ) -> None:
+        check_finite(pop_bias=pop_bias)
         if controller not in CONTROLLERS:
             raise UserError(f"controller must be one of {', '.join(CONTROLLERS)}, but is {controller!r}.")
         _refuse_noise(options)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.recurrent.cells.cell import CellInputs, Projected
 from seq2seq.layers.recurrent.cells.gap_cell import GapCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMGates
@@ -61,6 +61,7 @@ class PhasedLSTMCell(GapCell):
         leak: float = 0.001,
         options: GatedCellOptions = GATED_DEFAULTS,
     ) -> None:
+        check_finite(longest_period=longest_period)
         _check(shortest_period, longest_period, open_share, leak)
         if (rate := options.regularization.zoneout_cell) > 0:
             raise UserError(

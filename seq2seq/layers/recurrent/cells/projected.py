@@ -1,6 +1,6 @@
 """The LSTM whose memory is wider than what it hands on."""
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.cells.cell import Projected
 from seq2seq.layers.recurrent.cells.gated import GatedCell
@@ -31,6 +31,7 @@ class ProjectedLSTMCell(GatedCell):
         expansion: float = 2.0,
         options: GatedCellOptions = GATED_DEFAULTS,
     ) -> None:
+        check_finite(expansion=expansion)
         cell_size = round(expansion * hidden_size)
         if cell_size < 1:
             raise UserError(f"expansion must make at least one cell of {hidden_size} hidden units, but is {expansion}.")
