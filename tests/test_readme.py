@@ -10,6 +10,19 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+NUMBERS = {"three": 3, "ten": 10, "eleven": 11, "Twenty-five": 25, "Twenty-six": 26, "Twenty-seven": 27}
+
+
+def options(group: str) -> set[str]:
+    return {path.stem for path in (ROOT / "conf" / "model" / group).glob("*.yaml")} - {"none"}
+
+
+def test_cells_and_attentions_are_counted():
+    counted = re.search(r"([\w-]+) recurrent cells, ([\w-]+) attentions, .*; ([\w-]+) cells for gaps", README)
+    found = [NUMBERS[number] for number in counted.groups()]
+    assert found == [len(options(group)) for group in ("cell", "attention", "gap_cell")]
+
+
 def test_listed_options_compose():
     listed = re.search(r"Useful overrides: (.*?)\n\n", README, flags=re.DOTALL)[1]
     for override in re.findall(r"`([^`]+)`", listed):
