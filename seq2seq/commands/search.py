@@ -1,6 +1,5 @@
 """Search for settings of training, and show what was found."""
 
-import importlib.util
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from seq2seq.config.job import given_overrides
 from seq2seq.config.overrides import written
 from seq2seq.config.space import Choices, Range, read_space
 from seq2seq.errors import UserError
+from seq2seq.installed import is_installed
 from seq2seq.interpretation.plots import write_picture
 from seq2seq.interpretation.search_plots import history_figure, importance_figure
 from seq2seq.runs.evaluation import load_splits
@@ -40,7 +40,7 @@ def search(config: DictConfig) -> Iterator[str]:
 
     A study of the name that is there goes on. Raises UserError at a mistake before anything is trained.
     """
-    if importlib.util.find_spec("optuna") is None:
+    if not is_installed("optuna"):
         raise UserError("search needs the library optuna: pip install -e '.[search]'.")
     from seq2seq.commands.searching.study import Study, told_of_storage  # which imports it
 

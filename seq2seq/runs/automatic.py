@@ -10,7 +10,7 @@ from seq2seq.data.text_kind import TextKind
 from seq2seq.runs.data_facts import DataKind, DataSize
 from seq2seq.runs.model_kinds import AUTO, is_open
 from seq2seq.runs.open_model import ATTENTION, with_model
-from seq2seq.runs.rules import KIND_RULES, MODEL_RULES, SIZE_RULES, Config, Option
+from seq2seq.runs.rules import KIND_RULES, METRICS, MODEL_RULES, SIZE_RULES, Config, Option
 
 _NOMINAL_KIND = DataKind(TextKind.WORDS, TextKind.WORDS, 1000, 60)
 _NOMINAL_SIZE = DataSize(1000, 20.0)
@@ -39,6 +39,14 @@ def nominal(config: Config) -> Config:
     """The config as some data would settle it: what can be checked before there are any."""
     config = with_model(config, ATTENTION) if is_open(config) else config
     return with_size(of_kind(config, _NOMINAL_KIND)[0], _NOMINAL_SIZE)
+
+
+def with_every_metric(config: Config) -> Config:
+    """The config with all metrics that some data would choose, where they are left open."""
+    if config["metrics"] != AUTO:
+        return config
+    nodes = [Option("metrics", name).node() for name in METRICS]
+    return {**config, "metrics": {name: node for own in nodes for name, node in own.items()}}
 
 
 def _settled(config: Config, rules: Mapping[str, Callable[[Any, Config], Any]], facts: Any) -> tuple[Config, Config]:

@@ -80,6 +80,9 @@ def _normalization(kind: DataKind, config: Config) -> str:
     return "nfd" if kind.composed and not cut and not is_tagger(config) else "identity"
 
 
+METRICS = ("forecast", "labels", "classes", "translation", "pronunciation", "exact_match")  # that may be chosen
+
+
 def _metrics(kind: DataKind, config: Config) -> Option:
     if kind.target is TextKind.FRAMES:
         return Option("metrics", "forecast")

@@ -1,6 +1,5 @@
 """Tables of results, for whoever watches."""
 
-import importlib.util
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from seq2seq.config.overrides import command, override
 from seq2seq.data.examples import Example
 from seq2seq.data.series import Series
 from seq2seq.errors import printable
+from seq2seq.installed import is_installed
 from seq2seq.training.time_left import duration
 
 _SAMPLES = 10
@@ -94,7 +94,7 @@ def _next_commands(examples: Sequence[Example], folder: Path, scripts: Path) -> 
     yield command(f"{scripts}/evaluate.py", run)
     if any(folder.glob("tensorboard/**/events.out.tfevents.*")):
         yield f"tensorboard --logdir {shlex.quote(str(folder))}"
-    elif examples and not framed and importlib.util.find_spec("captum"):
+    elif examples and not framed and is_installed("captum"):
         yield command(f"{scripts}/interpret.py", [*run, override("text", text)])
 
 

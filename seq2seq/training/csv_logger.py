@@ -1,6 +1,7 @@
 """A table of what a run logs, which goes on where the run does."""
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from pytorch_lightning.loggers import csv_logs
 from pytorch_lightning.loggers.logger import rank_zero_experiment
 
 from seq2seq.errors import UserError
+from seq2seq.whole_file import write_whole
 
 
 class _Writer(csv_logs.ExperimentWriter):
@@ -63,10 +65,11 @@ class CSVLogger(csv_logs.CSVLogger):
         kept = kept if rows_then is None else rows_then
         if kept >= len(rows):
             return
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=header, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(rows[:kept])
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, fieldnames=header, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows[:kept])
+        write_whole(path, table.getvalue().encode())
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:

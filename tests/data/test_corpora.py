@@ -588,6 +588,10 @@ def test_synthetic_strings_depend_on_the_seed_alone_and_are_the_same_for_every_t
         ({"alphabet_size": 27}, "alphabet_size must be between 2 and 26, but is 27."),
         ({"min_length": 0}, "min_length must be between 1 and max_length=12, but is 0."),
         ({"min_length": 13}, "min_length must be between 1 and max_length=12, but is 13."),
+        ({"train_size": -1}, "train_size must be at least 1, but is -1."),
+        ({"train_size": 0}, "train_size must be at least 1, but is 0."),
+        ({"dev_size": 0}, "dev_size must be at least 1, but is 0."),
+        ({"test_size": -3}, "test_size must be at least 0, but is -3."),
     ],
 )
 def test_synthetic_options_out_of_range_are_refused(options, message):

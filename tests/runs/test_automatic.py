@@ -17,7 +17,7 @@ from seq2seq.data.text_kind import TextKind
 from seq2seq.runs.automatic import nominal, said, with_size
 from seq2seq.runs.data_facts import DataKind, DataSize
 from seq2seq.runs.model_kinds import AUTO
-from seq2seq.runs.rules import epochs
+from seq2seq.runs.rules import METRICS, epochs
 from seq2seq.runs.run import train_tokenizers
 from seq2seq.runs.settling import settle
 
@@ -174,6 +174,12 @@ ACCENTS = [Example("aéèbü"[n % 5 :] + "dé", (f"a {n % 9}",)) for n in range(
 )
 def test_characters_are_taken_apart_where_they_are_rare_and_their_parts_are_not(config, examples, normalization):
     assert settled(config(), examples)["tokenizer"]["normalization"] == normalization
+
+
+def test_metrics_that_may_be_chosen_are_those_that_there_are():
+    """But for these two, which are of tasks that no data tell of."""
+    names = {path.stem for path in (CONF / "metrics").glob("*.yaml")}
+    assert {*METRICS} == names - {AUTO, "characters", "perplexity"}
 
 
 def test_the_mode_suits_the_metric_that_the_user_monitors(config):

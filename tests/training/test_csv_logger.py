@@ -107,3 +107,20 @@ def test_a_damaged_table_is_told_in_one_line(tmp_path):
     assert str(error.value) == (
         f"{path}, row 1 must have a whole number as its step, but has 'zero': mend the row, or move the file away."
     )
+
+
+def test_a_table_that_cannot_be_cut_is_as_it_was(tmp_path, monkeypatch):
+    logger = new_logger(tmp_path)
+    for step in range(4):
+        logger.log_metrics({"train/loss": float(step)}, step=step)
+    logger.save()
+    table = tmp_path / "metrics" / "metrics.csv"
+    before = table.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="No space"):
+        new_logger(tmp_path).go_on_from(2)
+    assert table.read_bytes() == before

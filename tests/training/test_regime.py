@@ -65,6 +65,19 @@ def test_each_changes_the_result_and_goes_on_to_the_bit(train_tiny, tmp_path, pl
         ([*TRIGGERED[:2], "averaging.patience=0"], "averaging.patience must be at least 1, but is 0."),
         (["averaging.start=soon"], "averaging.start must be float, but is 'soon'."),
         (["schedule=plateau", "schedule.monitor=dev/bleu"], "schedule.monitor must be one of dev/loss, "),
+        (["metrics=auto", "monitor.metric=dev/blue"], "monitor.metric must be one of dev/loss, dev/mae, "),
+        (
+            ["metrics=auto", "monitor.metric=auto", "schedule=plateau", "schedule.monitor=dev/blue"],
+            "schedule.monitor must be one of dev/loss, dev/mae, ",
+        ),
+        (
+            ["callbacks=early_stopping", "callbacks.early_stopping.monitor=dev/blue"],
+            "callbacks.early_stopping.monitor must be one of dev/loss, dev/exact_match, train/loss, train/gradient_no",
+        ),
+        (
+            ["callbacks.history.monitor=exact_match"],
+            "callbacks.history.monitor must be one of dev/loss, dev/exact_match, train/loss, train/gradient_norm",
+        ),
         (["schedule=plateau", "schedule.mode=up"], "schedule.mode must be max or min, but is 'up'."),
         (["schedule=one_cycle", "schedule.rise=0.6"], "schedule.rise must be above 0 and at most 0.5, but is 0.6: "),
         (["schedule=linear", "budget.max_steps=null"], "budget.max_steps or max_minutes must be set, but both are nu"),

@@ -1,6 +1,5 @@
 """Loggers of a run, as a config describes them, and what each is told of the run as a whole."""
 
-import importlib.util
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from seq2seq.config.builder import build
 from seq2seq.config.options import flat
 from seq2seq.errors import UserError
+from seq2seq.installed import is_installed
 
 # Libraries that loggers need, which are extras of the same name; and the option by which a run has its name there.
 _NEEDED = {"pytorch_lightning.loggers.WandbLogger": "wandb", "pytorch_lightning.loggers.MLFlowLogger": "mlflow"}
@@ -38,7 +38,7 @@ def _logger(name: str, node: dict[str, Any], folder: Path) -> Logger:
     library = _NEEDED.get(str(node.get("_target_", "")))
     if library is None:
         return build(node, f"logger.{name}")(save_dir=str(folder))
-    if importlib.util.find_spec(library) is None:
+    if not is_installed(library):
         raise UserError(f"logger={name} needs the library {library}: pip install -e '.[{library}]'.")
     own = {_NAME[library]: folder.absolute().name}
     if library == "mlflow":  # which keeps new runs in files no more

@@ -21,6 +21,7 @@ from seq2seq.runs.perplexity import TextPerplexity, perplexity
 from seq2seq.runs.run import LoadedRun, text_form
 from seq2seq.whole_file import write_whole
 
+_LINES = {"_target_": "seq2seq.data.corpora.text.TextCorpus"}
 _HEARD = ("run", "trust", "device", "matmul_precision", "threads", "file", "split", "data", "compare", "hydra")
 
 
@@ -66,9 +67,6 @@ def _read(run: LoadedRun, file: str) -> Sequence[Example]:
     corpus = build({**_LINES, "documents": run.config["data"].get("documents", "lines"), "train": file}, "data")
     with told_as("file"):
         return formed(text_form(run.config), corpus.read(file))
-
-
-_LINES = {"_target_": "seq2seq.data.corpora.text.TextCorpus"}
 
 
 def _of(run: LoadedRun, examples: Sequence[Example]) -> TextPerplexity:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from seq2seq.export import manifest
 from seq2seq.export.onnx_stepper import GraphNames, ModelFacts, OnnxStepper
 from seq2seq.export.proof import Limits, Proof, prove, prove_alone
 from seq2seq.export.writing import write_export
+from seq2seq.installed import is_installed
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.exported_run import START, STEP, STEP_INT8, export_folder
 from seq2seq.runs.run import LoadedRun
@@ -28,7 +28,7 @@ _Graphs = dict[str, bytes]
 
 def place(options: Mapping[str, Any]) -> Path:
     """The folder that graphs are written into. Raises UserError if it holds something, or a library is missing."""
-    if any(find_spec(name) is None for name in _LIBRARIES):
+    if not all(map(is_installed, _LIBRARIES)):
         raise UserError(f"to=onnx needs the libraries {', '.join(_LIBRARIES)}: pip install -e '.[onnx]'.")
     return new_folder("out", options["out"] or export_folder(str(options["run"])))
 

@@ -12,9 +12,11 @@ from seq2seq.commands.training.rollback import check_divergence
 from seq2seq.config.builder import build
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.automatic import with_every_metric
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.model_kinds import AUTO
 from seq2seq.runs.possible import checked, possible_model
+from seq2seq.training.logged import LOGGED
 
 _WATCHING = ("schedule", "averaging")
 
@@ -24,8 +26,7 @@ def refuse_mistakes(config: dict[str, Any], folder: Path, start: Seq2Seq | None 
     quieten()
     possible = checked(config)
     refuse_unfit(config, start or possible_model(possible, config))
-    if config["metrics"] != AUTO:
-        check_monitor(possible)
+    check_monitor(possible if config["metrics"] != AUTO else with_every_metric(config))
     build(possible["budget"], "budget")
     build_average(possible, nn.Module())
     check_optimizer(possible)
@@ -33,15 +34,25 @@ def refuse_mistakes(config: dict[str, Any], folder: Path, start: Seq2Seq | None 
 
 
 def check_monitor(config: dict[str, Any]) -> None:
-    """Check that metrics to monitor are ones that validation computes.
+    """Check that what is monitored is among what validation computes; callbacks may watch what training logs, too.
 
     Lightning would miss it at the first validation only. Raises UserError if it is not.
     """
     known = ["dev/loss"]
     for scores in build_scores(config).values():
         known += [f"dev/{name}" for name in scores.scores(np.zeros((1, len(scores.totals))))]
-    watched = {"monitor.metric": config["monitor"]["metric"]}
-    watched |= {f"{part}.monitor": config[part]["monitor"] for part in _WATCHING if config[part].get("monitor")}
-    for name, metric in watched.items():
-        if metric not in known:
-            raise UserError(f"{name} must be one of {', '.join(known)}, but is {metric!r}.")
+    for name, metric in _watched(config).items():
+        possible = [*known, *LOGGED] if name.startswith("callbacks.") else known
+        if metric not in (*possible, AUTO):
+            raise UserError(f"{name} must be one of {', '.join(dict.fromkeys(possible))}, but is {metric!r}.")
+
+
+def _watched(config: dict[str, Any]) -> dict[str, Any]:
+    """Names of the numbers that parts of a config watch, by option; callbacks of one's own may watch anything."""
+    parts = {part: config[part] for part in ("monitor", *_WATCHING)}
+    for name, node in config["callbacks"].items():
+        if isinstance(node, dict) and str(node.get("_target_")).startswith("seq2seq."):
+            parts[f"callbacks.{name}"] = node
+    watched = {f"{name}.monitor": (node or {}).get("monitor") for name, node in parts.items() if name != "monitor"}
+    found = {"monitor.metric": config["monitor"]["metric"], **watched}
+    return {name: metric for name, metric in found.items() if metric}

@@ -2,6 +2,7 @@
 
 import random
 
+from seq2seq.data.corpora.synthetic import check_sizes
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import UserError
@@ -36,6 +37,7 @@ class BracketCorpus:
             raise UserError(f"min_depth must be between 1 and max_depth={max_depth}, but is {min_depth}.")
         if max_length < max_depth:
             raise UserError(f"max_length must be at least max_depth={max_depth}, but is {max_length}.")
+        check_sizes(train_size, dev_size, test_size)
         self.sizes = train_size, dev_size, test_size
         self.brackets = _BRACKETS[:kinds]
         self.depths, self.max_length = (min_depth, max_depth), max_length

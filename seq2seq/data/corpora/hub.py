@@ -1,6 +1,5 @@
 """JSON lines, Parquet and hub data sets, through the `datasets` library."""
 
-import importlib.util
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from seq2seq.data.example_store import Examples, of_rows
 from seq2seq.data.examples import Splits
 from seq2seq.data.text_files import check_readable
 from seq2seq.errors import UserError, shown
+from seq2seq.installed import is_installed
 
 _AT_ONCE = 10_000  # rows
 _SHOWN = 12  # columns
@@ -35,7 +35,7 @@ class DatasetsCorpus:
         configuration: str | None = None,
         in_order: bool = False,
     ) -> None:
-        if importlib.util.find_spec("datasets") is None:
+        if not is_installed("datasets"):
             raise UserError(f"name={name} needs the library datasets: pip install -e '.[datasets]'.")
         self.name, self.configuration = name, configuration
         self.source, self.target = source, target

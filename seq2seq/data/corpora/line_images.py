@@ -1,6 +1,5 @@
 """Pictures of lines of text, whose columns of pixels are frames."""
 
-import importlib.util
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from seq2seq.data.corpora.pair_table import pairs_in
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.series import Series
 from seq2seq.errors import UserError
+from seq2seq.installed import is_installed
 
 _MOST = 1 << 15  # columns
 
@@ -75,7 +75,7 @@ def line_series(path: str | Path, height: int = 32, *, inverted: bool = False) -
 
 
 def _check_pillow() -> None:
-    if importlib.util.find_spec("PIL") is None:
+    if not is_installed("PIL"):
         raise UserError("Pictures of lines need the library Pillow: pip install -e '.[images]'.")
 
 

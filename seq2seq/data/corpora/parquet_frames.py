@@ -1,6 +1,5 @@
 """Series in Parquet files: a row is a frame, which names its series."""
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from seq2seq.data.corpora.csv_frames import CSVFrameCorpus, Row
 from seq2seq.data.text_files import check_readable, seekable
 from seq2seq.errors import UserError
+from seq2seq.installed import is_installed
 
 
 class ParquetFrameCorpus(CSVFrameCorpus):
@@ -20,7 +20,7 @@ class ParquetFrameCorpus(CSVFrameCorpus):
 
     def rows(self, path: str) -> Iterator[Row]:
         """Rows of a file with their numbers from 1, the names of the columns first."""
-        if importlib.util.find_spec("pyarrow") is None:
+        if not is_installed("pyarrow"):
             raise UserError(f"{path} needs the library pyarrow: pip install -e '.[datasets]'.")
         import pyarrow.parquet as parquet  # which takes a while, and no other file needs it
 

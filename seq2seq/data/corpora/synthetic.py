@@ -14,10 +14,17 @@ TASKS: dict[str, Callable[[list[str]], list[str]]] = {
 }
 
 
+def check_sizes(train_size: int, dev_size: int, test_size: int) -> None:
+    """Raise UserError at a number of examples to learn from or to select by below 1, or to report on below 0."""
+    for name, size, least in (("train_size", train_size, 1), ("dev_size", dev_size, 1), ("test_size", test_size, 0)):
+        if size < least:
+            raise UserError(f"{name} must be at least {least}, but is {size}.")
+
+
 class SyntheticCorpus:
     """A corpus of random strings over the first `alphabet_size` letters, each copied, reversed or sorted as its target.
 
-    No string is in two splits.
+    No string is in two splits. Raises UserError if a value is out of range.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class SyntheticCorpus:
             raise UserError(f"alphabet_size must be between 2 and 26, but is {alphabet_size}.")
         if not 1 <= min_length <= max_length:
             raise UserError(f"min_length must be between 1 and max_length={max_length}, but is {min_length}.")
+        check_sizes(train_size, dev_size, test_size)
         self.task = task
         self.sizes = train_size, dev_size, test_size
         self.alphabet = [chr(ord("a") + index) for index in range(alphabet_size)]

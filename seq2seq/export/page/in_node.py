@@ -137,9 +137,8 @@ def _gaps(
     forced = iter(scored([one.line for one in unlike], [one.own["ids"] for one in unlike]) if unlike else ())
     for one in pairs:
         own, by_model = one.own["scores"], one.other.hypothesis if one.alike else next(forced)
-        gaps = [
-            abs(score - same) for score, same in zip(own, by_model.token_scores, strict=False)
-        ]  # of no end, without
+        # What was cut has no score of an end, which the model may have.
+        gaps = [abs(score - same) for score, same in zip(own, by_model.token_scores, strict=False)]
         if greedy and not one.alike:
             gaps.append(_parting(one))
         if wrong := [gap for gap in gaps if not gap <= _NATS]:  # one that is no number, too

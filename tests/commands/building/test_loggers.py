@@ -1,8 +1,6 @@
 """What loggers get beside numbers, and which a run can have."""
 
 import csv
-import importlib.util
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -14,6 +12,7 @@ from seq2seq.commands.building import loggers as command
 from seq2seq.commands.building.loggers import build_loggers, log_config, log_result
 from seq2seq.commands.train import train
 from seq2seq.errors import UserError
+from seq2seq.installed import is_installed
 from seq2seq.training.csv_logger import CSVLogger
 
 RECORD = {"split": "test", "scores": {"wer": 12.5, "per": 3.0}, "step": 40}
@@ -72,7 +71,7 @@ def test_each_is_chosen_by_name(tiny_config, tmp_path):
 
 @pytest.mark.parametrize("library", ["wandb", "mlflow"])
 def test_a_library_that_is_lacking_is_told_before_anything_is_done(tiny_config, tmp_path, monkeypatch, library):
-    monkeypatch.setattr(command, "importlib", SimpleNamespace(util=SimpleNamespace(find_spec=lambda name: None)))
+    monkeypatch.setattr(command, "is_installed", lambda name: False)
     monkeypatch.setattr(
         "seq2seq.commands.training.distilled_data.load_splits", lambda config: pytest.fail("data were read")
     )
@@ -95,7 +94,7 @@ def test_other_loggers_are_built_with_the_name_of_the_run(
     tiny_config, tmp_path, monkeypatch, library, options, expected
 ):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(command, "importlib", SimpleNamespace(util=SimpleNamespace(find_spec=lambda name: name)))
+    monkeypatch.setattr(command, "is_installed", lambda name: True)
     given = {}
     monkeypatch.setattr(
         command, "build", lambda node, path: lambda **own: given.update(node, path=path, **own) or Board()
@@ -111,7 +110,7 @@ def test_other_loggers_are_built_with_the_name_of_the_run(
 @pytest.mark.filterwarnings("ignore")  # theirs
 @pytest.mark.parametrize("library", ["wandb", "mlflow"])
 def test_a_run_is_kept_without_a_network(tiny_config, tmp_path, monkeypatch, capsys, library):
-    if importlib.util.find_spec(library) is None:
+    if not is_installed(library):
         pytest.skip(f"{library} is not installed")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
