@@ -138,8 +138,10 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
     check_finite(**{name: value})
     if annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return
-    if isinstance(value, Mapping) and ("_target_" in value or not _is_plain(annotation)):
+    if isinstance(value, Mapping) and ("_target_" in value or _takes_table(annotation)):
         return  # a node, or a table of them
+    if isinstance(value, Mapping) and not _is_plain(annotation):
+        raise UserError(f"{name} must have a class, whose options these are, but is {shown(value)}: choose one first.")
     if not _fits(value, annotation):
         if isinstance(value, str) and _fits([value], annotation):
             raise UserError(f"{name} must be a list, but is {value!r}: write [{value}].")
@@ -181,6 +183,12 @@ def check_distinct(name: str, values: Iterable[Any]) -> None:
         if value in seen:
             raise UserError(f"{name} must have each once, but has {value} twice: leave one out.")
         seen.add(value)
+
+
+def _takes_table(annotation: Any) -> bool:
+    """Tell whether a mapping without a class is of a type, or of one of several."""
+    kinds = (annotation, get_origin(annotation))
+    return any(kind in (Any, object, dict, Mapping) for kind in kinds) or any(map(_takes_table, get_args(annotation)))
 
 
 def _is_plain(annotation: Any) -> bool:
