@@ -26,7 +26,7 @@ def learnt_pieces(
     symbols: Sequence[str] = (),
     options: PieceOptions,
     exact_size: bool,
-    side: str,
+    sides: Sequence[str],
 ) -> bytes:
     """The serialised model of a kind and size that is learnt from texts, which are read once or twice.
 
@@ -48,7 +48,7 @@ def learnt_pieces(
         with rule_of(options.normalization) as rule:
             return _learnt(texts, symbols, **own, **rule)
     except (RuntimeError, OSError) as error:
-        raise UserError(explained(str(error), kind, size, side)) from None
+        raise UserError(explained(str(error), kind, size, sides)) from None
 
 
 def _learnt(texts: Texts, symbols: Sequence[str], **own: Any) -> bytes:

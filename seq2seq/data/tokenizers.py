@@ -201,9 +201,9 @@ class TokenizerTrainer:
         every: Texts = lambda: chain(*(texts() for texts in sides))  # noqa: E731
         symbols = self._symbols(every())
         if self.joint:
-            both = self._learn(every, symbols, side=0)
+            both = self._learn(every, symbols, 0, 1)
             return Tokenizers.from_bytes(both, both, form)
-        source, target = (self._learn(texts, symbols, side=side) for side, texts in enumerate(sides))
+        source, target = (self._learn(texts, symbols, side) for side, texts in enumerate(sides))
         return Tokenizers.from_bytes(source, target, form)
 
     def check_form(self, form: TextForm) -> None:
@@ -216,9 +216,9 @@ class TokenizerTrainer:
         matches = {match[0] for text in texts for match in pattern.finditer(text)} if pattern else set()
         return list(dict.fromkeys([*self.options.symbols, *sorted(matches - {""})]))
 
-    def _learn(self, texts: Texts, symbols: list[str], *, side: int) -> bytes:
-        """The serialised model of a side. Raises UserError if its size does not fit the texts."""
-        kind, size = self.sides[side]
+    def _learn(self, texts: Texts, symbols: list[str], *sides: int) -> bytes:
+        """The serialised model of a side, or of both. Raises UserError if its size does not fit the texts."""
+        kind, size = self.sides[sides[0]]
         return learnt_pieces(
             texts,
             kind,
@@ -226,5 +226,5 @@ class TokenizerTrainer:
             symbols=[] if kind == "word" else symbols,
             options=self.options,
             exact_size=self.exact_size,
-            side=("source", "target")[side],
+            sides=[("source", "target")[side] for side in sides],
         )

@@ -281,6 +281,18 @@ def test_a_vocabulary_that_the_data_cannot_fill_is_refused_with_the_greatest_siz
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_of_joint_sides_both_sizes_are_to_be_set(kind):
+    def trainer(size: int) -> TokenizerTrainer:
+        return TokenizerTrainer(source=kind, target=kind, source_size=size, target_size=size, joint=True)
+
+    message = error_of(trainer(30_000))
+    said = r"source_size and target_size must be at most (\d+), all that the data can fill, but are 30000: "
+    most = re.fullmatch(rf"{said}the sides are joint, set both\.", message)
+    assert most, message
+    assert trainer(int(most[1])).train(PAIRS).source.size == int(most[1])
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_subwords_need_a_size(kind):
     with pytest.raises(UserError) as error:
         TokenizerTrainer(source="char", target=kind)
@@ -483,5 +495,5 @@ def test_what_nobody_has_reserved_is_read_once():
         reads.append(1)
         return iter(ENGLISH.split("\n"))
 
-    learnt_pieces(texts, "char", None, options=PieceOptions(), exact_size=True, side="source")
+    learnt_pieces(texts, "char", None, options=PieceOptions(), exact_size=True, sides=["source"])
     assert len(reads) == 1

@@ -77,11 +77,24 @@ def best_continuations(scores: Logits, totals: BeamScores, width: int) -> Select
     Scores are `batch beam vocabulary`, totals `batch beam`.
     """
     # Of one hypothesis's continuations, at most `width` and EOS can be among them: a small sort in two stages.
-    values, ids = scores.topk(min(width + 1, scores.shape[2]), -1)
+    values, ids = _likeliest(scores, width)
     # (batch, beam, tokens) + (batch, beam, 1) = (batch, beam, tokens) -> (batch, beam tokens)
     values = (values + totals.unsqueeze(-1)).flatten(1)
-    best, places = values.topk(min(2 * width, values.shape[1]))  # (batch, 2 width); place = slot * tokens + token
+    # (batch, 2 width); place = slot * tokens + token
+    best, places = (
+        values.sort(stable=True, descending=True) if width == 1 else values.topk(min(2 * width, values.shape[1]))
+    )
     return _split(best, places // ids.shape[2], ids.flatten(1).gather(1, places), width)
+
+
+def _likeliest(scores: Logits, width: int) -> tuple[Tensor, Tensor]:
+    """The `width` + 1 best scores of each hypothesis, best first, and their tokens."""
+    values, ids = scores.topk(min(width + 1, scores.shape[2]), -1)
+    if width == 1:  # of equal scores topk gives any, and greedy search takes the first: products of 8 bits have such
+        first = scores.argmax(-1, keepdim=True)
+        ids = torch.where(ids == first, ids[..., :1], ids)
+        ids[..., :1] = first
+    return values, ids
 
 
 def _split(best: BeamScores, parents: Tensor, ids: Tensor, width: int) -> Selection:
@@ -110,7 +123,7 @@ def _within_phrases(following: NextTokens, frontier: Frontier, phrases: Phrases,
     complete = phrases.progress(prefixes) == phrases.total.unsqueeze(1)
     scores = following.scores
     scores[..., EOS].masked_fill_(~complete, _NONE)
-    _, likely = scores.topk(min(width + 1, scores.shape[2]), -1)
+    _, likely = _likeliest(scores, width)
     wanted = phrases.next_tokens(prefixes)
     ids = torch.cat([likely, wanted], -1)
     values = scores.gather(-1, ids) + following.totals.unsqueeze(-1)

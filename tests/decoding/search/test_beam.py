@@ -15,7 +15,7 @@ from seq2seq.decoding.ranking import (
 )
 from seq2seq.decoding.request import Request
 from seq2seq.decoding.search import search as search_module
-from seq2seq.decoding.search.beam import BeamSearch
+from seq2seq.decoding.search.beam import BeamSearch, best_continuations
 from seq2seq.decoding.search.diverse_beam import DiverseBeamSearch
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.sampling import Sampling
@@ -36,6 +36,15 @@ FILTERS = {
     "bias": {"end_bias": -2.0},
     "all": {"no_repeat_ngram": 2, "repetition_penalty": 0.6, "end_bias": 1.0},
 }
+
+
+@pytest.mark.parametrize("vocabulary", [7, 43, 400])
+def test_of_equal_scores_a_beam_of_one_takes_what_greedy_search_takes(vocabulary):
+    scores = torch.randn(500, 1, vocabulary, generator=torch.Generator().manual_seed(1)).round()  # as 8 bits can leave
+    scores[..., EOS] = -9.0
+    choice = best_continuations(scores, torch.zeros(500, 1), 1)
+    assert torch.equal(choice.ids, scores.argmax(-1))
+    assert torch.equal(choice.scores, scores.amax(-1))
 
 
 @pytest.mark.parametrize(
