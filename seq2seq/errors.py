@@ -2,6 +2,7 @@
 
 import math
 import unicodedata
+from numbers import Real
 
 _SHOWN = 80  # characters of a value in a message
 _LONGEST, _BEGINNING, _END = 2400, 1600, 600  # characters of a message, and what is kept of one that is longer
@@ -36,7 +37,7 @@ def check_finite(**values: object) -> None:
 def _is_finite(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
+    return isinstance(value, int) or not isinstance(value, Real) or math.isfinite(value)
 
 
 def shown(value: object) -> str:

@@ -2,8 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from types import UnionType
-from typing import Any, Union, cast, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Union, cast, get_args, get_origin, is_typeddict
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
@@ -138,10 +138,10 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
     check_finite(**{name: value})
     if annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return
-    if isinstance(value, Mapping) and ("_target_" in value or _takes_table(annotation)):
-        return  # a node, or a table of them
-    if isinstance(value, Mapping) and not _is_plain(annotation):
+    if isinstance(value, Mapping) and "_target_" not in value and _is_built(annotation):
         raise UserError(f"{name} must have a class, whose options these are, but is {shown(value)}: choose one first.")
+    if isinstance(value, Mapping) and ("_target_" in value or not _is_plain(annotation)):
+        return  # a node, or a table of them
     if not _fits(value, annotation):
         if isinstance(value, str) and _fits([value], annotation):
             raise UserError(f"{name} must be a list, but is {value!r}: write [{value}].")
@@ -185,10 +185,16 @@ def check_distinct(name: str, values: Iterable[Any]) -> None:
         seen.add(value)
 
 
-def _takes_table(annotation: Any) -> bool:
-    """Tell whether a mapping without a class is of a type, or of one of several."""
-    kinds = (annotation, get_origin(annotation))
-    return any(kind in (Any, object, dict, Mapping) for kind in kinds) or any(map(_takes_table, get_args(annotation)))
+def _is_built(annotation: Any) -> bool:
+    """Tell whether a type is a class of this package, or what makes one: no mapping is, but one that names a class."""
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    return all(kind is NoneType or _is_own(get_origin(kind) or kind) for kind in kinds)
+
+
+def _is_own(kind: Any) -> bool:
+    if kind is Callable:
+        return True
+    return isinstance(kind, type) and kind.__module__.startswith("seq2seq.") and not is_typeddict(kind)
 
 
 def _is_plain(annotation: Any) -> bool:

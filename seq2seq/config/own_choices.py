@@ -17,9 +17,14 @@ def own_choices(group: str, stored: dict[str, Any]) -> list[str]:
     Classes have to be the same. Of options that share them it is the one that agrees in most values, as single values
     may have been given otherwise.
     """
+    scores = _possible(group, stored)
+    return [option for option, score in scores.items() if score == max(scores.values())]
+
+
+def _possible(group: str, stored: dict[str, Any]) -> dict[str, int]:
+    """Options of a group that stored values can come from, with the number of values that agree."""
     scores = {path.stem: _agreeing(group, path.stem, stored) for path in sorted((CONF / group).glob("*.yaml"))}
-    best = max((score for score in scores.values() if score is not None), default=None)
-    return [option for option, score in scores.items() if score is not None and score == best]
+    return {option: score for option, score in scores.items() if score is not None}
 
 
 def stored_places(key: str, stored: dict[str, Any]) -> list[str]:
@@ -33,7 +38,7 @@ def stored_places(key: str, stored: dict[str, Any]) -> list[str]:
 def _agreeing(group: str, option: str, stored: dict[str, Any]) -> int | None:
     """Count the values of an option that are stored; None where the stored config cannot come from it."""
     values, parts = _contents(group, option)
-    if any(own not in own_choices(part, stored) for part, own in parts.items()):
+    if any(own not in _possible(part, stored) for part, own in parts.items()):
         return None
     count = 0
     for key, value in values.items():

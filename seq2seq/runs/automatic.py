@@ -41,12 +41,10 @@ def nominal(config: Config) -> Config:
     return with_size(of_kind(config, _NOMINAL_KIND)[0], _NOMINAL_SIZE)
 
 
-def with_every_metric(config: Config) -> Config:
-    """The config with all metrics that some data would choose, where they are left open."""
-    if config["metrics"] != AUTO:
-        return config
+def every_metric() -> Config:
+    """The metrics that some data would choose, all together."""
     nodes = [Option("metrics", name).node() for name in METRICS]
-    return {**config, "metrics": {name: node for own in nodes for name, node in own.items()}}
+    return {name: node for own in nodes for name, node in own.items()}
 
 
 def _settled(config: Config, rules: Mapping[str, Callable[[Any, Config], Any]], facts: Any) -> tuple[Config, Config]:

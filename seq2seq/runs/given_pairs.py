@@ -19,12 +19,14 @@ def examples_of_file(config: Mapping[str, Any], file: str, *, in_order: bool = F
     """Examples of a file of pairs: JSON lines and Parquet by the columns of a run that was trained on such, tables too.
 
     A table that has not the columns of the run's is one of a source and a target. Rows stay `in_order`, each by itself,
-    where the run's own did. Raises UserError where it is none.
+    where those of the run did, which was trained on such. Raises UserError where it is none.
     """
-    in_order = in_order or config["data"].get("in_order") is True
-    if (rows := _rows(config["data"], file, in_order=in_order)) is not None:
+    data = config["data"]
+    alike = data.get("in_order") is True
+    if (rows := _rows(data, file, in_order=in_order or alike)) is not None:
         return rows
-    return read_tsv(file, _columns(config["data"]), in_order=in_order, perhaps=True)
+    alike = alike and data.get("_target_") == _TABLE
+    return read_tsv(file, _columns(data), in_order=in_order or alike, perhaps=True)
 
 
 def sources_of_file(config: Mapping[str, Any], file: str) -> list[str]:

@@ -10,8 +10,6 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from seq2seq.training.csv_logger import CSVLogger
 
-# What a module logs whatever its options are, beside the scores on dev; at a validation, callbacks can read it.
-LOGGED = ("train/loss", "train/gradient_norm", "attention/entropy", "attention/sharpness")
 _KEY = "logged"  # in a checkpoint
 _ROWS = "rows"  # beside names of event files
 

@@ -1,7 +1,7 @@
 """Configs against the signatures that they target."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypedDict
 
 import pytest
 from omegaconf import OmegaConf
@@ -9,10 +9,18 @@ from omegaconf.errors import MissingMandatoryValue
 
 from seq2seq.config.contract import check, check_type, plain, resolve, targets
 from seq2seq.errors import UserError
+from seq2seq.layers.attention.attention import Attention
+from seq2seq.models.waiting import WaitK
 from seq2seq.runs.automatic import nominal
 
 SCHEDULE = "seq2seq.training.schedules.CosineSchedule"
 NGRAMS = "seq2seq.layers.embedding.NGramEmbedding"
+
+
+class Table(TypedDict):
+    """A mapping of one's own."""
+
+    pace: int
 
 
 def refusal(config) -> str:
@@ -184,3 +192,17 @@ def test_a_table_is_no_number_and_no_text(annotation):
 def test_a_table_is_one_where_it_may_be(annotation):
     check_type("it", {"a": 1}, annotation)
     check_type("it", {"_target_": "x"}, int)  # which is built first
+
+
+@pytest.mark.parametrize("annotation", [WaitK | None, Callable[..., Attention], Callable[..., Attention] | None])
+def test_options_without_a_class_are_refused_where_there_must_be_one(annotation):
+    with pytest.raises(UserError) as error:
+        check_type("model.waiting", {"pace": 2}, annotation)
+    assert str(error.value) == (
+        "model.waiting must have a class, whose options these are, but is {'pace': 2}: choose one first."
+    )
+
+
+@pytest.mark.parametrize("annotation", [dict[str, WaitK], Mapping[str, Any] | None, object, Any, Table])
+def test_a_table_needs_no_class(annotation):
+    check_type("x", {"pace": 2}, annotation)

@@ -21,6 +21,9 @@ MISSING = {
     "lines": ("train",),
     "run": ("run",),
 }
+PACE = "model.waiting.pace=1"
+NEEDED = dict.fromkeys(("multi30k_de_en", "pronalsyl", "pronalsyl_transducer"), "folder=x")
+NEEDED |= dict.fromkeys(("language_model", "forecast"), "data.train=x")
 MISSING |= {"parquet": MISSING["json"], "parallel": MISSING["json"]}
 
 
@@ -53,3 +56,12 @@ def test_single_values_may_be_others(stored, group, option, changes):
 
 def test_an_own_class_is_of_no_option(stored):
     assert own_choices("optimizer", stored() | {"optimizer._target_": "mine.Optimizer"}) == []
+
+
+@pytest.mark.parametrize(
+    ("experiment", "changes"),
+    [*((path.stem, []) for path in sorted((CONF / "experiment").glob("*.yaml"))), ("simultaneous", [PACE])],
+)
+def test_an_experiment_is_found_whatever_single_values_were_given(stored, experiment, changes):
+    given = [*changes, *([NEEDED[experiment]] if experiment in NEEDED else [])]
+    assert experiment in own_choices("experiment", stored(f"experiment={experiment}", *given))

@@ -3,7 +3,6 @@
 import math
 
 import pytest
-import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.loggers.logger import DummyLogger
 
@@ -16,7 +15,6 @@ from seq2seq.training.callbacks.peak_memory import PeakMemory, peak_bytes
 from seq2seq.training.callbacks.perplexity import Perplexity
 from seq2seq.training.callbacks.throughput import Throughput
 from seq2seq.training.callbacks.update_ratio import UpdateRatio, ratios
-from seq2seq.training.logged import LOGGED
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.translation.translator import Translator
@@ -65,17 +63,6 @@ def test_perplexity_of_dev(new_module, fit, board):
     assert board.numbers["dev/perplexity"].keys() == {2, 4}
     losses = board.numbers["dev/loss"].values()
     assert [math.log(value) for value in board.numbers["dev/perplexity"].values()] == pytest.approx(list(losses))
-
-
-def test_what_callbacks_may_watch_is_there_at_the_first_validation(new_module, fit, board):
-    class Look(lightning.Callback):
-        def on_validation_end(self, trainer, pl_module):
-            seen.append(set(trainer.callback_metrics))
-
-    seen: list[set[str]] = []
-    fit(new_module(budget=Budget(max_steps=4)), Look(), logger=board, val_check_interval=2)
-    assert len(seen) == 2
-    assert all(found >= {*LOGGED} for found in seen)
 
 
 def test_an_objective_that_keeps_no_likelihood_has_no_perplexity_of_train(new_module, fit, board):

@@ -72,12 +72,13 @@ def test_each_changes_the_result_and_goes_on_to_the_bit(train_tiny, tmp_path, pl
         ),
         (
             ["callbacks=early_stopping", "callbacks.early_stopping.monitor=dev/blue"],
-            "callbacks.early_stopping.monitor must be one of dev/loss, dev/exact_match, train/loss, train/gradient_no",
+            "callbacks.early_stopping.monitor must be one of dev/loss, dev/exact_match, or what training logs, such as",
         ),
         (
             ["callbacks.history.monitor=exact_match"],
-            "callbacks.history.monitor must be one of dev/loss, dev/exact_match, train/loss, train/gradient_norm",
+            "callbacks.history.monitor must be one of dev/loss, dev/exact_match, or what training logs, such as train",
         ),
+        ([*TRIGGERED, "averaging.monitor=auto"], "averaging.monitor must be one of dev/loss, dev/exact_match, but is "),
         (["schedule=plateau", "schedule.mode=up"], "schedule.mode must be max or min, but is 'up'."),
         (["schedule=one_cycle", "schedule.rise=0.6"], "schedule.rise must be above 0 and at most 0.5, but is 0.6: "),
         (["schedule=linear", "budget.max_steps=null"], "budget.max_steps or max_minutes must be set, but both are nu"),
@@ -113,6 +114,18 @@ def test_what_cannot_be_is_refused_before_data_are_read(tiny_config, tmp_path, o
     with pytest.raises(UserError) as error:
         refuse_mistakes(tiny_config(*overrides), tmp_path)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["callbacks=none"],
+        ["callbacks=none", "metrics=auto", "monitor.metric=dev/wer"],
+        ["callbacks=early_stopping", "callbacks.early_stopping.monitor=train/learning_rate"],
+    ],
+)
+def test_what_is_monitored_may_be_nothing_or_what_training_logs(tiny_config, tmp_path, overrides):
+    refuse_mistakes(tiny_config(*overrides), tmp_path)
 
 
 def test_layers_that_are_computed_anew_change_no_run(train_tiny, tmp_path, plain):

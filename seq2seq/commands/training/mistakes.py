@@ -1,5 +1,6 @@
 """Mistakes in a config that can be known before data take their time."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,10 @@ from seq2seq.commands.training.rollback import check_divergence
 from seq2seq.config.builder import build
 from seq2seq.errors import UserError
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.automatic import with_every_metric
+from seq2seq.runs.automatic import every_metric
 from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.model_kinds import AUTO
 from seq2seq.runs.possible import checked, possible_model
-from seq2seq.training.logged import LOGGED
 
 _WATCHING = ("schedule", "averaging")
 
@@ -26,7 +26,10 @@ def refuse_mistakes(config: dict[str, Any], folder: Path, start: Seq2Seq | None 
     quieten()
     possible = checked(config)
     refuse_unfit(config, start or possible_model(possible, config))
-    check_monitor(possible if config["metrics"] != AUTO else with_every_metric(config))
+    if config["metrics"] != AUTO:
+        check_monitor(possible)
+    elif any(metric != AUTO for metric in _watched(config).values()):
+        check_monitor({**possible, "metrics": every_metric()})
     build(possible["budget"], "budget")
     build_average(possible, nn.Module())
     check_optimizer(possible)
@@ -34,25 +37,27 @@ def refuse_mistakes(config: dict[str, Any], folder: Path, start: Seq2Seq | None 
 
 
 def check_monitor(config: dict[str, Any]) -> None:
-    """Check that what is monitored is among what validation computes; callbacks may watch what training logs, too.
+    """Check that what is monitored on dev is among what validation computes.
 
-    Lightning would miss it at the first validation only. Raises UserError if it is not.
+    Lightning would miss it at the first validation only. Callbacks may watch what training logs, too, whose names hang
+    on options. Raises UserError if it is not.
     """
     known = ["dev/loss"]
     for scores in build_scores(config).values():
         known += [f"dev/{name}" for name in scores.scores(np.zeros((1, len(scores.totals))))]
+    listed = ", ".join(dict.fromkeys(known))
     for name, metric in _watched(config).items():
-        possible = [*known, *LOGGED] if name.startswith("callbacks.") else known
-        if metric not in (*possible, AUTO):
-            raise UserError(f"{name} must be one of {', '.join(dict.fromkeys(possible))}, but is {metric!r}.")
+        of_callback = name.startswith("callbacks.")
+        if metric not in known and not (of_callback and re.match("(?!dev/).+/", metric)):
+            listed += ", or what training logs, such as train/loss" if of_callback else ""
+            raise UserError(f"{name} must be one of {listed}, but is {metric!r}.")
 
 
 def _watched(config: dict[str, Any]) -> dict[str, Any]:
     """Names of the numbers that parts of a config watch, by option; callbacks of one's own may watch anything."""
-    parts = {part: config[part] for part in ("monitor", *_WATCHING)}
-    for name, node in config["callbacks"].items():
+    found = {"monitor.metric": config["monitor"]["metric"]}
+    parts = {part: config[part] or {} for part in _WATCHING}
+    for name, node in (config["callbacks"] or {}).items():
         if isinstance(node, dict) and str(node.get("_target_")).startswith("seq2seq."):
             parts[f"callbacks.{name}"] = node
-    watched = {f"{name}.monitor": (node or {}).get("monitor") for name, node in parts.items() if name != "monitor"}
-    found = {"monitor.metric": config["monitor"]["metric"], **watched}
-    return {name: metric for name, metric in found.items() if metric}
+    return found | {f"{name}.monitor": node["monitor"] for name, node in parts.items() if node.get("monitor")}
