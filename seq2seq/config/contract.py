@@ -138,7 +138,7 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
     check_finite(**{name: value})
     if annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return
-    if isinstance(value, Mapping) and "_target_" not in value and _is_built(annotation):
+    if isinstance(value, Mapping) and not value.keys() & {*CONTROL} and _is_built(annotation):
         raise UserError(f"{name} must have a class, whose options these are, but is {shown(value)}: choose one first.")
     if isinstance(value, Mapping) and ("_target_" in value or not _is_plain(annotation)):
         return  # a node, or a table of them

@@ -110,7 +110,7 @@ def test_a_base_that_runs_the_batch_in_its_own_way_is_refused():
     assert str(error.value) == "base must be an objective of the batch as it is, but is RDrop: choose another."
 
 
-@pytest.mark.parametrize("alpha", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("alpha", [0.0, -1.0])
 def test_no_weight_is_refused(alpha):
     with pytest.raises(UserError) as error:
         RDrop(base=CrossEntropy(), alpha=alpha)
