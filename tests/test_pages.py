@@ -113,14 +113,15 @@ def test_install_commands_name_real_extras():
 
 
 @pytest.fixture(scope="module")
-def keys() -> set[str]:
-    """Options of every file in conf/, behind their group."""
-    found = set()
+def places() -> dict[str, set[str]]:
+    """Options of every file in conf/, by their whole key, with what can name their place: their parent, their files."""
+    found: dict[str, set[str]] = {}
     for path in CONF.rglob("*.yaml"):
         node = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
         group = ".".join(path.relative_to(CONF).parent.parts)
         at_top = "@package _global_" in path.read_text("utf-8") or not group
-        found |= {key if at_top else f"{group}.{key}" for key in flat(node)}
+        for key in (key if at_top else f"{group}.{key}" for key in flat(node)):
+            found.setdefault(key, set()).update({path.stem, *key.split(".")[-2:-1]})
     return found
 
 
@@ -135,9 +136,8 @@ def options_named(page: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_options_within_lines_exist(page, keys):
-    """By their whole key, or in a sentence that tells where they are by the last name alone."""
-    known = keys | {key.rpartition(".")[2] for key in keys}
+def test_options_within_lines_exist(page, places):
+    words = set(re.findall(r"\w+", page.read_text(encoding="utf-8")))
     groups = {str(path.relative_to(CONF)) for path in CONF.rglob("*") if path.is_dir()}
     lost = []
     for name, value in options_named(page).items():
@@ -145,9 +145,28 @@ def test_options_within_lines_exist(page, keys):
         options = [one for one in re.split(r"\\?\||,", value) if re.fullmatch(r"[a-z_0-9]+", one)]
         if group in groups:
             lost += [f"{name}={one}" for one in options if not (CONF / group / f"{one}.yaml").is_file()]
-        elif not {name, *(name.removeprefix(part) for part in NESTED)} & known:
+        elif not is_option(name, places, words) and not is_of_python(name, value, places):
             lost.append(name)
     assert lost == []
+
+
+def is_option(name: str, places: dict[str, set[str]], words: set[str]) -> bool:
+    """Tell whether a name is a whole key, or the last part of one whose place is among the words of a page."""
+    names = {name, *(name.removeprefix(part) for part in NESTED)}
+    return name in places or any(key.rpartition(".")[2] in names and own & words for key, own in places.items())
+
+
+def is_of_python(name: str, value: str, places: dict[str, set[str]]) -> bool:
+    """Tell whether an option is given as Python does, with a text in quotes: a class on the page takes it."""
+    return value.startswith('"') and name in {key.rpartition(".")[2] for key in places}
+
+
+def test_an_option_is_known_by_its_whole_key_or_beside_its_place(places):
+    assert is_option("model.dropout", places, set())
+    assert is_option("entropy_floor", places, {"objective"})
+    assert not is_option("entropy_floor", places, {"encoder", "of", "streams"})
+    assert not is_option("base.entropy_floor", places, {"objective"})
+    assert not is_option("entropy_flor", places, {"objective"})
 
 
 def anchors(page: Path) -> set[str]:
