@@ -13,11 +13,13 @@ INDENTED = re.compile(r"(?:^    .*(?:\n|\Z))+", re.MULTILINE)
 QUOTED = re.compile(r"`([^`]+)`")
 CALL = re.compile(r"(?:^|\s)(?:(?:python )?(?:scripts/)?(\w+)\.py|seq2seq (\w+))(?:\s+|$)")
 SCRIPTS = {path.stem for path in (ROOT / "scripts").glob("*.py")}
+OF_THE_READER = {"example", "user"}  # files of Python that pages tell the reader to write
+STAND_FOR_OTHERS = {"[overrides]", "...", "OPTION"}
 
 
 @dataclass(frozen=True)
 class Printed:
-    """A command of a page: the script and its arguments, without what stands for others (`[overrides]`, `...`)."""
+    """A command of a page: the script, which need not exist, and its arguments, but for what stands for others."""
 
     page: str
     script: str
@@ -35,7 +37,7 @@ def printed_commands(page: Path) -> list[Printed]:
         for part in re.split(r"&&|(?<!\\)\||;", re.sub(r"(\s[<>] ?[\w.&-]+)+", " ", line)):
             call = CALL.search(part)
             script = call and (call[1] or call[2])
-            if script in SCRIPTS:
+            if script and script not in OF_THE_READER:
                 found.append(Printed(page.name, script, tuple(_arguments(part[call.end() :]))))
     return found
 
@@ -73,6 +75,6 @@ def _whole_lines(block: str) -> list[str]:
 
 
 def _arguments(text: str) -> list[str]:
-    """The arguments behind a script's name; `[seeds=3]`, which may be left out, is given."""
+    """All words behind a script's name, but those that stand for others; of `[seeds=3]` the brackets go."""
     words = [re.sub(r"^\[(.*=.*)\]$", r"\1", word) for word in shlex.split(text, comments=True)]
-    return [word for word in words if "..." not in word and ("=" in word or word.startswith(("~", "-")))]
+    return [word for word in words if word not in STAND_FOR_OTHERS]

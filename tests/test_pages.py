@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from printed_commands import PAGES, ROOT, Printed, fenced, printed_commands, quoted
+from printed_commands import PAGES, ROOT, SCRIPTS, Printed, fenced, printed_commands, quoted
 
 from seq2seq.config.options import flat
 from seq2seq.config.overrides import readable
@@ -24,17 +25,62 @@ NESTED = ("objective.base.", "kinds.lstm.")  # options of these are those of wha
 READER_S = re.compile(r"(?!NEW)[A-Z]+\d?(?!\w)|.*DATE_TIME|runs/\w+$|.*[*]")  # runs that the reader has, DIR and so on
 MADE_BY = {"out", "run_dir"}
 PATHS = re.compile(r"(?:seq2seq|tests|examples|conf|scripts|docs)/[\w/.*]+")
+FLAGS = {"--multirun", "--help", "-sc"}
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
-def test_command_composes(command):
+def test_pages_have_much_to_look_at():
+    assert len(COMMANDS) >= 300
+    assert sum(len(options_named(page)) for page in PAGES) >= 300
+    links = [link for page in PAGES for link in links_of(page)]
+    assert len(links) >= 200
+    assert sum(link.endswith((".png", ".svg")) for link in links) >= 25
+
+
+def composed(command: Printed) -> None:
+    """Compose the config of a command; each of its words has to be a flag, or an override with the whole key."""
+    assert command.script in SCRIPTS
+    assert {text for text in command.arguments if text.startswith("-")} <= FLAGS
     of_others = ("-", "install=", "hydra/launcher=")  # of Hydra, and of packages that need not be there
     overrides = [text for text in command.arguments if not text.startswith(of_others)]
     if "--multirun" in command.arguments:  # of each option the first of the values to try
         overrides = [text.partition(",")[0] for text in overrides]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         compose(command.script, overrides=[readable(text.split("|")[0]) for text in overrides])
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_command_composes(command):
+    composed(command)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python scripts/trian.py",
+        "seq2seq trian run=DIR",
+        "python scripts/train.py --mutlirun seed=1,2",
+        "python scripts/train.py model=gnmt decoding beam",
+        "python scripts/train.py ...model=gnmt",
+        "python scripts/train.py dropout=0.3",
+        "python scripts/train.py input.front_end=none",
+    ],
+)
+@pytest.mark.parametrize(
+    "shape", ["```bash\n{}\n```\n", "    {}\n", "Type `{}`.\n"], ids=["fenced", "indented", "quoted"]
+)
+def test_a_mistake_in_a_command_is_found(tmp_path, shape, line):
+    page = tmp_path / "page.md"
+    page.write_text(shape.format(line), encoding="utf-8")
+    [command] = printed_commands(page)
+    with pytest.raises((AssertionError, HydraException)):
+        composed(command)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_scripts_named_anywhere_exist(page):
+    assert set(re.findall(r"(?<![\w/])scripts/(\w+)\.py", page.read_text(encoding="utf-8"))) <= SCRIPTS
 
 
 def runs_named(command: Printed) -> set[str]:
@@ -67,14 +113,15 @@ def test_install_commands_name_real_extras():
 
 
 @pytest.fixture(scope="module")
-def keys() -> set[str]:
-    """Options of every file in conf/, behind their group."""
-    found = set()
+def places() -> dict[str, set[str]]:
+    """Options of every file in conf/, by their whole key, with what can name their place: their parent, their files."""
+    found: dict[str, set[str]] = {}
     for path in CONF.rglob("*.yaml"):
         node = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
         group = ".".join(path.relative_to(CONF).parent.parts)
         at_top = "@package _global_" in path.read_text("utf-8") or not group
-        found |= {key if at_top else f"{group}.{key}" for key in flat(node)}
+        for key in (key if at_top else f"{group}.{key}" for key in flat(node)):
+            found.setdefault(key, set()).update({path.stem, *key.split(".")[-2:-1]})
     return found
 
 
@@ -89,8 +136,8 @@ def options_named(page: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_options_within_lines_exist(page, keys):
-    ends = {key.split(".", place)[-1] for key in keys for place in range(key.count(".") + 1)}
+def test_options_within_lines_exist(page, places):
+    words = set(re.findall(r"\w+", page.read_text(encoding="utf-8")))
     groups = {str(path.relative_to(CONF)) for path in CONF.rglob("*") if path.is_dir()}
     lost = []
     for name, value in options_named(page).items():
@@ -98,9 +145,28 @@ def test_options_within_lines_exist(page, keys):
         options = [one for one in re.split(r"\\?\||,", value) if re.fullmatch(r"[a-z_0-9]+", one)]
         if group in groups:
             lost += [f"{name}={one}" for one in options if not (CONF / group / f"{one}.yaml").is_file()]
-        elif not {name, *(name.removeprefix(part) for part in NESTED)} & ends:
+        elif not is_option(name, places, words) and not is_of_python(name, value, places):
             lost.append(name)
     assert lost == []
+
+
+def is_option(name: str, places: dict[str, set[str]], words: set[str]) -> bool:
+    """Tell whether a name is a whole key, or the last part of one whose place is among the words of a page."""
+    names = {name, *(name.removeprefix(part) for part in NESTED)}
+    return name in places or any(key.rpartition(".")[2] in names and own & words for key, own in places.items())
+
+
+def is_of_python(name: str, value: str, places: dict[str, set[str]]) -> bool:
+    """Tell whether an option is given as Python does, with a text in quotes: a class on the page takes it."""
+    return value.startswith('"') and name in {key.rpartition(".")[2] for key in places}
+
+
+def test_an_option_is_known_by_its_whole_key_or_beside_its_place(places):
+    assert is_option("model.dropout", places, set())
+    assert is_option("entropy_floor", places, {"objective"})
+    assert not is_option("entropy_floor", places, {"encoder", "of", "streams"})
+    assert not is_option("base.entropy_floor", places, {"objective"})
+    assert not is_option("entropy_flor", places, {"objective"})
 
 
 def anchors(page: Path) -> set[str]:
@@ -109,12 +175,15 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", one.strip().lower()).replace(" ", "-") for one in headings}
 
 
+def links_of(page: Path) -> list[str]:
+    """Links and pictures of a page that lead to files of the project, or to a place in one."""
+    return [link for link in LINK.findall(page.read_text("utf-8")) if ":" not in link]
+
+
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
 def test_links_and_pictures_are_there(page):
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")) if ":" not in link]
-    places = [
-        (page.parent / path if path else page, place) for path, _, place in (link.partition("#") for link in links)
-    ]
+    parts = [link.partition("#") for link in links_of(page)]
+    places = [(page.parent / path if path else page, place) for path, _, place in parts]
     assert [str(path) for path, _ in places if not path.exists()] == []
     assert [f"{path.name}#{place}" for path, place in places if place and place not in anchors(path)] == []
 

@@ -4,13 +4,23 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from hydra import compose, initialize_config_dir
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ONES = (
+    *("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
-NUMBERS = {"three": 3, "ten": 10, "eleven": 11, "Twenty-five": 25, "Twenty-six": 26, "Twenty-seven": 27}
+def in_words(count: int) -> str:
+    """A count from 1 to 99 in words."""
+    if count < len(ONES):
+        return ONES[count]
+    return "-".join(filter(None, [TENS[count // 10 - 2], ONES[count % 10]]))
 
 
 def options(group: str) -> set[str]:
@@ -19,8 +29,16 @@ def options(group: str) -> set[str]:
 
 def test_cells_and_attentions_are_counted():
     counted = re.search(r"([\w-]+) recurrent cells, ([\w-]+) attentions, .*; ([\w-]+) cells for gaps", README)
-    found = [NUMBERS[number] for number in counted.groups()]
-    assert found == [len(options(group)) for group in ("cell", "attention", "gap_cell")]
+    assert [number.lower() for number in counted.groups()] == [
+        in_words(len(options(group))) for group in ("cell", "attention", "gap_cell")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "one"), (10, "ten"), (13, "thirteen"), (20, "twenty"), (25, "twenty-five"), (90, "ninety")]
+)
+def test_counts_in_words(count, words):
+    assert in_words(count) == words
 
 
 def test_listed_options_compose():

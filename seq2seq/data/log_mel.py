@@ -1,14 +1,14 @@
 """Sound as frames: the logarithm of the power in bands of the mel scale, of whole sounds or while they play."""
 
 from collections.abc import Sequence
-from math import ceil, isfinite, log2
+from math import ceil, log2
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 Samples = Float[Tensor, " samples"]
 Given = Tensor | np.ndarray | Sequence[float]  # as a microphone or a file hands it over
@@ -41,10 +41,9 @@ class LogMel:
         lowest: float = 20.0,
         highest: float | None = None,
     ) -> None:
+        check_finite(window=window, hop=hop, lowest=lowest, highest=highest)
         top = rate / 2 if highest is None else highest
         _check(rate, bands, lowest, top)
-        if not (isfinite(window) and isfinite(hop)):
-            raise UserError(f"window and hop must be finite, but are {window:g} and {hop:g} s.")
         self.rate, self.bands = rate, bands
         self.window, self.hop = round(window * rate), round(hop * rate)  # samples
         if self.window < 2:

@@ -1,6 +1,6 @@
 """SentencePiece models: text to ids and back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -183,7 +183,7 @@ class TokenizerTrainer:
             )
         check_kind("source", source, source_size)
         check_kind("target", target, target_size)
-        self.sides = (source, source_size), (target, target_size)
+        self.kinds = {"source": (source, source_size), "target": (target, target_size)}
         self.joint, self.exact_size, self.options = joint, exact_size, options
         if source == target == "word" and (self.options.symbols or self.options.protect is not None):
             raise UserError("symbols and protect must be empty where both sides are cut into words, which stay whole.")
@@ -194,17 +194,19 @@ class TokenizerTrainer:
         Raises UserError if a size or normalisation does not fit them.
         """
         self.check_form(form or TextForm())
-        sides: list[Texts] = [
-            lambda: (one.source for one in examples),
-            lambda: chain(*(one.targets for one in examples)),
-        ]
-        every: Texts = lambda: chain(*(texts() for texts in sides))  # noqa: E731
-        symbols = self._symbols(every())
+
+        def sources() -> Iterator[str]:
+            return (one.source for one in examples)
+
+        def targets() -> Iterator[str]:
+            return chain.from_iterable(one.targets for one in examples)
+
+        symbols = self._symbols(chain(sources(), targets()))
         if self.joint:
-            both = self._learn(every, symbols, 0, 1)
+            both = self._learn(lambda: chain(sources(), targets()), symbols, ("source", "target"))
             return Tokenizers.from_bytes(both, both, form)
-        source, target = (self._learn(texts, symbols, side) for side, texts in enumerate(sides))
-        return Tokenizers.from_bytes(source, target, form)
+        source = self._learn(sources, symbols, ("source",))
+        return Tokenizers.from_bytes(source, self._learn(targets, symbols, ("target",)), form)
 
     def check_form(self, form: TextForm) -> None:
         """Check that a form of text suits the normalisation. Raises UserError if not."""
@@ -216,9 +218,9 @@ class TokenizerTrainer:
         matches = {match[0] for text in texts for match in pattern.finditer(text)} if pattern else set()
         return list(dict.fromkeys([*self.options.symbols, *sorted(matches - {""})]))
 
-    def _learn(self, texts: Texts, symbols: list[str], *sides: int) -> bytes:
+    def _learn(self, texts: Texts, symbols: list[str], sides: Sequence[str]) -> bytes:
         """The serialised model of a side, or of both. Raises UserError if its size does not fit the texts."""
-        kind, size = self.sides[sides[0]]
+        kind, size = self.kinds[sides[0]]
         return learnt_pieces(
             texts,
             kind,
@@ -226,5 +228,5 @@ class TokenizerTrainer:
             symbols=[] if kind == "word" else symbols,
             options=self.options,
             exact_size=self.exact_size,
-            sides=[("source", "target")[side] for side in sides],
+            sides=sides,
         )

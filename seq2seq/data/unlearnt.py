@@ -9,9 +9,9 @@ def explained(message: str, kind: str, size: int | None, sides: Sequence[str]) -
 
     It is made of what SentencePiece says.
     """
-    name, whose = (" and ".join(f"{side}{end}" for side in sides) for end in ("_size", ""))
-    both = len(sides) > 1
-    but = f"but {'are' if both else 'is'} {size}{': the sides are joint, set both' if both else ''}."
+    name = " and ".join(f"{side}_size" for side in sides)
+    whose = " and ".join(sides)
+    but = f"but is {size}." if len(sides) == 1 else f"but are {size}: the sides are joint, set both."
     if most := re.search(r"value <= (\d+)", message):
         return f"{name} must be at most {most[1]}, all that the data can fill, {but}"
     if least := re.search(r"smaller than required_chars\D+(\d+)\D+(\d+)", message):

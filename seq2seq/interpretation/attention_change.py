@@ -23,9 +23,9 @@ _SAID = 20.0  # the logit of a switch that leaves 2e-9 to copying
 class AttentionChange(Intervention):
     """The context cut to 0, or read by weights that are even, or those of the model shuffled over the source.
 
-    What copies by these weights does so by the changed ones. Where the context is cut, nothing is copied: the switch is
-    at the vocabulary, which has all probability but what `Pointer` leaves to weights that vanish. Positions of a
-    sentence are shuffled in one order for all steps, which follows from its length and the seed alone.
+    What copies by these weights does so by the changed ones. Where the context is cut, the switch of a `Pointer` is at
+    the vocabulary: copying keeps at most 2e-9 of the probability. Positions of a sentence are shuffled in one order
+    for all steps, which follows from its length and the seed alone.
     Raises UserError, once it is applied, at another manner, and where there are no weights to change.
     """
 
@@ -62,9 +62,8 @@ class AttentionChange(Intervention):
 def _replaced(module: nn.Module, **changes: Callable[[Any], Any]) -> Iterator[None]:
     """A context in which methods of a module are what changes make of them."""
     try:
-        vars(module).update(
-            {name: change(getattr(module, name)) for name, change in changes.items()}
-        )  # hide the class's
+        # What an instance has of its own hides the method of its class.
+        vars(module).update({name: change(getattr(module, name)) for name, change in changes.items()})
         yield
     finally:
         for name in changes:

@@ -11,7 +11,7 @@ from seq2seq.config.options import flat
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
-_FEW_ZEROS = 0.001  # of weights, which single ones can be by chance
+_FEW_ZEROS = 0.001  # a share of weights; that of zeros can differ by this much without pruning, by chance
 
 Weights = Mapping[str, Tensor]
 
@@ -76,8 +76,10 @@ def zero_share(weights: Weights) -> float:
 def tell_of_lost_zeros(checkpoints: Mapping[str, Mapping[str, Any]], mean: Weights) -> None:
     """Warn where the mean of pruned runs, by path, has lost some of their zeros, as these lay elsewhere in each."""
     shares = {path: zero_share(own["weights"]) for path, own in checkpoints.items() if _pruned(own)}
-    most, left = max(shares, key=shares.__getitem__, default=""), zero_share(mean)
-    if shares and shares[most] - left > _FEW_ZEROS:
+    if not shares:
+        return
+    most, left = max(shares, key=shares.__getitem__), zero_share(mean)
+    if shares[most] - left > _FEW_ZEROS:
         logger.warning(
             "the mean has %.1f %% of its weights in matrices at zero, where %s has %.1f %%: runs that were pruned "
             "apart have other zeros; prune the mean, or average before you prune",

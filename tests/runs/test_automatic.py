@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from seq2seq.data.text_kind import TextKind
 from seq2seq.runs.automatic import nominal, said, with_size
 from seq2seq.runs.data_facts import DataKind, DataSize
 from seq2seq.runs.model_kinds import AUTO
-from seq2seq.runs.rules import METRICS, epochs
+from seq2seq.runs.rules import KIND_RULES, METRICS, epochs
 from seq2seq.runs.run import train_tokenizers
 from seq2seq.runs.settling import settle
 
@@ -174,6 +174,15 @@ ACCENTS = [Example("aéèbü"[n % 5 :] + "dé", (f"a {n % 9}",)) for n in range(
 )
 def test_characters_are_taken_apart_where_they_are_rare_and_their_parts_are_not(config, examples, normalization):
     assert settled(config(), examples)["tokenizer"]["normalization"] == normalization
+
+
+def test_metrics_that_may_be_chosen_are_those_that_rules_choose(config):
+    kinds = [
+        DataKind(source, target, 10, 10, labels=labels, phrases=phrases)
+        for source, target, labels, phrases in product(TextKind, TextKind, (False, True), (False, True))
+    ]
+    chosen = {KIND_RULES["metrics"](kind, one).name for one in (config(), config("model=tagger")) for kind in kinds}
+    assert chosen == {*METRICS}
 
 
 def test_metrics_that_may_be_chosen_are_those_that_there_are():

@@ -86,6 +86,13 @@ def pruned(*values: float) -> dict:
     }
 
 
+def test_nothing_is_counted_where_no_run_was_pruned(caplog, monkeypatch):
+    dense = {"config": {}, "weights": {"w": torch.tensor([[0.0, 1.0, 2.0, 3.0]])}}
+    monkeypatch.setattr("seq2seq.runs.soup.zero_share", None)
+    tell_of_lost_zeros({"a": dense, "b": dense}, {"w": torch.ones(1, 4)})
+    assert caplog.messages == []
+
+
 def test_zeros_that_a_mean_of_pruned_runs_has_lost_are_told(caplog):
     alike = [pruned(0.0, 1.0, 0.0, 2.0), pruned(0.0, 3.0, 0.0, 4.0)]
     apart = [pruned(0.0, 1.0, 0.0, 2.0), pruned(0.0, 0.0, 1.0, 0.0)]

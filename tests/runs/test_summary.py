@@ -68,7 +68,7 @@ def test_samples_say_what_is_right(printed):
 
 
 def test_the_end_says_where_the_run_is_and_what_comes_next(printed, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("seq2seq.runs.summary.is_installed", lambda library: False)
     assert printed()[-5:] == [
         "best checkpoint: step 40; trained 1.5 minutes; run folder: runs/x",
         "",
@@ -79,7 +79,7 @@ def test_the_end_says_where_the_run_is_and_what_comes_next(printed, monkeypatch)
 
 
 def test_commands_trust_what_this_one_was_told_to(printed, monkeypatch, tmp_path):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    monkeypatch.setattr("seq2seq.runs.summary.is_installed", lambda library: True)
     monkeypatch.setitem(sys.modules, "my_cells", types.ModuleType("my_cells"))
     with trusting(["my_cells"]):
         lines = printed()
@@ -92,7 +92,7 @@ def test_commands_trust_what_this_one_was_told_to(printed, monkeypatch, tmp_path
 
 
 def test_there_is_something_to_look_at(printed, monkeypatch, tmp_path):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("seq2seq.runs.summary.is_installed", lambda library: library == "captum")
     assert printed()[-1] == "  python scripts/interpret.py run=runs/x text=abc"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "x" / "tensorboard").mkdir(parents=True)

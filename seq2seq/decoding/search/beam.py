@@ -80,21 +80,31 @@ def best_continuations(scores: Logits, totals: BeamScores, width: int) -> Select
     values, ids = _likeliest(scores, width)
     # (batch, beam, tokens) + (batch, beam, 1) = (batch, beam, tokens) -> (batch, beam tokens)
     values = (values + totals.unsqueeze(-1)).flatten(1)
-    # (batch, 2 width); place = slot * tokens + token
-    best, places = (
-        values.sort(stable=True, descending=True) if width == 1 else values.topk(min(2 * width, values.shape[1]))
-    )
+    best, places = _best(values, width)  # (batch, 2 width); place = slot * tokens + token
     return _split(best, places // ids.shape[2], ids.flatten(1).gather(1, places), width)
 
 
 def _likeliest(scores: Logits, width: int) -> tuple[Tensor, Tensor]:
     """The `width` + 1 best scores of each hypothesis, best first, and their tokens."""
     values, ids = scores.topk(min(width + 1, scores.shape[2]), -1)
-    if width == 1:  # of equal scores topk gives any, and greedy search takes the first: products of 8 bits have such
+    if width == 1:  # the first of equals, as greedy search takes it; topk gives any
         first = scores.argmax(-1, keepdim=True)
         ids = torch.where(ids == first, ids[..., :1], ids)
         ids[..., :1] = first
     return values, ids
+
+
+def _best(values: BeamScores, width: int) -> tuple[Tensor, Tensor]:
+    """The `2 width` best values, best first, and their places; in a beam of one stable: the first of equals.
+
+    So a beam of one takes what greedy search does; products of 8 bits have many equal scores. Of wider beams topk,
+    which is quicker, gives any of equals.
+    """
+    if width == 1:
+        values, places = values.sort(stable=True, descending=True)
+        return values[:, :2], places[:, :2]
+    best = values.topk(min(2 * width, values.shape[1]))
+    return best.values, best.indices
 
 
 def _split(best: BeamScores, parents: Tensor, ids: Tensor, width: int) -> Selection:

@@ -7,7 +7,7 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.interpretation.gates import saturation, time_constants
 from seq2seq.interpretation.trace import CellTrace, Trace, named_cells, trace
 from seq2seq.training.callbacks.sample_pairs import sample_pairs
@@ -34,6 +34,7 @@ class GateMonitor(lightning.Callback):
         high: float = 0.9,
         threshold: float = 0.95,
     ) -> None:
+        check_finite(low=low, high=high, threshold=threshold)
         for name, value in (("sentences", sentences), ("max_tokens", max_tokens)):
             if value < 1:
                 raise UserError(f"{name} must be at least 1, but is {value}.")

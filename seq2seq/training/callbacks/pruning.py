@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seq2seq.compression.magnitude import Masks, check_share, masks_of
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.training.callbacks.early_stopping import EarlyStopping
 from seq2seq.training.checkpoints import BestCheckpoint
 from seq2seq.training.master_weights import MasterWeights
@@ -102,6 +102,7 @@ class MagnitudeSchedule(Pruning):
     ) -> None:
         super().__init__()
         check_share("share", share)
+        check_finite(begin=begin, end=end)
         if not 0 <= initial < share:
             raise UserError(f"initial must be at least 0 and below share, which is {share}, but is {initial}.")
         if not 0 <= begin < end <= 1:

@@ -51,7 +51,7 @@ class CrossEntropy(Objective):
             "activation_loss": activation_loss,
             "temporal_loss": temporal_loss,
         }
-        check_finite(**weights)
+        check_finite(**weights, entropy_weight=entropy_weight)
         for name, value in weights.items():
             if value < 0:
                 raise UserError(f"{name} must be at least 0, but is {value}.")

@@ -1,5 +1,7 @@
 """Narrow beams: against plain Python, against greedy search, and what ends them."""
 
+import random
+
 import pytest
 import torch
 
@@ -19,7 +21,8 @@ from seq2seq.decoding.search.beam import BeamSearch, best_continuations
 from seq2seq.decoding.search.diverse_beam import DiverseBeamSearch
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.search.sampling import Sampling
-from seq2seq.symbols import EOS
+from seq2seq.decoding.table import Table
+from seq2seq.symbols import BOS, EOS
 
 KINDS, LENGTHS = [2, 0, 1, 2, 5, 3], [3, 1, 2, 5, 1, 4]
 LIMITS = {"max_ratio": 1.0, "max_extra": 2}
@@ -45,6 +48,23 @@ def test_of_equal_scores_a_beam_of_one_takes_what_greedy_search_takes(vocabulary
     choice = best_continuations(scores, torch.zeros(500, 1), 1)
     assert torch.equal(choice.ids, scores.argmax(-1))
     assert torch.equal(choice.scores, scores.amax(-1))
+
+
+def tied_table(seed: int, size: int = 12) -> Table:
+    """Rows in which several tokens are the likeliest, EOS among them now and then."""
+    draw = random.Random(seed)
+    tokens = [EOS, *range(4, size)]
+    rows = {token: draw.sample(tokens, draw.choice([2, 4, 5])) for token in (BOS, *tokens[1:])}
+    return Table({token: dict.fromkeys(row, 1 / len(row)) for token, row in rows.items()})
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_of_tied_tokens_a_beam_of_one_writes_what_greedy_search_writes(seed):
+    table, batch = tied_table(seed), (torch.tensor([[3, 3, 3, 3]] * 2), torch.tensor([4, 1]))
+    found, expected = (search(table, *batch) for search in (BeamSearch(beam_size=1), GreedySearch()))
+    assert [(one.ids, one.score, one.finished) for (one,) in found] == [
+        (one.ids, one.score, one.finished) for (one,) in expected
+    ]
 
 
 @pytest.mark.parametrize(
