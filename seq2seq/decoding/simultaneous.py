@@ -68,8 +68,8 @@ class WaitKPolicy(Policy):
     """A policy that reads k tokens, then writes one and reads one in turn (Ma et al. 2019).
 
     With another `pace` it reads so many for each that it writes: catch-up, where targets are shorter than sources, as
-    those of frames are. At None it is what a run was trained with, or 1. Raises UserError at k below 1, and at a pace
-    that is not above 0.
+    those of frames are. At None it is 1, or for a run that was trained to wait, its pace then. Raises UserError at k
+    below 1, and at a pace that is not above 0.
 
     >>> from seq2seq.decoding.simultaneous import WaitKPolicy
     >>> [WaitKPolicy(k=3).ready(read, written) for read, written in ((2, 0), (3, 0), (3, 1), (4, 1))]
