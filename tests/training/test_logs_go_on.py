@@ -22,10 +22,15 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return [{key: value for key, value in row.items() if key not in TIMED} for row in csv.DictReader(file)]
 
 
+def boards(folder: Path) -> list[Path]:
+    """Files of events, in the order in which they were written; those of one second have names in none."""
+    return sorted((folder / "tensorboard").glob("events.*"), key=lambda path: path.stat().st_mtime_ns)
+
+
 def events(folder: Path) -> list[tuple[int, str]]:
     """Steps and names of all that is on the board, in its order, but for the configs that each start adds."""
     found = []
-    for path in sorted((folder / "tensorboard").glob("events.*")):
+    for path in boards(folder):
         for event in EventFileLoader(str(path)).Load():
             found += [(event.step, value.tag) for value in event.summary.value]
     return [(step, name) for step, name in found if name.partition("/")[0] != "config"]
@@ -33,7 +38,7 @@ def events(folder: Path) -> list[tuple[int, str]]:
 
 def values(folder: Path) -> dict[tuple[int, str], Any]:
     found = {}
-    for path in sorted((folder / "tensorboard").glob("events.*")):
+    for path in boards(folder):
         for event in EventFileLoader(str(path)).Load():
             numbers = [one for one in event.summary.value if one.metadata.plugin_data.plugin_name == "scalars"]
             found |= {(event.step, one.tag): list(one.tensor.float_val) for one in numbers if one.tag not in TIMED}
