@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from math import log, sqrt
 from typing import NamedTuple
 
-from seq2seq.drift.detector import Detector, Recent
+from seq2seq.drift.detector import Detector, Recent, check_value
 from seq2seq.drift.moments import Moments
-from seq2seq.errors import UserError, check_finite
+from seq2seq.errors import UserError
 
 
 class _Cut(NamedTuple):
@@ -42,7 +42,7 @@ class Adwin(Detector):
         self._begin()
 
     def update(self, value: float) -> bool:
-        check_finite(value=value)
+        check_value(value)
         if self._change is not None:
             self._begin()
         self._rows[0].append(Moments(1, value))

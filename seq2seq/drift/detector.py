@@ -1,7 +1,10 @@
 """The interface of all detectors of change in a stream of numbers."""
 
 from abc import ABC, abstractmethod
+from math import isfinite
 from typing import NamedTuple
+
+from seq2seq.errors import UserError
 
 
 class Recent(NamedTuple):
@@ -30,3 +33,9 @@ class Detector(ABC):
     @abstractmethod
     def recent(self) -> Recent:
         """The values since the last change: of a detector that has just alarmed, since the one that it found."""
+
+
+def check_value(value: float) -> None:
+    """Raise UserError at a value of a stream that is not finite."""
+    if not isfinite(value):
+        raise UserError(f"value must be a finite number, but is {value}: leave it out.")

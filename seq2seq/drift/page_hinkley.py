@@ -1,6 +1,6 @@
 """The Page-Hinkley test: how far a sum of deviations has climbed from its lowest point."""
 
-from seq2seq.drift.detector import Detector, Recent
+from seq2seq.drift.detector import Detector, Recent, check_value
 from seq2seq.errors import UserError, check_finite
 
 _SIGNS = {"up": (1.0,), "down": (-1.0,), "both": (1.0, -1.0)}
@@ -42,7 +42,7 @@ class PageHinkley(Detector):
         self._begin(known)
 
     def update(self, value: float) -> bool:
-        check_finite(value=value)
+        check_value(value)
         if self._alarmed:
             self._begin(known=0)
         self._count += 1

@@ -45,12 +45,11 @@ def check_monitor(config: dict[str, Any]) -> None:
     known = ["dev/loss"]
     for scores in build_scores(config).values():
         known += [f"dev/{name}" for name in scores.scores(np.zeros((1, len(scores.totals))))]
-    listed = ", ".join(dict.fromkeys(known))
     for name, metric in _watched(config).items():
         of_callback = name.startswith("callbacks.")
         if metric not in known and not (of_callback and re.match("(?!dev/).+/", metric)):
-            listed += ", or what training logs, such as train/loss" if of_callback else ""
-            raise UserError(f"{name} must be one of {listed}, but is {metric!r}.")
+            logged = ["or what training logs, such as train/loss"] if of_callback else []
+            raise UserError(f"{name} must be one of {', '.join(dict.fromkeys(known + logged))}, but is {metric!r}.")
 
 
 def _watched(config: dict[str, Any]) -> dict[str, Any]:
