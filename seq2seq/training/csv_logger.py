@@ -73,12 +73,15 @@ class CSVLogger(csv_logs.CSVLogger):
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """The columns and rows of a table; none where there is no file."""
+    """The columns and rows of a table; none where there is no file. Raises UserError where it is no table."""
     if not path.is_file():
         return [], []
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        return list(reader.fieldnames or []), list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            return list(reader.fieldnames or []), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} must be a table in UTF-8, but {error}: move the file away.") from None
 
 
 def _step(path: Path, number: int, row: dict[str, str]) -> int:

@@ -109,6 +109,18 @@ def test_a_damaged_table_is_told_in_one_line(tmp_path):
     )
 
 
+@pytest.mark.parametrize("damage", [b"step,a\n0,\xff\xfe\n", b'step,a\n0,"' + b"x" * 200_000 + b'"\n'])
+def test_a_table_that_is_none_is_told_in_one_line_and_stays(damage, tmp_path):
+    path = tmp_path / "metrics" / "metrics.csv"
+    path.parent.mkdir()
+    path.write_bytes(damage)
+    with pytest.raises(UserError) as error:
+        logged(tmp_path, {"a": 1.0}, up_to=3)
+    assert str(error.value).startswith(f"{path} must be a table in UTF-8, but ")
+    assert str(error.value).endswith(": move the file away.")
+    assert path.read_bytes() == damage
+
+
 def test_a_table_that_cannot_be_cut_is_as_it_was(tmp_path, monkeypatch):
     logger = new_logger(tmp_path)
     for step in range(4):
