@@ -130,6 +130,14 @@ def test_sorting_wastes_less_on_padding_than_random_order_and_larger_pools_least
     assert of_pools(100) > 0.9
 
 
+def test_pairs_of_words_lie_beside_those_that_are_as_long_on_both_sides():
+    random = np.random.default_rng(1)
+    source = random.normal(9.0, 2.0, 20_000).round().clip(3, 20).astype(int)  # letters and phonemes
+    target = (source - random.normal(1.0, 1.0, len(source))).round().clip(2, 20).astype(int)
+    plan = BatchPlan(torch.from_numpy(source), torch.from_numpy(target), TokenBudget(3000, 512))
+    assert efficiency(as_lists(plan.epoch(0)), source, target) > 0.97  # by the longer side, then the sum: 0.94
+
+
 def test_the_longest_pair_must_fit():
     message = "max_tokens must be at least 9, the tokens of the longest pair, but is 8: raise it or lower max_length."
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
