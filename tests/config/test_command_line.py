@@ -120,6 +120,12 @@ def test_a_part_of_before_is_answered_with_its_name_of_now(mistake):
     )
 
 
+def test_an_option_of_other_choices_names_these_however_deep_it_lies(mistake):
+    owners = "model=auto or model=bahdanau or model=luong or model=transducer"
+    said = mistake("train", "model=gnmt", "model.decoder.connection=dense")
+    assert said == f"The option 'model.decoder.connection' needs {owners}."
+
+
 @pytest.mark.parametrize("plus", ["", "+", "++"])
 def test_an_option_that_the_script_sets_is_answered_with_what_to_use(mistake, plus):
     said = mistake("train", f"{plus}trainer.max_epochs=5")
