@@ -98,10 +98,13 @@ def _settled(
 ) -> tuple[dict[str, Any], Splits, Tokenizers]:
     """The config with all that follows from the data, these, and the tokenizers that are learnt from them."""
     config, splits = _data(config, start, folder, resume=resume)
-    learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
+
+    def learn(config: dict[str, Any], splits: Splits) -> Tokenizers:
+        check_monitor(config)  # metrics are known by now, and tokenizers take their time
+        return _tokenizers(config, splits, folder=folder, resume=resume, start=start)
+
     config, tokenizers = settle(config, splits, learn, says=first_process(), fits=tokens_that_fit)
     check(config)
-    check_monitor(config)
     return config, splits, tokenizers
 
 

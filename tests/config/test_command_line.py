@@ -300,7 +300,10 @@ def test_the_version_is_ours(monkeypatch, capsys):
         ("tokenizer.source_size=0", "tokenizer.source_size must be at least 1, or null for all there is, but is 0."),
         ("tokenizer.character_coverage=3.5", "tokenizer.character_coverage must be from 0.98 to 1, but is 3.5."),
         ("precision=half", "precision must be one of auto, 32-true, "),
-        ("monitor.metric=dev/wer", "monitor.metric must be one of dev/loss, dev/exact_match, but is 'dev/wer'."),
+        (
+            "monitor.metric=dev/wer",
+            "monitor.metric must be one of dev/loss, dev/exact_match, but is 'dev/wer', which metrics=pronunciation ",
+        ),
         ("+model.width=3", "model.width is not an option of seq2seq.models.seq2seq.Seq2Seq: it takes "),
         ("model.dropout=1.5", "model.dropout must be at least 0 and below 1, but is 1.5."),
         ("trainer.accelerator=abacus", "trainer cannot be built: You selected an invalid accelerator name: "),
