@@ -17,9 +17,11 @@ from seq2seq.config.contract import check_options
 from seq2seq.decoding.ensemble import AVERAGES, EnsembleStepper
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, needed_by
 from seq2seq.export.onnx_stepper import OnnxStepper
 from seq2seq.models.language_model import LanguageModel
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.models.source_streams import check_carries
 from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import decoding_device, load_decoding_runs
 from seq2seq.runs.possible_search import refuse_unattended
@@ -119,6 +121,9 @@ def carried_translator(translator: Translator, node: Mapping[str, Any]) -> Carri
     reset = build(node, "reset")
     if not isinstance(reset, Reset):
         raise UserError("reset must be built by a class of Reset, but is not.")
+    if isinstance(translator.stepper, Seq2Seq):
+        with needed_by("reset"):
+            check_carries(translator.stepper)
     with told_at("reset", type(reset)):
         return CarriedTranslator(translator, reset)
 

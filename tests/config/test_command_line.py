@@ -246,7 +246,8 @@ def test_a_script_without_its_run_is_told_what_is_missing(mistake):
         (
             "interpret",
             ["run=x"],
-            'text or stream must be given: text="..." looks into one translation, stream=FILE at a long text.',
+            'text, frames or stream must be given: text="..." looks into one translation, frames=FILE into that of a '
+            "series, stream=FILE at a long text.",
         ),
         ("train", ["data=tsv"], "data.train must be given, for example data.train=pairs.tsv"),
         ("train", ["data=json"], "data.train must be given, for example data.train=pairs.jsonl"),
