@@ -19,6 +19,7 @@ from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
 from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_decoding_runs
+from seq2seq.runs.of_frames import check_metrics
 from seq2seq.runs.run import DecodingRun, LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
@@ -119,4 +120,5 @@ def with_data(run: Loaded, options: dict[str, Any]) -> Loaded:
 def build_metrics(run: DecodingRun, options: dict[str, Any]) -> dict[str, Scores]:
     """The metrics of a run, with the changes of the options."""
     metrics = changed("metrics", run.config["metrics"], options["metrics"])
+    check_metrics(run.config, metrics)
     return build_scores({"metrics": metrics})
