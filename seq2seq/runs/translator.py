@@ -14,6 +14,7 @@ from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.compression.product_library import AUTO, Products, check_library
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check_options
+from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.decoding.ensemble import AVERAGES, EnsembleStepper
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
@@ -98,7 +99,7 @@ def build_translator(
         runs[0].tokenizers,
         search,
         **{name: options[name] for name in _LIMITS},
-        pieces=_build_pieces(options["pieces"]) if "pieces" in options else None,
+        pieces=_build_pieces(options["pieces"], runs[0].tokenizers.target) if "pieces" in options else None,
         rerank=_build_rerank(options, runs),
         replace_unknown=options.get("replace_unknown", False),
         device=decoding_device(options, runs),
@@ -180,10 +181,13 @@ def _build_rerank(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> Re
     return rerank
 
 
-def _build_pieces(node: Mapping[str, Any]) -> PieceLimits:
+def _build_pieces(node: Mapping[str, Any], target: Tokenizer) -> PieceLimits:
     others = {name: value for name, value in node.items() if name != "function"}
     limits = build({**others, "_partial_": True}, "pieces")
-    return limits(function=_user_function(node["function"]))
+    found: PieceLimits = limits(function=_user_function(node["function"]))
+    with told_at("pieces", PieceLimits):
+        found.filters(target, list)  # so that a piece that is none is told before lines come
+    return found
 
 
 def _user_function(path: str | None) -> NextPieces | None:

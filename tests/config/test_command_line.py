@@ -470,7 +470,7 @@ def test_a_change_of_metrics_that_the_run_does_not_have(mistake, finished, overr
         (
             ["pieces.allowed=[q]"],
             "a",
-            "allowed must name pieces of the target vocabulary, but 'q' is none of them.",
+            "pieces.allowed must name pieces of the target vocabulary, but 'q' is none of them.",
         ),
         (["run=[]"], "a", "run must name at least one run folder or checkpoint, but is empty."),
     ],

@@ -298,7 +298,7 @@ def test_words_that_are_said_while_a_line_is_read_take_no_reset(folder, config_o
     [
         (
             ["model.encoder.direction=both", "model.decoder.hidden_size=16"],
-            "carry cannot be had with this model: model.encoder.direction must be forward, or block_size a number of steps",
+            "carry cannot be had with this model: model.encoder.direction must be forward, or block_size a number of",
         ),
         (
             ["model/ngrams=bigrams"],
