@@ -49,10 +49,11 @@ from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.settling import settle
+from seq2seq.runs.unknown_examples import warn_of_unknown
 from seq2seq.runs.usual_signals import keep_signals
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.translation.forecaster import Forecaster
-from seq2seq.translation.reachability import Unreachable, unreachable
+from seq2seq.translation.reachability import Unreachable
 from seq2seq.translation.translator import Translator
 from seq2seq.whole_file import write_whole
 
@@ -130,15 +131,7 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     translator = module.translator
     if isinstance(translator, Forecaster):  # what it writes is not made of pieces
         return Unreachable(0, 0)
-    found = unreachable(
-        module.dev_examples,
-        translator.tokenizers,
-        translator.search.length,
-        max_source_tokens=translator.max_source_tokens,
-    )
-    if found.count:
-        logger.warning("dev: %s", found)
-    return found
+    return warn_of_unknown("dev", module.dev_examples, translator)
 
 
 def _tokenizers(

@@ -1,5 +1,6 @@
 """Scores of a translator, and of a run on its own data or a file."""
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -322,3 +323,24 @@ def test_a_run_has_to_be_named(config_of, run):
         UserError, match=r"^run must be a run folder or a checkpoint file, but is empty: give run=DIR\.$"
     ):
         evaluate_run(config_of("evaluate", f"run={run}"))
+
+
+# What a run cannot know
+
+
+def test_what_is_unknown_of_a_file_is_told(report, tmp_path, caplog):
+    caplog.set_level(logging.WARNING, logger="seq2seq")
+    (tmp_path / "pairs.tsv").write_text("A B\tb a\na b\tb x\na b c\tc b a\nb\tb\n", encoding="utf-8")
+    report(f"file={tmp_path / 'pairs.tsv'}")
+    assert caplog.messages == [
+        f"{tmp_path / 'pairs.tsv'}: 1 of 4 sources (25.0 %) hold what was never seen in training, such as 'A B' (in "
+        "'A B'); all of it is known in lower case, as 'a b'",
+        f"{tmp_path / 'pairs.tsv'}: 1 of 4 references (25.0 %) are what no output can equal, such as 'b x': the target "
+        "vocabulary lacks 'x'",
+    ]
+
+
+def test_of_what_is_known_nothing_is_told(report, caplog):
+    caplog.set_level(logging.WARNING, logger="seq2seq")
+    report("split=dev")
+    assert caplog.messages == []
