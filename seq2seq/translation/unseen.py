@@ -28,19 +28,19 @@ class _First(NamedTuple):
         more = ", ..." if len(self.pieces) > _PIECES else ""
         change = _CASES.get(self.case)
         known = f"; all of it is known in {self.case}, as {change(self.text)[:_SHOWN]!r}" if change else ""
+        if "\t" in self.pieces:
+            known = "; of pairs give the sources alone, as `cut -f1` has them"
         return f"{pieces}{more} (in {self.text[:_SHOWN]!r}{remark}){known}"
 
 
 class Unseen:
     """Counts what the vocabulary lacks: warned of at the first text that holds any, and summed up at the end.
 
-    Where all of a text is known in upper or in lower case, that is told, too. Warnings name what became of it, and where
-    it was not seen.
+    Where all of a text is known in upper or in lower case, that is told, too. Warnings name what became of it, and
+    where it was not seen.
     """
 
-    def __init__(
-        self, tokenizer: Tokenizer, became: str = "translated as unknown", where: str = "in training"
-    ) -> None:
+    def __init__(self, tokenizer: Tokenizer, became: str = "translated as unknown", where: str = "in training") -> None:
         self.tokenizer, self.became, self.where = tokenizer, became, where
         self.counts: Counter[str] = Counter()
         self.cases: Counter[str] = Counter()  # of texts that are known in another case, by its name
@@ -60,7 +60,7 @@ class Unseen:
         for text, ids in zip(texts, self.tokenizer.encode(texts), strict=True):
             if UNK not in ids:
                 continue
-            pieces = [readable(piece).strip() or " " for piece in self.tokenizer.unknown(text)]
+            pieces = [readable(piece).strip(" ") or " " for piece in self.tokenizer.unknown(text)]
             case = self._case(text)
             self.first = self.first or _First(list(dict.fromkeys(pieces)), text, case)
             self.lines += 1
@@ -72,12 +72,13 @@ class Unseen:
         if self.lines < 2:
             return
         shown = ", ".join(f"{part[:_SHOWN]!r} {count:,}" for part, count in self.counts.most_common(_MOST))
-        more = len(self.counts) - _MOST
+        others = len(self.counts) - _MOST
+        more = f", and {others:,} more" if others > 0 else ""
         known = "".join(f"; {count:,} of these lines are known in {case}" for case, count in self.cases.most_common(1))
         logger.warning(
             "%s lines held what was never seen %s, %s times in all: %s%s%s",
-            f"{self.lines:,}", self.where, f"{self.counts.total():,}", shown, f", and {more:,} more" if more > 0 else "", known,
-        )  # fmt: skip
+            *(f"{self.lines:,}", self.where, f"{self.counts.total():,}", shown, more, known),
+        )
 
     def _case(self, text: str) -> str:
         """The case in which all of a text is known; empty if there is none."""
