@@ -298,6 +298,10 @@ def test_the_version_is_ours(monkeypatch, capsys):
         ("+model.width=3", "model.width is not an option of seq2seq.models.seq2seq.Seq2Seq: it takes "),
         ("model.dropout=1.5", "model.dropout must be at least 0 and below 1, but is 1.5."),
         ("trainer.accelerator=abacus", "trainer cannot be built: You selected an invalid accelerator name: "),
+        (
+            "trainer.accelerator=mps",
+            "trainer.accelerator must be auto or cpu where torch finds no such device, but is ",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_before_anything_is_written(mistake, tiny_run, tmp_path, override, message):
