@@ -2,6 +2,8 @@
 
 import math
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Real
 
 _SHOWN = 80  # characters of a value in a message
@@ -25,6 +27,15 @@ class DivergedError(UserError):
     """Training whose numbers are no longer finite, told in one line: where, and what to do."""
 
     exit_code = 3
+
+
+@contextmanager
+def needed_by(option: str) -> Iterator[None]:
+    """Tell mistakes as what keeps an option from a model, for as long as the context is open."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{option} cannot be had with this model: {error}") from None
 
 
 def check_finite(**values: object) -> None:

@@ -10,6 +10,7 @@ from kept_runs import last, same
 from seq2seq.commands.train import train
 from seq2seq.data.series import Series
 from seq2seq.decoding.search.beam import BeamSearch
+from seq2seq.decoding.search.search import Search
 from seq2seq.runs.run import LoadedRun
 from seq2seq.translation.translator import Translator
 
@@ -54,9 +55,11 @@ def goes_on(
     return same(last(whole), last(parted))
 
 
-def check_company(run: LoadedRun, sources: Sequence[Series], alone: int | None = None) -> None:
+def check_company(
+    run: LoadedRun, sources: Sequence[Series], alone: int | None = None, search: Search[Any] | None = None
+) -> None:
     """Check that series are answered alike in either order, and the first `alone`, or all, as if they were alone."""
-    translator = Translator(run.model, run.tokenizers, BeamSearch(beam_size=2), max_tokens=60)
+    translator = Translator(run.model, run.tokenizers, search or BeamSearch(beam_size=2), max_tokens=60)
     together, backwards = translator.hypotheses(sources), translator.hypotheses(sources[::-1])[::-1]
     single = [translator.hypotheses([source])[0] for source in sources[:alone]]
     for others in (backwards, single):

@@ -11,6 +11,7 @@ from seq2seq.commands.evaluating.text_scores import refuse_deaf, score_text
 from seq2seq.config.contract import check_counts, check_type, read_options
 from seq2seq.config.job import given_overrides
 from seq2seq.config.open_parts import changed, with_own_data
+from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
 from seq2seq.metrics.scores import Scores
 from seq2seq.metrics.significance import Draws
@@ -19,10 +20,12 @@ from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
 from seq2seq.runs.forecaster import open_forecaster
 from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_decoding_runs
+from seq2seq.runs.of_frames import check_metrics
 from seq2seq.runs.run import DecodingRun, LoadedRun
 from seq2seq.runs.sourceless import refuse_language_model
 from seq2seq.runs.summary import print_comparison
 from seq2seq.runs.translator import open_translator
+from seq2seq.runs.unknown_examples import warn_of_unknown
 from seq2seq.standard_streams import check_no_output
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.translator import Translator
@@ -72,6 +75,7 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
     translator = _opened(options, runs)
+    _warn_of_unknown(name, examples, [translator])
     if options["policies"]:
         if not isinstance(translator, Translator):
             raise UserError(f"simultaneous needs a run that writes text, but run={options['run']} writes frames.")
@@ -92,7 +96,9 @@ def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
     if options["file"] is None:
         refuse_other_examples(paths, runs, name, examples)
-    evaluations = [evaluate(_opened(options, [run]), examples, metrics, draws) for run in runs]
+    translators = [_opened(options, [run]) for run in runs]
+    _warn_of_unknown(name, examples, translators)
+    evaluations = [evaluate(translator, examples, metrics, draws) for translator in translators]
     comparison = compare(paths, [run.step for run in runs], evaluations, metrics, draws)
     report = {"data": name, **comparison.report()}
     print_comparison(report)
@@ -111,6 +117,14 @@ def _opened(options: dict[str, Any], runs: Sequence[DecodingRun]) -> Translator 
     return open_translator(options, runs=runs)
 
 
+def _warn_of_unknown(name: str, examples: Sequence[Example], translators: Sequence[Translator | Forecaster]) -> None:
+    """Warn of what is unknown to translators, once for each vocabulary."""
+    writing = [translator for translator in translators if isinstance(translator, Translator)]
+    unlike = {tuple(translator.tokenizers.serialized.values()): translator for translator in writing}
+    for translator in unlike.values():
+        warn_of_unknown(name, examples, translator)
+
+
 def with_data(run: Loaded, options: dict[str, Any]) -> Loaded:
     """The run with its data where the options say that they are."""
     return replace(run, config=with_own_data(run.config, options["data"], options["file"]))
@@ -119,4 +133,5 @@ def with_data(run: Loaded, options: dict[str, Any]) -> Loaded:
 def build_metrics(run: DecodingRun, options: dict[str, Any]) -> dict[str, Scores]:
     """The metrics of a run, with the changes of the options."""
     metrics = changed("metrics", run.config["metrics"], options["metrics"])
+    check_metrics(run.config, metrics)
     return build_scores({"metrics": metrics})

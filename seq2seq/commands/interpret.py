@@ -128,13 +128,16 @@ def check_options(options: Mapping[str, Any]) -> None:
     check_counts(options, steps=1, units=1, max_source_tokens=1)
     if options["text"] is None and options["frames"] is None:
         raise UserError(
-            'text or stream must be given: text="..." looks into one translation, stream=FILE at a long text.'
+            'text, frames or stream must be given: text="..." looks into one translation, frames=FILE into that of a '
+            "series, stream=FILE at a long text."
         )
     if options["text"] is not None and options["frames"] is not None:
         raise UserError("text must be left out beside frames, which are read in its place.")
     for name, default in OF_STREAMS.items():
         if options[name] != default:
-            raise UserError(f"{name} is of a stream, and a text has none of it: leave {name} out, or give stream=FILE.")
+            raise UserError(
+                f"{name} is of a stream, and one source has none of it: leave {name} out, or give stream=FILE."
+            )
     for name in ("run", "text" if options["frames"] is None else "frames"):
         given = options[name]  # 0 is a text, too
         if isinstance(given, list | dict) or given is None or not str(given).strip():

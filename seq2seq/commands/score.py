@@ -25,6 +25,7 @@ from seq2seq.runs.translator import open_translator
 from seq2seq.standard_streams import check_source
 from seq2seq.symbols import EOS
 from seq2seq.translation.translator import Translator
+from seq2seq.translation.unseen import UnseenInPairs
 
 FORMATS = ("tsv", "json")
 
@@ -49,30 +50,38 @@ def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
     if (found := corpus_in(options, runs[0], {}, "score")) is not None:
         yield from _of_series(options, translator, *found)
         return
-    stream = enumerate(text_lines(lines, "stdin"), 1)
+    stream, unseen = enumerate(text_lines(lines, "stdin"), 1), UnseenInPairs(translator.tokenizers)
     while chunk := list(islice(stream, options["buffer"])):
         pairs, mistake = _read(chunk)
-        yield from _scored(options, translator, pairs, first_number=chunk[0][0])
+        yield from _scored(options, translator, pairs, unseen, first_number=chunk[0][0])
         if mistake is not None:
             raise mistake
+    unseen.sum_up()
 
 
 def _of_series(options: Mapping[str, Any], translator: Translator, corpus: FrameCorpus, path: str) -> Iterator[str]:
     """Lines of scores of the series of a file, and of their targets."""
     with told_as("file"):
         examples = corpus.examples(path)
-    pairs, number = pairs_of(examples), 1
+    pairs, number, unseen = pairs_of(examples), 1, UnseenInPairs(translator.tokenizers)
     while chunk := list(islice(pairs, options["buffer"])):
-        yield from _scored(options, translator, chunk, first_number=number)
+        yield from _scored(options, translator, chunk, unseen, first_number=number)
         number += len(chunk)
+    unseen.sum_up()
 
 
 def _scored(
-    options: Mapping[str, Any], translator: Translator, pairs: Sequence[tuple[str, str]], *, first_number: int
+    options: Mapping[str, Any],
+    translator: Translator,
+    pairs: Sequence[tuple[str, str]],
+    unseen: UnseenInPairs,
+    *,
+    first_number: int,
 ) -> Iterator[str]:
-    """Lines of scores of pairs, of which the first has a number."""
-    sources = [source for source, _ in pairs]
-    _, targets = translator.tokenizers.encode_pairs(sources, [target for _, target in pairs])
+    """Lines of scores of pairs, of which the first has a number; what is unknown of them is counted."""
+    sources, texts = [source for source, _ in pairs], [target for _, target in pairs]
+    _, targets = translator.tokenizers.encode_pairs(sources, texts)
+    unseen.add(sources, texts, targets)
     scored = translator.score(sources, targets, first_number=first_number)
     for source, hypothesis in zip(sources, scored, strict=True):
         yield _written(hypothesis, translator.tokenizers, source, options["format"])

@@ -49,10 +49,11 @@ from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.settling import settle
+from seq2seq.runs.unknown_examples import warn_of_unknown
 from seq2seq.runs.usual_signals import keep_signals
 from seq2seq.training.module import Seq2SeqModule
 from seq2seq.translation.forecaster import Forecaster
-from seq2seq.translation.reachability import Unreachable, unreachable
+from seq2seq.translation.reachability import Unreachable
 from seq2seq.translation.translator import Translator
 from seq2seq.whole_file import write_whole
 
@@ -98,10 +99,13 @@ def _settled(
 ) -> tuple[dict[str, Any], Splits, Tokenizers]:
     """The config with all that follows from the data, these, and the tokenizers that are learnt from them."""
     config, splits = _data(config, start, folder, resume=resume)
-    learn = partial(_tokenizers, folder=folder, resume=resume, start=start)
+
+    def learn(config: dict[str, Any], splits: Splits) -> Tokenizers:
+        check_monitor(config)  # metrics are known by now, and tokenizers take their time
+        return _tokenizers(config, splits, folder=folder, resume=resume, start=start)
+
     config, tokenizers = settle(config, splits, learn, says=first_process(), fits=tokens_that_fit)
     check(config)
-    check_monitor(config)
     return config, splits, tokenizers
 
 
@@ -130,15 +134,7 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     translator = module.translator
     if isinstance(translator, Forecaster):  # what it writes is not made of pieces
         return Unreachable(0, 0)
-    found = unreachable(
-        module.dev_examples,
-        translator.tokenizers,
-        translator.search.length,
-        max_source_tokens=translator.max_source_tokens,
-    )
-    if found.count:
-        logger.warning("dev: %s", found)
-    return found
+    return warn_of_unknown("dev", module.dev_examples, translator)
 
 
 def _tokenizers(

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 from hydra import compose
@@ -80,13 +81,25 @@ def _needing_a_choice(name: str) -> str:
 
 
 def _owners(name: str) -> list[str]:
-    """Options of a key's group, written as a user chooses them, that have such a key or part."""
-    group, _, key = name.replace(".", "/").rpartition("/")
-    part = re.compile(rf"^{re.escape(key)}:|^defaults:.*[\[ ]{re.escape(key)}:", re.MULTILINE)
-    top = group.partition("/")[0]
-    offered = top in choices() or top in null_by_default()  # another script may have more groups
-    files = sorted((CONF / group).glob("*.yaml")) if group and offered else []
-    return [choice_of(group, path.stem) for path in files if part.search(path.read_text(encoding="utf-8"))]
+    """Options of a key's group, written as a user chooses them, that have such a key or part; else of a group above."""
+    first, *others = name.replace(".", "/").split("/")
+    if first not in choices() and first not in null_by_default():  # another script may have more groups
+        return []
+    for depth in reversed(range(len(others))):
+        group, key = "/".join([first, *others[:depth]]), others[depth:]
+        files = sorted((CONF / group).glob("*.yaml"))
+        if found := [choice_of(group, path.stem) for path in files if _has(path, key)]:
+            return found
+    return []
+
+
+def _has(path: Path, key: Sequence[str]) -> bool:
+    """Tell whether a file of conf/ has a key, given by its parts, or, of one part, a group of such a name."""
+    if len(key) == 1:
+        part = re.compile(rf"^{re.escape(key[0])}:|^defaults:.*[\[ ]{re.escape(key[0])}:", re.MULTILINE)
+        return part.search(path.read_text(encoding="utf-8")) is not None
+    found = OmegaConf.to_container(OmegaConf.load(path))
+    return isinstance(found, dict) and ".".join(key) in flat(found)
 
 
 def did_you_mean(name: str, known: Sequence[str] | None = None) -> str:

@@ -76,17 +76,18 @@ class Seq2SeqDataModule(lightning.LightningDataModule):
         return examples if count is None else sample(examples, count, seed)
 
     def pairs(self, examples: Sequence[Example], split: str) -> PairSequences:
-        """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged."""
+        """Pairs as token ids, without those that cannot be learnt from; how many were left out is logged.
+
+        Of dev its loss alone is without them: what is written is compared with every reference.
+        """
         found = encoded(examples, self.tokenizers, self.max_length)
+        where, besides = ("dev/loss", "; scores of what is written count them") if split == "dev" else (split, "")
         if found.empty:
-            logger.warning(
-                "%s: left out %d pairs with an empty side (fill or delete them in the data)", split, found.empty
-            )
+            advice = "fill or delete them in the data"
+            logger.warning("%s: left out %d pairs with an empty side (%s)%s", where, found.empty, advice, besides)
         if found.long:
-            logger.warning(
-                "%s: left out %d pairs of over %d tokens (raise batches.max_length to keep them)",
-                *(split, found.long, self.max_length),
-            )
+            over, advice = f"of over {self.max_length} tokens", "raise batches.max_length to keep them"
+            logger.warning("%s: left out %d pairs %s (%s)%s", where, found.long, over, advice, besides)
         links = self._links(examples, found.kept) if split == "train" else None
         return replace(found.pairs, links=links)
 

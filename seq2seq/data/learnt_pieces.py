@@ -9,7 +9,7 @@ import sentencepiece
 from seq2seq.data.normalization import REVERSIBLE, rule_of
 from seq2seq.data.piece_options import PieceOptions
 from seq2seq.data.reserved_pieces import ReservedWatch, named, names_apart, set_apart
-from seq2seq.data.space_mark import hidden
+from seq2seq.data.space_mark import SPACE, hidden
 from seq2seq.data.unlearnt import explained
 from seq2seq.errors import UserError
 from seq2seq.symbols import BOS, EOS, PAD, UNK
@@ -33,7 +33,7 @@ def learnt_pieces(
     SentencePiece learns nothing of what its own pieces are called, and leaves out lines with a sign of its own. Where
     texts hold such, they are read again under other names. Raises UserError where kind or size does not fit the texts.
     """
-    symbols = [*map(hidden, symbols)]
+    symbols = [hidden(symbol).replace(" ", SPACE) for symbol in symbols]
     own: dict[str, Any] = {
         "model_type": kind,
         # Pieces of a word model begin at spaces, so every word needs one before it; characters do not.

@@ -1,5 +1,6 @@
 """Lines of UTF-8 text files, plain or packed."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -8,6 +9,8 @@ from pathlib import Path
 from seq2seq.data.packed_files import raw_lines
 from seq2seq.errors import UserError
 from seq2seq.whole_file import is_special
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")  # of the web, as a path has it; a drive has one letter
 
 
 class NoFileError(UserError):
@@ -30,6 +33,8 @@ def check_readable(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise NoFileError(f"{path} is a folder: give the path of a file in it.")
+    if not path.exists() and _ADDRESS.match(str(path)):
+        raise NoFileError(f"{path} is an address, and files alone are read: fetch it first, and give its path.")
     if not path.exists() and set(str(path)) & set("*?[]"):
         raise NoFileError(f"{path} does not exist: give the path of one file, as patterns and lists are not read.")
     if not path.exists():

@@ -17,6 +17,8 @@ from seq2seq.data.examples import Example
 from seq2seq.data.series import Series, as_array, as_series
 from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError, shown
+from seq2seq.library.chosen_columns import two_of
+from seq2seq.library.row_advice import advice_on, refuse_tokens
 from seq2seq.runs.own_files import GIVEN
 
 # A file, or (source, target) pairs, where a target may be a list of those that are right; a table with two columns.
@@ -82,7 +84,15 @@ def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:
     """Sources and targets in their order; a source with several targets comes once with each."""
     if is_path(pairs):
         return read_pairs(os.fspath(pairs))
-    found = [pair for number, row in enumerate(_rows(pairs, name)) for pair in _texts(row, f"{name}[{number}]")]
+    found: list[tuple[str, str]] = []
+    lists: list[list[str]] = []
+    for number, row in enumerate(_rows(pairs, name)):
+        own = list(_texts(row, f"{name}[{number}]"))
+        found += own
+        if len(own) > 1:
+            lists.append([target for _, target in own])
+    if lists and isinstance(lists[0][0], str):
+        refuse_tokens(name, lists)
     if not found:
         raise UserError(f"{name} must hold pairs of a source and a target, but is empty.")
     return found
@@ -129,11 +139,13 @@ def _rows(pairs: Any, name: str) -> Iterable[Any]:
     if columns is not None:
         if isinstance(columns, Mapping):  # of a DatasetDict, by split
             raise _splits_of(name, columns)
-        return zip(*(list(pairs[column]) for column in _two(list(columns), name)), strict=True)
+        return zip(*(list(pairs[column]) for column in two_of(list(columns), name)), strict=True)
     if isinstance(pairs, Mapping):
         return _rows_of_mapping(pairs, name)
     if not isinstance(pairs, Iterable) or isinstance(pairs, bytes):
-        raise UserError(f"{name} must be pairs, a table or the path of a file, but is of type {type(pairs).__name__}.")
+        share = ": data__dev_size says how many are held out" if isinstance(pairs, int | float) else ""
+        kind = type(pairs).__name__
+        raise UserError(f"{name} must be pairs, a table or the path of a file, but is of type {kind}{share}.")
     return pairs
 
 
@@ -164,20 +176,6 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value))
 
 
-def _two(columns: Sequence[Any], name: str) -> tuple[Any, Any]:
-    """The columns of sources and targets, by these names or as the only two."""
-    found = ("source", "target") if "source" in columns and "target" in columns else tuple(columns)
-    if len(found) != 2:
-        raise UserError(
-            f"{name} must have columns source and target, or two columns, but has "
-            f"{', '.join(map(str, columns)) or 'none'}."
-        )
-    for column in found:
-        if columns.count(column) > 1:
-            raise UserError(f"{name} must have each column once, but has {column!r} {columns.count(column)} times.")
-    return found
-
-
 def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
     """The pairs of a row: a source, and a target or several. Raises UserError if it is none."""
     if isinstance(row, Example):
@@ -199,7 +197,7 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
         raise UserError(f"{where} must be a source and a target, but is one array: give {{'source': X, 'target': Y}}.")
     if isinstance(row, list | tuple) and len(row) == 2 and isinstance(as_series(row[0], where), Series):
         raise UserError(f"{where} must have a text, a number or an array as its target, but has {shown(row[1])}.")
-    raise UserError(f"{where} must be a source and a target, two texts, but is {shown(row)}.")
+    raise UserError(f"{where} must be a source and a target, two texts, but is {shown(row)}{advice_on(row)}.")
 
 
 def _source(source: Any, where: str) -> Any:

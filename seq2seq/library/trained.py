@@ -31,7 +31,7 @@ from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import text_form
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.line import Translation
-from seq2seq.translation.unseen import Unseen
+from seq2seq.translation.unseen import Unseen, UnseenInPairs
 
 if TYPE_CHECKING:
     from seq2seq.runs.evaluation import Evaluation
@@ -124,6 +124,7 @@ class Trained:
             translator.check(line, number)
         unseen = Unseen(translator.tokenizers.source)
         unseen.add([line.source for line in lines])
+        unseen.sum_up()
         with decoder.threads_for(len(lines)):
             found = translator.translations(lines, n_best=n_best or 1, attention=n_best is not None)
         answers = found if n_best else [own[0].text for own in found]
@@ -158,6 +159,7 @@ class Trained:
         """
         from seq2seq.commands.evaluate import build_metrics, read_draws  # torchmetrics takes a second to import
         from seq2seq.runs.evaluation import evaluate
+        from seq2seq.runs.unknown_examples import warn_of_unknown
 
         first = self.members[0]
         if first.model.sourceless:
@@ -169,6 +171,7 @@ class Trained:
             examples = self._examples(None if pairs is None else self._given(pairs), split, "pairs")
         if isinstance(answering, Forecaster):
             return evaluate(answering, examples, metrics, draws)
+        warn_of_unknown("pairs" if split is None else split, examples, answering.translator)
         with answering.threads_for(len(examples)):
             return evaluate(answering.translator, examples, metrics, draws)
 
@@ -194,7 +197,10 @@ class Trained:
         with in_one_line(), trusting(self.trust):
             flat = list(flattened(self._given(pairs, in_order=True))) if is_path(pairs) else pairs_of(pairs)
         sources = [source for source, _ in flat]
-        _, targets = decoder.translator.tokenizers.encode_pairs(sources, [target for _, target in flat])
+        _, targets = decoder.translator.tokenizers.encode_pairs(sources, texts := [target for _, target in flat])
+        unseen = UnseenInPairs(decoder.translator.tokenizers)
+        unseen.add(sources, texts, targets)
+        unseen.sum_up()
         with decoder.threads_for(len(flat)):
             return decoder.translator.score(sources, targets)
 

@@ -87,7 +87,7 @@ class StateBridge(Bridge):
 def join_sides(bridge: Bridge, encoder: Encoder, decoder: Decoder, *, copies: bool) -> None:
     """Make an encoder leave what a bridge reads, and check that a source reaches a decoder. Raises UserError."""
     if isinstance(bridge, StateBridge):
-        bridge.check(encoder.leave_states())
+        bridge.check(_left_by(encoder))
     if decoder.waiting is not None:
         _check_waiting(bridge, encoder, copies=copies)
     if decoder.attention.attends:
@@ -101,6 +101,13 @@ def join_sides(bridge: Bridge, encoder: Encoder, decoder: Decoder, *, copies: bo
             "bridge must not be zero where attention is none, as the decoder would know nothing of the source: choose "
             "last, or state."
         )
+
+
+def _left_by(encoder: Encoder) -> list[StateLayout]:
+    try:
+        return encoder.leave_states()
+    except UserError as error:
+        raise UserError(f"encoder must leave its states where bridge is state: {error}") from None
 
 
 def _check_waiting(bridge: Bridge, encoder: Encoder, *, copies: bool) -> None:

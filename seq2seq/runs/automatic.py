@@ -1,8 +1,9 @@
 """Settings that a config leaves at `auto`, by facts of the data."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatch
+from functools import reduce
 from typing import Any
 
 from seq2seq.config.options import flat
@@ -10,7 +11,7 @@ from seq2seq.data.text_kind import TextKind
 from seq2seq.runs.data_facts import DataKind, DataSize
 from seq2seq.runs.model_kinds import AUTO, is_open
 from seq2seq.runs.open_model import ATTENTION, with_model
-from seq2seq.runs.rules import KIND_RULES, METRICS, MODEL_RULES, SIZE_RULES, Config, Option
+from seq2seq.runs.rules import KIND_RULES, METRICS, MODEL_RULES, SIZE_RULES, Config, Option, mode_of
 
 _NOMINAL_KIND = DataKind(TextKind.WORDS, TextKind.WORDS, 1000, 60)
 _NOMINAL_SIZE = DataSize(1000, 20.0)
@@ -20,7 +21,24 @@ _UNSAID = ("callbacks.*", "monitor.*", "*.monitor", "*.mode", "model.*.dropout",
 
 def of_kind(config: Config, kind: DataKind) -> tuple[Config, Config]:
     """The config with all that follows from the kind of the data, but for a model that is left open; and this alone."""
-    return _settled(config, KIND_RULES, kind)
+    config, found = _settled(config, KIND_RULES, kind)
+    modes = {key: mode_of(metric) for key, metric in _watching(config).items()}
+    for key, mode in modes.items():
+        *path, name = key.split(".")
+        _node_at(config, path)[name] = mode
+    return config, found | modes
+
+
+def _watching(config: Config) -> dict[str, str]:
+    """Metrics that parts of a config watch whose mode is not said, by its key."""
+    values = flat(config)
+    open_modes = [key.removesuffix("mode") for key, value in values.items() if key.endswith(".mode") and value == AUTO]
+    watched = {f"{part}mode": values.get(f"{part}monitor", values.get(f"{part}metric")) for part in open_modes}
+    return {key: str(metric) for key, metric in watched.items() if metric is not None}
+
+
+def _node_at(config: Config, path: Sequence[str]) -> Config:
+    return reduce(lambda node, part: node[part], path, config)
 
 
 def of_size(config: Config, size: DataSize) -> tuple[Config, Config]:
@@ -53,11 +71,8 @@ def _settled(config: Config, rules: Mapping[str, Callable[[Any, Config], Any]], 
     for pattern, rule in rules.items():
         for key in [key for key, value in flat(config).items() if value == AUTO and fnmatch(key, pattern)]:
             *path, name = key.split(".")
-            node = config
-            for part in path:
-                node = node[part]
             chosen[key] = value = rule(facts, config)
-            node[name] = value.node() if isinstance(value, Option) else value
+            _node_at(config, path)[name] = value.node() if isinstance(value, Option) else value
     return config, chosen
 
 

@@ -27,6 +27,7 @@ def check_frames(config: dict[str, Any]) -> None:
     if writes_frames(config):
         for problem in _written_problems(config):
             raise UserError(f"{problem} with targets that are frames: see experiment=forecast.")
+    check_metrics(config, config["metrics"])
     if reads_frames(config):
         for problem in _problems(config):
             raise UserError(f"{problem} with model/input=frames, whose sources are no text.")
@@ -70,10 +71,15 @@ def _written_problems(config: dict[str, Any]) -> Iterator[str]:
     if config["decoding"].get("_target_") != _GREEDY:
         yield "decoding must be greedy, as nothing is searched,"
     yield from (f"callbacks.{name} must be null" for name in _OF_TOKENS if (config["callbacks"] or {}).get(name))
-    found = config["metrics"]
-    kinds = [str(node.get("_target_")) for node in found.values()] if isinstance(found, dict) else []
-    if {*kinds} - {_ERRORS}:
-        yield "metrics must be forecast"
+
+
+def check_metrics(config: dict[str, Any], metrics: Any) -> None:
+    """Raise UserError at metrics of text where a config's targets are frames, and the other way round."""
+    kinds = {str(node.get("_target_")) for node in metrics.values()} if isinstance(metrics, dict) else set()
+    if writes_frames(config) and kinds - {_ERRORS}:
+        raise UserError("metrics must be forecast with targets that are frames: see experiment=forecast.")
+    if _ERRORS in kinds and not writes_frames(config):
+        raise UserError("metrics must not be forecast with targets that are text, which has no such errors.")
 
 
 def _changes_frames(node: dict[str, Any]) -> bool:

@@ -117,8 +117,8 @@ def _check_tokens(config: dict[str, Any]) -> None:
 def _check_choices(mode: Any, interval: Any) -> None:
     if mode not in ("max", "min", AUTO):
         raise UserError(f"monitor.mode must be max or min, but is {mode!r}.")
-    if type(interval) not in (int, float) and interval != AUTO:
-        raise UserError(f"trainer.val_check_interval must be a number of steps, but is {interval!r}.")
+    if type(interval) is not int and interval != AUTO:
+        raise UserError(f"trainer.val_check_interval must be a whole number of steps, but is {interval!r}.")
 
 
 def _without_auto(config: Any) -> Any:

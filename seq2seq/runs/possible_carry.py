@@ -5,7 +5,7 @@ from typing import Any
 
 from seq2seq.config.builder import told_at
 from seq2seq.data.text_batches import TextBatches
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, needed_by
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.source_streams import check_carries
@@ -23,7 +23,7 @@ def refuse_carry(config: dict[str, Any], objective: Objective, model: Seq2Seq) -
     """Raise UserError where streams cannot be trained on, or what is asked for beside them would have no effect."""
     if config.get("carry") is None:
         return
-    with told_at("model.encoder", Encoder):
+    with needed_by("carry"), told_at("model.encoder", Encoder):
         check_carries(model)
     for problem in (*_of_data(config), *_problems(config, model), *_of_objective(objective)):
         raise UserError(f"{problem} with carry, which reads lines in their order: see docs/streams.md.")

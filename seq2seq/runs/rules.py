@@ -108,9 +108,9 @@ def _ngrams(kind: DataKind, config: Config) -> Option:
     return Option("model/ngrams", "bigrams" if looks_ahead else "preceding")
 
 
-def _mode(kind: DataKind, config: Config) -> str:
-    name = config["monitor"]["metric"].removeprefix("dev/")
-    return "min" if name in _LOWER_IS_BETTER else "max"
+def mode_of(metric: str) -> str:
+    """The mode that suits a metric: min of those that are better where they are lower, as `dev/loss` is, else max."""
+    return "min" if metric.rpartition("/")[2] in _LOWER_IS_BETTER else "max"
 
 
 KIND_RULES: KindRules = {
@@ -123,11 +123,8 @@ KIND_RULES: KindRules = {
     "model.encoder.input.ngrams": _ngrams,
     "metrics": _metrics,
     "monitor.metric": lambda kind, config: _metrics(kind, config).read()["monitor"]["metric"],
-    "monitor.mode": _mode,
     "callbacks.*.monitor": lambda kind, config: config["monitor"]["metric"],
-    "callbacks.*.mode": lambda kind, config: config["monitor"]["mode"],
     "schedule.monitor": lambda kind, config: config["monitor"]["metric"],
-    "schedule.mode": lambda kind, config: config["monitor"]["mode"],
 }
 
 

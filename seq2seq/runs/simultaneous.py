@@ -5,7 +5,7 @@ from typing import Any
 
 from seq2seq.config.builder import build
 from seq2seq.decoding.simultaneous import Policy, WaitKPolicy
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, needed_by
 from seq2seq.models.reading import GrowingReader
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.translation.simultaneous import SimultaneousTranslator
@@ -34,7 +34,8 @@ def simultaneous_translator(options: Mapping[str, Any], translator: Translator) 
         )
     if isinstance(policy, WaitKPolicy) and policy.pace is None and translator.stepper.decoder.waiting is not None:
         policy.pace = translator.stepper.decoder.waiting.pace
-    reader = GrowingReader(translator.stepper, window=policy.window)
+    with needed_by("simultaneous"):
+        reader = GrowingReader(translator.stepper, window=policy.window)
     return SimultaneousTranslator(reader, policy, translator.search, translator.tokenizers)
 
 

@@ -14,12 +14,15 @@ from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.compression.product_library import AUTO, Products, check_library
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check_options
+from seq2seq.data.tokenizers import Tokenizer
 from seq2seq.decoding.ensemble import AVERAGES, EnsembleStepper
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.decoding.stepper import Stepper
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, needed_by
 from seq2seq.export.onnx_stepper import OnnxStepper
 from seq2seq.models.language_model import LanguageModel
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.models.source_streams import check_carries
 from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import decoding_device, load_decoding_runs
 from seq2seq.runs.possible_search import refuse_unattended
@@ -96,7 +99,7 @@ def build_translator(
         runs[0].tokenizers,
         search,
         **{name: options[name] for name in _LIMITS},
-        pieces=_build_pieces(options["pieces"]) if "pieces" in options else None,
+        pieces=_build_pieces(options["pieces"], runs[0].tokenizers.target) if "pieces" in options else None,
         rerank=_build_rerank(options, runs),
         replace_unknown=options.get("replace_unknown", False),
         device=decoding_device(options, runs),
@@ -119,6 +122,9 @@ def carried_translator(translator: Translator, node: Mapping[str, Any]) -> Carri
     reset = build(node, "reset")
     if not isinstance(reset, Reset):
         raise UserError("reset must be built by a class of Reset, but is not.")
+    if isinstance(translator.stepper, Seq2Seq):
+        with needed_by("reset"):
+            check_carries(translator.stepper)
     with told_at("reset", type(reset)):
         return CarriedTranslator(translator, reset)
 
@@ -175,10 +181,13 @@ def _build_rerank(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> Re
     return rerank
 
 
-def _build_pieces(node: Mapping[str, Any]) -> PieceLimits:
+def _build_pieces(node: Mapping[str, Any], target: Tokenizer) -> PieceLimits:
     others = {name: value for name, value in node.items() if name != "function"}
     limits = build({**others, "_partial_": True}, "pieces")
-    return limits(function=_user_function(node["function"]))
+    found: PieceLimits = limits(function=_user_function(node["function"]))
+    with told_at("pieces", PieceLimits):
+        found.filters(target, list)  # so that a piece that is none is told before lines come
+    return found
 
 
 def _user_function(path: str | None) -> NextPieces | None:

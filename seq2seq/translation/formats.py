@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Any
 
 from seq2seq.data.text import encodable
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, shown
 from seq2seq.finite import strict_json
 from seq2seq.translation.line import Line, Translation
 
 Read = Callable[[str, int], Line]
 Write = Callable[[int, Line, Sequence[Translation]], str]
-_KEYS = {"source", "prefix", "constraints"}
+_KEYS = ("source", "prefix", "constraints")
 
 
 def read_text(text: str, number: int) -> Line:
@@ -29,9 +31,10 @@ def read_json(text: str, number: int) -> Line:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:  # also at numbers and nests beyond Python's limits
         raise UserError(f"line {number} must be a JSON object, but cannot be read: {error}.") from None
-    if not isinstance(found, dict) or "source" not in found or not found.keys() <= _KEYS:
+    if not isinstance(found, dict) or "source" not in found or not found.keys() <= {*_KEYS}:
         raise UserError(
-            f"line {number} must be a JSON object with source, and prefix and constraints if wanted, but is {text[:80]}"
+            f"line {number} must be a JSON object with source, and prefix and constraints if wanted, but "
+            f"{_fault(found, text)}"
         )
     phrases = found.get("constraints", [])
     if not isinstance(phrases, list) or not all(
@@ -43,6 +46,19 @@ def read_json(text: str, number: int) -> Line:
         encodable(found.get("prefix", "")),
         tuple(encodable(phrase) for phrase in phrases if phrase.strip()),
     )
+
+
+def _fault(found: Any, text: str) -> str:
+    """What keeps a value from being an object that asks for a translation."""
+    if not isinstance(found, dict):
+        return f"is {text[:80]}"
+    unknown = [name for name in found if name not in _KEYS]
+    if not unknown:
+        return f"lacks source: {text[:80]}"
+    near = get_close_matches(unknown[0], [name for name in _KEYS if name not in found], n=1)
+    lacking = "source" if "source" not in found else ""
+    meant = near[0] if near else lacking
+    return f"has {shown(unknown[0])}: {f'did you mean {meant}?' if meant else 'leave it out.'}"
 
 
 def write_text(number: int, line: Line, translations: Sequence[Translation]) -> str:

@@ -112,3 +112,14 @@ def test_options_that_do_not_work_are_told(scores_of, override, message):
     with pytest.raises(UserError) as error:
         next(scores_of(LINES, override))
     assert str(error.value) == message
+
+
+def test_what_the_vocabularies_lack_is_told_of_either_side(scores_of, caplog):
+    caplog.set_level(logging.WARNING, logger="seq2seq")
+    list(scores_of([b"a b\tx a\n", b"A B\tb a\n", b"a\ty\n", b"a\ta\n"], "buffer=1"))
+    assert caplog.messages == [
+        "never seen among targets in training, scored as unknown: 'x' (in 'x a'; said once)",
+        "never seen in training, scored as unknown: 'A B' (in 'A B'; said once); all of it is known in lower case, as "
+        "'a b'",
+        "2 lines held what was never seen among targets in training, 2 times in all: 'x' 1, 'y' 1",
+    ]

@@ -7,6 +7,7 @@ import pytest
 
 from seq2seq.commands.train import train
 from seq2seq.data.examples import Example, Splits
+from seq2seq.errors import UserError
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.evaluation import load_examples, warn_of_poor_data
 from seq2seq.runs.run import load_run
@@ -139,3 +140,12 @@ def test_data_that_teach_little_are_warned_of(caplog):
     before = len(warnings_of(caplog))
     warn_of_poor_data(Splits([*one, Example("c", ("y",))], few))
     assert len(warnings_of(caplog)) == before
+
+
+def test_a_metric_that_data_do_not_choose_is_told_before_tokenizers_are_learnt(tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.commands.train.train_tokenizers", lambda *_: pytest.fail("tokenizers are learnt"))
+    with pytest.raises(UserError) as error:
+        train(tiny_config("metrics=auto", "monitor.metric=dev/bleu"), tmp_path, resume=False)
+    assert str(error.value) == (
+        "monitor.metric must be one of dev/loss, dev/exact_match, but is 'dev/bleu', which metrics=translation gives."
+    )

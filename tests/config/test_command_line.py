@@ -120,6 +120,12 @@ def test_a_part_of_before_is_answered_with_its_name_of_now(mistake):
     )
 
 
+def test_an_option_of_other_choices_names_these_however_deep_it_lies(mistake):
+    owners = "model=auto or model=bahdanau or model=luong or model=transducer"
+    said = mistake("train", "model=gnmt", "model.decoder.connection=dense")
+    assert said == f"The option 'model.decoder.connection' needs {owners}."
+
+
 @pytest.mark.parametrize("plus", ["", "+", "++"])
 def test_an_option_that_the_script_sets_is_answered_with_what_to_use(mistake, plus):
     said = mistake("train", f"{plus}trainer.max_epochs=5")
@@ -240,7 +246,8 @@ def test_a_script_without_its_run_is_told_what_is_missing(mistake):
         (
             "interpret",
             ["run=x"],
-            'text or stream must be given: text="..." looks into one translation, stream=FILE at a long text.',
+            'text, frames or stream must be given: text="..." looks into one translation, frames=FILE into that of a '
+            "series, stream=FILE at a long text.",
         ),
         ("train", ["data=tsv"], "data.train must be given, for example data.train=pairs.tsv"),
         ("train", ["data=json"], "data.train must be given, for example data.train=pairs.jsonl"),
@@ -294,10 +301,17 @@ def test_the_version_is_ours(monkeypatch, capsys):
         ("tokenizer.source_size=0", "tokenizer.source_size must be at least 1, or null for all there is, but is 0."),
         ("tokenizer.character_coverage=3.5", "tokenizer.character_coverage must be from 0.98 to 1, but is 3.5."),
         ("precision=half", "precision must be one of auto, 32-true, "),
-        ("monitor.metric=dev/wer", "monitor.metric must be one of dev/loss, dev/exact_match, but is 'dev/wer'."),
+        (
+            "monitor.metric=dev/wer",
+            "monitor.metric must be one of dev/loss, dev/exact_match, but is 'dev/wer', which metrics=pronunciation ",
+        ),
         ("+model.width=3", "model.width is not an option of seq2seq.models.seq2seq.Seq2Seq: it takes "),
         ("model.dropout=1.5", "model.dropout must be at least 0 and below 1, but is 1.5."),
         ("trainer.accelerator=abacus", "trainer cannot be built: You selected an invalid accelerator name: "),
+        (
+            "trainer.accelerator=mps",
+            "trainer.accelerator must be auto or cpu where torch finds no such device, but is ",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_before_anything_is_written(mistake, tiny_run, tmp_path, override, message):
@@ -460,7 +474,7 @@ def test_a_change_of_metrics_that_the_run_does_not_have(mistake, finished, overr
         (
             ["pieces.allowed=[q]"],
             "a",
-            "allowed must name pieces of the target vocabulary, but 'q' is none of them.",
+            "pieces.allowed must name pieces of the target vocabulary, but 'q' is none of them.",
         ),
         (["run=[]"], "a", "run must name at least one run folder or checkpoint, but is empty."),
     ],

@@ -293,7 +293,10 @@ def test_parallel_files_of_unequal_length_are_refused(tmp_path):
 
 def test_a_parallel_path_without_its_side_is_refused():
     message = error_of(call(ParallelCorpus, source="de", target="en", train="train.de").load)
-    assert message == "The path of parallel text must contain {side}, but is 'train.de'."
+    assert message == (
+        "The path of parallel text must contain {side}, but is 'train.de': write it where de and en are in the names "
+        "of the two files, as in 'train.{side}'."
+    )
 
 
 # ---- JSON lines, Parquet and hub data sets

@@ -98,7 +98,8 @@ def test_pairs_that_cannot_be_learnt_are_left_out_and_counted(caplog):
     assert caplog.messages == [
         "train: left out 3 pairs with an empty side (fill or delete them in the data)",
         f"train: left out {2 + longer_than(8, TRAIN)} pairs of over 8 tokens{advice}",
-        f"dev: left out {1 + longer_than(8, DEV)} pairs of over 8 tokens{advice}",
+        f"dev/loss: left out {1 + longer_than(8, DEV)} pairs of over 8 tokens{advice}; scores of what is written count "
+        "them",
     ]
     assert len(data.train_pairs) == len(TRAIN) - longer_than(8, TRAIN) + 1
     assert len(data.dev_pairs) == len(DEV) - longer_than(8, DEV)

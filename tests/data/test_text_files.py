@@ -24,6 +24,13 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("text_files")
 
 
+def test_an_address_is_no_file():
+    for address in ("https://example.org/pairs.tsv", "s3:/bucket/pairs.tsv"):
+        said = f"{Path(address)} is an address, and files alone are read: fetch it first, and give its path."
+        assert error_of(Path(address)) == said
+    assert "does not exist" in error_of(Path("C:/pairs.tsv"))
+
+
 def error_of(path: Path) -> str:
     with pytest.raises(UserError) as error:
         read_lines(path)

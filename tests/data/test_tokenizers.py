@@ -497,3 +497,19 @@ def test_what_nobody_has_reserved_is_read_once():
 
     learnt_pieces(texts, "char", None, options=PieceOptions(), exact_size=True, sides=["source"])
     assert len(reads) == 1
+
+
+@pytest.mark.parametrize("kind", ["char", "bpe", "unigram"])
+@pytest.mark.parametrize("options", [{"symbols": ["New York", "x  y"]}, {"protect": "New York|x  y"}])
+def test_a_symbol_with_spaces_in_it_is_never_cut(kind, options):
+    text = "to New York, x  y"
+    examples = [Example(f"{text} and New Yorks {word}", (text,)) for word in ("a", "be", "sea", "to", "York", "New")]
+    size = None if kind == "char" else 40
+    trainer = TokenizerTrainer(
+        source=kind, target=kind, source_size=size, target_size=size, exact_size=False, options=PieceOptions(**options)
+    )
+    tokenizers = trainer.train(examples)
+    for tokenizer in (tokenizers.source, tokenizers.target):
+        pieces = tokenizer.surface(text)
+        assert {"New\u2581York", "x\u2581\u2581y"} <= set(pieces), pieces
+        assert tokenizer.decode(tokenizer.encode([text])) == [text]

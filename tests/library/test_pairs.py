@@ -61,6 +61,7 @@ def test_files_stay_where_they_are_and_other_pairs_are_kept(tmp_path):
 
 
 SPLITS = {"train": PAIRS, "test": PAIRS}
+HELD_OUT = ": data__dev_size says how many are held out"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,16 @@ SPLITS = {"train": PAIRS, "test": PAIRS}
         ),
         (pandas.DataFrame(PAIRS, columns=[0, 0]), "must have each column once, but has 0 2 times."),
         (pandas.DataFrame([("a", "b", "c")], columns=["source", "target", "source"]), "must have each column once"),
-        (pandas.DataFrame([("a", "b", "c")]), "must have columns source and target, or two columns, but has 0, 1, 2."),
+        (
+            pandas.DataFrame([("a", "b", "c")]),
+            "must have columns source and target, or two columns, but has 0, 1, 2: choose two, of a data frame as in "
+            "frame[[1, 2]].",
+        ),
+        (
+            pandas.DataFrame([(1, "a", "b")], columns=["id", "word", "phones"]),
+            "must have columns source and target, or two columns, but has id, word, phones: choose two, of a data "
+            "frame as in frame[['word', 'phones']].",
+        ),
         ({"source": ["a"], "target": []}, "must have as many sources as targets, but has 1 and 0."),
         (SPLITS, "must be one split, but is a dict of train, test: give ['train'] of it."),
         (
@@ -106,8 +116,8 @@ def test_what_is_no_pair_is_shown_in_short(row):
     with pytest.raises(UserError) as error:
         pairs_of([("a", "b"), row])
     assert str(error.value).startswith("pairs[1] must be a source and a target, two texts, but is ")
-    assert str(error.value).endswith("....")
-    assert len(str(error.value)) < 160
+    assert "...: " in str(error.value) or str(error.value).endswith("....")
+    assert len(str(error.value)) < 240
 
 
 @pytest.mark.parametrize("half", [chr(0xD800), chr(0xDFFF)])
@@ -120,10 +130,59 @@ def test_half_a_surrogate_pair_is_told_by_number(pair, half):
         pairs_of([("a", "b 😀"), (source, targets)])
 
 
-@pytest.mark.parametrize("given", [5, b"ab", None])
-def test_what_holds_no_pairs_is_refused(given):
+@pytest.mark.parametrize(("given", "advice"), [(b"ab", ""), (None, ""), *((share, HELD_OUT) for share in (5, 0.1))])
+def test_what_holds_no_pairs_is_refused(given, advice):
     with pytest.raises(UserError) as error:
         _rows(given, "dev")
     assert str(error.value) == (
-        f"dev must be pairs, a table or the path of a file, but is of type {type(given).__name__}."
+        f"dev must be pairs, a table or the path of a file, but is of type {type(given).__name__}{advice}."
     )
+
+
+@pytest.mark.parametrize(
+    ("row", "advice"),
+    [
+        (("a", None), "leave out rows that lack one, of a data frame by dropna()"),
+        (("a", float("nan")), "leave out rows that lack one, of a data frame by dropna()"),
+        ((pandas.NA, "b"), "leave out rows that lack one, of a data frame by dropna()"),
+        ((b"a", b"b"), "decode bytes, as in source.decode()"),
+        ((["a", "b"], ["c", "d"]), "join tokens to one text, as in ' '.join(source)"),
+        ((3, "three"), "make it a text, as in str(3)"),
+        (("en", "a", "b"), "choose two of them, or pair whole columns by zip(sources, targets)"),
+        (
+            {"src": "a", "tgt": "b"},
+            "name them source and target, as in {'source': ..., 'target': ...}, not 'src', 'tgt'",
+        ),
+        ("pairs.tsv", "pair texts by zip(sources, targets)"),
+    ],
+)
+def test_what_to_do_about_a_row_that_is_no_pair_is_told(row, advice):
+    with pytest.raises(UserError) as error:
+        pairs_of([("a", "b"), row])
+    assert str(error.value) == f"pairs[1] must be a source and a target, two texts, but is {row!r}: {advice}."
+
+
+WORDS = [("timbre", "T IH M B ER"), ("mum", "M AH M"), ("tim", "T IH M"), ("beer", "B IH R"), ("rim", "R IH M")]
+
+
+def test_lists_of_tokens_are_not_taken_for_answers():
+    with pytest.raises(UserError) as error:
+        pairs_of([(word, phones.split()) for word, phones in WORDS])
+    assert str(error.value) == (
+        "pairs must have answers in a list of targets, each of them whole, but ['M', 'AH', 'M'] has 'M' twice and "
+        "holds the tokens of one, as it seems: join them, as in ' '.join(target)."
+    )
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [(word, [phones, phones.replace("IH", "IY"), phones]) for word, phones in WORDS],  # one of them twice
+        [(word, ["verb", "noun"]) for word, _ in WORDS],  # labels: few, and each once
+        [(word, [word.upper(), word.title(), word.upper()]) for word, _ in WORDS],  # each source's own
+    ],
+)
+def test_lists_of_answers_are_taken_for_these(pairs):
+    assert [example.targets for example in examples_of(pairs)] == [
+        tuple(dict.fromkeys(targets)) for _, targets in pairs
+    ]

@@ -133,10 +133,23 @@ def test_an_interrupt_leaves_the_run_of_the_last_validation(tmp_path, monkeypatc
     ("pairs", "keywords", "message"),
     [
         ([], {}, "pairs must hold pairs of a source and a target, but is empty."),
-        (["ab"], {}, "pairs[0] must be a source and a target, two texts, but is 'ab'."),
-        ([("a", "b"), ("c", 3)], {}, "pairs[1] must be a source and a target, two texts, but is ('c', 3)."),
+        (
+            ["ab"],
+            {},
+            "pairs[0] must be a source and a target, two texts, but is 'ab': pair texts by zip(sources, targets).",
+        ),
+        (
+            [("a", "b"), ("c", 3)],
+            {},
+            "pairs[1] must be a source and a target, two texts, but is ('c', 3): make it a text, as in str(3).",
+        ),
         ([("a", [])], {}, "pairs[0] must be a source and a target, two texts, but is ('a', [])."),
-        ({"a": None}, {}, "pairs[0] must be a source and a target, two texts, but is ('a', None)."),
+        (
+            {"a": None},
+            {},
+            "pairs[0] must be a source and a target, two texts, but is ('a', None): leave out rows that lack one, of a "
+            "data frame by dropna().",
+        ),
         (PAIRS, {"dev": []}, "dev must hold pairs of a source and a target, but is empty."),
         (pandas.DataFrame({"a": ["b"]}), {}, "pairs must have columns source and target, or two columns, but has a."),
         ("a.tsv", {"dev": "b.jsonl"}, "train, dev and test must be files of one kind, but are json, tsv."),

@@ -79,7 +79,7 @@ def test_no_attention_sees_nothing(padded):
         ),
         (
             {"direction": "both", "encoder_size": 4},
-            "direction must be forward where the bridge hands states on, as others have several.",
+            "encoder must leave its states where bridge is state: direction must be forward, as others have several.",
         ),
         ({"waiting": WaitK()}, "bridge must not be state where waiting is on, as it is what all of a source has left."),
     ],

@@ -7,7 +7,6 @@ from itertools import cycle, islice, product
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 
 from seq2seq.config.contract import check
 from seq2seq.config.options import flat
@@ -191,15 +190,29 @@ def test_metrics_that_may_be_chosen_are_those_that_there_are():
     assert {*METRICS} == names - {AUTO, "characters", "perplexity"}
 
 
-def test_the_mode_suits_the_metric_that_the_user_monitors(config):
-    given = {
-        str(found["monitor"]["metric"]): str(found["monitor"]["mode"])
-        for found in (OmegaConf.load(path) for path in sorted((CONF / "metrics").glob("*.yaml")))
-        if found["monitor"]["metric"] != AUTO
-    }
-    assert len(given) == 7
-    for metric, mode in (given | {"dev/per": "min", "dev/ter": "min", "dev/mae": "min", "dev/rmse": "min"}).items():
-        assert nominal(config(f"monitor.metric={metric}"))["monitor"]["mode"] == mode
+MODES = {
+    "min": ["loss", "wer", "per", "cer", "ter", "mae", "rmse", "crps"],
+    "max": ["bleu", "chrf", "exact_match", "accuracy", "macro_f1"],
+}
+
+
+@pytest.mark.parametrize("metrics", ["translation", "pronunciation"])
+@pytest.mark.parametrize(("mode", "name"), [(mode, name) for mode, names in MODES.items() for name in names])
+def test_the_mode_suits_the_metric_that_is_monitored_whatever_others_there_are(config, metrics, mode, name):
+    watched = nominal(config(f"metrics={metrics}", f"monitor.metric=dev/{name}", "schedule=plateau"))
+    assert watched["monitor"]["mode"] == watched["schedule"]["mode"] == mode
+
+
+def test_the_mode_of_a_part_suits_what_this_part_monitors(config):
+    parts = ["callbacks=early_stopping", "callbacks.early_stopping.monitor=train/loss", "schedule=plateau"]
+    found = nominal(config("metrics=translation", *parts, "schedule.monitor=dev/ter"))
+    assert found["monitor"] == {"metric": "dev/bleu", "mode": "max"}
+    assert (found["callbacks"]["early_stopping"]["mode"], found["schedule"]["mode"]) == ("min", "min")
+
+
+def test_a_mode_that_is_given_stays(config):
+    found = nominal(config("metrics=translation", "monitor.mode=min", "schedule=plateau"))
+    assert found["monitor"]["mode"] == found["schedule"]["mode"] == "min"
 
 
 def test_what_was_chosen_is_said_in_one_line_of_overrides_that_choose_the_same(config, caplog):

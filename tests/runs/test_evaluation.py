@@ -1,5 +1,6 @@
 """Scores of a translator, and of a run on its own data or a file."""
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -234,6 +235,12 @@ def test_metrics_that_the_run_was_not_trained_with(report):
     assert "nw:2" in found["signatures"]["translation"]
 
 
+def test_a_metric_of_frames_is_refused_before_text_is_searched(report, monkeypatch):
+    monkeypatch.setattr("seq2seq.commands.evaluate.evaluate", lambda *_: pytest.fail("text is searched"))
+    with pytest.raises(UserError, match=r"^metrics must not be forecast with targets that are text"):
+        report("metrics=forecast")
+
+
 # Data that have moved
 
 
@@ -322,3 +329,24 @@ def test_a_run_has_to_be_named(config_of, run):
         UserError, match=r"^run must be a run folder or a checkpoint file, but is empty: give run=DIR\.$"
     ):
         evaluate_run(config_of("evaluate", f"run={run}"))
+
+
+# What a run cannot know
+
+
+def test_what_is_unknown_of_a_file_is_told(report, tmp_path, caplog):
+    caplog.set_level(logging.WARNING, logger="seq2seq")
+    (tmp_path / "pairs.tsv").write_text("A B\tb a\na b\tb x\na b c\tc b a\nb\tb\n", encoding="utf-8")
+    report(f"file={tmp_path / 'pairs.tsv'}")
+    assert caplog.messages == [
+        f"{tmp_path / 'pairs.tsv'}: 1 of 4 sources (25.0 %) hold what was never seen in training, such as 'A B' (in "
+        "'A B'); all of it is known in lower case, as 'a b'",
+        f"{tmp_path / 'pairs.tsv'}: 1 of 4 references (25.0 %) are what no output can equal, such as 'b x': the target "
+        "vocabulary lacks 'x'",
+    ]
+
+
+def test_of_what_is_known_nothing_is_told(report, caplog):
+    caplog.set_level(logging.WARNING, logger="seq2seq")
+    report("split=dev")
+    assert caplog.messages == []

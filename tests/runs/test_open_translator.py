@@ -17,6 +17,7 @@ from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import sealed
 from seq2seq.runs.exported_run import ExportedRun
 from seq2seq.runs.named_runs import load_runs
+from seq2seq.runs.simultaneous import simultaneous_translator
 from seq2seq.runs.translator import open_translator
 from seq2seq.translation.line import Line
 
@@ -166,6 +167,15 @@ def test_a_function_that_is_not_there(translator_of, finished, working_folder, p
         translator_of(f"run={finished}", f"pieces.function={path}")
     assert str(error.value).startswith(f"pieces.function must be module.function, but {path!r} is none: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("option", ["reset", "simultaneous"])
+def test_what_a_model_cannot_do_is_told_of_the_option_that_asks_for_it(options_of, finished, option):
+    options = options_of(f"run={finished}", f"{option}={'never' if option == 'reset' else 'wait_k'}")
+    with pytest.raises(
+        UserError, match=f"^{option} cannot be had with this model: direction must be forward, or block_"
+    ):
+        simultaneous_translator(options, open_translator(options, lines=1))
 
 
 @pytest.mark.parametrize("library", ["onednn", "blas"])

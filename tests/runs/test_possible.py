@@ -85,7 +85,13 @@ def test_what_a_model_s_constructors_refuse_is_refused_without_data(refusal, ove
         ("batches.pool_batches=-2", "batches.pool_batches must be a whole number of at least 1, but is -2."),
         ("budget.max_steps=-1", "budget.max_steps must be above 0, but is -1."),
         ("monitor.mode=up", "monitor.mode must be max or min, but is 'up'."),
-        ("trainer.val_check_interval=often", "trainer.val_check_interval must be a number of steps, but is 'often'."),
+        *(
+            (
+                f"trainer.val_check_interval={typed}",
+                f"trainer.val_check_interval must be a whole number of steps, {but}.",
+            )
+            for typed, but in (("often", "but is 'often'"), ("0.25", "but is 0.25"))
+        ),
     ],
 )
 def test_a_value_is_told_by_the_key_that_was_typed(refusal, override, message):

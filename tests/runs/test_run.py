@@ -1,6 +1,7 @@
 """From a run folder or checkpoint back to the model that was trained."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,31 @@ def test_a_folder_without_checkpoints(tmp_path):
     assert refusal(tmp_path) == (
         f"run={tmp_path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it."
     )
+
+
+def test_the_run_around_a_folder_or_in_it_is_named(tmp_path):
+    runs = tmp_path / "runs" / "words"
+    for number, name in enumerate(("one", "two", "three")):
+        (runs / name / "checkpoints").mkdir(parents=True)
+        (runs / name / "checkpoints" / "last.ckpt").touch()
+        os.utime(runs / name / "checkpoints", (number % 2, number % 2))
+    lacking = "holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it"
+    (runs / "one" / "tokenizers").mkdir()
+    for inside in ("checkpoints", "tokenizers"):
+        around = f"give its run folder, run={runs / 'one'}"
+        assert refusal(runs / "one" / inside) == f"run={runs / 'one' / inside} {lacking}: {around}."
+    assert refusal(runs) == f"run={runs} {lacking}: give a run in it, such as run={runs / 'two'}, the newest."
+    assert refusal(tmp_path) == f"run={tmp_path} {lacking}."
+
+
+def test_a_slip_of_a_name_is_asked_about(tmp_path):
+    for path in ("words_2026/checkpoints/last.ckpt", "other"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    wrong = tmp_path / "words_2025"
+    assert refusal(wrong) == f"run={wrong} does not exist: did you mean {tmp_path / 'words_2026'}?"
+    last = tmp_path / "words_2026" / "checkpoints" / "last"
+    assert refusal(last) == f"run={last} does not exist: did you mean {last}.ckpt?"
 
 
 # What is no checkpoint

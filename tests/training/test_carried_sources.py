@@ -298,10 +298,16 @@ def test_words_that_are_said_while_a_line_is_read_take_no_reset(folder, config_o
     [
         (
             ["model.encoder.direction=both", "model.decoder.hidden_size=16"],
-            "model.encoder.direction must be forward, or block_size a number of steps",
+            "carry cannot be had with this model: model.encoder.direction must be forward, or block_size a number of",
         ),
-        (["model/ngrams=bigrams"], "windows of ngrams must be [before, 0] for streams, but one looks"),
-        (["model/front_end=convolution"], "front_end must be none for streams, but looks at what"),
+        (
+            ["model/ngrams=bigrams"],
+            "carry cannot be had with this model: windows of ngrams must be [before, 0] for streams, but one looks",
+        ),
+        (
+            ["model/front_end=convolution"],
+            "carry cannot be had with this model: front_end must be none for streams, but looks at what",
+        ),
         (
             ["data.dev=null"],
             "data.dev must name a split of its own, as lines held out of train would leave holes in it,",
@@ -332,7 +338,9 @@ def test_what_cannot_go_together_is_refused_at_the_start(plain_config_of, data, 
 
 def test_language_models_are_refused(plain_config_of, data, tmp_path):
     config = plain_config_of("train", "experiment=language_model", "data.train=x", "carry=streams")
-    with pytest.raises(UserError, match="^model must be a translator with attention to read streams"):
+    with pytest.raises(
+        UserError, match="^carry cannot be had with this model: model must be a translator with attention"
+    ):
         refuse_mistakes(config, tmp_path)
 
 

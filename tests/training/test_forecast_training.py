@@ -249,6 +249,7 @@ def test_commands_that_search_refuse_the_run(learnt, script, config_of):
         ("reset=silence", "reset must be none with a run that writes frames"),
         ("replace_unknown=true", "replace_unknown must be false with a run that writes frames, but is True."),
         ("simultaneous=wait_k", "simultaneous must be none with a run that writes frames"),
+        ("metrics=exact_match", "metrics must be forecast with targets that are frames"),
         ("samples=1", "samples must be 0, for means that are fed back, or at least 2, but is 1."),
         ("batch_size=0", "batch_size must be a whole number of at least 1, but is 0."),
     ],

@@ -11,6 +11,7 @@ from seq2seq.commands.train import train
 from seq2seq.compression.packing import pack
 from seq2seq.data.series import Series
 from seq2seq.decoding.search.beam import BeamSearch
+from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import gradient_times_input, integrated_gradients, occlusion
 from seq2seq.runs.evaluation import load_examples
@@ -102,9 +103,10 @@ def test_changed_series_change_what_is_learnt_and_neither_dev_nor_statistics(tra
     assert torch.equal(*centers)
 
 
-def test_company_and_order_change_no_answer(learnt):
+@pytest.mark.parametrize("search", [BeamSearch(beam_size=2), Sampling(samples=2, temperature=3.0)])
+def test_company_and_order_change_no_answer(learnt, search):
     run = load_run(learnt)
-    check_company(run, [one.source for one in load_examples(run, None, "test")[1]])
+    check_company(run, [one.source for one in load_examples(run, None, "test")[1]], search=search)
 
 
 def test_int8_gives_the_same_answers(learnt):
@@ -153,6 +155,7 @@ REFUSALS = [
     (["objective=minimum_risk"], "objective must not be minimum_risk with model/input=frames"),
     (["curriculum=competence", "curriculum.difficulty=rarity"], "curriculum.difficulty must be length"),
     (["model/copying=pointer"], "model.copying must be none with frames"),
+    (["metrics=forecast"], "metrics must not be forecast with targets that are text, which has no such errors."),
     (["model.source_word_dropout=0.1"], "source_word_dropout must be 0 with frames"),
     (["model.input.gaps=true"], "model.input.gaps must be false without imputation"),
     (["model.input.normalization=l2"], "model.input.normalization must be one of standard, robust, log, none"),

@@ -63,10 +63,21 @@ def test_what_is_no_json_is_refused_with_the_line(text, because):
     assert len(message) < 250
 
 
-@pytest.mark.parametrize("text", ['"a"', "[]", "{}", "3", "null", '{"prefix": "a"}', '{"source": "a", "prefx": "b"}'])
-def test_what_is_no_such_object_is_refused(text):
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        *((text, f"is {text}") for text in ('"a"', "[]", "3", "null")),
+        ("{}", "lacks source: {}"),
+        ('{"prefix": "a"}', 'lacks source: {"prefix": "a"}'),
+        ('{"source": "a", "prefx": "b"}', "has 'prefx': did you mean prefix?"),
+        ('{"source": "a", "constraint": ["b"]}', "has 'constraint': did you mean constraints?"),
+        ('{"source": "a", "n_best": 3}', "has 'n_best': leave it out."),
+        ('{"text": "a"}', "has 'text': did you mean source?"),
+    ],
+)
+def test_what_is_no_such_object_is_refused(text, fault):
     assert refusal(text, 12) == (
-        f"line 12 must be a JSON object with source, and prefix and constraints if wanted, but is {text}"
+        f"line 12 must be a JSON object with source, and prefix and constraints if wanted, but {fault}"
     )
 
 

@@ -200,6 +200,25 @@ def test_an_unknown_word_of_known_characters_is_counted_as_a_word(echo_of, caplo
     assert caplog.records[-1].getMessage() == ("2 lines held what was never seen in training, 2 times in all: 'aab' 2")
 
 
+def test_what_is_known_in_another_case_is_told(echo_of, caplog):
+    upper = TokenizerTrainer(source="char", target="char", joint=True).train([Example("AB BA", ("A B",))])
+    translated(echo_of(upper), lines_of("ab", "Ba", "ac", "A"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "never seen in training, translated as unknown: 'ab' (in 'ab'; said once); all of it is known in upper case, "
+        "as 'AB'",
+        "3 lines held what was never seen in training, 5 times in all: 'a' 3, 'b' 1, 'c' 1; 2 of these lines are known "
+        "in upper case",
+    ]
+
+
+def test_pairs_in_the_place_of_sources_are_told(echo, caplog):
+    translated(echo, lines_of("ab\tba", "known"))
+    assert [record.getMessage() for record in caplog.records] == [
+        r"never seen in training, translated as unknown: '\t' (in 'ab\tba'; said once); of pairs give the sources "
+        "alone, as `cut -f1` has them"
+    ]
+
+
 def test_control_characters_are_warned_of_escaped(echo, caplog):
     translated(echo, lines_of("a\x1b[31m", "b\x07"))
     assert not any(set("\x1b\x07") & set(record.getMessage()) for record in caplog.records)

@@ -25,9 +25,10 @@ def refuse_unlike_lengths(data: Seq2SeqDataModule, model: Seq2Seq) -> None:
 def _told(split: str, pairs: PairSequences, row: int, examples: Sequence[Example]) -> str:
     assert pairs.owners is not None
     example = examples[int(pairs.owners[row])]
-    kind, unit = ("labels", "tokens") if pairs.target.end else ("frames", "frames")
+    kind = "labels" if pairs.target.end else "frames"
+    unit, other = ("tokens", ", or choose another tokenizer.source") if pairs.source.end else ("frames", "")
     return (
         f"data must give model=tagger one of the {kind} for each position, but in {split} source "
         f"{printable(example.source[:40])!r} has {int(pairs.source.lengths[row])} {unit} and "
-        f"{int(pairs.target.lengths[row])} {kind}: mend the pair, or choose another tokenizer.source."
+        f"{int(pairs.target.lengths[row])} {kind}: mend the pair{other}."
     )

@@ -26,6 +26,7 @@ from seq2seq.runs.evaluation import build_scores
 from seq2seq.runs.fitting import check_fit
 from seq2seq.runs.possible_mixture import refuse_unknown_tags
 from seq2seq.runs.possible_training import check_tag, kinds_of
+from seq2seq.runs.rules import mode_of
 from seq2seq.runs.run import build_model
 from seq2seq.runs.translator import following
 from seq2seq.training.averaging import WeightAverage, new_average
@@ -174,7 +175,8 @@ def build_average(config: dict[str, Any], model: nn.Module) -> WeightAverage:
             raise UserError(f"averaging.{name} is not an option: there are {', '.join([*known][1:])}.")
         check_type(f"averaging.{name}", value, known[name].annotation)
     if options.get("kind") == "triggered":
-        watched = {"monitor": config["monitor"]["metric"], "mode": config["monitor"]["mode"]}
+        own, shared = options.get("monitor"), config["monitor"]
+        watched = {"monitor": shared["metric"], "mode": mode_of(own) if own else shared["mode"]}
         options |= {name: value for name, value in watched.items() if options.get(name) is None}
     with told_at("averaging", new_average):
         return new_average(model, **options)

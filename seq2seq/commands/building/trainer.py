@@ -55,6 +55,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     given, monitor = config["trainer"], config["monitor"]
     precision = resolve_precision(config["precision"], given.get("accelerator", "auto"))
     with told_at("trainer", lightning.Trainer):
+        _check_accelerator(given.get("accelerator"))
         check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
         check_limits(**{name: given[name] for name in ("limit_train_batches", "limit_val_batches") if name in given})
         check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
@@ -81,6 +82,16 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
             trainer.strategy.check()
     trainer.strategy.checkpoint_io = WholeFiles()
     return trainer
+
+
+def _check_accelerator(accelerator: object) -> None:
+    """Raise UserError where a GPU is asked for, and torch finds none."""
+    kinds = {"cuda": [torch.cuda], "mps": [torch.backends.mps], "gpu": [torch.cuda, torch.backends.mps]}
+    if (wanted := kinds.get(str(accelerator))) and not any(kind.is_available() for kind in wanted):
+        raise UserError(
+            f"accelerator must be auto or cpu where torch finds no such device, but is {accelerator!r}: leave it out, "
+            "or install a torch that is built for it."
+        )
 
 
 def _alone(given: Mapping[str, Any]) -> dict[str, Any]:

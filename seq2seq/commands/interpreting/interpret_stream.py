@@ -14,7 +14,7 @@ from seq2seq.data.line_parts import LinePart, line_parts
 from seq2seq.data.packed_files import text_chunks
 from seq2seq.data.text_files import check_readable, told_as
 from seq2seq.data.tokenizers import Tokenizer
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, needed_by
 from seq2seq.interpretation.stream_reader import StreamReader
 from seq2seq.interpretation.stream_report import check_finite, stream_figures, stream_report
 from seq2seq.runs.named_runs import load_runs
@@ -48,7 +48,8 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
     alarms = [] if options["alarms"] is None else read_alarms(str(options["alarms"]))
     name = "stdin" if given == "-" else Path(given).name
     chunks = chunks_of_stdin() if given == "-" else _chunks(given)
-    reader = StreamReader(run.model.encoder)
+    with needed_by("stream"):
+        reader = StreamReader(run.model.encoder)
     feeder = LineFeeder(reader, run.tokenizers.source, options["renew"])
     read_stream(feeder, line_parts(text_chunks(chunks, name), name), alarms, options["units"])
     if reader.tokens == 0:
@@ -129,7 +130,7 @@ def _check(options: Mapping[str, Any]) -> None:
             raise UserError(f"{name} must be one {'run' if name == 'run' else 'file, or -'}, but is {options[name]!r}.")
     for name, default in OF_TEXTS.items():
         if options[name] != default:
-            raise UserError(f"{name} is of a text, and a stream has none of it: leave {name} out, or stream.")
+            raise UserError(f"{name} is of one source, and a stream has none of it: leave {name} out, or stream.")
     renew = options["renew"]
     if renew not in ("line", "none") and (type(renew) is not int or renew < 1):
         raise UserError(f"renew must be line, none, or a number of tokens of at least 1, but is {renew!r}.")

@@ -65,7 +65,10 @@ class ParallelCorpus:
 
     def _path(self, pattern: str, side: str) -> str:
         if "{side}" not in pattern:
-            raise UserError(f"The path of parallel text must contain {{side}}, but is {pattern!r}.")
+            raise UserError(
+                f"The path of parallel text must contain {{side}}, but is {pattern!r}: write it where "
+                f"{self.source} and {self.target} are in the names of the two files, as in 'train.{{side}}'."
+            )
         return pattern.replace("{side}", side)
 
     def _read(self, pattern: str) -> Examples:

@@ -73,8 +73,8 @@ class Sampling(Search[Numbers]):
         """A number for every sentence and sample, from which its random numbers are made."""
         super().prepare(source, lengths, request)
         key = mixed(torch.full_like(lengths, self.seed))
-        for position, ids in enumerate(source.unbind(1)):
-            key = torch.where(position < lengths, mixed(key + ids), key)
+        for position, numbers in enumerate(_whole_numbers(source).unbind(1)):
+            key = torch.where(position < lengths, mixed(key + numbers), key)
         return mixed(key.unsqueeze(1) + torch.arange(self.width, device=source.device))
 
     def choose(self, following: NextTokens, frontier: Frontier, context: Numbers) -> Selection:
@@ -160,6 +160,17 @@ def _blocks(scores: Logits) -> Float[Tensor, "batch samples blocks block"]:
 def _block_sums(blocks: Float[Tensor, "batch samples blocks block"]) -> Float[Tensor, "batch samples blocks"]:
     """The weights of blocks: so few terms lose nothing in single precision, which their sum over blocks would."""
     return blocks.exp().sum(-1).double()
+
+
+def _whole_numbers(source: Source) -> Int[Tensor, "batch source"]:
+    """Ids as they are, and of frames a number each, made of the bits of all of its values."""
+    if not source.is_floating_point():
+        return source
+    bits = (source.float() + 0.0).view(torch.int32).long()  # of minus zero those of zero
+    found = torch.zeros_like(bits[..., 0])
+    for feature in bits.unbind(-1):
+        found = mixed(found + feature)
+    return found
 
 
 def _uniform(numbers: Tensor) -> Float[Tensor, "batch samples"]:

@@ -90,9 +90,9 @@ class FrameInput(Input):
         now = clock(gaps)
         last, ago = carried_forward(frames, observed, seen, now)
         if self.imputation == "mean":
-            filled = frames.where(observed, self.normalization.mean)
+            filled = frames.where(observed, self._mean)
         elif self.decay is not None:
-            filled = frames.where(observed, self.decay(last, ago, self.normalization.mean))
+            filled = frames.where(observed, self.decay(last, ago, self._mean))
         else:
             filled = interpolated(frames, observed, seen, now) if self.imputation == "interpolation" else last
         return _Read(filled, last, ago, observed, gaps.to(frames.dtype), since(ago, seen, gaps).to(frames.dtype))
@@ -109,8 +109,12 @@ class FrameInput(Input):
     def _with_gaps(self, vectors: TimeVectors, read: "_Read") -> Inputs:
         return torch.cat([vectors, read.gaps, read.since], -1) if self.gap_size else vectors
 
+    @property
+    def _mean(self) -> Tensor:
+        return self.normalization.mean.to(self.projection.weight.dtype)
+
     def _unseen(self, count: int) -> Seen:
-        mean = self.normalization.mean.expand(count, -1)
+        mean = self._mean.expand(count, -1)
         return Seen(mean, torch.zeros_like(mean))
 
     def shown(self, source: Source) -> Shown:

@@ -19,7 +19,8 @@ class Normalization(nn.Module):
 
     `standard`: mean and standard deviation; `robust`: median and interquartile range / 1.349, which a few wild values
     do not move; `log`: `standard` of sign(x) log(1 + |x|); `none`: 0 and 1. What is missing (NaN) does not count. A
-    constant feature becomes 0 everywhere. `mean` is that of what comes out, which can stand for what is missing.
+    constant feature becomes 0 everywhere. `mean` is that of what comes out, which can stand for what is missing. All
+    three stay in float32 at least when weights become shorter: a centre that is rounded can be many scales off.
     Raises UserError at another kind.
     """
 
@@ -35,6 +36,15 @@ class Normalization(nn.Module):
         self.register_buffer("center", torch.zeros(features))
         self.register_buffer("factor", torch.ones(features))  # 1 / scale; 0 of a constant
         self.register_buffer("mean", torch.zeros(features))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Normalization":
+        kept = {name: getattr(self, name) for name in self._buffers}
+        super()._apply(fn, recurse)
+        for name, before in kept.items():
+            after = getattr(self, name)
+            if after.dtype != torch.promote_types(after.dtype, torch.float32):
+                setattr(self, name, before.to(after.device))
+        return self
 
     def prepare(self, frames: np.ndarray) -> None:
         """Find the statistics of all frames, `frames feature`."""

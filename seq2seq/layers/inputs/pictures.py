@@ -20,11 +20,14 @@ class PictureInput(Input):
 
     frames: ClassVar[bool] = True
 
+    like: Tensor
+
     def __init__(self, side: SourceSide, *, front_end: MakesFrontEnd | None = None) -> None:
         super().__init__()
         refuse_words(side)
         self.features = side.size
         self.normalization = Normalization(1, "standard")
+        self.register_buffer("like", torch.empty(0), persistent=False)  # of the type of weights, which are of others
         self.front_end = front_end(side.size) if front_end else None
 
     @property
@@ -36,7 +39,7 @@ class PictureInput(Input):
         self.normalization.prepare(source.reshape(-1, 1))
 
     def forward(self, source: Source, lengths: Lengths | None = None) -> TimeVectors:
-        return self.normalization(source)
+        return self.normalization(source).to(self.like.dtype)
 
     def shown(self, source: Source) -> Shown:
         """Frames as they are drawn: on the one scale of all values."""
@@ -57,7 +60,7 @@ class PictureInput(Input):
         return self.typical + torch.where(factor > 0, normal / factor, 0.0)
 
     def start(self, count: int) -> InputState:
-        return InputState((), torch.ones(count, self.width, device=self.normalization.center.device))
+        return InputState((), torch.ones(count, self.width, device=self.like.device))
 
     def advance(self, source: Source, lengths: Lengths, state: InputState) -> tuple[TimeVectors, InputState]:
-        return self.normalization(source), state
+        return self(source), state

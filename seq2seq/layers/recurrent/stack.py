@@ -161,10 +161,10 @@ class RecurrentStack(nn.Module):
         """
         layers = [layer for layer in self.layers if isinstance(layer, OneWayLayer)]
         if len(layers) < len(self.layers):
-            raise UserError("direction must be forward where the bridge hands states on, as others have several.")
+            raise UserError("direction must be forward, as others have several.")
         for layer in layers:
             if layer.chunk_size is not None:
-                raise UserError(f"chunk_size must be null where the bridge hands states on, but is {layer.chunk_size}.")
+                raise UserError(f"chunk_size must be null, but is {layer.chunk_size}.")
             layer.leaves_state = True
         self.leaves_states = True
         return [layer.forwards.layout for layer in layers]

@@ -140,9 +140,9 @@ def test_an_alarm_of_another_stream_is_told(reading):
         (["renew=word"], "renew must be line, none, or a number of tokens of at least 1, but is 'word'."),
         (["renew=0"], "renew must be line, none, or a number of tokens of at least 1, but is 0."),
         (["renew=true"], "renew must be line, none, or a number of tokens of at least 1, but is True."),
-        (["text=a"], "text is of a text, and a stream has none of it: leave text out, or stream."),
-        (["target=a"], "target is of a text, and a stream has none of it: leave target out, or stream."),
-        (["steps=3"], "steps is of a text, and a stream has none of it: leave steps out, or stream."),
+        (["text=a"], "text is of one source, and a stream has none of it: leave text out, or stream."),
+        (["target=a"], "target is of one source, and a stream has none of it: leave target out, or stream."),
+        (["steps=3"], "steps is of one source, and a stream has none of it: leave steps out, or stream."),
         (["units=0"], "units must be a whole number of at least 1, but is 0."),
         (["alarms=[a]"], "alarms must be one file, but is ['a']."),
         (["stream=[a,b]"], "stream must be one file, or -, but is ['a', 'b']."),
@@ -158,14 +158,14 @@ def test_mistakes_are_told_in_one_line_and_nothing_is_written(interpreted, tmp_p
 
 def test_a_text_has_nothing_of_a_stream(config_of, one_way):
     for option in ("renew=none", "alarms=a"):
-        with pytest.raises(UserError, match=r"^(renew|alarms) is of a stream, and a text has none of it: leave"):
+        with pytest.raises(UserError, match=r"^(renew|alarms) is of a stream, and one source has none of it: leave"):
             interpret(config_of("interpret", f"run={one_way}", "text=a", option))
-    with pytest.raises(UserError, match=r"^text or stream must be given: "):
+    with pytest.raises(UserError, match=r"^text, frames or stream must be given: "):
         interpret(config_of("interpret", f"run={one_way}"))
 
 
 def test_an_encoder_that_reads_both_ways_is_refused_by_name(interpreted, finished, tmp_path):
-    with pytest.raises(UserError, match=r"^direction must be forward, or block_size a number of steps, for streams"):
+    with pytest.raises(UserError, match=r"^stream cannot be had with this model: direction must be forward, or block_"):
         interpreted(f"run={finished}")
     assert not (tmp_path / "out").exists()
 

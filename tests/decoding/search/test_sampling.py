@@ -135,6 +135,21 @@ def test_no_seed_gives_a_sentence_the_numbers_of_another():
     assert len(set().union(*drawn)) == 8 * 8 * 9
 
 
+def test_frames_are_drawn_for_by_their_values_and_by_nothing_beside_them():
+    search, lengths = Sampling(samples=3), torch.tensor([2, 1])
+    frames = torch.tensor([[[0.5, -1.0], [torch.nan, 2.0]], [[0.5, -1.0], [0.0, 0.0]]])
+    together = search.prepare(frames, lengths, Request())
+    padded = torch.cat([frames, torch.full((2, 1, 2), 7.0)], 1)
+    for row, length in enumerate(lengths.tolist()):
+        alone = search.prepare(frames[row : row + 1, :length], lengths[row : row + 1], Request())
+        assert torch.equal(alone[0], together[row])
+    assert torch.equal(search.prepare(padded, lengths, Request()), together)
+    assert torch.equal(search.prepare(frames.double(), lengths, Request()), together)
+    others = frames + torch.tensor([[[0.0, 1e-3], [0.0, 0.0]], [[1e-3, 0.0], [0.0, 0.0]]]), frames.flip(-1)
+    every = torch.cat([together, *(search.prepare(other, lengths, Request()) for other in others)])
+    assert len(set(every.flatten().tolist())) == 6 * 3
+
+
 def test_more_samples_hold_those_of_fewer(random_stepper, sources):
     every = Sampling(samples=6)(random_stepper(), *sources([0, 1, 2, 3]), Request(n_best=6))
     for samples in (1, 2, 5):

@@ -69,9 +69,10 @@ def test_chunks_give_what_the_whole_does(options, size):
         torch.testing.assert_close(torch.cat(found, 1)[row, :length], whole[row, :length])
 
 
+@pytest.mark.parametrize("options", [given for given in OPTIONS if "imputation" in given][:-1], ids=str)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_frames_in_float32_suit_weights_of_any_kind(dtype):
-    built = new_input(imputation="carry_forward", gaps=True).to(dtype)
+def test_frames_in_float32_suit_weights_of_any_kind(dtype, options):
+    built = new_input(**options).to(dtype)
     frames = some_frames(missing=True).float()
     whole = built(frames, LENGTHS)
     assert whole.dtype is dtype

@@ -43,6 +43,14 @@ def test_none_changes_nothing_and_knows_the_mean():
     torch.testing.assert_close(built.mean, torch.from_numpy(FRAMES.mean(0)))
 
 
+@pytest.mark.parametrize("kind", ["standard", "robust", "log", "none"])
+def test_statistics_are_as_they_were_found_when_weights_become_short(kind):
+    found, some = of(kind, FRAMES).float(), torch.from_numpy(FRAMES).float()
+    before = found(some)
+    assert torch.equal(found.bfloat16()(some), before)
+    assert found.double()(some.double()).dtype is torch.double
+
+
 @pytest.mark.parametrize("kind", ["standard", "robust", "log"])
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6])
 def test_a_constant_feature_is_0_and_not_nan(kind, value):

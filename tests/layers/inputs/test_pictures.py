@@ -45,6 +45,14 @@ def test_frames_of_one_value_become_0():
     assert built.drawn((2, 3), torch.Generator()).isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_frames_in_float32_suit_weights_of_any_kind(dtype):
+    built, source = new_input().to(dtype), torch.from_numpy(FRAMES).unsqueeze(0)
+    assert built(source).dtype is dtype
+    chunk, _ = built.advance(source, torch.tensor([50]), built.start(1))
+    assert torch.equal(chunk, built(source))
+
+
 def test_a_hidden_frame_is_at_the_mean():
     source = torch.from_numpy(FRAMES[:3]).unsqueeze(0)
     copies = new_input().occluded(source)

@@ -1,0 +1,34 @@
+"""What of examples a run cannot know: sources never seen, and references that no output can equal."""
+
+import logging
+from collections.abc import Sequence
+
+from seq2seq.data.examples import Example
+from seq2seq.data.frame_reader import FrameReader
+from seq2seq.errors import printable
+from seq2seq.translation.reachability import Unreachable, unreachable
+from seq2seq.translation.translator import Translator
+from seq2seq.translation.unseen import Unseen
+
+logger = logging.getLogger(__name__)
+
+
+def warn_of_unknown(name: str, examples: Sequence[Example], translator: Translator) -> Unreachable:
+    """Warn of sources that hold what was never seen in training, and of references that no output can equal.
+
+    Scores on these say less of the model than of its vocabulary. Returns the references.
+    """
+    tokenizers = translator.tokenizers
+    if not isinstance(tokenizers.source, FrameReader):
+        unseen = Unseen(tokenizers.source)
+        unseen.count([example.source for example in examples])
+        if unseen.first is not None:
+            share = f"{unseen.lines:,} of {len(examples):,} sources ({100 * unseen.lines / len(examples):.1f} %)"
+            found = printable(unseen.first.quoted())
+            logger.warning("%s: %s hold what was never seen in training, such as %s", name, share, found)
+    out_of_reach = unreachable(
+        examples, tokenizers, translator.search.length, max_source_tokens=translator.max_source_tokens
+    )
+    if out_of_reach.count:
+        logger.warning("%s: %s", name, out_of_reach)
+    return out_of_reach
