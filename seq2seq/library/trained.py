@@ -31,7 +31,7 @@ from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import text_form
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.line import Translation
-from seq2seq.translation.unseen import Unseen, UnseenInPairs
+from seq2seq.translation.unseen import warn_of_unseen, warn_of_unseen_pairs
 
 if TYPE_CHECKING:
     from seq2seq.runs.evaluation import Evaluation
@@ -122,9 +122,7 @@ class Trained:
         translator = decoder.translator
         for number, line in enumerate(lines, 1):
             translator.check(line, number)
-        unseen = Unseen(translator.tokenizers.source)
-        unseen.add([line.source for line in lines])
-        unseen.sum_up()
+        warn_of_unseen(translator.tokenizers, [line.source for line in lines])
         with decoder.threads_for(len(lines)):
             found = translator.translations(lines, n_best=n_best or 1, attention=n_best is not None)
         answers = found if n_best else [own[0].text for own in found]
@@ -164,14 +162,13 @@ class Trained:
         first = self.members[0]
         if first.model.sourceless:
             raise UserError("evaluate needs a model with a source, but this is a language model: call perplexity.")
-        writes_frames = first.model.output.frames
-        answering, options = (self._forecaster if writes_frames else self._decoder)("evaluate", keywords)
+        answering, options = (self._forecaster if first.model.output.frames else self._decoder)("evaluate", keywords)
         with in_one_line(), trusting(self.trust):
             metrics, draws = build_metrics(first, options), read_draws(options)
             examples = self._examples(None if pairs is None else self._given(pairs), split, "pairs")
         if isinstance(answering, Forecaster):
             return evaluate(answering, examples, metrics, draws)
-        warn_of_unknown("pairs" if split is None else split, examples, answering.translator)
+        warn_of_unknown("pairs" if pairs is not None else split or "its own split", examples, answering.translator)
         with answering.threads_for(len(examples)):
             return evaluate(answering.translator, examples, metrics, draws)
 
@@ -196,11 +193,9 @@ class Trained:
         decoder, _ = self._decoder("score", keywords)
         with in_one_line(), trusting(self.trust):
             flat = list(flattened(self._given(pairs, in_order=True))) if is_path(pairs) else pairs_of(pairs)
-        sources = [source for source, _ in flat]
-        _, targets = decoder.translator.tokenizers.encode_pairs(sources, texts := [target for _, target in flat])
-        unseen = UnseenInPairs(decoder.translator.tokenizers)
-        unseen.add(sources, texts, targets)
-        unseen.sum_up()
+        sources, texts = [source for source, _ in flat], [target for _, target in flat]
+        _, targets = decoder.translator.tokenizers.encode_pairs(sources, texts)
+        warn_of_unseen_pairs(decoder.translator.tokenizers, sources, texts, targets)
         with decoder.threads_for(len(flat)):
             return decoder.translator.score(sources, targets)
 

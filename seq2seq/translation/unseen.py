@@ -112,3 +112,19 @@ class UnseenInPairs:
         for side in (self.source, self.target):
             if side is not None:
                 side.sum_up()
+
+
+def warn_of_unseen(tokenizers: Tokenizers, sources: Sequence[str]) -> None:
+    """Warn of what was never seen of some sources, at once; see `Unseen`."""
+    unseen = Unseen(tokenizers.source)
+    unseen.add(sources)
+    unseen.sum_up()
+
+
+def warn_of_unseen_pairs(
+    tokenizers: Tokenizers, sources: Sequence[str], targets: Sequence[str], ids: Sequence[Sequence[int]]
+) -> None:
+    """Warn of what was never seen of some pairs, at once; see `UnseenInPairs`."""
+    unseen = UnseenInPairs(tokenizers)
+    unseen.add(sources, targets, ids)
+    unseen.sum_up()

@@ -38,9 +38,8 @@ def said(caplog, config, folder) -> list[str]:
     caplog.set_level(logging.INFO, logger="seq2seq")
     folder.mkdir()
     train(config, folder, resume=False)
-    return [
-        record.getMessage() for record in caplog.records if "text" in record.msg or record.msg.startswith("dev: %s")
-    ]
+    told = [(record.msg, record.getMessage()) for record in caplog.records]
+    return [message for form, message in told if "text" in form or " references " in message or "never seen" in message]
 
 
 def test_what_the_form_changed_and_what_is_out_of_reach_is_said(phones, tmp_path, caplog, capsys):
@@ -48,6 +47,13 @@ def test_what_the_form_changed_and_what_is_out_of_reach_is_said(phones, tmp_path
     assert messages == [
         "text.form=nfc changed 3 texts, such as 'pʰ a tʲ '",
         "dev: 1 of 2 references (50.0 %) are what no output can equal, such as 'ʔ a': the target vocabulary lacks 'ʔ'",
+    ]
+
+
+def test_sources_of_dev_that_train_lacks_are_said(phones, tmp_path, caplog, capsys):
+    assert said(caplog, phones("PAT\ta kʰ\nkat\ta kʰ\n"), tmp_path / "run")[1:] == [
+        "dev: 1 of 2 sources (50.0 %) hold what was never seen in training, such as 'PAT' (in 'PAT'); all of it is "
+        "known in lower case, as 'pat'",
     ]
 
 

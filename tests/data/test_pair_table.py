@@ -237,7 +237,7 @@ def test_columns_are_chosen_by_name_or_number(tmp_path, columns):
     assert sorted((own.source, *own.targets) for own in splits.train + splits.dev) == [("a", "b"), ("c", "d")]
 
 
-MARK = "delimiter must be auto, tab, comma, semicolon, space, bar or one character, but is"
+MARK = "delimiter must be auto, tab, comma, semicolon, space, bar, lexicon or one character, but is"
 SAME = "target must be another column than source, but both have"
 
 

@@ -283,7 +283,7 @@ def test_moved_data_are_asked_for_by_the_option_that_names_them(moved, config_of
         ("data.held_out_below=0.5", "data.held_out_below must be one of the run's, "),
         (
             "data.delimiter=tabs",
-            "data.delimiter must be auto, tab, comma, semicolon, space, bar or one character, but is",
+            "data.delimiter must be auto, tab, comma, semicolon, space, bar, lexicon or one character, but is",
         ),
         ("data.dev_size=x", "data.dev_size must be int | None, but is 'x'."),
     ],

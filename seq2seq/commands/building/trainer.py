@@ -55,10 +55,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     given, monitor = config["trainer"], config["monitor"]
     precision = resolve_precision(config["precision"], given.get("accelerator", "auto"))
     with told_at("trainer", lightning.Trainer):
-        _check_accelerator(given.get("accelerator"))
-        check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
-        check_limits(**{name: given[name] for name in ("limit_train_batches", "limit_val_batches") if name in given})
-        check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
+        _check(given)
     trainer = build(given | places(given), "trainer")(
         **_alone(given),
         precision=precision,
@@ -82,6 +79,14 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
             trainer.strategy.check()
     trainer.strategy.checkpoint_io = WholeFiles()
     return trainer
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """Raise UserError at options of a trainer that Lightning would misread, or refuse in other words."""
+    _check_accelerator(given.get("accelerator"))
+    check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
+    check_limits(**{name: given[name] for name in ("limit_train_batches", "limit_val_batches") if name in given})
+    check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
 
 
 def _check_accelerator(accelerator: object) -> None:

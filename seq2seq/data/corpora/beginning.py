@@ -17,6 +17,7 @@ from seq2seq.data.corpora.csv_rows import (
     separator_of,
     universal,
 )
+from seq2seq.data.corpora.lexicon import LEXICON
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
 
@@ -48,6 +49,8 @@ class Beginning(NamedTuple):
         and it does not, as it then stands in texts.
         """
         given, first = columns.separator, next((line for line in self.lines if line.strip()), "")
+        if given == LEXICON and not (perhaps and "\t" in first):
+            return given
         if given is None or (perhaps and given not in first):
             return self.named or delimiter_of(self.path, self.lines, columns, choosable=choosable)
         return "\t" if perhaps and self._width("\t") > 1 and not self._width(given) else given

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seq2seq.data.corpora.lexicon import LEXICON
 from seq2seq.errors import UserError
 
 _AUTO = "auto"
@@ -21,7 +22,8 @@ class Columns:
     At `auto` they are the columns named `source` and `target`, or the two of a table that has no more. Of several
     columns, cells are joined by spaces.
     Delimiter and header are found out by `auto`: a tab but in .csv files, and a first line of titles like `source`.
-    A delimiter is one character, or its name: tab, comma, semicolon, space or bar. Raises UserError at any other word.
+    A delimiter is one character, or its name: tab, comma, semicolon, space or bar; or lexicon, of a word and its phones
+    with white space between all. Raises UserError at any other word.
     """
 
     source: Column | Sequence[Column] = _AUTO
@@ -30,9 +32,9 @@ class Columns:
     header: bool | str = _AUTO
 
     def __post_init__(self) -> None:
-        if self.delimiter not in (_AUTO, *_NAMED) and len(self.delimiter) != 1:
+        if self.delimiter not in (_AUTO, LEXICON, *_NAMED) and len(self.delimiter) != 1:
             raise UserError(
-                "delimiter must be auto, tab, comma, semicolon, space, bar or one character, but is "
+                "delimiter must be auto, tab, comma, semicolon, space, bar, lexicon or one character, but is "
                 f"{self.delimiter[:60]!r}."
             )
         if self.delimiter in _NO_DELIMITERS:

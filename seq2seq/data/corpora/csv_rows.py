@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from seq2seq.data.corpora.columns import Columns, name_of
+from seq2seq.data.corpora.lexicon import LEXICON, lexicon_rows
 from seq2seq.errors import UserError, shown
 from seq2seq.locks import Lock
 
@@ -35,6 +36,9 @@ def is_blank(row: Row) -> bool:
 
 def rows_of(path: Path, lines: Iterable[str], delimiter: str, *, start: int = 1) -> Iterator[Row]:
     """Rows of cells, each behind the number of its line. Raises UserError at one that is none of CSV."""
+    if delimiter == LEXICON:
+        yield from lexicon_rows(lines, start)
+        return
     if delimiter == "\t" and not is_csv(path):
         yield from ((number, line.split("\t")) for number, line in enumerate(lines, start))
         return
@@ -102,6 +106,8 @@ def _regular(rows: Sequence[Sequence[str]]) -> int:
 
 def cells_of(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     """Cells of some lines, as well as they can be told: nothing is refused."""
+    if delimiter == LEXICON:
+        return [cells for _, cells in lexicon_rows(lines)]
     with _any_length():
         return list(csv.reader([_close(line, delimiter) for line in lines], delimiter=delimiter))
 

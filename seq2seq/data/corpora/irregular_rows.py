@@ -6,6 +6,7 @@ from pathlib import Path
 from seq2seq.data.corpora.columns import name_of
 from seq2seq.data.corpora.csv_rows import Row, cells_of
 from seq2seq.data.corpora.header import says_what
+from seq2seq.data.corpora.lexicon import LEXICON, is_lexicon
 from seq2seq.data.pair_lines import BARS
 from seq2seq.errors import UserError, shown
 
@@ -27,7 +28,7 @@ def irregular(
     if wanted == 2 and delimiter == "\t":
         rule = "must be `source<TAB>target` with exactly one tab"
     found = f"has {len(cells) - 1}" if wanted == 2 and delimiter == "\t" else f"has {len(cells)}"
-    text = delimiter.join(cells)
+    text = (" " if delimiter == LEXICON else delimiter).join(cells)
     return UserError(
         f"{place} {rule}, but {found}: {shown(text)}{_advice(cells, wanted, delimiter, beginning, choosable)}"
     )
@@ -59,7 +60,9 @@ def _of_one_cell(beginning: Sequence[str], choosable: bool) -> str:
     widths = {own: {len(cells) for cells in cells_of(beginning, own)} for own in _DELIMITERS}
     regular = [own for own, found in widths.items() if len(found) == 1 and found != {1}]
     if not regular or (regular == [" "] and widths[" "] != {2}):
-        return ""
+        lexicon = ". It is a lexicon of words and their phones, as it seems: "
+        how = "give data.delimiter=lexicon." if choosable else "put a tab behind each word."
+        return lexicon + how if is_lexicon(beginning) else ""
     if not choosable:
         return f". Put a tab in the place of {regular[0]!r}."
     return f". Its cells are between {regular[0]!r}, as it seems: give {_option('delimiter', name_of(regular[0]))}."
