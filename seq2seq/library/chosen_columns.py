@@ -21,5 +21,5 @@ def two_of(columns: Sequence[Any], name: str) -> tuple[Any, Any]:
 
 
 def _advice(columns: Sequence[Any]) -> str:
-    """What to do about columns of which it is not known which two are meant."""
+    """The end of a message on columns of which it is not known which two are meant."""
     return f": choose two, of a data frame as in frame[{[*columns[-2:]]!r}]" if len(columns) > 2 else ""

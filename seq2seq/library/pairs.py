@@ -18,7 +18,7 @@ from seq2seq.data.series import Series, as_array, as_series
 from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError, shown
 from seq2seq.library.chosen_columns import two_of
-from seq2seq.library.row_advice import advice_on, refuse_tokens
+from seq2seq.library.row_advice import advice_on, warn_of_tokens
 from seq2seq.runs.own_files import GIVEN
 
 # A file, or (source, target) pairs, where a target may be a list of those that are right; a table with two columns.
@@ -92,7 +92,7 @@ def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:
         if len(own) > 1:
             lists.append([target for _, target in own])
     if lists and isinstance(lists[0][0], str):
-        refuse_tokens(name, lists)
+        warn_of_tokens(name, lists)
     if not found:
         raise UserError(f"{name} must hold pairs of a source and a target, but is empty.")
     return found

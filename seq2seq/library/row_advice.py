@@ -1,12 +1,14 @@
-"""What to do about rows that are no pair of texts, and about lists of tokens that were taken for answers."""
+"""Advice on rows that are no pair of texts, and on lists of tokens that were taken for answers."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
-from seq2seq.errors import UserError, shown
+from seq2seq.errors import shown
 
+logger = logging.getLogger(__name__)
 _MOST = 500  # symbols that a language, or a notation, may have
 
 
@@ -38,21 +40,19 @@ def _of_side(side: Any) -> str:
     return f": make it a text, as in str({shown(side)})" if isinstance(side, int | float) else ""
 
 
-def refuse_tokens(name: str, lists: Sequence[Sequence[str]]) -> None:
-    """Raise UserError where lists of targets, each of which is an answer, are the tokens of one answer.
+def warn_of_tokens(name: str, lists: Sequence[Sequence[str]]) -> None:
+    """Warn where lists of targets, each of which is an answer, look like the tokens of one answer each.
 
-    Answers of one source are told apart from tokens by this: no list has an answer twice, and few are those of others.
+    So they do where a list has one of them twice, all are single words, and most come in other lists, too.
     """
     counts = Counter(text for one in lists for text in one)
     repeating = next((one for one in lists if len(set(one)) < len(one)), None)
-    if (
-        repeating is None
-        or len(counts) > min(_MOST, counts.total() // 2)
-        or any(len(text.split()) > 1 for text in counts)
-    ):
+    few = len(counts) <= min(_MOST, counts.total() // 2)
+    if repeating is None or not few or any(len(text.split()) > 1 for text in counts):
         return
     twice = next(text for text in repeating if repeating.count(text) > 1)
-    raise UserError(
-        f"{name} must have answers in a list of targets, each of them whole, but {shown([*repeating])} has {twice!r} "
-        "twice and holds the tokens of one, as it seems: join them, as in ' '.join(target)."
+    logger.warning(
+        "%s: each of a list of targets is an answer by itself, but %s has %r twice: where these are the tokens of one "
+        "answer, join them, as in ' '.join(target)",
+        *(name, shown([*repeating]), twice),
     )

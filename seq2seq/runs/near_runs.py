@@ -8,7 +8,7 @@ _MOST = 1000  # names of a folder that are looked at
 
 
 def advice_on(path: Path, option: str) -> str:
-    """What to do about a path that holds no run: give the run around it, or in it; empty if there is none."""
+    """Advice on a path that holds no run: to give the run around it, or in it; empty if there is none."""
     around = next((folder for folder in [path, *path.parents][1:3] if folder.name and _is_run(folder)), None)
     if around is not None:
         return f"give its run folder, {option}={around}"
@@ -32,7 +32,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _names_in(folder: Path) -> list[Path]:
-    """What a folder holds, but for what is hidden; nothing where it is none, or cannot be read."""
+    """Paths in a folder, but for what is hidden; none where it is no folder, or cannot be read."""
     try:
         found = [inside for inside, _ in zip(folder.iterdir(), range(_MOST), strict=False)]
     except OSError:

@@ -79,7 +79,10 @@ def check_metrics(config: dict[str, Any], metrics: Any) -> None:
     if writes_frames(config) and kinds - {_ERRORS}:
         raise UserError("metrics must be forecast with targets that are frames: see experiment=forecast.")
     if _ERRORS in kinds and not writes_frames(config):
-        raise UserError("metrics must not be forecast with targets that are text, which has no such errors.")
+        raise UserError(
+            "metrics must not be forecast where model.output writes text: choose others, or model/output=gaussian or "
+            "huber where targets are frames."
+        )
 
 
 def _changes_frames(node: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""What of examples a run cannot know: sources never seen, and references that no output can equal."""
+"""Examples that a run cannot know: sources with what was never seen, references that no output can equal."""
 
 import logging
 from collections.abc import Sequence

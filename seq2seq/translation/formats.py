@@ -49,7 +49,7 @@ def read_json(text: str, number: int) -> Line:
 
 
 def _fault(found: Any, text: str) -> str:
-    """What keeps a value from being an object that asks for a translation."""
+    """The reason why a value is no object that asks for a translation."""
     if not isinstance(found, dict):
         return f"is {text[:80]}"
     unknown = [name for name in found if name not in _KEYS]

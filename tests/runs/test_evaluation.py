@@ -237,7 +237,7 @@ def test_metrics_that_the_run_was_not_trained_with(report):
 
 def test_a_metric_of_frames_is_refused_before_text_is_searched(report, monkeypatch):
     monkeypatch.setattr("seq2seq.commands.evaluate.evaluate", lambda *_: pytest.fail("text is searched"))
-    with pytest.raises(UserError, match=r"^metrics must not be forecast with targets that are text"):
+    with pytest.raises(UserError, match=r"^metrics must not be forecast where model.output writes text"):
         report("metrics=forecast")
 
 

@@ -177,7 +177,7 @@ REFUSALS = [
     (["model.type_dropout=0.1"], "model.type_dropout must be 0 with an output of frames"),
     (["model.target_word_dropout=0.1"], "model.target_word_dropout must be 0 with an output of frames"),
     (["model.vocabulary_multiple=8"], "model.vocabulary_multiple must be 1 with an output of frames, but is 8."),
-    (["model/output=tied", "callbacks=default"], "model.output must be gaussian or huber, as targets are frames"),
+    (["model/output=tied", "callbacks=default"], "or model/output=gaussian or huber where targets are frames."),
     (["model.output.normalization=log"], "model.output.normalization must be one of standard, robust, none"),
     (["data.horizon=0"], "data.horizon must be at least 1 frame, or null"),
     (["data.horizon=8"], "must have more frames than horizon=8, but has 8: leave it out."),

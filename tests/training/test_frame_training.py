@@ -155,7 +155,7 @@ REFUSALS = [
     (["objective=minimum_risk"], "objective must not be minimum_risk with model/input=frames"),
     (["curriculum=competence", "curriculum.difficulty=rarity"], "curriculum.difficulty must be length"),
     (["model/copying=pointer"], "model.copying must be none with frames"),
-    (["metrics=forecast"], "metrics must not be forecast with targets that are text, which has no such errors."),
+    (["metrics=forecast"], "metrics must not be forecast where model.output writes text: choose others, or"),
     (["model.source_word_dropout=0.1"], "source_word_dropout must be 0 with frames"),
     (["model.input.gaps=true"], "model.input.gaps must be false without imputation"),
     (["model.input.normalization=l2"], "model.input.normalization must be one of standard, robust, log, none"),
