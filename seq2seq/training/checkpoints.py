@@ -37,11 +37,17 @@ class KeptCheckpoint(ModelCheckpoint):
 
 
 class BestCheckpoint(KeptCheckpoint):
-    """The checkpoint of the best validation; one with a score or loss that is not finite is never the best."""
+    """The checkpoint of the best validation; one with a score or loss that is not finite is never the best.
+
+    Of equal scores the last is the best: while no word is right yet, all are, and models learn all the same.
+    """
 
     def check_monitor_top_k(self, trainer: lightning.Trainer, current: Tensor | None = None) -> bool:
-        """Tell whether this validation is the best so far."""
-        return not not_finite(_of_dev(trainer)) and super().check_monitor_top_k(trainer, current)
+        """Tell whether no validation so far was better than this."""
+        if not_finite(_of_dev(trainer)):
+            return False
+        equal = current is not None and self.best_model_score is not None and bool(current == self.best_model_score)
+        return equal or super().check_monitor_top_k(trainer, current)
 
     def begin_anew(self) -> None:
         """Forget what was the best so far: the next is."""
@@ -65,11 +71,11 @@ class WholeFiles(TorchCheckpointIO):
 
 
 def improves(trainer: Any) -> bool:
-    """Tell whether a validation that is not saved yet is better than all that were; never where no best is kept."""
+    """Tell whether no validation was better than one that is not saved yet; never where no best is kept."""
     for kept in trainer.checkpoint_callbacks:
         if isinstance(kept, BestCheckpoint):
             before, now = kept.best_model_score, trainer.callback_metrics[kept.monitor]
-            better = before is None or bool(now > before if kept.mode == "max" else now < before)
+            better = before is None or bool(now >= before if kept.mode == "max" else now <= before)
             return better and not not_finite(_of_dev(trainer))
     return False
 

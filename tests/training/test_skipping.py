@@ -258,6 +258,17 @@ def test_a_validation_that_is_not_finite_is_never_the_best(name, value, tmp_path
     assert best.check_monitor_top_k(trainer, trainer.callback_metrics["dev/wer"]) == (value == 1.0)
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_of_equal_scores_the_last_is_the_best(new_module, fit, mode, tmp_path):
+    """Where no word is right yet, all scores are equal, and the first steps have learnt least."""
+    from seq2seq.training.checkpoints import BestCheckpoint
+
+    best = BestCheckpoint(dirpath=tmp_path, filename="best", monitor="dev/exact_match", mode=mode)
+    fit(new_module(budget=Budget(max_steps=3)), best, val_check_interval=1, enable_checkpointing=True)
+    assert best.best_model_score == 0
+    assert torch.load(tmp_path / "best.ckpt", weights_only=True)["global_step"] == 3
+
+
 def test_the_state_of_the_best_checkpoint_has_the_name_that_earlier_runs_gave_it(tmp_path):
     from pytorch_lightning.callbacks import ModelCheckpoint
 
