@@ -12,6 +12,7 @@ from seq2seq.config.contract import check
 from seq2seq.config.moved import up_to_date
 from seq2seq.config.reserved import _INSTEAD, refusal
 from seq2seq.errors import UserError
+from seq2seq.runs.automatic import nominal
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def given(tiny_config, tmp_path, monkeypatch) -> dict:
         "seq2seq.config.contract.find",
         lambda target, path: recorded if target.endswith(".Trainer") else find(target, path),
     )
-    config = tiny_config() | {"callbacks": {}}
+    config = nominal(tiny_config()) | {"callbacks": {}}
     build_trainer(config, tmp_path)
     return kept | {"_own": set(config["trainer"])}
 

@@ -22,6 +22,7 @@ from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Example, Splits
 from seq2seq.errors import DivergedError, UserError
 from seq2seq.ranks import Ranks
+from seq2seq.runs.automatic import nominal
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.folder_bytes import packed, unpacked
 from seq2seq.runs.guarded import is_consequence, told
@@ -230,7 +231,7 @@ def test_trainers_are_refused_to_who_has_started_the_processes_otherwise(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=f"^{line}"):
-        build_trainer(tiny_config(f"trainer={trainer}", "trainer.accelerator=cpu"), tmp_path)
+        build_trainer(nominal(tiny_config(f"trainer={trainer}", "trainer.accelerator=cpu")), tmp_path)
 
 
 BATCH = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "8", "SLURM_NNODES": "2", "SLURM_PROCID": "0"}
@@ -251,7 +252,7 @@ def test_what_a_job_has_left_in_the_environment_changes_nothing_of_a_run_alone(
     monkeypatch.setattr(rank_zero_only, "rank", int(left.get("RANK", left.get("SLURM_PROCID", "0"))))  # at its import
     for name, value in left.items():
         monkeypatch.setenv(name, value)
-    trainer = build_trainer(tiny_config("logger=csv", "trainer.accelerator=cpu"), tmp_path)
+    trainer = build_trainer(nominal(tiny_config("logger=csv", "trainer.accelerator=cpu")), tmp_path)
     assert (trainer.world_size, trainer.is_global_zero, rank_zero_only.rank) == (1, True, 0)
     trainer.logger.log_metrics({"loss": 1.0}, 0)
     trainer.logger.save()
@@ -267,7 +268,7 @@ def test_other_values_are_refused(option, value):
 def test_gradients_are_rounded_between_gpus_alone(tiny_config, tmp_path):
     config = tiny_config("trainer=ddp", "trainer.devices=2", "trainer.strategy.sum_in=bfloat16")
     with pytest.raises(UserError, match="^trainer.strategy.sum_in=bfloat16 needs GPUs, as torch rounds gradients on"):
-        build_trainer(config, tmp_path)
+        build_trainer(nominal(config), tmp_path)
     assert Processes(sum_in="bfloat16")._ddp_comm_hook is bf16_compress_hook
     assert Processes()._ddp_comm_hook is None
 
