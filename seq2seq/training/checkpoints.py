@@ -46,8 +46,8 @@ class BestCheckpoint(KeptCheckpoint):
         """Tell whether no validation so far was better than this."""
         if not_finite(_of_dev(trainer)):
             return False
-        equal = current is not None and self.best_model_score is not None and bool(current == self.best_model_score)
-        return equal or super().check_monitor_top_k(trainer, current)
+        better = super().check_monitor_top_k(trainer, current)  # which processes agree on
+        return better or (self.best_model_score is not None and bool(current == self.best_model_score))
 
     def begin_anew(self) -> None:
         """Forget what was the best so far: the next is."""
