@@ -63,6 +63,7 @@ a42128 EY1 F AO1 R T UW1
 live L AY1 V
 live(2) L IH1 V  # verb
 live(3) L IH2 V
+#hash HH AE1 SH
 """
 WITH_STRESS = {
     "'bout": ("B AW1 T",),
@@ -70,6 +71,7 @@ WITH_STRESS = {
     "a": ("AH0", "EY1"),
     "a42128": ("EY1 F AO1 R T UW1",),
     "live": ("L AY1 V", "L IH1 V", "L IH2 V"),
+    "#hash": ("HH AE1 SH",),
 }
 WITHOUT_STRESS = {
     "'bout": ("B AW T",),
@@ -77,6 +79,7 @@ WITHOUT_STRESS = {
     "a": ("AH", "EY"),
     "a42128": ("EY F AO R T UW",),
     "live": ("L AY V", "L IH V"),  # what differs in stress alone has become one
+    "#hash": ("HH AE SH",),
 }
 
 

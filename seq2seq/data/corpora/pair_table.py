@@ -12,6 +12,7 @@ from seq2seq.data.corpora.columns import Columns
 from seq2seq.data.corpora.csv_rows import Row, cells_of, is_blank
 from seq2seq.data.corpora.header import names_columns
 from seq2seq.data.corpora.irregular_rows import irregular
+from seq2seq.data.corpora.lexicon import LEXICON, check_phones
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def pairs_in(path: str | Path, columns: Columns | None = None, *, perhaps: bool 
     columns = columns or Columns()
     start = Beginning.of(Path(path))
     rows = start.rows(delimiter := start.delimiter(columns, perhaps=perhaps, choosable=choosable))
-    return _pairs(path, columns, _OpenedTable(delimiter, start.lines, next(rows), rows), choosable)
+    return _pairs(path, columns, _OpenedTable(delimiter, start.lines, _first(path, rows), rows), choosable)
 
 
 def sources_in(path: str | Path, columns: Columns | None = None) -> Iterator[str]:
@@ -49,16 +50,24 @@ def sources_in(path: str | Path, columns: Columns | None = None) -> Iterator[str
     if not start.is_table(delimiter, columns):
         if misfit := start.misfit(delimiter):
             logger.warning("%s is read as lines of text, each a source up to a tab, and not as pairs: %s", path, misfit)
-        yield from start.texts()
+        yield from start.texts(delimiter)
         return
     rows = (row for row in start.rows(delimiter) if not is_blank(row))
-    first = next(rows)
+    first = _first(path, rows)
     if len(first[1]) == 2 or columns.titled(first[1]) or _are_chosen(columns, first[1]):
         beginning = [line for line in start.lines if line.strip()]
         table = _OpenedTable(delimiter, beginning, first, rows)
         yield from (source for source, _ in _pairs(path, columns, table, choosable=False))
     else:
         yield from (cells[0] for _, cells in chain([first], rows))
+
+
+def _first(path: str | Path, rows: Iterator[Row]) -> Row:
+    """The first row. Raises UserError where there is none, which is so of comments of a lexicon."""
+    first = next(rows, None)
+    if first is None:
+        raise UserError(f"{path} must hold at least one row that is no comment.")
+    return first
 
 
 def _are_chosen(columns: Columns, first: Sequence[str]) -> bool:
@@ -69,12 +78,14 @@ def _are_chosen(columns: Columns, first: Sequence[str]) -> bool:
 def _pairs(path: str | Path, columns: Columns, table: "_OpenedTable", choosable: bool) -> Iterator[tuple[str, str]]:
     """The source and target of every row of a table that was opened; of other columns than it can have, of the two."""
     delimiter, beginning, first, rows = table
+    if delimiter == LEXICON:
+        check_phones(path, beginning)
     if not choosable and not columns.fit(first[1]):
         columns = Columns()
     if columns.pairs_only and len(first[1]) != 2 and not columns.titled(first[1]):
         raise irregular(path, first, 2, delimiter, beginning, choosable=choosable)
     option = "data.header" if choosable else ""
-    header = first[1] if _has_header(path, first[1], cells_of(beginning[1:], delimiter), columns, option) else None
+    header = first[1] if _has_header(path, first[1], cells_of(beginning, delimiter)[1:], columns, option) else None
     places = columns.places(path, header)
     last, wanted = max(chain(*places)), len(first[1])
     if wanted <= last:
