@@ -273,6 +273,14 @@ def test_what_is_changed_changes_what_is_learnt(train_tiny, unchanged, stopped, 
         assert_identical(found, unchanged)
 
 
+def test_a_position_beyond_the_epoch_of_another_plan_ends_that_epoch(train_tiny, epoch, tmp_path):
+    assert epoch > 3  # batches of before, of which there is one now
+    train_tiny(tmp_path, *RUN, f"budget.max_steps={epoch - 1}")
+    wide = ["batches.max_tokens=100000", "batches.max_sentences=100000"]
+    train_tiny(tmp_path, *RUN, *wide, f"budget.max_steps={epoch + 2}", resume=True)
+    assert (last(tmp_path)["global_step"], last(tmp_path)["epoch"]) == (epoch + 2, 3)
+
+
 def test_what_lies_beside_the_checkpoint_is_not_needed(train_tiny, stopped):
     for side in ("source", "target"):
         (stopped / "tokenizers" / f"{side}.model").write_bytes(b"no tokenizer")
