@@ -329,11 +329,12 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(train_tiny, tmp_path, inter
 def test_a_copied_folder_keeps_its_best(train_tiny, tmp_path, recwarn):
     first, copy = tmp_path / "a", tmp_path / "b"
     first.mkdir()
-    train_tiny(first, *RUN, "budget.max_steps=6")
+    run = [*RUN, "monitor.metric=dev/loss", "monitor.mode=min"]  # of equal scores the last would be the best
+    train_tiny(first, *run, "budget.max_steps=6")
     shutil.copytree(first, copy)
     best = (copy / "checkpoints" / "best.ckpt").read_bytes()
     # Weights that are ruined are worse than those of before, whose score the folder knows wherever it is.
-    train_tiny(copy, *RUN, "budget.max_steps=9", "optimizer.lr=10", "averaging.decay=0.0", resume=True)
+    train_tiny(copy, *run, "budget.max_steps=9", "optimizer.lr=10", "averaging.decay=0.0", resume=True)
     assert (copy / "checkpoints" / "best.ckpt").read_bytes() == best
     assert not [str(one.message) for one in recwarn if "dirpath has changed" in str(one.message)]
     state = torch.load(copy / "checkpoints" / "last.ckpt", weights_only=True)
