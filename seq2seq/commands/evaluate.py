@@ -75,7 +75,7 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     metrics = build_metrics(runs[0], options)
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
     translator = _opened(options, runs)
-    _warn_of_unknown(name, examples, [translator])
+    _warn_of_unknown(name, examples, translator, set())
     if options["policies"]:
         if not isinstance(translator, Translator):
             raise UserError(f"simultaneous needs a run that writes text, but run={options['run']} writes frames.")
@@ -96,9 +96,13 @@ def _compare_runs(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
     name, examples = load_examples(runs[0], options["file"], options["split"], in_order=options["reset"] is not None)
     if options["file"] is None:
         refuse_other_examples(paths, runs, name, examples)
-    translators = [_opened(options, [run]) for run in runs]
-    _warn_of_unknown(name, examples, translators)
-    evaluations = [evaluate(translator, examples, metrics, draws) for translator in translators]
+    told: set[tuple[bytes, ...]] = set()
+    evaluations = []
+    for run in runs:
+        translator = _opened(options, [run])
+        _warn_of_unknown(name, examples, translator, told)
+        evaluations.append(evaluate(translator, examples, metrics, draws))
+        del translator  # before the next, as each lays out the weights anew
     comparison = compare(paths, [run.step for run in runs], evaluations, metrics, draws)
     report = {"data": name, **comparison.report()}
     print_comparison(report)
@@ -117,11 +121,15 @@ def _opened(options: dict[str, Any], runs: Sequence[DecodingRun]) -> Translator 
     return open_translator(options, runs=runs)
 
 
-def _warn_of_unknown(name: str, examples: Sequence[Example], translators: Sequence[Translator | Forecaster]) -> None:
-    """Warn of what is unknown to translators, once for each vocabulary."""
-    writing = [translator for translator in translators if isinstance(translator, Translator)]
-    unlike = {tuple(translator.tokenizers.serialized.values()): translator for translator in writing}
-    for translator in unlike.values():
+def _warn_of_unknown(
+    name: str, examples: Sequence[Example], translator: Translator | Forecaster, told: set[tuple[bytes, ...]]
+) -> None:
+    """Warn of what is unknown to a translator, unless its vocabulary is among those that were told of."""
+    if not isinstance(translator, Translator):
+        return
+    vocabulary = tuple(translator.tokenizers.serialized.values())
+    if vocabulary not in told:
+        told.add(vocabulary)
         warn_of_unknown(name, examples, translator)
 
 

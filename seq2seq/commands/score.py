@@ -46,8 +46,9 @@ def score_lines(config: DictConfig, lines: Iterable[bytes]) -> Iterator[str]:
     if options["format"] not in FORMATS:
         raise UserError(f"format must be one of {', '.join(FORMATS)}, but is {options['format']!r}.")
     runs = load_decoding_runs(options)
+    found = corpus_in(options, runs[0], {}, "score")
     translator = open_translator(options, lines=options["buffer"], runs=runs)
-    if (found := corpus_in(options, runs[0], {}, "score")) is not None:
+    if found is not None:
         yield from _of_series(options, translator, *found)
         return
     stream, unseen = enumerate(text_lines(lines, "stdin"), 1), UnseenInPairs(translator.tokenizers)

@@ -99,11 +99,7 @@ def _settled(
 ) -> tuple[dict[str, Any], Splits, Tokenizers]:
     """The config with all that follows from the data, these, and the tokenizers that are learnt from them."""
     config, splits = _data(config, start, folder, resume=resume)
-
-    def learn(config: dict[str, Any], splits: Splits) -> Tokenizers:
-        check_monitor(config)  # metrics are known by now, and tokenizers take their time
-        return _tokenizers(config, splits, folder=folder, resume=resume, start=start)
-
+    learn = partial(_checked_tokenizers, folder=folder, resume=resume, start=start)
     config, tokenizers = settle(config, splits, learn, says=first_process(), fits=tokens_that_fit)
     check(config)
     return config, splits, tokenizers
@@ -135,6 +131,14 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     if isinstance(translator, Forecaster):  # what it writes is not made of pieces
         return Unreachable(0, 0)
     return warn_of_unknown("dev", module.dev_examples, translator)
+
+
+def _checked_tokenizers(
+    config: dict[str, Any], splits: Splits, folder: Path, *, resume: bool, start: StartingPoint | None
+) -> Tokenizers:
+    """Tokenizers of a config whose metrics are known by now, and are checked first, as learning takes its time."""
+    check_monitor(config)
+    return _tokenizers(config, splits, folder, resume=resume, start=start)
 
 
 def _tokenizers(

@@ -42,8 +42,8 @@ def stream_and_series(config: DictConfig) -> tuple[LineStream, Iterable[Series] 
     options = read_options(config)
     check_options(LineStream, options)
     runs = load_decoding_runs(options)
-    translator = open_translator(options, lines=options["buffer"], runs=runs)
     found = corpus_in(options, runs[0], {"input": "text", "tag": None, "reset": None}, "translate")
+    translator = open_translator(options, lines=options["buffer"], runs=runs)
     stream = LineStream(
         translator,
         buffer=options["buffer"],
@@ -67,12 +67,12 @@ def build_live_stream(config: DictConfig) -> LiveStream | LiveStreams:
             "input and format must both be text, or json for several streams, with simultaneous, but are "
             f"{options['input']} and {options['format']}."
         )
-    plain = open_translator(options, lines=1)
     if options["file"] is not None:
         raise UserError(
             "simultaneous must be none with a file of series, which is there whole: evaluate scores what is written "
             "while frames come."
         )
+    plain = open_translator(options, lines=1)
     refuse_frames(plain.tokenizers, options["run"], "simultaneous")
     translator = simultaneous_translator(options, plain)
     return LiveStreams(translator) if options["input"] == "json" else LiveStream(translator)

@@ -64,7 +64,7 @@ def unknown(name: str) -> str:
         return f"The option {spelled(name)!r} does not exist: did you mean {spelled(renamed)!r}?"
     if sentence := class_to_add(name, invocation().arguments, defaults()):
         return sentence
-    if owners := _owners(name):
+    if owners := _parts_that_take(name):
         return f"The option {spelled(name)!r} needs {' or '.join(owners)}."
     if name in _STREAMS and invocation().script in _FILTERS:
         return f"The option {name!r} does not exist: lines are read from stdin and answered on stdout, by < IN > OUT."
@@ -76,11 +76,11 @@ def _needing_a_choice(name: str) -> str:
     meant = _MEANT.get(name.rpartition(".")[2].casefold(), ())
     if _known_elsewhere(name, _known_keys()):
         return ""
-    found = ((key, _owners(key)) for key in meant)
+    found = ((key, _parts_that_take(key)) for key in meant)
     return next((f": did you mean {spelled(key)!r}, which needs {' or '.join(own)}?" for key, own in found if own), "")
 
 
-def _owners(name: str) -> list[str]:
+def _parts_that_take(name: str) -> list[str]:
     """Options of a key's group, written as a user chooses them, that have such a key or part; else of a group above."""
     first, *others = name.replace(".", "/").split("/")
     if first not in choices() and first not in null_by_default():  # another script may have more groups

@@ -34,7 +34,8 @@ def check_readable(path: str | Path) -> None:
     if path.is_dir():
         raise NoFileError(f"{path} is a folder: give the path of a file in it.")
     if not path.exists() and _ADDRESS.match(str(path)):
-        raise NoFileError(f"{path} is an address, and files alone are read: fetch it first, and give its path.")
+        address = str(path).replace(":/", "://", 1)  # as it was before it was a path
+        raise NoFileError(f"{address} is an address, and files alone are read: fetch it first, and give its path.")
     if not path.exists() and set(str(path)) & set("*?[]"):
         raise NoFileError(f"{path} does not exist: give the path of one file, as patterns and lists are not read.")
     if not path.exists():

@@ -18,7 +18,8 @@ from seq2seq.data.series import Series, as_array, as_series
 from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError, shown
 from seq2seq.library.chosen_columns import two_of
-from seq2seq.library.row_advice import advice_on, warn_of_tokens
+from seq2seq.library.row_advice import row_advice
+from seq2seq.library.token_lists import warn_of_tokens
 from seq2seq.runs.own_files import GIVEN
 
 # A file, or (source, target) pairs, where a target may be a list of those that are right; a table with two columns.
@@ -197,7 +198,7 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
         raise UserError(f"{where} must be a source and a target, but is one array: give {{'source': X, 'target': Y}}.")
     if isinstance(row, list | tuple) and len(row) == 2 and isinstance(as_series(row[0], where), Series):
         raise UserError(f"{where} must have a text, a number or an array as its target, but has {shown(row[1])}.")
-    raise UserError(f"{where} must be a source and a target, two texts, but is {shown(row)}{advice_on(row)}.")
+    raise UserError(f"{where} must be a source and a target, two texts, but is {shown(row)}{row_advice(row)}.")
 
 
 def _source(source: Any, where: str) -> Any:

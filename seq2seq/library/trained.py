@@ -165,10 +165,10 @@ class Trained:
         answering, options = (self._forecaster if first.model.output.frames else self._decoder)("evaluate", keywords)
         with in_one_line(), trusting(self.trust):
             metrics, draws = build_metrics(first, options), read_draws(options)
-            examples = self._examples(None if pairs is None else self._given(pairs), split, "pairs")
+            name, examples = self._examples(None if pairs is None else self._given(pairs), split, "pairs")
         if isinstance(answering, Forecaster):
             return evaluate(answering, examples, metrics, draws)
-        warn_of_unknown("pairs" if pairs is not None else split or "its own split", examples, answering.translator)
+        warn_of_unknown(name, examples, answering.translator)
         with answering.threads_for(len(examples)):
             return evaluate(answering.translator, examples, metrics, draws)
 
@@ -184,7 +184,7 @@ class Trained:
         if not isinstance(first.model, LanguageModel):
             raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")
         with in_one_line(), trusting(self.trust):
-            examples = self._examples(None if texts is None else documents_of(texts), split, "texts")
+            _, examples = self._examples(None if texts is None else documents_of(texts), split, "texts")
             return perplexity(first.model, first.tokenizers, examples)
 
     @usual_modes()
@@ -207,15 +207,15 @@ class Trained:
             return given_examples(self.members[0], os.fspath(pairs), in_order=in_order)
         return examples_of(pairs)
 
-    def _examples(self, given: Sequence[Example] | None, split: str | None, name: str) -> Sequence[Example]:
-        """Examples that were given, in the run's form of text, or those of a split of its own data."""
+    def _examples(self, given: Sequence[Example] | None, split: str | None, name: str) -> tuple[str, Sequence[Example]]:
+        """A name and the examples of it: given ones, in the run's form of text, or those of a split of its own data."""
         from seq2seq.runs.evaluation import load_examples
 
         if given is None:
-            return load_examples(self.members[0], None, split)[1]
+            return load_examples(self.members[0], None, split)
         if split is not None:
             raise UserError(f"split must be None where there are {name}, but is {split!r}: give one.")
-        return formed(text_form(self.members[0].config), given)
+        return name, formed(text_form(self.members[0].config), given)
 
     def _forecaster(self, script: str, keywords: dict[str, Any]) -> tuple[Forecaster, dict[str, Any]]:
         """The forecaster that keywords describe, and their options."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from seq2seq.errors import UserError
 from seq2seq.export.manifest import is_export
 from seq2seq.runs.checkpoint import read_checkpoint
-from seq2seq.runs.near_runs import advice_on, meant_by
+from seq2seq.runs.near_runs import meant_by, run_advice
 from seq2seq.runs.versions import folder_in_use
 
 ALONE = "which translate, evaluate, score, selfcheck and benchmark mode=decode can use alone"  # of exports
@@ -28,7 +28,7 @@ def find_checkpoint(path: str | Path, option: str = "run") -> Path:
             return checkpoint
     if is_export(path):
         raise UserError(f"{option}={path} is an export, {ALONE}: give the run that it was made of.")
-    advice = f": {rather}" if (rather := advice_on(path, option)) else ""
+    advice = f": {rather}" if (rather := run_advice(path, option)) else ""
     lacking = "there is no checkpoints/best.ckpt or last.ckpt in it"
     raise UserError(f"{option}={path} holds no checkpoint: {lacking}{advice}.")
 

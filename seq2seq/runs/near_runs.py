@@ -7,7 +7,7 @@ _CHECKPOINTS = ("best.ckpt", "last.ckpt")
 _MOST = 1000  # names of a folder that are looked at
 
 
-def advice_on(path: Path, option: str) -> str:
+def run_advice(path: Path, option: str) -> str:
     """Advice on a path that holds no run: to give the run around it, or in it; empty if there is none."""
     around = next((folder for folder in [path, *path.parents][1:3] if folder.name and _is_run(folder)), None)
     if around is not None:
@@ -28,7 +28,10 @@ def meant_by(path: Path) -> str:
 
 
 def _is_run(folder: Path) -> bool:
-    return any((folder / "checkpoints" / name).is_file() for name in _CHECKPOINTS)
+    try:
+        return any((folder / "checkpoints" / name).is_file() for name in _CHECKPOINTS)
+    except OSError:  # of a folder that may not be entered
+        return False
 
 
 def _names_in(folder: Path) -> list[Path]:

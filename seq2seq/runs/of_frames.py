@@ -75,7 +75,7 @@ def _written_problems(config: dict[str, Any]) -> Iterator[str]:
 
 def check_metrics(config: dict[str, Any], metrics: Any) -> None:
     """Raise UserError at metrics of text where a config's targets are frames, and the other way round."""
-    kinds = {str(node.get("_target_")) for node in metrics.values()} if isinstance(metrics, dict) else set()
+    kinds = {str(node["_target_"]) for _, node in targets(metrics, "metrics")}
     if writes_frames(config) and kinds - {_ERRORS}:
         raise UserError("metrics must be forecast with targets that are frames: see experiment=forecast.")
     if _ERRORS in kinds and not writes_frames(config):

@@ -116,9 +116,12 @@ def _check_tokens(config: dict[str, Any]) -> None:
 
 def _check_choices(mode: Any, interval: Any) -> None:
     if mode not in ("max", "min", AUTO):
-        raise UserError(f"monitor.mode must be max or min, but is {mode!r}.")
-    if type(interval) is not int and interval != AUTO:
-        raise UserError(f"trainer.val_check_interval must be a whole number of steps, but is {interval!r}.")
+        raise UserError(f"monitor.mode must be auto, max or min, but is {mode!r}.")
+    whole = type(interval) is int or (isinstance(interval, float) and interval.is_integer())
+    if not whole and interval != AUTO:
+        raise UserError(
+            f"trainer.val_check_interval must be a whole number of steps, such as 500, but is {interval!r}."
+        )
 
 
 def _without_auto(config: Any) -> Any:

@@ -18,7 +18,7 @@ from seq2seq.errors import UserError
 from seq2seq.folder_lock import hold, is_held_here, release
 from seq2seq.ranks import first_process
 from seq2seq.runs.meeting import current_meeting
-from seq2seq.runs.near_runs import advice_on
+from seq2seq.runs.near_runs import run_advice
 from seq2seq.runs.own_files import MADE, with_own_files
 from seq2seq.runs.versions import refuse_versions
 from seq2seq.whole_folder import check_room, is_free
@@ -171,7 +171,7 @@ def _held_and_stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
 def _stored(folder: Path, changes: Sequence[str]) -> dict[str, Any]:
     """The config that a run's last checkpoint holds, with the user's overrides on top."""
     if not (folder / "config.yaml").is_file():
-        advice = advice_on(folder, "run_dir") or "leave resume=true out to start one, or give another run_dir"
+        advice = run_advice(folder, "run_dir") or "leave resume=true out to start one, or give another run_dir"
         raise UserError(f"resume=true needs a run to continue, but run_dir={folder} holds none: {advice}.")
     from seq2seq.runs.checkpoint import read_checkpoint
     from seq2seq.runs.checkpoint_paths import last_checkpoint

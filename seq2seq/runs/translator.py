@@ -84,7 +84,7 @@ def build_translator(
     `lines` is how many are searched at a time where that can be less than a batch.
     """
     check_options(Translator, options)
-    _refuse_forecasters(options, runs)
+    refuse_forecasters(options, runs)
     if samples := options.get("samples"):
         raise UserError(f"samples must be 0 with a run that writes text, but is {samples}: see decoding=sampling.")
     if runs[0].model.sourceless and options.get("replace_unknown"):
@@ -129,7 +129,8 @@ def carried_translator(translator: Translator, node: Mapping[str, Any]) -> Carri
         return CarriedTranslator(translator, reset)
 
 
-def _refuse_forecasters(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> None:
+def refuse_forecasters(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> None:
+    """Raise UserError where a run writes frames."""
     if any(writes_frames(run.config) for run in runs):
         raise UserError(f"run={options['run']} writes frames, which are not searched for: use forecast, or evaluate.")
 
@@ -186,7 +187,7 @@ def _build_pieces(node: Mapping[str, Any], target: Tokenizer) -> PieceLimits:
     limits = build({**others, "_partial_": True}, "pieces")
     found: PieceLimits = limits(function=_user_function(node["function"]))
     with told_at("pieces", PieceLimits):
-        found.filters(target, list)  # so that a piece that is none is told before lines come
+        found.check(target)  # so that a piece that is none is told before lines come
     return found
 
 

@@ -16,7 +16,8 @@ logger = logging.getLogger(__name__)
 def warn_of_unknown(name: str, examples: Sequence[Example], translator: Translator) -> Unreachable:
     """Warn of sources that hold what was never seen in training, and of references that no output can equal.
 
-    Scores on these say less of the model than of its vocabulary. Returns the references.
+    Scores on these say less of the model than of its vocabulary. Returns the references; none where words of the source
+    take the place of what is unknown, and may be what the vocabulary lacks.
     """
     tokenizers = translator.tokenizers
     if not isinstance(tokenizers.source, FrameReader):
@@ -26,6 +27,8 @@ def warn_of_unknown(name: str, examples: Sequence[Example], translator: Translat
             share = f"{unseen.lines:,} of {len(examples):,} sources ({100 * unseen.lines / len(examples):.1f} %)"
             found = printable(unseen.first.quoted())
             logger.warning("%s: %s hold what was never seen in training, such as %s", name, share, found)
+    if translator.replace_unknown:
+        return Unreachable(0, 0)
     out_of_reach = unreachable(
         examples, tokenizers, translator.search.length, max_source_tokens=translator.max_source_tokens
     )

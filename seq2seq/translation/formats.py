@@ -48,6 +48,18 @@ def read_json(text: str, number: int) -> Line:
     )
 
 
+def is_request(text: str) -> bool:
+    """Tell whether a text is a JSON object with a source, which may have been meant to be read as one."""
+    text = text.strip()
+    if not text.startswith("{") or not text.endswith("}"):
+        return False
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return "source" in found
+
+
 def _fault(found: Any, text: str) -> str:
     """The reason why a value is no object that asks for a translation."""
     if not isinstance(found, dict):

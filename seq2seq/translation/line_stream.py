@@ -9,7 +9,7 @@ from seq2seq.data.corpus_mix import tagged
 from seq2seq.data.series import Series
 from seq2seq.data.text import Change, changed, check_whole, decoded
 from seq2seq.errors import UserError
-from seq2seq.translation.formats import FORMATS, INPUTS
+from seq2seq.translation.formats import FORMATS, INPUTS, is_request, read_text
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.unseen import Unseen
@@ -68,6 +68,8 @@ class LineStream:
         stream, number, unseen, change = iter(lines), 1, Unseen(tokenizer), Change(0)
         while chunk := list(islice(stream, self.buffer)):
             wanted, mistake = self._read(chunk, number)
+            if number == 1:
+                self._warn_of_request(chunk[0])
             sources = [line.source for line in wanted]
             unseen.add(sources)
             change += changed(tokenizer.form, sources)
@@ -78,6 +80,13 @@ class LineStream:
         unseen.sum_up()
         if change.texts:
             logger.info("text.form=%s changed %s", tokenizer.form.form, change)
+
+    def _warn_of_request(self, line: bytes) -> None:
+        if self.read is read_text and is_request(decoded(line)):
+            logger.warning(
+                "line 1 is a JSON object with source, but is read as the text to translate: add input=json to read its "
+                "source"
+            )
 
     def of_series(self, series: Iterable[Series]) -> Iterator[str]:
         """Texts to write, one for every series. Raises UserError at one that the model cannot read, or file."""

@@ -34,6 +34,11 @@ class PieceLimits:
         self.allowed = allowed
         self.function = function
 
+    def check(self, tokenizer: Tokenizer) -> None:
+        """Check that the vocabulary has every piece that is named. Raises UserError if not."""
+        for name, pieces in (("allowed", self.allowed), ("forbidden", self.forbidden)):
+            _ids(tokenizer, name, pieces or [])
+
     def filters(self, tokenizer: Tokenizer, sources: Callable[[], list[list[str]]]) -> list[Filter]:
         """Filters of the pieces, for sentences whose pieces `sources` cuts.
 

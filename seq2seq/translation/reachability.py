@@ -47,7 +47,8 @@ def unreachable(
 
 def _reason(tokenizer: Tokenizer, text: str, tokens: int, most: int, written: str) -> str:
     if unknown := tokenizer.unknown(text):
-        lacking = [readable(piece).strip(" ") or " " for piece in dict.fromkeys(unknown)]
+        words = (readable(piece).split(" ") for piece in unknown)  # as neighbours that are unknown come in one piece
+        lacking = [*dict.fromkeys(word for own in words for word in own if word)] or [" "]
         return f"the target vocabulary lacks {', '.join(map(repr, lacking[:5]))}"
     if written != text:
         return f"the tokenizer writes it as {written[:60]!r} (tokenizer.normalization)"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf.errors import OmegaConfBaseException
 
 import seq2seq
@@ -308,16 +309,22 @@ def test_the_version_is_ours(monkeypatch, capsys):
         ("+model.width=3", "model.width is not an option of seq2seq.models.seq2seq.Seq2Seq: it takes "),
         ("model.dropout=1.5", "model.dropout must be at least 0 and below 1, but is 1.5."),
         ("trainer.accelerator=abacus", "trainer cannot be built: You selected an invalid accelerator name: "),
-        (
-            "trainer.accelerator=mps",
-            "trainer.accelerator must be auto or cpu where torch finds no such device, but is ",
-        ),
     ],
 )
 def test_a_wrong_value_is_named_before_anything_is_written(mistake, tiny_run, tmp_path, override, message):
     said = mistake("train", *tiny_run, override, "run_dir=run")
     assert said == message or (message.endswith(" ") and said.startswith(message))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("accelerator", ["cuda", "gpu", "mps"])
+def test_a_device_that_there_is_not_is_named(mistake, tiny_run, monkeypatch, accelerator):
+    for kind in (torch.cuda, torch.backends.mps):
+        monkeypatch.setattr(kind, "is_available", lambda: False)
+    assert mistake("train", *tiny_run, f"trainer.accelerator={accelerator}", "run_dir=run") == (
+        f"trainer.accelerator must be auto or cpu where torch finds no such device, but is '{accelerator}': leave it "
+        "out, or install a torch that is built for it."
+    )
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,11 @@ def test_a_loader_started_at_a_position_yields_the_batches_from_there_on(data, p
         assert same(list(loader), whole[ready:])
 
 
+def test_a_position_of_another_plan_that_lies_beyond_an_epoch_ends_it(data):
+    beyond = OneOfSeveral(epoch=1, ready=len(data.train_plan.epoch(1)) + 3)
+    assert list(loader_of(data, beyond)) == []
+
+
 def test_epoch_and_position_are_read_when_iteration_starts(data):
     late = OneOfSeveral()
     loader = loader_of(data, late)

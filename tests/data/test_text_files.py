@@ -25,8 +25,8 @@ def folder(tmp_path_factory):
 
 
 def test_an_address_is_no_file():
-    for address in ("https://example.org/pairs.tsv", "s3:/bucket/pairs.tsv"):
-        said = f"{Path(address)} is an address, and files alone are read: fetch it first, and give its path."
+    for address in ("https://example.org/pairs.tsv", "s3://bucket/pairs.tsv"):
+        said = f"{address} is an address, and files alone are read: fetch it first, and give its path."
         assert error_of(Path(address)) == said
     assert "does not exist" in error_of(Path("C:/pairs.tsv"))
 

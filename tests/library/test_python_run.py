@@ -73,6 +73,14 @@ def test_evaluation_is_that_of_the_command(run, config_of, finished, tmp_path):
     assert list(by_exact_match.scores) == ["exact_match"]
 
 
+def test_what_is_unknown_is_told_by_the_name_of_the_examples(run, monkeypatch):
+    names = []
+    monkeypatch.setattr("seq2seq.runs.unknown_examples.warn_of_unknown", lambda name, *given: names.append(name))
+    for options in ({}, {"split": "train"}, {"pairs": [("bcd", "dcb")]}):
+        run.evaluate(**options, bootstrap=0)
+    assert names == ["test" if run.config["data"].get("test_size") else "dev", "train", "pairs"]
+
+
 def test_a_file_is_read_by_the_columns_of_the_run(run, monkeypatch, tmp_path):
     turned = {"_target_": "seq2seq.data.corpora.tsv.TSVCorpus", "train": "pairs.tsv", "source": 2, "target": 1}
     monkeypatch.setitem(run.config, "data", turned)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from seq2seq.commands import evaluate as command
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint import sealed
@@ -110,6 +111,24 @@ def test_the_table_of_differences(compared, sweep):
 
 def cells_of(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+def test_a_run_is_laid_out_when_its_turn_comes(compared, monkeypatch):
+    calls: list[str] = []
+    for name in ("open_translator", "evaluate"):
+        whole = getattr(command, name)
+        monkeypatch.setattr(
+            command, name, lambda *given, of=name, by=whole, **also: calls.append(of) or by(*given, **also)
+        )
+    compared("bootstrap=0", "randomization=0")
+    assert calls == ["open_translator", "evaluate"] * 2
+
+
+def test_what_is_unknown_is_told_once_of_one_vocabulary(compared, sweep, tmp_path, caplog):
+    (tmp_path / "pairs.tsv").write_text("A b\tb x\n", encoding="utf-8")
+    compared(f"file={tmp_path / 'pairs.tsv'}", "split=null")
+    assert sum("hold what was never seen" in said for said in caplog.messages) == 1
+    assert sum("no output can equal" in said for said in caplog.messages) == 1
 
 
 def test_draws_that_are_turned_off_are_left_out(compared):

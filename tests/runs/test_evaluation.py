@@ -346,6 +346,13 @@ def test_what_is_unknown_of_a_file_is_told(report, tmp_path, caplog):
     ]
 
 
+def test_references_that_copied_words_may_equal_are_not_told(report, tmp_path, caplog):
+    caplog.set_level(logging.WARNING, logger="seq2seq")
+    (tmp_path / "pairs.tsv").write_text("a b\tb x\n", encoding="utf-8")
+    report(f"file={tmp_path / 'pairs.tsv'}", "replace_unknown=true")
+    assert caplog.messages == []
+
+
 def test_of_what_is_known_nothing_is_told(report, caplog):
     caplog.set_level(logging.WARNING, logger="seq2seq")
     report("split=dev")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from seq2seq.commands.building.trainer import build_trainer
 from seq2seq.commands.train import train
 from seq2seq.data.corpora import cmudict, synthetic
 from seq2seq.data.corpora.split_options import SplitOptions
@@ -84,11 +85,11 @@ def test_what_a_model_s_constructors_refuse_is_refused_without_data(refusal, ove
         ("batches.max_length=0", "batches.max_length must be a whole number of at least 1, but is 0."),
         ("batches.pool_batches=-2", "batches.pool_batches must be a whole number of at least 1, but is -2."),
         ("budget.max_steps=-1", "budget.max_steps must be above 0, but is -1."),
-        ("monitor.mode=up", "monitor.mode must be max or min, but is 'up'."),
+        ("monitor.mode=up", "monitor.mode must be auto, max or min, but is 'up'."),
         *(
             (
                 f"trainer.val_check_interval={typed}",
-                f"trainer.val_check_interval must be a whole number of steps, {but}.",
+                f"trainer.val_check_interval must be a whole number of steps, such as 500, {but}.",
             )
             for typed, but in (("often", "but is 'often'"), ("0.25", "but is 0.25"))
         ),
@@ -103,6 +104,13 @@ def test_what_some_data_make_right_passes(plain_config_of):
     checked(
         plain_config_of("train", "model/attention=dot", "model.encoder.hidden_size=8", "model.decoder.hidden_size=16")
     )
+
+
+def test_a_whole_interval_may_have_a_point(plain_config_of, tmp_path):
+    config = plain_config_of("train", "monitor.mode=max", "trainer.val_check_interval=200.0")
+    checked(config)
+    interval = build_trainer(config, tmp_path).val_check_interval
+    assert (interval, type(interval)) == (200, int)
 
 
 def test_nothing_is_made_and_no_random_number_drawn(plain_config_of):

@@ -176,6 +176,21 @@ def test_the_run_around_a_folder_or_in_it_is_named(tmp_path):
     assert refusal(tmp_path) == f"run={tmp_path} {lacking}."
 
 
+def test_a_folder_that_may_not_be_entered_is_no_run(tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir()
+    found = Path.is_file
+
+    def is_file(path: Path) -> bool:
+        if "closed" in path.parts:
+            raise PermissionError(13, "Permission denied", str(path))
+        return found(path)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    assert refusal(tmp_path) == (
+        f"run={tmp_path} holds no checkpoint: there is no checkpoints/best.ckpt or last.ckpt in it."
+    )
+
+
 def test_a_slip_of_a_name_is_asked_about(tmp_path):
     for path in ("words_2026/checkpoints/last.ckpt", "other"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

@@ -273,6 +273,14 @@ def test_what_is_changed_changes_what_is_learnt(train_tiny, unchanged, stopped, 
         assert_identical(found, unchanged)
 
 
+def test_a_position_beyond_the_epoch_of_another_plan_ends_that_epoch(train_tiny, epoch, tmp_path):
+    assert epoch > 3  # batches of before, of which there is one now
+    train_tiny(tmp_path, *RUN, f"budget.max_steps={epoch - 1}")
+    wide = ["batches.max_tokens=100000", "batches.max_sentences=100000"]
+    train_tiny(tmp_path, *RUN, *wide, f"budget.max_steps={epoch + 2}", resume=True)
+    assert (last(tmp_path)["global_step"], last(tmp_path)["epoch"]) == (epoch + 2, 3)
+
+
 def test_what_lies_beside_the_checkpoint_is_not_needed(train_tiny, stopped):
     for side in ("source", "target"):
         (stopped / "tokenizers" / f"{side}.model").write_bytes(b"no tokenizer")
@@ -321,12 +329,12 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(train_tiny, tmp_path, inter
 def test_a_copied_folder_keeps_its_best(train_tiny, tmp_path, recwarn):
     first, copy = tmp_path / "a", tmp_path / "b"
     first.mkdir()
-    by_loss = (*RUN, "monitor.metric=dev/loss")  # as no word is right yet, and of equal scores the last is the best
-    train_tiny(first, *by_loss, "budget.max_steps=6")
+    run = [*RUN, "monitor.metric=dev/loss", "monitor.mode=min"]  # of equal scores the last would be the best
+    train_tiny(first, *run, "budget.max_steps=6")
     shutil.copytree(first, copy)
     best = (copy / "checkpoints" / "best.ckpt").read_bytes()
     # Weights that are ruined are worse than those of before, whose score the folder knows wherever it is.
-    train_tiny(copy, *by_loss, "budget.max_steps=9", "optimizer.lr=10", "averaging.decay=0.0", resume=True)
+    train_tiny(copy, *run, "budget.max_steps=9", "optimizer.lr=10", "averaging.decay=0.0", resume=True)
     assert (copy / "checkpoints" / "best.ckpt").read_bytes() == best
     assert not [str(one.message) for one in recwarn if "dirpath has changed" in str(one.message)]
     state = torch.load(copy / "checkpoints" / "last.ckpt", weights_only=True)

@@ -219,6 +219,23 @@ def test_pairs_in_the_place_of_sources_are_told(echo, caplog):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ('{"source": "ab"}', {}, 1),
+        (' {"source": "ab", "id": 3}', {"format": "json"}, 1),
+        ('{"source": "ab"}', {"input": "json"}, 0),
+        ('{"target": "ab"}', {}, 0),
+        ("{source}", {}, 0),
+        ('["source"]', {}, 0),
+    ],
+)
+def test_requests_that_are_read_as_text_are_told(echo, caplog, text, options, said):
+    translated(echo, lines_of(text, text), buffer=1, **options)
+    told = "line 1 is a JSON object with source, but is read as the text to translate: add input=json to read its "
+    assert caplog.messages.count(f"{told}source") == said
+
+
 def test_control_characters_are_warned_of_escaped(echo, caplog):
     translated(echo, lines_of("a\x1b[31m", "b\x07"))
     assert not any(set("\x1b\x07") & set(record.getMessage()) for record in caplog.records)

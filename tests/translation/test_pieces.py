@@ -87,6 +87,13 @@ def test_a_piece_outside_the_vocabulary_is_refused(babbler, name):
     assert str(error.value) == (f"{name} must name pieces of the target vocabulary, but 'AB' is none of them.")
 
 
+@pytest.mark.parametrize("name", ["forbidden", "allowed"])
+def test_pieces_are_checked_before_there_are_sources(letters, name):
+    PieceLimits(**{name: ["a"]}, function=lambda source, prefix: None).check(letters.target)
+    with pytest.raises(UserError, match=f"^{name} must name pieces of the target vocabulary, but 'AB' is none of them"):
+        PieceLimits(**{name: ["a", "AB"]}).check(letters.target)
+
+
 def test_the_end_cannot_be_forbidden():
     with pytest.raises(UserError) as error:
         PieceLimits(forbidden=["a", "</s>"])

@@ -39,6 +39,11 @@ def test_a_piece_that_was_never_seen_is_named():
     )
 
 
+def test_words_that_were_never_seen_are_named_one_by_one():
+    assert told(learnt("p h a", kind="word"), "a \u00f0 i c a i").endswith("lacks 'ð', 'i', 'c'")
+    assert told(learnt("pha", kind="char"), "p a").endswith("lacks ' '")
+
+
 def test_a_rewriting_tokenizer_is_named():
     assert told(learnt("pʰ a h", normalization="nmt_nfkc"), "pʰ a") == (
         "1 of 1 references (100.0 %) are what no output can equal, such as 'pʰ a': "

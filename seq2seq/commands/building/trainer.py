@@ -56,6 +56,8 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
     precision = resolve_precision(config["precision"], given.get("accelerator", "auto"))
     with told_at("trainer", lightning.Trainer):
         _check(given)
+    if isinstance(interval := given.get("val_check_interval"), float):  # Lightning takes 200.0 for a share
+        given = given | {"val_check_interval": int(interval)}
     trainer = build(given | places(given), "trainer")(
         **_alone(given),
         precision=precision,

@@ -51,7 +51,7 @@ def check_monitor(config: dict[str, Any]) -> None:
         if metric not in known and not (of_callback and re.match("(?!dev/).+/", metric)):
             logged = ["or what training logs, such as train/loss"] if of_callback else []
             offered = ", ".join(dict.fromkeys(known + logged))
-            raise UserError(f"{name} must be one of {offered}, but is {metric!r}{_owners(metric)}.")
+            raise UserError(f"{name} must be one of {offered}, but is {metric!r}{_metrics_that_give(metric)}.")
 
 
 def _of_metrics(config: dict[str, Any]) -> list[str]:
@@ -60,7 +60,7 @@ def _of_metrics(config: dict[str, Any]) -> list[str]:
     return [f"dev/{name}" for scores in every for name in scores]
 
 
-def _owners(metric: Any) -> str:
+def _metrics_that_give(metric: Any) -> str:
     """The end of a sentence on a number: options of metrics that give it; nothing where none does."""
     names = sorted(path.stem for path in (CONF / "metrics").glob("*.yaml") if path.stem != AUTO)
     found = {name: _of_metrics({"metrics": Option("metrics", name).node()}) for name in names}

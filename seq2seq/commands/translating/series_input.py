@@ -10,6 +10,7 @@ from seq2seq.data.text_files import check_readable, told_as
 from seq2seq.errors import UserError
 from seq2seq.runs.run import DecodingRun
 from seq2seq.runs.series_corpus import corpus_of
+from seq2seq.runs.translator import refuse_forecasters
 
 
 def corpus_in(
@@ -17,11 +18,12 @@ def corpus_in(
 ) -> tuple[FrameCorpus, str] | None:
     """The corpus that reads the `file` of options, and its path; None of a run that reads lines of text from stdin.
 
-    Raises UserError, naming the command, where there is a file and the run reads text, or the other way round, and at
-    an option that is not as usual: those are for lines. A path at which nothing is to be read is told here, too, as a
-    corpus may open it only at its first series.
+    Raises UserError, naming the command, where there is a file and the run reads text, or the other way round, at an
+    option that is not as usual, which is for lines, and at a run that writes frames. A path at which nothing is to be
+    read is told here, too, as a corpus may open it only at its first series.
     """
     check_type("file", options["file"], str | None)
+    refuse_forecasters(options, [run])
     reads_series = isinstance(run.tokenizers.source, FrameReader)
     if (path := options["file"]) is None:
         if reads_series:

@@ -20,14 +20,14 @@ class PictureInput(Input):
 
     frames: ClassVar[bool] = True
 
-    like: Tensor
+    weight_type: Tensor
 
     def __init__(self, side: SourceSide, *, front_end: MakesFrontEnd | None = None) -> None:
         super().__init__()
         refuse_words(side)
         self.features = side.size
         self.normalization = Normalization(1, "standard")
-        self.register_buffer("like", torch.empty(0), persistent=False)  # of the type of weights, which are of others
+        self.register_buffer("weight_type", torch.empty(0), persistent=False)  # empty: cast and moved with the weights
         self.front_end = front_end(side.size) if front_end else None
 
     @property
@@ -39,7 +39,7 @@ class PictureInput(Input):
         self.normalization.prepare(source.reshape(-1, 1))
 
     def forward(self, source: Source, lengths: Lengths | None = None) -> TimeVectors:
-        return self.normalization(source).to(self.like.dtype)
+        return self.normalization(source).to(self.weight_type.dtype)
 
     def shown(self, source: Source) -> Shown:
         """Frames as they are drawn: on the one scale of all values."""
@@ -60,7 +60,7 @@ class PictureInput(Input):
         return self.typical + torch.where(factor > 0, normal / factor, 0.0)
 
     def start(self, count: int) -> InputState:
-        return InputState((), torch.ones(count, self.width, device=self.like.device))
+        return InputState((), torch.ones(count, self.width, device=self.weight_type.device))
 
     def advance(self, source: Source, lengths: Lengths, state: InputState) -> tuple[TimeVectors, InputState]:
         return self(source), state

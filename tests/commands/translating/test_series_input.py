@@ -143,7 +143,10 @@ def test_what_comes_all_at_once_is_not_read_while_it_comes(folder, asked):
         build_live_stream(asked("translate", f"file={folder}/test.npz", "simultaneous=wait_k"))
 
 
-def test_a_run_of_text_has_no_file(finished, config_of, folder):
+def test_a_run_of_text_has_no_file(finished, config_of, folder, monkeypatch):
+    """Which is told before a translator is laid out."""
+    for name in ("score", "translate"):
+        monkeypatch.setattr(f"seq2seq.commands.{name}.open_translator", None)
     for call in (stream_and_series, lambda config: next(score_lines(config, []))):
         script = "translate" if call is stream_and_series else "score"
         with pytest.raises(UserError, match="^file must be null with run=.*, which reads lines of text from stdin"):
