@@ -20,6 +20,7 @@ from seq2seq.metrics.pronunciation import PronunciationScores
 from seq2seq.metrics.significance import Draws
 from seq2seq.runs.checkpoint import read_checkpoint, sealed
 from seq2seq.runs.evaluation import build_scores, evaluate, load_sources
+from seq2seq.runs.of_frames import check_metrics
 from seq2seq.runs.run import load_run
 
 METRICS = {"exact_match": ExactMatch(), "pronunciation": PronunciationScores()}
@@ -239,6 +240,11 @@ def test_a_metric_of_frames_is_refused_before_text_is_searched(report, monkeypat
     monkeypatch.setattr("seq2seq.commands.evaluate.evaluate", lambda *_: pytest.fail("text is searched"))
     with pytest.raises(UserError, match=r"^metrics must not be forecast where model.output writes text"):
         report("metrics=forecast")
+
+
+@pytest.mark.parametrize("metrics", [None, "wer", [], {"wer": None}, {"wer": "wer"}, {"wer": [1]}])
+def test_what_is_no_metric_is_none_of_frames(finished, metrics):
+    check_metrics(load_run(finished).config, metrics)
 
 
 # Data that have moved
