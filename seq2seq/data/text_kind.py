@@ -9,7 +9,7 @@ from seq2seq.metrics.writing import Writing, writing_of
 _LOOKED_AT = 300  # characters of a text
 MOST_SYMBOLS = 500  # at most: no inventory of phones or of tags is larger, any vocabulary of words is
 _TIMES_SEEN = 10  # of a symbol, in the mean: words of a language are rarer, as most are seen once
-_SYMBOL_CHARACTERS = 2.5  # of a symbol at most, in the mean: tells them where there are few texts
+SYMBOL_CHARACTERS = 2.5  # of a symbol at most, in the mean: tells them where there are few texts
 _SENTENCE_WORDS, _SENTENCE_CHARACTERS = 3, 40  # at least, in most texts; some scripts have no spaces
 
 
@@ -40,5 +40,5 @@ def kind_of(texts: Sequence[str]) -> TextKind:
 def _few(words: Sequence[str]) -> bool:
     """Tell whether words are symbols of an inventory."""
     inventory = len({*words})
-    short = sum(map(len, words)) <= _SYMBOL_CHARACTERS * len(words)
+    short = sum(map(len, words)) <= SYMBOL_CHARACTERS * len(words)
     return inventory <= MOST_SYMBOLS and (short or inventory * _TIMES_SEEN <= len(words))

@@ -27,7 +27,7 @@ COMMAND = re.compile(r"^    (python scripts/\w+\.py .*)$", re.MULTILINE)
 SENTENCE = re.compile(r"[.?](?=\s)(?! \d)")
 PICTURE = re.compile(r"!\[([^]]+)\]\((questions/[^)]+)\)")
 SEEDS = (1, 2, 3)
-EVERY_SEED = "SEQ2SEQ_EVERY_SEED" in os.environ  # all that is said with each of them: half an hour more
+EVERY_SEED = "SEQ2SEQ_EVERY_SEED" in os.environ  # which all that is said is then tried with
 LARGEST = 60_000  # bytes of a picture
 QUICK = (4, 17, 21, 41, 57, 68)  # of unlike commands; what these say is so after the first steps already
 FIRST_STEPS = "budget.max_steps=30 trainer.val_check_interval=30"

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from seq2seq.data.text_kind import MOST_SYMBOLS, SYMBOL_CHARACTERS
 from seq2seq.errors import UserError, shown
 
 LEXICON = "lexicon"  # in the place of a delimiter
 _COMMENT = ";;;"
 _REMARK = re.compile(r"\s#.*")  # behind the phones
 _VARIANT = re.compile(r"(.)\(\d+\)$")  # READ(2), another pronunciation of READ
-_MOST = 500  # symbols that a notation may have
 _PROBABILITY = re.compile(r"[01]|[01]?\.\d+|[01]\.|\d(\.\d+)?[eE]-\d+")
 
 
@@ -40,7 +40,7 @@ def is_lexicon(lines: Sequence[str]) -> bool:
         return False
     symbols = Counter(symbol for _, phones in rows for symbol in phones.split())
     words = {word for word, _ in rows}
-    return 2 * len(words) > len(rows) and 2 * len(symbols) <= symbols.total() and len(symbols) <= _MOST
+    return 2 * len(words) > len(rows) and 2 * len(symbols) <= symbols.total() and len(symbols) <= MOST_SYMBOLS
 
 
 def may_be_lexicon(lines: Sequence[str]) -> bool:
@@ -52,7 +52,8 @@ def may_be_lexicon(lines: Sequence[str]) -> bool:
         return False
     symbols = [symbol for _, phones in rows for symbol in phones.split()]
     letters = sum(len(word) for word, _ in rows)
-    return len(symbols) > len(rows) and 3 * len(symbols) >= letters and 2 * sum(map(len, symbols)) < 5 * len(symbols)
+    short = sum(map(len, symbols)) < SYMBOL_CHARACTERS * len(symbols)
+    return short and len(symbols) > len(rows) and 3 * len(symbols) >= letters
 
 
 def check_phones(path: str | Path, lines: Sequence[str]) -> None:
