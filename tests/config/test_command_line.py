@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -325,6 +326,36 @@ def test_a_device_that_there_is_not_is_named(mistake, tiny_run, monkeypatch, acc
         f"trainer.accelerator must be auto or cpu where torch finds no such device, but is '{accelerator}': leave it "
         "out, or install a torch that is built for it."
     )
+
+
+@pytest.mark.parametrize("devices", ["0", "-1", "[]", "[0]", "two"])
+def test_processes_on_a_cpu_are_a_number(mistake, tiny_run, tmp_path, devices):
+    found = mistake(
+        "train", *tiny_run, "trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={devices}", "run_dir=run"
+    )
+    shown = "'two'" if devices == "two" else devices
+    assert found == f"trainer.devices must be a number of processes on a CPU, 1 or more, but is {shown}."
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("devices", ["0", "[]"])
+def test_gpus_are_some(mistake, tiny_run, monkeypatch, devices):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    found = mistake("train", *tiny_run, "trainer.accelerator=gpu", f"trainer.devices={devices}", "run_dir=run")
+    assert found == f"trainer.devices must be a number of GPUs, or a list of theirs, but is {devices}."
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell what a process holds")
+def test_processes_that_memory_has_no_room_for_are_refused(mistake, tiny_run, tmp_path):
+    found = mistake(
+        "train", *tiny_run, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=100000", "run_dir=run"
+    )
+    assert re.fullmatch(
+        r"trainer\.devices must leave room for 99999 more processes of [\d,]+ MB, but [\d,]+ MB are free: at most "
+        r"trainer\.devices=\d+\.",
+        found,
+    )
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

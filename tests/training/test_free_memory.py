@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from seq2seq.training.free_memory import free_bytes, give_back
+from seq2seq.training.free_memory import free_bytes, give_back, held_bytes
 
 CPU = torch.device("cpu")
 MEMINFO = "MemTotal:       24000 kB\nMemAvailable:   20000 kB\n"
@@ -53,6 +53,11 @@ def group(folder: str, limit: object, used: int, droppable: int = 0) -> dict[str
 )
 def test_the_least_of_all_that_there_is(tmp_path, files, free):
     assert free_bytes(CPU, written(tmp_path, files)) == free
+
+
+def test_a_process_holds_what_it_shares_with_no_other(tmp_path):
+    files = {"proc/self/status": "Name:\tpython\nVmRSS:\t     900 kB\nRssAnon:\t     500 kB\n"}
+    assert (held_bytes(tmp_path), held_bytes(written(tmp_path, files))) == (0, 512_000)
 
 
 # In a process of its own, whose heap has no holes of before that all of it could lie in.

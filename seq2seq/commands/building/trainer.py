@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,6 +87,7 @@ def build_trainer(config: dict[str, Any], folder: Path) -> lightning.Trainer:
 def _check(given: Mapping[str, Any]) -> None:
     """Raise UserError at options of a trainer that Lightning would misread, or refuse in other words."""
     _check_accelerator(given.get("accelerator"))
+    _check_devices(given.get("devices", "auto"), given.get("accelerator"))
     check_intervals(given.get("val_check_interval"), given.get("log_every_n_steps"))
     check_limits(**{name: given[name] for name in ("limit_train_batches", "limit_val_batches") if name in given})
     check_accumulation(given.get("accumulate_grad_batches", 1), given.get("val_check_interval"))
@@ -99,6 +101,16 @@ def _check_accelerator(accelerator: object) -> None:
             f"accelerator must be auto or cpu where torch finds no such device, but is {accelerator!r}: leave it out, "
             "or install a torch that is built for it."
         )
+
+
+def _check_devices(devices: object, accelerator: object) -> None:
+    """Raise UserError at no device, and at names or numbers of devices where there is but the CPU."""
+    count = int(str(devices)) if re.fullmatch(r"-?\d+", str(devices)) else None
+    gpus = accelerator != "cpu" and (torch.cuda.is_available() or torch.backends.mps.is_available())
+    if gpus and (count == 0 or devices == []):
+        raise UserError(f"devices must be a number of GPUs, or a list of theirs, but is {devices!r}.")
+    if not gpus and devices != "auto" and (count is None or count < 1):
+        raise UserError(f"devices must be a number of processes on a CPU, 1 or more, but is {devices!r}.")
 
 
 def _alone(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
+import torch
 
 from seq2seq.commands.training.continuation import continuation
 from seq2seq.commands.training.memory_room import WORD
@@ -26,6 +27,7 @@ from seq2seq.errors import UserError
 from seq2seq.ranks import OWN, Ranks, ranks
 from seq2seq.runs.folder_bytes import packed, unpacked
 from seq2seq.runs.meeting import Meeting, current_meeting, met
+from seq2seq.training.free_memory import free_bytes, held_bytes
 
 logger = logging.getLogger(__name__)
 _LOOPBACK = "127.0.0.1"
@@ -68,6 +70,18 @@ def together(trainer: lightning.Trainer, data: Seq2SeqDataModule) -> Iterator[No
             meeting.tell(WORD, str(_most_tokens(data)).encode())
             _agree(meeting, folder, data)
             yield
+
+
+def check_room(trainer: lightning.Trainer) -> None:
+    """Raise UserError where memory has no room for processes that are started here, each of which holds as much as this
+    one does by now.
+    """
+    more, own, free = trainer.world_size - 1, held_bytes(), free_bytes(torch.device("cpu"))
+    if current_meeting() is None and free is not None and more * own > free:
+        raise UserError(
+            f"trainer.devices must leave room for {more} more processes of {own / 1e6:,.0f} MB, but "
+            f"{free / 1e6:,.0f} MB are free: at most trainer.devices={1 + free // own}."
+        )
 
 
 def tell_of_tokenizers(folder: Path) -> None:
