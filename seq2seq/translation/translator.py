@@ -114,7 +114,7 @@ class Translator:
         if self.replace_unknown:
             translations = [[translation.without_unknown() for translation in own] for own in translations]
         if merges:
-            translations = [merged(own) for own in translations]
+            translations = [merged(own, self.search.ranking) for own in translations]
         return [own[:n_best] for own in self._in_order(translations)]
 
     def search_lines(
