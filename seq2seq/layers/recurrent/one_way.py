@@ -44,7 +44,9 @@ class OneWayLayer(StreamingLayer):
 
     def forward(self, inputs: Inputs, lengths: Lengths) -> tuple[Outputs, Vectors]:
         if self.leaves_state:
-            run = unroll_masked if runs_by_loop(self.forwards) else unroll_within
+            # Rows of each length by themselves would drop weights of their own.
+            whole = runs_by_loop(self.forwards) or self.forwards.drops_weights
+            run = unroll_masked if whole else unroll_within
             outputs, state = run(self.forwards, inputs, lengths, self.start(inputs[:, 0]))
             return outputs, torch.cat([*state], -1)
         outputs = unroll_chunks(self.forwards, inputs, self.chunk_size)

@@ -8,6 +8,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
 from seq2seq.layers.recurrent.cells.options import GatedCellOptions
+from seq2seq.layers.recurrent.one_way import OneWayLayer
 from seq2seq.layers.recurrent.regularization import Regularization
 
 SIZE, BATCH, TIME = 6, 5, 4
@@ -88,6 +89,16 @@ def test_weight_drop_is_off_out_of_training(matrix_kind, rough, random_state):
     sequence, first = torch.randn(BATCH, TIME, 3), random_state(plain, BATCH)
     torch.testing.assert_close(noisy.eval().unroll(sequence, first), plain.unroll(sequence, first))
     assert noisy.dropped_weights() == {}
+
+
+@pytest.mark.parametrize("leaves_state", [False, True])
+def test_sentences_of_all_lengths_lose_the_same_weights(matrix_kind, rough, leaves_state):
+    layer = rough(OneWayLayer(3, SIZE, cell=partial(matrix_kind, regularization=Regularization(weight_drop=0.5))))
+    layer.leaves_state = leaves_state
+    lengths = torch.tensor([4, 3, 2, 2])
+    outputs, _ = layer(torch.randn(1, TIME, 3).expand(len(lengths), -1, -1), lengths)
+    for row, length in zip(outputs, lengths.tolist(), strict=True):
+        torch.testing.assert_close(row[:length], outputs[0, :length])
 
 
 def test_a_cell_without_a_recurrent_matrix_has_none_to_drop(light_kind):

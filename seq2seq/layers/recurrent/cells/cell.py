@@ -142,10 +142,15 @@ class Cell(nn.Module, ABC):
 
     def dropped_weights(self) -> dict[str, Tensor]:
         """Recurrent weights with some of them zero, drawn anew; none where weight drop is off."""
-        rate = self.regularization.weight_drop
-        if rate == 0 or not self.training:
+        if not self.drops_weights:
             return {}
+        rate = self.regularization.weight_drop
         return {name: functional.dropout(self.get_parameter(name), rate) for name in self.recurrent_weights}
+
+    @property
+    def drops_weights(self) -> bool:
+        """Tell whether recurrent weights are dropped."""
+        return self.training and self.regularization.weight_drop > 0
 
 
 class Cells(nn.ModuleList):
