@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.config import task_name  # noqa: F401  (for references in conf/)
 from seq2seq.config.closed_table import find
+from seq2seq.config.experiments import without_replaced
 from seq2seq.config.job import given_overrides
 from seq2seq.config.moved import new_name
 from seq2seq.config.optimizer_bounds import check_bounds
@@ -42,10 +43,10 @@ def resolve(config: DictConfig, overrides: Sequence[str] | None = None) -> dict[
 
     Parts that are chosen for the model, such as `model.cell`, have been copied to the sides that refer to them.
     Overrides are those that it was composed with, the job's own unless given: a class that they put in the place of
-    another leaves out options of that one.
+    another leaves out options of that one, and a choice in the place of an experiment's what that gave it.
     """
     given = given_overrides() if overrides is None else overrides
-    resolved = plain(without_leftovers(config, given))
+    resolved = plain(without_leftovers(without_replaced(config, given), given))
     for key in ("run_dir", "resume", "from", "find_lr", "lr_finder", "trust"):  # no file may say whom to trust
         resolved.pop(key, None)
     model = resolved["model"]

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from seq2seq.config.composing import composing
 from seq2seq.config.invocation import choice_of, invocation, is_called, spelled
 from seq2seq.config.moved import new_name
-from seq2seq.config.own_classes import TABLES, class_to_add
+from seq2seq.config.own_classes import TABLES, class_to_add, given_targets
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
 from seq2seq.errors import UserError
@@ -40,7 +40,6 @@ _MEANT = {
     **dict.fromkeys(("vocab", "vocab_size", "vocabulary_size"), ("tokenizer.source_size",)),
     **dict.fromkeys(("metric", "scores"), ("metrics",)),
 }
-_OPEN = (*TABLES, "model")  # tables of parts that may get more of them
 
 
 def refuse_unknown(added: Sequence[str]) -> None:
@@ -49,11 +48,29 @@ def refuse_unknown(added: Sequence[str]) -> None:
         return
     known = defaults()
     for key in added:
-        top, _, name = key.partition(".")
-        table = known.get(top)
-        closed = isinstance(table, dict) and name and "_target_" not in table and top not in _OPEN
-        if (top not in known and not (CONF / top).is_dir()) or (closed and key not in known and "." not in name):
+        if _has_no_place(key, known):
             raise UserError(unknown(key))
+
+
+def _has_no_place(key: str, known: Mapping[str, Any]) -> bool:
+    """Tell whether nothing would read a key that is added: at the top, in a closed table, in a part that is not there.
+
+    A part is there by its option of a group, or by a class that is given.
+    """
+    top, _, name = key.partition(".")
+    table, entry, inner = known.get(top), *name.partition(".")[::2]
+    if top not in known:
+        return not (CONF / top).is_dir()
+    if top in TABLES:
+        return bool(inner) and not known.get(f"{top}.{entry}") and f"{top}.{entry}" not in _given_parts()
+    if table is None and (CONF / top).is_dir():
+        return bool(name) and top not in _given_parts()
+    closed = isinstance(table, dict) and "_target_" not in table and top != "model"  # which takes more parts
+    return closed and bool(name) and key not in known and not inner
+
+
+def _given_parts() -> set[str]:
+    return set(given_targets(invocation().arguments))
 
 
 def unknown(name: str) -> str:
@@ -156,7 +173,17 @@ def _known_keys() -> list[str]:
 
 def defaults() -> dict[str, Any]:
     """Values of the script's config by dotted key, with the options that were chosen and nothing else changed."""
-    return flat({key: value for key, value in _composed(*_chosen()).items() if key != "hydra"})
+    return _values(*_chosen())
+
+
+def values_under(script: str, chosen: Mapping[str, str]) -> dict[str, Any]:
+    """Values of a script's config by dotted key, with options of those of its groups that are named."""
+    known = _composed(script)["hydra"]["runtime"]["choices"]
+    return _values(script, *(f"{group}={option}" for group, option in chosen.items() if group in known))
+
+
+def _values(script: str, *chosen: str) -> dict[str, Any]:
+    return flat({key: value for key, value in _composed(script, *chosen).items() if key != "hydra"})
 
 
 def choices() -> dict[str, str]:

@@ -38,7 +38,7 @@ def without_leftovers(config: DictConfig, arguments: Sequence[str]) -> DictConfi
     They were those of the class in whose place it is: what is kept of them, and what is not, is told. What was given
     itself stays, to be refused by name.
     """
-    found, given = config, _given_keys(arguments)
+    found, given = config, keys_given(arguments)
     for part, target in given_targets(arguments).items():
         node, takes = OmegaConf.select(config, part), options_of(target, part, arguments)
         if part in _WHOLE or not _is_choice(part) or not isinstance(node, DictConfig) or not takes:
@@ -99,14 +99,7 @@ def options_of(target: Any, part: str, arguments: Sequence[str]) -> Mapping[str,
     return {}
 
 
-def _values(arguments: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    for text in arguments:
-        read = parsed(text) if "=" in text else None
-        if read is not None and not read.is_delete() and not read.is_sweep_override():
-            yield str(read.key_or_group), read.value()
-
-
-def _given_keys(arguments: Sequence[str]) -> set[str]:
+def keys_given(arguments: Sequence[str]) -> set[str]:
     """Dotted keys that arguments give values, those of groups among them, and the parts that hold them."""
     keys = set()
     for key, value in _values(arguments):
@@ -115,6 +108,13 @@ def _given_keys(arguments: Sequence[str]) -> set[str]:
             words = path.split(".")
             keys |= {".".join(words[: end + 1]) for end in range(len(words))}
     return keys
+
+
+def _values(arguments: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    for text in arguments:
+        read = parsed(text) if "=" in text else None
+        if read is not None and not read.is_delete() and not read.is_sweep_override():
+            yield str(read.key_or_group), read.value()
 
 
 def _is_choice(part: str) -> bool:

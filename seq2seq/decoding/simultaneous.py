@@ -177,10 +177,7 @@ class Session(Generic[Reading, Memory, States]):
             scores[UNSAID] = float("-inf")
             if not says_unknown(self.reader):
                 scores[UNK] = float("-inf")
-            if scores.argmax() == EOS:
-                return
-            scores[EOS] = float("-inf")
-            if not self.policy.sure(scores):
+            if scores.argmax() == EOS or not self.policy.sure(scores):
                 return
             self.states, self.written_at = states, self.reading
             self._write(index := int(scores.argmax()))

@@ -3,6 +3,7 @@
 import pytest
 
 from seq2seq.commands.train import train
+from seq2seq.config.arguments import readable_arguments
 from seq2seq.config.signs import needs_plus, refuse_signs, with_null_groups, with_own_defaults
 from seq2seq.errors import UserError
 
@@ -90,6 +91,39 @@ def test_signs_that_cannot_be_meant_are_refused(given, argument, message):
     with pytest.raises(UserError) as error:
         refuse_signs(given("train", argument))
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["+callbacks.early_stopping.patience=3"],
+            "'callbacks.early_stopping.patience' needs callbacks=early_stopping.",
+        ),
+        (["callbacks=none", "+callbacks.samples.count=3"], "'callbacks.samples.count' needs callbacks=default."),
+        (["+callbacks.mine.size=3"], "'callbacks.mine.size' does not exist: "),
+        (["+metrics.mine.size=3"], "'metrics.mine.size' does not exist: "),
+        (["gradients=none", "+gradients.max_norm=1"], "'gradients.max_norm' needs gradients=gate or gradients=norm."),
+        (["+curriculum.steps=4"], "'curriculum.steps' needs curriculum=competence or curriculum=length."),
+    ],
+)
+def test_an_option_of_a_part_that_is_not_there_is_not_added(given, arguments, message):
+    with pytest.raises(UserError) as error:
+        readable_arguments(given("train", *arguments))
+    assert str(error.value).startswith(f"The option {message}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["+callbacks.mine._target_=own.Callback", "+callbacks.mine.size=3"],
+        ["callbacks=none", "+callbacks.mine={_target_:own.Callback}", "+callbacks.mine.size=3"],
+        ["callbacks=early_stopping", "+callbacks.early_stopping.strict=true"],
+        ["+trainer.profiler=simple"],
+    ],
+)
+def test_an_option_of_a_part_that_is_there_or_comes_is_added(given, arguments):
+    assert readable_arguments(given("train", *arguments)) == arguments
 
 
 @pytest.mark.parametrize("argument", ["++seed=3", "+trainer.profiler=simple", "~callbacks.samples", "~optimizer.lr"])

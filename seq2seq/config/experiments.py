@@ -1,0 +1,86 @@
+"""Values that an experiment gives to the options that it chooses, where others are chosen in their place."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from seq2seq.config.options import values_under
+from seq2seq.config.overrides import parsed
+from seq2seq.config.own_classes import keys_given
+from seq2seq.config.places import CONF
+
+logger = logging.getLogger(__name__)
+_OVERRIDE = "override /"
+
+
+def without_replaced(config: DictConfig, arguments: Sequence[str]) -> DictConfig:
+    """The config of a training, without the values of an experiment for options in whose place others are chosen.
+
+    Those have values of their own; in a model what both take stays, such as sizes. What goes is told. A value that was
+    given itself stays.
+    """
+    given = dict(_choices(arguments))
+    name = given.get("experiment")
+    chosen, values = _contents(name)
+    replaced = {group for group, option in given.items() if option != chosen.get(group)}
+    kept = keys_given(arguments)
+    held = [(key, group) for key in values if key not in kept and (group := _replaced_around(key, replaced))]
+    if not held:
+        return config
+    own = values_under("train", {**chosen, **given, "experiment": "none"})
+    found = deepcopy(config)
+    OmegaConf.set_struct(found, False)
+    for key, group in held:
+        if key in own and (group not in chosen or key.startswith("model.")):
+            continue
+        _take(found, key, own)
+        logger.info("%s=%s: %s of experiment=%s is not for it", group, given[group], key, name)
+    return found
+
+
+def _choices(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The groups of conf/ that arguments choose an option of, and this."""
+    for text in arguments:
+        read = parsed(text) if "=" in text else None
+        if read is not None and not read.is_sweep_override() and (CONF / str(read.key_or_group)).is_dir():
+            yield str(read.key_or_group), str(read.value())
+
+
+def _contents(experiment: str | None) -> tuple[dict[str, str], list[str]]:
+    """The options that an experiment of conf/ chooses, by group, and the dotted keys that it gives values."""
+    path = CONF / "experiment" / f"{experiment}.yaml"
+    if experiment is None or not path.is_file():
+        return {}, []
+    written: Any = OmegaConf.to_container(OmegaConf.load(path)) or {}
+    entries = [entry for entry in written.pop("defaults", []) if isinstance(entry, Mapping)]
+    chosen = {str(key).removeprefix(_OVERRIDE): str(option) for entry in entries for key, option in entry.items()}
+    return chosen, list(_leaves(written))
+
+
+def _leaves(values: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def _replaced_around(key: str, replaced: set[str]) -> str | None:
+    """The innermost group with another option now that holds a key; None if none does."""
+    words = key.split(".")[:-1]
+    around = ("/".join(words[:end]) for end in range(len(words), 0, -1))
+    return next((group for group in around if group in replaced), None)
+
+
+def _take(config: DictConfig, key: str, own: Mapping[str, Any]) -> None:
+    """Give a key the value that it has of its own, or none, and leave no empty part behind."""
+    part, _, name = key.rpartition(".")
+    if key in own:
+        OmegaConf.update(config, key, own[key])
+        return
+    del OmegaConf.select(config, part)[name]
+    if own.get(part, {}) is None:
+        OmegaConf.update(config, part, None)
