@@ -114,6 +114,23 @@ def test_confidence_reads_on_while_two_tokens_are_close(build_model, margin, wri
     assert len(mine.feed(SOURCE)) == written_early
 
 
+@pytest.mark.parametrize(("margin", "written_early"), [(0.05, 7), (0.15, 0)])
+def test_confidence_counts_an_end_as_the_next_best(build_model, margin, written_early):
+    """A token has 0.5, the end of the target 0.4."""
+    mine = session(reading_model(build_model), ConfidencePolicy(margin=margin))
+    step = mine.reader.model.step
+
+    def close(ids, memory, states):
+        logits, weights, states = step(ids, memory, states)
+        chances = torch.full_like(logits, 0.1 / (logits.shape[-1] - 2))
+        chances[..., EOS], chances[..., -1] = 0.4, 0.5
+        return chances.log(), weights, states
+
+    mine.reader.model.step = close
+    mine.policy.ready = lambda read, done: done < read
+    assert len(mine.feed(SOURCE)) == written_early
+
+
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
 def test_where_nothing_was_sure_the_end_finds_what_the_offline_search_does(build_model, decoder):
     model = reading_model(build_model, decoder=decoder)
