@@ -77,7 +77,7 @@ def config_of() -> Callable[..., DictConfig]:
 @pytest.fixture(scope="session")
 def plain_config_of() -> Callable[..., dict[str, Any]]:
     """The same in plain types, resolved: plain_config_of("train", "seed=2")."""
-    return lambda name, *overrides: resolve(_composed(name, *overrides))
+    return lambda name, *overrides: resolve(_composed(name, *overrides), list(overrides))
 
 
 @cache

@@ -107,7 +107,7 @@ def named_cells(model: Seq2Seq) -> dict[str, Cell]:
 
 def _records(model: Seq2Seq) -> list[Record]:
     decoder = [Record(f"decoder {number}", cell) for number, cell in enumerate(model.decoder.layers, 1)]
-    return encoder_records(model.encoder) + decoder
+    return decoder if model.sourceless else encoder_records(model.encoder) + decoder
 
 
 def _cell_trace(record: Record, target_lengths: Lengths) -> CellTrace:

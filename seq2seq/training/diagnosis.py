@@ -13,6 +13,7 @@ from seq2seq.errors import DivergedError
 from seq2seq.finite import listed, not_finite
 from seq2seq.interpretation.trace import named_cells, trace
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.symbols import BOS
 
 
 def where_not_finite(
@@ -59,11 +60,14 @@ def _gates(model: Seq2Seq) -> list[str]:
 
 
 def _cells(model: Seq2Seq, batch: Batch) -> list[str]:
-    """The names of cells whose gates or states are not finite."""
-    if not bool(batch.target_mask.any()) or model.output.frames:  # whose steps are traced by tokens
+    """The names of cells whose gates or states are not finite, by targets that begin in a batch."""
+    if model.output.frames:  # whose steps are traced by tokens
+        return []
+    begins = (batch.target_inputs[:, 0] == BOS) & batch.target_mask[:, 0]
+    if not bool(begins.any()):
         return []
     target = torch.cat([batch.target_inputs[:, :1], batch.target_outputs], 1)
-    traced = trace(model, batch.source, batch.source_lengths, target)
+    traced = trace(model, batch.source[begins], batch.source_lengths[begins], target[begins])
     return [
         name
         for name, cell in traced.cells.items()

@@ -167,7 +167,7 @@ REFUSED = {
     "model.share_embeddings=true": "model.share_embeddings",
     "model.target_word_dropout=0.1": "model.target_word_dropout must be 0 for a transducer",
     "model.encoder.halvings=1": "",
-    "model.output.normalizer=entmax": "objective.label_smoothing must be 0 for a transducer whose output is by entmax",
+    "model.output.normalizer=entmax": "objective.label_smoothing must be 0 for a transducer or tagger",
 }
 
 

@@ -286,7 +286,9 @@ def test_label_smoothing_is_over_what_can_be_done(prior):
 
 def test_entmax_with_label_smoothing_is_refused_by_name():
     model = build(output=partial(FullOutput, normalizer="entmax"))
-    with pytest.raises(UserError, match="label_smoothing must be 0 for a transducer whose output is by entmax"):
+    with pytest.raises(
+        UserError, match="label_smoothing must be 0 for a transducer or tagger whose output is by entmax"
+    ):
         CrossEntropy(label_smoothing=0.1).check(model)
     CrossEntropy(label_smoothing=0.0).check(model)
     CrossEntropy(label_smoothing=0.1).check(build())

@@ -2,7 +2,10 @@
 
 from contextlib import nullcontext
 
+import torch
+
 from seq2seq.interpretation.trace import named_cells
+from seq2seq.symbols import PAD
 from seq2seq.training.diagnosis import where_not_finite
 
 
@@ -45,3 +48,14 @@ def test_gates_are_not_named_where_none_is_finite(build_model, new_batch):
         lambda batch: model(batch.source, batch.source_lengths, batch.target_inputs).features.sum() * float("nan"),
         nullcontext,
     )
+
+
+def test_activations_are_of_targets_that_begin(build_model, new_batch):
+    """Others go on from a window before, or are silent."""
+    model, batch = build_model(), new_batch([[4, 5]] * 3, [[6, 7]] * 3)
+    batch.target_inputs[1:, 0], batch.target_outputs[2] = 5, PAD
+    with torch.no_grad():
+        next(model.decoder.parameters()).fill_(float("nan"))
+    assert "activations of decoder 1" in diagnosed(model, batch, poisoned=())
+    batch.target_inputs[0, 0] = 5
+    assert "activations" not in diagnosed(model, batch, poisoned=())

@@ -21,7 +21,7 @@ from seq2seq.commands.train import train
 from seq2seq.data.batching import TokenBudget
 from seq2seq.data.examples import Example
 from seq2seq.decoding.scoring import score_targets
-from seq2seq.errors import UserError
+from seq2seq.errors import DivergedError, UserError
 from seq2seq.runs.checkpoint import save_checkpoint
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.perplexity import perplexity
@@ -96,6 +96,16 @@ def test_it_learns_what_follows(plain_config_of, text, tmp_path, truncation):
     train(config, tmp_path, resume=False)
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert record["scores"]["perplexity"] < 4.5  # of a guess by how often words come: over 6
+
+
+def test_gradients_are_clipped_by_gate(config_of_run, folder, tmp_path):
+    train(config_of_run("gradients=gate", "gradients.max_norm=1e-3"), tmp_path, resume=False)
+    assert not torch.equal(last(tmp_path)["weights"]["output.bias"], last(folder)["weights"]["output.bias"])
+
+
+def test_it_diverges_in_words(config_of_run, tmp_path):
+    with pytest.raises(DivergedError, match=r"diverged at step \d+: 5 steps in a row .* \(gradients of decoder\."):
+        train(config_of_run("optimizer.lr=1e38", "gradients=none", "budget.max_steps=60"), tmp_path, resume=False)
 
 
 @pytest.mark.parametrize("steps", [3, 4, 6])

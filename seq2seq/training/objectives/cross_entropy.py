@@ -79,9 +79,9 @@ class CrossEntropy(Objective):
             )
         if self.label_smoothing and model.output.bars_by_row and model.output.normalizer != "softmax":
             raise UserError(
-                f"label_smoothing must be 0 for a transducer whose output is by entmax, but is {self.label_smoothing}."
+                f"label_smoothing must be 0 for a transducer or tagger whose output is by entmax, but is "
+                f"{self.label_smoothing}."
             )
-
         for name in ("coverage_loss", "entropy_floor"):
             if (value := getattr(self, name)) > 0 and not model.sourceless and not model.decoder.attention.attends:
                 raise UserError(f"{name} must be 0 where attention is none, but is {value}.")
