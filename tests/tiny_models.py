@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from seq2seq import machine
-from seq2seq.compression.prepared import computes_bfloat16, sums_8_bits
+from seq2seq.compression.prepared import computes_bfloat16, computes_int8, sums_8_bits
 from seq2seq.config.builder import call
 from seq2seq.config.places import CONF
 from seq2seq.data.examples import Example
@@ -122,7 +122,7 @@ def ways() -> Callable[[Cell], tuple[bool, ...]]:
 
 
 # What a test can need of the processor, by its marker, and how to ask for it.
-NEEDS = {"needs_bfloat16": computes_bfloat16, "needs_vnni": sums_8_bits}
+NEEDS = {"needs_bfloat16": computes_bfloat16, "needs_int8": computes_int8, "needs_vnni": sums_8_bits}
 
 
 def pytest_collection_finish() -> None:

@@ -169,8 +169,9 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise UserError(f"precision={precision} needs device=cpu, but the model is on {device}: use precision=float32.")
     if precision == "bfloat16" and not computes_bfloat16():
         raise UserError("precision=bfloat16 needs a processor that multiplies it, and this does not: use float32.")
-    if precision == "int8" and "x86" not in torch.backends.quantized.supported_engines:
-        raise UserError("precision=int8 needs an x86 processor, and this is none: use precision=bfloat16 or float32.")
+    if precision == "int8" and not computes_int8():
+        instead = "bfloat16 or float32" if computes_bfloat16() else "float32"
+        raise UserError(f"precision=int8 needs an x86 processor, and this is none: use precision={instead}.")
 
 
 @cache
@@ -200,11 +201,18 @@ def _try_lstm() -> None:
         outputs.sum().backward()
 
 
+def computes_int8() -> bool:
+    """Tell whether this processor has the products of 8 bits that are used here, as x86 has."""
+    return "x86" in torch.backends.quantized.supported_engines
+
+
 def sums_8_bits() -> bool:
     """Tell whether int8 products of 8-bit inputs are summed as they are, tried with the largest.
 
     Without VNNI, pairs of products are added in 16 bits, which overflow unless the inputs have 7.
     """
+    if not computes_int8():
+        return False
     size = 64
     sums = _int8_sums(torch.ones(1, size), _prepack(torch.ones(32, size), None), limit=1.0, steps=_STEPS)
     return bool((sums > 0.99 * size).all())

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from seq2seq.errors import UserError, check_finite
 
@@ -14,6 +15,7 @@ Samples = Float[Tensor, " samples"]
 Given = Tensor | np.ndarray | Sequence[float]  # as a microphone or a file hands it over
 Spectrum = Float[Tensor, "time band"]
 
+_ROWS = 16  # that transforms come in: fewer take other kernels on some processors, whose last bits differ
 _FLOOR = 1e-10  # of power, whose logarithm is then no less than -23
 
 
@@ -63,7 +65,8 @@ class LogMel:
         if len(samples) < self.window:
             return samples.new_zeros(0, self.bands)
         frames = samples.unfold(0, self.window, self.hop) * self._hann
-        spectrum = torch.fft.rfft(frames, self.size)
+        whole = functional.pad(frames, (0, 0, 0, -len(frames) % _ROWS))
+        spectrum = torch.fft.rfft(whole, self.size)[: len(frames)]
         power = spectrum.real.square() + spectrum.imag.square()
         total = torch.zeros(len(power), self.bands)
         for bins, weights in zip(

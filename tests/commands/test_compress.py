@@ -10,6 +10,7 @@ from seq2seq.commands.compress import compress
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.train import train
 from seq2seq.compression import prepared
+from seq2seq.compression.prepared import computes_int8
 from seq2seq.compression.product_library import Products
 from seq2seq.compression.stored import stored
 from seq2seq.errors import UserError
@@ -49,7 +50,7 @@ def test_weights_are_those_of_the_run_rounded_by_row(finished, compact):
 
 def test_a_record_has_scores_before_and_after_and_of_int8_products(compact):
     out, record, contents = compact
-    products = {"int8 products"} if "x86" in torch.backends.quantized.supported_engines else set()
+    products = {"int8 products"} if computes_int8() else set()
     assert record["scores"].keys() == {"before", "after"} | products
     assert json.loads((out / "metrics.json").read_text())["scores"] == record["scores"]["after"]
     assert 2.5 < record["bytes"]["before"] / record["bytes"]["after"] < 4  # of rows so short, limits and biases count
@@ -58,7 +59,7 @@ def test_a_record_has_scores_before_and_after_and_of_int8_products(compact):
     assert products == set() or "decoder.readout.projection" in record["ranges"]
 
 
-@pytest.mark.skipif("x86" not in torch.backends.quantized.supported_engines, reason="there are no int8 products")
+@pytest.mark.needs_int8
 def test_int8_products_have_the_ranges_of_the_run(compact, monkeypatch):
     monkeypatch.setattr(prepared, "_SMALL", 0)
     out, record, _ = compact

@@ -129,7 +129,13 @@ def test_a_promise_that_is_not_kept_is_named(check_of, monkeypatch):
 
 
 @pytest.mark.processor
-@pytest.mark.parametrize("precision", [pytest.param("bfloat16", marks=pytest.mark.needs_bfloat16), "int8"])
+@pytest.mark.parametrize(
+    "precision",
+    [
+        pytest.param("bfloat16", marks=pytest.mark.needs_bfloat16),
+        pytest.param("int8", marks=pytest.mark.needs_int8),
+    ],
+)
 def test_reduced_precision_keeps_its_own_tolerance(check_of, precision):
     kept, lines = check_of(f"precision={precision}")
     assert kept

@@ -31,7 +31,8 @@ from seq2seq.layers.recurrent.cells.options import GatedCellOptions
 
 pytestmark = pytest.mark.processor
 BFLOAT16 = pytest.param("bfloat16", marks=pytest.mark.needs_bfloat16)
-REDUCED = [BFLOAT16, "int8"]
+INT8 = pytest.param("int8", marks=pytest.mark.needs_int8)
+REDUCED = [BFLOAT16, INT8]
 PRECISIONS = ["float32", *REDUCED]
 
 SENTENCES = [[5, 6, 7, 3], [4, 3], [8, 9, 10, 11, 4, 5, 3], [6, 3]]
@@ -277,6 +278,7 @@ def test_a_product_errs_by_no_more_than_its_rounding(precision, shape, biased, a
     assert precision == "float32" or errors.max() > 5e-4
 
 
+@pytest.mark.needs_int8
 def test_int8_weights_have_a_range_per_row():
     inputs, weight, bias = terms()
     weight[0] *= 1e-3
@@ -286,6 +288,7 @@ def test_int8_weights_have_a_range_per_row():
     torch.testing.assert_close(found[:, 0], wanted[:, 0], atol=1e-3, rtol=0)
 
 
+@pytest.mark.needs_int8
 def test_the_range_of_int8_inputs_is_fixed_after_packing(build, padded, monkeypatch):
     monkeypatch.setattr(prepared, "_SMALL", 0)
     model = pack(build(), "int8")
@@ -296,6 +299,7 @@ def test_the_range_of_int8_inputs_is_fixed_after_packing(build, padded, monkeypa
     assert product.limit == limit
 
 
+@pytest.mark.needs_int8
 @pytest.mark.parametrize("wide", [False, pytest.param(True, marks=pytest.mark.needs_vnni)])
 def test_int8_inputs_have_7_bits_where_sums_of_8_overflow(monkeypatch, wide):
     monkeypatch.setattr(prepared, "sums_8_bits", lambda: wide)
@@ -380,9 +384,13 @@ def test_elsewhere_than_on_a_cpu_only_float32_is_had(build, precision):
         pack(model, precision)
 
 
-def test_int8_without_its_kernels_is_refused(monkeypatch):
+@pytest.mark.parametrize(("bfloat16", "instead"), [(True, "bfloat16 or float32"), (False, "float32")])
+def test_int8_without_its_kernels_is_refused(monkeypatch, bfloat16, instead):
+    monkeypatch.setattr(prepared, "computes_bfloat16", lambda: bfloat16)
     monkeypatch.setattr(type(torch.backends.quantized), "supported_engines", ["qnnpack", "none"], raising=False)
-    with pytest.raises(UserError, match="^precision=int8 needs an x86 processor, and this is none: use precision=bf"):
+    with pytest.raises(
+        UserError, match=f"^precision=int8 needs an x86 processor, and this is none: use .*={instead}.$"
+    ):
         check_precision("int8", torch.device("cpu"))
     check_precision("float32", torch.device("cpu"))
 
@@ -396,6 +404,7 @@ def test_bfloat16_is_refused_where_the_processor_does_not_multiply_it(monkeypatc
     )
 
 
+@pytest.mark.needs_int8
 def test_inputs_beyond_the_range_count_as_its_end_with_7_bits_too(monkeypatch):
     monkeypatch.setattr(prepared, "sums_8_bits", lambda: False)
     inputs, weight, bias = terms()
@@ -404,6 +413,7 @@ def test_inputs_beyond_the_range_count_as_its_end_with_7_bits_too(monkeypatch):
     assert torch.equal(product(inputs), product(inputs.clamp(-0.5, 0.5)))
 
 
+@pytest.mark.needs_int8
 @pytest.mark.parametrize("fewer", [False, True])
 def test_scores_of_a_large_vocabulary_err_by_their_weights_rounding_alone(monkeypatch, fewer):
     if fewer:
@@ -424,6 +434,7 @@ def test_scores_of_a_large_vocabulary_err_by_their_weights_rounding_alone(monkey
     assert torch.equal(product(inputs[3:4]), product(inputs)[3:4])
 
 
+@pytest.mark.needs_int8
 def test_ranges_that_were_found_are_those_of_the_products(build, padded, monkeypatch):
     monkeypatch.setattr(prepared, "_SMALL", 0)
     model = build(decoder="bahdanau")
@@ -439,6 +450,7 @@ def test_ranges_that_were_found_are_those_of_the_products(build, padded, monkeyp
     assert not torch.equal(ways[0][1][0], run(pack(model, "int8"), SENTENCES, padded)[1][0])
 
 
+@pytest.mark.needs_int8
 def test_ranges_of_products_that_are_not_known_are_of_random_sentences(build, monkeypatch):
     monkeypatch.setattr(prepared, "_SMALL", 0)
     plain = build()
@@ -473,6 +485,7 @@ def test_cells_of_low_rank_are_packed(build, padded, monkeypatch, decoder, layer
 
 
 @pytest.mark.usefixtures("_every_size")
+@pytest.mark.needs_int8
 def test_every_factor_of_a_low_rank_has_a_product_of_its_own(build, padded):
     model = build(decoder="gnmt", cell=LOW_RANK)
     ranges = found_ranges(model, lambda packed: run(packed, SENTENCES, padded))

@@ -61,7 +61,13 @@ def test_large_products_are_timed_with_fewer_rows(seconds):
     assert asked == [f"a product of {rows} rows, 768 to 1024" for rows in (1, 2, 4, 127, 127)]
 
 
-@pytest.mark.parametrize("precision", [pytest.param("bfloat16", marks=pytest.mark.needs_bfloat16), "int8"])
+@pytest.mark.parametrize(
+    "precision",
+    [
+        pytest.param("bfloat16", marks=pytest.mark.needs_bfloat16),
+        pytest.param("int8", marks=pytest.mark.needs_int8),
+    ],
+)
 def test_nothing_is_measured_where_there_is_no_choice(monkeypatch, terms, precision):
     monkeypatch.setattr(machine, "measured", None)
     _, weight, bias = terms

@@ -68,7 +68,14 @@ def test_and_those_of_training(model, sentences, padded):
         assert_alike(one.token_scores, wanted.tolist(), near_zero=near_zero_of(model))
 
 
-@pytest.mark.parametrize("precision", ["float32", "int8", pytest.param("bfloat16", marks=pytest.mark.needs_bfloat16)])
+@pytest.mark.parametrize(
+    "precision",
+    [
+        "float32",
+        pytest.param("int8", marks=pytest.mark.needs_int8),
+        pytest.param("bfloat16", marks=pytest.mark.needs_bfloat16),
+    ],
+)
 @pytest.mark.parametrize("decoder", ["luong", "gnmt", "bahdanau"])
 @pytest.mark.processor
 def test_packed_models_round_alike_on_both_paths(build_model, sentences, padded, decoder, precision):

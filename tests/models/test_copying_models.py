@@ -214,10 +214,17 @@ def test_packed_models_copy(new_model, batch, decoder, output):
     packed = pack(deepcopy(model))
     torch.testing.assert_close(stepped(packed, batch), expected, atol=1e-4, rtol=1e-4)
     assert type(packed.output.words).__name__ == ("FullOutput" if output else "PackedTiedOutput")
-    small = pack(deepcopy(model), "int8")
-    said = stepped(small, batch).exp()
+
+
+@pytest.mark.needs_int8
+@pytest.mark.parametrize("output", [FullOutput, None])
+@pytest.mark.parametrize("decoder", ["luong", "bahdanau"])
+@torch.no_grad()
+def test_rounded_models_copy(new_model, batch, decoder, output):
+    model = new_model(decoder=decoder, **({"output": output} if output else {}))
+    expected, said = stepped(model, batch).exp(), stepped(pack(deepcopy(model), "int8"), batch).exp()
     torch.testing.assert_close(said.sum(-1), torch.ones(said.shape[:2]))
-    assert (said - expected.exp()).abs().max() < 0.1
+    assert (said - expected).abs().max() < 0.1
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

@@ -108,7 +108,7 @@ def test_it_votes_with_others(model, build_model, padded, average):
     assert_close(said, expected)
 
 
-@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("int8", marks=pytest.mark.needs_int8)])
 def test_it_says_the_same_packed(build_model, output, padded, precision, monkeypatch):
     monkeypatch.setattr("seq2seq.compression.prepared._SMALL", 0)
     found = []
