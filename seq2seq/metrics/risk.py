@@ -11,6 +11,7 @@ from seq2seq.metrics.scores import Scores
 
 Risks = Float[np.ndarray, " sentence"]
 _EDITS = "edits"
+_PERFECT = "a b c d e f"
 _CHOSEN = (("per", "wer"), ("bleu",), ("exact_match", _EDITS))  # the first that there are, where none are named
 
 
@@ -18,11 +19,13 @@ class Risk:
     """The risk of a sentence: the sum of what named scores of it alone lack of perfect, 1 for all of it.
 
     A score is one of the metrics', or `edits`: edits of characters to the closest reference, over its length. Without
-    names it is PER + 1[wrong] for pronunciations, smoothed BLEU for translations, else edits + 1[wrong].
-    Raises UserError at a name that there is not.
+    names it is PER + 1[wrong] for pronunciations, smoothed BLEU for translations, else edits + 1[wrong]. The metrics
+    begin anew, settled by `references`: all that sentences may have. Raises UserError at a name that there is not.
     """
 
-    def __init__(self, metrics: Mapping[str, Scores], names: Sequence[str] = ()) -> None:
+    def __init__(
+        self, metrics: Mapping[str, Scores], references: Sequence[Sequence[str]], names: Sequence[str] = ()
+    ) -> None:
         directions = [(metric, _directions(metric)) for metric in metrics.values()]
         known = {_EDITS: False} | {name: higher for _, own in directions for name, higher in own.items()}
         chosen = [group for group in _CHOSEN if all(name in known for name in group)]
@@ -31,6 +34,8 @@ class Risk:
             if name not in known:
                 raise UserError(f"risk must be among {', '.join(sorted(known))}, scores of metrics, but is {name!r}.")
         self._metrics = [metric for metric, own in directions if own.keys() & set(self.names)]
+        for metric in self._metrics:
+            metric.prepare(references)
         self._higher_is_better = known
 
     def __call__(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], sources: Sequence[str]) -> Risks:
@@ -47,8 +52,9 @@ class Risk:
 
 
 def _directions(metric: Scores) -> dict[str, bool]:
-    """Names of a metric's scores, each with whether a perfect sentence has much of it."""
-    perfect = metric.scores(metric.counts(["a b c d e f"], [["a b c d e f"]], ["a"]).sum(0)[None])
+    """Names of a metric's scores, each with whether a perfect sentence has much of it; the metric is left settled."""
+    metric.prepare([[_PERFECT]])
+    perfect = metric.scores(metric.counts([_PERFECT], [[_PERFECT]], [""]).sum(0)[None])
     return {name: bool(values[0] > 50) for name, values in perfect.items()}
 
 

@@ -76,6 +76,7 @@ class Encoder(nn.Module):
     @property
     def parts(self) -> Iterator[tuple[nn.Module, int]]:
         """Parts with matrices that run over time, with the number of tokens that one of their steps stands for."""
+        yield from ((part, 1) for part in self.input.children() if part is not self.input.front_end)
         if self.input.front_end:
             yield self.input.front_end, self.stride
         yield from ((part, self.stride * steps) for part, steps in self.stack.parts)

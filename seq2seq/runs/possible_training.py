@@ -45,7 +45,7 @@ def check_objective(config: dict[str, Any], *, metrics: Any) -> None:
             )
         if isinstance(part, SampledObjective) and isinstance(metrics, dict):
             with told_at("objective", type(part)):
-                Risk(build_scores(config), part.risk)
+                Risk(build_scores(config), [], part.risk)
         if isinstance(part, Distillation):
             check_teachers(part.teachers, "objective.teachers")
             _refuse_changed_pairs(config, part.top)

@@ -129,6 +129,22 @@ def test_following_it_after_no_mistake_writes_the_target(seed):
     assert tokenizers().target.played(source, taken) == target
 
 
+@pytest.mark.parametrize("kept", [0, 1, 3, 5])
+def test_the_same_is_optimal_however_many_pairs_are_remembered(kept, monkeypatch):
+    sources, actions = tokenizers().encode_pairs(*zip(*PAIRS, strict=True))
+    targets = tokenizers().written.encode([target for _, target in PAIRS])
+    pairs = list(zip(map(tuple, sources), map(tuple, targets), strict=True))
+    calls = [random.Random(seed).sample(range(len(PAIRS)), k=1 + seed % 4) for seed in range(60)]
+
+    def found() -> list[list[list[set[int]]]]:
+        oracle = DynamicOracle(tokenizers())
+        return [oracle.optimal([pairs[row] for row in rows], [actions[row] for row in rows]) for rows in calls]
+
+    wanted = found()
+    monkeypatch.setattr("seq2seq.data.edits.dynamic_oracle._KEPT", kept)
+    assert found() == wanted
+
+
 def test_what_was_said_wrong_is_not_repaired_but_left():
     """After x for a, what is best goes on with b, and neither inserts the a nor deletes."""
     oracle, vocabulary = DynamicOracle(tokenizers()), tokenizers().target.vocabulary

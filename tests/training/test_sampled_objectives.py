@@ -51,7 +51,7 @@ def judged(letters):
 
     def build(kind, examples=(), **options):
         objective = kind(start=0.0, **options)
-        risk = Risk({"exact_match": ExactMatch()}, objective.risk)
+        risk = Risk({"exact_match": ExactMatch()}, [], objective.risk)
         objective.judge = Judge(letters, examples, risk, LengthLimits(max_ratio=1.0, max_extra=2))
         return objective
 
@@ -251,10 +251,10 @@ def test_a_judge_takes_the_closest_of_all_references_of_a_source(letters, new_ba
     judge = Judge(
         letters,
         [Example("ab", ("12", "3")), Example("c", ("4",)), Example("ab", ("4",))],
-        Risk({"exact_match": ExactMatch()}),
+        Risk({"exact_match": ExactMatch()}, []),
     )
     assert judge.risks(batch, [0], [["12", "3", "4", "13"]]) == [[0.0, 0.0, 0.0, 1.5]]
-    alone = Judge(letters, [], Risk({}))
+    alone = Judge(letters, [], Risk({}, []))
     assert alone.risks(batch, [0], [["12", "3", ""]]) == [[0.0, 1.0, 1.0]]
 
 

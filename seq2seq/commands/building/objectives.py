@@ -21,7 +21,7 @@ def supply(objective: Objective, config: dict[str, Any], data: Seq2SeqDataModule
     for part in parts_of(objective):
         if isinstance(part, SampledObjective):
             with told_at("objective", type(part)):
-                risk = Risk(build_scores(config), part.risk)
+                risk = Risk(build_scores(config), [example.targets for example in data.splits.train], part.risk)
             length = build(config["decoding"], "decoding").length
             part.judge = Judge(data.tokenizers, data.splits.train, risk, length)
         if isinstance(part, Imitation) and isinstance(data.tokenizers, EditTokenizers):

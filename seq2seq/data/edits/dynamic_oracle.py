@@ -79,10 +79,13 @@ class DynamicOracle:
         return found
 
     def _learn(self, pairs: Sequence[Pair]) -> None:
-        """Find the costs to go of pairs that are new, all at once."""
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in self._to_go]
+        """Find the costs to go of pairs that are new, all at once, and forget those that were asked for longest ago."""
+        own = dict.fromkeys(pairs)
+        new = [pair for pair in own if pair not in self._to_go]
         if not new:
             return
+        for pair in own.keys() & self._to_go.keys():
+            self._to_go.move_to_end(pair)
         sides = [[pair[side] for pair in new] for side in (0, 1)]
         lengths = [torch.tensor([len(ids) for ids in side]) for side in sides]
         padded = [
@@ -92,7 +95,7 @@ class DynamicOracle:
         together = PaddedPairs(padded[0], padded[1], lengths[0], lengths[1], torch.arange(len(new)))
         every = self.costs.to_go(together).tolist()
         self._to_go.update(zip(new, every, strict=True))
-        while len(self._to_go) > max(_KEPT, len(pairs)):
+        while len(self._to_go) > max(_KEPT, len(own)):
             self._to_go.popitem(last=False)
 
 

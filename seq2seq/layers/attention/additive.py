@@ -22,6 +22,13 @@ class AdditiveScore(Attention):
         return self.value_projection(values)
 
     @property
+    def source_parts(self) -> tuple[nn.Module, ...]:
+        return (self.value_projection,)
+
+    def pair_products(self, memory_size: int) -> int:
+        return len(self.vector) + memory_size
+
+    @property
     def scoring_vector(self) -> Float[Tensor, " size"]:
         """The vector v, which reads the score off the hidden layer."""
         return self.vector

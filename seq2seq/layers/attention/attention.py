@@ -74,6 +74,20 @@ class Attention(nn.Module, ABC):
     def keys(self, values: Values) -> Keys:
         """Keys, `batch source key`: the part of the score that depends on the source alone, found once per sentence."""
 
+    @property
+    def source_parts(self) -> tuple[nn.Module, ...]:
+        """Parts whose matrices are used once for each value, however many queries there are; others are by query."""
+        return ()
+
+    @property
+    def pair_parts(self) -> tuple[nn.Module, ...]:
+        """Parts whose matrices are used for each value at each query."""
+        return ()
+
+    def pair_products(self, memory_size: int) -> int:
+        """Multiply-accumulates for each value at each query beside these matrices: to score it, and to read it."""
+        return 2 * memory_size
+
     def remember(self, values: Values, mask: SourceMask) -> Memory:
         """The memory that queries read."""
         return Memory(values, self.keys(values), mask)

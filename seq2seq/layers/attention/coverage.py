@@ -1,7 +1,7 @@
 """Additive attention that is told how much every position has got."""
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from seq2seq.layers.attention.looking_back import LookingBackAttention
 from seq2seq.layers.linear import linear
@@ -29,6 +29,10 @@ class CoverageAttention(LookingBackAttention):
     def __init__(self, *, query_size: int, memory_size: int, size: int = 128) -> None:
         super().__init__(query_size=query_size, memory_size=memory_size, size=size, cumulative=True)
         self.coverage_projection = linear(1, size, bias=False)
+
+    @property
+    def pair_parts(self) -> tuple[nn.Module, ...]:
+        return (self.coverage_projection,)
 
     def features(self, seen: BeamWeights) -> Float[Tensor, "batch beam source size"]:
         return self.coverage_projection(seen.unsqueeze(-1))

@@ -1,6 +1,7 @@
 """Attention by a bilinear form."""
 
 import torch
+from torch import nn
 
 from seq2seq.layers.attention.attention import Memory, ScoredAttention
 from seq2seq.layers.attention.scaling import score_scale
@@ -35,6 +36,13 @@ class GeneralAttention(ScoredAttention):
 
     def keys(self, values: Values) -> Keys:
         return self.projection(values)
+
+    @property
+    def source_parts(self) -> tuple[nn.Module, ...]:
+        return (self.projection,)
+
+    def pair_products(self, memory_size: int) -> int:
+        return self.projection.out_features + memory_size
 
     def score(self, query: Query, memory: Memory) -> AttentionWeights:
         return torch.bmm(query * self.scale, memory.keys.transpose(1, 2))

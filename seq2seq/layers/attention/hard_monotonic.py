@@ -21,6 +21,9 @@ class PointingAttention(Attention):
     def keys(self, values: Values) -> Keys:
         return values
 
+    def pair_products(self, memory_size: int) -> int:
+        return 0
+
     def start(self, memory: Memory) -> AttentionState:
         return (torch.zeros(len(memory.mask), dtype=torch.long, device=memory.mask.device),)
 

@@ -1,7 +1,7 @@
 """Additive attention that sees the earlier weights around every position."""
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from seq2seq.errors import UserError
@@ -46,6 +46,10 @@ class LocationAttention(LookingBackAttention):
         self.window = window
         self.filters = linear(window, filters, bias=False)
         self.feature_projection = linear(filters, size, bias=False)
+
+    @property
+    def pair_parts(self) -> tuple[nn.Module, ...]:
+        return self.filters, self.feature_projection
 
     def features(self, seen: BeamWeights) -> Float[Tensor, "batch beam source size"]:
         # Weights on padding are 0, as are those beyond the ends: padding changes nothing.

@@ -1,7 +1,7 @@
 """Attention of several heads side by side."""
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory, StatelessAttention, with_dropout
@@ -46,6 +46,10 @@ class MultiHeadAttention(StatelessAttention):
 
     def keys(self, values: Values) -> Keys:
         return self.key_projection(values)
+
+    @property
+    def source_parts(self) -> tuple[nn.Module, ...]:
+        return self.key_projection, self.value_projection
 
     def remember(self, values: Values, mask: SourceMask) -> Memory:
         """The memory that queries read: projected values beside their keys."""

@@ -24,6 +24,9 @@ class NoAttention(StatelessAttention):
     def keys(self, values: Values) -> Keys:
         return values[..., :0]
 
+    def pair_products(self, memory_size: int) -> int:
+        return 0
+
     def forward(self, query: Query, memory: Memory) -> tuple[Context, AttentionWeights]:
         batch, steps, _ = query.shape
         context = memory.values.new_zeros(batch, steps, memory.values.shape[-1])

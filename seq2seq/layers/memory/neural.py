@@ -25,6 +25,10 @@ class StrengthStore(Store):
     def size(self) -> int:
         return self.depth * (1 + self.width)
 
+    @property
+    def products(self) -> int:
+        return self.depth * self.width
+
     def filled(self, contents: Contents) -> Float[Tensor, "*batch"]:
         return contents[..., : self.depth].sum(-1)
 

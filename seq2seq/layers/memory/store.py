@@ -32,6 +32,11 @@ class Store(ABC):
     def size(self) -> int:
         """The width of the contents."""
 
+    @property
+    def products(self) -> int:
+        """Multiply-accumulates of reading it once."""
+        return 0
+
     def filled(self, contents: Contents) -> Float[Tensor, "*batch"] | None:
         """The number of values that are there, in parts, too; None where that is not known."""
         return None

@@ -86,6 +86,11 @@ class BlockwiseLayer(StreamingLayer):
         last = torch.cat([after.hidden, newest], -1)
         return Advanced(steps, torch.cat([ahead, back], -1), done, last, left)
 
+    def read_again(self, lengths: Lengths) -> Lengths:
+        """The number of steps, `batch`, that the backward cell takes beyond one for each position, of rows alone."""
+        blocks = -(-lengths // self.block_size)
+        return blocks * lengths.clamp(max=self.block_size + self.lookahead) - lengths
+
     def _backward(self, inputs: Inputs, lengths: Lengths) -> Outputs:
         """Outputs of the backward cell, `batch time half`, from all blocks at once."""
         time = inputs.shape[1]

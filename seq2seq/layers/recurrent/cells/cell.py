@@ -34,6 +34,7 @@ class Cell(nn.Module, ABC):
 
     keep_gate: ClassVar[str | None] = "forget"
     stacked_vectors: ClassVar[tuple[str, ...]] = ()  # parameters that look like matrices and are vectors of gates
+    read_products: int = 0  # multiply-accumulates of a step beside those of its weights, to read a memory
     fused: bool = True
     reuse: int = 1  # times that a step uses each weight, as filters at every place of a picture
     hold: Hold | None = None  # what sets gates while somebody looks at what they are for; none: as they come

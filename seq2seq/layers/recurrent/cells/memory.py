@@ -80,7 +80,7 @@ class MemoryCell(Cell):
         layout = StateLayout(LSTMState, sizes, reads_hidden=is_recurrent, carried=store.size, starts_empty=True)
         rows = 4 * hidden_size if is_recurrent else hidden_size
         super().__init__(input_size, rows, layout, options)
-        self.is_recurrent, self.store = is_recurrent, store
+        self.is_recurrent, self.store, self.read_products = is_recurrent, store, store.products
         self.input_weight = nn.Parameter(torch.empty(rows, input_size))
         self.recurrent_weight = nn.Parameter(torch.empty(rows, own + width))
         self.bias = nn.Parameter(torch.zeros(rows))
