@@ -14,11 +14,10 @@ from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.data.encoding import pairs_of as flattened
 from seq2seq.data.examples import Example
-from seq2seq.data.series import Series, as_series
 from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError, shown
-from seq2seq.library.forecasts import Forecast, NumberTable, all_series
+from seq2seq.library.forecasts import Forecast, NumberTable, series_of
 from seq2seq.library.lines import lines_of
 from seq2seq.library.pairs import Pairs, documents_of, examples_of, is_path, pairs_of
 from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
@@ -143,11 +142,10 @@ class Trained:
         It has `length` frames, else as many as all targets to train on had. Keywords are options of `forecast`. Raises
         UserError where the run writes text.
         """
-        alone = as_series(series, "series")
-        given = [alone] if isinstance(alone, Series) else all_series(series)
+        given, alone = series_of(series)
         forecaster, _ = self._forecaster("forecast", keywords)
         found = [Forecast(one.values, one.deviations) for one in forecaster.forecasts(given, length)]
-        return found[0] if isinstance(alone, Series) else found
+        return found[0] if alone else found
 
     @usual_modes()
     def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> "Evaluation":
