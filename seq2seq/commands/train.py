@@ -49,6 +49,7 @@ from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.settling import settle
+from seq2seq.runs.shared_frames import warn_of_shared_frames
 from seq2seq.runs.unknown_examples import warn_of_unknown
 from seq2seq.runs.usual_signals import keep_signals
 from seq2seq.training.module import Seq2SeqModule
@@ -127,6 +128,7 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     if isinstance(module.model, LanguageModel):
         return Unreachable(0, 0)
     warn_of_shared_sources(splits)
+    warn_of_shared_frames(splits)
     warn_of_poor_data(splits)
     translator = module.translator
     if isinstance(translator, Forecaster):  # what it writes is not made of pieces

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from seq2seq.config.composing import composing
 from seq2seq.config.invocation import choice_of, invocation, is_called, spelled
 from seq2seq.config.moved import new_name
+from seq2seq.config.other_words import MEANT, needless
 from seq2seq.config.own_classes import TABLES, class_to_add, given_targets
 from seq2seq.config.places import CONF
 from seq2seq.config.reserved import refusal
@@ -21,25 +22,6 @@ from seq2seq.errors import UserError
 
 _STREAMS = ("file", "output")  # as people call what a filter reads and writes
 _FILTERS = ("translate",)
-# Words that others have for what is an option here, with the script's options that they may mean.
-_MEANT = {
-    **dict.fromkeys(("file", "path", "train", "train_file", "train_data", "training", "pairs"), ("data.train", "file")),
-    **dict.fromkeys(("dev_file", "valid", "valid_file", "val", "validation", "eval"), ("data.dev",)),
-    **dict.fromkeys(("src", "src_lang", "source_lang", "input_column"), ("data.source",)),
-    **dict.fromkeys(("tgt", "trg", "tgt_lang", "target_lang", "label_column"), ("data.target",)),
-    **dict.fromkeys(("epochs", "num_epochs", "n_epochs", "num_steps", "n_steps", "iterations"), ("budget.max_steps",)),
-    **dict.fromkeys(("learning_rate", "lrate", "step_size"), ("optimizer.lr",)),
-    **dict.fromkeys(("batch", "batch_size", "batchsize", "bs"), ("batch_size", "batches.max_tokens")),
-    **dict.fromkeys(("out", "out_dir", "output", "output_dir", "save_dir", "model_dir"), ("run_dir",)),
-    **dict.fromkeys(("model", "checkpoint", "ckpt", "model_path", "run_dir"), ("run",)),
-    **dict.fromkeys(("gpu", "gpus", "cuda", "device"), ("device", "trainer.accelerator")),
-    **dict.fromkeys(("beam", "beams", "num_beams", "beam_size"), ("decoding.beam_size",)),
-    **dict.fromkeys(("layers", "n_layers", "num_layers"), ("model.encoder.num_layers",)),
-    **dict.fromkeys(("hidden", "hidden_size", "units", "rnn_size"), ("model.encoder.hidden_size",)),
-    **dict.fromkeys(("emb_size", "embedding", "embedding_dim", "emb_dim"), ("model.embedding_size",)),
-    **dict.fromkeys(("vocab", "vocab_size", "vocabulary_size"), ("tokenizer.source_size",)),
-    **dict.fromkeys(("metric", "scores"), ("metrics",)),
-}
 
 
 def refuse_unknown(added: Sequence[str]) -> None:
@@ -85,12 +67,13 @@ def unknown(name: str) -> str:
         return f"The option {spelled(name)!r} needs {' or '.join(owners)}."
     if name in _STREAMS and invocation().script in _FILTERS:
         return f"The option {name!r} does not exist: lines are read from stdin and answered on stdout, by < IN > OUT."
-    return f"The option {spelled(name)!r} does not exist{_needing_a_choice(name) or did_you_mean(name)}"
+    advice = needless(name) or _needing_a_choice(name) or did_you_mean(name)
+    return f"The option {spelled(name)!r} does not exist{advice}"
 
 
 def _needing_a_choice(name: str) -> str:
     """The end of a sentence on a word that means an option which other choices have; nothing where it means none."""
-    meant = _MEANT.get(name.rpartition(".")[2].casefold(), ())
+    meant = MEANT.get(name.rpartition(".")[2].casefold(), ())
     if _known_elsewhere(name, _known_keys()):
         return ""
     found = ((key, _parts_that_take(key)) for key in meant)
@@ -141,7 +124,7 @@ def did_you_mean(name: str, known: Sequence[str] | None = None) -> str:
 def _known_elsewhere(name: str, known: Sequence[str]) -> str | None:
     """The option that a word means to those who know it from elsewhere; None if it is no such word."""
     word = name.rpartition(".")[2].casefold()
-    return next((key for key in _MEANT.get(word, ()) if key in known and key != name), None)
+    return next((key for key in MEANT.get(word, ()) if key in known and key != name), None)
 
 
 def _nearest_key(name: str, known: Sequence[str]) -> str | None:

@@ -1,12 +1,12 @@
 """Series of frames as sources: what a text is to tokens."""
 
 import hashlib
-import sys
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from seq2seq.data.lost_digits import lost_digits
 from seq2seq.errors import UserError
 
 Values = Float32[np.ndarray, "time feature"]
@@ -25,14 +25,16 @@ class Series(str):
     values: Values
     place: str
     times: Times | None
+    lost: str  # what 32 bits do not keep of the values that were given, in words; of most, nothing
 
     def __new__(cls, values: np.ndarray, place: str = "a series", times: np.ndarray | None = None) -> "Series":
-        values = _checked(values, place)
+        given, values = values, _checked(values, place)
         times = None if times is None else _checked_times(times, len(values), place)
         held = values.tobytes() + (b"" if times is None else times.tobytes())
         digest = hashlib.blake2b(held, digest_size=8).hexdigest()
         series = super().__new__(cls, f"{values.shape[0]} x {values.shape[1]} frames {digest}")
         series.values, series.place, series.times = values, place, times
+        series.lost = lost_digits(np.asarray(given), values)
         return series
 
     def __getnewargs__(self) -> tuple[Any, ...]:  # of str, whose content follows
@@ -65,41 +67,9 @@ class ForecastSeries(Series):
         return self.values, self.deviations
 
 
-def as_series(given: Any, place: str) -> Any:
-    """An array or tensor of numbers, or a table of them, as a series, whatever else is given as it is.
-
-    Of one axis, it is one feature over time. What a masked array hides is missing. Raises UserError at a table, or an
-    array of two axes, that holds texts.
-    """
-    found = as_array(given)
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiubOU":
-        return given
-    if (
-        found.dtype.kind in "OU"
-        and (text := next((one for one in found.flat if isinstance(one, str)), None)) is not None
-    ):
-        if found.ndim == 2 and found.shape[1] > 1:
-            raise UserError(f"{place} must hold numbers, but holds the text {text[:40]!r}: leave such columns out.")
-        return given
-    return Series(found[:, None] if found.ndim == 1 else found, place)
-
-
-def as_array(given: Any) -> Any:
-    """The array of NumPy that a tensor, a table or a masked array holds; whatever else is given as it is."""
-    torch = sys.modules.get("torch")  # where nobody has loaded it there are no tensors
-    if torch is not None and isinstance(given, torch.Tensor):
-        whole = given.detach().cpu()
-        return (whole.float() if whole.dtype == torch.bfloat16 else whole).numpy()
-    if isinstance(given, np.ma.MaskedArray):
-        return np.where(np.ma.getmaskarray(given), np.nan, given.data) if given.dtype.kind in "fiub" else given.data
-    if not isinstance(given, np.ndarray) and callable(getattr(given, "to_numpy", None)):  # of pandas, of polars
-        return given.to_numpy()
-    return given
-
-
 def _checked(values: np.ndarray, place: str) -> Values:
     try:
-        found = np.ascontiguousarray(values, dtype=np.float32)
+        found = np.require(values, np.float32, ("C", "W"))  # torch warns of what cannot be written
     except (TypeError, ValueError):
         raise UserError(f"{place} must hold numbers, but does not.") from None
     if found.ndim != 2 or not found.shape[1]:

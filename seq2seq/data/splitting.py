@@ -10,6 +10,7 @@ import numpy as np
 
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.series import Series
 from seq2seq.errors import UserError, shown
 
 _RANKS = 1 << 64
@@ -56,8 +57,7 @@ def hold_out(examples: Sequence[Example], dev_size: int | None, seed: int, below
     places, rows = placed(stored, seed)
     if below is None:
         tenth = min(max(len(examples) // 10, 1), _MOST_HELD_OUT)
-        only = f", {shown(stored[0].source)}" if len(stored) == 1 else ""
-        below = _bound(places, tenth if dev_size is None else dev_size, only)
+        below = _bound(places, tenth if dev_size is None else dev_size, stored[0].source if len(stored) == 1 else "")
     held_out = int(np.searchsorted(places, below))
     return Splits(stored.chosen(rows[held_out:]), stored.chosen(rows[:held_out]), held_out_below=below)
 
@@ -76,11 +76,13 @@ def sample(examples: Sequence[Example], max_dev_examples: int, seed: int) -> Seq
 
 
 def _bound(places: np.ndarray, dev_size: int, only: str = "") -> float:
-    """The first of the sorted places that is above those of `dev_size` examples."""
+    """The first of the sorted places that is above those of `dev_size` examples, of which one may be the only one."""
     if len(places) < 2:
+        long = isinstance(only, Series)
         raise UserError(
-            f"train must hold at least 2 sources to hold dev out of, but holds {len(places)}{only}: add pairs, or give "
-            "dev."
+            f"train must hold at least 2 sources to hold dev out of, but holds {len(places)}"
+            f"{f', {shown(only)}' if only else ''}: {'cut a long series by seq2seq.windows' if long else 'add pairs'}, "
+            "or give dev."
         )
     if not 0 < dev_size < len(places):
         raise UserError(

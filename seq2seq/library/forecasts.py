@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from seq2seq.data.series import Series, as_series
+from seq2seq.data.given_series import as_series, numbers_as_array, stacked
+from seq2seq.data.lost_digits import warn_of_lost_digits
+from seq2seq.data.series import Series
 from seq2seq.errors import UserError, shown
 
 if TYPE_CHECKING:
@@ -51,12 +53,24 @@ class Forecast:
         return forecast_figure(past, self.means, None if self.deviations is None else self.interval(), truth)
 
 
-def all_series(given: Any) -> list[Series]:
-    """Series of several arrays or tables. Raises UserError, by number, at what is none."""
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+def series_of(given: Any) -> tuple[list[Series], bool]:
+    """Series of an array, a table or several of them, and whether one was given by itself.
+
+    A list of numbers, or of lists of them, is an array; one of three axes is several series. Raises UserError, by
+    number, at what is no series.
+    """
+    given = stacked(numbers_as_array(given, "series"))
+    alone = as_series(given, "series")
+    if not isinstance(alone, Series) and (isinstance(given, str | bytes) or not isinstance(given, Iterable)):
         raise UserError(f"series must be an array, or several, but are of type {type(given).__name__}.")
-    found = [as_series(one, f"series[{number}]") for number, one in enumerate(given)]
-    for number, one in enumerate(found):
-        if not isinstance(one, Series):
-            raise UserError(f"series[{number}] must be an array of numbers, `time feature`, but is {shown(one)}.")
+    found = [alone] if isinstance(alone, Series) else [*map(_series, range(len(given := list(given))), given)]
+    warn_of_lost_digits(found)
+    return found, isinstance(alone, Series)
+
+
+def _series(number: int, given: Any) -> Series:
+    place = f"series[{number}]"
+    found = as_series(numbers_as_array(given, place), place)
+    if not isinstance(found, Series):
+        raise UserError(f"{place} must be an array of numbers, `time feature`, but is {shown(found)}.")
     return found

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.data.series import as_array, as_series
+from seq2seq.data.given_series import as_array, as_series, stacked
 from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError, shown
+from seq2seq.library.row_advice import row_advice
 from seq2seq.translation.line import Line
 
 
@@ -53,7 +54,7 @@ def _several(texts: Any) -> tuple[list[Any], bool]:
     held = as_array(texts)
     if isinstance(held, np.ndarray) and held.ndim > 1 and all(isinstance(one, str) for one in held.flat):
         raise UserError("texts must be one column, but are a table: give one of its columns.")
-    texts = as_series(texts, "texts")
+    texts = as_series(stacked(texts), "texts")
     if isinstance(texts, str):
         return [texts], True
     if isinstance(texts, Mapping | set | frozenset):
@@ -65,8 +66,10 @@ def _several(texts: Any) -> tuple[list[Any], bool]:
 
 def _check_line(text: Any, start: Any, own: Any, number: int, name: str) -> None:
     """Raise UserError where a line, its prefix or its constraints are no texts, or not whole ones."""
-    if not isinstance(text, str) or not isinstance(start, str):
-        raise UserError(f"texts[{number}] and its prefix must be texts, but are {shown(text)} and {shown(start)}.")
+    if not isinstance(text, str):
+        raise UserError(f"texts[{number}] must be a text, but is {shown(text)}{row_advice((text, ''))}.")
+    if not isinstance(start, str):
+        raise UserError(f"the prefix of texts[{number}] must be a text, but is {shown(start)}.")
     if isinstance(own, str) or not isinstance(own, Iterable) or not all(isinstance(phrase, str) for phrase in own):
         raise UserError(f"constraints of texts[{number}] must be a list of texts, but are {shown(own)}.")
     for part in (text, start, *own):

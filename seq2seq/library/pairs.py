@@ -14,7 +14,9 @@ from seq2seq.data.corpora.kept_pairs import check_sources, keep_pairs, keep_seri
 from seq2seq.data.corpora.pair_table import read_pairs
 from seq2seq.data.example_store import Examples, group
 from seq2seq.data.examples import Example
-from seq2seq.data.series import Series, as_array, as_series
+from seq2seq.data.given_series import as_array, as_series, numbers_as_array
+from seq2seq.data.lost_digits import warn_of_lost_digits
+from seq2seq.data.series import Series
 from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError, shown
 from seq2seq.library.chosen_columns import two_of
@@ -94,6 +96,7 @@ def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:
             lists.append([target for _, target in own])
     if lists and isinstance(lists[0][0], str):
         warn_of_tokens(name, lists)
+    warn_of_lost_digits(text for pair in found for text in pair)
     if not found:
         raise UserError(f"{name} must hold pairs of a source and a target, but is empty.")
     return found
@@ -203,14 +206,11 @@ def _texts(row: Any, where: str) -> Iterator[tuple[str, str]]:
 
 def _source(source: Any, where: str) -> Any:
     """A text as it is, frames as a series; a list of numbers, or of such lists, is an array of them."""
-    if isinstance(source, list) and source and all(isinstance(one, int | float | list | np.number) for one in source):
-        try:
-            source = np.array(source)
-        except ValueError:
-            raise UserError(
-                f"{where} must have as many features in each frame, but has lists of unlike length."
-            ) from None
-    return as_series(source, where)
+    found = as_series(numbers_as_array(source, where), where)
+    held = as_array(found)
+    if isinstance(held, np.ndarray) and held.ndim == 2 and not isinstance(found, Series):
+        raise UserError(f"{where} must hold numbers, but holds others: make it numbers, as by astype(float).")
+    return found
 
 
 def _holds_texts(given: Any) -> bool:

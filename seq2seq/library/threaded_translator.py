@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from copy import deepcopy
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +9,7 @@ import torch
 from seq2seq.config.contract import read_options
 from seq2seq.config.keywords import called
 from seq2seq.errors import UserError
+from seq2seq.library.model_copies import copies
 from seq2seq.library.undisturbed import on_threads
 from seq2seq.runs.run import LoadedRun
 from seq2seq.runs.translator import build_translator
@@ -51,8 +50,7 @@ class ThreadedTranslator:
     """A translator, and the threads that suit it where few lines come at a time."""
 
     def __init__(self, options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> None:
-        own = [replace(run, model=deepcopy(run.model)) for run in runs]  # as it is changed in place
-        self.translator: Translator = build_translator(options, own)
+        self.translator: Translator = build_translator(options, copies(runs))
         with on_threads(torch.get_num_threads()):
             set_threads(options["threads"], self.translator, lines=1)
             self._few = torch.get_num_threads()

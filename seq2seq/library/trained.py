@@ -2,8 +2,6 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -14,12 +12,13 @@ from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.data.encoding import pairs_of as flattened
 from seq2seq.data.examples import Example
-from seq2seq.data.series import Series, as_series
 from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError, shown
-from seq2seq.library.forecasts import Forecast, NumberTable, all_series
+from seq2seq.interpretation.recording import evaluating
+from seq2seq.library.forecasts import Forecast, NumberTable, series_of
 from seq2seq.library.lines import lines_of
+from seq2seq.library.model_copies import copies, weights_now
 from seq2seq.library.pairs import Pairs, documents_of, examples_of, is_path, pairs_of
 from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
 from seq2seq.library.undisturbed import on_threads
@@ -143,11 +142,10 @@ class Trained:
         It has `length` frames, else as many as all targets to train on had. Keywords are options of `forecast`. Raises
         UserError where the run writes text.
         """
-        alone = as_series(series, "series")
-        given = [alone] if isinstance(alone, Series) else all_series(series)
+        given, alone = series_of(series)
         forecaster, _ = self._forecaster("forecast", keywords)
         found = [Forecast(one.values, one.deviations) for one in forecaster.forecasts(given, length)]
-        return found[0] if isinstance(alone, Series) else found
+        return found[0] if alone else found
 
     @usual_modes()
     def evaluate(self, pairs: Pairs | None = None, *, split: str | None = None, **keywords: Any) -> "Evaluation":
@@ -185,7 +183,8 @@ class Trained:
             raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")
         with in_one_line(), trusting(self.trust):
             _, examples = self._examples(None if texts is None else documents_of(texts), split, "texts")
-            return perplexity(first.model, first.tokenizers, examples)
+            with evaluating(first.model):
+                return perplexity(first.model, first.tokenizers, examples)
 
     @usual_modes()
     def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:
@@ -222,18 +221,17 @@ class Trained:
         with in_one_line(), self._lock, trusting(self.trust), on_threads(torch.get_num_threads()):
             if not self.members[0].model.output.frames:
                 raise UserError("forecast needs a run that writes frames, but this one writes text: call translate.")
-            key = f"{script} {sorted(keywords.items())!r}"
+            key = f"{script} {sorted(keywords.items())!r} {weights_now(self.members)}"
             if key not in self._forecasters:
                 options = read_keywords(script, self.paths, self.device, keywords)
-                own = [replace(run, model=deepcopy(run.model)) for run in self.members]  # as it is changed in place
                 while len(self._forecasters) >= _KEPT:
                     del self._forecasters[next(iter(self._forecasters))]
-                self._forecasters[key] = open_forecaster(options, own), options
+                self._forecasters[key] = open_forecaster(options, copies(self.members)), options
             return self._forecasters[key]
 
     def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[ThreadedTranslator, dict[str, Any]]:
         """The decoder that keywords describe, and their options; both are kept for the next call."""
-        key = f"{script} {sorted(keywords.items(), key=lambda item: item[0])!r}"
+        key = f"{script} {sorted(keywords.items(), key=lambda item: item[0])!r} {weights_now(self.members)}"
         with in_one_line(), self._lock, trusting(self.trust):
             if key not in self._decoders:
                 options = read_keywords(script, self.paths, self.device, keywords)

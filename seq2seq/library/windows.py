@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.data.series import Series, as_series
+from seq2seq.data.given_series import as_series, numbers_as_array, warn_of_gaps
+from seq2seq.data.lost_digits import warn_of_lost_digits
+from seq2seq.data.series import Series
 from seq2seq.errors import UserError
 
 
@@ -17,9 +19,11 @@ def windows(series: Any, *, past: int, future: int, step: int = 1) -> list[tuple
     for name, count in (("past", past), ("future", future), ("step", step)):
         if type(count) is not int or count < 1:
             raise UserError(f"{name} must be a whole number of at least 1, but is {count!r}.")
-    found = as_series(series, "series")
+    found = as_series(numbers_as_array(series, "series"), "series")
     if not isinstance(found, Series):
         raise UserError(f"series must be an array of numbers, `time feature`, but is of type {type(series).__name__}.")
+    warn_of_lost_digits([found])
+    warn_of_gaps(series, "series")
     values = found.values
     if len(values) < past + future:
         raise UserError(f"series must have at least {past + future} frames, past and future, but has {len(values)}.")

@@ -49,11 +49,39 @@ def test_an_unknown_key_or_group_is_answered_with_the_nearest(mistake, override,
         ("translate", "checkpoint", "run"),
         ("translate", "batch", "batch_size"),
         ("evaluate", "path", "file"),
+        ("train", "max_epochs", "budget.max_steps"),
+        ("train", "max_grad_norm", "gradients.max_norm"),
+        ("train", "teacher_forcing_ratio", "scheduled_sampling"),
+        ("train", "fp16", "precision"),
+        ("train", "valid_freq", "trainer.val_check_interval"),
+        ("train", "cell_type", "model/cell"),
+        ("train", "max_len", "batches.max_length"),
+        ("translate", "max_len", "decoding.length.maximum"),
     ],
 )
 def test_words_of_others_are_answered_with_ours(mistake, script, name, meant):
     data = ["data=tsv"] if script == "train" else []
     assert mistake(script, *data, f"{name}=1") == f"The option {name!r} does not exist: did you mean {meant!r}?"
+
+
+@pytest.mark.parametrize(
+    ("script", "name", "meant"),
+    [
+        ("train", "weight_decay", "'optimizer.weight_decay', which needs optimizer=adafactor or optimizer=adamw or"),
+        ("train", "patience", "'callbacks.early_stopping.patience', which needs callbacks=early_stopping"),
+        ("translate", "temperature", "'decoding.temperature', which needs decoding=sampling"),
+        ("translate", "top_k", "'decoding.top_k', which needs decoding=sampling"),
+    ],
+)
+def test_words_of_others_for_an_option_of_another_choice_name_it(mistake, script, name, meant):
+    assert mistake(script, f"{name}=1").startswith(f"The option {name!r} does not exist: did you mean {meant}")
+
+
+def test_what_has_to_be_asked_for_elsewhere_alone_is_told_to_be_needless(mistake):
+    assert mistake("train", "num_workers=4") == (
+        "The option 'num_workers' does not exist, and none is needed: data are read and batched in the process that "
+        "trains."
+    )
 
 
 def test_of_a_part_without_such_an_option_those_that_it_has_are_told(mistake):

@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 from seq2seq.config.builder import build
 from seq2seq.config.invocation import invoked
 from seq2seq.config.mistakes import _SCORES, one_line
-from seq2seq.config.options import _MEANT, _known_keys
+from seq2seq.config.options import _known_keys
+from seq2seq.config.other_words import _NEEDLESS, MEANT, needless
 from seq2seq.config.places import CONF
 from seq2seq.metrics.scores import Scores
 
@@ -44,8 +45,14 @@ def test_a_part_that_is_chosen_as_another_kind_is_told_where_it_belongs():
 
 @pytest.fixture(scope="module")
 def known() -> set[str]:
-    """Options of the scripts that people know from elsewhere, where data are in files and a search can be chosen."""
-    calls = [("train", "data=tsv"), ("translate", "decoding=beam"), ("evaluate", "decoding=beam"), ("benchmark",)]
+    """Options of the scripts that people know from elsewhere, where data are in files and parts can be chosen."""
+    calls = [
+        ("train", "data=tsv", "optimizer=adamw", "callbacks=early_stopping"),
+        ("translate", "decoding=beam"),
+        ("translate", "decoding=sampling"),
+        ("evaluate", "decoding=beam"),
+        ("benchmark",),
+    ]
     found: set[str] = set()
     for script, *arguments in calls:
         with invoked(script, arguments):
@@ -53,9 +60,16 @@ def known() -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("word", _MEANT)
+@pytest.mark.parametrize("word", MEANT)
 def test_what_a_word_of_others_may_mean_is_an_option(known, word):
-    assert set(_MEANT[word]) <= known
+    assert set(MEANT[word]) <= known
+
+
+@pytest.mark.parametrize("word", _NEEDLESS)
+def test_what_no_option_is_needed_for_is_none_and_is_told_so(known, word):
+    assert word not in known
+    assert word not in MEANT
+    assert needless(word).startswith(", and none is needed: ")
 
 
 def scores_of(choice: Any) -> set[str]:

@@ -109,19 +109,60 @@ def test_times_come_with_the_frames(tmp_path):
         (
             CSVFrameCorpus,
             CSV.replace("1,3,", "1,,"),
-            "line 3 must have a time, but has none: leave the row out, or give",
+            "line 3, column 'time' must have a time, but has none: leave the row out",
         ),
-        (CSVFrameCorpus, CSV.replace("1,3,", "1,NaN,"), "line 3 must have a time, but has none: leave the row out, or"),
+        (
+            CSVFrameCorpus,
+            CSV.replace("1,3,", "1,NaN,"),
+            "line 3, column 'time' must have a time, but has none: leave the row out",
+        ),
         (CSVFrameCorpus, CSV.replace("1,3,", ",3,"), "line 3 must name its series, but its series is empty."),
-        (CSVFrameCorpus, CSV.replace("1.5", '"1,5"'), "line 2 must hold numbers, but holds '1,5': write 1.5."),
+        (
+            CSVFrameCorpus,
+            CSV.replace("1.5", '"1,5"'),
+            "line 2, column 'x' must hold a number, but holds '1,5': write 1.5.",
+        ),
         (CSVFrameCorpus, CSV.replace("x,y", "x,x"), "must have column 'x' once, but has it 2 times: rename."),
         (CSVFrameCorpus, CSV.replace("series,time", "series,series"), "must have column 'series' once, but has it 2"),
         (CSVFrameCorpus, CSV.replace("up\n1", '"u\np"\n1'), "a cell must be on one line, but this one is on several, "),
-        (CSVFrameCorpus, CSV.replace(",", "_"), "must have a column 'series', but has series_time_x_y_target."),
+        (CSVFrameCorpus, CSV.replace(",", "_"), "must have a column 'series', but has series_time_x_y_target: add"),
         (CSVFrameCorpus, CSV.replace("4,up", "4,down"), "line 3: target of series '1' must be one, 'up', but changes."),
-        (CSVFrameCorpus, CSV.replace("1.5", "one"), "line 2 must hold numbers, but holds 'one'."),
+        (
+            CSVFrameCorpus,
+            CSV.replace("1.5", "one"),
+            "line 2, column 'x' must hold a number, but holds 'one': write numbers, or name columns without it as fea",
+        ),
+        (CSVFrameCorpus, CSV.replace("1.5", "80 %"), "column 'x' must hold a number, but holds '80 %': write 80."),
+        (CSVFrameCorpus, CSV.replace("1.5", '"2,094.5"'), "must hold a number, but holds '2,094.5': write 2094.5."),
+        (
+            CSVFrameCorpus,
+            CSV.replace(",0,1.5", ",01/02/2026,1.5"),
+            "column 'time' must have a time, a number or a moment such as 2026-11-30T12:00, but has '01/02/2026'.",
+        ),
+        (
+            CSVFrameCorpus,
+            CSV.replace("1,0,", "1,2026-10-25 02:00,").replace("1,3,", "1,2026-10-25 02:00,"),
+            "must ascend, but repeats: keep one row of each; if clocks were set back, write the zone, as in +01:00.",
+        ),
+        (CSVFrameCorpus, CSV.replace("series", "Series"), "must have a column 'series', but has Series, time, x, y, t"),
+        (CSVFrameCorpus, CSV.replace("series", "Series"), "y, target: give series=Series, as the file has it."),
+        (CSVFrameCorpus, CSV.replace("series", "id"), "add one that says which series a row is of, the same in all if"),
+        (
+            CSVFrameCorpus,
+            CSV.replace("time", "when"),
+            "target: give time=COLUMN, or time=null where rows are in order.",
+        ),
+        (
+            CSVFrameCorpus,
+            CSV.replace("target", "y2"),
+            "y2: give target=COLUMN, or horizon to forecast the end of each series.",
+        ),
         (CSVFrameCorpus, CSV + "3,1\n", "line 5 must have 5 columns, but has 2."),
-        (CSVFrameCorpus, CSV.replace("time", "when"), "must have a column 'time', but has series, when, x, y, target."),
+        (
+            CSVFrameCorpus,
+            CSV.replace("time", "when"),
+            "must have a column 'time', but has series, when, x, y, target: ",
+        ),
         (NpzCorpus, {"frames": np.ones((2, 3, 1))}, "must hold an array `targets`, but holds none"),
         (NpzCorpus, {"frames": np.ones((2, 3)), "targets": np.array(["a"])}, "must hold lengths, as its frames are"),
         (
@@ -290,7 +331,10 @@ def test_with_days_a_number_that_is_none_is_refused(tmp_path):
     path.write_text("series,time,x,target\na,20240131,1,u\na,20240132,1,u\n")
     with pytest.raises(UserError) as error:
         list(CSVFrameCorpus(options=FileOptions(str(path)), days=True).read(str(path)))
-    assert str(error.value) == f"{path}, line 3 must have a day of eight digits, as 20240131, but has '20240132'."
+    assert (
+        str(error.value)
+        == f"{path}, line 3, column 'time' must have a day of eight digits, as 20240131, but has '20240132'."
+    )
     path.write_text("series,time,x,target\na,20240131,1,u\na,2024-02-01T12:00,1,u\n")  # both may be there
     ((series, _),) = CSVFrameCorpus(options=FileOptions(str(path)), days=True).read(str(path))
     assert np.diff(series.times).tolist() == [1.5 * 86_400]
@@ -411,3 +455,28 @@ def test_names_are_those_of_the_file_as_it_is(tmp_path):
         found, series = corpus.named_series(str(path))
         assert found == names
         assert [one.values.shape for one in series] == [(1, len(names))]
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "__index_level_0__"])
+@pytest.mark.parametrize("kind", [CSVFrameCorpus, ParquetFrameCorpus])
+def test_numbers_of_rows_that_pandas_writes_are_no_feature(tmp_path, kind, name):
+    table = pandas.DataFrame({name: [7, 8], "series": "a", "time": [0, 1], "x": [1.0, 2.0], "target": "up"})
+    path = tmp_path / "x"
+    table.to_csv(path, index=False) if kind is CSVFrameCorpus else table.to_parquet(path, index=False)
+    with pytest.raises(UserError) as error:
+        load_as_is(kind, path)
+    assert str(error.value) == (
+        f"{path}, column 1 is called {name!r}, as pandas calls the numbers of rows, which are no feature: leave it out "
+        "by index=False, give it a name, or name the columns to read as features."
+    )
+    same(load_as_is(kind, path, features=["x"]), [([[1], [2]], ("up",))])
+
+
+def load_as_is(kind, path, **options):
+    train = kind(options=FileOptions(str(path), dev=str(path)), **options).load().train
+    return [(example.source.values.tolist(), example.targets) for example in train]
+
+
+def test_switches_are_numbers(tmp_path):
+    contents = CSV.replace("1.5", "True").replace(",5,6", ",FALSE,6")
+    same(load(CSVFrameCorpus, tmp_path / "x.csv", contents), [([[1, 2], [np.nan, 4]], ("up",)), ([[0, 6]], ("down",))])

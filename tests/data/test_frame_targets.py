@@ -64,7 +64,7 @@ def test_what_is_no_parquet_or_too_short_is_told_in_one_line(tmp_path):
     with pytest.raises(UserError, match="x.parquet cannot be read as Parquet: "):
         load(ParquetFrameCorpus, tmp_path / "x.parquet")
     pandas.DataFrame(TABLE | {"y": ["1", "2", "3", "4", "five"]}).to_parquet(tmp_path / "y.parquet")
-    with pytest.raises(UserError, match="y.parquet, row 5 must hold numbers, but holds 'five'"):
+    with pytest.raises(UserError, match="y.parquet, row 5, column '[a-z]+' must hold a number, but holds 'five'"):
         load(ParquetFrameCorpus, tmp_path / "y.parquet", horizon=1)
     path = write(tmp_path / "x.npz", frames=np.ones((2, 4, 1)), lengths=np.array([4, 3]))
     with pytest.raises(UserError, match="series 2 must have more frames than horizon=3, but has 3: leave it out."):

@@ -2,11 +2,13 @@
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.series import Series
 from seq2seq.data.splitting import Fingerprint, fingerprints, hold_out, rank, ranked, sample
 from seq2seq.errors import UserError
 
@@ -137,3 +139,17 @@ def test_a_sample_is_the_same_ever_after_and_in_the_order_of_the_whole():
 def test_a_sample_of_none_is_refused():
     with pytest.raises(UserError, match="max_dev_examples must be at least 1, or null for all, but is 0"):
         sample([Example("a", ("x",))], 0, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("a", "holds 1, 'a': add pairs, or give dev."),
+        ("", "holds 1: add pairs, or give dev."),
+        (Series(np.ones((9, 1))), f"holds 1, '{Series(np.ones((9, 1)))}': cut a long series by seq2seq.windows, or gi"),
+    ],
+)
+def test_one_source_alone_is_told_what_to_do(source, message):
+    with pytest.raises(UserError) as error:
+        hold_out([Example(source, ("x",))], None, 1)
+    assert str(error.value).startswith(f"train must hold at least 2 sources to hold dev out of, but {message}")

@@ -55,6 +55,10 @@ def test_a_forecast_is_arrays_with_intervals_and_a_picture(run):
     assert first.means.shape == first.deviations.shape == (4, 1)
     alone = run.forecast(values[1, :8, 0])  # one feature over time
     np.testing.assert_allclose(alone.means, second.means, rtol=1e-5)
+    for several in (values[:2, :8], values[:2, :8].tolist()):
+        for found, wanted in zip(run.forecast(several), (first, second), strict=True):
+            np.testing.assert_allclose(found.means, wanted.means, rtol=1e-5)
+    np.testing.assert_allclose(run.forecast(values[1, :8, 0].tolist()).means, second.means, rtol=1e-5)
     assert run.forecast(pandas.DataFrame({"x": values[1, :8, 0]}), length=7).means.shape == (7, 1)
     assert run.forecast(values[1, :8], samples=20).deviations[-1] > second.deviations[-1] / 2
     low, high = first.interval(0.9)

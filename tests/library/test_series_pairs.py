@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import seq2seq
-from seq2seq.data.series import Series, as_series
+from seq2seq.data.given_series import as_series
+from seq2seq.data.series import Series
 from seq2seq.errors import UserError
 from seq2seq.library.pairs import examples_of
 
@@ -91,3 +92,89 @@ def test_tensors_are_columns_too():
 def test_what_is_no_pair_is_told(row, message):
     with pytest.raises(UserError, match=re.escape(message)):
         examples_of([row])
+
+
+def test_windows_are_cut_out_of_lists_and_tables_of_times():
+    days = pandas.date_range("2026-01-01", periods=9)
+    wanted = seq2seq.windows(np.arange(9.0), past=3, future=2)
+    for given in ([*map(float, range(9))], [[n] for n in range(9)], pandas.Series(range(9), index=days)):
+        found = seq2seq.windows(given, past=3, future=2)
+        assert [[part.tolist() for part in pair] for pair in found] == [[p.tolist() for p in pair] for pair in wanted]
+
+
+DAYS = pandas.date_range("2026-01-01", periods=4)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            pandas.DataFrame(FRAMES, index=DAYS[::-1]),
+            "series must be in the order of the times in its index, but is not: call sort_index first.",
+        ),
+        (
+            pandas.DataFrame(FRAMES, index=DAYS[[0, 1, 1, 2]]),
+            "series must have each time of its index once, but has 2026-01-02 00:00:00 twice: keep one row of each.",
+        ),
+        (
+            pandas.DataFrame({"when": DAYS, "x": 1.0}),
+            "series must hold real numbers, but column 'when' holds datetime64[",
+        ),
+        (
+            pandas.DataFrame({"Unnamed: 0": range(4), "x": 1.0}),
+            "series has a column 'Unnamed: 0', as pandas calls the numbers of rows, which are no feature: read the "
+            "file with index_col=0, or drop the column.",
+        ),
+        (FRAMES + 1j, "series must hold real numbers, but holds complex128: leave such columns out."),
+        (FRAMES.astype("M8[s]"), "series must hold real numbers, but holds datetime64[s]: leave such columns out."),
+    ],
+)
+def test_tables_that_are_no_series_in_time_are_told(given, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        seq2seq.windows(given, past=2, future=1)
+    with pytest.raises(UserError, match=re.escape(message.replace("series", "pairs[0]", 1))):
+        examples_of([(given, "a")])
+
+
+def test_texts_of_numbers_are_told_to_be_made_numbers():
+    with pytest.raises(UserError, match=re.escape("pairs[0] must hold numbers, but holds others: make it numbers, as")):
+        examples_of([(FRAMES[:, :1].astype(str), "a")])
+
+
+def test_long_gaps_among_times_are_warned_of_and_weekends_are_not(caplog):
+    days = pandas.bdate_range("2026-01-01", periods=30)
+    seq2seq.windows(pandas.Series(range(30), index=days), past=2, future=1)
+    assert not caplog.records
+    later = days.where(days < days[20], days + pandas.Timedelta("90D"))
+    seq2seq.windows(pandas.Series(range(30), index=later), past=2, future=1)
+    assert caplog.messages == [
+        "series: 1 of 30 frames come more than 7 times the usual gap after the one before, the first at 2026-04-29 "
+        "00:00:00: frames are counted here, not time; cut the series there, or resample it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "feature"), [(1e9 + FRAMES, 1), (np.int64(10**9) + FRAMES.astype(int), 1), (FRAMES + [0, 1e9, 0], 2)]
+)
+def test_digits_that_32_bits_do_not_keep_are_warned_of(caplog, given, feature):
+    examples_of([(given, "a"), (given, "b")])
+    seq2seq.windows(given, past=2, future=1)
+    lost = f"feature {feature} lies near 1e+09 and spans 9, of which numbers of 32 bits keep steps of 64: subtract what"
+    assert caplog.messages == [f"{place}, {lost} its values have in common" for place in ("pairs[0]", "series")]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [FRAMES, FRAMES + 1e6, np.full((4, 3), 1e9 + 1), FRAMES * 1e9, np.where(FRAMES > 3, np.nan, 1e9), 1e9 * FRAMES**9],
+)
+def test_digits_that_are_kept_or_say_nothing_are_not_warned_of(caplog, given):
+    examples_of([(given, "a")])
+    assert not caplog.records
+
+
+def test_what_cannot_be_written_is_read_without_a_warning_of_torch(recwarn):
+    held = FRAMES.astype(np.float32)
+    held.setflags(write=False)
+    (example,) = examples_of([(held, "a")])
+    torch.from_numpy(example.source.values)
+    assert not [one for one in recwarn if "not writable" in str(one.message)]

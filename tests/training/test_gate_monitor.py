@@ -106,6 +106,27 @@ def test_a_saturated_gate_is_told_once(new_module, fit, caplog):
     ]
 
 
+def test_gates_that_saturate_together_are_told_in_one_line(new_module, fit, caplog):
+    module = new_module(budget=Budget(max_steps=4))
+    cells = named_cells(module.model)
+    for cell in cells.values():
+        cell.gates["output"].set_bias(50.0)
+    with caplog.at_level(logging.WARNING):
+        fit(module, GateMonitor(), val_check_interval=2)
+    assert warnings(caplog) == [
+        f"step 2: {len(cells)} gates are saturated, most of all the output gate of {next(iter(cells))} (100 %), where "
+        "they hardly learn: lower optimizer.lr, or raise callbacks.gate_monitor.threshold if it should be so"
+    ]
+
+
+def test_histograms_of_gates_take_little_of_the_disk(watched):
+    """Torch's own bins are 1,500 where values lie around 0, as candidates do."""
+    _, events = watched(GateMonitor())
+    tags = [tag for tag in events.Tags()["histograms"] if not tag.endswith("time_constants")]
+    assert any(tag.endswith("candidate") for tag in tags)
+    assert max(len(one.histogram_value.bucket) for tag in tags for one in events.Histograms(tag)) <= 65
+
+
 def test_activations_that_are_not_finite_are_told_once(new_module, fit, caplog):
     module = new_module(budget=Budget(max_steps=4))
     with torch.no_grad():

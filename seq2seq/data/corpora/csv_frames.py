@@ -4,12 +4,21 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from seq2seq.data.corpora.csv_rows import rows_of, separator_of, universal
-from seq2seq.data.corpora.frame_cells import are_days, day_of, is_empty, is_missing, number_of, time_of
+from seq2seq.data.corpora.frame_cells import (
+    are_days,
+    day_of,
+    is_empty,
+    is_missing,
+    names_no_zone,
+    number_of,
+    time_of,
+)
+from seq2seq.data.corpora.frame_columns import ColumnNames, FrameColumns
 from seq2seq.data.corpora.frame_files import FrameCorpus
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.series import Series
@@ -48,14 +57,16 @@ class CSVFrameCorpus(FrameCorpus):
     ) -> None:
         super().__init__(options=options, horizon=horizon)
         self.days = days
-        self.series_column, self.time, self.target, self.features = series, time, target, features
+        self.series_column, self.target = series, target
         self._targets = [target] if isinstance(target, str) else list(target)
+        read = None if features is None else list(features)
+        self._named = ColumnNames(series, time, self._targets, read, horizon is not None)
         if horizon is None and not self._targets:
             raise UserError("target must name at least one column, but is empty: give horizon, for forecasts.")
 
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
         """Series and targets of a file. Raises UserError at a row that does not fit, by its line."""
-        _, columns, rows = self._opened(path, self._targets)
+        columns, rows = self._opened(path, targets=True)
         for name, own in self._by_series(path, rows, columns):
             yield self._series(path, name, own, columns), self._answer(path, name, own, columns)
 
@@ -65,22 +76,22 @@ class CSVFrameCorpus(FrameCorpus):
 
     def named_series(self, path: str) -> tuple[list[str], Iterable[Series]]:
         """The names of the columns of targets, with a horizon of all features, and the series of a file."""
-        header, columns, rows = self._opened(path, [])
-        names = self._targets if self.horizon is None else [header[place] for place in columns.features]
+        columns, rows = self._opened(path, targets=False)
+        names = self._targets if self.horizon is None else [columns.names[place] for place in columns.features]
         return names, (self._series(path, name, own, columns) for name, own in self._by_series(path, rows, columns))
 
     def rows(self, path: str) -> Iterator[Row]:
         """Rows of a file with their numbers, the header first; None and an empty text are missing values."""
         return _rows(path, self.series_column)
 
-    def _opened(self, path: str, targets: Sequence[str]) -> tuple[list[str], "_FrameColumns", Iterator[Row]]:
-        """The header of a file, where its columns are, and the rows below."""
+    def _opened(self, path: str, *, targets: bool) -> tuple[FrameColumns, Iterator[Row]]:
+        """Where the columns of a file are, of targets among them if they are needed, and the rows below."""
         rows = self.rows(path)
         header = [str(name) for name in next(rows, (1, []))[1]]
-        columns = self._columns(path, header, targets)
-        return header, columns, rows if self.days or columns.time is None else _watched(path, rows, columns.time)
+        columns = self._named.places(path, header, targets=targets)
+        return columns, rows if self.days or columns.time is None else _watched(path, rows, columns.time)
 
-    def _by_series(self, path: str, rows: Iterator[Row], columns: "_FrameColumns") -> Iterator[tuple[str, list[Row]]]:
+    def _by_series(self, path: str, rows: Iterator[Row], columns: FrameColumns) -> Iterator[tuple[str, list[Row]]]:
         """The name and the rows of each series."""
         seen: set[str] = set()
         for name, own in groupby(rows, lambda row: self._name(path, row, columns.series)):
@@ -95,44 +106,29 @@ class CSVFrameCorpus(FrameCorpus):
             raise UserError(f"{path}, {self.row} {number} must name its series, but its {self.series_column} is empty.")
         return str(cells[place])
 
-    def _columns(self, path: str, header: list[str], targets: Sequence[str]) -> "_FrameColumns":
-        """Places of the columns, of these targets among them."""
-        needed = [self.series_column, *targets, *([] if self.time is None else [self.time])]
-        others = {*needed, *(self._targets if self.horizon is None else ())}
-        features = [name for name in header if name not in others] if self.features is None else list(self.features)
-        for name in [*needed, *features]:
-            if name not in header:
-                raise UserError(f"{path} must have a column {name!r}, but has {', '.join(header)}.")
-            if header.count(name) > 1:
-                raise UserError(
-                    f"{path} must have column {name!r} once, but has it {header.count(name)} times: rename."
-                )
-        if not features:
-            raise UserError(f"{path} must have columns of features, but has {', '.join(header)}.")
-        time = None if self.time is None else header.index(self.time)
-        return _FrameColumns(
-            header.index(self.series_column), time, [*map(header.index, targets)], [*map(header.index, features)]
-        )
-
-    def _series(self, path: str, name: str, rows: list[Row], columns: "_FrameColumns") -> Series:
+    def _series(self, path: str, name: str, rows: list[Row], columns: FrameColumns) -> Series:
         """The frames of a series, and their times, if it has any, which ascend."""
-        times = None if columns.time is None else self._times(path, name, rows, columns.time)
-        return Series(self._values(path, rows, columns.features), f"{path}, series {name}", times)
+        times = None if columns.time is None else self._times(path, name, rows, columns)
+        return Series(self._values(path, rows, columns.features, columns.names), f"{path}, series {name}", times)
 
-    def _times(self, path: str, name: str, rows: list[Row], place: int) -> np.ndarray:
-        times = [-np.inf]
+    def _times(self, path: str, name: str, rows: list[Row], columns: FrameColumns) -> np.ndarray:
+        assert columns.time is not None
+        times, column = [-np.inf], columns.names[columns.time]
         for number, cells in rows:
-            where = f"{path}, {self.row} {number}"
-            if not (now := time_of(cells[place], where, days=self.days)) > times[-1]:
+            where, cell = f"{path}, {self.row} {number}", cells[columns.time]
+            if not (now := time_of(cell, f"{where}, column {column!r}", days=self.days)) > times[-1]:
                 wrong = "repeats: keep one row of each" if now == times[-1] else "does not: sort it"
-                raise UserError(f"{where}: time of series {name!r} must ascend, but {wrong}.")
+                zone = "; if clocks were set back, write the zone, as in +01:00" if names_no_zone(cell) else ""
+                raise UserError(f"{where}: time of series {name!r} must ascend, but {wrong}{zone}.")
             times.append(now)
         return np.array(times[1:])
 
-    def _answer(self, path: str, name: str, rows: list[Row], columns: "_FrameColumns") -> str:
+    def _answer(self, path: str, name: str, rows: list[Row], columns: FrameColumns) -> str:
         """The target of a series: frames of several columns, or what stands in every row of one."""
         if not isinstance(self.target, str):
-            return Series(self._values(path, rows, columns.targets), f"the target of {path}, series {name}")
+            return Series(
+                self._values(path, rows, columns.targets, columns.names), f"the target of {path}, series {name}"
+            )
         (place,) = columns.targets
         target = str(rows[0][1][place])
         for number, cells in rows:
@@ -146,11 +142,13 @@ class CSVFrameCorpus(FrameCorpus):
                 )
         return target
 
-    def _values(self, path: str, rows: list[Row], places: Sequence[int]) -> np.ndarray:
-        values = [
-            [number_of(cells[place], f"{path}, {self.row} {number}") for place in places] for number, cells in rows
-        ]
-        return np.array(values, np.float32)
+    def _values(self, path: str, rows: list[Row], places: Sequence[int], names: Sequence[str]) -> np.ndarray:
+        return np.array(
+            [
+                [number_of(cells[place], f"{path}, {self.row} {number}, column {names[place]!r}") for place in places]
+                for number, cells in rows
+            ]
+        )
 
 
 def _watched(path: str, rows: Iterator[Row], place: int) -> Iterator[Row]:
@@ -165,15 +163,6 @@ def _watched(path: str, rows: Iterator[Row], place: int) -> Iterator[Row]:
             *(path, first, day_of(first)),
         )
     return chain(beginning, rows)
-
-
-class _FrameColumns(NamedTuple):
-    """Places of columns in a row."""
-
-    series: int
-    time: int | None
-    targets: list[int]
-    features: list[int]
 
 
 def _rows(path: str, column: str) -> Iterator[Row]:

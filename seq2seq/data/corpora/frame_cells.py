@@ -11,7 +11,13 @@ from seq2seq.errors import UserError
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})  # as tables are written elsewhere, in any case
 _EIGHT_DIGITS = re.compile(r"[0-9]{8}")
 _YEARS, _MONTHS = range(1900, 2101), 3
-_DECIMAL_COMMA = re.compile(r"\s*([+-]?\d+),(\d+)\s*")
+_SWITCHES = {"true": 1.0, "false": 0.0}
+# Other ways of writing a number, each with what it is as one.
+_OTHERWISE = (
+    (re.compile(r"\s*([+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?)\s*"), lambda found: found[1].replace(",", "")),
+    (re.compile(r"\s*([+-]?\d+),(\d+)\s*"), lambda found: f"{found[1]}.{found[2]}"),
+    (re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*%\s*"), lambda found: found[1]),
+)
 
 
 def is_empty(cell: Any) -> bool:
@@ -27,7 +33,7 @@ def is_missing(cell: Any) -> bool:
 
 
 def number_of(cell: Any, place: str) -> float:
-    """The number of a cell, of a moment or a duration its seconds, and NaN where it is missing.
+    """The number of a cell, of a moment or a duration its seconds, of a switch 1 or 0, and NaN where it is missing.
 
     Raises UserError, at the place, where it is no number.
     """
@@ -36,9 +42,11 @@ def number_of(cell: Any, place: str) -> float:
     try:
         return _seconds(cell) if isinstance(cell, date | timedelta) else float(cell)
     except (TypeError, ValueError):
-        comma = _DECIMAL_COMMA.fullmatch(str(cell))
-        hint = f": write {comma[1]}.{comma[2]}" if comma else ""
-        raise UserError(f"{place} must hold numbers, but holds {str(cell)[:40]!r}{hint}.") from None
+        if (switch := _SWITCHES.get(str(cell).strip().lower())) is not None:
+            return switch
+        written = (write(found) for form, write in _OTHERWISE if (found := form.fullmatch(str(cell))))
+        advice = f"write {next(written, 'numbers, or name columns without it as features')}"
+        raise UserError(f"{place} must hold a number, but holds {str(cell)[:40]!r}: {advice}.") from None
 
 
 def time_of(cell: Any, place: str, *, days: bool = False) -> float:
@@ -55,7 +63,17 @@ def time_of(cell: Any, place: str, *, days: bool = False) -> float:
         raise UserError(f"{place} must have a day of eight digits, as 20240131, but has {str(cell)[:40]!r}.")
     if isinstance(cell, str) and (moment := _moment(cell)) is not None:
         return _seconds(moment)
-    return number_of(cell, place)
+    try:
+        return number_of(cell, place)
+    except UserError:
+        wanted = "a time, a number or a moment such as 2026-11-30T12:00"
+        raise UserError(f"{place} must have {wanted}, but has {str(cell)[:40]!r}.") from None
+
+
+def names_no_zone(cell: Any) -> bool:
+    """Tell whether a cell is the text of a moment that names no zone, as clocks on a wall have it."""
+    moment = _moment(cell) if isinstance(cell, str) else None
+    return moment is not None and moment.tzinfo is None
 
 
 def day_of(cell: Any) -> date | None:

@@ -13,6 +13,7 @@ import numpy as np
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Example, Splits
+from seq2seq.data.lost_digits import warn_of_lost_digits
 from seq2seq.data.series import Series
 from seq2seq.data.text_files import check_readable, seekable
 from seq2seq.errors import UserError
@@ -70,7 +71,10 @@ def parted(series: Series, horizon: int) -> tuple[Series, Series]:
 def _examples(path: str, pairs: Iterable[tuple[Series, str]]) -> Iterator[Example]:
     """Examples of pairs, which are of as many features each."""
     features: dict[str, int] = {}
+    told = False
     for source, target in pairs:
+        if not told and (told := bool(getattr(source, "lost", "") or getattr(target, "lost", ""))):
+            warn_of_lost_digits((source, target))
         for side, text in (("source", source), ("target", target)):
             if not isinstance(text, Series):
                 continue

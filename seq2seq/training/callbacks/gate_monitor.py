@@ -14,6 +14,7 @@ from seq2seq.training.callbacks.sample_pairs import sample_pairs
 from seq2seq.training.module import Seq2SeqModule
 
 logger = logging.getLogger(__name__)
+_BINS = 64  # of a histogram, as wide as each other
 
 
 class GateMonitor(lightning.Callback):
@@ -48,6 +49,7 @@ class GateMonitor(lightning.Callback):
         self.low, self.high, self.threshold = low, high, threshold
         self.saturated: dict[str, float] = {}  # shares of gates at the last validation, by cell and gate
         self._warned: set[str] = set()
+        self._new: dict[str, float] = {}  # shares of gates that are over the threshold since this validation
 
     def on_before_optimizer_step(self, trainer: lightning.Trainer, pl_module: Any, optimizer: Any) -> None:
         off = trainer.global_step % trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -69,8 +71,9 @@ class GateMonitor(lightning.Callback):
         self.saturated = {}
         for cell in traced.cells.values():
             if self._is_finite(cell, trainer.global_step):
-                scalars |= self._scalars(cell, trainer.global_step)
+                scalars |= self._scalars(cell)
                 self._draw(cell, trainer)
+        self._tell(trainer.global_step)
         for board in trainer.loggers:
             board.log_metrics(scalars, trainer.global_step)
 
@@ -79,14 +82,14 @@ class GateMonitor(lightning.Callback):
         pairs = sample_pairs(module, self.sentences, self.max_tokens)
         return None if pairs is None else trace(module.model, *pairs)
 
-    def _scalars(self, cell: CellTrace, step: int) -> dict[str, float]:
+    def _scalars(self, cell: CellTrace) -> dict[str, float]:
         scalars = {
             f"gates/{cell.name}/{name}/mean": float(values[cell.mask].mean()) for name, values in cell.gates.items()
         }
         for name, shares in saturation(cell, low=self.low, high=self.high).items():
             saturated = shares.low + shares.high
             scalars[f"gates/{cell.name}/{name}/saturated"] = self.saturated[f"{cell.name} {name}"] = saturated
-            self._watch(f"the {name} gate of {cell.name}", saturated, step)
+            self._watch(f"the {name} gate of {cell.name}", saturated)
         if (times := time_constants(cell)) is not None:
             scalars[f"gates/{cell.name}/time_constant"] = float(times.median())
         return scalars
@@ -94,22 +97,31 @@ class GateMonitor(lightning.Callback):
     def _draw(self, cell: CellTrace, trainer: lightning.Trainer) -> None:
         for board in (one.experiment for one in trainer.loggers if isinstance(one, TensorBoardLogger)):
             for name, values in cell.gates.items():
-                board.add_histogram(f"gates/{cell.name}/{name}", values[cell.mask], trainer.global_step)
+                board.add_histogram(f"gates/{cell.name}/{name}", values[cell.mask], trainer.global_step, bins=_BINS)
             if (times := time_constants(cell)) is not None:
                 ending = times[times.isfinite()]  # a unit whose gate never shuts forgets nothing
                 if len(ending):
                     board.add_histogram(f"gates/{cell.name}/time_constants", ending, trainer.global_step)
 
-    def _watch(self, gate: str, share: float, step: int) -> None:
+    def _watch(self, gate: str, share: float) -> None:
         if share <= self.threshold:
             self._warned.discard(gate)
         elif gate not in self._warned:
             self._warned.add(gate)
-            logger.warning(
-                "step %d: %.0f %% of %s is saturated, where it hardly learns: lower optimizer.lr, or raise "
-                "callbacks.gate_monitor.threshold if it should be so",
-                *(step, 100 * share, gate),
-            )
+            self._new[gate] = share
+
+    def _tell(self, step: int) -> None:
+        """Warn of gates that are saturated since this validation, in one line."""
+        new, self._new = self._new, {}
+        if not new:
+            return
+        most = max(new, key=lambda gate: new[gate])
+        share = f"{100 * new[most]:.0f} %"
+        found = f"{len(new)} gates are saturated, most of all {most} ({share}), where they hardly learn"
+        logger.warning(
+            "step %d: %s: lower optimizer.lr, or raise callbacks.gate_monitor.threshold if it should be so",
+            *(step, found if len(new) > 1 else f"{share} of {most} is saturated, where it hardly learns"),
+        )
 
     def _is_finite(self, cell: CellTrace, step: int) -> bool:
         finite = all(bool(values.isfinite().all()) for values in (*cell.gates.values(), cell.memory, cell.hidden))
