@@ -44,7 +44,8 @@ def _has_no_place(key: str, known: Mapping[str, Any]) -> bool:
     if top not in known:
         return not (CONF / top).is_dir()
     if top in TABLES:
-        return bool(inner) and not known.get(f"{top}.{entry}") and f"{top}.{entry}" not in _given_parts()
+        part = f"{top}.{entry}"  # where it is no choice, it is a run's
+        return top in choices() and bool(inner) and not known.get(part) and part not in _given_parts()
     if table is None and (CONF / top).is_dir():
         return bool(name) and top not in _given_parts()
     closed = isinstance(table, dict) and "_target_" not in table and top != "model"  # which takes more parts
