@@ -12,7 +12,6 @@ from seq2seq.commands.benchmarking.few_steps import conditions, load_data
 from seq2seq.commands.benchmarking.vocabularies import benchmark_vocabularies
 from seq2seq.commands.building.module import build_module
 from seq2seq.commands.building.trainer import choose_threads
-from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.config.choices import read_choices
 from seq2seq.config.contract import check, check_counts, check_type, composed, read_options, resolve
 from seq2seq.config.job import given_overrides
@@ -134,7 +133,7 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
         raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")
     texts = list(islice(cycle(texts), options["sentences"]))
     device = decoding_device(options, runs)
-    options = {**options, "precision": resolve_decoding_precision(options["precision"], device)}
+    options = {**options, "precision": runs[0].precision(options["precision"], device)}
     threads = torch.get_num_threads()
     translator = open_translator(options, runs=runs)
     bulk = {**benchmark_bulk(translator, texts, repeats=options["repeats"]), **_by(translator)}

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from seq2seq.compression.product_library import AUTO, Products
 from seq2seq.data.splitting import Fingerprint
 from seq2seq.decoding.stepper import Stepper
@@ -32,6 +34,10 @@ class ExportedRun(DecodingRun):
 
     model: ModelFacts
     graphs: dict[str, OnnxStepper] = field(default_factory=dict)  # by precision
+
+    def precision(self, asked: str, device: torch.device) -> str:
+        """The precision of the graph that is asked for, whatever products torch has here; that of `auto` is float32."""
+        return "float32" if asked == "auto" else asked
 
     def stepper(self, products: Products) -> Stepper:
         if products.library != AUTO:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from seq2seq.compression.packing import pack
+from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.compression.product_library import Products
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.closed_table import find
@@ -63,6 +64,13 @@ class DecodingRun(ABC):
     step: int
     splits: dict[str, Fingerprint]  # what it was trained and selected on; nothing where that is not known
     signals: dict[str, Spread] = field(default_factory=dict)  # what is usual of them on dev; as well
+
+    def precision(self, asked: str, device: torch.device) -> str:
+        """The number format of products that is asked for, or of those that `auto` chooses from the fastest here.
+
+        Raises UserError if it cannot be had.
+        """
+        return resolve_decoding_precision(asked, device)
 
     @abstractmethod
     def stepper(self, products: Products) -> Stepper:

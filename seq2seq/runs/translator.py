@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from seq2seq.compression.precision import resolve_decoding_precision
 from seq2seq.compression.product_library import AUTO, Products, check_library
 from seq2seq.config.builder import build, told_at
 from seq2seq.config.contract import check_options
@@ -143,9 +142,12 @@ def build_stepper(
     So many `rows` are stepped together, of so many hypotheses of each sentence.
     """
     device = decoding_device(options, runs)
-    precision = resolve_decoding_precision(options["precision"], device)
-    library = check_library(options.get("product_library", AUTO), precision)
-    models = [run.stepper(Products(precision, library, rows, hypotheses)) for run in runs]
+    precisions = [run.precision(options["precision"], device) for run in runs]
+    libraries = [check_library(options.get("product_library", AUTO), precision) for precision in precisions]
+    models = [
+        run.stepper(Products(*products, rows, hypotheses))
+        for run, *products in zip(runs, precisions, libraries, strict=True)
+    ]
     joined = models[0] if len(models) == 1 else _ensemble(options, models, runs)
     fusion = build(options.get("fusion"), "fusion")
     if fusion is None:
@@ -158,7 +160,7 @@ def build_stepper(
             "with rerank=language_model."
         )
     with told_at("fusion", type(fusion)):
-        return fusion.around(joined, runs[0].tokenizers.target, precision, device)
+        return fusion.around(joined, runs[0].tokenizers.target, precisions[0], device)
 
 
 def _ensemble(options: Mapping[str, Any], models: Sequence[Stepper], runs: Sequence[DecodingRun]) -> EnsembleStepper:

@@ -152,6 +152,7 @@ def test_the_path_of_the_pointer_is_what_attention_shows(run, config_of, given):
     assert "SUBSTITUTE" in report(reading, units=2)
 
 
+@pytest.mark.needs_int8
 def test_beams_in_int8_find_nearly_the_same(run):
     exact, rounded = (seq2seq.load(str(run)) for _ in range(2))
     dev = words(10, 2)
