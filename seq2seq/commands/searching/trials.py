@@ -48,7 +48,7 @@ def train_trial(overrides: Sequence[str], folder: Path, watched: Watched, *, thr
     if folder.exists():
         folder.rename(_free(folder))
     line = [sys.executable, str(SCRIPTS / "train.py"), *overrides, "logger=csv", f"run_dir={folder}"]
-    environment = {"OMP_NUM_THREADS": str(threads)} | os.environ | attended()
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ, **attended()}
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         _watch(process, folder, watched)
