@@ -1,4 +1,4 @@
-"""Control groups of Linux that this process is in, and the share of the processors that they leave it."""
+"""Control groups of Linux that this process is in, and the processors that are at hand."""
 
 import math
 import os
@@ -16,20 +16,34 @@ def group_folders(root: Path = ROOT) -> list[Path]:
     return [top.joinpath(*own[:depth]) for depth in range(len(own) + 1)]
 
 
-def processors(root: Path = ROOT) -> int | None:
+def quota(root: Path = ROOT) -> int | None:
     """The number of processors that the quotas of groups leave, rounded up; None where there is no quota."""
     shares = [*_shares(root)]
     return max(1, math.ceil(min(shares))) if shares else None
 
 
-def threads_left(threads: int, root: Path = ROOT) -> int:
-    """The number of threads to start where a library would start so many: no more than processors are left.
+def processors(root: Path = ROOT) -> int:
+    """The number of processors at hand: those that this process is bound to, or else all, as far as quotas leave them.
 
     OpenMP counts the processors of the machine: in a container with a share of them, threads wait for each other while
-    the group is held back. Whoever has set OMP_NUM_THREADS keeps that.
+    the group is held back.
     """
-    left = None if "OMP_NUM_THREADS" in os.environ else processors(root)
-    return threads if left is None else min(threads, left)
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    left = quota(root)
+    return bound if left is None else min(bound, left)
+
+
+def threads_left(threads: int, root: Path = ROOT) -> int:
+    """The number of threads to start where a library would start so many: no more than processors are at hand.
+
+    Whoever has set OMP_NUM_THREADS keeps that.
+    """
+    return threads if "OMP_NUM_THREADS" in os.environ else min(threads, processors(root))
+
+
+def threads_each(several: int, root: Path = ROOT) -> int:
+    """The number of threads for each of several processes side by side: its share of the processors at hand."""
+    return max(1, processors(root) // several)
 
 
 def _shares(root: Path) -> Iterator[float]:

@@ -1,11 +1,12 @@
 """Quotas of processors, as containers have them."""
 
+import os
 from unittest.mock import Mock
 
 import pytest
 import torch
 
-from seq2seq.control_groups import group_folders, processors, threads_left
+from seq2seq.control_groups import group_folders, processors, quota, threads_each, threads_left
 from seq2seq.training.threads import set_training_threads
 from seq2seq.translation.threads import set_threads
 from seq2seq.translation.translator import Translator
@@ -48,7 +49,38 @@ def root(tmp_path):
     ],
 )
 def test_the_tightest_quota_of_the_process_s_own_groups_counts(root, files, left):
-    assert processors(root(files)) == left
+    assert quota(root(files)) == left
+
+
+@pytest.fixture
+def machine(monkeypatch, root):
+    """A machine of 64 processors, with a quota of some and bound to some, and nothing said of threads."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+    def build(share: int | str, bound: int = 64):
+        monkeypatch.setattr(os, "cpu_count", lambda: 64)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(bound)), raising=False)
+        return root({"sys/fs/cgroup/cpu.max": f"{share} 100000\n"})
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("share", "bound", "left"),
+    [("max", 64, 64), (200_000, 64, 2), ("max", 3, 3), (200_000, 3, 2), (800_000, 3, 3), (10_000, 64, 1)],
+)
+@pytest.mark.parametrize("several", [1, 2, 3, 100])
+def test_processes_side_by_side_share_what_quota_and_binding_leave(machine, share, bound, left, several):
+    folder = machine(share, bound)
+    assert processors(folder) == left
+    assert threads_each(several, folder) == max(1, left // several)
+    assert several * threads_each(several, folder) <= max(left, several)
+
+
+def test_where_processes_cannot_be_bound_the_machine_s_processors_count(machine, monkeypatch):
+    folder = machine("max")
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert processors(folder) == 64
 
 
 def test_groups_are_named_from_the_top_down(root):
@@ -60,20 +92,24 @@ def test_groups_are_named_from_the_top_down(root):
 
 
 @pytest.mark.parametrize(
-    ("quota", "given", "started", "threads"),
+    ("share", "bound", "given", "started", "threads"),
     [
-        ("200000", None, 8, 2),
-        ("200000", None, 1, 1),  # of several processes, or bound to one processor
-        ("200000", "5", 5, 5),
-        ("max", None, 8, 8),
-        ("1600000", None, 8, 8),
+        (200_000, 64, None, 8, 2),
+        (200_000, 64, None, 1, 1),  # of several processes
+        (200_000, 64, "5", 5, 5),
+        ("max", 64, None, 8, 8),
+        ("max", 3, None, 8, 3),
+        ("max", 3, "5", 5, 5),
+        (1_600_000, 64, None, 8, 8),
     ],
 )
-def test_threads_are_no_more_than_processors_unless_the_user_says_so(monkeypatch, root, quota, given, started, threads):
-    monkeypatch.setenv("OMP_NUM_THREADS", given or "")
-    if given is None:
-        monkeypatch.delenv("OMP_NUM_THREADS")
-    assert threads_left(started, root({"sys/fs/cgroup/cpu.max": f"{quota} 100000\n"})) == threads
+def test_threads_are_no_more_than_processors_unless_the_user_says_so(
+    monkeypatch, machine, share, bound, given, started, threads
+):
+    folder = machine(share, bound)
+    if given is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert threads_left(started, folder) == threads
 
 
 def test_training_and_decoding_start_no_more(monkeypatch):

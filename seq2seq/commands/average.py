@@ -10,6 +10,7 @@ from rich.text import Text
 from seq2seq.commands.evaluating.weight_scores import WeightScores
 from seq2seq.config.contract import read_options
 from seq2seq.errors import UserError
+from seq2seq.metrics.units import with_unit
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.comparison import find_runs
@@ -73,7 +74,8 @@ def _monitored(monitor: Mapping[str, Any], known: Sequence[str]) -> tuple[str, b
 def _print(record: Mapping[str, Any]) -> None:
     """Print the scores of all, as a table on stderr."""
     names: Sequence[str] = list(record["scores"])
-    table = Table(title=Text(f"scores on {record['split']} ({record['sentences']:,} examples, %)"))
+    examples = with_unit(f"{record['sentences']:,} examples", *names)
+    table = Table(title=Text(f"scores on {record['split']} ({examples})"))
     for name in ("", "taken", *names):
         table.add_column(name, justify="right" if name in names else "left", overflow="fold")
     for row in record["members"]:

@@ -20,6 +20,7 @@ from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.interpretation.choices_plot import ChoicePoint, choices_figure
 from seq2seq.interpretation.plots import write_picture
+from seq2seq.metrics.units import with_unit
 from seq2seq.runs.choice_table import ScoredChoice, table_head, table_row
 from seq2seq.runs.leaderboard import Row, leaderboard
 from seq2seq.whole_file import write_whole
@@ -79,7 +80,9 @@ def _write_record(found: Sequence[ScoredChoice], metric: str, choices: int, fold
         )
         for one in found
     ]
-    figure = choices_figure(points, f"dev {metric}", along=along, title=f"{choices} choices, 95 % over seeds")
+    figure = choices_figure(
+        points, with_unit(f"dev {metric}", metric), along=along, title=f"{choices} choices, 95 % over seeds"
+    )
     write_picture(figure, folder / "choices.png", dpi=100)
 
 

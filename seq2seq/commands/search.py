@@ -1,7 +1,6 @@
 """Search for settings of training, and show what was found."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,6 +15,7 @@ from seq2seq.config.contract import check_counts, check_type, composed
 from seq2seq.config.job import given_overrides
 from seq2seq.config.overrides import written
 from seq2seq.config.space import Choices, Range, read_space
+from seq2seq.control_groups import threads_each
 from seq2seq.errors import UserError
 from seq2seq.installed import is_installed
 from seq2seq.interpretation.plots import write_picture
@@ -81,7 +81,7 @@ class _Searching:
         options: Mapping[str, Any],
     ) -> None:
         self.study, self.shared, self.folder, self.metric, self.options = study, shared, folder, metric, options
-        self.threads = max(1, (os.cpu_count() or 1) // options["workers"])
+        self.threads = threads_each(options["workers"])
 
     def run(self) -> None:
         """Train what is left to train. Raises UserError where nothing but failures comes of it."""

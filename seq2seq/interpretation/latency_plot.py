@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from seq2seq.interpretation.plots import ACCENT, Picture
+from seq2seq.metrics.units import with_unit
 
 
 def latency_figure(
@@ -19,7 +20,7 @@ def latency_figure(
         for lag, value, name in zip(lags, values, names, strict=True):
             axes.annotate(name, (lag, value), textcoords="offset points", xytext=(5, 5), fontsize="small")
         axes.axhline(offline[metric], color="#8b93a1", linestyle="--", linewidth=1, label="the whole source first")
-        axes.set_ylabel(f"{metric}, %")
+        axes.set_ylabel(with_unit(metric, metric))
         axes.grid(color="#e3e6ec", linewidth=0.6)
         axes.legend(fontsize="small")
     rows[-1].set_xlabel("average lagging, units of the source")

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from seq2seq.interpretation.plots import ACCENT, Picture
+from seq2seq.metrics.units import with_unit
 
 _WIDTH = 9.0  # inches of 100 pixels
 
@@ -21,7 +22,7 @@ def history_figure(scores: Sequence[tuple[int, float]], metric: str, *, higher: 
         numbers, list(accumulate(values, max if higher else min)), where="post", color=ACCENT, label="best so far"
     )
     axes.set_xlabel("trial; 0 is the settings as they are")
-    axes.set_ylabel(f"dev {metric}, %")
+    axes.set_ylabel(with_unit(f"dev {metric}", metric))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     return figure

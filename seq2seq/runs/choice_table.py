@@ -6,6 +6,7 @@ from typing import Any
 
 from seq2seq.markdown import cell
 from seq2seq.metrics.seed_interval import SeedInterval
+from seq2seq.metrics.units import with_unit
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class ScoredChoice:
 
 def table_head(metric: str, seeds: int) -> list[str]:
     """The head of the table; with several seeds each row has an interval, and one of what it is above the first."""
-    columns = ["choice", "hidden sizes", "parameters", "target tokens/s", "steps", metric]
+    columns = ["choice", "hidden sizes", "parameters", "target tokens/s", "steps", with_unit(metric, metric)]
     if seeds > 1:
-        columns = [*columns[:-1], f"{metric}, mean and 95 % of {seeds} seeds", "above the first"]
+        columns = [*columns[:-1], f"{columns[-1]}, mean and 95 % of {seeds} seeds", "above the first"]
     return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
 
 

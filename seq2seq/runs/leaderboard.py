@@ -7,6 +7,7 @@ from typing import Any
 
 from seq2seq.markdown import cell
 from seq2seq.metrics.seed_interval import SeedInterval
+from seq2seq.metrics.units import with_unit
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ def leaderboard(rows: Sequence[Row], metric: str, *, higher: bool, seeds: int) -
     """Lines of a Markdown table of the trials that ended well, and one on the others; ± is a 95 % interval of seeds."""
     ended = sorted((row for row in rows if row.scores), key=lambda row: mean(row.scores), reverse=higher)
     interval = f", mean and 95 % of {seeds} seeds" if seeds > 1 else ""
-    yield f"| | trial | dev {metric}, %{interval} | minutes | settings |"
+    yield f"| | trial | {with_unit(f'dev {metric}', metric)}{interval} | minutes | settings |"
     yield "|---|---|---|---|---|"
     for place, row in enumerate(ended, 1):
         settings = " ".join(f"{key}={_shown(value)}" for key, value in row.settings.items()) or "as they are"

@@ -15,10 +15,10 @@ from seq2seq.data.examples import Example
 from seq2seq.data.series import Series
 from seq2seq.errors import printable
 from seq2seq.installed import is_installed
+from seq2seq.metrics.units import with_unit
 from seq2seq.training.time_left import duration
 
 _SAMPLES = 10
-_IN_UNITS = {"perplexity", "mae"}  # scores that are no percentages
 
 
 def print_report(
@@ -54,7 +54,7 @@ def print_report(
 def _scores(record: dict[str, Any]) -> Table:
     """The scores of the split that is reported, and of all of dev beside it."""
     table = Table()
-    table.add_column("scores, %" if not _IN_UNITS & record["scores"].keys() else "scores")
+    table.add_column(with_unit("scores", *record["scores"]))
     for name in record["scores"]:
         table.add_column(name, justify="right")
     rows = {record["split"]: record} | ({"dev": record["dev"]} if "dev" in record else {})
@@ -147,8 +147,8 @@ def print_memory(record: Mapping[str, Any]) -> None:
 def print_comparison(record: dict[str, Any]) -> None:
     """Print the scores of compared runs, their mean and deviation, and the differences, as tables on stderr."""
     names = list(record["mean"])
-    unit = "" if _IN_UNITS & {*names} else ", %"
-    scores = Table(title=Text(f"scores on {record['data']} ({record['sentences']} examples{unit})"))
+    examples = with_unit(f"{record['sentences']} examples", *names)
+    scores = Table(title=Text(f"scores on {record['data']} ({examples})"))
     scores.add_column("", overflow="fold")
     for name in names:
         scores.add_column(name, justify="right")

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 
+from seq2seq.commands import average as command
 from seq2seq.commands.average import average
 from seq2seq.commands.prune import prune
 from seq2seq.commands.train import train
@@ -23,6 +24,13 @@ def other(finished, tiny_config, tmp_path_factory):
     config = tiny_config("seed=2", "budget.max_steps=5", "trainer.val_check_interval=5", f"init={finished}")
     train(config, folder, resume=False)
     return folder
+
+
+@pytest.mark.parametrize(("name", "title"), [("wer", "(3 examples, %)"), ("mae", "(3 examples)")])
+def test_scores_are_told_with_the_unit_that_they_have(capsys, name, title):
+    scores = {"split": "dev", "sentences": 3, "scores": {name: 1.0}, "members": []}
+    command._print({**scores, "members": [{"run": "a" * 40, "scores": {name: 1.0}, "taken": True}]})
+    assert f"scores on dev {title}" in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_mean_is_a_run_like_others(finished, other, config_of, tmp_path, capsys):

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
+from seq2seq import control_groups
 from seq2seq.commands import search as command
 from seq2seq.commands.search import search
 from seq2seq.commands.searching.study import Study, told_of_storage
@@ -207,6 +208,19 @@ def test_a_trial_is_a_process_whose_dev_scores_are_seen_and_whose_record_counts(
     assert (tmp_path / "run.before_1" / "metrics.json").is_file()
 
 
+@pytest.mark.parametrize(("given", "threads"), [(None, "3"), ("5", "5")])
+def test_a_trial_has_the_threads_that_are_its_share_unless_the_user_says_so(tmp_path, monkeypatch, given, threads):
+    monkeypatch.setattr("seq2seq.commands.searching.trials.SCRIPTS", tmp_path)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    fake_run(tmp_path, [20.0])
+    with (tmp_path / "train.py").open("a") as file:
+        file.write('import os\n(folder / "threads").write_text(os.environ["OMP_NUM_THREADS"])\n')
+    train_trial([], tmp_path / "run", watched(), threads=3)
+    assert (tmp_path / "run" / "threads").read_text() == threads
+
+
 def test_a_trial_that_is_stopped_ends_its_process(tmp_path, monkeypatch):
     monkeypatch.setattr("seq2seq.commands.searching.trials.SCRIPTS", tmp_path)
     monkeypatch.setattr("seq2seq.commands.searching.trials._SECONDS", 0.05)
@@ -278,6 +292,17 @@ def test_a_search_ends_in_a_table_and_two_pictures_and_goes_on(quick, config_of,
     assert len(quick) == 16
     list(search(config_of("search", *options, "trials=10", "workers=2")))
     assert len(quick) == 20
+
+
+def test_workers_share_the_processors_that_a_quota_leaves(quick, config_of, tmp_path, monkeypatch):
+    threads, trained = [], command.train_trial
+    monkeypatch.setattr(command, "train_trial", lambda *given, threads: found(threads) or trained(*given, threads=1))
+    found = threads.append
+    monkeypatch.setattr(control_groups.os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(control_groups.os, "sched_getaffinity", lambda process: set(range(64)), raising=False)
+    monkeypatch.setattr(control_groups, "quota", lambda root: 4)
+    list(search(config_of("search", f"folder={tmp_path / 'found'}", "trials=1", "workers=2")))
+    assert threads == [2]
 
 
 @pytest.mark.parametrize(

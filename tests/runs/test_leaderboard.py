@@ -1,4 +1,6 @@
-from seq2seq.runs.choice_table import ScoredChoice, table_row
+import pytest
+
+from seq2seq.runs.choice_table import ScoredChoice, table_head, table_row
 from seq2seq.runs.leaderboard import Row, leaderboard
 
 ROWS = [
@@ -19,6 +21,12 @@ def test_the_best_comes_first_with_its_interval():
         "2 trials of 2 seeds; 1 stopped early, 1 failed.",
     ]
     assert "| 1 | 0 |" in list(leaderboard(ROWS, "bleu", higher=True, seeds=2))[2]
+
+
+@pytest.mark.parametrize(("metric", "named"), [("mae", "dev mae"), ("loss", "dev loss"), ("bleu", "dev bleu, %")])
+def test_a_score_that_is_no_percentage_is_not_named_one(metric, named):
+    assert next(leaderboard(ROWS, metric, higher=False, seeds=1)) == f"| | trial | {named} | minutes | settings |"
+    assert table_head(f"dev/{metric}", 1)[0].endswith(f"| steps | {named.replace(' ', '/', 1)} |")
 
 
 def test_a_bar_in_a_value_does_not_end_its_cell():

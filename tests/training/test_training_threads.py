@@ -18,6 +18,7 @@ def machine(monkeypatch):
     asked, running = [], [6]
     monkeypatch.setattr(torch, "set_num_threads", lambda count: running.__setitem__(0, count))
     monkeypatch.setattr(torch, "get_num_threads", lambda: running[0])
+    monkeypatch.setattr(module, "threads_left", lambda threads: threads)
 
     def take(*seconds):
         def measure(question, ways):

@@ -32,8 +32,9 @@ class Timed:
 
 
 @pytest.fixture
-def timed(echo):
-    """A translator whose steps take so many seconds with so many threads."""
+def timed(echo, monkeypatch):
+    """A translator whose steps take so many seconds with so many threads, of which the machine has enough."""
+    monkeypatch.setattr("seq2seq.translation.threads.threads_left", lambda threads: threads)
 
     def build(seconds: dict[int, float], width: int = 1):
         echo.stepper, echo.search = Timed(seconds), BeamSearch(beam_size=width)

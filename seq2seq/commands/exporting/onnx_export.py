@@ -14,6 +14,7 @@ from seq2seq.export.onnx_stepper import GraphNames, ModelFacts, OnnxStepper
 from seq2seq.export.proof import Limits, Proof, prove, prove_alone
 from seq2seq.export.writing import write_export
 from seq2seq.installed import is_installed
+from seq2seq.metrics.units import with_unit
 from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.exported_run import START, STEP, STEP_INT8, export_folder
 from seq2seq.runs.run import LoadedRun
@@ -109,9 +110,8 @@ def _told(run: LoadedRun, stepper: OnnxStepper, proof: Proof, scores: Mapping[st
     table = ""
     if scores:
         rows = [f"| {name} | {scores['float32'][name]} | {scores['int8'][name]} |" for name in scores["float32"]]
-        head = (
-            f"Scores on {scores['data']}, {scores['sentences']} sentences, %:\n\n| | float32 | int8 |\n|---|---|---|\n"
-        )
+        title = with_unit(f"Scores on {scores['data']}, {scores['sentences']} sentences", *scores["float32"])
+        head = f"{title}:\n\n| | float32 | int8 |\n|---|---|---|\n"
         table = "\n" + head + "\n".join(rows) + "\n"
     numbers = {"pad": PAD, "bos": BOS, "eos": EOS, "opset": manifest.OPSET, "step": run.step, "lines": proof.lines}
     return {

@@ -42,12 +42,13 @@ class Watched:
 def train_trial(overrides: Sequence[str], folder: Path, watched: Watched, *, threads: int) -> TrialOutcome:
     """Train in a process and return what came out. A folder that is there is another study's, and is moved aside.
 
+    The process has so many threads, unless OMP_NUM_THREADS says another number.
     Raises PrunedError where it was stopped early, and UserError with the last line of a run that failed.
     """
     if folder.exists():
         folder.rename(_free(folder))
     line = [sys.executable, str(SCRIPTS / "train.py"), *overrides, "logger=csv", f"run_dir={folder}"]
-    environment = os.environ | attended() | {"OMP_NUM_THREADS": str(threads)}
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ, **attended()}
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         _watch(process, folder, watched)

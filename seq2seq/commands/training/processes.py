@@ -18,6 +18,7 @@ from seq2seq.commands.training.memory_room import WORD
 from seq2seq.config.invocation import invocation
 from seq2seq.config.job import given_overrides
 from seq2seq.config.places import SCRIPTS
+from seq2seq.control_groups import threads_each
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.edits.edit_tokenizers import load
 from seq2seq.data.text import TextForm
@@ -134,9 +135,15 @@ def _digest(data: Seq2SeqDataModule) -> str:
 
 @contextmanager
 def _started(count: int) -> Iterator[Meeting]:
-    """The meeting with processes that are started here, for as long as the context is open."""
-    own, before = Ranks(0, count, 0, count), dict(os.environ)
+    """The meeting with processes that are started here, for as long as the context is open.
+
+    Threads of all are those that the processors have room for, unless a number is asked for.
+    """
+    own, before, threads = Ranks(0, count, 0, count), dict(os.environ), torch.get_num_threads()
     os.environ |= {OWN: str(count), "LOCAL_RANK": "0", "MASTER_ADDR": _LOOPBACK, "MASTER_PORT": "0"}
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(threads_each(count))
+        os.environ["OMP_NUM_THREADS"] = str(torch.get_num_threads())
     children: dict[int, subprocess.Popen[bytes]] = {}
     try:
         with met(own) as meeting:
@@ -154,6 +161,7 @@ def _started(count: int) -> Iterator[Meeting]:
             child.wait()
         os.environ.clear()
         os.environ.update(before)
+        torch.set_num_threads(threads)
 
 
 def _command() -> list[str]:

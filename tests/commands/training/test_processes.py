@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -16,7 +18,9 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.testing import assert_close
 
+from seq2seq import control_groups
 from seq2seq.commands.building.trainer import build_trainer
+from seq2seq.commands.training import processes
 from seq2seq.commands.training.processes import shares
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.data.examples import Example, Splits
@@ -32,6 +36,7 @@ from seq2seq.training.processes import Processes
 ROOT = Path(__file__).parents[3]
 SCRIPT = str(ROOT / "scripts" / "train.py")
 DDP = [sys.executable, SCRIPT, "trainer=ddp", "trainer.devices=2"]
+PRINTED = "__import__('os').environ['OMP_NUM_THREADS']"
 HOST = re.escape(socket.gethostname())
 
 
@@ -60,6 +65,26 @@ def pids_of(folder: Path) -> list[int]:
         if f"run_dir={folder}".encode() in words and state_of(int(path.parent.name)) not in ("", "Z"):
             found.append(int(path.parent.name))
     return found
+
+
+@pytest.mark.parametrize(("given", "threads"), [(None, 2), ("5", 5)])
+def test_processes_that_are_started_share_what_a_quota_leaves(monkeypatch, given, threads):
+    """All have as many threads, also the first, which takes back what it had."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    monkeypatch.setattr(control_groups, "quota", lambda root: 6)
+    monkeypatch.setattr(control_groups.os, "sched_getaffinity", lambda process: set(range(64)), raising=False)
+    monkeypatch.setattr(processes, "met", lambda own: nullcontext(MagicMock(port=1)))
+    monkeypatch.setattr(processes, "_command", lambda: [sys.executable, "-c", f"assert {PRINTED} == '{threads}'"])
+    before, at_first = torch.get_num_threads(), dict(os.environ)
+    children, popen = [], subprocess.Popen
+    keep = lambda *args, **options: children.append(popen(*args, **options)) or children[-1]  # noqa: E731
+    monkeypatch.setattr(processes.subprocess, "Popen", keep)
+    with processes._started(3):
+        assert torch.get_num_threads() == (threads if given is None else before)
+    assert [child.returncode for child in children] == [0, 0]
+    assert (torch.get_num_threads(), dict(os.environ)) == (before, at_first)
 
 
 @pytest.mark.slow
