@@ -45,6 +45,7 @@ from seq2seq.runs.evaluation import (
     warn_of_shared_sources,
 )
 from seq2seq.runs.forecaster import answering
+from seq2seq.runs.last_values import remark_on_last_values
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
@@ -196,6 +197,8 @@ def _finish(
     translator = answering(config, run, device)
     evaluation = evaluate(translator, examples, build_scores(config))
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)} | hindsight
+    if remark := remark_on_last_values(examples, evaluation.hypotheses):
+        record["remarks"] = [remark, *record.get("remarks", [])]
     if splits.test:  # dev was looked at in samples so far
         record["dev"] = evaluate(translator, splits.dev, build_scores(config)).report()
     if isinstance(translator, Translator) and not reads_frames(config):  # which nobody watches
