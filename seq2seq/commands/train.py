@@ -165,13 +165,15 @@ def _set_arithmetic(matmul_precision: Any) -> None:
 def _data(
     config: dict[str, Any], start: StartingPoint | None, folder: Path, *, resume: bool
 ) -> tuple[dict[str, Any], Splits]:
-    """The splits, and the config with the bound that held dev out of train: it holds out the same ever after.
+    """The splits, and the config with what was found in them, to be so ever after: dev's bound, names of features.
 
     Both with what a starting point brings along.
     """
     config, splits = data_of(config, folder)
     if splits.held_out_below is not None:
         config = {**config, "data": {**config["data"], "held_out_below": splits.held_out_below}}
+    if splits.features and not resume:  # by which other files, in whatever order they have them, are read
+        config = {**config, "data": {**config["data"], "features": list(splits.features)}}
     if resume and config["rehearsal"]:
         splits = Rehearsal.of(config["init"]).added_to(splits, config["rehearsal"], config["seed"])
     return (config, splits) if start is None else start.adopt(config, splits)
