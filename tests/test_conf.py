@@ -479,7 +479,7 @@ def test_a_misspelt_key_is_caught_with_what_there_is(key, message):
         ("model.encoder.connection", True, "model.encoder.connection must be str | Sequence[str], but is True."),
         ("data.stress", 1, "data.stress must be bool, but is 1."),
         ("budget.max_steps", "many", "budget.max_steps must be int | None, but is 'many'."),
-        ("tokenizer.source", ["char"], "tokenizer.source must be str, but is ['char']."),
+        ("tokenizer.source", ["char"], "tokenizer.source must be str, but is ['char']: give one of them."),
     ],
 )
 def test_a_value_of_the_wrong_type_is_caught_with_the_type_wanted(key, value, message):

@@ -45,6 +45,7 @@ from seq2seq.runs.evaluation import (
     warn_of_shared_sources,
 )
 from seq2seq.runs.forecaster import answering
+from seq2seq.runs.last_values import remark_on_last_values
 from seq2seq.runs.matmul_precision import set_matmul_precision
 from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
@@ -165,13 +166,15 @@ def _set_arithmetic(matmul_precision: Any) -> None:
 def _data(
     config: dict[str, Any], start: StartingPoint | None, folder: Path, *, resume: bool
 ) -> tuple[dict[str, Any], Splits]:
-    """The splits, and the config with the bound that held dev out of train: it holds out the same ever after.
+    """The splits, and the config with what was found in them, to be so ever after: dev's bound, names of features.
 
     Both with what a starting point brings along.
     """
     config, splits = data_of(config, folder)
     if splits.held_out_below is not None:
         config = {**config, "data": {**config["data"], "held_out_below": splits.held_out_below}}
+    if splits.features and not resume:  # by which other files, in whatever order they have them, are read
+        config = {**config, "data": {**config["data"], "features": list(splits.features)}}
     if resume and config["rehearsal"]:
         splits = Rehearsal.of(config["init"]).added_to(splits, config["rehearsal"], config["seed"])
     return (config, splits) if start is None else start.adopt(config, splits)
@@ -197,6 +200,8 @@ def _finish(
     translator = answering(config, run, device)
     evaluation = evaluate(translator, examples, build_scores(config))
     record = {"split": name, **evaluation.report(), "step": run.step, "training_seconds": round(seconds, 1)} | hindsight
+    if remark := remark_on_last_values(examples, evaluation.hypotheses):
+        record["remarks"] = [remark, *record.get("remarks", [])]
     if splits.test:  # dev was looked at in samples so far
         record["dev"] = evaluate(translator, splits.dev, build_scores(config)).report()
     if isinstance(translator, Translator) and not reads_frames(config):  # which nobody watches

@@ -148,7 +148,8 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
             raise UserError(f"{name} must be a list, but is {value!r}: write [{value}].")
         wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
         wanted = wanted.replace("collections.abc.", "").replace(" | torch.Tensor", "")  # which no config can hold
-        raise UserError(f"{name} must be {wanted}, but is {shown(value)}.")
+        several = isinstance(value, list) and value and all(_fits(one, annotation) for one in value)
+        raise UserError(f"{name} must be {wanted}, but is {shown(value)}{': give one of them' if several else ''}.")
 
 
 def check_options(schema: Callable[..., Any], options: Mapping[str, Any]) -> None:

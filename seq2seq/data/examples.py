@@ -25,7 +25,8 @@ class Splits:
     """Examples to learn from, to select by, and to report on (possibly none).
 
     Where dev was held out of train, the bound that did it is kept, so that the same is held out of a file that grows;
-    of several corpora, by name. A mix tells how much of an epoch each of these has.
+    of several corpora, by name. A mix tells how much of an epoch each of these has. Columns of frames have names in
+    tables, by which they are found in other files.
     """
 
     train: Sequence[Example]
@@ -33,6 +34,7 @@ class Splits:
     test: Sequence[Example] = field(default_factory=list)
     held_out_below: float | Mapping[str, float] | None = None
     mix: CorpusMix | None = None
+    features: tuple[str, ...] = ()
 
     def untagged(self, example: Example) -> str:
         """The source of an example without the tag of its corpus."""

@@ -155,6 +155,7 @@ class Trained:
         """
         from seq2seq.commands.evaluate import build_metrics, read_draws  # torchmetrics takes a second to import
         from seq2seq.runs.evaluation import evaluate
+        from seq2seq.runs.last_values import beside_last_values
         from seq2seq.runs.unknown_examples import warn_of_unknown
 
         first = self.members[0]
@@ -165,7 +166,7 @@ class Trained:
             metrics, draws = build_metrics(first, options), read_draws(options)
             name, examples = self._examples(None if pairs is None else self._given(pairs), split, "pairs")
         if isinstance(answering, Forecaster):
-            return evaluate(answering, examples, metrics, draws)
+            return beside_last_values(examples, evaluate(answering, examples, metrics, draws))
         warn_of_unknown(name, examples, answering.translator)
         with answering.threads_for(len(examples)):
             return evaluate(answering.translator, examples, metrics, draws)

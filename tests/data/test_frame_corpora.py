@@ -480,3 +480,18 @@ def load_as_is(kind, path, **options):
 def test_switches_are_numbers(tmp_path):
     contents = CSV.replace("1.5", "True").replace(",5,6", ",FALSE,6")
     same(load(CSVFrameCorpus, tmp_path / "x.csv", contents), [([[1, 2], [np.nan, 4]], ("up",)), ([[0, 6]], ("down",))])
+
+
+def test_columns_of_train_are_those_of_the_other_files_in_whatever_order(tmp_path):
+    """Features are known by their names: a file with others in their places would be read as if it had them."""
+    train, dev, test = (str(tmp_path / f"{name}.csv") for name in ("train", "dev", "test"))
+    (tmp_path / "train.csv").write_text(CSV)
+    (tmp_path / "dev.csv").write_text("series,time,z,y,x,target\n1,0,9,2,1.5,up\n")
+    (tmp_path / "test.csv").write_text("series,time,x,z,target\n1,0,9,2,up\n")
+    splits = CSVFrameCorpus(options=FileOptions(train, dev=dev)).load()
+    assert splits.features == ("x", "y")
+    assert splits.dev[0].source.values.tolist() == [[1.5, 2]]
+    with pytest.raises(
+        UserError, match=r"test.csv must have a column 'y', but has series, time, x, z, target: it is a"
+    ):
+        CSVFrameCorpus(options=FileOptions(train, dev=dev, test=test)).load()

@@ -341,6 +341,12 @@ NO_TAB = "{}, line 1 must be `source<TAB>target` with exactly one tab, but has "
             "0: 'a ||| b c'. Put a tab in the place of ' ||| ', for example with sed 's/ ||| /\\t/'.",
             "' |||",
         ),
+        (
+            ['[{"a": "b"},', '{"a": "c"}]'],
+            '0: \'[{"a": "b"},\'. It is a list in JSON: read it by data=json.',
+            "in JSON.",
+        ),
+        (["[", '  {"a": "b"}', "]"], "0: '['. It is a list in JSON: read it by data=json.", "list in JSON."),
         (['{"a": "b"}'], '0: \'{"a": "b"}\'. These are JSON lines: read them by data=json.', "JSON lines."),
         (["a b c", "a"], "0: 'a b c'. Write a source, a tab and a target on every line.", "Write a source, "),
         (

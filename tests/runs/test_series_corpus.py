@@ -22,4 +22,7 @@ def test_every_option_of_a_table_of_frames_is_that_of_the_run(file):
     assert OWN.keys() == inspect.signature(CSVFrameCorpus).parameters.keys() - {"options"}
     data = {"_target_": "seq2seq.data.corpora.csv_frames.CSVFrameCorpus", "train": "train.csv", **OWN}
     found = vars(corpus_of({"data": data}, file))
-    assert {name: found["series_column" if name == "series" else name] for name in OWN} == OWN
+    columns = vars(found["_named"])
+    assert {name: columns[name] if name in ("series", "time", "features") else found[name] for name in OWN} == OWN
+    assert columns["targets"] == OWN["target"]
+    assert columns["horizon"]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from seq2seq.data.corpora.frame_cells import (
 from seq2seq.data.corpora.frame_columns import ColumnNames, FrameColumns
 from seq2seq.data.corpora.frame_files import FrameCorpus
 from seq2seq.data.corpora.split_options import FileOptions
+from seq2seq.data.example_store import Examples
+from seq2seq.data.examples import Splits
 from seq2seq.data.series import Series
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError
@@ -61,8 +64,19 @@ class CSVFrameCorpus(FrameCorpus):
         self._targets = [target] if isinstance(target, str) else list(target)
         read = None if features is None else list(features)
         self._named = ColumnNames(series, time, self._targets, read, horizon is not None)
+        self._read: list[str] = []  # names of the features of the file that was opened last
         if horizon is None and not self._targets:
             raise UserError("target must name at least one column, but is empty: give horizon, for forecasts.")
+
+    def load(self) -> Splits:
+        """The splits, with the names of the features. Raises UserError where a file lacks one of them."""
+        return replace(super().load(), features=tuple(self._named.features or ()))
+
+    def examples(self, path: str) -> Examples:
+        """Examples of a file; features of the first, which is train, are those of others, whatever their order."""
+        found = super().examples(path)
+        self._named = replace(self._named, features=self._read)
+        return found
 
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
         """Series and targets of a file. Raises UserError at a row that does not fit, by its line."""
@@ -89,6 +103,7 @@ class CSVFrameCorpus(FrameCorpus):
         rows = self.rows(path)
         header = [str(name) for name in next(rows, (1, []))[1]]
         columns = self._named.places(path, header, targets=targets)
+        self._read = [columns.names[place] for place in columns.features]
         return columns, rows if self.days or columns.time is None else _watched(path, rows, columns.time)
 
     def _by_series(self, path: str, rows: Iterator[Row], columns: FrameColumns) -> Iterator[tuple[str, list[Row]]]:

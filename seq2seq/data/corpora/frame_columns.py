@@ -12,7 +12,7 @@ _ABSENT = {
     "series": "add one that says which series a row is of, the same in all if there is one series",
     "time": "give time=COLUMN, or time=null where rows are in order",
     "target": "give target=COLUMN, or horizon to forecast the end of each series",
-    "features": "name columns that it has",
+    "features": "it is among the features, by name or as train has it",
 }
 
 

@@ -1,5 +1,6 @@
 """Rows that have not as many cells as they must: what is wrong with them, and what to do about it."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def _advice(cells: Sequence[str], wanted: int, delimiter: str, beginning: Sequen
 
 def _of_one_cell(beginning: Sequence[str], choosable: bool) -> str:
     """Advice on lines without the delimiter: the kind of file that they look like; nothing if they do not."""
+    if re.match(r"\[\s*(\{|$)", beginning[0].strip()):
+        return ". It is a list in JSON: read it by data=json." if choosable else ". It is a list in JSON."
     if all(line.strip().startswith("{") and line.strip().endswith("}") for line in beginning):
         return ". These are JSON lines: read them by data=json." if choosable else ". These are JSON lines."
     if all(line.count(BARS) == 1 for line in beginning):
