@@ -145,8 +145,8 @@ def build_stepper(
     precisions = [run.precision(options["precision"], device) for run in runs]
     libraries = [check_library(options.get("product_library", AUTO), precision) for precision in precisions]
     models = [
-        run.stepper(Products(*products, rows, hypotheses))
-        for run, *products in zip(runs, precisions, libraries, strict=True)
+        run.stepper(Products(precision, library, rows, hypotheses))
+        for run, precision, library in zip(runs, precisions, libraries, strict=True)
     ]
     joined = models[0] if len(models) == 1 else _ensemble(options, models, runs)
     fusion = build(options.get("fusion"), "fusion")

@@ -319,7 +319,7 @@ def test_the_version_is_ours(monkeypatch, capsys):
         ("model.dropout=high", "model.dropout must be float, but is 'high'."),
         ("optimizer.lr=null", "optimizer.lr must be float, but is None."),
         ("model.share_embeddings=3", "model.share_embeddings must be bool, but is 3."),
-        ("data.train_size=[1,2]", "data.train_size must be int, but is [1, 2]."),
+        ("data.train_size=[1,2]", "data.train_size must be int, but is [1, 2]: give one of them."),
         ("averaging.decay=slow", "averaging.decay must be float | None, but is 'slow'."),
         ("seed=one", "seed must be a whole number from 0 to 4294967295, but is 'one'."),
         ("seed=1.5", "seed must be a whole number from 0 to 4294967295, but is 1.5."),

@@ -40,18 +40,18 @@ def test_an_option_that_the_target_does_not_take():
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "wanted"),
+    ("key", "value", "said"),
     [
-        ("warmup_steps", "ten", "int"),
-        ("warmup_steps", 1.5, "int"),
-        ("warmup_steps", None, "int"),
-        ("final", "low", "float"),
-        ("final", [0.1], "float"),
+        ("warmup_steps", "ten", "int, but is 'ten'."),
+        ("warmup_steps", 1.5, "int, but is 1.5."),
+        ("warmup_steps", None, "int, but is None."),
+        ("final", "low", "float, but is 'low'."),
+        ("final", [0.1], "float, but is [0.1]: give one of them."),
     ],
 )
-def test_a_value_of_another_type(key, value, wanted):
+def test_a_value_of_another_type(key, value, said):
     config = {"a": {"schedule": {"_target_": SCHEDULE, key: value}}}
-    assert refusal(config) == f"a.schedule.{key} must be {wanted}, but is {value!r}."
+    assert refusal(config) == f"a.schedule.{key} must be {said}"
 
 
 def test_a_whole_number_is_a_float_too():
