@@ -96,7 +96,7 @@ def test_with_seeds_a_row_says_how_far_it_is_above_the_first():
     assert table_row(other, first).endswith("| 32.00 \u00b1 254.12 | +2.00 \u00b1 0.00 |")
     assert table_row(first, other).endswith("| -2.00 \u00b1 0.00 |")
     head, rule = table_head("dev/wer", 2)
-    assert head.endswith("| dev/wer, mean and 95 % of 2 seeds | above the first |")
+    assert head.endswith("| dev/wer, %, mean and 95 % of 2 seeds | above the first |")
     assert head.count("|") == rule.count("|") == table_row(other, first).count("|")
     assert other.report(first)["beside_the_first"] == {"mean": 2.0, "half_width": 0.0}
 
