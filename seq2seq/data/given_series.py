@@ -75,8 +75,8 @@ def stacked(given: Any) -> Any:
 
 def warn_of_gaps(given: Any, place: str) -> None:
     """Warn where times that a table has as its index are far apart: frames are counted, not time."""
-    index = getattr(given, "index", None)
-    if index is None or getattr(index, "inferred_type", None) not in _INDEX_OF_TIMES[:2] or len(index) < 3:
+    index: Any = getattr(given, "index", None)
+    if getattr(index, "inferred_type", None) not in _INDEX_OF_TIMES[:2] or len(index) < 3:
         return
     gaps = np.diff(index.asi8)
     usual = np.median(gaps)
@@ -106,8 +106,8 @@ def _check_table(given: Any, place: str) -> None:
                 f"{place} must hold real numbers, but column {shown(name)} holds {column.dtype.name}: leave it out, or "
                 "if it has the times make it the index, by set_index."
             )
-    index = getattr(given, "index", None)
-    if index is None or getattr(index, "inferred_type", None) not in _INDEX_OF_TIMES:
+    index: Any = getattr(given, "index", None)
+    if getattr(index, "inferred_type", None) not in _INDEX_OF_TIMES:
         return
     if not index.is_monotonic_increasing:
         raise UserError(f"{place} must be in the order of the times in its index, but is not: call sort_index first.")
