@@ -99,7 +99,7 @@ class CSVFrameCorpus(FrameCorpus):
         return _rows(path, self.series_column)
 
     def _opened(self, path: str, *, targets: bool) -> tuple[FrameColumns, Iterator[Row]]:
-        """Where the columns of a file are, of targets among them if they are needed, and the rows below."""
+        """Places of the columns of a file, of targets among them if they are needed, and the rows below."""
         rows = self.rows(path)
         header = [str(name) for name in next(rows, (1, []))[1]]
         columns = self._named.places(path, header, targets=targets)
