@@ -36,6 +36,7 @@ from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.ranks import first_process
 from seq2seq.runs.checkpoint import read_checkpoint
 from seq2seq.runs.checkpoint_paths import last_checkpoint
+from seq2seq.runs.cut_texts import warn_of_cut_texts
 from seq2seq.runs.data_changes import acceptance
 from seq2seq.runs.environment import environment
 from seq2seq.runs.evaluation import (
@@ -131,6 +132,7 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     warn_of_shared_sources(splits)
     warn_of_shared_frames(splits)
     warn_of_poor_data(splits)
+    warn_of_cut_texts(splits)
     translator = module.translator
     if isinstance(translator, Forecaster):  # what it writes is not made of pieces
         return Unreachable(0, 0)

@@ -12,7 +12,7 @@ _MOST = 0.01  # of what a feature spans
 
 
 def lost_digits(given: np.ndarray, kept: Float32[np.ndarray, "time feature"]) -> str:
-    """Words on what 32 bits do not keep of the numbers of a series, by the feature that spans most; of most, nothing.
+    """Words on what 32 bits do not keep of a series, by the feature that spans most; of most series, nothing.
 
     Digits are lost where numbers are rounded by more than a hundredth of what their feature spans.
     """

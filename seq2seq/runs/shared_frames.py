@@ -37,7 +37,7 @@ def warn_of_shared_frames(splits: Splits) -> None:
 
 
 def _learnt(judged: Hashes, train: Sequence[Example]) -> Hashes:
-    """Hashes of some runs that train holds, as far as it is looked at."""
+    """Runs of those judged that train holds, as far as it is looked at."""
     held, seen = np.zeros(len(judged), bool), 0
     for example in train if len(judged) else ():
         for values in _known(example):
