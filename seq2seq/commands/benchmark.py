@@ -133,7 +133,7 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
         raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")
     texts = list(islice(cycle(texts), options["sentences"]))
     device = decoding_device(options, runs)
-    options = {**options, "precision": runs[0].precision(options["precision"], device)}
+    precisions = dict.fromkeys(run.precision(options["precision"], device) for run in runs)  # auto is each run's own
     threads = torch.get_num_threads()
     translator = open_translator(options, runs=runs)
     bulk = {**benchmark_bulk(translator, texts, repeats=options["repeats"]), **_by(translator)}
@@ -147,7 +147,7 @@ def _benchmark_decoding(config: DictConfig) -> dict[str, Any]:
         "decoding": options["decoding"]["_target_"].rpartition(".")[2],
         "width": translator.search.width,
         "batch_size": options["batch_size"],
-        "precision": options["precision"],
+        "precision": ", ".join(precisions),
         **bulk,
         "milliseconds_per_line": {**single, **_by(alone)},
     }

@@ -22,7 +22,7 @@ from seq2seq.commands.training.fit import fit
 from seq2seq.commands.training.memory_room import tokens_that_fit
 from seq2seq.commands.training.mistakes import check_monitor, refuse_mistakes
 from seq2seq.commands.training.outcome import Outcome
-from seq2seq.commands.training.processes import check_room, tell_of_tokenizers, told_tokenizers
+from seq2seq.commands.training.processes import check_memory_for_processes, tell_of_tokenizers, told_tokenizers
 from seq2seq.commands.training.rehearsal import Rehearsal
 from seq2seq.commands.training.remarks import cost_of, remarks_of
 from seq2seq.commands.training.rollback import fit_through
@@ -76,7 +76,7 @@ def train(config: dict[str, Any], folder: Path, *, resume: bool) -> Outcome:
     module = build_module(config, data)
     begin_weights(trainer, module, tokenizers, start, resume=resume)
     choose_threads(config, module.model, trainer.strategy.root_device, str(trainer.precision))
-    check_room(trainer)
+    check_memory_for_processes(trainer)
     out_of_reach = _tell(module, splits)
     resumed = last_checkpoint(folder) if resume else None
     goes_on = resumed is None or take_up(trainer, module, resumed, splits, config, accepts=accepts)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from seq2seq.config.hydra_options import refuse_idle
+from seq2seq.config.hydra_options import refuse_misplaced
 from seq2seq.config.invocation import invocation
 from seq2seq.config.options import defaults, refuse_unknown
 from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
@@ -19,7 +19,7 @@ def readable_arguments(arguments: Sequence[str]) -> list[str]:
     """Arguments in the form that Hydra reads. Raises UserError at one with several values in a plain run."""
     multirun = bool({"-m", "--multirun"} & set(arguments))
     found = [readable(argument, multirun=multirun) for argument in arguments]
-    refuse_idle(found, multirun)
+    refuse_misplaced(found, multirun)
     refuse_values_of_groups(found)
     refuse_classes_of_tables(found)
     if invocation().script == "train" and "resume" in map(switched_on, found):

@@ -1,6 +1,7 @@
 """Values that an experiment gives to the options that it chooses, where others are chosen in their place."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -31,13 +32,16 @@ def without_replaced(config: DictConfig, arguments: Sequence[str]) -> DictConfig
     if not held:
         return config
     own = values_under("train", {**chosen, **given, "experiment": "none"})
-    found = deepcopy(config)
+    found, taken = deepcopy(config), defaultdict[str, list[str]](list)
     OmegaConf.set_struct(found, False)
     for key, group in held:
-        if key in own and (group not in chosen or key.startswith("model.")):
-            continue
-        _take(found, key, own)
-        logger.info("%s=%s: %s of experiment=%s is not for it", group, given[group], key, name)
+        fits = key in own and (group not in chosen or key.startswith("model."))
+        if not fits and _is_in(found, key):  # it may have been left out by hand
+            _take(found, key, own)
+            taken[group].append(key)
+    for group, keys in taken.items():
+        choice = f"{group}={given[group]}"
+        logger.info("%s: not with %s, for which experiment=%s did not mean it", ", ".join(keys), choice, name)
     return found
 
 
@@ -73,6 +77,12 @@ def _replaced_around(key: str, replaced: set[str]) -> str | None:
     words = key.split(".")[:-1]
     around = ("/".join(words[:end]) for end in range(len(words), 0, -1))
     return next((group for group in around if group in replaced), None)
+
+
+def _is_in(config: DictConfig, key: str) -> bool:
+    part, _, name = key.rpartition(".")
+    node = OmegaConf.select(config, part)
+    return isinstance(node, DictConfig) and name in node
 
 
 def _take(config: DictConfig, key: str, own: Mapping[str, Any]) -> None:

@@ -40,7 +40,8 @@ def _has_no_place(key: str, known: Mapping[str, Any]) -> bool:
     A part is there by its option of a group, or by a class that is given.
     """
     top, _, name = key.partition(".")
-    table, entry, inner = known.get(top), *name.partition(".")[::2]
+    entry, _, inner = name.partition(".")
+    table = known.get(top)
     if top not in known:
         return not (CONF / top).is_dir()
     if top in TABLES:
@@ -68,7 +69,7 @@ def unknown(name: str) -> str:
         return f"The option {spelled(name)!r} needs {' or '.join(owners)}."
     if name in _STREAMS and invocation().script in _FILTERS:
         return f"The option {name!r} does not exist: lines are read from stdin and answered on stdout, by < IN > OUT."
-    advice = needless(name) or _needing_a_choice(name) or did_you_mean(name)
+    advice = (invocation().script == "train" and needless(name)) or _needing_a_choice(name) or did_you_mean(name)
     return f"The option {spelled(name)!r} does not exist{advice}"
 
 

@@ -1,10 +1,37 @@
 """Copies of a run's models, which calls lay out anew, while a caller may train the models themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from typing import Generic, TypeVar
+
+from torch import Tensor
 
 from seq2seq.runs.run import LoadedRun
+
+Laid = TypeVar("Laid")
+Weights = tuple[tuple[int, int, int, float], ...]
+_MOST = 4  # of one run's weights, as each is a copy of them
+_LOOKED_AT = 64  # values of a tensor, about
+
+
+class Layouts(Generic[Laid]):
+    """The last few things that calls have laid out of a run's weights, for as long as these stay as they are."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Laid] = {}
+        self._weights: Weights = ()
+
+    def of(self, asked: str, members: Sequence[LoadedRun], lay_out: Callable[[], Laid]) -> Laid:
+        """What was laid out when the same was asked for, else what is laid out now."""
+        if (weights := weights_now(members)) != self._weights:
+            self._found, self._weights = {}, weights
+        if asked not in self._found:
+            laid = lay_out()
+            while len(self._found) >= _MOST:
+                del self._found[next(iter(self._found))]
+            self._found[asked] = laid
+        return self._found[asked]
 
 
 def copies(members: Sequence[LoadedRun]) -> list[LoadedRun]:
@@ -12,12 +39,18 @@ def copies(members: Sequence[LoadedRun]) -> list[LoadedRun]:
     return [replace(run, model=deepcopy(run.model).eval()) for run in members]
 
 
-def weights_now(members: Sequence[LoadedRun]) -> int:
-    """A number that is another one once a weight of the models has been replaced, or changed in place."""
-    return hash(
-        tuple(
-            (id(tensor), tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version)
-            for run in members
-            for tensor in (*run.model.parameters(), *run.model.buffers())
-        )
+def weights_now(members: Sequence[LoadedRun]) -> Weights:
+    """What is another once tensors of the models have been replaced, or changed in place.
+
+    torch counts changes, but none by way of `.data`: of these, some values of each tensor tell.
+    """
+    return tuple(
+        (id(tensor), tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version, _glance(tensor))
+        for run in members
+        for tensor in (*run.model.parameters(), *run.model.buffers())
     )
+
+
+def _glance(tensor: Tensor) -> float:
+    values = tensor.detach().flatten()
+    return float(values[:: max(1, len(values) // _LOOKED_AT)].double().sum())

@@ -18,7 +18,7 @@ from seq2seq.errors import UserError, shown
 from seq2seq.interpretation.recording import evaluating
 from seq2seq.library.forecasts import Forecast, NumberTable, series_of
 from seq2seq.library.lines import lines_of
-from seq2seq.library.model_copies import copies, weights_now
+from seq2seq.library.model_copies import Layouts, copies
 from seq2seq.library.pairs import Pairs, documents_of, examples_of, is_path, pairs_of
 from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
 from seq2seq.library.undisturbed import on_threads
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from seq2seq.runs.evaluation import Evaluation
     from seq2seq.runs.perplexity import TextPerplexity
 
-_KEPT = 4  # translators, as each has laid out the model's weights anew
-
 
 class Trained:
     """Trained models of one target vocabulary, on a device. Calls may come from several threads at once.
@@ -54,13 +52,13 @@ class Trained:
         with in_one_line(), trusting(self.trust):
             self.members = load_runs({"run": list(paths), "device": device})
         self.paths = [str(Path(path).absolute()) for path in paths]  # as the working folder may be another one later
-        self._decoders: dict[str, tuple[ThreadedTranslator, dict[str, Any]]] = {}
-        self._forecasters: dict[str, tuple[Forecaster, dict[str, Any]]] = {}
+        self._decoders = Layouts[tuple[ThreadedTranslator, dict[str, Any]]]()
+        self._forecasters = Layouts[tuple[Forecaster, dict[str, Any]]]()
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """The parts that go to another process: all but the translators, which are made there anew."""
-        return {**vars(self), "_decoders": {}, "_forecasters": {}}
+        return {**vars(self), "_decoders": Layouts(), "_forecasters": Layouts()}
 
     @overload
     def translate(
@@ -222,24 +220,26 @@ class Trained:
         with in_one_line(), self._lock, trusting(self.trust), on_threads(torch.get_num_threads()):
             if not self.members[0].model.output.frames:
                 raise UserError("forecast needs a run that writes frames, but this one writes text: call translate.")
-            key = f"{script} {sorted(keywords.items())!r} {weights_now(self.members)}"
-            if key not in self._forecasters:
+
+            def lay_out() -> tuple[Forecaster, dict[str, Any]]:
                 options = read_keywords(script, self.paths, self.device, keywords)
-                while len(self._forecasters) >= _KEPT:
-                    del self._forecasters[next(iter(self._forecasters))]
-                self._forecasters[key] = open_forecaster(options, copies(self.members)), options
-            return self._forecasters[key]
+                return open_forecaster(options, copies(self.members)), options
+
+            return self._forecasters.of(_asked(script, keywords), self.members, lay_out)
 
     def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[ThreadedTranslator, dict[str, Any]]:
         """The decoder that keywords describe, and their options; both are kept for the next call."""
-        key = f"{script} {sorted(keywords.items(), key=lambda item: item[0])!r} {weights_now(self.members)}"
+
+        def lay_out() -> tuple[ThreadedTranslator, dict[str, Any]]:
+            options = read_keywords(script, self.paths, self.device, keywords)
+            return ThreadedTranslator(options, self.members), options
+
         with in_one_line(), self._lock, trusting(self.trust):
-            if key not in self._decoders:
-                options = read_keywords(script, self.paths, self.device, keywords)
-                while len(self._decoders) >= _KEPT:
-                    del self._decoders[next(iter(self._decoders))]
-                self._decoders[key] = ThreadedTranslator(options, self.members), options
-            return self._decoders[key]
+            return self._decoders.of(_asked(script, keywords), self.members, lay_out)
+
+
+def _asked(script: str, keywords: dict[str, Any]) -> str:
+    return f"{script} {sorted(keywords.items(), key=lambda item: item[0])!r}"
 
 
 def _count(given: Any, name: str) -> int:

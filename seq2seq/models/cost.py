@@ -34,8 +34,9 @@ def multiply_accumulates(model: Seq2Seq, source_length: Tensor, target_length: T
     Every weight matrix is used once per step of its part: of LSTMs, 8 H (I + H) for a bidirectional layer and
     4 H (I + H) for another; k H I for one of k gates and no recurrent matrix; w I C for C filters of width w, C F for
     the readout, V F for the output. Steps are the target's tokens, or the source's, fewer where time is reduced. Of
-    attention, keys and values are projected once per step of the source; each of these at each of the target costs
-    what it says of a pair, as 2 C. A model without a source has the steps of the target alone.
+    attention, keys and values are projected once per step of the source, and each pair of a step of the source and one
+    of the target costs what the attention says of it, such as 2 C for dot products and sums. A model without a source
+    has the steps of the target alone.
     """
     decoder = model.decoder
     if model.sourceless:

@@ -54,8 +54,24 @@ def test_every_other_option_can_take_the_place_of_an_experiments(experiment):
 def test_values_of_the_experiment_go_with_its_option_and_are_told(caplog):
     caplog.set_level(logging.INFO)
     assert "alpha" not in resolved("experiment=pronalsyl", "objective=cross_entropy")["objective"]
-    assert caplog.messages == ["objective=cross_entropy: objective.alpha of experiment=pronalsyl is not for it"]
+    assert caplog.messages == [
+        "objective.alpha: not with objective=cross_entropy, for which experiment=pronalsyl did not mean it"
+    ]
     assert resolved("experiment=language_model", "gradients=none")["gradients"] is None
+
+
+@pytest.mark.parametrize("overrides", [["data=tsv"], ["data=tsv", "~data.test_share"]])
+def test_what_was_left_out_by_hand_is_not_looked_for(overrides, caplog):
+    caplog.set_level(logging.INFO)
+    assert "test_share" not in resolved("experiment=comparison", *overrides)["data"]
+    assert len(caplog.messages) == 2 - len(overrides)
+
+
+def test_values_that_go_are_told_together(caplog):
+    caplog.set_level(logging.INFO)
+    resolved("experiment=multi30k_de_en", "data=tsv", "data.train=train.tsv")
+    (told,) = caplog.messages
+    assert told.endswith(": not with data=tsv, for which experiment=multi30k_de_en did not mean it")
 
 
 def test_an_option_with_such_a_name_has_its_own_value():

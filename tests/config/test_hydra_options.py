@@ -1,4 +1,4 @@
-"""What Hydra is told has an effect, or is refused with what to type."""
+"""What Hydra is told of places, and of sweeps where there is none, is refused with what to type."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_what_hydra_would_write_where_is_refused(monkeypatch, script, argument, 
     monkeypatch.setattr("sys.argv", [f"scripts/{script}.py", *flags, argument])
     with pytest.raises(UserError) as error:
         readable_arguments([*flags, argument])
-    assert str(error.value) == f"{argument} has no effect, as scripts say themselves where they write: {advice}."
+    assert str(error.value) == f"{argument} is not for these scripts, which say themselves where they write: {advice}."
 
 
 @pytest.mark.parametrize(

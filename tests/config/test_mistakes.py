@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from seq2seq.config.builder import build
 from seq2seq.config.invocation import invoked
 from seq2seq.config.mistakes import _SCORES, one_line
-from seq2seq.config.options import _known_keys
+from seq2seq.config.options import _known_keys, unknown
 from seq2seq.config.other_words import _NEEDLESS, MEANT, needless
 from seq2seq.config.places import CONF
 from seq2seq.metrics.scores import Scores
@@ -69,7 +69,14 @@ def test_what_a_word_of_others_may_mean_is_an_option(known, word):
 def test_what_no_option_is_needed_for_is_none_and_is_told_so(known, word):
     assert word not in known
     assert word not in MEANT
-    assert needless(word).startswith(", and none is needed: ")
+    with invoked("train", [f"{word}=1"]):
+        assert f"The option '{word}' does not exist{needless(word)}" == unknown(word)
+
+
+def test_other_scripts_have_such_options_or_say_nothing_of_training():
+    for script, said in (("search", "did you mean 'workers'?"), ("evaluate", "evaluate takes ")):
+        with invoked(script, ["num_workers=2"]):
+            assert unknown("num_workers").startswith(f"The option 'num_workers' does not exist: {said}")
 
 
 def scores_of(choice: Any) -> set[str]:

@@ -37,6 +37,11 @@ def in_place(model):
             weight.mul_(1.5)
 
 
+def by_data(model):
+    for weight in model.parameters():
+        weight.data.mul_(1.5)
+
+
 def loaded(model):
     model.load_state_dict({name: 1.5 * value for name, value in model.state_dict().items()})
 
@@ -53,7 +58,7 @@ def stepped(model):
     optimizer.step()
 
 
-@pytest.mark.parametrize("change", [in_place, loaded, assigned, stepped])
+@pytest.mark.parametrize("change", [in_place, by_data, loaded, assigned, stepped])
 @pytest.mark.parametrize("call", ["translate", "score"])
 def test_weights_that_are_changed_after_a_call_are_those_of_the_next(finished, run, call, change):
     other = seq2seq.load(finished)
@@ -65,6 +70,14 @@ def test_weights_that_are_changed_after_a_call_are_those_of_the_next(finished, r
 
 def test_the_weights_that_stay_need_no_new_translator(run):
     run.translate("bcd")
-    kept = copy.copy(run._decoders)
+    kept = copy.copy(run._decoders._found)
     run.translate("hgf")
-    assert run._decoders == kept
+    assert run._decoders._found == kept
+
+
+def test_what_was_laid_out_of_other_weights_is_let_go(run):
+    run.translate("bcd")
+    run.score(PAIRS)
+    by_data(run.model)
+    run.translate("bcd")
+    assert len(run._decoders._found) == 1

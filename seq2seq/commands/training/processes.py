@@ -73,7 +73,7 @@ def together(trainer: lightning.Trainer, data: Seq2SeqDataModule) -> Iterator[No
             yield
 
 
-def check_room(trainer: lightning.Trainer) -> None:
+def check_memory_for_processes(trainer: lightning.Trainer) -> None:
     """Raise UserError where memory has no room for processes that are started here, each of which holds as much as this
     one does by now.
     """
