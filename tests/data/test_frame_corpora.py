@@ -13,6 +13,7 @@ import pandas
 import pytest
 
 from seq2seq.data.corpora.csv_frames import CSVFrameCorpus
+from seq2seq.data.corpora.frame_cells import number_of
 from seq2seq.data.corpora.frame_files import NpzCorpus, one_series
 from seq2seq.data.corpora.parquet_frames import ParquetFrameCorpus
 from seq2seq.data.corpora.split_options import FileOptions
@@ -475,6 +476,30 @@ def test_numbers_of_rows_that_pandas_writes_are_no_feature(tmp_path, kind, name)
 def load_as_is(kind, path, **options):
     train = kind(options=FileOptions(str(path), dev=str(path)), **options).load().train
     return [(example.source.values.tolist(), example.targets) for example in train]
+
+
+@pytest.mark.parametrize(
+    ("cell", "advice"),
+    [
+        ("1,5", "1.5"),
+        ("0,125", "0.125"),
+        ("-0,125", "-0.125"),
+        ("012,125", "012.125"),
+        ("21,125", "21.125 or 21125, whichever is meant"),
+        ("-1,125", "-1.125 or -1125, whichever is meant"),
+        ("1234,125", "1234.125"),
+        ("21,1256", "21.1256"),
+        ("2,094.5", "2094.5"),
+        ("+1,000,000", "+1000000"),
+        ("1,000,000.25", "1000000.25"),
+        ("0,125,000", "numbers, or name columns without it as features"),
+        ("0,125.5", "numbers, or name columns without it as features"),
+    ],
+)
+def test_a_comma_is_taken_for_what_it_can_be_alone(cell, advice):
+    with pytest.raises(UserError) as error:
+        number_of(cell, "here")
+    assert str(error.value) == f"here must hold a number, but holds {cell!r}: write {advice}."
 
 
 def test_switches_are_numbers(tmp_path):

@@ -12,9 +12,17 @@ _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})  # as tables
 _EIGHT_DIGITS = re.compile(r"[0-9]{8}")
 _YEARS, _MONTHS = range(1900, 2101), 3
 _SWITCHES = {"true": 1.0, "false": 0.0}
+_FIRST, _GROUP = r"[+-]?[1-9]\d{0,2}", r"(?:,\d{3})"  # of thousands
 # Other ways of writing a number, each with what it is as one.
 _OTHERWISE = (
-    (re.compile(r"\s*([+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?)\s*"), lambda found: found[1].replace(",", "")),
+    (
+        re.compile(rf"\s*({_FIRST}(?:{_GROUP}{{2,}}(?:\.\d+)?|{_GROUP}\.\d+))\s*"),
+        lambda found: found[1].replace(",", ""),
+    ),
+    (
+        re.compile(rf"\s*({_FIRST}{_GROUP})\s*"),  # which says two things
+        lambda found: f"{found[1].replace(',', '.')} or {found[1].replace(',', '')}, whichever is meant",
+    ),
     (re.compile(r"\s*([+-]?\d+),(\d+)\s*"), lambda found: f"{found[1]}.{found[2]}"),
     (re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*%\s*"), lambda found: found[1]),
 )
