@@ -40,10 +40,10 @@ def is_missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, float) and isnan(cell))
 
 
-def number_of(cell: Any, place: str) -> float:
+def number_of(cell: Any, place: str, read_as: str = "features") -> float:
     """The number of a cell, of a moment or a duration its seconds, of a switch 1 or 0, and NaN where it is missing.
 
-    Raises UserError, at the place, where it is no number.
+    Raises UserError, at the place, where it is no number, and names what the column is one of.
     """
     if is_missing(cell):
         return nan
@@ -53,7 +53,7 @@ def number_of(cell: Any, place: str) -> float:
         if (switch := _SWITCHES.get(str(cell).strip().lower())) is not None:
             return switch
         written = (write(found) for form, write in _OTHERWISE if (found := form.fullmatch(str(cell))))
-        advice = f"write {next(written, 'numbers, or name columns without it as features')}"
+        advice = f"write {next(written, f'numbers, or name columns without it as {read_as}')}"
         raise UserError(f"{place} must hold a number, but holds {str(cell)[:40]!r}: {advice}.") from None
 
 
