@@ -18,7 +18,7 @@ from seq2seq.metrics.significance import Draws
 from seq2seq.runs.comparison import compare, find_runs, refuse_other_examples
 from seq2seq.runs.evaluation import build_scores, evaluate, load_examples
 from seq2seq.runs.forecaster import open_forecaster
-from seq2seq.runs.last_values import beside_last_values
+from seq2seq.runs.last_values import warn_of_last_values
 from seq2seq.runs.model_kinds import writes_frames
 from seq2seq.runs.named_runs import load_decoding_runs
 from seq2seq.runs.of_frames import check_metrics
@@ -85,7 +85,8 @@ def _score_run(options: dict[str, Any], draws: Draws) -> dict[str, Any]:
             **score_while_reading(options, translator, examples, metrics, draws),
             "step": runs[0].step,
         }
-    evaluation = beside_last_values(examples, evaluate(translator, examples, metrics, draws))
+    evaluation = evaluate(translator, examples, metrics, draws)
+    warn_of_last_values(examples, evaluation)
     return {"data": name, **evaluation.report(), "step": runs[0].step}
 
 

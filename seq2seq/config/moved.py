@@ -31,7 +31,9 @@ _RENAMED = {
 
 # Options that are new, by class, with the values by which earlier configs keep their meaning.
 _BEFORE: dict[Any, dict[str, Any]] = {
+    "seq2seq.data.corpora.csv_frames.CSVFrameCorpus": {"unnamed": True},
     "seq2seq.data.corpora.hub.DatasetsCorpus": {"in_order": True},
+    "seq2seq.data.corpora.parquet_frames.ParquetFrameCorpus": {"unnamed": True},
     "seq2seq.layers.embedding.NGramEmbedding": {"mixed": False},
     "seq2seq.training.gradients.noise.AnnealedNoise": {"relative": False},
 }

@@ -22,20 +22,18 @@ def as_series(given: Any, place: str) -> Any:
     array of two axes, that holds others than real numbers, and at one whose times are in no order.
     """
     found = as_array(given)
-    if not isinstance(found, np.ndarray) or not (found.ndim or hasattr(given, "columns")):
+    if not isinstance(found, np.ndarray) or not found.ndim:
         return given
-    _check_table(given, place)
-    if found.dtype.kind in "cmM":
-        raise UserError(f"{place} must hold real numbers, but holds {found.dtype.name}: leave such columns out.")
-    if found.dtype.kind not in "fiubOU":
-        return given
-    if (
-        found.dtype.kind in "OU"
-        and (text := next((one for one in found.flat if isinstance(one, str)), None)) is not None
-    ):
+    kind = found.dtype.kind
+    if kind in "OU" and (text := next((one for one in found.flat if isinstance(one, str)), None)) is not None:
         if found.ndim == 2 and found.shape[1] > 1:
             raise UserError(f"{place} must hold numbers, but holds the text {text[:40]!r}: leave such columns out.")
         return given
+    if kind not in "fiubOUcmM":
+        return given
+    _check_table(given, place)
+    if kind in "cmM":
+        raise UserError(f"{place} must hold real numbers, but holds {found.dtype.name}: leave such columns out.")
     return Series(found[:, None] if found.ndim == 1 else found, place)
 
 

@@ -16,7 +16,9 @@ def lost_digits(given: np.ndarray, kept: Float32[np.ndarray, "time feature"]) ->
 
     Digits are lost where numbers are rounded by more than a hundredth of what their feature spans.
     """
-    if given.dtype.kind not in "fiuO" or given.dtype.itemsize < 4 or not (np.abs(kept) > _SMALL).any():
+    if given.dtype == np.float32 or given.dtype.kind not in "fiuO" or given.dtype.itemsize < 4:
+        return ""
+    if not (np.abs(kept) > _SMALL).any():
         return ""
     exact = given.astype(np.float64)
     missing = np.isnan(exact)

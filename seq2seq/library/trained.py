@@ -153,7 +153,7 @@ class Trained:
         """
         from seq2seq.commands.evaluate import build_metrics, read_draws  # torchmetrics takes a second to import
         from seq2seq.runs.evaluation import evaluate
-        from seq2seq.runs.last_values import beside_last_values
+        from seq2seq.runs.last_values import warn_of_last_values
         from seq2seq.runs.unknown_examples import warn_of_unknown
 
         first = self.members[0]
@@ -164,7 +164,9 @@ class Trained:
             metrics, draws = build_metrics(first, options), read_draws(options)
             name, examples = self._examples(None if pairs is None else self._given(pairs), split, "pairs")
         if isinstance(answering, Forecaster):
-            return beside_last_values(examples, evaluate(answering, examples, metrics, draws))
+            evaluation = evaluate(answering, examples, metrics, draws)
+            warn_of_last_values(examples, evaluation)
+            return evaluation
         warn_of_unknown(name, examples, answering.translator)
         with answering.threads_for(len(examples)):
             return evaluate(answering.translator, examples, metrics, draws)

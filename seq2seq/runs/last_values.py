@@ -1,7 +1,7 @@
 """Forecasts beside what is free: that nothing changes."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,12 +15,14 @@ logger = logging.getLogger(__name__)
 def remark_on_last_values(examples: Sequence[Example], hypotheses: Sequence[str]) -> str:
     """The sentence that forecasts are no better than the last values of their series, by the MAE; else nothing.
 
-    Features that are forecast are those of the series, or as many others, of which last values say little.
+    Features that are forecast are those of the series, or as many others, of which last values say little. Nothing is
+    said unless it can be of all examples.
     """
-    pairs = list(_errors(examples, hypotheses))
-    if not sum(len(errors) for errors, _ in pairs):
+    pairs = [_errors(*pair) for pair in zip(examples, hypotheses, strict=True)]
+    errors = [pair for pair in pairs if pair is not None]
+    if len(errors) < len(pairs) or not sum(len(own) for own, _ in errors):
         return ""
-    own, last = (np.concatenate(errors).mean(dtype=np.float64) for errors in zip(*pairs, strict=True))
+    own, last = (np.concatenate(side).mean(dtype=np.float64) for side in zip(*errors, strict=True))
     if not last <= own:
         return ""
     return (
@@ -29,27 +31,26 @@ def remark_on_last_values(examples: Sequence[Example], hypotheses: Sequence[str]
     )
 
 
-def beside_last_values(examples: Sequence[Example], evaluation: Evaluation) -> Evaluation:
-    """The evaluation as it is; that its forecasts are no better than the last values of their series is warned of."""
+def warn_of_last_values(examples: Sequence[Example], evaluation: Evaluation) -> None:
+    """Warn where the forecasts of an evaluation are no better than the last values of their series."""
     if remark := remark_on_last_values(examples, evaluation.hypotheses):
         logger.warning("%s", remark)
-    return evaluation
 
 
-def _errors(examples: Sequence[Example], hypotheses: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Absolute errors of each forecast, and of the last value that each feature had, where it had one."""
-    for example, forecast in zip(examples, hypotheses, strict=True):
-        past, target = example.source, example.targets[0]
-        if not (isinstance(past, Series) and isinstance(target, Series) and isinstance(forecast, Series)):
-            return
-        future = target.values
-        if future.shape[1] != past.values.shape[1] or forecast.values.shape != future.shape:
-            return
-        known = np.isfinite(last := _last(past.values))
-        yield (
-            np.abs(forecast.values - future)[:, known].ravel(),
-            np.abs(last - future)[:, known].ravel(),
-        )
+def _errors(example: Example, forecast: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Absolute errors of a forecast, and of the last value that each feature had, where both can be told.
+
+    None where it is no forecast of the features of its series.
+    """
+    past, target = example.source, example.targets[0]
+    if not (isinstance(past, Series) and isinstance(target, Series) and isinstance(forecast, Series)):
+        return None
+    future = target.values
+    if future.shape[1] != past.values.shape[1] or forecast.values.shape != future.shape:
+        return None
+    last = _last(past.values)
+    known = np.isfinite(last) & np.isfinite(future)
+    return np.abs(forecast.values - future)[known], np.abs(last - future)[known]
 
 
 def _last(values: Values) -> np.ndarray:

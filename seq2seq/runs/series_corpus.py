@@ -13,7 +13,7 @@ from seq2seq.data.corpora.ts import TsCorpus
 from seq2seq.errors import UserError
 
 _TABLES = {".csv": CSVFrameCorpus, ".parquet": ParquetFrameCorpus}
-_COLUMNS = ("series", "time", "target", "features", "horizon", "days")
+_COLUMNS = ("series", "time", "target", "features", "horizon", "days", "unnamed")
 _OF_NUMBERS = (NpzCorpus, CSVFrameCorpus, TsCorpus)
 
 

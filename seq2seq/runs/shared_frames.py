@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.series import Series, Values
@@ -13,7 +13,8 @@ logger = logging.getLogger(__name__)
 _RUN = 8  # frames one behind the other, which do not come twice by chance
 _LEAST = 5  # different ones among them: silence comes again, and what two switches say
 _SHARE = 0.4  # of a series' runs: windows of labels overlap by half, and one neighbour may be held out, too
-_MOST = 5_000_000  # frames of train that are looked at, which takes a second or two
+_MOST = 5_000_000  # frames of a split that are looked at, which takes four seconds or so
+_OVERHEAD, _AT_ONCE = 100, 64  # frames in the time that an example takes; numbers of one in that of its own
 _FACTOR = np.int64(0x5851F42D4C957F2D)
 Hashes = Int64[np.ndarray, " _"]
 
@@ -21,31 +22,48 @@ Hashes = Int64[np.ndarray, " _"]
 def warn_of_shared_frames(splits: Splits) -> None:
     """Warn of series of dev and test whose answers train holds, as windows that overlap do: they are learnt by heart.
 
-    Of forecasts these are the frames to come: those before them may be known. Of labels they are the sources.
+    Of forecasts these are the frames to come: those before them may be known. Of labels they are the sources. Of long
+    splits the beginnings are looked at.
     """
     if not isinstance(splits.train[0].source, Series):
         return
     for name, examples in (("dev", splits.dev), ("test", splits.test)):
-        runs = [_judged(example) for example in examples]
+        runs = [*map(_judged, _beginning(examples))]
         learnt = _learnt(np.unique(np.concatenate([*runs, np.empty(0, np.int64)])), splits.train)
-        if shared := sum(bool(len(own)) and np.isin(own, learnt).mean() > _SHARE for own in runs):
+        if shared := sum(bool(len(own)) and _found(learnt, own)[1].mean() > _SHARE for own in runs):
             logger.warning(
                 "%s: %d of %d series share what answers them with train, as windows that overlap do: scores on them "
                 "say what was learnt by heart; cut train, dev and test out of parts that do not overlap",
-                *(name, shared, len(examples)),
+                *(name, shared, len(runs)),
             )
 
 
 def _learnt(judged: Hashes, train: Sequence[Example]) -> Hashes:
-    """Runs of those judged that train holds, as far as it is looked at."""
-    held, seen = np.zeros(len(judged), bool), 0
-    for example in train if len(judged) else ():
-        for values in _known(example):
-            held |= np.isin(judged, _runs(values))
-            seen += len(values)
-        if seen > _MOST:
-            break
+    """Hashes of some runs, in order, that train holds, as far as it is looked at."""
+    held = np.zeros(len(judged), bool)
+    for example in _beginning(train) if len(judged) else ():
+        at, same = _found(judged, _held(example))
+        held[at[same]] = True
     return judged[held]
+
+
+def _beginning(examples: Sequence[Example]) -> Iterator[Example]:
+    """The first examples, until there have been too many to wait for."""
+    looked_at = 0
+    for example in examples:
+        yield example
+        frames = [text.values for text in (example.source, *example.targets) if isinstance(text, Series)]
+        looked_at += _OVERHEAD + sum(len(part) + part.size // _AT_ONCE for part in frames)
+        if looked_at > _MOST:
+            return
+
+
+def _found(known: Hashes, runs: Hashes) -> tuple[Int64[np.ndarray, " _"], Bool[np.ndarray, " _"]]:
+    """Where hashes would stand among those that are known, in order, and which of them do."""
+    if not len(known):
+        return np.zeros(len(runs), np.int64), np.zeros(len(runs), bool)
+    at = np.searchsorted(known, runs).clip(max=len(known) - 1)
+    return at, known[at] == runs
 
 
 def _judged(example: Example) -> Hashes:
@@ -58,13 +76,13 @@ def _judged(example: Example) -> Hashes:
     return _runs(np.concatenate([past[1 - _RUN :], future]) if past.shape[1] == future.shape[1] else future)
 
 
-def _known(example: Example) -> Iterator[Values]:
-    """Frames of an example, those to come behind those before where both are of as many features."""
-    parts = [text.values for text in (example.source, *example.targets) if isinstance(text, Series)]
-    if len({part.shape[1] for part in parts}) == 1:
-        yield np.concatenate(parts[:2])
-    else:
-        yield from parts
+def _held(example: Example) -> Hashes:
+    """Runs that an example holds, of each target behind the frames before it where both are of as many features."""
+    assert isinstance(example.source, Series)
+    past = example.source.values
+    ends = [target.values for target in example.targets if isinstance(target, Series)]
+    parts = [np.concatenate([past[1 - _RUN :], end]) if end.shape[1] == past.shape[1] else end for end in ends]
+    return np.concatenate([_runs(part) for part in (past, *parts)])
 
 
 def _runs(values: Values) -> Hashes:

@@ -46,6 +46,13 @@ def test_rows_of_before_stay_by_themselves():
     assert up_to_date({"data": rows | {"in_order": False}})["data"]["in_order"] is False
 
 
+@pytest.mark.parametrize("kind", ["csv_frames.CSVFrameCorpus", "parquet_frames.ParquetFrameCorpus"])
+def test_tables_of_before_keep_columns_without_a_name(kind):
+    data = {"_target_": f"seq2seq.data.corpora.{kind}", "features": None}
+    assert up_to_date({"data": data})["data"] == data | {"unnamed": True}
+    assert up_to_date({"data": data | {"unnamed": False}})["data"]["unnamed"] is False
+
+
 def test_options_of_before_have_their_names_of_now():
     old = {"objective": {"coverage": 1.0}, "decoding": {"coverage": {"beta": 0.2}}, "scheduled_sampling": None}
     assert up_to_date(old) == {

@@ -13,6 +13,7 @@ import pandas
 import pytest
 
 from seq2seq.data.corpora.csv_frames import CSVFrameCorpus
+from seq2seq.data.corpora.frame_cells import number_of
 from seq2seq.data.corpora.frame_files import NpzCorpus, one_series
 from seq2seq.data.corpora.parquet_frames import ParquetFrameCorpus
 from seq2seq.data.corpora.split_options import FileOptions
@@ -145,17 +146,21 @@ def test_times_come_with_the_frames(tmp_path):
             "must ascend, but repeats: keep one row of each; if clocks were set back, write the zone, as in +01:00.",
         ),
         (CSVFrameCorpus, CSV.replace("series", "Series"), "must have a column 'series', but has Series, time, x, y, t"),
-        (CSVFrameCorpus, CSV.replace("series", "Series"), "y, target: give series=Series, as the file has it."),
+        (
+            CSVFrameCorpus,
+            CSV.replace("series", "Series"),
+            "y, target: rename 'Series' to 'series', or when training give data.series=Series.",
+        ),
         (CSVFrameCorpus, CSV.replace("series", "id"), "add one that says which series a row is of, the same in all if"),
         (
             CSVFrameCorpus,
             CSV.replace("time", "when"),
-            "target: give time=COLUMN, or time=null where rows are in order.",
+            "target: add it, or when training give data.time=COLUMN, or data.time=null where rows are in order.",
         ),
         (
             CSVFrameCorpus,
             CSV.replace("target", "y2"),
-            "y2: give target=COLUMN, or horizon to forecast the end of each series.",
+            "y2: add it, or when training give data.target=COLUMN, or data.horizon to forecast the end of each series.",
         ),
         (CSVFrameCorpus, CSV + "3,1\n", "line 5 must have 5 columns, but has 2."),
         (
@@ -467,14 +472,96 @@ def test_numbers_of_rows_that_pandas_writes_are_no_feature(tmp_path, kind, name)
         load_as_is(kind, path)
     assert str(error.value) == (
         f"{path}, column 1 is called {name!r}, as pandas calls the numbers of rows, which are no feature: leave it out "
-        "by index=False, give it a name, or name the columns to read as features."
+        "by index=False, give it a name, or name the columns to read, data.features=[...]."
     )
     same(load_as_is(kind, path, features=["x"]), [([[1], [2]], ("up",))])
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "message"),
+    [
+        ("x,target,", ("1,up,", "2,up,"), "column 5 has no name: leave it out, give it a name"),
+        ("x,target,,", ("1,up,,", "2,up,,"), "column 5 has no name: leave it out, give it a name"),
+        (",x,target", ("0.5,1,up", "0.2,2,up"), "column 3 has no name: leave it out, give it a name"),
+        ("Unnamed: 2,x,target", ("5,1,up", "5,2,up"), "column 3 has no name, as 'Unnamed: 2' says: leave it out, give"),
+        (",x,target", ("5,1,up", "9,2,up"), "column 3 is called '', as pandas calls the numbers of rows, which are no"),
+        (
+            "__index_level_0__,target",
+            ("9,up", "5,up"),
+            "column 3 is called '__index_level_0__', as pandas calls the nu",
+        ),
+    ],
+)
+def test_other_columns_have_no_name(tmp_path, header, cells, message):
+    (tmp_path / "x.csv").write_text(f"series,time,{header}\na,0,{cells[0]}\na,1,{cells[1]}\n")
+    with pytest.raises(UserError) as error:
+        load_as_is(CSVFrameCorpus, tmp_path / "x.csv")
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_numbers_of_rows_are_read_where_that_is_asked_for_and_warned_of(tmp_path, caplog, name):
+    path = tmp_path / "x.csv"
+    path.write_text(f"{name},series,time,x,target\n7,a,0,1,up\n8,a,1,2,up\n")
+    same(load_as_is(CSVFrameCorpus, path, unnamed=True), [([[7, 1], [8, 2]], ("up",))])
+    assert caplog.messages == [
+        f"{path}, column 1 is called {name!r}, as pandas calls the numbers of rows, which are no feature: leave it out "
+        "by index=False; here it is read as a feature, as unnamed=true asks"
+    ]
+
+
+def test_a_column_of_targets_that_holds_text_is_told_as_one(tmp_path):
+    (tmp_path / "x.csv").write_text("series,time,x,y\na,0,1,up\n")
+    with pytest.raises(
+        UserError, match="column 'y' must hold a number.*: write numbers, or name columns without it as t"
+    ):
+        load_as_is(CSVFrameCorpus, tmp_path / "x.csv", target=["y"])
+
+
+def test_a_feature_in_other_letters_is_to_be_renamed(tmp_path):
+    (tmp_path / "x.csv").write_text(CSV)
+    with pytest.raises(UserError, match="must have a column 'X', but has .*: rename 'x' to 'X'.$"):
+        load_as_is(CSVFrameCorpus, tmp_path / "x.csv", features=["X"])
+
+
+def test_files_are_read_as_train_is_in_whatever_order_they_are_looked_at(tmp_path):
+    (tmp_path / "x.csv").write_text(CSV)
+    (tmp_path / "other.csv").write_text(CSV.replace("x,y", "y,x"))
+    corpus = CSVFrameCorpus(options=FileOptions(str(tmp_path / "x.csv"), dev=str(tmp_path / "other.csv")))
+    for path, wanted in (("other.csv", [1.5, 2]), ("x.csv", [1.5, 2])):  # no file is known by another
+        assert corpus.examples(str(tmp_path / path))[0].source.values[0].tolist() == wanted
+    splits = corpus.load()
+    assert splits.features == ("x", "y")
+    assert splits.dev[0].source.values[0].tolist() == [2, 1.5]
 
 
 def load_as_is(kind, path, **options):
     train = kind(options=FileOptions(str(path), dev=str(path)), **options).load().train
     return [(example.source.values.tolist(), example.targets) for example in train]
+
+
+@pytest.mark.parametrize(
+    ("cell", "advice"),
+    [
+        ("1,5", "1.5"),
+        ("0,125", "0.125"),
+        ("-0,125", "-0.125"),
+        ("012,125", "012.125"),
+        ("21,125", "21.125 or 21125, whichever is meant"),
+        ("-1,125", "-1.125 or -1125, whichever is meant"),
+        ("1234,125", "1234.125"),
+        ("21,1256", "21.1256"),
+        ("2,094.5", "2094.5"),
+        ("+1,000,000", "+1000000"),
+        ("1,000,000.25", "1000000.25"),
+        ("0,125,000", "numbers, or name columns without it as features"),
+        ("0,125.5", "numbers, or name columns without it as features"),
+    ],
+)
+def test_a_comma_is_taken_for_what_it_can_be_alone(cell, advice):
+    with pytest.raises(UserError) as error:
+        number_of(cell, "here")
+    assert str(error.value) == f"here must hold a number, but holds {cell!r}: write {advice}."
 
 
 def test_switches_are_numbers(tmp_path):
@@ -492,6 +579,6 @@ def test_columns_of_train_are_those_of_the_other_files_in_whatever_order(tmp_pat
     assert splits.features == ("x", "y")
     assert splits.dev[0].source.values.tolist() == [[1.5, 2]]
     with pytest.raises(
-        UserError, match=r"test.csv must have a column 'y', but has series, time, x, z, target: it is a"
+        UserError, match=r"test.csv must have a column 'y', but has series, time, x, z, target: add it, or t"
     ):
         CSVFrameCorpus(options=FileOptions(train, dev=dev, test=test)).load()

@@ -59,6 +59,12 @@ def test_the_end_of_a_series_is_its_target_or_columns_are(tmp_path, kind):
     assert [one.values.tolist() for one in alone] == [[[10], [20], [30]], [[40], [50]]]
 
 
+def test_digits_that_are_lost_are_told_of_series_whose_end_is_to_be_forecast(tmp_path, caplog):
+    load(NpzCorpus, write(tmp_path / "x.npz", frames=1e9 + np.arange(12.0).reshape(2, 6, 1)), horizon=2)
+    lost = "feature 1 lies near 1e+09 and spans 5, of which numbers of 32 bits keep steps of 64"
+    assert caplog.messages == [f"{tmp_path / 'x.npz'}, series 1, {lost}: subtract what its values have in common"]
+
+
 def test_what_is_no_parquet_or_too_short_is_told_in_one_line(tmp_path):
     (tmp_path / "x.parquet").write_text("series,time\n")
     with pytest.raises(UserError, match="x.parquet cannot be read as Parquet: "):

@@ -9,8 +9,10 @@ import torch
 
 import seq2seq
 from seq2seq.data.given_series import as_series
+from seq2seq.data.lost_digits import lost_digits
 from seq2seq.data.series import Series
 from seq2seq.errors import UserError
+from seq2seq.library.lines import lines_of
 from seq2seq.library.pairs import examples_of
 
 FRAMES = np.arange(12.0).reshape(4, 3)
@@ -136,6 +138,15 @@ def test_tables_that_are_no_series_in_time_are_told(given, message):
         examples_of([(given, "a")])
 
 
+@pytest.mark.parametrize("index", [DAYS[::-1], DAYS[[0, 1, 1, 2]]])
+def test_texts_are_taken_as_they_stand_whatever_dates_they_are_of(index):
+    texts = pandas.Series(["a", "b", "c", "d"], index=index)
+    assert as_series(texts, "texts") is texts
+    lines, alone = lines_of(texts, "", ())
+    assert [line.source for line in lines] == ["a", "b", "c", "d"]
+    assert not alone
+
+
 def test_texts_of_numbers_are_told_to_be_made_numbers():
     with pytest.raises(UserError, match=re.escape("pairs[0] must hold numbers, but holds others: make it numbers, as")):
         examples_of([(FRAMES[:, :1].astype(str), "a")])
@@ -170,6 +181,13 @@ def test_digits_that_32_bits_do_not_keep_are_warned_of(caplog, given, feature):
 def test_digits_that_are_kept_or_say_nothing_are_not_warned_of(caplog, given):
     examples_of([(given, "a")])
     assert not caplog.records
+
+
+def test_numbers_of_32_bits_are_not_searched_for_what_they_have_lost(monkeypatch):
+    values = np.full((4, 1), 1e9, np.float32)
+    assert lost_digits(values + np.arange(4.0)[:, None], values)
+    monkeypatch.setattr(np, "abs", None)
+    assert lost_digits(values, values) == ""
 
 
 def test_what_cannot_be_written_is_read_without_a_warning_of_torch(recwarn):

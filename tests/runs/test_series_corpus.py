@@ -14,6 +14,7 @@ OWN = {
     "features": ["x", "y"],
     "horizon": 3,
     "days": True,
+    "unnamed": True,
 }
 
 
@@ -23,6 +24,8 @@ def test_every_option_of_a_table_of_frames_is_that_of_the_run(file):
     data = {"_target_": "seq2seq.data.corpora.csv_frames.CSVFrameCorpus", "train": "train.csv", **OWN}
     found = vars(corpus_of({"data": data}, file))
     columns = vars(found["_named"])
-    assert {name: columns[name] if name in ("series", "time", "features") else found[name] for name in OWN} == OWN
+    assert {
+        name: columns[name] if name in ("series", "time", "features", "unnamed") else found[name] for name in OWN
+    } == OWN
     assert columns["targets"] == OWN["target"]
     assert columns["horizon"]

@@ -7,6 +7,7 @@ import seq2seq
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.series import Series
 from seq2seq.data.splitting import hold_out
+from seq2seq.runs import shared_frames
 from seq2seq.runs.shared_frames import warn_of_shared_frames
 
 NOISE = np.random.default_rng(1).normal(size=(400, 2))
@@ -55,3 +56,34 @@ def test_windows_of_labels_that_overlap_are_told(caplog):
 def test_parts_that_do_not_overlap_are_not(caplog, train, dev):
     warn_of_shared_frames(Splits(train, dev, dev))
     assert not caplog.records
+
+
+@pytest.mark.parametrize("count", [20, 80])
+def test_work_is_that_of_the_frames_of_train_and_of_those_of_dev_and_not_of_both_in_turn(monkeypatch, count):
+    looked_up, sorted_at_once, search, unique = [], [], np.searchsorted, np.unique
+    monkeypatch.setattr(np, "searchsorted", lambda known, runs: looked_up.append(len(runs)) or search(known, runs))
+    monkeypatch.setattr(np, "unique", lambda runs: sorted_at_once.append(len(runs)) or unique(runs))
+    monkeypatch.setattr(np, "isin", None)
+    train, dev = (forecasts(np.random.default_rng(seed).normal(size=(20 * count, 1)), step=20) for seed in (1, 2))
+    warn_of_shared_frames(Splits(train, dev, []))
+    frames = sum(len(one.source.values) + len(one.targets[0].values) for one in train)
+    assert 0 < sum(looked_up) < frames
+    assert sum(sorted_at_once) < frames
+
+
+@pytest.mark.parametrize("name", ["_MOST", "_OVERHEAD"])
+def test_beginnings_alone_are_looked_at_where_there_is_more_than_one_waits_for(monkeypatch, caplog, name):
+    monkeypatch.setattr(shared_frames, name, {"_MOST": 100, "_OVERHEAD": 10**7}[name])
+    train, dev = forecasts(NOISE, step=20), forecasts(NOISE, step=20)
+    warn_of_shared_frames(Splits(train, dev, []))
+    assert "dev: 1 of 1 series share" in caplog.text or "dev: 2 of 2 series share" in caplog.text
+    caplog.clear()
+    warn_of_shared_frames(Splits(train, dev[10:], []))
+    assert not caplog.records
+
+
+def test_every_target_of_an_example_of_train_is_looked_at(caplog):
+    one, two = forecasts(NOISE, future=12, step=400 - 28)
+    several = Example(one.source, (*one.targets, Series(NOISE[200:212]), *two.targets))
+    warn_of_shared_frames(Splits([several], [Example(Series(NOISE[190:200]), (Series(NOISE[200:212]),)), two], []))
+    assert "dev: 2 of 2 series share" in caplog.text

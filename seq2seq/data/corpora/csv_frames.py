@@ -20,7 +20,7 @@ from seq2seq.data.corpora.frame_cells import (
     time_of,
 )
 from seq2seq.data.corpora.frame_columns import ColumnNames, FrameColumns
-from seq2seq.data.corpora.frame_files import FrameCorpus
+from seq2seq.data.corpora.frame_files import FrameCorpus, examples_of, parted
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.example_store import Examples
 from seq2seq.data.examples import Splits
@@ -41,6 +41,7 @@ class CSVFrameCorpus(FrameCorpus):
     Columns `series`, `time` and `target` are given by name, all others are features, or those named. Rows of a series
     adjoin, their times, numbers or moments, ascend, and their targets are the same. Times are no feature: gaps are read
     by `time_unit`. With `days`, eight digits such as 20240131 are a moment, too; numbers that look so are warned of.
+    Columns without a name, and numbers of rows as pandas writes them, are refused, or with `unnamed` features, too.
     Where `target` is several columns, these are the frames that answer a series, as long as it is; with a `horizon`
     there is none.
     """
@@ -57,14 +58,14 @@ class CSVFrameCorpus(FrameCorpus):
         features: Sequence[str] | None = None,
         horizon: int | None = None,
         days: bool = False,
+        unnamed: bool = False,
     ) -> None:
         super().__init__(options=options, horizon=horizon)
         self.days = days
         self.series_column, self.target = series, target
         self._targets = [target] if isinstance(target, str) else list(target)
         read = None if features is None else list(features)
-        self._named = ColumnNames(series, time, self._targets, read, horizon is not None)
-        self._read: list[str] = []  # names of the features of the file that was opened last
+        self._named = ColumnNames(series, time, self._targets, read, horizon is not None, unnamed)
         if horizon is None and not self._targets:
             raise UserError("target must name at least one column, but is empty: give horizon, for forecasts.")
 
@@ -72,17 +73,16 @@ class CSVFrameCorpus(FrameCorpus):
         """The splits, with the names of the features. Raises UserError where a file lacks one of them."""
         return replace(super().load(), features=tuple(self._named.features or ()))
 
-    def examples(self, path: str) -> Examples:
-        """Examples of a file; features of the first, which is train, are those of others, whatever their order."""
-        found = super().examples(path)
-        self._named = replace(self._named, features=self._read)
-        return found
+    def split(self, path: str) -> Examples:
+        """Examples of a split; features of train, which is first, are those of the others, whatever their order."""
+        columns, rows = self._opened(path, targets=self.horizon is None)
+        if path == self.options.train:
+            self._named = replace(self._named, features=columns.read)
+        return examples_of(path, self._pairs(path, columns, rows))
 
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
         """Series and targets of a file. Raises UserError at a row that does not fit, by its line."""
-        columns, rows = self._opened(path, targets=True)
-        for name, own in self._by_series(path, rows, columns):
-            yield self._series(path, name, own, columns), self._answer(path, name, own, columns)
+        yield from self._pairs(path, *self._opened(path, targets=self.horizon is None))
 
     def series(self, path: str) -> Iterable[Series]:
         """Series of a file; without a horizon, columns of targets may be missing."""
@@ -91,7 +91,7 @@ class CSVFrameCorpus(FrameCorpus):
     def named_series(self, path: str) -> tuple[list[str], Iterable[Series]]:
         """The names of the columns of targets, with a horizon of all features, and the series of a file."""
         columns, rows = self._opened(path, targets=False)
-        names = self._targets if self.horizon is None else [columns.names[place] for place in columns.features]
+        names = self._targets if self.horizon is None else columns.read
         return names, (self._series(path, name, own, columns) for name, own in self._by_series(path, rows, columns))
 
     def rows(self, path: str) -> Iterator[Row]:
@@ -102,9 +102,20 @@ class CSVFrameCorpus(FrameCorpus):
         """Places of the columns of a file, of targets among them if they are needed, and the rows below."""
         rows = self.rows(path)
         header = [str(name) for name in next(rows, (1, []))[1]]
-        columns = self._named.places(path, header, targets=targets)
-        self._read = [columns.names[place] for place in columns.features]
-        return columns, rows if self.days or columns.time is None else _watched(path, rows, columns.time)
+        beginning = list(islice(rows, _LOOKED_AT))
+        columns = self._named.places(path, header, [cells for _, cells in beginning], targets=targets)
+        if columns.time is not None and not self.days:
+            _warn_of_days(path, [cells[columns.time] for _, cells in beginning])
+        return columns, chain(beginning, rows)
+
+    def _pairs(self, path: str, columns: FrameColumns, rows: Iterator[Row]) -> Iterator[tuple[Series, str]]:
+        """Series and targets, the end of each where that is to be forecast."""
+        for name, own in self._by_series(path, rows, columns):
+            series = self._series(path, name, own, columns)
+            if self.horizon is None:
+                yield series, self._answer(path, name, own, columns)
+            else:
+                yield parted(series, self.horizon)
 
     def _by_series(self, path: str, rows: Iterator[Row], columns: FrameColumns) -> Iterator[tuple[str, list[Row]]]:
         """The name and the rows of each series."""
@@ -142,7 +153,8 @@ class CSVFrameCorpus(FrameCorpus):
         """The target of a series: frames of several columns, or what stands in every row of one."""
         if not isinstance(self.target, str):
             return Series(
-                self._values(path, rows, columns.targets, columns.names), f"the target of {path}, series {name}"
+                self._values(path, rows, columns.targets, columns.names, "target"),
+                f"the target of {path}, series {name}",
             )
         (place,) = columns.targets
         target = str(rows[0][1][place])
@@ -157,19 +169,20 @@ class CSVFrameCorpus(FrameCorpus):
                 )
         return target
 
-    def _values(self, path: str, rows: list[Row], places: Sequence[int], names: Sequence[str]) -> np.ndarray:
+    def _values(
+        self, path: str, rows: list[Row], places: Sequence[int], names: Sequence[str], read_as: str = "features"
+    ) -> np.ndarray:
+        where = f"{path}, {self.row}"
         return np.array(
             [
-                [number_of(cells[place], f"{path}, {self.row} {number}, column {names[place]!r}") for place in places]
+                [number_of(cells[place], f"{where} {number}, column {names[place]!r}", read_as) for place in places]
                 for number, cells in rows
             ]
         )
 
 
-def _watched(path: str, rows: Iterator[Row], place: int) -> Iterator[Row]:
-    """The rows; where times of the first ones look like days that are written as numbers, that is said."""
-    beginning = list(islice(rows, _LOOKED_AT))
-    times = [cells[place] for _, cells in beginning]
+def _warn_of_days(path: str, times: Sequence[Any]) -> None:
+    """Warn where the times of the first rows look like days that are written as numbers."""
     if are_days(times):
         first = str(times[0]).strip()
         logger.warning(
@@ -177,7 +190,6 @@ def _watched(path: str, rows: Iterator[Row], place: int) -> Iterator[Row]:
             "%s",
             *(path, first, day_of(first)),
         )
-    return chain(beginning, rows)
 
 
 def _rows(path: str, column: str) -> Iterator[Row]:

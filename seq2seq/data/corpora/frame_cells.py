@@ -12,9 +12,17 @@ _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})  # as tables
 _EIGHT_DIGITS = re.compile(r"[0-9]{8}")
 _YEARS, _MONTHS = range(1900, 2101), 3
 _SWITCHES = {"true": 1.0, "false": 0.0}
+_FIRST, _GROUP = r"[+-]?[1-9]\d{0,2}", r"(?:,\d{3})"  # of thousands
 # Other ways of writing a number, each with what it is as one.
 _OTHERWISE = (
-    (re.compile(r"\s*([+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?)\s*"), lambda found: found[1].replace(",", "")),
+    (
+        re.compile(rf"\s*({_FIRST}(?:{_GROUP}{{2,}}(?:\.\d+)?|{_GROUP}\.\d+))\s*"),
+        lambda found: found[1].replace(",", ""),
+    ),
+    (
+        re.compile(rf"\s*({_FIRST}{_GROUP})\s*"),  # which says two things
+        lambda found: f"{found[1].replace(',', '.')} or {found[1].replace(',', '')}, whichever is meant",
+    ),
     (re.compile(r"\s*([+-]?\d+),(\d+)\s*"), lambda found: f"{found[1]}.{found[2]}"),
     (re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*%\s*"), lambda found: found[1]),
 )
@@ -32,10 +40,10 @@ def is_missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, float) and isnan(cell))
 
 
-def number_of(cell: Any, place: str) -> float:
+def number_of(cell: Any, place: str, read_as: str = "features") -> float:
     """The number of a cell, of a moment or a duration its seconds, of a switch 1 or 0, and NaN where it is missing.
 
-    Raises UserError, at the place, where it is no number.
+    Raises UserError, at the place, where it is no number, and names what the column is one of.
     """
     if is_missing(cell):
         return nan
@@ -45,7 +53,7 @@ def number_of(cell: Any, place: str) -> float:
         if (switch := _SWITCHES.get(str(cell).strip().lower())) is not None:
             return switch
         written = (write(found) for form, write in _OTHERWISE if (found := form.fullmatch(str(cell))))
-        advice = f"write {next(written, 'numbers, or name columns without it as features')}"
+        advice = f"write {next(written, f'numbers, or name columns without it as {read_as}')}"
         raise UserError(f"{place} must hold a number, but holds {str(cell)[:40]!r}: {advice}.") from None
 
 

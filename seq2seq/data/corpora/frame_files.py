@@ -36,13 +36,17 @@ class FrameCorpus(ABC):
     def load(self) -> Splits:
         """The splits. Raises UserError at a file that cannot be read, by series and frame."""
         options = self.options.without_missing(lambda path: Path(path).exists())
-        return options.load(cache(self.examples))
+        return options.load(cache(self.split))
+
+    def split(self, path: str) -> Examples:
+        """Examples of a split."""
+        return self.examples(path)
 
     def examples(self, path: str) -> Examples:
         """Examples of a file; of its series alone, where each has what is to be forecast as its end."""
         horizon = self.horizon
         pairs = self.read(path) if horizon is None else (parted(one, horizon) for one in self.series(path))
-        return Examples.of(_examples(path, pairs))
+        return examples_of(path, pairs)
 
     @abstractmethod
     def read(self, path: str) -> Iterable[tuple[Series, str]]:
@@ -65,7 +69,14 @@ def parted(series: Series, horizon: int) -> tuple[Series, Series]:
         )
     past, future = series.values[:-horizon], series.values[-horizon:]
     times = None if series.times is None else series.times[:-horizon]
-    return Series(past, series.place, times), Series(future, f"the end of {series.place}")
+    before = Series(past, series.place, times)
+    before.lost = series.lost  # of the whole, as what is given here is of 32 bits
+    return before, Series(future, f"the end of {series.place}")
+
+
+def examples_of(path: str, pairs: Iterable[tuple[Series, str]]) -> Examples:
+    """Examples of a file's series and targets. Raises UserError where there are none, or features are not as many."""
+    return Examples.of(_examples(path, pairs))
 
 
 def _examples(path: str, pairs: Iterable[tuple[Series, str]]) -> Iterator[Example]:
