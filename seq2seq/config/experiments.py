@@ -41,7 +41,7 @@ def without_replaced(config: DictConfig, arguments: Sequence[str]) -> DictConfig
             taken[group].append(key)
     for group, keys in taken.items():
         choice = f"{group}={given[group]}"
-        logger.info("%s: not with %s, for which experiment=%s did not mean it", ", ".join(keys), choice, name)
+        logger.info("%s: not with %s, for which the experiment %s did not mean it", ", ".join(keys), choice, name)
     return found
 
 

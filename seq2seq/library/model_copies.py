@@ -1,9 +1,9 @@
 """Copies of a run's models, which calls lay out anew, while a caller may train the models themselves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
@@ -22,8 +22,11 @@ class Layouts(Generic[Laid]):
         self._found: dict[str, Laid] = {}
         self._weights: Weights = ()
 
-    def of(self, asked: str, members: Sequence[LoadedRun], lay_out: Callable[[], Laid]) -> Laid:
-        """What was laid out when the same was asked for, else what is laid out now."""
+    def of(
+        self, script: str, keywords: Mapping[str, Any], members: Sequence[LoadedRun], lay_out: Callable[[], Laid]
+    ) -> Laid:
+        """The thing that was laid out for a call of these keywords, else what is laid out now."""
+        asked = f"{script} {sorted(keywords.items(), key=lambda item: item[0])!r}"
         if (weights := weights_now(members)) != self._weights:
             self._found, self._weights = {}, weights
         if asked not in self._found:
@@ -40,7 +43,7 @@ def copies(members: Sequence[LoadedRun]) -> list[LoadedRun]:
 
 
 def weights_now(members: Sequence[LoadedRun]) -> Weights:
-    """What is another once tensors of the models have been replaced, or changed in place.
+    """A record that is another once tensors of the models have been replaced, or changed in place.
 
     torch counts changes, but none by way of `.data`: of these, some values of each tensor tell.
     """

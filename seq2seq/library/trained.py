@@ -227,7 +227,7 @@ class Trained:
                 options = read_keywords(script, self.paths, self.device, keywords)
                 return open_forecaster(options, copies(self.members)), options
 
-            return self._forecasters.of(_asked(script, keywords), self.members, lay_out)
+            return self._forecasters.of(script, keywords, self.members, lay_out)
 
     def _decoder(self, script: str, keywords: dict[str, Any]) -> tuple[ThreadedTranslator, dict[str, Any]]:
         """The decoder that keywords describe, and their options; both are kept for the next call."""
@@ -237,11 +237,7 @@ class Trained:
             return ThreadedTranslator(options, self.members), options
 
         with in_one_line(), self._lock, trusting(self.trust):
-            return self._decoders.of(_asked(script, keywords), self.members, lay_out)
-
-
-def _asked(script: str, keywords: dict[str, Any]) -> str:
-    return f"{script} {sorted(keywords.items(), key=lambda item: item[0])!r}"
+            return self._decoders.of(script, keywords, self.members, lay_out)
 
 
 def _count(given: Any, name: str) -> int:

@@ -76,7 +76,8 @@ class Encoder(nn.Module):
     @property
     def parts(self) -> Iterator[tuple[nn.Module, int]]:
         """Parts with matrices that run over time, with the number of tokens that one of their steps stands for."""
-        yield from ((part, 1) for part in self.input.children() if part is not self.input.front_end)
+        children = (part for part in self.input.children() if part is not self.input.front_end)
+        yield from ((part, 1) for part in children if next(part.parameters(), None) is not None)
         if self.input.front_end:
             yield self.input.front_end, self.stride
         yield from ((part, self.stride * steps) for part, steps in self.stack.parts)

@@ -59,7 +59,7 @@ def _beginning(examples: Sequence[Example]) -> Iterator[Example]:
 
 
 def _found(known: Hashes, runs: Hashes) -> tuple[Int64[np.ndarray, " _"], Bool[np.ndarray, " _"]]:
-    """Where hashes would stand among those that are known, in order, and which of them do."""
+    """Places where hashes would stand among those that are known, in order, and which of them do."""
     if not len(known):
         return np.zeros(len(runs), np.int64), np.zeros(len(runs), bool)
     at = np.searchsorted(known, runs).clip(max=len(known) - 1)

@@ -55,7 +55,7 @@ def test_values_of_the_experiment_go_with_its_option_and_are_told(caplog):
     caplog.set_level(logging.INFO)
     assert "alpha" not in resolved("experiment=pronalsyl", "objective=cross_entropy")["objective"]
     assert caplog.messages == [
-        "objective.alpha: not with objective=cross_entropy, for which experiment=pronalsyl did not mean it"
+        "objective.alpha: not with objective=cross_entropy, for which the experiment pronalsyl did not mean it"
     ]
     assert resolved("experiment=language_model", "gradients=none")["gradients"] is None
 
@@ -71,7 +71,7 @@ def test_values_that_go_are_told_together(caplog):
     caplog.set_level(logging.INFO)
     resolved("experiment=multi30k_de_en", "data=tsv", "data.train=train.tsv")
     (told,) = caplog.messages
-    assert told.endswith(": not with data=tsv, for which experiment=multi30k_de_en did not mean it")
+    assert told.endswith(": not with data=tsv, for which the experiment multi30k_de_en did not mean it")
 
 
 def test_an_option_with_such_a_name_has_its_own_value():

@@ -472,7 +472,7 @@ def test_numbers_of_rows_that_pandas_writes_are_no_feature(tmp_path, kind, name)
         load_as_is(kind, path)
     assert str(error.value) == (
         f"{path}, column 1 is called {name!r}, as pandas calls the numbers of rows, which are no feature: leave it out "
-        "by index=False, give it a name, or name the columns to read, data.features=[...]."
+        "by index=False, give it a name, or name the columns to read, features=[...]."
     )
     same(load_as_is(kind, path, features=["x"]), [([[1], [2]], ("up",))])
 

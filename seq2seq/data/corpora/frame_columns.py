@@ -63,7 +63,7 @@ class ColumnNames:
         if self.features is None:
             for problem in _unnamed(path, header, rows, features):
                 if not self.unnamed:
-                    raise UserError(f"{problem}, give it a name, or name the columns to read, data.features=[...].")
+                    raise UserError(f"{problem}, give it a name, or name the columns to read, features=[...].")
                 logger.warning("%s; here it is read as a feature, as unnamed=true asks", problem)
         for option, names in (
             ("series", [self.series]),
@@ -91,7 +91,7 @@ def _check(path: str, header: list[str], name: str, option: str) -> None:
 
 
 def _unnamed(path: str, header: list[str], rows: Sequence[Sequence[Any]], features: Sequence[str]) -> Iterator[str]:
-    """What is wrong with columns that number rows, which a model would read, and write, as if they said something.
+    """Problems with columns that number rows, which a model would read, and write, as if they said something.
 
     Neither has a column a name which pandas has called by its place, nor one behind the last mark of a header.
     """
