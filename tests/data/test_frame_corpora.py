@@ -506,7 +506,7 @@ def test_numbers_of_rows_are_read_where_that_is_asked_for_and_warned_of(tmp_path
     same(load_as_is(CSVFrameCorpus, path, unnamed=True), [([[7, 1], [8, 2]], ("up",))])
     assert caplog.messages == [
         f"{path}, column 1 is called {name!r}, as pandas calls the numbers of rows, which are no feature: leave it out "
-        "by index=False; here it is read as a feature, as unnamed=true asks"
+        "by index=False; here it is read as a feature, as data.unnamed=true asks"
     ]
 
 

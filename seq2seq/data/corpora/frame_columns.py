@@ -64,7 +64,7 @@ class ColumnNames:
             for problem in _unnamed(path, header, rows, features):
                 if not self.unnamed:
                     raise UserError(f"{problem}, give it a name, or name the columns to read, features=[...].")
-                logger.warning("%s; here it is read as a feature, as unnamed=true asks", problem)
+                logger.warning("%s; here it is read as a feature, as data.unnamed=true asks", problem)
         for option, names in (
             ("series", [self.series]),
             ("target", asked),
