@@ -2,15 +2,14 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.config.options import values_under
-from seq2seq.config.overrides import parsed
-from seq2seq.config.own_classes import keys_given
+from seq2seq.config.options import flat, values_under
+from seq2seq.config.own_classes import keys_given, values_given
 from seq2seq.config.places import CONF
 
 logger = logging.getLogger(__name__)
@@ -23,7 +22,7 @@ def without_replaced(config: DictConfig, arguments: Sequence[str]) -> DictConfig
     Those have values of their own; in a model what both take stays, such as sizes. What goes is told. A value that was
     given itself stays.
     """
-    given = dict(_choices(arguments))
+    given = {key: str(value) for key, value in values_given(arguments) if (CONF / key).is_dir()}
     name = given.get("experiment")
     chosen, values = _contents(name)
     replaced = {group for group, option in given.items() if option != chosen.get(group)}
@@ -45,14 +44,6 @@ def without_replaced(config: DictConfig, arguments: Sequence[str]) -> DictConfig
     return found
 
 
-def _choices(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The groups of conf/ that arguments choose an option of, and this."""
-    for text in arguments:
-        read = parsed(text) if "=" in text else None
-        if read is not None and not read.is_sweep_override() and (CONF / str(read.key_or_group)).is_dir():
-            yield str(read.key_or_group), str(read.value())
-
-
 def _contents(experiment: str | None) -> tuple[dict[str, str], list[str]]:
     """The options that an experiment of conf/ chooses, by group, and the dotted keys that it gives values."""
     path = CONF / "experiment" / f"{experiment}.yaml"
@@ -61,15 +52,7 @@ def _contents(experiment: str | None) -> tuple[dict[str, str], list[str]]:
     written: Any = OmegaConf.to_container(OmegaConf.load(path)) or {}
     entries = [entry for entry in written.pop("defaults", []) if isinstance(entry, Mapping)]
     chosen = {str(key).removeprefix(_OVERRIDE): str(option) for entry in entries for key, option in entry.items()}
-    return chosen, list(_leaves(written))
-
-
-def _leaves(values: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}"
+    return chosen, [key for key, value in flat(written).items() if not isinstance(value, dict)]
 
 
 def _replaced_around(key: str, replaced: set[str]) -> str | None:

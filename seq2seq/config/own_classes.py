@@ -24,7 +24,7 @@ _WHOLE = ("model", "trainer")  # of which what trains reads every option by name
 def given_targets(arguments: Sequence[str]) -> dict[str, Any]:
     """The classes that arguments name, by the path of the part whose place they take."""
     found = {}
-    for key, value in _values(arguments):
+    for key, value in values_given(arguments):
         if key.endswith(_TARGET):
             found[key.removesuffix(_TARGET)] = value
         elif isinstance(value, Mapping) and "_target_" in value:
@@ -93,7 +93,7 @@ def class_to_add(key: str, arguments: Sequence[str], known: Mapping[str, Any]) -
 
 def options_of(target: Any, part: str, arguments: Sequence[str]) -> Mapping[str, Parameter]:
     """The options that a class takes, by name, with trust as arguments have it; none where it cannot be found."""
-    packages = [value for key, value in _values(arguments) if key == "trust"]
+    packages = [value for key, value in values_given(arguments) if key == "trust"]
     with suppress(UserError), trusting(packages[-1] if packages else trusted()):  # the check of the config says why
         return parameters(find(target, part))
     return {}
@@ -102,7 +102,7 @@ def options_of(target: Any, part: str, arguments: Sequence[str]) -> Mapping[str,
 def keys_given(arguments: Sequence[str]) -> set[str]:
     """Dotted keys that arguments give values, those of groups among them, and the parts that hold them."""
     keys = set()
-    for key, value in _values(arguments):
+    for key, value in values_given(arguments):
         own = [f"{key}.{name}" for name in value] if isinstance(value, Mapping) else []
         for path in [key.replace("/", "."), *own]:
             words = path.split(".")
@@ -110,7 +110,8 @@ def keys_given(arguments: Sequence[str]) -> set[str]:
     return keys
 
 
-def _values(arguments: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def values_given(arguments: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The keys that arguments give values, and these; sweeps and what is left out have none."""
     for text in arguments:
         read = parsed(text) if "=" in text else None
         if read is not None and not read.is_delete() and not read.is_sweep_override():

@@ -35,9 +35,10 @@ def lost_digits(given: np.ndarray, kept: Float32[np.ndarray, "time feature"]) ->
     )
 
 
-def warn_of_lost_digits(texts: Iterable[str]) -> None:
-    """Warn of the first of some sources and targets that is a series whose digits are lost."""
+def warn_of_lost_digits(texts: Iterable[str]) -> bool:
+    """Warn of the first of some sources and targets that is a series whose digits are lost, and tell whether one is."""
     for text in texts:
         if lost := getattr(text, "lost", ""):
             logger.warning("%s, %s: subtract what its values have in common", getattr(text, "place", "a series"), lost)
-            return
+            return True
+    return False

@@ -5,6 +5,7 @@ import re
 
 from seq2seq.data.examples import Splits
 from seq2seq.data.series import Series
+from seq2seq.data.spreading import spread_over
 
 logger = logging.getLogger(__name__)
 _MARKS = {
@@ -20,7 +21,7 @@ def warn_of_cut_texts(splits: Splits) -> None:
     """Warn of marks in targets of train that say they were cut or escaped: scores would be of these pieces."""
     if isinstance(splits.train[0].source, Series):
         return
-    targets = [example.targets[0] for example in splits.train[:: max(1, len(splits.train) // _MOST)]]
+    targets = [example.targets[0] for example in spread_over(splits.train, _MOST)]
     for mark, form in _MARKS.items():
         found = [text for text in targets if form.search(text)]
         if len(found) > max(_FEW, _SHARE * len(targets)):

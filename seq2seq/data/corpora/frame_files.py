@@ -84,8 +84,7 @@ def _examples(path: str, pairs: Iterable[tuple[Series, str]]) -> Iterator[Exampl
     features: dict[str, int] = {}
     told = False
     for source, target in pairs:
-        if not told and (told := bool(getattr(source, "lost", "") or getattr(target, "lost", ""))):
-            warn_of_lost_digits((source, target))
+        told = told or warn_of_lost_digits((source, target))
         for side, text in (("source", source), ("target", target)):
             if not isinstance(text, Series):
                 continue

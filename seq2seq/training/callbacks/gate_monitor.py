@@ -49,7 +49,6 @@ class GateMonitor(lightning.Callback):
         self.low, self.high, self.threshold = low, high, threshold
         self.saturated: dict[str, float] = {}  # shares of gates at the last validation, by cell and gate
         self._warned: set[str] = set()
-        self._new: dict[str, float] = {}  # shares of gates that are over the threshold since this validation
 
     def on_before_optimizer_step(self, trainer: lightning.Trainer, pl_module: Any, optimizer: Any) -> None:
         off = trainer.global_step % trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -89,7 +88,6 @@ class GateMonitor(lightning.Callback):
         for name, shares in saturation(cell, low=self.low, high=self.high).items():
             saturated = shares.low + shares.high
             scalars[f"gates/{cell.name}/{name}/saturated"] = self.saturated[f"{cell.name} {name}"] = saturated
-            self._watch(f"the {name} gate of {cell.name}", saturated)
         if (times := time_constants(cell)) is not None:
             scalars[f"gates/{cell.name}/time_constant"] = float(times.median())
         return scalars
@@ -103,16 +101,11 @@ class GateMonitor(lightning.Callback):
                 if len(ending):
                     board.add_histogram(f"gates/{cell.name}/time_constants", ending, trainer.global_step)
 
-    def _watch(self, gate: str, share: float) -> None:
-        if share <= self.threshold:
-            self._warned.discard(gate)
-        elif gate not in self._warned:
-            self._warned.add(gate)
-            self._new[gate] = share
-
     def _tell(self, step: int) -> None:
         """Warn of gates that are saturated since this validation, in one line."""
-        new, self._new = self._new, {}
+        over = {gate: share for gate, share in self.saturated.items() if share > self.threshold}
+        new = {_phrase(gate): share for gate, share in over.items() if gate not in self._warned}
+        self._warned = (self._warned - self.saturated.keys()) | over.keys()
         if not new:
             return
         most = max(new, key=lambda gate: new[gate])
@@ -132,3 +125,9 @@ class GateMonitor(lightning.Callback):
                 *(step, cell.name),
             )
         return finite
+
+
+def _phrase(gate: str) -> str:
+    """Words for a gate of a cell in a sentence."""
+    cell, _, name = gate.rpartition(" ")
+    return f"the {name} gate of {cell}"
