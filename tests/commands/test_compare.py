@@ -261,7 +261,7 @@ def test_a_table_has_a_row_for_each_choice_and_done_runs_are_kept(tmp_path):
     assert (tmp_path / "out" / "leaderboard.md").read_text(encoding="utf-8") == board
     assert board.endswith("\n\n2 trials of 1 seed.\n")
     header, rule, *rows = table.splitlines()
-    assert header == "| choice | hidden sizes | parameters | target tokens/s | steps | dev/exact_match |"
+    assert header == "| choice | hidden sizes | parameters | target tokens/s | steps | dev/exact_match, % |"
     assert rule == "|---|---|---|---|---|---|"
     assert [row.split(" | ")[0] for row in rows] == ["| model/cell=gru", "| model/cell=lstm"]
     assert all(" | 4 | " in row for row in rows)
