@@ -13,7 +13,8 @@ from seq2seq.commands.benchmarking.vocabularies import benchmark_vocabularies
 from seq2seq.commands.building.module import build_module
 from seq2seq.commands.building.trainer import choose_threads
 from seq2seq.config.choices import read_choices
-from seq2seq.config.contract import check, check_counts, check_type, composed, read_options, resolve
+from seq2seq.config.composition import composed
+from seq2seq.config.contract import check, check_counts, check_type, read_options, resolve
 from seq2seq.config.job import given_overrides
 from seq2seq.errors import UserError
 from seq2seq.runs.automatic import nominal

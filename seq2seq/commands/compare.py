@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.comparing.competition import Competition, Entries, Equality
 from seq2seq.commands.comparing.trained_runs import scored, train_seeds
-from seq2seq.config.choices import read_choices, read_values
+from seq2seq.config.choices import read_choices, read_values, refuse_of_one_run
 from seq2seq.config.contract import check_counts, check_type
 from seq2seq.config.job import chosen_option, given_overrides
 from seq2seq.config.overrides import written
@@ -41,6 +41,8 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     for name in ("equal_parameters", "equal_seconds"):
         check_type(name, config[name], bool)
     choices, along = _choices(config), _along(config)
+    varied = [text for own in choices.values() for text in own] + ([] if along is None else [f"{along[0]}="])
+    refuse_of_one_run([*_shared_overrides(), *varied], config["seeds"])
     competitions = _competitions(config, choices, along)
     for competition in competitions:
         competition.refuse_mistakes()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.commands.searching.trials import PrunedError, Watched, train_trial
-from seq2seq.config.contract import check_counts, check_type, composed
+from seq2seq.config.composition import composed
+from seq2seq.config.contract import check_counts, check_type
 from seq2seq.config.job import given_overrides
 from seq2seq.config.overrides import written
 from seq2seq.config.space import Choices, Range, read_space

@@ -15,8 +15,11 @@ from seq2seq.errors import UserError
 logger = logging.getLogger(__name__)
 
 
-def readable_arguments(arguments: Sequence[str]) -> list[str]:
-    """Arguments in the form that Hydra reads. Raises UserError at one with several values in a plain run."""
+def readable_arguments(arguments: Sequence[str], *, repeated: bool = False) -> list[str]:
+    """Arguments in the form that Hydra reads. Raises UserError at one with several values in a plain run.
+
+    Keys that are given several values are told of, unless they are meant to be, as those of one's own after others'.
+    """
     multirun = bool({"-m", "--multirun"} & set(arguments))
     found = [readable(argument, multirun=multirun) for argument in arguments]
     refuse_misplaced(found, multirun)
@@ -27,7 +30,8 @@ def readable_arguments(arguments: Sequence[str]) -> list[str]:
             raise UserError("resume=true continues one run: leave out --multirun.")
         return resuming(found)
     found = with_null_groups(found)
-    _warn_of_repeated(found)
+    if not repeated:
+        warn_of_repeated(found)
     refuse_signs(found)
     found = with_own_defaults(found)
     if multirun:
@@ -40,7 +44,7 @@ def readable_arguments(arguments: Sequence[str]) -> list[str]:
     return [one_value(argument, defaults()) if "," in argument else argument for argument in found]
 
 
-def _warn_of_repeated(arguments: Sequence[str]) -> None:
+def warn_of_repeated(arguments: Sequence[str]) -> None:
     """Tell of keys that are given several values, of which Hydra takes the last: scripts may add to their defaults."""
     values: dict[str, list[str]] = {}
     for key, equals, value in (text.partition("=") for text in arguments):

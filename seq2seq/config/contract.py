@@ -7,7 +7,6 @@ from typing import Any, Union, cast, get_args, get_origin, is_typeddict
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
-from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.config import task_name  # noqa: F401  (for references in conf/)
@@ -56,11 +55,6 @@ def resolve(config: DictConfig, overrides: Sequence[str] | None = None) -> dict[
     if model.get("ngrams", _OFF[0]) in _OFF:  # of an input without tokens
         model.pop("ngrams", None)
     return resolved
-
-
-def composed(script: str, overrides: list[str]) -> dict[str, Any]:
-    """The plain config that a script would run with under other overrides, from within a Hydra job."""
-    return resolve(compose(script, overrides), overrides)
 
 
 def read_options(config: DictConfig) -> dict[str, Any]:

@@ -4,27 +4,31 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """Name of a script, such as train, the overrides that it is called with, and options that this call cannot give."""
+    """Name of a script, such as train, the overrides that it is called with, and options that this call cannot give.
+
+    `called` tells whether Python code called, and not a command line.
+    """
 
     script: str
     arguments: tuple[str, ...]
     refused: tuple[str, ...] = ()
+    called: bool = False
 
 
-_called: ContextVar[Invocation | None] = ContextVar("_called", default=None)
+_running: ContextVar[Invocation | None] = ContextVar("_running", default=None)
 _owning: ContextVar[bool] = ContextVar("_owning", default=False)
 
 
 def invocation() -> Invocation:
     """The invocation that is open here, else that of the process."""
     script, *arguments = sys.argv
-    return _called.get() or Invocation(Path(script).stem, tuple(arguments))
+    return _running.get() or Invocation(Path(script).stem, tuple(arguments))
 
 
 def owns_process() -> bool:
@@ -44,7 +48,7 @@ def owning_process() -> Iterator[None]:
 
 def is_called() -> bool:
     """Tell whether Python code called, and not a command line."""
-    return _called.get() is not None
+    return invocation().called
 
 
 def spelled(key: str) -> str:
@@ -61,14 +65,27 @@ def choice_of(group: str, option: str) -> str:
 
 @contextmanager
 def invoked(script: str, arguments: Sequence[str], refused: Sequence[str] | None = None) -> Iterator[None]:
-    """Take a script and its arguments for those that run, in this thread, for as long as the context is open.
+    """Take a script and its arguments for those that Python calls, in this thread, for as long as the context is open.
 
     Refused names default to those of the enclosing call.
     """
-    token = _called.set(
-        Invocation(script, tuple(arguments), tuple(invocation().refused if refused is None else refused))
-    )
+    with _taken(
+        Invocation(script, tuple(arguments), tuple(invocation().refused if refused is None else refused), called=True)
+    ):
+        yield
+
+
+@contextmanager
+def supposed(script: str, arguments: Sequence[str]) -> Iterator[None]:
+    """Take a script and its arguments for those that run, whoever called what runs, for as long as this is open."""
+    with _taken(replace(invocation(), script=script, arguments=tuple(arguments))):
+        yield
+
+
+@contextmanager
+def _taken(invocation: Invocation) -> Iterator[None]:
+    token = _running.set(invocation)
     try:
         yield
     finally:
-        _called.reset(token)
+        _running.reset(token)

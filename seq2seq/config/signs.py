@@ -5,7 +5,7 @@ from typing import Any
 
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import PLAIN
-from seq2seq.config.invocation import invocation, invoked
+from seq2seq.config.invocation import invocation, supposed
 from seq2seq.config.moved import new_name
 from seq2seq.config.options import choices, defaults, null_by_default, unknown
 from seq2seq.config.overrides import parsed, written
@@ -34,7 +34,7 @@ def with_null_groups(arguments: Sequence[str]) -> list[str]:
         elif (CONF / group / "none.yaml").is_file():
             found.append(f"{group}=none")
         elif group not in null_by_default():
-            with invoked(invocation().script, [other for other in arguments if other not in nulls]):
+            with supposed(invocation().script, [other for other in arguments if other not in nulls]):
                 raise UserError(_needed(group, text))
     return found
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_type
-from seq2seq.config.invocation import invocation, invoked
+from seq2seq.config.invocation import invocation, supposed
 from seq2seq.config.options import choices, defaults, null_by_default, unknown
 from seq2seq.config.overrides import parsed
 from seq2seq.config.places import CONF
@@ -22,7 +22,7 @@ def refuse_values_of_groups(arguments: Sequence[str]) -> None:
         if not _is_group(key) or isinstance(value, dict | None) or all(isinstance(name, str) for name in names):
             continue  # a dict holds single values of the option that is chosen
         top = key.partition("/")[0]
-        with invoked(invocation().script, ()):  # as its arguments cannot be composed
+        with supposed(invocation().script, ()):  # as its arguments cannot be composed
             if top != "hydra" and top not in choices() and top not in null_by_default():
                 raise UserError(unknown(key))
         options = ", ".join(sorted(path.stem for path in (CONF / key).glob("*.yaml"))) or "its options"

@@ -8,7 +8,7 @@ from typing import Any
 from seq2seq.commands.comparing.contender import Contender, as_given, count_parameters, fit_sizes
 from seq2seq.commands.comparing.equal_seconds import refuse_without_steps, with_equal_seconds
 from seq2seq.commands.training.mistakes import refuse_mistakes
-from seq2seq.config.contract import composed
+from seq2seq.config.composition import composed
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.run import train_tokenizers
