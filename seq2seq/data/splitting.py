@@ -98,12 +98,14 @@ def _bound(places: np.ndarray, dev_size: int, only: str = "") -> float:
 class Fingerprint:
     """Fingerprint of a split: how many examples it has, a hash of them, whatever their order, and one in their order.
 
-    The latter knows the order of targets and the corpus of each, too; it is empty in what an earlier version wrote.
+    The latter knows the order of targets and the corpus of each, too; it is empty in what an earlier version wrote, and
+    `longest`, the characters of the longest source, is 0 there.
     """
 
     examples: int
     digest: str
     order: str = ""
+    longest: int = 0
 
     @classmethod
     def of(cls, examples: Sequence[Example]) -> "Fingerprint":
@@ -115,7 +117,7 @@ class Fingerprint:
             ordered.update(whole)
             if len(example.targets) > 1 or example.corpus:
                 ordered.update(_hash(example.corpus, *example.targets))
-        return cls(len(examples), f"{total % _RANKS:016x}", ordered.hexdigest())
+        return cls(len(examples), f"{total % _RANKS:016x}", ordered.hexdigest(), longest_source(examples))
 
     def difference(self, now: "Fingerprint", *, ordered: bool = True) -> str:
         """Say how a split as it is now differs, in words; nothing where it is the same, perhaps but for its order."""
@@ -126,6 +128,11 @@ class Fingerprint:
         if ordered and self.order and now.order and self.order != now.order:
             return f"the same examples, {now.examples}, but in another order or of other corpora"
         return ""
+
+
+def longest_source(examples: Sequence[Example]) -> int:
+    """The number of characters of the longest source."""
+    return max((len(example.source) for example in examples), default=0)
 
 
 def _hash(*parts: str) -> bytes:

@@ -30,6 +30,7 @@ from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import text_form
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.line import Translation
+from seq2seq.translation.overlong import warn_of_overlong
 from seq2seq.translation.unseen import warn_of_unseen, warn_of_unseen_pairs
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ class Trained:
         translator = decoder.translator
         for number, line in enumerate(lines, 1):
             translator.check(line, number)
-        warn_of_unseen(translator.tokenizers, [line.source for line in lines])
+        warn_of_unseen(translator.tokenizers, sources := [line.source for line in lines])
+        warn_of_overlong(translator.longest, sources)
         with decoder.threads_for(len(lines)):
             found = translator.translations(lines, n_best=n_best or 1, attention=n_best is not None)
         answers = found if n_best else [own[0].text for own in found]

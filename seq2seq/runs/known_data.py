@@ -8,11 +8,12 @@ from seq2seq.errors import UserError
 
 def check_splits(splits: Any) -> None:
     """Raise UserError where these are not the fingerprints of three splits, in plain types."""
-    form = {"examples": int, "digest": str, "order": str}  # earlier ones have no order
+    form = {"examples": int, "digest": str, "order": str, "longest": int}
+    earlier = {"order": "", "longest": 0}  # which had neither
     known = splits if isinstance(splits, dict) else {}
     for name in ("train", "dev", "test"):
         found = known.get(name)
-        if not isinstance(found, dict) or {key: type(value) for key, value in ({"order": ""} | found).items()} != form:
+        if not isinstance(found, dict) or {key: type(value) for key, value in (earlier | found).items()} != form:
             kind = "missing" if found is None else f"of type {type(found).__name__}"
             raise UserError(f"splits.{name} must be a fingerprint, but is {kind}")
 

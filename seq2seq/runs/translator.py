@@ -104,11 +104,17 @@ def build_translator(
         device=decoding_device(options, runs),
     )
     translator.other_forms = _other_forms(options, runs)
+    translator.longest = longest_known(runs[0])
     if options.get("reset") is not None:
         return carried_translator(translator, options["reset"])
     if "reset" in options and runs[0].config.get("carry") is not None:
         logger.warning("this run was trained with carry=streams, but each line is read by itself: add reset=silence")
     return translator
+
+
+def longest_known(run: DecodingRun) -> int:
+    """Characters of the longest source that a run was trained on; 0 where it knows of none."""
+    return run.splits["train"].longest if "train" in run.splits else 0
 
 
 def following(config: Mapping[str, Any], translator: Translator, *, rows: int = 1) -> Translator:

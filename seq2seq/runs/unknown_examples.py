@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from seq2seq.data.examples import Example
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import printable
+from seq2seq.translation.overlong import Overlong
 from seq2seq.translation.reachability import Unreachable, unreachable
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.unseen import Unseen
 
 logger = logging.getLogger(__name__)
+
+
+def _share(count: int, examples: Sequence[Example]) -> str:
+    return f"{count:,} of {len(examples):,} sources ({100 * count / len(examples):.1f} %)"
 
 
 def warn_of_unknown(name: str, examples: Sequence[Example], translator: Translator) -> Unreachable:
@@ -21,12 +26,14 @@ def warn_of_unknown(name: str, examples: Sequence[Example], translator: Translat
     """
     tokenizers = translator.tokenizers
     if not isinstance(tokenizers.source, FrameReader):
-        unseen = Unseen(tokenizers.source)
-        unseen.count([example.source for example in examples])
+        unseen, overlong = Unseen(tokenizers.source), Overlong(translator.longest)
+        for counter in (unseen, overlong):
+            counter.count([example.source for example in examples])
         if unseen.first is not None:
-            share = f"{unseen.lines:,} of {len(examples):,} sources ({100 * unseen.lines / len(examples):.1f} %)"
-            found = printable(unseen.first.quoted())
+            share, found = _share(unseen.lines, examples), printable(unseen.first.quoted())
             logger.warning("%s: %s hold what was never seen in training, such as %s", name, share, found)
+        if overlong.lines:
+            logger.warning("%s: %s are %s", name, _share(overlong.lines, examples), printable(overlong.quoted()))
     if translator.replace_unknown:
         return Unreachable(0, 0)
     out_of_reach = unreachable(

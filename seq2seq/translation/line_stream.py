@@ -11,6 +11,7 @@ from seq2seq.data.text import Change, changed, check_whole, decoded
 from seq2seq.errors import UserError
 from seq2seq.translation.formats import FORMATS, INPUTS, is_request, read_text
 from seq2seq.translation.line import Line, Translation
+from seq2seq.translation.overlong import Overlong
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.unseen import Unseen
 
@@ -66,18 +67,21 @@ class LineStream:
         """
         tokenizer = self.translator.tokenizers.source
         stream, number, unseen, change = iter(lines), 1, Unseen(tokenizer), Change(0)
+        overlong = Overlong(self.translator.longest)
         while chunk := list(islice(stream, self.buffer)):
             wanted, mistake = self._read(chunk, number)
             if number == 1:
                 self._warn_of_request(chunk[0])
             sources = [line.source for line in wanted]
             unseen.add(sources)
+            overlong.add(sources)
             change += changed(tokenizer.form, sources)
             yield from self._answers(wanted, number)
             if mistake is not None:
                 raise mistake
             number += len(chunk)
         unseen.sum_up()
+        overlong.sum_up()
         if change.texts:
             logger.info("text.form=%s changed %s", tokenizer.form.form, change)
 

@@ -69,6 +69,7 @@ class Translator:
         self.rerank = rerank
         self.replace_unknown = replace_unknown
         self.device = device
+        self.longest = 0  # characters of the longest source in training; 0 where that is not known
         self.other_forms: list[Stepper] = []  # of the same model, of which the fastest may take its place
         self.before_batch: Callable[[], None] | None = None  # of lines, where somebody may want it to go no further
 

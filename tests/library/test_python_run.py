@@ -243,6 +243,11 @@ def test_every_name_of_nn_is_a_class_that_it_offers():
     assert {"LSTMCell", "BahdanauDecoder", "Seq2Seq", "BeamSearch", "MultiHeadAttention"} <= set(seq2seq.nn.__all__)
 
 
+def test_a_source_far_longer_than_any_in_training_is_told(run, caplog):
+    run.translate("a b " * 200)
+    assert "far longer than any in training, which had at most " in caplog.text
+
+
 def test_what_was_never_seen_is_told_of_all_calls(run, caplog):
     caplog.set_level("WARNING", logger="seq2seq")
     run.translate(["A B", "b x"])

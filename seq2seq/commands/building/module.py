@@ -17,6 +17,7 @@ from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_options, check_type
 from seq2seq.config.signatures import parameters
 from seq2seq.data.datamodule import Seq2SeqDataModule
+from seq2seq.data.splitting import longest_source
 from seq2seq.data.stream_datamodule import StreamDataModule
 from seq2seq.errors import UserError
 from seq2seq.layers.output.frames import FrameOutput
@@ -97,6 +98,7 @@ def _translator(config: dict[str, Any], model: Seq2Seq, data: Seq2SeqDataModule)
     if model.output.frames:
         return Forecaster(model, data.tokenizers)
     found = Translator(model, data.tokenizers, build(config["decoding"], "decoding"))
+    found.longest = longest_source(data.splits.train)
     return following(config, found, rows=data.dev_streams.rows) if isinstance(data, StreamDataModule) else found
 
 
