@@ -52,6 +52,7 @@ from seq2seq.runs.model_kinds import reads_frames
 from seq2seq.runs.run import load_run, text_form, tokenizers_of, train_tokenizers
 from seq2seq.runs.settling import settle
 from seq2seq.runs.shared_frames import warn_of_shared_frames
+from seq2seq.runs.uncounted_gaps import warn_of_uncounted_gaps
 from seq2seq.runs.unknown_examples import warn_of_unknown
 from seq2seq.runs.usual_signals import keep_signals
 from seq2seq.training.module import Seq2SeqModule
@@ -134,6 +135,7 @@ def _tell(module: Seq2SeqModule, splits: Splits) -> Unreachable:
     warn_of_poor_data(splits)
     warn_of_cut_texts(splits)
     translator = module.translator
+    warn_of_uncounted_gaps(splits, translator.tokenizers)
     if isinstance(translator, Forecaster):  # what it writes is not made of pieces
         return Unreachable(0, 0)
     return warn_of_unknown("dev", module.dev_examples, translator)

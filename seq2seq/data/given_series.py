@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from seq2seq.data.corpora.frame_columns import ROW_NUMBERS
+from seq2seq.data.long_gaps import LONG, long_gaps
 from seq2seq.data.series import Series
 from seq2seq.errors import UserError, shown
 
 logger = logging.getLogger(__name__)
 _INDEX_OF_TIMES = ("datetime64", "timedelta64", "period")  # as pandas calls what an index holds
-_LONG = 7  # times the usual gap: weekends and feasts among working days are shorter
 
 
 def as_series(given: Any, place: str) -> Any:
@@ -74,15 +74,13 @@ def stacked(given: Any) -> Any:
 def warn_of_gaps(given: Any, place: str) -> None:
     """Warn where times that a table has as its index are far apart: frames are counted, not time."""
     index: Any = getattr(given, "index", None)
-    if getattr(index, "inferred_type", None) not in _INDEX_OF_TIMES[:2] or len(index) < 3:
+    if getattr(index, "inferred_type", None) not in _INDEX_OF_TIMES[:2]:
         return
-    gaps = np.diff(index.asi8)
-    usual = np.median(gaps)
-    if (long := np.flatnonzero(gaps > _LONG * usual)).size:
+    if (long := long_gaps(index.asi8)).size:
         logger.warning(
             "%s: %d of %d frames come more than %d times the usual gap after the one before, the first at %s: frames "
             "are counted here, not time; cut the series there, or resample it",
-            *(place, len(long), len(index), _LONG, index[long[0] + 1]),
+            *(place, len(long), len(index), LONG, index[long[0]]),
         )
 
 
