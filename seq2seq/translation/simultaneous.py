@@ -96,11 +96,16 @@ class TextSession(SayingSession):
             return [unit for unit in _WORD.findall(text) if unit]
         units: list[str] = []
         for character in text:
-            if units and unicodedata.combining(character):
+            if units and (unicodedata.combining(character) or self._composes(units[-1], character)):
                 units[-1] += character
             else:
                 units.append(character)
         return units
+
+    def _composes(self, unit: str, character: str) -> bool:
+        """Tell whether a unit and a character are another text side by side than each is, as jamo of Hangul are."""
+        form = self.source.tokenizer.form
+        return not character.isspace() and form(unit + character) != form(unit) + form(character)
 
     def _read(self, unit: str) -> str:
         """Text that is said now that another unit is read."""

@@ -1,6 +1,7 @@
 """Text in and text out while it comes, by a reader that says again what it has read."""
 
 import json
+import unicodedata
 
 import pytest
 import torch
@@ -81,6 +82,15 @@ def test_words_of_pieces_are_said_whole():
     assert "".join(said) == text
     assert all(part.split() == [word for word in part.split() if word in text.split()] for part in said)
     assert len(said) > 2
+
+
+@pytest.mark.parametrize("text", ["한국어 말", "কো মৌ", "ñandú ễ", "கொ மௌ"])
+def test_what_composes_is_one_letter_however_it_comes(text):
+    built = translator("char", 1, texts=[text])
+    parts = unicodedata.normalize("NFD", text)
+    assert len(parts) > len(text)
+    session = built.open()
+    assert "".join([session.feed(part) for part in parts] + [session.end()]) == text
 
 
 def test_letters_are_said_one_by_one_and_marks_stay_with_theirs():
