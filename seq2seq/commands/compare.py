@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from seq2seq.commands.comparing.competition import Competition, Entries, Equality
 from seq2seq.commands.comparing.trained_runs import scored, train_seeds
 from seq2seq.config.choices import read_choices, read_values, refuse_of_one_run
-from seq2seq.config.contract import check_counts, check_type
+from seq2seq.config.contract import check_counts, check_type, plain
 from seq2seq.config.job import chosen_option, given_overrides
 from seq2seq.config.overrides import written
 from seq2seq.config.places import CONF
@@ -41,7 +41,7 @@ def compare_choices(config: DictConfig) -> Iterator[str]:
     for name in ("equal_parameters", "equal_seconds"):
         check_type(name, config[name], bool)
     choices, along = _choices(config), _along(config)
-    varied = [text for own in choices.values() for text in own] + ([] if along is None else [f"{along[0]}="])
+    varied = [text for own in choices.values() for text in own] + ([] if along is None else [f"{along[0]}={along[1]}"])
     refuse_of_one_run([*_shared_overrides(), *varied], config["seeds"])
     competitions = _competitions(config, choices, along)
     for competition in competitions:
@@ -109,18 +109,28 @@ def _along(config: DictConfig) -> tuple[str, list[Any]] | None:
     if config["along"] is None:
         return None
     key, values = read_values(config["along"])
-    if key in _FITTED and config["equal_parameters"]:
-        raise UserError(f"along must not be {key}, which equal_parameters=true fits: add equal_parameters=false.")
+    _refuse_fitted(config, "along", [key])
     return key, values
+
+
+def _refuse_fitted(config: DictConfig, option: str, overrides: Iterable[str]) -> None:
+    """Raise UserError at a size that is fitted, so that whatever is given for it would have no effect."""
+    keys = [text.partition("=")[0].lstrip("+") for text in overrides]
+    for key in [key for key in keys if key in _FITTED and config["equal_parameters"]]:
+        raise UserError(f"{option} must not hold {key}, which equal_parameters=true fits: add equal_parameters=false.")
 
 
 def _choices(config: DictConfig) -> dict[str, list[str]]:
     """Overrides of the choices, by name. Raises UserError where there are none, or two kinds of them."""
+    for name in ("groups", "options", "choices"):
+        check_type(name, plain(config).get(name), list[str] | None)
     if config["choices"] is None:
         return {name: [name] for name in _names(config["groups"] or _GROUPS, config["options"])}
     if config["groups"] is not None or config["options"] is not None:
         raise UserError("choices must be given without groups and options: leave the one or the others out.")
-    return read_choices(config["choices"])
+    choices = read_choices(config["choices"])
+    _refuse_fitted(config, "choices", [text for own in choices.values() for text in own])
+    return choices
 
 
 def _names(groups: Sequence[str], only: Sequence[str] | None) -> list[str]:

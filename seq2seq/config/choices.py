@@ -17,7 +17,7 @@ def read_choices(given: Iterable[object]) -> dict[str, list[str]]:
 
     Raises UserError at what is no override, and at an option of one run alone.
     """
-    own = {text: shlex.split(text) for text in map(str, given)}
+    own = {text: _words(text) for text in map(str, given)}
     every = [text for parts in own.values() for text in parts]
     for text in [text for text in every if "=" not in text] or ([] if own else ["nothing"]):
         raise UserError(f"choices must be overrides, such as ['model.dropout=0.2'], but {text} is none.")
@@ -25,6 +25,16 @@ def read_choices(given: Iterable[object]) -> dict[str, list[str]]:
     for parts in own.values():
         warn_of_repeated(parts)
     return {PLAIN: [], **own}
+
+
+def _words(text: str) -> list[str]:
+    """The overrides of a choice, parted as a shell does."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise UserError(
+            f"choices must be overrides, such as ['model.dropout=0.2'], but {text!r} has a quotation without end."
+        ) from None
 
 
 def refuse_of_one_run(overrides: Iterable[str], seeds: int = 1) -> None:

@@ -20,7 +20,8 @@ def initial_weights(run: LoadedRun, fresh: dict[str, Tensor], tokenizers: Tokeni
     in `fresh`, newly drawn weights. Vectors of n-grams of other ids start at 0, and so change nothing yet. Raises
     UserError at an output that cannot be carried over.
     """
-    weights = dict(run.model.state_dict())
+    own = run.model.state_dict()
+    weights = dict(own)
     for side in _SIDES:
         before, now = getattr(run.tokenizers, side), getattr(tokenizers, side)
         if before.serialized == now.serialized:
@@ -34,7 +35,7 @@ def initial_weights(run: LoadedRun, fresh: dict[str, Tensor], tokenizers: Tokeni
             if ".ngrams." in name:
                 weights[name] = torch.zeros_like(fresh[name])
             else:
-                weights[name] = _carried(weights[name], fresh[name], before, now)
+                weights[name] = _carried(own[name], fresh[name], before, now)
         if side == "source":
             weights |= {name: torch.zeros_like(value) for name, value in fresh.items() if ".ngrams." in name}
     return weights

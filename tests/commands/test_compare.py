@@ -15,14 +15,17 @@ from seq2seq.commands.comparing.competition import Competition, Entries, Equalit
 from seq2seq.commands.comparing.contender import Contender, count_parameters, fit_sizes
 from seq2seq.commands.comparing.equal_seconds import refuse_without_steps, with_equal_seconds
 from seq2seq.commands.comparing.trained_runs import TrainedRun, scored, train_contender
+from seq2seq.config.composition import composed
 from seq2seq.config.contract import resolve
 from seq2seq.config.places import CONF
 from seq2seq.data.examples import Example, Splits
 from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.runs.choice_table import ScoredChoice, table_head, table_row
+from seq2seq.runs.evaluation import load_splits
 from seq2seq.runs.leaderboard import Row
-from seq2seq.runs.run import build_model
+from seq2seq.runs.run import build_model, train_tokenizers
+from seq2seq.runs.settling import settle
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +144,17 @@ def test_choices_are_overrides_beside_the_config_as_it_is(config_of):
             ["choices=['seed=2']", "groups=[model/cell]"],
             "choices must be given without groups and options: leave the one or the others out.",
         ),
+        (
+            ["choices=['model.dropout=0.1 model.encoder.hidden_size=8']"],
+            "choices must not hold model.encoder.hidden_size, which equal_parameters=true fits: add "
+            "equal_parameters=false.",
+        ),
+        (
+            ["choices=['task=\"a']"],
+            "choices must be overrides, such as ['model.dropout=0.2'], but 'task=\"a' has a quotation without end.",
+        ),
+        (["groups=model/cell"], "groups must be a list, but is 'model/cell': write [model/cell]."),
+        (["groups=[model/cell]", "options=lstm"], "options must be a list, but is 'lstm': write [lstm]."),
     ],
 )
 def test_mistakes_in_choices_are_told(config_of, overrides, message):
@@ -164,7 +178,7 @@ def test_mistakes_in_choices_are_told(config_of, overrides, message):
         ),
         (
             ["along={model.encoder.hidden_size:[8,16]}"],
-            "along must not be model.encoder.hidden_size, which equal_parameters=true fits: add "
+            "along must not hold model.encoder.hidden_size, which equal_parameters=true fits: add "
             "equal_parameters=false.",
         ),
     ],
@@ -216,6 +230,19 @@ def test_sizes_are_as_given_where_parameters_need_not_be_equal(tmp_path):
     assert given[1].parameters > given[0].parameters
     fitted = entries(tmp_path, a=[], b=["model.encoder.num_layers=2"]).contenders[1]
     assert fitted.encoder_size < 12
+
+
+@pytest.mark.parametrize("cell", ["gru", "elman"])
+def test_what_is_trained_has_the_parameters_that_were_fitted(tmp_path, cell):
+    sizes = ["model.encoder.hidden_size=64", "model.decoder.hidden_size=128", "model.decoder.feature_size=auto"]
+    shared = [*TINY, *sizes, "threads=1", "precision=32-true"]
+    choices = {"as it is": [], "other": [f"model/cell={cell}"]}
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        one, other = Competition(shared, choices, tmp_path, Equality(True, False, 2)).enter().contenders
+        trained = composed("train", other.command)
+        settled, tokenizers = settle(trained, load_splits(trained), train_tokenizers, says=False)
+    assert count_parameters(settled, tokenizers) == other.parameters
+    assert abs(other.parameters - one.parameters) < 0.02 * one.parameters
 
 
 def test_equal_seconds_are_steps_by_the_speed_that_was_measured_once(tmp_path):

@@ -21,6 +21,7 @@ def test_lists_are_choices_and_ranges_are_ranges(tmp_path):
         ({"a": {"low": 1}}, "space: a must be a list of values, or low and high"),
         ({"a": {"low": 1, "high": 2, "base": 3}}, "space: a must be a list of values, or low and high"),
         ({"a": {"low": "x", "high": 2}}, "space: a.low must be"),
+        ({"a": {"low": None, "high": 2}}, "space: a.low must be"),
         ({"a": {"low": 2, "high": 1}}, "space: a must have low below high, with log above 0, and a step above 0"),
         ({"a": {"low": 0, "high": 1, "log": True}}, "space: a must have low below high, with log above 0"),
         ({"a": {"low": 0, "high": 1, "step": 0}}, "space: a must have low below high, with log above 0"),

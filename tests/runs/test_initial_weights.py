@@ -57,6 +57,18 @@ def test_rows_go_with_their_pieces_and_new_ones_are_fresh(run):
     assert shared_pieces(before.source, now.source) == (2, 4)
 
 
+@pytest.mark.parametrize("words", [["ebжщ", "жa"], ["fedcbaж"], ["b"]])
+def test_rows_of_a_table_that_both_sides_share_go_with_their_pieces(run, words):
+    before, now = learnt("abcdef", joint=True), learnt(*words, joint=True)
+    config = {**run.config, "model": {**run.config["model"], "share_embeddings": True}}
+    shared = replace(run, config=config, tokenizers=before, model=build_model(config, before))
+    found, own = initial_weights(shared, fresh_of(shared, now), now), shared.model.state_dict()
+    common = [piece for piece in set("".join(words)) if piece in "abcdef"]
+    for name in ("encoder.input.embedding.table.weight", "decoder.embedding.table.weight", "output.bias"):
+        for piece in common:
+            assert torch.equal(found[name][now.source.ids(piece)[0]], own[name][before.source.ids(piece)[0]])
+
+
 def test_clusters_of_tokens_are_carried_over_to_the_same_tokens_alone(run):
     output = {"_target_": "seq2seq.layers.output.adaptive.AdaptiveOutput", "_partial_": True}
     config = {**run.config, "model": {**run.config["model"], "output": output}}

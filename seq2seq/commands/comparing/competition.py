@@ -11,6 +11,7 @@ from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.config.composition import composed
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_splits
+from seq2seq.runs.model_kinds import AUTO
 from seq2seq.runs.run import train_tokenizers
 from seq2seq.runs.settling import settle, settled_like
 
@@ -71,12 +72,14 @@ class Competition:
         """The choices with sizes and steps, after what follows from the data has been settled."""
         configured = composed("train", list(self.shared))
         configured, tokenizers = settle(configured, splits := load_splits(configured), train_tokenizers)
-        plains = {name: settled_like(plain, splits, tokenizers) for name, plain in self._plains().items()}
+        own = self._plains()
+        plains = {name: settled_like(plain, splits, tokenizers) for name, plain in own.items()}
         wanted = count_parameters(configured, tokenizers)
         contenders = []
         for name, plain in plains.items():
             overrides = [*self.shared, *self.choices[name]]
             if self.equality.parameters:
+                overrides += _held_feature_size(own[name], plain)
                 contenders.append(fit_sizes(name, overrides, plain, tokenizers, wanted))
             else:
                 contenders.append(as_given(name, overrides, plain, tokenizers))
@@ -88,6 +91,12 @@ class Competition:
 
     def _plains(self) -> dict[str, dict[str, Any]]:
         return {name: composed("train", [*self.shared, *own]) for name, own in self.choices.items()}
+
+
+def _held_feature_size(plain: dict[str, Any], settled: dict[str, Any]) -> list[str]:
+    """The override that holds the width of features where it would follow from the hidden sizes that are fitted."""
+    follows = plain["model"]["decoder"].get("feature_size") == AUTO
+    return [f"model.decoder.feature_size={settled['model']['decoder']['feature_size']}"] if follows else []
 
 
 def _refuse_pipes(data: dict[str, Any]) -> None:
