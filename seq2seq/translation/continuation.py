@@ -23,4 +23,5 @@ class Continuation(Translator):
 
 
 def _begun(line: Line) -> Line:
-    return line if line.prefix else replace(line, prefix=line.source)
+    """The line with the beginning that it has: its prefix, else itself; a line of a prefix alone is that one."""
+    return replace(line, source=line.source or line.prefix, prefix=line.prefix or line.source)

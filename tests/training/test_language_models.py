@@ -224,6 +224,12 @@ def test_a_line_is_continued(folder, config_of):
     assert lines[2].startswith("c")
 
 
+def test_a_prefix_alone_is_continued_as_a_line_is(folder):
+    model = seq2seq.load(str(folder), device="cpu")
+    assert model.translate("", prefix="a b") == model.translate("a b") != ""
+    assert model.translate("") == ""
+
+
 def test_a_file_of_ones_own_is_scored(folder, config_of, tmp_path):
     (tmp_path / "own.txt").write_text("a b c\n\nb c\n")
     report = evaluate_run(config_of("evaluate", f"run={folder}", "device=cpu", f"file={tmp_path}/own.txt"))
