@@ -9,7 +9,7 @@ from seq2seq.config.options import defaults, refuse_unknown
 from seq2seq.config.overrides import added_key, one_value, readable, resuming, sweep_into, switched_on
 from seq2seq.config.own_classes import refuse_classes_of_tables
 from seq2seq.config.signs import refuse_signs, with_null_groups, with_own_defaults
-from seq2seq.config.structure import refuse_values_of_groups, refuse_values_of_parts, with_own_options
+from seq2seq.config.structure import in_single_values, refuse_values_of_groups, refuse_values_of_parts, with_own_options
 from seq2seq.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ def readable_arguments(arguments: Sequence[str], *, repeated: bool = False) -> l
     Keys that are given several values are told of, unless they are meant to be, as those of one's own after others'.
     """
     multirun = bool({"-m", "--multirun"} & set(arguments))
-    found = [readable(argument, multirun=multirun) for argument in arguments]
+    found = in_single_values([readable(argument, multirun=multirun) for argument in arguments])
     refuse_misplaced(found, multirun)
     refuse_values_of_groups(found)
     refuse_classes_of_tables(found)

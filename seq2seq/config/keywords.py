@@ -14,6 +14,7 @@ from seq2seq.config.mistakes import in_one_line
 from seq2seq.config.options import defaults
 from seq2seq.config.overrides import written
 from seq2seq.config.signs import needs_plus
+from seq2seq.config.structure import holds_options
 from seq2seq.errors import UserError
 
 
@@ -51,7 +52,7 @@ def _flat(keywords: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, 
         if not isinstance(name, str):
             raise UserError(f"{prefix}{name} must be the name of an option, but is of type {type(name).__name__}.")
         key = prefix + name.replace("__", ".") if not name.startswith("_") else prefix + name
-        if isinstance(value, Mapping) and value and "_target_" not in value and defaults().get(key, {}) is not None:
+        if holds_options(key, value):
             yield from _flat(value, f"{key}.")
         else:
             yield key, value

@@ -196,8 +196,9 @@ def null_by_default() -> set[str]:
 def _chosen() -> list[str]:
     """The name of the script, and the arguments that choose an option of a group."""
     called = invocation()
-    chosen = (text for text in called.arguments if text.rpartition("=")[2] not in ("", "null"))
-    return [called.script, *(text for text in chosen if (CONF / text.partition("=")[0]).is_dir())]
+    given = (text.partition("=") for text in called.arguments)
+    chosen = (f"{key}={value}" for key, _, value in given if (CONF / key).is_dir() and value not in ("", "null"))
+    return [called.script, *(text for text in chosen if "={" not in text)]  # single values are no option
 
 
 @cache

@@ -7,11 +7,12 @@ from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_type
 from seq2seq.config.invocation import invocation, supposed
 from seq2seq.config.options import choices, defaults, null_by_default, unknown
-from seq2seq.config.overrides import parsed
+from seq2seq.config.overrides import parsed, written
 from seq2seq.config.places import CONF
 from seq2seq.config.signatures import parameters
 from seq2seq.errors import UserError, shown
 
+_SPACE = "space"  # whose options are not of the config, but named by their dotted paths
 _TABLES = ("callbacks", "metrics", "kinds")  # of parts, each of which null leaves out
 
 
@@ -49,10 +50,47 @@ def refuse_values_of_parts(arguments: Sequence[str]) -> None:
 
 
 def with_own_options(arguments: Sequence[str]) -> list[str]:
-    """The arguments, in which a class that comes with options takes the place of a part, whatever that one has."""
+    """The arguments, in which what comes whole takes the place of a part, whatever that one has.
+
+    That is a class with its options, or a space of one's own.
+    """
     own = {key for key, value in _given(arguments) if isinstance(value, dict) and "_target_" in value}
     taken = {key for key in own if isinstance(defaults().get(key), dict)}
-    return [f"++{text}" if text.partition("=")[0] in taken else text for text in arguments]
+    found = [f"++{text}" if text.partition("=")[0] in taken else text for text in arguments]
+    return [part for text in found for part in ([f"{_SPACE}=none", f"++{text}"] if _is_space(text) else [text])]
+
+
+def in_single_values(arguments: Sequence[str]) -> list[str]:
+    """The arguments, in which a dict of values of a part, such as `model={dropout:0.1}`, is each of these by itself."""
+    return [own for text in arguments for own in _single_values(text)]
+
+
+def holds_options(key: str, value: Any) -> bool:
+    """Tell whether a value holds options of a part, each of which could be given by itself, and is no option's own."""
+    if not isinstance(value, Mapping) or not value or "_target_" in value:
+        return False
+    return defaults().get(key, {}) is not None or key.partition(".")[0] in _TABLES
+
+
+def _single_values(text: str) -> Iterator[str]:
+    read = parsed(text) if "={" in text and not text.startswith(("+", "~", "hydra")) else None
+    if read is None or read.is_sweep_override() or _is_space(text):
+        yield text
+    else:
+        for key, value in _flat(read.key_or_group, read.value()):
+            yield f"{key}={written(key, value)}"
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if holds_options(key, value):
+        for name, own in value.items():
+            yield from _flat(f"{key}.{name}", own)
+    else:
+        yield key, value
+
+
+def _is_space(text: str) -> bool:
+    return text.startswith(f"{_SPACE}={{") and _SPACE in choices()
 
 
 def _given(arguments: Sequence[str]) -> Iterator[tuple[str, Any]]:
