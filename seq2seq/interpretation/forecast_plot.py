@@ -3,6 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from seq2seq.errors import UserError
+
 _MOST = 8  # features that are drawn
 
 
@@ -15,8 +17,12 @@ def forecast_figure(
     """A figure with a row for each of the first eight features that are forecast.
 
     Arrays are `time feature`, or `time` of one. Where past has as many features as means, each is drawn before its own.
+    What came may be of another length than the forecast. Raises UserError where it is of other features.
     """
     past, means = _columns(past), _columns(means)
+    came = None if truth is None else _columns(truth)
+    if came is not None and came.shape[1] != means.shape[1]:
+        raise UserError(f"truth must have {means.shape[1]} features, as the forecast, but has {came.shape[1]}.")
     count = min(means.shape[1], _MOST)
     figure = Figure(figsize=(7, 1.2 + 1.6 * count), layout="constrained")
     axes = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
@@ -24,8 +30,9 @@ def forecast_figure(
     for feature, plot in enumerate(axes):
         if past.shape[1] == means.shape[1]:
             plot.plot(np.arange(1 - len(past), 1), past[:, feature], color="0.3", linewidth=1.2, label="read")
-        if truth is not None:
-            plot.plot(ahead, _columns(truth)[:, feature], color="0.3", linewidth=1.2, linestyle=":", label="came")
+        if came is not None:
+            steps = np.arange(1, len(came) + 1)
+            plot.plot(steps, came[:, feature], color="0.3", linewidth=1.2, linestyle=":", label="came")
         plot.plot(ahead, means[:, feature], color="tab:blue", linewidth=1.5, label="forecast")
         if interval is not None:
             low, high = (_columns(end)[:, feature] for end in interval)

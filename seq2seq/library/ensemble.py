@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from seq2seq.errors import UserError, shown
 from seq2seq.library.run import Run
 from seq2seq.library.trained import Trained
+from seq2seq.runs.run import LoadedRun
 
 
 class Ensemble(Trained):
@@ -22,7 +25,8 @@ class Ensemble(Trained):
 def ensemble(runs: Iterable[Run | Any]) -> Ensemble:
     """The ensemble of runs, or of paths of runs, on the first one's device.
 
-    Raises UserError if there is none, or if their target vocabularies differ.
+    It answers by the weights that the runs have now. Raises UserError if there is none, or if their target vocabularies
+    differ.
     """
     if isinstance(runs, str | os.PathLike | Trained) or not isinstance(runs, Iterable):
         raise UserError(f"runs must be several runs or their paths, in a list, but is {shown(runs)}.")
@@ -30,4 +34,14 @@ def ensemble(runs: Iterable[Run | Any]) -> Ensemble:
     if not members:
         raise UserError("runs must hold at least one run, but is empty.")
     trust = list(dict.fromkeys(package for run in members for package in run.trust))
-    return Ensemble([str(run.path) for run in members], device=members[0].device, trust=trust)
+    paths, device = [str(run.path) for run in members], members[0].device
+    return Ensemble(paths, device=device, trust=trust, members=[_beside(run, members[0]) for run in members])
+
+
+def _beside(run: Run, first: Run) -> LoadedRun:
+    """The loaded run itself, or one with a copy of its model where the first run is on another device."""
+    (loaded,) = run.members
+    device = next(first.model.parameters()).device
+    if next(loaded.model.parameters()).device == device:
+        return loaded
+    return replace(loaded, model=deepcopy(loaded.model).to(device))

@@ -41,9 +41,9 @@ class Forecast:
             raise UserError(
                 "interval needs deviations, which this model has none of: train one with gaussian as its output."
             )
-        if not 0 < share < 1:
-            raise UserError(f"share must be above 0 and below 1, but is {share}.")
-        width = NormalDist().inv_cdf(0.5 + share / 2) * self.deviations
+        if not isinstance(share, float | np.floating) or not 0 < share < 1:
+            raise UserError(f"share must be a number above 0 and below 1, but is {shown(share)}.")
+        width = NormalDist().inv_cdf(0.5 + float(share) / 2) * self.deviations
         return self.means - width, self.means + width
 
     def figure(self, past: np.ndarray, truth: np.ndarray | None = None) -> "Figure":

@@ -14,7 +14,8 @@ from seq2seq.config.closed_table import trusting
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.interpretation.report import InterpretedPair, report
 from seq2seq.interpretation.trace import Trace
-from seq2seq.library.threaded_translator import read_keywords
+from seq2seq.library.call_options import read_keywords
+from seq2seq.library.model_copies import copies
 from seq2seq.library.usual_modes import usual_modes
 from seq2seq.runs.run_folder import new_folder
 
@@ -35,7 +36,8 @@ class Interpretation:
         with in_one_line(), trusting(run.trust):
             options = read_keywords("interpret", run.paths, run.device, {**keywords, "text": str(text)})
             check_options(options)
-            return cls(read(run.members[0], options, text), options["units"])
+            (own,) = copies(run.members)  # as cells are hooked, and other threads may call
+            return cls(read(own, options, text), options["units"])
 
     @property
     def output(self) -> str:

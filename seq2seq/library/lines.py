@@ -24,7 +24,7 @@ def lines_of(texts: Any, prefix: Any, constraints: Any) -> tuple[list[Line], boo
         if not isinstance(given, Iterable) or isinstance(given, bytes):
             raise UserError(f"{name} must be given for each text, or left out, but is {shown(given)}.")
     prefixes = [prefix] * len(several) if isinstance(prefix, str) else list(prefix)
-    phrases = list(constraints) or [()] * len(several)
+    phrases = [_read(own) for own in constraints] or [()] * len(several)
     for name, given in (("prefix", prefixes), ("constraints", phrases)):
         if len(given) != len(several):
             raise UserError(f"{name} must be given for each of {len(several)} texts, but there are {len(given)}.")
@@ -34,6 +34,11 @@ def lines_of(texts: Any, prefix: Any, constraints: Any) -> tuple[list[Line], boo
         Line(text, start, tuple(phrase for phrase in own if phrase.strip()))
         for text, start, own in zip(several, prefixes, phrases, strict=True)
     ], alone
+
+
+def _read(phrases: Any) -> Any:
+    """The phrases of a line in a list, as a generator gives them once; what is no such thing as it is."""
+    return phrases if isinstance(phrases, str | bytes) or not isinstance(phrases, Iterable) else list(phrases)
 
 
 def line_of(text: Any) -> str:

@@ -5,12 +5,13 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
+import torch
 from torch import Tensor
 
 from seq2seq.runs.run import LoadedRun
 
 Laid = TypeVar("Laid")
-Weights = tuple[tuple[int, int, int, float], ...]
+Weights = tuple[tuple[int, int, int, int, float], ...]
 _MOST = 4  # of one run's weights, as each is a copy of them
 _LOOKED_AT = 64  # values of a tensor, about
 
@@ -45,15 +46,21 @@ def copies(members: Sequence[LoadedRun]) -> list[LoadedRun]:
 def weights_now(members: Sequence[LoadedRun]) -> Weights:
     """A record that is another once tensors of the models have been replaced, or changed in place.
 
-    torch counts changes, but none by way of `.data`: of these, some values of each tensor tell.
+    torch counts changes, but none by way of `.data`: of these, the sum of all bits tells, and where some values are.
     """
     return tuple(
-        (id(tensor), tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version, _glance(tensor))
+        (id(tensor), tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version, *_sums(tensor))
         for run in members
         for tensor in (*run.model.parameters(), *run.model.buffers())
     )
 
 
-def _glance(tensor: Tensor) -> float:
+def _sums(tensor: Tensor) -> tuple[int, float]:
+    """The sum of all bits, by eights of bytes: 0.7 ms for 5 million values; and that of some values by their places."""
     values = tensor.detach().flatten()
-    return float(values[:: max(1, len(values) // _LOOKED_AT)].double().sum())
+    octets = values.view(torch.uint8)
+    octets = octets.clone() if octets.storage_offset() % 8 else octets
+    whole = len(octets) // 8 * 8
+    some = values[:: max(1, len(values) // _LOOKED_AT)].double()
+    places = torch.arange(1, len(some) + 1, device=some.device)
+    return int(octets[:whole].view(torch.int64).sum()) + int(octets[whole:].sum()), float((some * places).sum())

@@ -2,15 +2,11 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from shutil import rmtree
+from itertools import chain
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
-from seq2seq.data.corpora.kept_pairs import check_sources, keep_pairs, keep_series
 from seq2seq.data.corpora.pair_table import read_pairs
 from seq2seq.data.example_store import Examples, group
 from seq2seq.data.examples import Example
@@ -22,55 +18,9 @@ from seq2seq.errors import UserError, shown
 from seq2seq.library.chosen_columns import two_of
 from seq2seq.library.row_advice import row_advice
 from seq2seq.library.token_lists import warn_of_tokens
-from seq2seq.runs.own_files import GIVEN
 
 # A file, or (source, target) pairs, where a target may be a list of those that are right; a table with two columns.
 Pairs: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Any]
-
-
-class _Omitted(tuple[()]):
-    """Pairs that a call leaves out, which is not None."""
-
-
-OMITTED: Pairs = _Omitted()
-_KINDS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
-_SPLITS = ("train", "dev", "test")
-
-
-@dataclass(frozen=True)
-class PairSplits:
-    """Splits of a call: keywords that tell training where they are, and those that are to be kept in the run folder."""
-
-    keywords: dict[str, Any]
-    kept: dict[str, Examples] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, train: Pairs, dev: Pairs | None, test: Pairs | None) -> "PairSplits":
-        """The splits that are given. Files stay where they are. Raises UserError at what is no pairs."""
-        given = {name: split for name, split in zip(_SPLITS, (train, dev, test), strict=True) if split is not None}
-        files = {name: Path(split) for name, split in given.items() if is_path(split)}
-        if len(files) == len(given):
-            return cls(_of_files(files))
-        kept = {name: examples_of(split, "pairs" if name == "train" else name) for name, split in given.items()}
-        check_sources([example for examples in kept.values() for example in examples])
-        names = {f"data.{name}": str(_place(Path(), name, examples)) for name, examples in kept.items()}
-        return cls({**_choices(kept["train"][0]), **names}, kept)
-
-    @contextmanager
-    def in_folder(self, folder: Path, config: dict[str, Any]) -> Iterator[None]:
-        """Keep the splits in a run folder, where the config then has them; not where training fails at once."""
-        if self.kept:
-            (folder / GIVEN).mkdir(exist_ok=True)
-        for name, examples in self.kept.items():
-            path = _place(folder.absolute(), name, examples)
-            (keep_series if _is_series(examples[0]) else keep_pairs)(path, examples)
-            config["data"][name] = str(path)
-        try:
-            yield
-        except BaseException:
-            if self.kept and not (folder / "config.yaml").exists():
-                rmtree(folder / GIVEN, ignore_errors=True)
-            raise
 
 
 def is_path(pairs: Pairs) -> TypeGuard[str | os.PathLike[str]]:
@@ -78,25 +28,29 @@ def is_path(pairs: Pairs) -> TypeGuard[str | os.PathLike[str]]:
     return isinstance(pairs, str | os.PathLike)
 
 
-def examples_of(pairs: Pairs, name: str = "pairs") -> Examples:
-    """Examples, one per distinct source, of whatever holds pairs. Raises UserError, by number, at what is none."""
+def examples_of(pairs: Pairs, name: str = "pairs", *, in_order: bool = False) -> Examples:
+    """Examples of whatever holds pairs, one per distinct source, or per row in order.
+
+    Raises UserError, by number, at what is none.
+    """
+    if in_order and not is_path(pairs):
+        rows = _rows_of_texts(pairs, name)
+        return Examples.of(Example(own[0][0], tuple(target for _, target in own)) for own in rows)
     return group(pairs_of(pairs, name), os.fspath(pairs) if is_path(pairs) else name)
 
 
 def pairs_of(pairs: Pairs, name: str = "pairs") -> list[tuple[str, str]]:
     """Sources and targets in their order; a source with several targets comes once with each."""
-    if is_path(pairs):
-        return read_pairs(os.fspath(pairs))
-    found: list[tuple[str, str]] = []
-    lists: list[list[str]] = []
-    for number, row in enumerate(_rows(pairs, name)):
-        own = list(_texts(row, f"{name}[{number}]"))
-        found += own
-        if len(own) > 1:
-            lists.append([target for _, target in own])
+    return read_pairs(os.fspath(pairs)) if is_path(pairs) else list(chain(*_rows_of_texts(pairs, name)))
+
+
+def _rows_of_texts(pairs: Any, name: str) -> list[list[tuple[str, str]]]:
+    """The pairs of each row: its source with one target, or with each of several."""
+    found = [list(_texts(row, f"{name}[{number}]")) for number, row in enumerate(_rows(pairs, name))]
+    lists = [[target for _, target in own] for own in found if len(own) > 1]
     if lists and isinstance(lists[0][0], str):
         warn_of_tokens(name, lists)
-    warn_of_lost_digits(text for pair in found for text in pair)
+    warn_of_lost_digits(text for pair in chain(*found) for text in pair)
     if not found:
         raise UserError(f"{name} must hold pairs of a source and a target, but is empty.")
     return found
@@ -107,35 +61,13 @@ def documents_of(texts: Any) -> list[Example]:
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise UserError(f"texts must be several texts, in a list, but are of type {type(texts).__name__}.")
     texts = list(texts)
+    if not any(isinstance(text, str) and text.strip() for text in texts):
+        raise UserError("texts must hold a text that is not empty, but have none.")
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise UserError(f"texts[{number}] must be a text, but is {shown(text)}.")
         check_whole(text, f"texts[{number}]")
     return [Example("", (text,)) for text in texts]
-
-
-def _of_files(files: Mapping[str, Path]) -> dict[str, Any]:
-    kinds = {_KINDS.get(path.suffix.lower(), "tsv") for path in files.values()}
-    if len(kinds) > 1:
-        raise UserError(f"train, dev and test must be files of one kind, but are {', '.join(sorted(kinds))}.")
-    return {"data": kinds.pop(), **{f"data.{name}": str(path) for name, path in files.items()}}
-
-
-def _choices(example: Example) -> dict[str, Any]:
-    """Keywords of training that suit pairs like this one."""
-    if not _is_series(example):
-        return {"data": "pairs", "task": "pairs"}
-    if isinstance(example.targets[0], Series):
-        return {"experiment": "forecast", "data": "npz"}
-    return {"data": "npz", "task": "series", "model": "luong", "model/input": "frames"}
-
-
-def _is_series(example: Example) -> bool:
-    return isinstance(example.source, Series)
-
-
-def _place(folder: Path, name: str, examples: Examples) -> Path:
-    return folder / GIVEN / f"{name}.{'npz' if _is_series(examples[0]) else 'jsonl'}"
 
 
 def _rows(pairs: Any, name: str) -> Iterable[Any]:

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
+from seq2seq.config.closed_table import trusting
+from seq2seq.config.mistakes import in_one_line
 from seq2seq.errors import UserError
 from seq2seq.library.lines import line_of
 from seq2seq.library.pairs import Pairs
@@ -18,6 +21,7 @@ from seq2seq.models.sizes import parameter_count, shortened
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.html import table
 from seq2seq.runs.record import read_record
+from seq2seq.runs.run import load_run
 from seq2seq.runs.versions import home_of
 
 if TYPE_CHECKING:
@@ -79,11 +83,26 @@ class Run(Trained):
         """The run of a model that starts from this one and goes on with other pairs, in a folder of its own.
 
         `freeze=["encoder"]`, `rates={"encoder": 0.1}` and `rehearsal=0.5` are for what is to be kept; its `report` has
-        the scores before and after. See `seq2seq.train` for the rest.
+        the scores before and after. See `seq2seq.train` for the rest. Raises UserError where the weights are no longer
+        those of the file, from which training starts.
         """
+        if "init" not in keywords:
+            self._check_kept()
         from seq2seq.library.training import train  # which gives a Run
 
         return train(pairs, dev=dev, test=test, **{"init": str(self.path), "trust": self.trust, **keywords})
+
+    @usual_modes()
+    def _check_kept(self) -> None:
+        """Raise UserError where the model's weights are others than those of the file."""
+        with in_one_line(), trusting(self.trust):
+            kept = load_run(self.path, option="init").model.state_dict()
+        now = self.model.state_dict()
+        if now.keys() != kept.keys() or not all(_are_equal(now[name].cpu(), kept[name]) for name in kept):
+            raise UserError(
+                f"fine_tune starts from the weights in {self.path}, but those in memory are others: load the run "
+                "again, or train run.model in a loop of your own."
+            )
 
     @usual_modes()
     def interpret(self, text: str | np.ndarray, **keywords: Any) -> "Interpretation":
@@ -106,6 +125,10 @@ class Run(Trained):
         rows = {"dev": record.get("dev", {}).get("scores", {}), record.get("split", ""): scores}
         body = [[split, *own.values()] for split, own in rows.items() if own]
         return table(repr(self), ["split", *scores], body)
+
+
+def _are_equal(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)
 
 
 def load(path: str | os.PathLike[str], *, device: str = "auto", trust: Sequence[str] = ()) -> Run:

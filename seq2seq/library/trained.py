@@ -1,7 +1,7 @@
 """Trained models that answer texts: what a run and an ensemble of runs have in common."""
 
-import os
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -9,28 +9,30 @@ import numpy as np
 import torch
 
 from seq2seq.config.closed_table import trusting
+from seq2seq.config.contract import check_type
 from seq2seq.config.mistakes import in_one_line
+from seq2seq.data.counts import count_of
 from seq2seq.data.encoding import pairs_of as flattened
-from seq2seq.data.examples import Example
-from seq2seq.data.text import formed
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError, shown
-from seq2seq.interpretation.recording import evaluating
+from seq2seq.library.call_options import read_keywords
 from seq2seq.library.forecasts import Forecast, NumberTable, series_of
+from seq2seq.library.given_examples import examples_for, given_to
 from seq2seq.library.lines import lines_of
 from seq2seq.library.model_copies import Layouts, copies
-from seq2seq.library.pairs import Pairs, documents_of, examples_of, is_path, pairs_of
-from seq2seq.library.threaded_translator import ThreadedTranslator, read_keywords
+from seq2seq.library.pairs import Pairs, documents_of, is_path, pairs_of
+from seq2seq.library.threaded_translator import ThreadedTranslator
 from seq2seq.library.undisturbed import on_threads
 from seq2seq.library.usual_modes import usual_modes
 from seq2seq.locks import Lock
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.forecaster import open_forecaster
-from seq2seq.runs.named_runs import load_runs
-from seq2seq.runs.run import text_form
+from seq2seq.runs.named_runs import check_together, load_runs
+from seq2seq.runs.run import LoadedRun
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.line import Translation
 from seq2seq.translation.overlong import warn_of_overlong
+from seq2seq.translation.tags import behind_tag, check_tag
 from seq2seq.translation.unseen import warn_of_unseen, warn_of_unseen_pairs
 
 if TYPE_CHECKING:
@@ -41,17 +43,27 @@ if TYPE_CHECKING:
 class Trained:
     """Trained models of one target vocabulary, on a device. Calls may come from several threads at once.
 
+    Runs are read from their paths, unless they are given beside these, as members that are in memory.
+
     Keywords of a call are the options of the script of its name: `decoding="beam"`, `decoding__beam_size=8`,
     `precision="int8"`. Raises UserError at a mistake in any of them.
     """
 
     @usual_modes()
-    def __init__(self, paths: Sequence[str], *, device: str = "auto", trust: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        *,
+        device: str = "auto",
+        trust: Sequence[str] = (),
+        members: Sequence[LoadedRun] | None = None,
+    ) -> None:
         if not isinstance(trust, str | Iterable) or isinstance(trust, bytes):
             raise UserError(f"trust must be names of packages, in a list, but is {shown(trust)}.")
         self.device, self.trust = device, [trust] if isinstance(trust, str) else list(trust)
         with in_one_line(), trusting(self.trust):
-            self.members = load_runs({"run": list(paths), "device": device})
+            self.members = load_runs({"run": list(paths), "device": device}) if members is None else [*members]
+            check_together(paths, self.members)
         self.paths = [str(Path(path).absolute()) for path in paths]  # as the working folder may be another one later
         self._decoders = Layouts[tuple[ThreadedTranslator, dict[str, Any]]]()
         self._forecasters = Layouts[tuple[Forecaster, dict[str, Any]]]()
@@ -112,12 +124,15 @@ class Trained:
         """The translation of a text, or of each of several in their order.
 
         With `n_best`, that many for each, best first, with scores, pieces and alignment. A translation begins with the
-        prefix and holds the constraints; for several texts, these are given for each.
+        prefix and holds the constraints; for several texts, these are given for each. A `tag` stands before every text.
         """
-        n_best = None if n_best is None else _count(n_best, "n_best")
+        n_best = None if n_best is None else count_of(n_best, "n_best")
         lines, alone = lines_of(texts, prefix, constraints)
-        decoder, _ = self._decoder("translate", keywords)
-        translator = decoder.translator
+        decoder, options = self._decoder("translate", keywords)
+        translator = decoder.translator.anew()
+        check_type("tag", tag := options["tag"], str | None)
+        check_tag(tag, translator.tokenizers.source)
+        lines = [behind_tag(tag, line) for line in lines]
         for number, line in enumerate(lines, 1):
             translator.check(line, number)
         warn_of_unseen(translator.tokenizers, sources := [line.source for line in lines])
@@ -132,15 +147,15 @@ class Trained:
 
     @overload
     def forecast(
-        self, series: Iterable[np.ndarray | NumberTable], *, length: int | None = None, **keywords: Any
+        self, series: Iterable[np.ndarray | NumberTable], *, length: int | Sequence[int] | None = None, **keywords: Any
     ) -> list[Forecast]: ...
 
     @usual_modes()
-    def forecast(self, series: Any, *, length: int | None = None, **keywords: Any) -> Any:
+    def forecast(self, series: Any, *, length: Any = None, **keywords: Any) -> Any:
         """The forecast of a series, an array `time feature`, or of each of several in their order.
 
-        It has `length` frames, else as many as all targets to train on had. Keywords are options of `forecast`. Raises
-        UserError where the run writes text.
+        It has `length` frames, one number or one for each series, else as many as all targets to train on had. Keywords
+        are options of `forecast`. Raises UserError where the run writes text.
         """
         given, alone = series_of(series)
         forecaster, _ = self._forecaster("forecast", keywords)
@@ -164,14 +179,15 @@ class Trained:
         answering, options = (self._forecaster if first.model.output.frames else self._decoder)("evaluate", keywords)
         with in_one_line(), trusting(self.trust):
             metrics, draws = build_metrics(first, options), read_draws(options)
-            name, examples = self._examples(None if pairs is None else self._given(pairs), split, "pairs")
+            given = None if pairs is None else given_to(first, pairs, in_order=options["reset"] is not None)
+            name, examples = examples_for(first, given, split, "pairs")
         if isinstance(answering, Forecaster):
             evaluation = evaluate(answering, examples, metrics, draws)
             warn_of_last_values(examples, evaluation)
             return evaluation
         warn_of_unknown(name, examples, answering.translator)
         with answering.threads_for(len(examples)):
-            return evaluate(answering.translator, examples, metrics, draws)
+            return evaluate(answering.translator.anew(), examples, metrics, draws)
 
     @usual_modes()
     def perplexity(self, texts: Iterable[str] | None = None, *, split: str | None = None) -> "TextPerplexity":
@@ -185,39 +201,23 @@ class Trained:
         if not isinstance(first.model, LanguageModel):
             raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")
         with in_one_line(), trusting(self.trust):
-            _, examples = self._examples(None if texts is None else documents_of(texts), split, "texts")
-            with evaluating(first.model):
-                return perplexity(first.model, first.tokenizers, examples)
+            _, examples = examples_for(first, None if texts is None else documents_of(texts), split, "texts")
+            model = deepcopy(first.model).eval()  # as the caller may train that one meanwhile
+            return perplexity(model, first.tokenizers, examples)
 
     @usual_modes()
     def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:
         """Log-probabilities, in nats, of every target after its source: `score` in all, `token_scores`, EOS last."""
         decoder, _ = self._decoder("score", keywords)
         with in_one_line(), trusting(self.trust):
-            flat = list(flattened(self._given(pairs, in_order=True))) if is_path(pairs) else pairs_of(pairs)
+            flat = (
+                list(flattened(given_to(self.members[0], pairs, in_order=True))) if is_path(pairs) else pairs_of(pairs)
+            )
         sources, texts = [source for source, _ in flat], [target for _, target in flat]
         _, targets = decoder.translator.tokenizers.encode_pairs(sources, texts)
         warn_of_unseen_pairs(decoder.translator.tokenizers, sources, texts, targets)
         with decoder.threads_for(len(flat)):
             return decoder.translator.score(sources, targets)
-
-    def _given(self, pairs: Pairs, *, in_order: bool = False) -> Sequence[Example]:
-        """Examples of what holds pairs; those of a file, which are read as the run's own data were, can be in order."""
-        if is_path(pairs):
-            from seq2seq.runs.evaluation import given_examples
-
-            return given_examples(self.members[0], os.fspath(pairs), in_order=in_order)
-        return examples_of(pairs)
-
-    def _examples(self, given: Sequence[Example] | None, split: str | None, name: str) -> tuple[str, Sequence[Example]]:
-        """A name and the examples of it: given ones, in the run's form of text, or those of a split of its own data."""
-        from seq2seq.runs.evaluation import load_examples
-
-        if given is None:
-            return load_examples(self.members[0], None, split)
-        if split is not None:
-            raise UserError(f"split must be None where there are {name}, but is {split!r}: give one.")
-        return name, formed(text_form(self.members[0].config), given)
 
     def _forecaster(self, script: str, keywords: dict[str, Any]) -> tuple[Forecaster, dict[str, Any]]:
         """The forecaster that keywords describe, and their options."""
@@ -240,10 +240,3 @@ class Trained:
 
         with in_one_line(), self._lock, trusting(self.trust):
             return self._decoders.of(script, keywords, self.members, lay_out)
-
-
-def _count(given: Any, name: str) -> int:
-    """A number from 1, of Python or of an array. Raises UserError at what is none."""
-    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
-        raise UserError(f"{name} must be a whole number of at least 1, but is {given!r}.")
-    return int(given)

@@ -8,7 +8,8 @@ from seq2seq.config.closed_table import trusting
 from seq2seq.config.keywords import called, given_keys
 from seq2seq.config.mistakes import in_one_line
 from seq2seq.errors import UserError
-from seq2seq.library.pairs import OMITTED, Pairs, PairSplits
+from seq2seq.library.pair_splits import OMITTED, PairSplits
+from seq2seq.library.pairs import Pairs
 from seq2seq.library.run import Run
 from seq2seq.library.undisturbed import told, undisturbed
 from seq2seq.library.usual_modes import usual_modes

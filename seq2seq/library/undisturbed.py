@@ -1,9 +1,10 @@
-"""A process that is left as it was found: seeds, threads, number formats, warnings, log, environment."""
+"""A process that is left as it was found: seeds, threads, their hook, number formats, warnings, log, environment."""
 
 import logging
 import os
 import random
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ def undisturbed() -> Iterator[None]:
     states = random.getstate(), numpy.random.get_state(), torch.get_num_threads(), torch.get_float32_matmul_precision()
     tf32, denormal = torch.backends.cudnn.allow_tf32, _has_denormals()
     lightning = logging.getLogger("pytorch_lightning")
-    level = lightning.level
+    level, hook = lightning.level, threading.excepthook
     devices = range(torch.cuda.device_count())
     try:
         with warnings.catch_warnings(), torch.random.fork_rng(devices):
@@ -34,6 +35,7 @@ def undisturbed() -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = tf32
         torch.set_flush_denormal(not denormal)
         lightning.setLevel(level)
+        threading.excepthook = hook
         for name, value in environment.items():
             os.environ.pop(name, None)
             if value is not None:

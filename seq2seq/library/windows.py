@@ -4,21 +4,20 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq.data.counts import Count, count_of
 from seq2seq.data.given_series import as_series, numbers_as_array, warn_of_gaps
 from seq2seq.data.lost_digits import warn_of_lost_digits
 from seq2seq.data.series import Series
 from seq2seq.errors import UserError
 
 
-def windows(series: Any, *, past: int, future: int, step: int = 1) -> list[tuple[np.ndarray, np.ndarray]]:
+def windows(series: Any, *, past: Count, future: Count, step: Count = 1) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pairs of so many frames and of those that follow them, one every `step` frames of a long series.
 
     The series is an array `time feature`, or `time` of one feature. Those of one series overlap: cut train, dev and
     test out of parts of it that do not. Raises UserError at numbers below 1, and at a series that is too short.
     """
-    for name, count in (("past", past), ("future", future), ("step", step)):
-        if type(count) is not int or count < 1:
-            raise UserError(f"{name} must be a whole number of at least 1, but is {count!r}.")
+    past, future, step = count_of(past, "past"), count_of(future, "future"), count_of(step, "step")
     found = as_series(numbers_as_array(series, "series"), "series")
     if not isinstance(found, Series):
         raise UserError(f"series must be an array of numbers, `time feature`, but is of type {type(series).__name__}.")

@@ -42,6 +42,12 @@ def load_decoding_runs(options: Mapping[str, Any]) -> Sequence[DecodingRun]:
     if "matmul_precision" in options:
         set_matmul_precision(options["matmul_precision"])
     runs = _load(paths, options)
+    check_together(paths, runs)
+    return runs
+
+
+def check_together(paths: Sequence[str], runs: Sequence[DecodingRun]) -> None:
+    """Check that runs can answer as one. Raises UserError, by their paths, if not."""
     if len(runs) > 1 and any(run.model.sourceless for run in runs):
         raise UserError("run must be one language model alone: fusion=language_model joins it to a translator.")
     for path, other in zip(paths[1:], runs[1:], strict=True):
@@ -56,7 +62,6 @@ def load_decoding_runs(options: Mapping[str, Any]) -> Sequence[DecodingRun]:
                 "their pointers would be in other places."
             )
     _check_sources(paths, runs)
-    return runs
 
 
 def _load(paths: Sequence[str], options: Mapping[str, Any]) -> Sequence[DecodingRun]:

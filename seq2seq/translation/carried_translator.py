@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import torch
 from jaxtyping import Int
@@ -52,6 +52,12 @@ class CarriedTranslator(Translator):
     def some(self, lines: Sequence[Item], most: int | None) -> Sequence[Item]:
         """The first of some lines, at most so many: a stream with holes would be another."""
         return lines[:most]
+
+    def anew(self) -> "CarriedTranslator":
+        """A translator by the same model and rule, whose stream has read nothing, and is its own."""
+        own = copy(self)
+        own.begin(1)
+        return own
 
     def begin(self, count: int) -> None:
         """Begin anew, with so many streams."""

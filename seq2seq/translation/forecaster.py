@@ -1,12 +1,14 @@
 """Forecasts of series: the mean of each frame is what the next one is told from."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seq2seq.data.counts import count_of
 from seq2seq.data.examples import Example
 from seq2seq.data.frame_reader import FrameWriter, source_sequences
 from seq2seq.data.series import ForecastSeries, Series
@@ -69,14 +71,14 @@ class Forecaster:
         """The places of those of so many series that one of several processes is to forecast."""
         return slice(rank, count, processes)
 
-    def forecasts(self, sources: Sequence[str], lengths: Sequence[int] | int | None = None) -> list[ForecastSeries]:
+    def forecasts(self, sources: Sequence[str], lengths: Any = None) -> list[ForecastSeries]:
         """Forecasts of series, of so many frames each, or one number for all.
 
-        Raises UserError below 1 frame, without a number where targets to train on were of unlike lengths, and at
-        another than its source's where a tagger writes.
+        Raises UserError below 1 frame, at numbers that are not one for each, without a number where targets to train on
+        were of unlike lengths, and at another than its source's where a tagger writes.
         """
         read = source_sequences(self.tokenizers.source, sources)
-        lengths = self._lengths(lengths, read.lengths)
+        lengths = self._lengths(lengths, read.lengths.tolist())
         wanted = torch.tensor(lengths, dtype=torch.long)
         found: list[ForecastSeries | None] = [None] * len(sources)
         sizes = read.lengths.maximum(wanted)
@@ -109,25 +111,28 @@ class Forecaster:
             steps.append(_mixture(*parts) if self.samples else [part.squeeze(1) for part in parts])
         return [torch.stack(own, 1) for own in zip(*steps, strict=True)]
 
-    def _lengths(self, given: Sequence[int] | int | None, own: Lengths) -> Sequence[int]:
+    def _lengths(self, given: Any, own: Sequence[int]) -> Sequence[int]:
         """The number of frames that each forecast has, of sources of so many."""
-        if not self.stepper.tags:
-            return [self._length(given)] * len(own) if isinstance(given, int | None) else given
-        if given is not None:
-            asked = [given] * len(own) if isinstance(given, int) else given
-            for wanted, count in zip(asked, own.tolist(), strict=True):
+        if given is None:
+            return own if self.stepper.tags else [self._usual_length()] * len(own)
+        asked = list(given) if isinstance(given, list | tuple) or np.ndim(given) else [given] * len(own)
+        if len(asked) != len(own):
+            raise UserError(
+                f"length must be a number, or one for each of {len(own)} series, but are {len(asked)} numbers."
+            )
+        lengths = [count_of(one, "length") for one in asked]
+        for wanted, count in zip(lengths, own, strict=True):
+            if self.stepper.tags:
                 _check_own(wanted, count)
-        return list(map(int, own))
+        return lengths
 
-    def _length(self, length: int | None) -> int:
+    def _usual_length(self) -> int:
+        """The number of frames that all targets to train on had. Raises UserError where they were of unlike lengths."""
         writer = self.tokenizers.target
         assert isinstance(writer, FrameWriter)
-        if length is None and writer.horizon is None:
+        if writer.horizon is None:
             raise UserError("length must be given, as targets to train on were of unlike lengths: say how many frames.")
-        length = writer.horizon if length is None else length
-        if type(length) is not int or length < 1:
-            raise UserError(f"length must be at least 1 frame, but is {length!r}.")
-        return length
+        return writer.horizon
 
 
 def _check_own(wanted: int, count: int) -> None:

@@ -2,16 +2,15 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 
-from seq2seq.data.corpus_mix import tagged
 from seq2seq.data.series import Series
-from seq2seq.data.text import Change, changed, check_whole, decoded
+from seq2seq.data.text import Change, changed, decoded
 from seq2seq.errors import UserError
 from seq2seq.translation.formats import FORMATS, INPUTS, is_request, read_text
 from seq2seq.translation.line import Line, Translation
 from seq2seq.translation.overlong import Overlong
+from seq2seq.translation.tags import behind_tag, check_tag
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.unseen import Unseen
 
@@ -49,9 +48,7 @@ class LineStream:
                 f"n_best must be 1 with format=text, where line i answers line i, but is {n_best}: "
                 "use format=tsv or json."
             )
-        check_whole(tag or "", "tag")
-        if tag is not None and not translator.tokenizers.source.ids(tag):
-            raise UserError(f"tag must be a piece of the model's source vocabulary, but {tag!r} is none: leave it out.")
+        check_tag(tag, translator.tokenizers.source)
         self.translator = translator
         self.tag = tag
         self.buffer = buffer
@@ -112,13 +109,9 @@ class LineStream:
         wanted: list[Line] = []
         for row, line in enumerate(chunk):
             try:
-                read = self._tagged(self.read(decoded(line), number + row))
+                read = behind_tag(self.tag, self.read(decoded(line), number + row))
                 self.translator.check(read, number + row)
             except UserError as mistake:
                 return wanted, mistake
             wanted.append(read)
         return wanted, None
-
-    def _tagged(self, line: Line) -> Line:
-        """The line behind the tag; an empty one stays so."""
-        return replace(line, source=tagged(self.tag, line.source)) if self.tag and line.source.strip() else line

@@ -78,6 +78,10 @@ class Translator:
         """The model in all its forms, each once."""
         return [self.stepper, *(form for form in self.other_forms if form is not self.stepper)]
 
+    def anew(self) -> "Translator":
+        """A translator that has read nothing yet, and whose reading changes no other: this one keeps nothing."""
+        return self
+
     def __call__(self, texts: Sequence[str]) -> list[str]:
         """The best translation of every text."""
         return [found[0].text for found in self.translations([Line(text) for text in texts])]

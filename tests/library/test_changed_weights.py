@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import seq2seq
+from seq2seq.library.model_copies import _sums, weights_now
 
 PAIRS = [("bcd", "DCB"), ("hgf", "F")]
 CALLS = {
@@ -66,6 +67,52 @@ def test_weights_that_are_changed_after_a_call_are_those_of_the_next(finished, r
     before, wanted = CALLS[call](run), CALLS[call](other)
     change(run.model)
     assert CALLS[call](run) == wanted != before
+
+
+@pytest.mark.parametrize("place", [0, 1, 63, -1])
+def test_a_single_value_that_is_changed_by_data_is_noticed(run, place):
+    for number, weight in enumerate(run.model.parameters()):
+        before = weights_now(run.members)
+        flat = weight.data.flatten()
+        flat[min(place, len(flat) - 1)] += 1e-3
+        weight.data.copy_(flat.view_as(weight))
+        assert weights_now(run.members) != before, number
+    assert weights_now(run.members) == weights_now(run.members)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.bool])
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (7,), (5, 3), (129, 2)])
+def test_tensors_of_all_kinds_have_a_sum(kind, shape):
+    tensor = torch.zeros(shape, dtype=kind)
+    other = torch.ones(shape, dtype=kind)
+    assert _sums(tensor) == _sums(tensor.clone())
+    assert (_sums(tensor) == _sums(other)) == (not tensor.numel())
+    if len(shape) > 1:
+        turned = torch.arange(tensor.numel()).view(shape).to(kind)
+        assert _sums(turned.T) == _sums(turned.T.contiguous())
+        _sums(turned[1:])
+
+
+@pytest.mark.parametrize("call", [CALLS["translate"], CALLS["score"]])
+def test_an_ensemble_answers_by_the_weights_of_its_runs_as_they_are_now(run, call):
+    before = call(run)
+    by_data(run.model)
+    wanted = call(run)
+    both = seq2seq.ensemble([run])
+    assert call(both) == wanted != before
+    in_place(run.model)
+    assert call(both) == call(run) != wanted
+
+
+@pytest.mark.parametrize("change", [in_place, by_data, lambda model: model.double()], ids=["place", "data", "type"])
+def test_training_that_would_start_from_other_weights_is_refused(run, finished, change):
+    change(run.model)
+    with pytest.raises(seq2seq.UserError) as error:
+        run.fine_tune([("ab", "b a")])
+    assert str(error.value) == (
+        f"fine_tune starts from the weights in {finished}, but those in memory are others: load the run again, or "
+        "train run.model in a loop of your own."
+    )
 
 
 def test_the_weights_that_stay_need_no_new_translator(run):

@@ -4,10 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
 import seq2seq
+from seq2seq.commands.building.loggers import build_loggers
+from seq2seq.library.undisturbed import undisturbed
 
 # What a process has that training could change; of a gc that is frozen, garbage of the caller's would stay for ever.
 PROGRAM = """
@@ -36,6 +39,22 @@ def test_a_process_that_trains_first_is_left_as_it_was(tmp_path):
     line = [sys.executable, "-c", PROGRAM]
     found = subprocess.run(line, cwd=tmp_path, env=own, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (0, ""), found.stderr
+
+
+def test_a_hook_of_threads_is_put_back_and_told_of_other_mistakes_meanwhile(tmp_path, monkeypatch):
+    told: list[BaseException] = []
+    monkeypatch.setattr(threading, "excepthook", hook := lambda failure: told.append(failure.exc_value))
+    board = {"_target_": "pytorch_lightning.loggers.TensorBoardLogger", "_partial_": True}
+    with undisturbed():
+        for _ in range(2):
+            build_loggers({"logger": {"board": board}}, tmp_path)
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+        assert threading.excepthook is not hook
+        assert threading.excepthook.before is hook
+    assert threading.excepthook is hook
+    assert [type(error) for error in told] == [ZeroDivisionError]
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Whatever holds pairs gives the same examples."""
 
+import json
+
 import datasets
 import numpy
 import pandas
@@ -7,7 +9,8 @@ import pytest
 
 from seq2seq.data.examples import Example
 from seq2seq.errors import UserError
-from seq2seq.library.pairs import PairSplits, _rows, examples_of, pairs_of
+from seq2seq.library.pair_splits import PairSplits
+from seq2seq.library.pairs import _rows, examples_of, pairs_of
 from seq2seq.library.row_advice import row_advice
 
 PAIRS = [("ab", "b a"), ("cd", "d c"), ("ab", "a b")]
@@ -43,6 +46,23 @@ def test_a_file_holds_them_too(tmp_path):
     path.write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS), encoding="utf-8")
     assert examples_of(path) == examples_of(str(path)) == EXAMPLES
     assert pairs_of(path) == PAIRS  # in their order, for scores
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json", "parquet"])
+def test_a_file_beside_pairs_in_memory_is_read_as_its_kind(tmp_path, ending):
+    path, rows = tmp_path / f"dev.{ending}", [{"source": source, "target": target} for source, target in PAIRS]
+    if ending == "parquet":
+        pandas.DataFrame(rows).to_parquet(path)
+    else:
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    for dev in (path, str(path)):
+        assert PairSplits.of(PAIRS, dev, None).kept == {"train": EXAMPLES, "dev": EXAMPLES}
+
+
+def test_rows_in_order_are_an_example_each():
+    rows = [*PAIRS, ("ab", "b a"), ("cd", ["d", "c"])]
+    wanted = [*(Example(source, (target,)) for source, target in [*PAIRS, PAIRS[0]]), Example("cd", ("d", "c"))]
+    assert examples_of(rows, in_order=True) == wanted
 
 
 def test_files_stay_where_they_are_and_other_pairs_are_kept(tmp_path):

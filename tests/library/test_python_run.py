@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pandas
 import pytest
@@ -13,6 +14,8 @@ from torch import nn
 import seq2seq
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.score import score_lines
+from seq2seq.interpretation.trace import named_cells
+from seq2seq.library import interpretation
 
 HALF = "{} must hold whole characters, but has half a surrogate pair, '\\ud"
 WORDS = ["bcd", "a", "", "fedcba", "cab"]
@@ -109,6 +112,34 @@ def test_answers_are_the_same_from_several_threads_and_leave_the_model_as_it_was
     after = run.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_interpretations_come_from_several_threads_and_leave_the_model_alone(run, monkeypatch):
+    read, seen = interpretation.read, []
+    monkeypatch.setattr(interpretation, "read", lambda own, *given: seen.append(own.model) or read(own, *given))
+    fused = {name: cell.fused for name, cell in named_cells(run.model).items()}
+    alone = run.interpret("bcd", steps=2)
+    together = Barrier(4)
+
+    def call(_):
+        together.wait()
+        return run.interpret("bcd", steps=2)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(call, range(4)))
+    assert all(torch.equal(own.trace.features, alone.trace.features) for own in found)
+    assert {name: cell.fused for name, cell in named_cells(run.model).items()} == fused
+    assert len(seen) == 5
+    assert not any(model is run.model for model in seen)
+
+
+def test_constraints_may_come_from_generators(run):
+    wanted = run.translate("bcd", decoding="beam", constraints=["e"])
+    assert run.translate("bcd", decoding="beam", constraints=(text for text in ["e"])) == wanted
+    assert "e" in wanted
+    for several in ([(text for text in ["e"]), []], ((text for text in own) for own in (["e"], []))):
+        first, _ = run.translate(["bcd", "cab"], decoding="beam", constraints=several)
+        assert first == wanted
 
 
 def test_threads_are_left_as_they_were(run):

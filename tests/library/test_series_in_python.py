@@ -1,5 +1,7 @@
 """Series in Python: forecasts and classes are learnt from arrays and tables, in the run's own folder."""
 
+from inspect import unwrap
+
 import numpy as np
 import pandas
 import pytest
@@ -68,6 +70,21 @@ def test_a_forecast_is_arrays_with_intervals_and_a_picture(run):
     assert [line.get_label() for line in axes[0].get_lines()[:3]] == ["read", "came", "forecast"]
 
 
+def test_numbers_of_frames_are_those_of_numpy_too_and_may_differ(run):
+    found = run.forecast(ARRAYS[:2], length=np.int64(3))
+    assert [len(one.means) for one in found] == [3, 3]
+    for length in ([2, np.int64(6)], (2, 6), np.array([2, 6])):
+        assert [len(one.means) for one in run.forecast(ARRAYS[:2], length=length)] == [2, 6]
+    np.testing.assert_allclose(run.forecast(ARRAYS[1], length=[6]).means[:3], found[1].means, rtol=1e-5)
+
+
+@pytest.mark.parametrize("came", [1, 3, 6])
+def test_what_came_may_be_shorter_or_longer_than_a_forecast(came):
+    figure = Forecast(np.zeros((4, 1))).figure(np.zeros((8, 1)), np.ones(came))
+    (line,) = [line for line in figure.axes[0].get_lines() if line.get_label() == "came"]
+    assert line.get_xdata().tolist() == [*range(1, came + 1)]
+
+
 def test_a_run_goes_on_with_the_series_that_it_keeps(run, tmp_path):
     values, _ = waves(40)
     pairs = {"source": values[:, :8], "target": values[:, 8:]}
@@ -120,7 +137,32 @@ MISTAKES = [
     (lambda run: run.forecast([np.zeros((3, 2))]), r"series\[0\] must have 1 features, as the data to train on, but"),
     (lambda run: run.forecast("text"), "series must be an array, or several, but are of type str."),
     (lambda run: run.forecast(["text"]), r"series\[0\] must be an array of numbers, `time feature`, but is 'text'."),
-    (lambda run: run.forecast(ARRAYS, length=0), "length must be at least 1 frame, but is 0."),
+    (lambda run: run.forecast(ARRAYS, length=0), "length must be a whole number of at least 1, but is 0."),
+    *(
+        (lambda run, length=length: run.forecast(ARRAYS, length=length), f"length must be a whole number .* is {shown}")
+        for length, shown in (
+            (4.0, "4.0"),
+            ("4", "'4'"),
+            (True, "True"),
+            ([2, -1, 1, 1], "-1"),
+            ([2, 1, 1, 2.5], "2.5"),
+        )
+    ),
+    *(
+        (
+            lambda run, length=length: run.forecast(ARRAYS, length=length),
+            f"length must be a number, or one for each of 4 series, but are {len(length)} numbers.",
+        )
+        for length in ([2], (2, 2, 2, 2, 2), np.array([3, 3]), [])
+    ),
+    (
+        lambda run: unwrap(Forecast.interval)(Forecast(ARRAYS[0], ARRAYS[0]), "0.9"),
+        "share must be a number above 0 and below 1, but is '0.9'.",
+    ),
+    (
+        lambda run: Forecast(np.zeros((4, 2))).figure(np.zeros((8, 2)), np.zeros((4, 1))),
+        "truth must have 2 features, as the forecast, but has 1.",
+    ),
     (lambda run: run.forecast(ARRAYS, file="x.npz"), "file is an option of the command line alone: leave it out."),
     (lambda run: run.translate(ARRAYS[0]), "writes frames, which are not searched for: use forecast, or evaluate."),
     (lambda run: run.score([(ARRAYS[0], "a")]), "writes frames, which are not searched for: use forecast, or evaluate"),
@@ -155,7 +197,10 @@ MISTAKES = [
         r"pairs\[0\] must have times, as other series have, but has none: give each some, or none any.",
     ),
     (lambda run: Forecast(ARRAYS[0]).interval(), "interval needs deviations, which this model has none of"),
-    (lambda run: Forecast(ARRAYS[0], ARRAYS[0]).interval(1.0), "share must be above 0 and below 1, but is 1.0."),
+    (
+        lambda run: Forecast(ARRAYS[0], ARRAYS[0]).interval(1.0),
+        "share must be a number above 0 and below 1, but is 1.0.",
+    ),
 ]
 
 

@@ -74,6 +74,7 @@ def test_tensors_are_columns_too():
     given = {"source": torch.arange(24.0).view(3, 4, 2), "target": torch.tensor([0, 1, 0])}
     assert [[str(one) for one in example.targets] for example in examples_of(given)] == [["0"], ["1"], ["0"]]
     assert len(seq2seq.windows(torch.zeros(5, 2), past=2, future=1)) == 3
+    assert len(seq2seq.windows(torch.zeros(5, 2), past=np.int64(2), future=np.int8(1), step=np.uint16(2))) == 2
 
 
 @pytest.mark.parametrize(

@@ -319,7 +319,7 @@ def test_forecasts_of_files_are_those_of_python(learnt, folder, config_of, tmp_p
         (["file={test}", "out={test}"], "out must be another file than file={test}, which is read, but is {test}."),
         (["file={test}", "out={link}"], "out must be another file than file={test}, which is read, but is {link}."),
         (["file=w.tsv"], "file must be .npz, .csv or .parquet, but is w.tsv."),
-        (["file={test}", "length=0"], "length must be at least 1 frame, but is 0."),
+        (["file={test}", "length=0"], "length must be a whole number of at least 1, but is 0."),
         (["file={test}", "threads=0"], "threads must be a whole number of at least 1, but is 0."),
     ],
 )

@@ -1,11 +1,13 @@
 """Runs on several corpora that are mixed."""
 
 import json
+import re
 
 import pytest
 from kept_runs import last, same
 from line_streams import build_stream
 
+import seq2seq
 from seq2seq.commands.training.mistakes import refuse_mistakes
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_splits
@@ -66,6 +68,18 @@ def test_a_tagged_run_is_scored_by_part_and_translates_behind_a_tag(train_mixed,
     given = [json.loads(line) for line in behind([b"a b", b""])]
     assert typed == given
     assert [json.loads(line) for line in plain([b"a b"])] != given[:1]
+    run = seq2seq.load(tmp_path)
+    scores = [
+        [own[0].hypothesis.score for own in run.translate(texts, n_best=1, **keywords)]
+        for texts, keywords in ((["<back> a b", ""], {}), (["a b", ""], {"tag": "<back>"}), (["a b", ""], {}))
+    ]
+    assert scores[0] == scores[1] != scores[2]
+    for tag, message in (
+        ("<other>", "tag must be a piece of the model's source"),
+        (["a"], "tag must be str | None, but is"),
+    ):
+        with pytest.raises(UserError, match=re.escape(message)):
+            run.translate("a b", tag=tag)
     with pytest.raises(UserError) as error:
         build_stream(config_of("translate", *own, "tag='<other>'"))
     assert str(error.value) == (

@@ -1,6 +1,7 @@
 """Loggers of a run, as a config describes them, and what each is told of the run as a whole."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,24 @@ def build_loggers(config: dict[str, Any], folder: Path) -> list[Logger]:
     Raises UserError if one needs a library that is not installed.
     """
     loggers = [_logger(name, node, folder) for name, node in (config["logger"] or {}).items() if node]
-    if any(isinstance(board, TensorBoardLogger) for board in loggers):
-        threading.excepthook = _told_once
+    writes = any(isinstance(board, TensorBoardLogger) for board in loggers)
+    if writes and not isinstance(threading.excepthook, _ToldOnce):
+        threading.excepthook = _ToldOnce(threading.excepthook)
     return loggers
 
 
-def _told_once(failure: threading.ExceptHookArgs) -> None:
-    """Say nothing of a thread that cannot write event files: what logs next, or closes them, raises the same."""
-    if not (isinstance(failure.exc_value, OSError) and type(failure.thread).__module__.startswith("tensorboard")):
-        threading.__excepthook__(failure)
+class _ToldOnce:
+    """A hook that says nothing of a thread that cannot write event files: what logs next, or closes them, raises it.
+
+    Another hook, which was there before, is told of all other threads.
+    """
+
+    def __init__(self, before: Callable[[threading.ExceptHookArgs], Any]) -> None:
+        self.before = before
+
+    def __call__(self, failure: threading.ExceptHookArgs) -> None:
+        if not (isinstance(failure.exc_value, OSError) and type(failure.thread).__module__.startswith("tensorboard")):
+            self.before(failure)
 
 
 def _logger(name: str, node: dict[str, Any], folder: Path) -> Logger:
