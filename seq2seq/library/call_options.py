@@ -11,9 +11,8 @@ from seq2seq.config.options import choices, defaults
 from seq2seq.errors import UserError
 
 _OF_LOADING = ("run", "device", "trust")
-_OF_SCORES = ("ensemble", "fusion", "precision", "product_library", "threads", "batch_size", "max_tokens") + (
-    "max_source_tokens",
-)
+_LIMITS = ("batch_size", "max_tokens", "max_source_tokens")
+_OF_SCORES = ("ensemble", "fusion", "precision", "product_library", "threads", *_LIMITS)
 _OF_TRANSLATIONS = (*_OF_SCORES, "decoding", "pieces", "rerank", "replace_unknown", "reset")
 # Of each script, the options that its call reads; all others are refused, as they would change nothing.
 READ = {
