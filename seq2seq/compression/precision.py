@@ -58,9 +58,8 @@ def _product(precision: str) -> Callable[[], object]:
     inputs = torch.linspace(-1, 1, _ROWS * _INPUTS).unflatten(0, (_ROWS, _INPUTS))
     weight = torch.linspace(-1, 1, _OUTPUTS * _INPUTS).unflatten(0, (_OUTPUTS, _INPUTS))
     product = prepare(weight, weight[:, 0].contiguous(), precision)
-    product(inputs)  # an int8 product finds the range of its inputs
     if isinstance(product, Int8Linear):
-        product.calibrating = False
+        product.limited(1.0)  # the range of these inputs
     return partial(_run, product, inputs)
 
 

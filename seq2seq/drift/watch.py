@@ -1,5 +1,6 @@
 """A watch over the signals of a stream of lines."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from math import isnan
 from typing import NamedTuple
@@ -7,6 +8,8 @@ from typing import NamedTuple
 from seq2seq.drift.detector import Detector
 from seq2seq.drift.spread import Spread
 from seq2seq.errors import UserError, check_finite
+
+_KEPT = 1000  # lines whose numbers are remembered: a change is nearly always told of before there are more
 
 
 class Alarm(NamedTuple):
@@ -23,6 +26,28 @@ class Alarm(NamedTuple):
     since: int
 
 
+class _Lines:
+    """Lines that a signal had values at: the latest by their numbers, those before by their mean distance."""
+
+    def __init__(self) -> None:
+        self._first, self._older = 0, 0
+        self._latest: deque[int] = deque()
+
+    def add(self, line: int) -> None:
+        self._first = self._first or line
+        self._latest.append(line)
+        if len(self._latest) > _KEPT:
+            self._latest.popleft()
+            self._older += 1
+
+    def of_latest(self, count: int) -> int:
+        """The line at which the latest values, so many of them, began."""
+        if count <= len(self._latest):
+            return self._latest[-max(1, count)]
+        share = min(1.0, (count - len(self._latest)) / max(1, self._older))
+        return round(self._latest[0] - share * (self._latest[0] - self._first))
+
+
 class SignalWatch:
     """A detector of each kind for each signal. Values are in deviations from what is usual, `limit` at most.
 
@@ -36,6 +61,7 @@ class SignalWatch:
         self._detectors = {
             (signal, name): new_detector() for signal in usual for name, new_detector in detectors.items()
         }
+        self._lines = {signal: _Lines() for signal in usual}  # not all lines have all signals
 
     def deviations(self, signals: Mapping[str, float]) -> dict[str, float]:
         """The signals of a line that are watched, in deviations; what is no number is left out."""
@@ -45,10 +71,13 @@ class SignalWatch:
     def update(self, line: int, deviations: Mapping[str, float]) -> list[Alarm]:
         """The alarms at a line of a number, from 1, whose signals are these deviations; nearly always none."""
         alarms = []
+        for signal in deviations.keys() & self._lines.keys():
+            self._lines[signal].add(line)
         for (signal, name), detector in self._detectors.items():
             if signal in deviations and detector.update(deviations[signal]):
                 mean, length = detector.recent
-                alarms.append(Alarm(line, signal, name, deviations[signal], mean, max(1, line - length + 1)))
+                since = self._lines[signal].of_latest(length)
+                alarms.append(Alarm(line, signal, name, deviations[signal], mean, since))
         return alarms
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import copy
+from math import inf, isnan
 from typing import Any, NamedTuple
 
 from seq2seq.decoding.hypothesis import Hypothesis
@@ -90,8 +91,12 @@ def _compare(
 
 
 def _gap(one: float, other: float) -> float:
-    """The difference of two scores, in nats; of those below -1, by how far below: float32 has no more digits there."""
-    return abs(one - other) / max(1.0, abs(one))
+    """The difference of two scores, in nats; of those below -1, by how far below: float32 has no more digits there.
+
+    Infinity where it is no number, which no maximum would find.
+    """
+    gap = abs(one - other) / max(1.0, abs(one))
+    return inf if isnan(gap) else gap
 
 
 def _by_length(sources: Sequence[str], count: int) -> list[str]:

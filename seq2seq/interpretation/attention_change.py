@@ -1,15 +1,16 @@
 """Interventions at the attention: what a decoder writes without it, or with weights that say nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seq2seq.errors import UserError
 from seq2seq.interpretation.intervention import Intervention
+from seq2seq.interpretation.replacement import replaced
 from seq2seq.layers.attention.attention import Attention
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.precise import precise
@@ -47,27 +48,15 @@ class AttentionChange(Intervention):
         check_attention_change(self.manner, attention)
         with ExitStack() as stack:
             if self.manner == "cut":
-                stack.enter_context(_replaced(attention, step=_without_context, unroll=_without_context))
+                stack.enter_context(replaced(attention, step=_without_context, unroll=_without_context))
                 if model.copying is not None:
-                    stack.enter_context(_replaced(model.copying, forward=_without_copies))
-                    stack.enter_context(_replaced(model.copying.switch, forward=_at_the_vocabulary))
+                    stack.enter_context(replaced(model.copying, forward=_without_copies))
+                    stack.enter_context(replaced(model.copying.switch, forward=_at_the_vocabulary))
             elif self.manner == "even":
-                stack.enter_context(_replaced(attention, weights=lambda _: _even))
+                stack.enter_context(replaced(attention, weights=lambda _: _even))
             else:
-                stack.enter_context(_replaced(attention, weights=lambda weights: _shuffling(weights, self.seed)))
+                stack.enter_context(replaced(attention, weights=lambda weights: _shuffling(weights, self.seed)))
             yield
-
-
-@contextmanager
-def _replaced(module: nn.Module, **changes: Callable[[Any], Any]) -> Iterator[None]:
-    """A context in which methods of a module are what changes make of them."""
-    try:
-        # What an instance has of its own hides the method of its class.
-        vars(module).update({name: change(getattr(module, name)) for name, change in changes.items()})
-        yield
-    finally:
-        for name in changes:
-            vars(module).pop(name, None)
 
 
 def check_attention_change(manner: str, attention: Attention) -> None:

@@ -26,7 +26,8 @@ Score = Callable[[TimeVectors], TargetScores]
 class Attribution:
     """Shares of a score, `target source`: a row per target token behind BOS and a column per source token.
 
-    `delta` is what integrated gradients miss: the sum of a row less score(source) - score(baseline).
+    `delta` is what integrated gradients miss: the sum of a row less score(source) - score(baseline). Where a token has
+    no probability, with the source or with what it is compared to, shares and `delta` are NaN.
     """
 
     method: str
@@ -62,8 +63,9 @@ def integrated_gradients(
                 internal_batch_size=_BATCH,
                 return_convergence_delta=True,
             )
-        shares.append(own.detach().sum(-1))
-        deltas.append(delta.detach())
+        known = delta.detach().isfinite()
+        shares.append(_where(known.unsqueeze(1), own.detach().sum(-1)))
+        deltas.append(_where(known, delta.detach()))
     return Attribution("integrated gradients", score, torch.cat(shares), torch.cat(deltas))
 
 
@@ -77,8 +79,10 @@ def gradient_times_input(
     with _scoring(model, source, target, score) as (vectors, scores):
         rows = vectors.expand(target.shape[1] - 1, -1, -1).clone().requires_grad_()
         with torch.enable_grad():
-            (gradient,) = torch.autograd.grad(scores(rows).diagonal().sum(), rows)
-    return Attribution("gradient x input", score, (gradient * vectors).sum(-1))
+            found = scores(rows).diagonal()
+            (gradient,) = torch.autograd.grad(found.sum(), rows)
+    shares = (gradient * vectors).sum(-1)
+    return Attribution("gradient x input", score, _where(found.detach().isfinite().unsqueeze(1), shares))
 
 
 @torch.no_grad()
@@ -89,7 +93,12 @@ def occlusion(model: Seq2Seq, source: Source, target: TargetIds, *, score: str =
     """
     with _scoring(model, source, target, score) as (vectors, scores):
         lost = scores(vectors) - scores(model.encoder.input(model.encoder.input.occluded(source)))
-    return Attribution("occlusion", score, lost.T)
+    return Attribution("occlusion", score, _where(lost.isfinite(), lost).T)
+
+
+def _where(known: Tensor, values: Tensor) -> Tensor:
+    """The values where they are known, NaN elsewhere."""
+    return values.masked_fill(~known, torch.nan)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Flow of gradients: how much of each step's loss reaches the states so many steps before it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seq2seq.interpretation.attention_past import detached_past
 from seq2seq.interpretation.recording import encoder_records, evaluating, visible
 from seq2seq.interpretation.trace import named_cells, target_lengths
 from seq2seq.layers.recurrent.blockwise import BlockwiseLayer
@@ -186,7 +187,8 @@ class ModelFlow:
         """Count in sources and targets, `batch target`, which begin with BOS."""
         every = list(named_cells(self.model).values())
         read = {name: layer for name, layer in self.layers.items() if name in self.cells}
-        with evaluating(self.model), torch.enable_grad(), tapped(every, self.path) as states:
+        past = detached_past(self.model.decoder) if self.path == "cell" else nullcontext()
+        with evaluating(self.model), torch.enable_grad(), past, tapped(every, self.path) as states:
             with _lengths_of(read) as own:
                 features = self.model(source, lengths, target[:, :-1])[0]
             ends = target_lengths(target)

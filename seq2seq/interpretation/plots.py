@@ -76,9 +76,12 @@ def attention_figure(
 def attribution_figure(
     shares: Float[Tensor, "target source"], source: Sequence[str], target: Sequence[str], *, title: str = ""
 ) -> Figure:
-    """A heat map of `target source` shares, blue where a source piece helped a target piece and red where it hurt."""
+    """A heat map of `target source` shares, blue where a source piece helped a target piece and red where it hurt.
+
+    Where a share is no number, nothing is drawn.
+    """
     figure, axes = _pairs_figure(source, target, title or "Attribution")
-    most = float(shares.abs().max()) or 1.0
+    most = float(shares.nan_to_num().abs().max()) or 1.0
     image = axes.imshow(shares.float().cpu().numpy(), cmap=SIGNED, vmin=-most, vmax=most, aspect="auto")
     figure.colorbar(image, label="share of the score")
     return figure

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from seq2seq.errors import UserError
+from seq2seq.finite import strict_json
 from seq2seq.interpretation.attribution import Attribution
 from seq2seq.interpretation.gates import (
     Unit,
@@ -99,6 +100,7 @@ def report(reading: InterpretedPair, *, units: int = 8) -> str:
         "style": (folder / "report.css").read_text(encoding="utf-8"),
         "script": (folder / "report.js").read_text(encoding="utf-8"),
         "data": _inlined(contents(reading, units=units)),
+        "attention": (folder / "attention.html").read_text(encoding="utf-8") if reading.attends else "",
         "training": _training(reading.training, (folder / "training.html").read_text(encoding="utf-8")),
     }
     page = (folder / "report.html").read_text(encoding="utf-8")
@@ -132,17 +134,16 @@ def _picture(figure: Figure) -> str:
 
 
 def contents(reading: InterpretedPair, *, units: int) -> dict[str, Any]:
-    """The data that the page's script draws, in plain types."""
+    """The data that the page's script draws, in plain types; None is what has no number, or is not there."""
     found = reading.trace
+    looks = {"attention": found.weights, "entropy": attention_entropy(found), "coverage": coverage(found)}
     return {
         "run": reading.run,
         "forced": reading.forced,
         "source": reading.source,
         "target": reading.target,
         "scores": _rounded(found.log_probabilities[0]),
-        "attention": _rounded(found.weights[0]),
-        "entropy": _rounded(attention_entropy(found)[0]),
-        "coverage": _rounded(coverage(found)[0]),
+        **{name: _rounded(values[0]) if reading.attends else None for name, values in looks.items()},
         "copied": None if found.copying is None else _rounded(found.copying.shares[0]),
         "copying": None if found.copying is None else _rounded(found.copying.switch[0]),
         "attributions": [
@@ -150,7 +151,7 @@ def contents(reading: InterpretedPair, *, units: int) -> dict[str, Any]:
                 "method": own.method,
                 "score": own.score.replace("_", "-"),
                 "shares": _rounded(own.shares),
-                "delta": None if own.delta is None else float(own.delta.abs().max()),
+                "delta": _largest(own.delta),
             }
             for own in reading.attributions
         ],
@@ -224,9 +225,15 @@ def _packed(values: Tensor) -> dict[str, Any]:
 
 
 def _rounded(values: Tensor) -> Any:
-    """Lists of numbers with four digits behind the point; NaN becomes 0 and infinity 1e6, which JSON lacks."""
-    finite = torch.nan_to_num(values.detach().double().cpu(), nan=0.0, posinf=1e6, neginf=-1e6)
-    return json.loads(json.dumps(finite.tolist(), allow_nan=False), parse_float=lambda text: round(float(text), 4))
+    """Lists of numbers with four digits behind the point; None of what is not finite, which JSON lacks."""
+    text = strict_json(values.detach().double().cpu().tolist())
+    return json.loads(text, parse_float=lambda number: round(float(number), 4))
+
+
+def _largest(deltas: Float[Tensor, " target"] | None) -> float | None:
+    """The largest size of what is a number; None without any."""
+    known = [] if deltas is None else deltas[deltas.isfinite()].abs().tolist()
+    return max(known, default=None)
 
 
 def _inlined(data: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from seq2seq.interpretation.memory_spans import MemorySpan
 from seq2seq.interpretation.plots import ACCENT, Picture, title_figure
 
 _WIDTH, _PANEL, _BINS = 9.0, 1.5, 25
-_LONGEST = 1e4  # steps that are told apart
+_SHORTEST, _LONGEST = 1e-2, 1e4  # steps that are told apart
 _OTHER = "#b5382a"
 
 
@@ -25,7 +25,7 @@ def spans_figure(spans: Mapping[str, MemorySpan], *, title: str = "") -> Figure:
     panels = figure.subplots(len(spans), 1, sharex=True, squeeze=False)[:, 0]
     constants = [values.clamp(max=_LONGEST).numpy() for s in spans.values() for values in (s.of_product, s.of_mean)]
     low, high = min(map(np.min, constants)), max(map(np.max, constants))
-    edges = np.geomspace(max(low, 1e-2) * 0.95, high * 1.05, _BINS + 1)
+    edges = np.geomspace(max(low, _SHORTEST) * 0.95, max(high, _SHORTEST) * 1.05, _BINS + 1)
     for axes, (name, span) in zip(panels, spans.items(), strict=True):
         _draw(axes, span, edges)
         axes.set_title(name, loc="left", fontsize="medium")

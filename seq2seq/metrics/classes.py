@@ -11,7 +11,7 @@ from seq2seq.metrics.scores import Scores, rates
 from seq2seq.shapes import SentenceCounts, TrialScores, TrialTotals
 
 _MOST = 500  # classes: their counts are kept for every sentence
-_NO_LABEL = "\0"  # where a sequence of labels is shorter than its reference
+_NO_LABEL = "\0"  # where a sequence of labels, or its reference, is the shorter one
 
 
 class ClassScores(Scores):
@@ -20,7 +20,8 @@ class ClassScores(Scores):
     Classes are those of the references; a label that is none of them is wrong and no class of its own. One that a
     sample of the sentences neither has nor says is left out of its mean. Of several references of a sentence, the one
     that was met counts, else the first. With `words`, a target is a sequence of labels with white space between them,
-    as one for every frame, and each is compared with what stands at its place. Raises UserError at over 500 classes.
+    as one for every frame, and each is compared with what stands at its place; where either is longer, that is wrong.
+    Raises UserError at over 500 classes.
     """
 
     def __init__(self, *, words: bool = False) -> None:
@@ -55,7 +56,7 @@ class ClassScores(Scores):
         assert self._places is not None
         by_class = row[2:].reshape(-1, 3)
         said, true = self._labels(hypothesis), self._labels(reference)
-        for own, wanted in zip_longest(said[: len(true)], true, fillvalue=_NO_LABEL):
+        for own, wanted in zip_longest(said, true, fillvalue=_NO_LABEL):
             row[:2] += 1, own == wanted
             for column, label in enumerate((own if own == wanted else _NO_LABEL, own, wanted)):
                 if label in self._places:

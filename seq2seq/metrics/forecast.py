@@ -19,8 +19,8 @@ class ForecastErrors(Scores):
 
     The continuous ranked probability score is that of normal distributions (Gneiting & Raftery 2007); without
     deviations it is the absolute error. Features count alike, whatever their units: score those that belong together.
-    Of several references of a series the nearest counts. Raises UserError at what are no frames, and at a forecast
-    that is not as long as its reference.
+    Of several references of a series the nearest counts. Raises UserError at what are no frames, at a reference with a
+    value missing, and at a forecast that is not as long as its reference.
     """
 
     def __init__(self) -> None:
@@ -66,6 +66,10 @@ def _errors(hypothesis: str, reference: str) -> tuple[float, float, float, float
             f"a forecast must be of as many frames and features as its reference, {list(targets.shape)}, but is of "
             f"{list(means.shape)}."
         )
+    if (gaps := np.argwhere(np.isnan(targets))).size:
+        frame, feature = (gaps[0] + 1).tolist()
+        place = getattr(reference, "place", "a reference")
+        raise UserError(f"{place}, frame {frame}, feature {feature} has no value: fill it, or leave the series out.")
     distance = np.abs(targets - means)
     given = getattr(hypothesis, "deviations", None)
     ranked = distance if given is None else crps(targets, means, np.asarray(given, np.float64))

@@ -111,6 +111,7 @@ class Decoder(nn.Module, ABC):
 
     # Whether `unroll` runs each layer over the whole target, because no context enters the recurrence that finds it.
     whole_target: ClassVar[bool] = True
+    asks_before: ClassVar[bool] = False  # whether attention is asked by the top layer's state before a step
     attention: Attention
     readout: Readout
     waiting: WaitK | None = None

@@ -56,6 +56,7 @@ class BahdanauDecoder(Decoder):
     """
 
     whole_target = False
+    asks_before = True
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seq2seq.data.frame_reader import FrameReader
 from seq2seq.symbols import UNK
 from seq2seq.translation.line import Translation
 
@@ -26,7 +27,8 @@ def signals_of(translation: Translation) -> dict[str, float]:
     `length_ratio` is target tokens over source pieces. They are of the line alone, whatever was searched beside it.
     """
     hypothesis = translation.hypothesis
-    read = None if hypothesis.attention is None else hypothesis.attention.shape[1] - 1
+    ends = 0 if isinstance(translation.tokenizers.source, FrameReader) else 1  # frames have no end of their own
+    read = None if hypothesis.attention is None else hypothesis.attention.shape[1] - ends
     source = translation.tokenizers.source.encode([translation.source])[0][:read]
     if not source or not hypothesis.token_scores:
         return {}

@@ -1,6 +1,7 @@
 """Taggers through every command: of letters and of frames, labels and values; trained, resumed, read back, drawn."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,13 @@ from kept_runs import last, same
 import seq2seq
 from seq2seq.commands.export import export
 from seq2seq.commands.forecast import forecast
-from seq2seq.commands.interpret import read
+from seq2seq.commands.interpret import figures_of, read
 from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
 from seq2seq.config.contract import read_options
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
-from seq2seq.interpretation.report import report
+from seq2seq.interpretation.report import contents, report
 from seq2seq.models.decoder import States
 from seq2seq.models.tagger import Tagger
 from seq2seq.runs.run import load_run
@@ -229,6 +230,17 @@ def test_a_report_shows_each_label_at_its_position(run, config_of):
     reading = read(load_run(run), options)
     assert reading.trace.weights[0].argmax(-1).tolist() == [0, 1, 2, 3, 4]
     assert "encoder" in report(reading, units=2)
+
+
+@pytest.mark.parametrize(("labels", "none"), [("V C", [2]), ("V C V C V", [4]), ("V C V C V C", [4, 5])])
+def test_a_label_behind_the_last_and_an_early_end_have_no_probability_in_a_report(run, config_of, labels, none):
+    options = read_options(config_of("interpret", f"run={run}", "text=bade", f"target='{labels}'", "steps=2"))
+    reading = read(load_run(run), options)
+    scores = contents(reading, units=2)["scores"]
+    assert [place for place, score in enumerate(scores) if score is None] == none
+    assert "encoder" in report(reading, units=2)
+    for figure in figures_of(reading).values():
+        figure.savefig(BytesIO(), format="svg")
 
 
 def test_labels_are_learnt_from_arrays_in_python(tmp_path):

@@ -7,6 +7,7 @@ from statistics import fmean, pstdev
 
 import pytest
 
+from seq2seq.drift import watch as drift_watch
 from seq2seq.drift.adwin import Adwin
 from seq2seq.drift.detector import Detector, Recent
 from seq2seq.drift.history import SignalHistory
@@ -46,6 +47,23 @@ def test_a_spread_is_mean_and_deviation_and_no_deviation_is_below_the_least():
     assert spread == Spread(2.0, 1.0, 2)
     assert spread.deviations(4.0) == 2.0
     assert Spread.of([0.5, 0.5]).deviations(0.5 + LEAST) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("kept", [1000, 5])
+@pytest.mark.parametrize("every", [1, 10])
+def test_a_change_began_at_a_line_though_not_every_line_has_the_signal(monkeypatch, every, kept):
+    """Also where more values came since than line numbers are remembered, as lines are evenly apart here."""
+    monkeypatch.setattr(drift_watch, "_KEPT", kept)
+    usual, values = skewed(500, 0.3, seed=2), skewed(1500, 0.3) + skewed(500, 0.6)
+    watch, sparse = (SignalWatch(BOTH, {"nll": Spread.of(usual)}, limit=5.0) for _ in range(2))
+    found = []
+    for line in range(1, every * len(values) + 1):
+        given = {"nll": values[line // every - 1]} if line % every == 0 else {}
+        found += sparse.update(line, sparse.deviations(given))
+    dense = alarms(watch, values)
+    assert [alarm.line for alarm in found] == [every * alarm.line for alarm in dense]
+    assert [alarm.since for alarm in found] == [every * alarm.since for alarm in dense]
+    assert all(abs(alarm.since - 1501) < 60 for alarm in dense)
 
 
 def test_alarms_do_not_hang_on_the_units_of_a_signal():

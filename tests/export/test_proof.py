@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.errors import UserError
-from seq2seq.export.proof import EXACT, SHAPES, Limits, prove, prove_alone
+from seq2seq.export.proof import EXACT, SHAPES, Limits, _compare, prove, prove_alone
 from seq2seq.symbols import EOS
 
 SOURCES = ["ab", "c d e", "fghij", "z", "a", "klmno pqrst", "x y", "uvw"]
@@ -75,3 +76,11 @@ def test_what_hangs_on_neighbours_is_found_alone(pair):
     with pytest.raises(UserError, match="^to=onnx must do what each line alone does, but differs of all together"):
         prove_alone(other, SOURCES, EXACT)
     assert 1e-5 < prove_alone(other, SOURCES, Limits(0.5, 1.0)) < 0.5
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_score_that_is_no_number_proves_nothing_wherever_it_stands(place):
+    wanted = Hypothesis([5, 6], -3.0, True, token_scores=[-1.0] * 3)
+    found = Hypothesis([5, 6], -3.0, True, token_scores=[float("nan") if at == place else -1.0 for at in range(3)])
+    with pytest.raises(UserError, match="to=onnx must do what the model does, but differs here, at 'a'"):
+        _compare("the model", [wanted], [found], ["a"], "here")

@@ -1,6 +1,8 @@
 import sys
+from functools import partial
 
 import pytest
+import tiny_taggers
 import torch
 from torch import nn
 
@@ -8,6 +10,7 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation import attribution
 from seq2seq.interpretation.attribution import gradient_times_input, integrated_gradients, occlusion
 from seq2seq.layers.embedding import NGramEmbedding
+from seq2seq.layers.output.full import FullOutput
 from seq2seq.symbols import BOS, EOS, UNK
 
 SOURCE = torch.tensor([[5, 6, 7, 8, EOS]])
@@ -93,6 +96,29 @@ def test_occlusion_is_the_difference_by_hand(model, score):
         expected = (whole - by_hand(model, occluded, score)).detach()
         assert expected.abs().max() > 1e-3
         torch.testing.assert_close(found.shares[:, column], expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_token_without_a_probability_has_no_share_and_changes_no_other(method, score):
+    """A tagger's end before its last position has none, nor has a label behind it, from any source."""
+    model, source = tiny_taggers.build(), torch.tensor([[5, 6, EOS]])
+    wanted = method(model, source, torch.tensor([[BOS, 4, 5, EOS]]), score=score)
+    found = method(model, source, torch.tensor([[BOS, 4, EOS, 5, EOS]]), score=score)
+    assert found.shares.isnan().all(1).tolist() == [False, True, True, False]
+    torch.testing.assert_close(found.shares[0], wanted.shares[0])
+    assert found.shares[3].isfinite().all()
+    assert found.delta is None or found.delta.isnan().tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("method", [integrated_gradients, occlusion])
+def test_a_token_without_a_probability_at_the_other_end_has_no_share(build_model, method):
+    """By entmax a token may lose all of its probability with the source."""
+    model = build_model(output=partial(FullOutput, normalizer="entmax")).double()
+    with torch.no_grad():
+        model.output.projection.weight.mul_(2000)
+    shares = method(model, SOURCE, TARGET).shares
+    assert shares.isnan().any()
+    assert not shares.isinf().any()
 
 
 @pytest.mark.parametrize("method", METHODS)

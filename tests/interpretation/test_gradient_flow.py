@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_models import CELLS
+from tiny_models import ATTENTIONS, CELLS
 
 from seq2seq.interpretation.flow_plot import flow_figure
 from seq2seq.interpretation.gradient_flow import (
@@ -198,6 +198,25 @@ def test_gradients_of_a_model_sum_to_those_of_its_loss(build_model, any_decoder,
     row = int((tokens != 0).sum(1).argmax())
     (gradient,) = torch.autograd.grad(losses[row, last], states[cell][0].hidden)
     assert flow.flows()["decoder 1"].hidden[last] == pytest.approx(gradient[row].norm().item())
+
+
+@pytest.mark.parametrize("attention", sorted(ATTENTIONS))
+def test_through_cell_states_alone_nothing_comes_by_what_attention_reads(build_model, any_decoder, attention, pairs):
+    """Neither by a query that is the state before, nor by where attention has looked before."""
+    model = build_model(decoder=any_decoder, attention=attention).double()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight)
+    top = [*named_cells(model)][-1]
+    flows = {path: ModelFlow(model, [top], path=path) for path in PATHS}
+    plain = model.eval()(*pairs[:2], pairs[2][:, :-1])[0]
+    for flow in flows.values():
+        flow.add(*pairs)
+    through = {path: flow.flows()[top] for path, flow in flows.items()}
+    assert not any(through["cell"].hidden[1:])
+    assert not any(through["hidden"].cell[1:])
+    assert all(through["cell"].cell[1:])
+    assert all(through["whole"].hidden)
+    assert torch.equal(model(*pairs[:2], pairs[2][:, :-1])[0], plain)
 
 
 def test_ways_are_those_that_differ():

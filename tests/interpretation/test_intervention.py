@@ -73,6 +73,23 @@ def test_no_intervention_is_the_model_itself_and_keeps_the_fast_path(model, pair
         assert scores(model, pairs) == plain
 
 
+@pytest.mark.parametrize("inner", ["cut", "even", "shuffle"])
+@pytest.mark.parametrize("outer", ["cut", "even", "shuffle"])
+def test_a_change_outside_lasts_longer_than_one_inside(build_model, any_decoder, pairs, outer, inner):
+    model = build_model(decoder=any_decoder, copying=Pointer)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    plain = scores(model.eval(), pairs)
+    with intervening(model, AttentionChange(outer)):
+        changed = scores(model, pairs)
+    before = everything(model)
+    with intervening(model, AttentionChange(outer)):
+        with intervening(model, AttentionChange(inner)):
+            scores(model, pairs)
+        assert scores(model, pairs) == changed != plain
+    assert everything(model)[1:] == before[1:]
+
+
 def test_a_mistake_inside_leaves_no_trace_either(model, pairs):
     model.eval()
     plain = scores(model, pairs)

@@ -7,7 +7,7 @@ import torch
 from matplotlib.patches import Rectangle
 
 from seq2seq.interpretation.gates import time_constants
-from seq2seq.interpretation.memory_spans import MemorySpans
+from seq2seq.interpretation.memory_spans import MemorySpan, MemorySpans
 from seq2seq.interpretation.span_plot import spans_figure
 from seq2seq.interpretation.trace import named_cells, trace
 from seq2seq.layers.recurrent.cells.elman import ElmanCell
@@ -65,6 +65,13 @@ def test_the_mean_is_that_of_a_trace(model, pairs):
 
 def test_cells_without_the_gate_are_left_out(build_model, pairs):
     assert spans(build_model(cell=ElmanCell), pairs) == {}
+
+
+def test_units_that_keep_nothing_are_in_the_first_bar():
+    nothing = MemorySpan(3, 1, torch.zeros(4), torch.zeros(4))
+    (axes,) = spans_figure({"encoder 1 forward": nothing}).axes
+    bars = [bar.get_height() for bar in axes.patches if isinstance(bar, Rectangle)]
+    assert bars == [4] + [0] * (len(bars) - 1)
 
 
 def test_histograms_hold_all_units_on_one_scale(model, pairs):

@@ -61,6 +61,49 @@ def test_activations_that_are_not_finite_are_told(reading):
     )
 
 
+@pytest.fixture
+def impossible(reading) -> InterpretedPair:
+    """A reading whose second token has no probability, and so no shares; the other two have both."""
+    scores = reading.trace.log_probabilities.clone()
+    scores[:, 1] = -torch.inf
+    gone = torch.tensor([False, True, False])
+    attributions = [
+        replace(
+            own,
+            shares=own.shares.masked_fill(gone.unsqueeze(1), torch.nan),
+            delta=None if own.delta is None else own.delta.masked_fill(gone, torch.nan),
+        )
+        for own in reading.attributions
+    ]
+    return replace(reading, trace=replace(reading.trace, log_probabilities=scores), attributions=attributions)
+
+
+def test_what_has_no_probability_is_no_number(reading, impossible):
+    whole, found = (inlined(report(one, units=3)) for one in (reading, impossible))
+    assert found["scores"] == [whole["scores"][0], None, whole["scores"][2]]
+    for before, own in zip(whole["attributions"], found["attributions"], strict=True):
+        assert own["shares"] == [before["shares"][0], [None] * 4, before["shares"][2]]
+    delta = reading.attributions[0].delta[[0, 2]].abs().max()
+    assert found["attributions"][0]["delta"] == pytest.approx(float(delta))
+
+
+def test_where_no_token_has_a_probability_there_is_no_delta(reading):
+    integrated = reading.attributions[0]
+    nowhere = replace(integrated, shares=integrated.shares * torch.nan, delta=integrated.delta * torch.nan)
+    found = inlined(report(replace(reading, attributions=[nowhere])))
+    assert found["attributions"][0]["delta"] is None
+
+
+def test_a_section_on_attention_is_there_only_where_there_is_attention(reading):
+    """What a model without attention is said to look at is every position alike, which says nothing."""
+    assert "Where it looked" in report(reading)
+    page = report(replace(reading, attends=False))
+    assert "Where it looked" not in page
+    assert "What each token rests on" in page
+    found = inlined(page)
+    assert [found[name] for name in ("attention", "entropy", "coverage")] == [None, None, None]
+
+
 def test_text_cannot_leave_its_place(reading):
     page = report(reading)
     assert NASTY not in page
@@ -154,6 +197,7 @@ def test_parts_of_the_page_are_installed_with_the_package():
         "report.html",
         "report.css",
         "report.js",
+        "attention.html",
         "units.html",
         "training.html",
         "stream.html",
@@ -198,6 +242,25 @@ def test_the_page_draws_itself_without_a_mistake(reading, tmp_path):
     assert f"Score: log-probability {float(reading.trace.log_probabilities.sum()):.3f} over 3 tokens" in page
     for name in reading.trace.cells:
         assert f'<th scope="row">{name}</th>' in page
+
+
+@in_browser
+def test_what_has_no_probability_is_told_to_have_none(impossible, tmp_path):
+    page, console = opened(report(impossible, units=3), tmp_path)
+    assert console == []
+    assert 'data-errors="0"' in page
+    assert "Score: none, as 1 of 3 tokens has no probability." in page
+    assert page.count("<small>no probability</small>") == 1
+    assert page.count("no share, as a probability is 0") == 4
+
+
+@in_browser
+def test_the_page_of_a_model_without_attention_draws_itself(reading, tmp_path):
+    page, console = opened(report(replace(reading, attends=False), units=3), tmp_path)
+    assert console == []
+    assert 'data-errors="0"' in page
+    assert 'data-ready="true"' in page
+    assert "coverage" not in page[page.index("<main>") : page.index("</main>")]
 
 
 @in_browser

@@ -105,6 +105,13 @@ def test_shares_are_coloured_by_their_sign_on_one_scale():
     assert attribution_figure(torch.zeros(1, 4), SOURCE, ["K"]).axes[0].images[0].get_clim() == (-1, 1)
 
 
+def test_shares_that_are_no_numbers_leave_the_scale_to_the_others():
+    shares = torch.tensor([[0.5, -2.0, 0.0, 1.0], [torch.nan] * 4])
+    image = attribution_figure(shares, SOURCE, ["K", "AE"]).axes[0].images[0]
+    assert image.get_clim() == (-2, 2)
+    assert image.get_array().mask.tolist() == [[False] * 4, [True] * 4]
+
+
 @pytest.fixture
 def traced(build_model) -> Trace:
     source, target = torch.tensor([[5, 6, 7, 3], [5, 3, 0, 0]]), torch.tensor([[2, 4, 5, 3]] * 2)

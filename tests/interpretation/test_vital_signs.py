@@ -89,6 +89,26 @@ def test_without_a_state_a_cell_knows_only_what_it_reads(build_model, pairs):
     assert not torch.equal(trace(model, source, lengths, target).cells["decoder 1"].hidden[:, 2:], changed[:, 2:])
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_without_states_a_decoder_says_nothing_of_what_it_wrote_before(build_model, any_decoder, layers, pairs):
+    """A decoder that asks attention by the state before would else look by what was written two tokens ago."""
+    model = build_model(decoder=any_decoder, decoder_layers=max(layers, 2 if any_decoder == "gnmt" else 1)).eval()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight)
+    source, lengths, target = pairs
+    other = target.clone()
+    other[:, 1] = (other[:, 1] + 1) % 9 + 4
+    cells = [name for name in named_cells(model) if name.startswith("decoder")]
+
+    def features(written, *changes):
+        with intervening(model, *changes):
+            return trace(model, source, lengths, written).features[:, 2:]
+
+    reset = [StateReset(name) for name in cells]
+    assert torch.equal(features(target, *reset), features(other, *reset))
+    assert not torch.equal(features(target), features(other))
+
+
 def test_a_decoder_that_ignores_its_context_needs_none(build_model, pairs):
     model = build_model(decoder="luong", cell=LSTMCell).eval()
     with torch.no_grad():

@@ -47,8 +47,15 @@ def test_a_rare_class_counts_as_much_as_a_common_one():
 
 def test_sequences_of_labels_are_compared_place_by_place():
     pairs = [("a b a", "a a a"), ("b", "b b"), ("a a a a", "a")]
-    assert scored(pairs, words=True)["accuracy"] == pytest.approx(100 * 4 / 6)
+    assert scored(pairs, words=True)["accuracy"] == pytest.approx(100 * 4 / 9)
     assert scored(pairs)["accuracy"] == 0
+
+
+def test_a_label_behind_the_last_of_the_reference_is_said_and_wrong():
+    found = scored([("a b a a a b", "a b")], words=True)
+    assert found["accuracy"] == pytest.approx(100 * 2 / 6)
+    assert found["macro_f1"] == pytest.approx(100 * (2 / (4 + 1) + 2 / (2 + 1)) / 2)
+    assert scored([("a", "a b a a a b")], words=True)["accuracy"] == pytest.approx(100 / 6)
 
 
 def test_any_reference_that_is_met_counts():

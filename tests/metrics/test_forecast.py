@@ -70,6 +70,18 @@ def test_the_nearest_of_several_references_counts():
     assert float(metric.compute()["mae"]) == 0
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_reference_without_a_value_is_refused_by_name(place):
+    """Also beside another: which of the two is nearer cannot be told."""
+    gap = np.where(np.arange(8).reshape(4, 2) == 5, np.nan, TRUTHS[0].values)
+    known = [TRUTHS[0], Series(gap, "the target of dev.npz, series 8")]
+    with pytest.raises(UserError) as error:
+        ForecastErrors().update([MEANS[0]], [known if place else known[::-1]])
+    assert str(error.value) == (
+        "the target of dev.npz, series 8, frame 3, feature 2 has no value: fill it, or leave the series out."
+    )
+
+
 def test_intervals_hold_the_scores():
     metric = ForecastErrors()
     counts = metric.counts(MEANS, [[one] for one in TRUTHS], [])

@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from math import log
 
+import numpy as np
 import pytest
 import torch
 
+from seq2seq.data.frame_reader import FrameReader
+from seq2seq.data.series import Series
+from seq2seq.data.tokenizers import Tokenizers
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.runs.run import load_run
@@ -36,6 +40,15 @@ def test_of_a_source_that_was_cut_the_part_that_was_read_counts(translation):
     hypothesis = Hypothesis([7], -1.0, False, token_scores=[-1.0], attention=torch.tensor([[1.0, 0.0, 0.0]]))
     found = signals_of(translation(hypothesis, "a b z z"))
     assert (found["unknown"], found["length_ratio"]) == (0.0, 0.5)
+
+
+@pytest.mark.parametrize("frames", [1, 5])
+def test_of_a_series_every_frame_counts(finished, frames):
+    """Frames have no end of their own that attention could be over."""
+    tokenizers = Tokenizers(FrameReader(2, missing=False), load_run(finished).tokenizers.target)
+    hypothesis = Hypothesis([7], -1.0, True, token_scores=[-1.0, 0.0], attention=torch.ones(1, frames) / frames)
+    found = signals_of(Translation("", hypothesis, Series(np.ones((frames, 2))), tokenizers))
+    assert (found["unknown"], found["length_ratio"]) == (0.0, 1 / frames)
 
 
 def test_what_there_is_nothing_of_is_left_out(translation):

@@ -133,18 +133,24 @@ function matrix(values, { label, fill, tell, beside, below }) {
 function header() {
   document.querySelector(".pair").classList.toggle("stacked", stacked);
   document.querySelector("h1").classList.toggle("long", document.querySelector("h1").textContent.length > 120);
+  const none = data.scores.filter((score) => score === null).length; // tokens that could not be written here
   const total = data.scores.reduce((sum, score) => sum + score, 0);
   const who = data.forced ? "The output was given" : "The model's own output";
   $("summary").textContent =
-    `${who}. Score: log-probability ${total.toFixed(3)} over ${data.scores.length} tokens, ` +
-    `${(total / data.scores.length).toFixed(3)} a token, so a probability of ${(100 * Math.exp(total)).toPrecision(3)} %. ` +
+    `${who}. ` +
+    (none
+      ? `Score: none, as ${none} of ${data.scores.length} tokens ${none > 1 ? "have" : "has"} no probability. `
+      : `Score: log-probability ${total.toFixed(3)} over ${data.scores.length} tokens, ` +
+        `${(total / data.scores.length).toFixed(3)} a token, so a probability of ${(100 * Math.exp(total)).toPrecision(3)} %. `) +
     (data.copied ? `Copied: ${percent(data.copied.reduce((sum, share) => sum + share, 0) / data.copied.length)} of it, in the mean over tokens. ` : "") +
     `Run: ${data.run}`;
   $("tokens").replaceChildren(
     ...data.target.map((piece, row) => {
-      const chance = Math.exp(data.scores[row]);
+      const score = data.scores[row];
+      const chance = score === null ? 0 : Math.exp(score);
+      const told = score === null ? "no probability" : `${(100 * chance).toFixed(1)} %`;
       const bar = make("i", {}, make("span", { style: `width:${100 * chance}%` }));
-      const chip = make("li", {}, make("b", {}, shown(piece)), make("small", {}, `${(100 * chance).toFixed(1)} %`), bar);
+      const chip = make("li", {}, make("b", {}, shown(piece)), make("small", {}, told), bar);
       chip.style.opacity = 0.6 + 0.4 * chance;
       if (data.copied) {
         chip.append(make("small", {}, `${percent(data.copied[row])} copied`));
@@ -167,7 +173,8 @@ function attention(scale) {
 
 const METHODS = {
   "integrated gradients": (own) =>
-    `Gradients of the token's ${own.score}, summed on the way from an empty source (zero vectors) to this one. A row sums to what this source changes in the score; the largest error of a sum is ${own.delta.toExponential(1)}.`,
+    `Gradients of the token's ${own.score}, summed on the way from an empty source (zero vectors) to this one. A row sums to what this source changes in the score` +
+    (own.delta === null ? "." : `; the largest error of a sum is ${own.delta.toExponential(1)}.`),
   "gradient x input": (own) => `The slope of the token's ${own.score} times the source's vectors: a quick look that is blind to saturation.`,
   occlusion: (own) => `What the token's ${own.score} loses when one source token is replaced by <unk>.`,
 };
@@ -176,7 +183,7 @@ function attribution(scale) {
   const own = data.attributions.find((one) => one.method === $("method").value);
   $("method-note").textContent = METHODS[own.method](own) + " Blue: the source token helped; red: it hurt.";
   const most = Math.max(...own.shares.flat().map(Math.abs), 1e-6);
-  const tell = (row, column, value) => `${shown(data.target[row])} ← ${shown(data.source[column])}\nshare ${signed(value, 3)}`;
+  const tell = (row, column, value) => `${shown(data.target[row])} ← ${shown(data.source[column])}\n${value === null ? "no share, as a probability is 0" : `share ${signed(value, 3)}`}`;
   const fill = (value) => scale.signed(value / most);
   const label = `Attribution by ${own.method} of every target token to every source token`;
   const ramp = (share) => scale.signed(2 * share - 1);
@@ -340,7 +347,7 @@ function fade(box) {
 function everything() {
   const scale = scales();
   header();
-  attention(scale);
+  if (data.attention) attention(scale);
   attribution(scale);
   gates(scale);
   units();

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from base64 import b64encode
 from hashlib import sha256
 from html import escape, unescape
@@ -9,7 +10,7 @@ from importlib.resources import files
 
 import pytest
 import torch
-from page_programs import needs_browser
+from page_programs import NODE, needs_browser, needs_node
 
 from seq2seq.export.page.assembly import assemble
 from seq2seq.export.page.description import describe
@@ -71,6 +72,14 @@ def test_no_text_ends_what_it_stands_in(build_model, letters, in_browser):
     assert 'data-nasty="true"' in document
     assert "<img" not in document
     assert f'<p id="facts" class="note">{escape(NASTY, quote=False)}</p>' in document
+
+
+@needs_node
+@pytest.mark.parametrize(("place", "text"), [("#50%", "50%"), ("#a%20b", "a b"), ("#%zz%20", "%zz%20"), ("", "")])
+def test_text_in_the_address_is_taken_as_it_stands_where_it_is_no_code(page, place, text):
+    found = re.search(r"function textOf[\s\S]*?\n}\n", page.decode())[0]
+    program = f"{found}process.stdout.write(textOf({json.dumps(place)}));"
+    assert subprocess.run([NODE, "-e", program], capture_output=True, text=True, check=True).stdout == text
 
 
 @needs_browser

@@ -142,9 +142,17 @@ function later() {
   told.timer = setTimeout(translate, PAUSE);
 }
 
+// The text behind # in the address; as it stands where its per cent signs are of no code.
+function textOf(hash) {
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    return hash.slice(1);
+  }
+}
+
 function start() {
-  const hash = decodeURIComponent(location.hash.slice(1));
-  $("text").value = hash || about.example;
+  $("text").value = textOf(location.hash) || about.example;
   $("facts").textContent = about.facts;
   $("form").addEventListener("submit", (event) => { event.preventDefault(); translate(); });
   $("text").addEventListener("input", later);
