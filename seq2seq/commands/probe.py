@@ -1,6 +1,7 @@
 """Find out what the units of a run know."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -115,9 +116,13 @@ def _layers(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
 
 
 def _figures(units: Mapping[str, Sequence[ShownUnit]], title: str) -> dict[str, Figure]:
-    """A picture of the units of each signal that some follow."""
+    """A picture of the units of each signal that some follow, by its last name, or its whole one where others share it."""
+    last = {name: name.rpartition(".")[2] for name in units}
+    shared = Counter(last.values())
     return {
-        f"units {name.rpartition('.')[2]}": units_figure(own, title=f"Units that follow {name}: {title}")
+        f"units {name if shared[last[name]] > 1 else last[name]}": units_figure(
+            own, title=f"Units that follow {name}: {title}"
+        )
         for name, own in units.items()
         if own
     }

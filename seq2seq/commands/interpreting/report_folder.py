@@ -88,7 +88,7 @@ def write_pages(
 ) -> list[Path]:
     """Write texts by the names of their files, and pictures, into a new folder, and return their paths in order.
 
-    All of them are there at the end, or the folder is not.
+    All of them are there at the end, or the folder is not. Raises UserError where two pictures are of one file.
     """
     if isinstance(folder, Path):
         return _written(folder, texts, figures, formats)
@@ -113,8 +113,12 @@ def _written(
 
 def _drawn(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]) -> Iterator[str]:
     """Names of the pictures, each as it has been written."""
+    written = set()
     for name, figure in figures.items():
-        for kind in formats:
+        for kind in dict.fromkeys(formats):
             file = f"{name.replace(' ', '_')}.{kind}"
+            if file in written:
+                raise UserError(f"figures must be of one file each, but several are written as {file}: rename one.")
+            written.add(file)
             write_picture(figure, folder / file, dpi=100)
             yield file
