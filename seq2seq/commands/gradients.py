@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
-from seq2seq.config.contract import check_counts, check_limit, check_type, read_options
+from seq2seq.config.contract import check_counts, check_limit, check_seed, check_type, read_options
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import UserError
 from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
@@ -69,7 +69,7 @@ def gradients(config: DictConfig) -> dict[str, Any]:
 def _check(options: Mapping[str, Any]) -> None:
     """Raise UserError at an option that is none, and at one that has no effect on what is asked."""
     check_formats(options["formats"])
-    check_counts(options, seed=0)
+    check_seed(options)
     runs, cells = (options[name] is not None for name in ("run", "cells"))
     if runs == cells:
         raise UserError(

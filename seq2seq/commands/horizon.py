@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seq2seq.commands.interpreting.report_folder import check_formats, write_report
-from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.config.contract import check_counts, check_seed, check_type, read_options
 from seq2seq.errors import UserError
 from seq2seq.interpretation.horizon_plot import horizon_figure
 from seq2seq.runs.lone_cells import cell_kinds
@@ -54,7 +54,8 @@ def find_horizon(config: DictConfig) -> dict[str, Any]:
 
 def _check(options: Mapping[str, Any]) -> None:
     check_formats(options["formats"])
-    check_counts(options, seeds=1, seed=0, hidden_size=1, steps=1, batch_size=1)
+    check_counts(options, seeds=1, hidden_size=1, steps=1, batch_size=1)
+    check_seed(options, options["seeds"])
     for name in ("lr", "enough"):
         check_type(name, options[name], float)
     if not 0 < options["lr"] <= _HIGHEST_RATE:

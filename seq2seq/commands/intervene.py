@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import build_metrics, with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
-from seq2seq.config.contract import check_counts, check_distinct, check_limit, read_options
+from seq2seq.config.contract import check_counts, check_distinct, check_limit, check_seed, read_options
 from seq2seq.errors import UserError
 from seq2seq.interpretation.intervention_plan import InterventionPlan, value_name
 from seq2seq.interpretation.intervention_plot import InterventionBar, interventions_figure
@@ -74,7 +74,8 @@ def intervene(config: DictConfig) -> dict[str, Any]:
 
 
 def _read_plan(options: Mapping[str, Any]) -> InterventionPlan:
-    check_counts(options, bootstrap=0, seed=0)
+    check_counts(options, bootstrap=0)
+    check_seed(options)
     check_limit(options)
     check_formats(options["formats"])
     for name, default in _LISTS.items():

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seq2seq.config.builder import build
-from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.config.contract import check_counts, check_seed, check_type, read_options
 from seq2seq.config.open_parts import with_own_data
 from seq2seq.data.spreading import spread_over
 from seq2seq.errors import UserError
@@ -29,7 +29,7 @@ def selfcheck(config: DictConfig) -> bool:
     """Print a table of the promises and tell whether all are kept."""
     options = read_options(config)
     check_counts(options, sentences=1)
-    check_type("seed", options["seed"], int)
+    check_seed(options)
     tolerance = _tolerance(options["tolerance"], options)
     runs = load_decoding_runs(options)
     run = replace(runs[0], config=with_own_data(runs[0].config, options["data"], options["file"]))

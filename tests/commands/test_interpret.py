@@ -183,11 +183,13 @@ def test_mistakes_are_told_in_one_line_and_nothing_is_written(interpreted, tmp_p
 
 
 def test_a_search_is_refused_where_nothing_is_searched_for(interpreted, tmp_path):
-    for name, own in (("target", ["text=a", "target=b"]), ("stream", ["stream=book.txt"])):
+    for name, own in (("target", ["text=a", "target=b"]), ("stream", ["stream=book.txt", "steps=32"])):
         for given in ("decoding=beam", "decoding.length.minimum=3"):
             with invoked("interpret", [*own, given]), pytest.raises(UserError) as caught:
                 interpreted(*own, given)
-            expected = f"{given} has no effect beside {name}, with which nothing is searched for: leave one of them out."
+            expected = (
+                f"{given} has no effect beside {name}, with which nothing is searched for: leave one of them out."
+            )
             assert str(caught.value) == expected
     assert not (tmp_path / "out").exists()
 
