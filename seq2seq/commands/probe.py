@@ -117,7 +117,7 @@ def _layers(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
 
 
 def _figures(units: Mapping[str, Sequence[ShownUnit]], title: str) -> dict[str, Figure]:
-    """A picture of the units of each signal that some follow, by its last name, or all of it where others share that."""
+    """A picture of the units of each signal that some follow, by its last name, or the whole where others share it."""
     last = {name: name.rpartition(".")[2] for name in units}
     shared = Counter(last.values())
     return {

@@ -241,6 +241,11 @@ MISTAKES = [
         for name in LOOKING
     ),
     ("gradients", ("run=RUN", "limit=0"), "limit must be a whole number of at least 1, but is 0."),
+    (
+        "gradients",
+        ("cells=[lstm]", "forget_bias=[1e39]"),
+        "forget_bias must be a number of at most 3.4e+38, as 32 bits hold, but is 1e+39.",
+    ),
     ("gradients", ("run=RUN", "seed=2"), "seed must be left out with run, but is 2: it is of fresh weights, initial="),
     ("gradients", ("cells=[gru]", "device=cuda"), "device must be left out with cells, but is 'cuda'."),
     ("horizon", ("task=sort",), "task must be one of delay, adding, copy, but is 'sort'."),
