@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import with_data
-from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
+from seq2seq.commands.interpreting.report_folder import check_formats, folder_here, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_limit, check_seed, check_type, read_options
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import UserError
@@ -48,9 +48,8 @@ def gradients(config: DictConfig) -> dict[str, Any]:
     options = read_options(config)
     _check(options)
     fresh = options["cells"] is not None
-    if options["out"] is None and (fresh or isinstance(options["run"], list)):
-        options["out"] = "gradients"
-    folder = report_folder(options, "gradients")
+    lone = not fresh and not isinstance(options["run"], list)
+    folder = report_folder(options, "gradients") if lone else folder_here(options, "gradients")
     title, curves = _of_cells(options) if fresh else _of_runs(options)
     print_flows(curves, title)
     record = {

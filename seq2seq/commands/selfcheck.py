@@ -36,6 +36,11 @@ def selfcheck(config: DictConfig) -> bool:
     name, sources = load_sources(run, options["file"], options["split"])
     sources = spread_over(sources, options["sentences"])
     if not sources:
+        if run.model.sourceless and options["file"] is None:
+            raise UserError(
+                "file must be given with a language model, whose own data have no sources: file=lines.txt, of "
+                "beginnings to go on from."
+            )
         raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")
     translator = open_translator(options, runs=runs)
     findings = find(translator, sources, build(options["decoding"], "decoding"), seed=options["seed"])
