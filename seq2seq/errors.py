@@ -2,10 +2,12 @@
 
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Real
+from typing import Any
 
+_LARGEST = 3.4028234663852886e38  # of float32
 _SHOWN = 80  # characters of a value in a message
 _LONGEST, _BEGINNING, _END = 2400, 1600, 600  # characters of a message, and what is kept of one that is longer
 _DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # turn the order of what follows
@@ -39,16 +41,19 @@ def needed_by(option: str) -> Iterator[None]:
 
 
 def check_finite(**values: object) -> None:
-    """Raise UserError at the first value, by its name, that is an infinity or NaN, or holds one."""
+    """Raise UserError at the first value, by its name, that is or holds an infinity, NaN, or too much for 32 bits."""
     for name, value in values.items():
-        if not _is_finite(value):
+        if not _all(value, lambda number: isinstance(number, int) or math.isfinite(number)):
             raise UserError(f"{name} must be a finite number, but is {value}.")
+        if not _all(value, lambda number: abs(number) <= _LARGEST):
+            raise UserError(f"{name} must be a number of at most {_LARGEST:.2g}, as 32 bits hold, but is {value}.")
 
 
-def _is_finite(value: object) -> bool:
+def _all(value: object, holds: Callable[[Any], bool]) -> bool:
+    """Tell whether a condition holds for a value, and for all that it holds, where they are numbers."""
     if isinstance(value, list | tuple):
-        return all(map(_is_finite, value))
-    return isinstance(value, int) or not isinstance(value, Real) or math.isfinite(value)
+        return all(_all(one, holds) for one in value)
+    return not isinstance(value, Real) or holds(value)
 
 
 def shown(value: object) -> str:

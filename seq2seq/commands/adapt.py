@@ -16,7 +16,7 @@ from seq2seq.commands.adapting.pair_stream import PairStream
 from seq2seq.commands.building.module import build_step
 from seq2seq.commands.evaluate import build_metrics, with_data
 from seq2seq.config.builder import build
-from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.config.contract import check_counts, check_seed, check_type, read_options
 from seq2seq.data.encoding import encoded, token_counts
 from seq2seq.data.examples import Splits
 from seq2seq.data.new_pairs import NewExamples, OldExamples
@@ -73,8 +73,9 @@ def adapt(config: DictConfig) -> dict[str, Any]:
 
 
 def _check(options: Mapping[str, Any]) -> None:
-    least = {"most_held_out": FEWEST, "most_old": 1, "bootstrap": 0, "seed": 0}
+    least = {"most_held_out": FEWEST, "most_old": 1, "bootstrap": 0}
     check_counts(options, sentences=1, updates=1, every=1, recent=1, **least)
+    check_seed(options)
     for name in ("rehearsal", "hold_out", "l2"):
         check_type(name, options[name], float)
     check_type("tolerance", options["tolerance"], float | None)

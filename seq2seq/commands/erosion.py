@@ -9,14 +9,13 @@ from omegaconf import DictConfig
 from rich.table import Table
 from rich.text import Text
 
-from seq2seq.commands.interpreting.report_folder import check_formats, write_report
+from seq2seq.commands.interpreting.report_folder import check_formats, folder_here, write_report
 from seq2seq.config.contract import check_counts, check_distinct, check_type, read_options
 from seq2seq.errors import UserError
 from seq2seq.interpretation.erosion import MIXED, PRECISIONS, Erosion, check_time_constant, erosion, make_latch
 from seq2seq.interpretation.erosion_plot import erosion_figure
 from seq2seq.layers.recurrent.cells.cell import Cell
 from seq2seq.runs.lone_cells import CellKind, cell_kinds, names_of
-from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.watching_console import watching_console
 
 logger = logging.getLogger(__name__)
@@ -31,7 +30,7 @@ def find_erosion(config: DictConfig) -> dict[str, Any]:
     """
     options = read_options(config)
     _check(options)
-    folder = new_folder("out", str(options["out"]))
+    folder = folder_here(options, "erosion")
     kinds = cell_kinds(options["kinds"], options["cells"])
     _refuse_gateless(options)
     found: dict[str, list[Erosion]] = {}

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.evaluating.latency import score_while_reading, with_policies
 from seq2seq.commands.evaluating.text_scores import refuse_deaf, score_text
-from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.config.contract import check_counts, check_seed, check_type, read_options
 from seq2seq.config.job import given_overrides
 from seq2seq.config.open_parts import changed, with_own_data
 from seq2seq.data.examples import Example
@@ -63,7 +63,8 @@ def _refuse_deaf_policies(options: dict[str, Any]) -> None:
 
 def read_draws(options: dict[str, Any]) -> Draws:
     """The draws behind intervals and p-values. Raises UserError where a number of them is none."""
-    check_counts(options, bootstrap=0, randomization=0, seed=0)
+    check_counts(options, bootstrap=0, randomization=0)
+    check_seed(options)
     return Draws(options["bootstrap"], options["randomization"], options["seed"])
 
 

@@ -9,8 +9,8 @@ import torch
 from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import with_data
-from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
-from seq2seq.config.contract import check_counts, check_limit, check_type, read_options
+from seq2seq.commands.interpreting.report_folder import check_formats, folder_here, report_folder, write_report
+from seq2seq.config.contract import check_counts, check_limit, check_seed, check_type, read_options
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import UserError
 from seq2seq.interpretation.chosen_cells import check_layers, chosen_cells
@@ -48,9 +48,8 @@ def gradients(config: DictConfig) -> dict[str, Any]:
     options = read_options(config)
     _check(options)
     fresh = options["cells"] is not None
-    if options["out"] is None and (fresh or isinstance(options["run"], list)):
-        options["out"] = "gradients"
-    folder = report_folder(options, "gradients")
+    lone = not fresh and not isinstance(options["run"], list)
+    folder = report_folder(options, "gradients") if lone else folder_here(options, "gradients")
     title, curves = _of_cells(options) if fresh else _of_runs(options)
     print_flows(curves, title)
     record = {
@@ -69,7 +68,7 @@ def gradients(config: DictConfig) -> dict[str, Any]:
 def _check(options: Mapping[str, Any]) -> None:
     """Raise UserError at an option that is none, and at one that has no effect on what is asked."""
     check_formats(options["formats"])
-    check_counts(options, seed=0)
+    check_seed(options)
     runs, cells = (options[name] is not None for name in ("run", "cells"))
     if runs == cells:
         raise UserError(

@@ -9,12 +9,11 @@ from omegaconf import DictConfig
 from rich.table import Table
 from rich.text import Text
 
-from seq2seq.commands.interpreting.report_folder import check_formats, write_report
-from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.commands.interpreting.report_folder import check_formats, folder_here, write_report
+from seq2seq.config.contract import check_counts, check_seed, check_type, read_options
 from seq2seq.errors import UserError
 from seq2seq.interpretation.horizon_plot import horizon_figure
 from seq2seq.runs.lone_cells import cell_kinds
-from seq2seq.runs.run_folder import new_folder
 from seq2seq.runs.watching_console import watching_console
 from seq2seq.training.recall import RecallRow, RecallTraining, recall_rows
 from seq2seq.training.recall_tasks import recall_task
@@ -31,7 +30,7 @@ def find_horizon(config: DictConfig) -> dict[str, Any]:
     """
     options = read_options(config)
     _check(options)
-    task, folder = recall_task(options["task"]), new_folder("out", str(options["out"]))
+    task, folder = recall_task(options["task"]), folder_here(options, "horizon")
     seeds = options["seeds"], options["seed"]
     training = RecallTraining(options["steps"], options["batch_size"], float(options["lr"]), *seeds)
     kinds = cell_kinds(options["kinds"], options["cells"], options["forget_bias"])
@@ -54,7 +53,8 @@ def find_horizon(config: DictConfig) -> dict[str, Any]:
 
 def _check(options: Mapping[str, Any]) -> None:
     check_formats(options["formats"])
-    check_counts(options, seeds=1, seed=0, hidden_size=1, steps=1, batch_size=1)
+    check_counts(options, seeds=1, hidden_size=1, steps=1, batch_size=1)
+    check_seed(options, options["seeds"])
     for name in ("lr", "enough"):
         check_type(name, options[name], float)
     if not 0 < options["lr"] <= _HIGHEST_RATE:

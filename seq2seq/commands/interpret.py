@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from torch import Tensor
 
-from seq2seq.commands.interpreting.interpret_stream import OF_STREAMS, interpret_stream
+from seq2seq.commands.interpreting.interpret_stream import OF_STREAMS, interpret_stream, refuse_search
 from seq2seq.commands.interpreting.read_source import read_source
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_pages
 from seq2seq.config.builder import build
 from seq2seq.config.contract import check_counts, read_options
+from seq2seq.config.job import given_overrides
 from seq2seq.data.copied_pieces import pieces_of
 from seq2seq.data.text import check_whole
 from seq2seq.errors import UserError
@@ -62,7 +63,7 @@ def interpret(config: DictConfig) -> list[Path]:
     options = read_options(config)
     if options["stream"] is not None:
         return interpret_stream(options)
-    check_options(options)
+    check_options(options, given_overrides())
     given = options["text"] if options["frames"] is None else Path(str(options["frames"])).stem
     folder = report_folder(options, str(given))
     run = load_runs(options)[0]
@@ -123,8 +124,8 @@ def _training(run: str) -> TrainingCurves | None:
     return replace(TrainingCurves.of(known["points"]), signs=tuple(kept_vital_signs(run)))
 
 
-def check_options(options: Mapping[str, Any]) -> None:
-    """Raise UserError at an option that is of no use for reading a text."""
+def check_options(options: Mapping[str, Any], chosen: Iterable[str]) -> None:
+    """Raise UserError at an option that is of no use for reading a text; `chosen` are overrides, or keywords."""
     check_counts(options, steps=1, units=1, max_source_tokens=1)
     if options["text"] is None and options["frames"] is None:
         raise UserError(
@@ -139,14 +140,21 @@ def check_options(options: Mapping[str, Any]) -> None:
                 f"{name} is of a stream, and one source has none of it: leave {name} out, or give stream=FILE."
             )
     for name in ("run", "text" if options["frames"] is None else "frames"):
-        given = options[name]  # 0 is a text, too
-        if isinstance(given, list | dict) or given is None or not str(given).strip():
-            raise UserError(f"{name} must be one {'run' if name == 'run' else 'line'}, but is {given!r}.")
+        _check_line(name, options[name], empty=False)
+    if options["target"] is not None:
+        _check_line("target", options["target"], empty=True)
+        refuse_search("target", chosen)
     for name in ("text", "target"):
         check_whole(str(options[name]), name)
     check_formats(options["formats"])
     if options["score"] not in SCORES:
         raise UserError(f"score must be one of {', '.join(SCORES)}, but is {options['score']!r}.")
+
+
+def _check_line(name: str, given: Any, *, empty: bool) -> None:
+    """Raise UserError at what is not one text, or number."""
+    if isinstance(given, list | dict) or given is None or not (empty or str(given).strip()):
+        raise UserError(f"{name} must be one {'run' if name == 'run' else 'line'}, but is {given!r}.")
 
 
 def _target(run: LoadedRun, text: str, options: Mapping[str, Any]) -> list[int]:

@@ -11,9 +11,9 @@ from omegaconf import DictConfig
 
 from seq2seq.commands.evaluate import build_metrics, with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
-from seq2seq.config.contract import check_counts, check_limit, read_options
+from seq2seq.config.contract import check_counts, check_distinct, check_limit, check_seed, read_options
 from seq2seq.errors import UserError
-from seq2seq.interpretation.intervention_plan import InterventionPlan
+from seq2seq.interpretation.intervention_plan import InterventionPlan, value_name
 from seq2seq.interpretation.intervention_plot import InterventionBar, interventions_figure
 from seq2seq.interpretation.intervention_steps_plot import steps_figure
 from seq2seq.interpretation.other_input import ONE_HYPOTHESIS, OtherInputs
@@ -62,8 +62,8 @@ def intervene(config: DictConfig) -> dict[str, Any]:
     if "other" in options["to"] and translator.search.width > 1:
         raise UserError(ONE_HYPOTHESIS)
     others = OtherInputs(options["seed"], translator.search.length)
-    plan.interventions(model, {}, others)  # a mistake shows before means are found
-    results = _tried(trials, plan.interventions(model, trials.means() if plan.needs_means else {}, others))
+    plan.interventions(model, others)  # a mistake shows before means are found
+    results = _tried(trials, plan.interventions(model, others, trials.means() if plan.needs_means else {}))
     head = {"data": data, "examples": len(examples), "step": run.step, "none": trials.report(trials.baseline)}
     record = {**head, "interventions": [trials.report(result) for result in results]}
     print_interventions(record)
@@ -74,7 +74,8 @@ def intervene(config: DictConfig) -> dict[str, Any]:
 
 
 def _read_plan(options: Mapping[str, Any]) -> InterventionPlan:
-    check_counts(options, bootstrap=0, seed=0)
+    check_counts(options, bootstrap=0)
+    check_seed(options)
     check_limit(options)
     check_formats(options["formats"])
     for name, default in _LISTS.items():
@@ -90,7 +91,10 @@ def _read_plan(options: Mapping[str, Any]) -> InterventionPlan:
     if isinstance(options["run"], list):
         raise UserError("run must be one run, as an ensemble has no gates of its own: give run=DIR.")
     lists = {name: options[name] for name in ("layers", *_LISTS)}
-    return InterventionPlan(**lists, seed=options["seed"])
+    plan = InterventionPlan(**lists, seed=options["seed"])
+    for name in _LISTS:
+        check_distinct(name, map(value_name, options["to"]) if name == "to" else options[name] or ())
+    return plan
 
 
 def _load(options: Mapping[str, Any]) -> LoadedRun:

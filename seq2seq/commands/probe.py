@@ -1,6 +1,7 @@
 """Find out what the units of a run know."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +12,7 @@ from omegaconf import DictConfig
 from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.closed_table import find_function, trusted
-from seq2seq.config.contract import check_counts, check_limit, read_options
+from seq2seq.config.contract import check_counts, check_limit, check_seed, read_options
 from seq2seq.config.overrides import command, override
 from seq2seq.data.frame_reader import FrameReader
 from seq2seq.errors import UserError
@@ -81,7 +82,8 @@ def _tell_of_left_out(study: UnitStudy) -> None:
 
 
 def _read(options: Mapping[str, Any]) -> list[NamedSignal]:
-    check_counts(options, units=1, max_tokens=1, seed=0)
+    check_counts(options, units=1, max_tokens=1)
+    check_seed(options)
     check_limit(options)
     check_formats(options["formats"])
     check_layers(options["layers"])
@@ -115,9 +117,13 @@ def _layers(run: LoadedRun, options: Mapping[str, Any]) -> list[str]:
 
 
 def _figures(units: Mapping[str, Sequence[ShownUnit]], title: str) -> dict[str, Figure]:
-    """A picture of the units of each signal that some follow."""
+    """A picture of the units of each signal that some follow, by its last name, or the whole where others share it."""
+    last = {name: name.rpartition(".")[2] for name in units}
+    shared = Counter(last.values())
     return {
-        f"units {name.rpartition('.')[2]}": units_figure(own, title=f"Units that follow {name}: {title}")
+        f"units {name if shared[last[name]] > 1 else last[name]}": units_figure(
+            own, title=f"Units that follow {name}: {title}"
+        )
         for name, own in units.items()
         if own
     }

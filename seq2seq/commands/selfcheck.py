@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seq2seq.config.builder import build
-from seq2seq.config.contract import check_counts, check_type, read_options
+from seq2seq.config.contract import check_counts, check_seed, check_type, read_options
 from seq2seq.config.open_parts import with_own_data
 from seq2seq.data.spreading import spread_over
 from seq2seq.errors import UserError
@@ -29,13 +29,18 @@ def selfcheck(config: DictConfig) -> bool:
     """Print a table of the promises and tell whether all are kept."""
     options = read_options(config)
     check_counts(options, sentences=1)
-    check_type("seed", options["seed"], int)
+    check_seed(options)
     tolerance = _tolerance(options["tolerance"], options)
     runs = load_decoding_runs(options)
     run = replace(runs[0], config=with_own_data(runs[0].config, options["data"], options["file"]))
     name, sources = load_sources(run, options["file"], options["split"])
     sources = spread_over(sources, options["sentences"])
     if not sources:
+        if run.model.sourceless and options["file"] is None:
+            raise UserError(
+                "file must be given with a language model, whose own data have no sources: file=lines.txt, of "
+                "beginnings to go on from."
+            )
         raise UserError(f"{name} must hold a source that is not empty: give file=lines.txt or another split.")
     translator = open_translator(options, runs=runs)
     findings = find(translator, sources, build(options["decoding"], "decoding"), seed=options["seed"])

@@ -38,6 +38,8 @@ class LowRankFactors(Method):
         self.energy, self.rank = _ENERGY if energy is None else energy, rank
 
     def __call__(self, whole: Described) -> Reduced:
+        if whole.model.sourceless:
+            raise UserError("method=low_rank knows no language models: give the run of a model with a source.")
         ranks = {side: self._rank(whole, side) for side in _SIDES if whole.config.get(side, {}).get("cell")}
         if not ranks:
             raise UserError("method=low_rank needs LSTMs, but the model has no cells: give the run of one that has.")

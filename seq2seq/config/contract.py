@@ -24,6 +24,7 @@ from seq2seq.errors import UserError, check_finite, shown
 PLAIN = (dict, list, str, int, float, bool, type(None))
 _SIZES = ("embedding_size", "hidden_size", "feature_size", "num_layers")  # of which torch has its own ideas below 1
 _MOST_LAYERS = 1000  # each is an object, even before it has weights
+_LARGEST_SEED = (1 << 32) - 1  # of NumPy
 _ROWS = (Sequence, Iterable, Collection, list)
 _TOWER = BeartypeConf(is_pep484_tower=True)  # an int is a float where a float is wanted
 
@@ -164,6 +165,16 @@ def check_counts(options: Mapping[str, Any], **least: int) -> None:
     for name, bound in least.items():
         if type(options[name]) is not int or options[name] < bound:
             raise UserError(f"{name} must be a whole number of at least {bound}, but is {options[name]!r}.")
+
+
+def check_seed(options: Mapping[str, Any], seeds: int = 1) -> None:
+    """Check that `seed`, the first of so many that follow each other, is one that every generator takes.
+
+    Raises UserError if not.
+    """
+    seed, most = options["seed"], _LARGEST_SEED - (seeds - 1)
+    if type(seed) is not int or not 0 <= seed <= most:
+        raise UserError(f"seed must be a whole number from 0 to {most}, but is {seed!r}.")
 
 
 def check_limit(options: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.search.search import Search
 from seq2seq.decoding.stepper import Stepper, says_unknown
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.shapes import BeamIds, BeamWeights, Lengths, Logits, Source
 from seq2seq.symbols import BOS, EOS, UNK, UNSAID
 
@@ -82,6 +82,7 @@ class WaitKPolicy(Policy):
             raise UserError(f"k must be at least 1 token, but is {k}.")
         if pace is not None and not 0 < pace < inf:
             raise UserError(f"pace must be above 0 tokens and finite, but is {pace}.")
+        check_finite(pace=pace)
         self.k, self.pace = k, pace
 
     def ready(self, read: int, written: int) -> bool:

@@ -26,6 +26,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 
 VALUES = {"zero": 0.0, "one": 1.0}
 _MEASURED = ("mean", "other")
+_USUAL = (*VALUES, "mean")
 _CONTENT = {"candidate", "peepholes"}  # no gates: they are set only where they are asked for
 
 
@@ -39,7 +40,7 @@ class InterventionPlan:
     """
 
     gates: Sequence[str] | None = None
-    to: Sequence[str | int | float] = ("zero", "one", "mean")
+    to: Sequence[str | int | float] = _USUAL
     layers: Sequence[str] | None = None
     units: Sequence[int] | None = None
     state: Sequence[str] = ()
@@ -62,25 +63,54 @@ class InterventionPlan:
                 raise UserError(f"steps must be whole numbers of at least 0, but has {step!r}.")
         if self.steps is not None and self.attention:
             raise UserError("attention must be left out with steps, which are those of cells: give one of them.")
+        self._refuse_what_is_of_no_gate()
+
+    def _refuse_what_is_of_no_gate(self) -> None:
+        if self.gates is None or self.gates:
+            return
+        if self.to and (*self.to,) != _USUAL:
+            raise UserError(f"to must be left out with gates=[], as no gate is set, but is {[*self.to]}.")
+        if not self.state:
+            self._refuse_what_is_of_cells()
+
+    def _refuse_what_is_of_cells(self) -> None:
+        for name, chosen in (("layers", self.layers), ("units", self.units), ("steps", self.steps)):
+            if chosen is not None:
+                raise UserError(
+                    f"{name} must be left out where no gate or state of a cell is changed, but is {[*chosen]}: name "
+                    "gates or a state, or leave it out."
+                )
 
     @property
     def needs_means(self) -> bool:
         """Tell whether gates are to be set to their means."""
         return "mean" in self.to and (self.gates is None or bool(self.gates))
 
-    def interventions(self, model: Seq2Seq, means: Means, others: OtherInputs) -> list[Intervention]:
+    def interventions(self, model: Seq2Seq, others: OtherInputs, means: Means | None = None) -> list[Intervention]:
         """The interventions in a model, cell by cell from the bottom of the encoder, attention last.
 
-        A mean is left out of a gate that has none, as it is set more than once in a step. Raises UserError at what the
-        model has not.
+        A mean is left out of a gate that has none, as it is set more than once in a step; before any is known, 0
+        stands for each. Raises UserError at what the model has not, and where a wish comes to nothing.
         """
-        found = [*self._of_cells(model, means, others), *self._of_attention(model)]
+        of_cells = [*self._of_cells(model, means, others)]
+        if not of_cells:
+            self._refuse_what_is_of_cells()
+        found = [*of_cells, *self._of_attention(model)]
+        if not found and self._asks:
+            raise UserError(
+                "gates, state and attention must come to a change, but none is left of them in this model: give "
+                "state=[silence], or gates=[candidate], say."
+            )
         for intervention in found:
             with intervening(model, intervention):  # where something is amiss, it shows before the long part
                 pass
         return found
 
-    def _of_cells(self, model: Seq2Seq, means: Means, others: OtherInputs) -> Iterator[Intervention]:
+    @property
+    def _asks(self) -> bool:
+        return any(wish is None or bool(wish) for wish in (self.gates, self.state, self.attention))
+
+    def _of_cells(self, model: Seq2Seq, means: Means | None, others: OtherInputs) -> Iterator[Intervention]:
         names = chosen_cells(model, self.layers, named_cells(model))
         units = None if self.units is None else tuple(self.units)
         steps: Sequence[int | None] = self.steps or [None]
@@ -91,8 +121,8 @@ class InterventionPlan:
                 elif value != "mean":
                     number = VALUES[value] if isinstance(value, str) else float(value)
                     yield GateClamp(name, gate, number, units, step=step)
-                elif (name, gate) in means:
-                    yield GateClamp(name, gate, means[name, gate], units, "mean", step)
+                elif means is None or (name, gate) in means:
+                    yield GateClamp(name, gate, 0.0 if means is None else means[name, gate], units, "mean", step)
             for manner, step in product(self.state, steps):
                 yield UnitLesion(name, manner, units, step)
 
@@ -116,6 +146,12 @@ class InterventionPlan:
             manners = [*(["cut"] if attention.attends else []), *(["even"] if attention.normalizes else [])]
         for manner in manners:
             yield AttentionChange(manner, self.seed)
+
+
+def value_name(value: str | int | float) -> str:
+    """The name of a value of `to` in rows of results: a number for all words and forms that mean it."""
+    number = VALUES.get(value) if isinstance(value, str) else value
+    return str(value) if number is None else f"{number + 0.0:g}"
 
 
 def _is_number(value: Any) -> bool:

@@ -35,7 +35,7 @@ class Interpretation:
         """The interpretation of a text, or of a series, by a run; keywords are the options of `interpret`."""
         with in_one_line(), trusting(run.trust):
             options = read_keywords("interpret", run.paths, run.device, {**keywords, "text": str(text)})
-            check_options(options)
+            check_options(options, keywords)
             (own,) = copies(run.members)  # as cells are hooked, and other threads may call
             return cls(read(own, options, text), options["units"])
 

@@ -5,7 +5,7 @@ from math import inf
 
 import torch
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.attention.attention import Attention, Memory
 from seq2seq.layers.attention.hard_monotonic import HardMonotonicAttention
 from seq2seq.layers.attention.local import LocalAttention
@@ -38,6 +38,7 @@ class WaitK:
             raise UserError(f"highest must be at least lowest, {self.lowest}, but is {self.highest}.")
         if not 0 < self.pace < inf:
             raise UserError(f"pace must be above 0 tokens and finite, but is {self.pace}.")
+        check_finite(pace=self.pace)
 
     def draw(self, lengths: Lengths) -> Lengths:
         """The tokens of each source that are read before the first of its target is written, `batch`."""

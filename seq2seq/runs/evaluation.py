@@ -156,14 +156,17 @@ def load_dev_examples(run: DecodingRun, file: str | None, split: str | None = No
 def load_sources(run: DecodingRun, file: str | None, split: str | None) -> tuple[str, list[str]]:
     """A name and the sources of it that are not empty: of pairs of a file, or of its lines, see `sources_of_file`.
 
-    Without file and split, those of dev.
+    Of a run that reads frames, those of a file of series. Without file and split, those of dev.
     """
     if file is None:
         name, examples = load_dev_examples(run, None, split)
         return name, [example.source for example in examples if example.source.strip()]
     _refuse_both(file, split)
     with told_as("file"):
-        sources = sources_of_file(run.config, file)
+        if reads_frames(run.config):
+            sources = [example.source for example in given_examples(run, file)]
+        else:
+            sources = sources_of_file(run.config, file)
     return file, [source for source in sources if source.strip()]
 
 

@@ -7,7 +7,7 @@ import torch
 
 from seq2seq.compression.packing import pack
 from seq2seq.config.builder import build
-from seq2seq.config.contract import check_counts
+from seq2seq.config.contract import check_counts, check_seed
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
 from seq2seq.runs.model_kinds import reads_frames
@@ -57,7 +57,8 @@ def open_forecaster(options: Mapping[str, Any], runs: Sequence[LoadedRun]) -> Fo
         use = "translate" if texts else "evaluate, or run.translate(array) in Python"
         raise UserError(f"run must be one that writes frames, but writes text: use {use}.")
     check_counts(options, batch_size=1, max_tokens=1)
-    check_counts(options, samples=0, seed=0)
+    check_counts(options, samples=0)
+    check_seed(options)
     sizes = {name: options[name] for name in ("batch_size", "max_tokens", "samples", "seed")}
     torch.set_flush_denormal(True)
     if (threads := options["threads"]) != "auto":

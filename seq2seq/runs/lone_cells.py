@@ -8,7 +8,7 @@ from typing import Any
 from seq2seq.config.builder import build
 from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_distinct
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 from seq2seq.layers.recurrent.cells.cell import Cell
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ def cell_kinds(kinds: Mapping[str, Any], names: Any, biases: Any = None) -> dict
         return {name: build(kinds[name], f"kinds.{name}") for name in names}
     if not isinstance(biases, list) or not biases or not all(_is_number(bias) for bias in biases):
         raise UserError(f"forget_bias must be a list of numbers, as [0,1,3], but is {biases!r}.")
+    for bias in biases:
+        check_finite(forget_bias=bias)
     check_distinct("forget_bias", [f"{bias:g}" for bias in biases])  # as rows are named
     without = [name for name in names if not _has_bias(kinds[name])]
     if len(without) == len(names):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from seq2seq.config.builder import build, told_at
-from seq2seq.config.contract import check, check_counts
+from seq2seq.config.contract import check, check_counts, check_seed
 from seq2seq.data.tokenizers import TokenizerTrainer
 from seq2seq.errors import UserError
 from seq2seq.models.blank import blank
@@ -26,7 +26,6 @@ from seq2seq.runs.run import text_form
 from seq2seq.symbols import EOS
 from seq2seq.training.threads import check_threads
 
-_LARGEST_SEED = (1 << 32) - 1  # of NumPy
 _COUNTS = ("max_tokens", "max_sentences", "max_length", "pool_batches")
 _TRAINING = ("objective", "schedule", "scheduled_sampling", "gradients", "gradient_noise", "pruning")
 _PIECES = 1 << 22  # of a vocabulary, whatever it will be: more than any has
@@ -67,7 +66,7 @@ def _misfit(config: dict[str, Any], name: str) -> str | None:
 
 
 def _checked(config: dict[str, Any]) -> dict[str, Any]:
-    _check_seed(config["seed"])
+    check_seed(config)
     given = _without_auto(config)
     check(given)
     counts = {f"batches.{name}": given["batches"].get(name, 1) for name in _COUNTS}
@@ -136,8 +135,3 @@ def _check_vocabularies(model: dict[str, Any], *, joint: Any) -> None:
         raise UserError(
             "model.share_embeddings needs one vocabulary for both sides, but tokenizer.joint is false: make it true."
         )
-
-
-def _check_seed(seed: Any) -> None:
-    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
-        raise UserError(f"seed must be a whole number from 0 to {_LARGEST_SEED}, but is {seed!r}.")

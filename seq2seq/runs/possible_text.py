@@ -9,6 +9,7 @@ from seq2seq.data.truncation import Truncation
 from seq2seq.errors import UserError
 from seq2seq.runs.checkpoint_paths import find_checkpoint
 from seq2seq.runs.model_kinds import is_language_model
+from seq2seq.runs.run_tokenizers import RunTokenizers
 from seq2seq.training.truncated import check_summable
 
 _TEXT = "seq2seq.data.corpora.text.TextCorpus"
@@ -23,7 +24,11 @@ def check_text(config: dict[str, Any]) -> None:
     """Refuse parts that do not go together: running text, language models, truncation, and what needs a source."""
     build(config.get("truncation"), "truncation")
     if "run" in config["tokenizer"]:
-        find_checkpoint(build(config["tokenizer"], "tokenizer").run, "tokenizer.run")
+        tokenizer = build(config["tokenizer"], "tokenizer")
+        find_checkpoint(tokenizer.run, "tokenizer.run")
+        if isinstance(tokenizer, RunTokenizers):
+            with told_at("tokenizer", RunTokenizers):
+                tokenizer.kept()
     if not is_language_model(config):
         if _target(config, "data") == _TEXT:
             raise UserError("data=text has no sources, which this model reads: choose experiment=language_model.")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from seq2seq.data.examples import Example
+from seq2seq.data.frame_reader import FrameReader
 from seq2seq.data.text import TextForm
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
@@ -24,8 +25,18 @@ class RunTokenizers:
         self.run, self.side = run, side
 
     def train(self, examples: Sequence[Example], form: TextForm | None = None) -> Tokenizers:
-        """Return the tokenizers of the run, taking text in a form. Raises UserError if there is no such run."""
+        """Return the tokenizers of the run, taking text in a form. Raises UserError as `kept` does."""
+        source, target = self.kept()
+        return Tokenizers.from_bytes(source.serialized, target.serialized, form)
+
+    def kept(self) -> tuple[Tokenizer, Tokenizer]:
+        """The run's own, for source and target. Raises UserError if there is no such run, or if they read frames."""
         found = tokenizers_of(read_checkpoint(find_checkpoint(self.run)))
-        kept: Tokenizer = found.source if self.side == "source" else found.written
-        other = found.source if self.side == "both" else kept
-        return Tokenizers.from_bytes(other.serialized, kept.serialized, form)
+        target: Tokenizer = found.source if self.side == "source" else found.written
+        source = found.source if self.side == "both" else target
+        if isinstance(source, FrameReader) or isinstance(target, FrameReader):
+            raise UserError(
+                f"side must be one of text, but is {self.side}, and run={self.run} has frames there: give another "
+                "side, or another run."
+            )
+        return source, target

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from seq2seq.errors import UserError
+from seq2seq.errors import UserError, check_finite
 
 
 class Schedule(ABC):
@@ -70,6 +70,7 @@ class CosineRestartsSchedule(Schedule):
             raise UserError(f"cycles must be at least 1, but is {cycles}.")
         if not 0 < growth < math.inf:
             raise UserError(f"growth must be above 0, but is {growth}: 1.0 makes all cycles equally long.")
+        check_finite(growth=growth)
         self.lengths = [growth**cycle / sum(growth**other for other in range(cycles)) for cycle in range(cycles)]
 
     def decay(self, step: int, spent: float) -> float:

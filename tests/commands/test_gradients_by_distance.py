@@ -92,6 +92,21 @@ def test_gradients_of_fresh_cells_follow_the_forget_bias(asked):
     assert all(len(curve["hidden"]) == 13 for curve in record["curves"])
 
 
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("gradients", ("cells=[lstm]", "hidden_size=4", "length=6")),
+        ("horizon", ("cells=[lstm]", "lengths=[2]", "seeds=1", "steps=1", "hidden_size=4")),
+        ("erosion", ("cells=[lstm]", "steps=3", "hidden_size=2", "precisions=[float32]")),
+    ],
+)
+def test_a_report_of_no_run_gets_a_number_where_there_is_one(config_of, tmp_path, monkeypatch, name, given):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        COMMANDS[name](config_of(name, *given))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}_2"]
+
+
 def test_a_cell_of_ones_own_needs_no_initialization(asked, caplog):
     with caplog.at_level("INFO"):
         record = asked("gradients", "cells=[lstm,own]", OWN, "forget_bias=[0,3]", "hidden_size=4", "length=6")
@@ -241,6 +256,11 @@ MISTAKES = [
         for name in LOOKING
     ),
     ("gradients", ("run=RUN", "limit=0"), "limit must be a whole number of at least 1, but is 0."),
+    (
+        "gradients",
+        ("cells=[lstm]", "forget_bias=[1e39]"),
+        "forget_bias must be a number of at most 3.4e+38, as 32 bits hold, but is 1e+39.",
+    ),
     ("gradients", ("run=RUN", "seed=2"), "seed must be left out with run, but is 2: it is of fresh weights, initial="),
     ("gradients", ("cells=[gru]", "device=cuda"), "device must be left out with cells, but is 'cuda'."),
     ("horizon", ("task=sort",), "task must be one of delay, adding, copy, but is 'sort'."),

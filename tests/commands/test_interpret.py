@@ -12,6 +12,7 @@ import torch
 from seq2seq.commands import interpret as command
 from seq2seq.commands.interpret import interpret
 from seq2seq.commands.interpreting import report_folder
+from seq2seq.config.invocation import invoked
 from seq2seq.decoding.scoring import score_targets
 from seq2seq.decoding.search.greedy import GreedySearch
 from seq2seq.errors import UserError
@@ -151,6 +152,8 @@ def test_a_probe_is_a_list_or_text(interpreted, probe):
     [
         (["text=''"], "text must be one line, but is ''."),
         (["text=[a,b]"], "text must be one line, but is ['a', 'b']."),
+        (["text=a", "target=[K,ER]"], "target must be one line, but is ['K', 'ER']."),
+        (["text=a", "target={a:1}"], "target must be one line, but is {'a': 1}."),
         (["text=a", "run=[a,b]"], "run must be one run, but is ['a', 'b']."),
         (["text=a", "run=nowhere"], "run=nowhere does not exist: give a run folder or a checkpoint file."),
         (
@@ -176,6 +179,18 @@ def test_mistakes_are_told_in_one_line_and_nothing_is_written(interpreted, tmp_p
     with pytest.raises(UserError) as caught:
         interpreted(*overrides)
     assert str(caught.value) == message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_search_is_refused_where_nothing_is_searched_for(interpreted, tmp_path):
+    for name, own in (("target", ["text=a", "target=b"]), ("stream", ["stream=book.txt", "steps=32"])):
+        for given in ("decoding=beam", "decoding.length.minimum=3"):
+            with invoked("interpret", [*own, given]), pytest.raises(UserError) as caught:
+                interpreted(*own, given)
+            expected = (
+                f"{given} has no effect beside {name}, with which nothing is searched for: leave one of them out."
+            )
+            assert str(caught.value) == expected
     assert not (tmp_path / "out").exists()
 
 

@@ -114,6 +114,22 @@ def test_each_change_is_tried_at_each_step_and_drawn_by_it(tried, tmp_path, caps
         (["state=[stop]"], "state must be of silence, freeze, but has 'stop'."),
         (["attention=[odd]"], "attention must be of cut, even, shuffle, but has 'odd'."),
         (["run=[a,b]"], "run must be one run, as an ensemble has no gates of its own: give run=DIR."),
+        (["gates=[forget,forget]"], "gates must have each once, but has forget twice: leave one out."),
+        (["to=[zero,0]"], "to must have each once, but has 0 twice: leave one out."),
+        (["to=[0.12345678,0.12345679]"], "to must have each once, but has 0.123457 twice: leave one out."),
+        (["to=[mean,mean]"], "to must have each once, but has mean twice: leave one out."),
+        (["units=[0,0]"], "units must have each once, but has 0 twice: leave one out."),
+        (["state=[freeze,freeze]"], "state must have each once, but has freeze twice: leave one out."),
+        (["attention=[cut,cut]"], "attention must have each once, but has cut twice: leave one out."),
+        (["steps=[0,0]"], "steps must have each once, but has 0 twice: leave one out."),
+        (["gates=[]", "layers=[decoder.1]"], "layers must be left out where no gate or state of a cell is changed, but "
+         "is ['decoder.1']: name gates or a state, or leave it out."),
+        (["gates=[]", "units=[0,1]"], "units must be left out where no gate or state of a cell is changed, but is [0, "
+         "1]: name gates or a state, or leave it out."),
+        (["gates=[]", "steps=[0,1]"], "steps must be left out where no gate or state of a cell is changed, but is [0, "
+         "1]: name gates or a state, or leave it out."),
+        (["gates=[]", "to=[one]", "state=[freeze]"], "to must be left out with gates=[], as no gate is set, but is "
+         "['one']."),
         (["file=a.tsv", "split=test"], "split must be null where there is a file, but is 'test' beside file=a.tsv: "
          "give one."),
         (["limit=0"], "limit must be a whole number of at least 1, but is 0."),

@@ -15,6 +15,9 @@ PACKAGE = """
 def late(line):
     return [float(place > 1) for place in range(len(line))]
 
+def position(line):
+    return [*range(1, len(line) + 1)]
+
 def sided(line):
     return None if line.side == "target" else ["first", *["other"] * (len(line) - 1)]
 
@@ -85,6 +88,14 @@ def test_functions_of_ones_own_are_signals_and_are_told_on_the_page(probed, pack
     assert ("decoder 1", "own_signals.sided") not in rows
     assert "trust=[own_signals]" in (tmp_path / "out" / "units.html").read_text(encoding="utf-8")
     assert (tmp_path / "out" / "units_late.png").is_file()
+
+
+def test_signals_of_one_last_name_have_a_picture_each(probed, package, tmp_path):
+    with trusting([package]):
+        record = probed("signals=[position,own_signals.position,own_signals.late]")
+    pictures = {"units_position.png", "units_own_signals.position.png", "units_late.png"}
+    assert record["units"].keys() == {"position", "own_signals.position", "own_signals.late"}
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == pictures
 
 
 @pytest.mark.parametrize(

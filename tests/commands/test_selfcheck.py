@@ -186,7 +186,7 @@ def test_sources_come_from_a_file_and_from_all_over_it(check_of, tmp_path, monke
         ("sentences=all", "sentences must be a whole number of at least 1, but is 'all'."),
         ("tolerance=-1", "tolerance must be at least 0, but is -1."),
         ("tolerance=small", "tolerance must be float | None, but is 'small'."),
-        ("seed=x", "seed must be int, but is 'x'."),
+        ("seed=x", "seed must be a whole number from 0 to 4294967295, but is 'x'."),
     ],
 )
 def test_options_that_do_not_work_are_told(check_of, override, message):

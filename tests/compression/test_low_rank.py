@@ -124,6 +124,14 @@ def test_a_model_without_cells_is_refused(whole):
         LowRankFactors()(Described(given.model, bare, SIZES, build))
 
 
+def test_a_language_model_is_refused_as_one(plain_config_of):
+    sizes = ["model.embedding_size=4", "model.hidden_size=6", "model.num_layers=1", "model.top_size=4"]
+    config = plain_config_of("train", "experiment=language_model", "data.train=x.txt", *sizes)["model"]
+    given = Described(build(config, "model")(**SIZES), config, SIZES, build)
+    with pytest.raises(UserError, match=r"^method=low_rank knows no language models: give the run of a model with a "):
+        LowRankFactors()(given)
+
+
 def test_energy_is_as_if_given_where_neither_is(whole):
     ranks = [LowRankFactors(**given)(whole("gnmt")).said for given in ({}, {"energy": 0.7}, {"energy": 0.5})]
     assert ranks[0] == ranks[1] != ranks[2]

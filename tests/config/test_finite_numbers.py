@@ -1,6 +1,7 @@
-"""No constructor that a config can build takes an infinity or NaN, by whomever it is called."""
+"""No constructor that a config can build takes an infinity, NaN, or what no float32 holds, by whomever it is called."""
 
 import math
+import re
 from inspect import signature
 from typing import Any, get_args
 
@@ -23,7 +24,7 @@ from seq2seq.models.language_model import LanguageModel
 from seq2seq.models.tagger import TaggingDecoder
 from seq2seq.training.objectives.cross_entropy import CrossEntropy
 
-NUMBERS = (math.nan, math.inf, -math.inf)
+NUMBERS = (math.nan, math.inf, -math.inf, 1e39, -1e39)  # the last are none that 32 bits hold
 
 
 class SomeCorpus:
@@ -73,12 +74,12 @@ def like(number: float, annotation: Any, default: Any) -> Any:
 
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize(("kind", "name"), CASES)
-def test_numbers_that_are_not_finite_are_refused_by_name(kind, name, number):
+def test_numbers_that_are_not_finite_or_too_large_are_refused_by_name(kind, name, number):
     known = signature(kind).parameters
     needed = [one for one, own in known.items() if own.default is own.empty and own.kind is not own.VAR_KEYWORD]
     possible = NEEDED | {"embedding": EMBEDDINGS.get(kind, Embedding(20, 4))}
     given = {one: known[one].annotation() if one == "options" else possible[one] for one in needed if one != name}
-    with pytest.raises(UserError, match=rf"^{name}\b.*but (is|are) .*(nan|inf)"):
+    with pytest.raises(UserError, match=rf"^{name}\b.*but (is|are) .*(nan|inf|1e\+39)"):
         kind(**given, **{name: like(number, known[name].annotation, known[name].default)})
 
 
@@ -96,7 +97,7 @@ RATES = (
 @pytest.mark.parametrize("name", RATES)
 def test_rates_of_a_model_that_are_not_finite_are_refused_by_name(build_model, name, number):
     own = name.removeprefix("encoder_").removeprefix("decoder_")
-    with pytest.raises(UserError, match=rf"\b{own}\b.* but is {number}"):
+    with pytest.raises(UserError, match=rf"\b{own}\b.* but is {re.escape(str(number))}"):
         build_model(**{name: number})
 
 
@@ -104,5 +105,5 @@ def test_rates_of_a_model_that_are_not_finite_are_refused_by_name(build_model, n
 @pytest.mark.parametrize("name", ["dropout", "hidden_dropout", "output_dropout", "type_dropout", "word_dropout"])
 def test_rates_of_a_language_model_that_are_not_finite_are_refused_by_name(name, number):
     sizes = {"source_vocabulary_size": 9, "target_vocabulary_size": 9, "embedding_size": 4, "hidden_size": 4}
-    with pytest.raises(UserError, match=rf"^{name} must be at least 0 and below 1, but is {number}"):
+    with pytest.raises(UserError, match=rf"^{name} must be at least 0 and below 1, but is {re.escape(str(number))}"):
         call(LanguageModel, **sizes, num_layers=2, top_size=4, cell=LSTMCell, output=TiedOutput, **{name: number})

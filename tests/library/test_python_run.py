@@ -220,6 +220,11 @@ def test_a_column_of_a_data_frame_goes_in_and_out(run):
         ),
         (lambda run: run.evaluate(split="den"), "split must be train, dev or test, but is 'den'."),
         (lambda run: run.interpret(" "), "text must be one line, but is ' '."),
+        (
+            lambda run: run.interpret("a", target="b", decoding__length__minimum=3),
+            "decoding__length__minimum has no effect beside target, with which nothing is searched for: leave one of "
+            "them out.",
+        ),
         (lambda run: seq2seq.ensemble([]), "runs must hold at least one run, but is empty."),
         (lambda run: seq2seq.ensemble("r200"), "runs must be several runs or their paths, in a list, but is 'r200'."),
         (

@@ -251,6 +251,7 @@ def test_commands_that_search_refuse_the_run(learnt, script, config_of):
         ("simultaneous=wait_k", "simultaneous must be none with a run that writes frames"),
         ("metrics=exact_match", "metrics must be forecast with targets that are frames"),
         ("samples=1", "samples must be 0, for means that are fed back, or at least 2, but is 1."),
+        ("seed=4294967296", "seed must be a whole number from 0 to 4294967295, but is 4294967296."),
         ("batch_size=0", "batch_size must be a whole number of at least 1, but is 0."),
     ],
 )

@@ -14,7 +14,8 @@ from seq2seq.decoding.search.beam import BeamSearch
 from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import gradient_times_input, integrated_gradients, occlusion
-from seq2seq.runs.evaluation import load_examples
+from seq2seq.runs.evaluation import load_examples, load_sources
+from seq2seq.runs.possible import checked
 from seq2seq.runs.run import load_run
 from seq2seq.symbols import BOS, EOS
 from seq2seq.translation.translator import Translator
@@ -190,6 +191,26 @@ def test_a_stream_of_text_is_not_looked_into_by_the_run(learnt, config_of):
     with pytest.raises(UserError) as error:
         interpret(config_of("interpret", f"run={learnt}", f"stream={__file__}"))
     assert str(error.value).startswith(f"interpret reads text, but run={learnt} reads frames: ")
+
+
+def test_sources_of_a_file_of_series_are_read_as_the_run_s_own(learnt, folder):
+    name, sources = load_sources(load_run(learnt), str(folder / "test.npz"), None)
+    assert name == str(folder / "test.npz")
+    assert [source.values.tolist() for source in sources] == [
+        example.source.values.tolist() for example in load_examples(load_run(learnt), None, "test")[1]
+    ]
+
+
+@pytest.mark.parametrize("side", ["source", "both"])
+def test_readers_of_frames_are_no_tokenizers_of_another_run(learnt, plain_config_of, side):
+    given = ("experiment=reverse", "tokenizer=run", f"tokenizer.run={learnt}", f"tokenizer.side={side}")
+    with pytest.raises(UserError) as error:
+        checked(plain_config_of("train", *given))
+    assert str(error.value) == (
+        f"tokenizer.side must be one of text, but is {side}, and run={learnt} has frames there: give another side, or "
+        "another run."
+    )
+    checked(plain_config_of("train", *given[:-1], "tokenizer.side=target"))
 
 
 def test_from_python_a_series_is_an_array(learnt):

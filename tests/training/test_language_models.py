@@ -17,6 +17,7 @@ from torch.testing import assert_close
 import seq2seq
 from seq2seq.commands.evaluate import evaluate_run
 from seq2seq.commands.interpret import interpret
+from seq2seq.commands.selfcheck import selfcheck
 from seq2seq.commands.train import train
 from seq2seq.data.batching import TokenBudget
 from seq2seq.data.examples import Example
@@ -78,6 +79,15 @@ def folder(config_of_run, tmp_path_factory) -> Path:
     folder.mkdir()
     train(config_of_run(), folder, resume=False)
     return folder
+
+
+def test_selfcheck_asks_for_beginnings_as_no_split_has_sources(folder, config_of, tmp_path):
+    with pytest.raises(UserError) as error:
+        selfcheck(config_of("selfcheck", f"run={folder}", "device=cpu"))
+    assert str(error.value) == (
+        "file must be given with a language model, whose own data have no sources: file=lines.txt, of beginnings to go "
+        "on from."
+    )
 
 
 def test_a_run_reports_the_perplexity_of_dev(folder, config_of):

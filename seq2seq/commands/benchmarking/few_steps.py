@@ -6,6 +6,7 @@ import torch
 
 from seq2seq.commands.building.batches import build_batches
 from seq2seq.commands.building.trainer import quieten
+from seq2seq.config.contract import check_seed
 from seq2seq.data.datamodule import Seq2SeqDataModule
 from seq2seq.errors import UserError
 from seq2seq.runs.evaluation import load_splits
@@ -18,7 +19,8 @@ from seq2seq.training.speed import Conditions
 
 
 def load_data(plain: dict[str, Any]) -> tuple[dict[str, Any], Seq2SeqDataModule]:
-    """The config with what follows from the data, and these. Raises UserError for a language model."""
+    """The config with what follows from the data, and these. Raises UserError for a language model, or a bad seed."""
+    check_seed(plain)
     if is_language_model(plain):
         raise UserError("model must read a source to be measured, but is a language model: choose another.")
     for name in ("init", "distill"):

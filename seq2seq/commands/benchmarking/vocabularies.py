@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from seq2seq.commands.benchmarking.few_steps import conditions
 from seq2seq.commands.building.trainer import choose_threads
 from seq2seq.config.builder import build, told_at
-from seq2seq.config.contract import check, check_counts, resolve
+from seq2seq.config.contract import check, check_counts, check_seed, resolve
 from seq2seq.errors import UserError
 from seq2seq.runs.automatic import nominal
 from seq2seq.runs.summary import print_vocabularies
@@ -29,6 +29,7 @@ def benchmark_vocabularies(config: DictConfig) -> dict[str, Any]:
     plain = nominal(resolve(config))
     check(plain)
     check_counts(plain, rounds=1, warmup=0, sentences=1, length=2)
+    check_seed(plain)
     if not plain["kinds"] or not plain["sizes"]:
         raise UserError("kinds and sizes must hold at least one each: keep some of those in conf/mode/vocabulary.yaml.")
     where = conditions(plain)

@@ -10,6 +10,7 @@ from seq2seq.commands.interpreting.alarms import AlarmMark, read_alarms
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_pages
 from seq2seq.config.command_line import chunks_of_stdin
 from seq2seq.config.contract import check_counts
+from seq2seq.config.job import given_overrides
 from seq2seq.data.line_parts import LinePart, line_parts
 from seq2seq.data.packed_files import text_chunks
 from seq2seq.data.text_files import check_readable, told_as
@@ -39,6 +40,7 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
     Raises UserError before anything is written.
     """
     _check(options)
+    refuse_search("stream", given_overrides())
     given = str(options["stream"])
     check_source("stream", None if given == "-" else given)
     folder = report_folder(options, "stream" if given == "-" else Path(given).stem)
@@ -58,6 +60,15 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
     figures = stream_figures(reader, title=name)
     page = stream_report(reader, figures, title=name, run=str(options["run"]), units=options["units"])
     return write_pages(folder, {"report.html": page}, figures, options["formats"])
+
+
+def refuse_search(beside: str, given: Iterable[str]) -> None:
+    """Raise UserError at an override, or a keyword, of a search, which takes no place beside an option."""
+    for text in given:
+        if text.lstrip("+~").startswith("decoding"):
+            raise UserError(
+                f"{text} has no effect beside {beside}, with which nothing is searched for: leave one of them out."
+            )
 
 
 class LineFeeder:

@@ -14,7 +14,7 @@ from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.interpretation.plots import FORMATS, write_picture
 from seq2seq.runs.checkpoint_paths import find_checkpoint
-from seq2seq.runs.run_folder import new_folder
+from seq2seq.runs.run_folder import check_room, new_folder
 from seq2seq.runs.versions import home_of
 from seq2seq.whole_file import check_writable, write_whole
 from seq2seq.whole_folder import whole_folder
@@ -49,6 +49,17 @@ def report_folder(options: Mapping[str, Any], name: str) -> Path | FirstFree:
     folder = home / "interpretation" / name
     _check_home(home, folder)
     return FirstFree(folder)
+
+
+def folder_here(options: Mapping[str, Any], name: str) -> Path | FirstFree:
+    """A folder with nothing in it yet, of a report that is of no one run: `out`, or one of the name where we are.
+
+    Raises UserError if the one that is asked for holds something, and where it cannot be written.
+    """
+    if options["out"] is not None:
+        return new_folder("out", str(options["out"]))
+    check_room("out", Path(name))
+    return FirstFree(Path(name))
 
 
 def _check_home(run: Path, folder: Path) -> None:
@@ -88,7 +99,7 @@ def write_pages(
 ) -> list[Path]:
     """Write texts by the names of their files, and pictures, into a new folder, and return their paths in order.
 
-    All of them are there at the end, or the folder is not.
+    All of them are there at the end, or the folder is not. Raises UserError where two pictures are of one file.
     """
     if isinstance(folder, Path):
         return _written(folder, texts, figures, formats)
@@ -113,8 +124,12 @@ def _written(
 
 def _drawn(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]) -> Iterator[str]:
     """Names of the pictures, each as it has been written."""
+    written = set()
     for name, figure in figures.items():
-        for kind in formats:
+        for kind in dict.fromkeys(formats):
             file = f"{name.replace(' ', '_')}.{kind}"
+            if file in written:
+                raise UserError(f"figures must be of one file each, but several are written as {file}: rename one.")
+            written.add(file)
             write_picture(figure, folder / file, dpi=100)
             yield file

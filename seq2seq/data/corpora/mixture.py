@@ -32,6 +32,7 @@ class MixtureCorpus:
         check_finite(held_out_below=[*(held_out_below or {}).values()])
         if not 1 <= temperature < float("inf"):
             raise UserError(f"temperature must be at least 1, but is {temperature}.")
+        check_finite(temperature=temperature)
         if weights is not None:
             _check_weights(weights, temperature, parts)
         for name, tag in (tags or {}).items():

@@ -66,6 +66,8 @@ class Sampling(Search[Numbers]):
             raise UserError(f"top_k must be at least 0 (0: all tokens), but is {top_k}.")
         if not 0 < top_p <= 1:
             raise UserError(f"top_p must be above 0 and at most 1, but is {top_p}.")
+        if not abs(seed) < 1 << 63:
+            raise UserError(f"seed must be a whole number of at most 64 bits, but is {seed}.")
         self.width = samples
         self.temperature, self.top_k, self.top_p, self.seed = temperature, top_k, top_p, seed
 

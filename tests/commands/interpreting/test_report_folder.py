@@ -24,6 +24,14 @@ def test_a_record_and_its_pictures_are_written_and_every_path_is_told(tmp_path, 
     assert "ä" in text
 
 
+def test_two_pictures_of_one_file_are_refused_and_nothing_is_written(tmp_path):
+    figures = {"of one": Figure(), "of_one": Figure()}
+    with pytest.raises(UserError) as error:
+        write_report(tmp_path / "a", "found", {}, figures, ["svg"])
+    assert str(error.value) == "figures must be of one file each, but several are written as of_one.svg: rename one."
+    assert not (tmp_path / "a").exists()
+
+
 @pytest.fixture
 def options(tmp_path) -> dict[str, object]:
     """Options of a command that leave its folder to the run."""
