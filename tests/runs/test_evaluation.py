@@ -154,7 +154,7 @@ def test_intervals_depend_on_the_seed_alone(report):
     assert first == again != other
 
 
-@pytest.mark.parametrize("name", ["bootstrap", "randomization", "seed"])
+@pytest.mark.parametrize("name", ["bootstrap", "randomization"])
 def test_numbers_of_draws_below_zero(report, name):
     with pytest.raises(UserError, match=f"^{name} must be a whole number of at least 0, but is -1.$"):
         report(f"{name}=-1")
