@@ -13,9 +13,11 @@ from seq2seq.commands.comparing.competition import Competition, Entries, Equalit
 from seq2seq.commands.comparing.trained_runs import scored, train_seeds
 from seq2seq.config.choices import read_choices, read_values, refuse_of_one_run
 from seq2seq.config.contract import check_counts, check_type, plain
+from seq2seq.config.invocation import supposed
 from seq2seq.config.job import chosen_option, given_overrides
 from seq2seq.config.overrides import written
 from seq2seq.config.places import CONF
+from seq2seq.config.structure import in_single_values
 from seq2seq.errors import UserError
 from seq2seq.finite import strict_json
 from seq2seq.interpretation.choices_plot import ChoicePoint, choices_figure
@@ -115,7 +117,8 @@ def _along(config: DictConfig) -> tuple[str, list[Any]] | None:
 
 def _refuse_fitted(config: DictConfig, option: str, overrides: Iterable[str]) -> None:
     """Raise UserError at a size that is fitted, so that whatever is given for it would have no effect."""
-    keys = [text.partition("=")[0].lstrip("+") for text in overrides]
+    with supposed("train", ()):
+        keys = [text.partition("=")[0].lstrip("+") for text in in_single_values([*overrides])]
     for key in [key for key in keys if key in _FITTED and config["equal_parameters"]]:
         raise UserError(f"{option} must not hold {key}, which equal_parameters=true fits: add equal_parameters=false.")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from seq2seq.commands.searching.trials import PrunedError, Watched, train_trial
+from seq2seq.config.choices import OF_ONE_RUN
 from seq2seq.config.composition import composed
 from seq2seq.config.contract import check_counts, check_type
 from seq2seq.config.job import given_overrides
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _OWN = ("name", "folder", "storage", "trials", "seeds", "workers", "prune", "space", "space_file")
-_SET_FOR_TRIALS = ("seed", "run_dir", "logger", "resume", "from", "find_lr", "lr_finder", "trust", "task", "hydra")
+_SET_FOR_TRIALS = ("seed", "logger", "trust", "task", *OF_ONE_RUN)
 
 
 def search(config: DictConfig) -> Iterator[str]:

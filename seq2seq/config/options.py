@@ -197,8 +197,8 @@ def _chosen() -> list[str]:
     """The name of the script, and the arguments that choose an option of a group."""
     called = invocation()
     given = (text.partition("=") for text in called.arguments)
-    chosen = (f"{key}={value}" for key, _, value in given if (CONF / key).is_dir() and value not in ("", "null"))
-    return [called.script, *(text for text in chosen if "={" not in text)]  # single values are no option
+    chosen = ((key, value) for key, _, value in given if (CONF / key).is_dir() and value != "null")
+    return [called.script, *(f"{key}={value}" for key, value in chosen if value[:1] not in ("", "{"))]
 
 
 @cache

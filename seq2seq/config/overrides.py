@@ -36,9 +36,14 @@ def readable(argument: str, *, multirun: bool = False) -> str:
     if form is None:
         return argument
     key, value = form[1].lstrip("+"), form[2]
-    if key in _TEXTS or key.rpartition(".")[2] in _FILES:
+    if is_name(key):
         value = _as_names(value, multirun=multirun)
     return f"{form[1]}={_readable_value(value, multirun=multirun)}"
+
+
+def is_name(key: str) -> bool:
+    """Tell whether an option is a name or a text, also where what is given looks like a number."""
+    return key in _TEXTS or key.rpartition(".")[2] in _FILES
 
 
 def one_value(argument: str, defaults: Mapping[str, Any]) -> str:

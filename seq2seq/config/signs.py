@@ -45,7 +45,9 @@ def refuse_signs(arguments: Sequence[str]) -> None:
         if text.startswith("~"):
             _refuse_deletion(text)
         elif text.startswith("+"):
-            key = text.lstrip("+").partition("=")[0]
+            key, _, value = text.lstrip("+").partition("=")
+            if text.startswith("++") and value.startswith("{"):
+                continue  # it takes the place of what is there, and was read so before
             there = key in choices() or (not text.startswith("++") and defaults().get(key) is not None)
             if there:  # what is null there can be added
                 raise UserError(f"{text} adds an option that is there: drop the +, as in {text.lstrip('+')}")

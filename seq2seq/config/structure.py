@@ -7,7 +7,7 @@ from seq2seq.config.closed_table import find
 from seq2seq.config.contract import check_type
 from seq2seq.config.invocation import invocation, supposed
 from seq2seq.config.options import choices, defaults, null_by_default, unknown
-from seq2seq.config.overrides import parsed, written
+from seq2seq.config.overrides import is_name, parsed, written
 from seq2seq.config.places import CONF
 from seq2seq.config.signatures import parameters
 from seq2seq.errors import UserError, shown
@@ -57,6 +57,9 @@ def with_own_options(arguments: Sequence[str]) -> list[str]:
     own = {key for key, value in _given(arguments) if isinstance(value, dict) and "_target_" in value}
     taken = {key for key in own if isinstance(defaults().get(key), dict)}
     found = [f"++{text}" if text.partition("=")[0] in taken else text for text in arguments]
+    others = [text for text in found if text.startswith(f"{_SPACE}=") and not _is_space(text)]
+    if others and any(map(_is_space, found)):
+        raise UserError(f"{others[0]} must not be given beside a space of your own: leave one of them out.")
     return [part for text in found for part in ([f"{_SPACE}=none", f"++{text}"] if _is_space(text) else [text])]
 
 
@@ -78,6 +81,8 @@ def _single_values(text: str) -> Iterator[str]:
         yield text
     else:
         for key, value in _flat(read.key_or_group, read.value()):
+            if key != read.key_or_group and is_name(key) and type(value) in (int, float, bool):
+                raise UserError(f"{key} must be in quotes in a dict, as it is a name, but is read as {value}.")
             yield f"{key}={written(key, value)}"
 
 

@@ -12,4 +12,5 @@ def long_gaps(times: Real[np.ndarray, " time"]) -> Int64[np.ndarray, " _"]:
     if len(times) < _FEWEST:
         return np.empty(0, np.int64)
     gaps = np.diff(times)
-    return np.flatnonzero(gaps > LONG * np.median(gaps)) + 1
+    usual = np.median(gaps)
+    return np.flatnonzero((gaps > LONG * usual) & (usual > 0)) + 1  # of several frames at once, none is usual

@@ -131,8 +131,8 @@ class Fingerprint:
 
 
 def longest_source(examples: Sequence[Example]) -> int:
-    """The number of characters of the longest source."""
-    return max((len(example.source) for example in examples), default=0)
+    """The number of characters of the longest source; 0 of series."""
+    return max((len(text) for text in (one.source for one in examples) if not isinstance(text, Series)), default=0)
 
 
 def _hash(*parts: str) -> bytes:

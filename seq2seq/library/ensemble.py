@@ -25,8 +25,8 @@ class Ensemble(Trained):
 def ensemble(runs: Iterable[Run | Any]) -> Ensemble:
     """The ensemble of runs, or of paths of runs, on the first one's device.
 
-    It answers by the weights that the runs have now. Raises UserError if there is none, or if their target vocabularies
-    differ.
+    It answers by the weights that the runs have; of a run on another device, by those that it has now. Raises UserError
+    if there is none, or if their target vocabularies differ.
     """
     if isinstance(runs, str | os.PathLike | Trained) or not isinstance(runs, Iterable):
         raise UserError(f"runs must be several runs or their paths, in a list, but is {shown(runs)}.")

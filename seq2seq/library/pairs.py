@@ -61,12 +61,12 @@ def documents_of(texts: Any) -> list[Example]:
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise UserError(f"texts must be several texts, in a list, but are of type {type(texts).__name__}.")
     texts = list(texts)
-    if not any(isinstance(text, str) and text.strip() for text in texts):
-        raise UserError("texts must hold a text that is not empty, but have none.")
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise UserError(f"texts[{number}] must be a text, but is {shown(text)}.")
         check_whole(text, f"texts[{number}]")
+    if not any(text.strip() for text in texts):
+        raise UserError("texts must hold a text that is not empty, but there is none.")
     return [Example("", (text,)) for text in texts]
 
 

@@ -1,7 +1,6 @@
 """Trained models that answer texts: what a run and an ensemble of runs have in common."""
 
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -136,7 +135,7 @@ class Trained:
         for number, line in enumerate(lines, 1):
             translator.check(line, number)
         warn_of_unseen(translator.tokenizers, sources := [line.source for line in lines])
-        warn_of_overlong(translator.longest, sources)
+        warn_of_overlong(translator.longest, translator.tokenizers.source.form, sources)
         with decoder.threads_for(len(lines)):
             found = translator.translations(lines, n_best=n_best or 1, attention=n_best is not None)
         answers = found if n_best else [own[0].text for own in found]
@@ -202,8 +201,9 @@ class Trained:
             raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")
         with in_one_line(), trusting(self.trust):
             _, examples = examples_for(first, None if texts is None else documents_of(texts), split, "texts")
-            model = deepcopy(first.model).eval()  # as the caller may train that one meanwhile
-            return perplexity(model, first.tokenizers, examples)
+            (own,) = copies(self.members)  # as the caller may train that one meanwhile
+            assert isinstance(own.model, LanguageModel)
+            return perplexity(own.model, own.tokenizers, examples)
 
     @usual_modes()
     def score(self, pairs: Pairs, **keywords: Any) -> list[Hypothesis]:

@@ -104,7 +104,7 @@ def build_translator(
         device=decoding_device(options, runs),
     )
     translator.other_forms = _other_forms(options, runs)
-    translator.longest = longest_known(runs[0])
+    translator.longest = max(map(longest_known, runs))
     if options.get("reset") is not None:
         return carried_translator(translator, options["reset"])
     if "reset" in options and runs[0].config.get("carry") is not None:

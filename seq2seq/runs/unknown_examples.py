@@ -26,7 +26,7 @@ def warn_of_unknown(name: str, examples: Sequence[Example], translator: Translat
     """
     tokenizers = translator.tokenizers
     if not isinstance(tokenizers.source, FrameReader):
-        unseen, overlong = Unseen(tokenizers.source), Overlong(translator.longest)
+        unseen, overlong = Unseen(tokenizers.source), Overlong(translator.longest, tokenizers.source.form)
         for counter in (unseen, overlong):
             counter.count([example.source for example in examples])
         if unseen.first is not None:

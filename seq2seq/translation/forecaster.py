@@ -118,7 +118,7 @@ class Forecaster:
         asked = list(given) if isinstance(given, list | tuple) or np.ndim(given) else [given] * len(own)
         if len(asked) != len(own):
             raise UserError(
-                f"length must be a number, or one for each of {len(own)} series, but are {len(asked)} numbers."
+                f"length must be a number, or one for each of {len(own)} series, but there are {len(asked)}."
             )
         lengths = [count_of(one, "length") for one in asked]
         for wanted, count in zip(lengths, own, strict=True):

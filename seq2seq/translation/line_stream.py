@@ -64,7 +64,7 @@ class LineStream:
         """
         tokenizer = self.translator.tokenizers.source
         stream, number, unseen, change = iter(lines), 1, Unseen(tokenizer), Change(0)
-        overlong = Overlong(self.translator.longest)
+        overlong = Overlong(self.translator.longest, tokenizer.form)
         while chunk := list(islice(stream, self.buffer)):
             wanted, mistake = self._read(chunk, number)
             if number == 1:

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Sequence
 
+from seq2seq.data.text import TextForm
+
 logger = logging.getLogger(__name__)
 _FAR = 1.5  # times the longest in training
 _SHOWN = 60
@@ -13,10 +15,11 @@ class Overlong:
     """Counts sources far longer than any in training: warned of at the first, and summed up at the end.
 
     `longest` is the number of characters of the longest source in training; where it is 0, nothing is known of it.
+    Texts are counted in the `form` that training read.
     """
 
-    def __init__(self, longest: int) -> None:
-        self.longest = longest
+    def __init__(self, longest: int, form: TextForm) -> None:
+        self.longest, self.form = longest, form
         self.lines = 0
         self.example = ""  # the longest of them
 
@@ -29,8 +32,8 @@ class Overlong:
 
     def count(self, texts: Sequence[str]) -> None:
         """Count those of the texts that are far longer."""
-        for text in texts:
-            if self.longest and len(text) > _FAR * self.longest:
+        for text in map(self.form, texts) if self.longest else ():
+            if len(text) > _FAR * self.longest:
                 self.lines += 1
                 self.example = max(self.example, text, key=len)
 
@@ -45,8 +48,8 @@ class Overlong:
         return f"far longer than any in training, which had at most {self.longest:,} characters, such as one of {found}"
 
 
-def warn_of_overlong(longest: int, sources: Sequence[str]) -> None:
+def warn_of_overlong(longest: int, form: TextForm, sources: Sequence[str]) -> None:
     """Warn of sources far longer than any in training, at once; see `Overlong`."""
-    overlong = Overlong(longest)
+    overlong = Overlong(longest, form)
     overlong.add(sources)
     overlong.sum_up()

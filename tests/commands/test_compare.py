@@ -150,6 +150,11 @@ def test_choices_are_overrides_beside_the_config_as_it_is(config_of):
             "equal_parameters=false.",
         ),
         (
+            ["choices=['model={encoder:{hidden_size:8}}']"],
+            "choices must not hold model.encoder.hidden_size, which equal_parameters=true fits: add "
+            "equal_parameters=false.",
+        ),
+        (
             ["choices=['task=\"a']"],
             "choices must be overrides, such as ['model.dropout=0.2'], but 'task=\"a' has a quotation without end.",
         ),

@@ -54,6 +54,30 @@ def test_a_mistake_in_a_dict_is_that_of_the_value(argument, message):
         composed("train", ["experiment=reverse", argument])
 
 
+def test_a_name_that_reads_as_a_number_is_quoted():
+    with (
+        supposed("train", []),
+        pytest.raises(UserError, match=r"^data\.dev must be in quotes in a dict, as"),
+    ):
+        readable_arguments(["data=tsv", "data={dev:1.10}"])
+    with supposed("train", []):
+        assert readable_arguments(["data=tsv", "data={dev:'1.10'}"]) == ["data=tsv", "data.dev='1.10'"]
+
+
+@pytest.mark.parametrize("group", ["optimizer", "schedule", "objective", "text"])
+def test_what_was_read_already_is_read_alike_again(group):
+    given = f"{group}={{_target_:seq2seq.data.text.TextForm,form:nfc}}"
+    with supposed("train", [given]):
+        first = readable_arguments([given])
+        assert first == [f"++{given}"]
+        assert readable_arguments(first) == first
+
+
+def test_a_space_of_ones_own_stands_alone():
+    with supposed("search", []), pytest.raises(UserError, match=r"^space=cells must not be given beside a space of "):
+        readable_arguments(["space={optimizer.lr:[0.1,0.2]}", "space=cells"])
+
+
 def test_a_class_in_a_dict_takes_the_place_of_the_part():
     with composing():
         whole = composed("train", ["experiment=reverse", f"model.decoder.attention={CLASS}"])

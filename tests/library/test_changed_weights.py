@@ -128,3 +128,19 @@ def test_what_was_laid_out_of_other_weights_is_let_go(run):
     by_data(run.model)
     run.translate("bcd")
     assert len(run._decoders._found) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data[:, 5].neg_(),
+        lambda data: data[:, :40].neg_(),
+        lambda data: data.copy_(data[torch.arange(255, -1, -1)]),
+        lambda data: data.copy_(data.clone()[[1, 0, *range(2, 256)]]),
+    ],
+)
+def test_signs_and_rows_that_change_are_seen(change):
+    tensor = torch.randn(256, 256, generator=torch.Generator().manual_seed(1))
+    before = _sums(tensor)
+    change(tensor.data)
+    assert _sums(tensor) != before

@@ -25,7 +25,14 @@ def reader(*, timed):
 
 @pytest.mark.parametrize(
     ("times", "places"),
-    [([0, 1, 2, 9, 10], []), ([0, 1, 2, 9.5, 10], [3]), ([0, 100], []), ([], []), ([0, 1, 2, 3, 50, 51, 99], [4, 6])],
+    [
+        ([0, 1, 2, 9, 10], []),
+        ([0, 1, 2, 9.5, 10], [3]),
+        ([0, 100], []),
+        ([0, 0, 0, 0, 1], []),
+        ([], []),
+        ([0, 1, 2, 3, 50, 51, 99], [4, 6]),
+    ],
 )
 def test_a_long_gap_is_more_than_seven_times_the_median(times, places):
     assert long_gaps(np.array(times)).tolist() == places

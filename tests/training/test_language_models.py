@@ -223,7 +223,7 @@ def test_dev_loss_is_that_perplexity(folder):
 def test_nothing_to_score_is_told(folder):
     run, called = load_run(folder), seq2seq.load(folder)
     for texts in ([], [""], ["", " "]):
-        with pytest.raises(UserError, match="^texts must hold a text that is not empty, but have none.$"):
+        with pytest.raises(UserError, match="^texts must hold a text that is not empty, but there is none.$"):
             called.perplexity(texts)
     assert called.perplexity(["", "a"]).documents == 1
     with pytest.raises(UserError, match="^split must hold a document that is not empty"):

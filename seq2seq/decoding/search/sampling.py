@@ -67,7 +67,7 @@ class Sampling(Search[Numbers]):
         if not 0 < top_p <= 1:
             raise UserError(f"top_p must be above 0 and at most 1, but is {top_p}.")
         if not abs(seed) < 1 << 63:
-            raise UserError(f"seed must be a whole number of at most 64 bits, but is {seed}.")
+            raise UserError(f"seed must be a whole number of at most 63 bits, but is {seed}.")
         self.width = samples
         self.temperature, self.top_k, self.top_p, self.seed = temperature, top_k, top_p, seed
 
