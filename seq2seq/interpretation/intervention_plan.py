@@ -93,6 +93,11 @@ class InterventionPlan:
         stands for each. Raises UserError at what the model has not, and where a wish comes to nothing.
         """
         of_cells = [*self._of_cells(model, means, others)]
+        if not of_cells and self.gates and means is not None:
+            raise UserError(
+                f"to must hold another value than mean for {', '.join(self.gates)}, which have none, as they are set "
+                "several times in a step: give a number."
+            )
         if not of_cells:
             self._refuse_what_is_of_cells()
         found = [*of_cells, *self._of_attention(model)]

@@ -40,8 +40,8 @@ def test_what_comes_to_no_change_of_a_cell_is_refused(planned):
             "state, or leave it out."
         )
     wishes = {"gates": ["forget"], "to": ["mean"]}
-    with pytest.raises(UserError, match=r"^layers must be left out where no gate"):
-        planned("lstm", {}, layers=["decoder.1"], **wishes)  # a gate without a mean
+    with pytest.raises(UserError, match=r"^to must hold another value than mean for forget, which have none, as they"):
+        planned("lstm", {}, layers=["decoder.1"], **wishes)
 
 
 def test_a_plan_that_comes_to_nothing_at_all_is_refused(planned):
