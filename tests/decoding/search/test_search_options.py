@@ -128,7 +128,7 @@ def test_nothing_that_a_hypothesis_can_become_is_above_the_bound(ranking):
         (lambda: Sampling(top_k=-1), "top_k must be at least 0 (0: all tokens), but is -1."),
         (lambda: Sampling(top_p=0.0), "top_p must be above 0 and at most 1, but is 0.0."),
         (lambda: Sampling(top_p=1.5), "top_p must be above 0 and at most 1, but is 1.5."),
-        (lambda: Sampling(seed=1 << 63), "seed must be a whole number of at most 64 bits, but is 9223372036854775808."),
+        (lambda: Sampling(seed=1 << 63), "seed must be a whole number of at most 63 bits, but is 9223372036854775808."),
         (lambda: CoveragePenalty(beta=-1.0), "beta must be at least 0, but is -1.0."),
         (lambda: LengthLimits(max_ratio=-1.0), "max_ratio must be at least 0, but is -1.0."),
         (lambda: LengthLimits(min_ratio=-0.1), "min_ratio must be at least 0, but is -0.1."),
