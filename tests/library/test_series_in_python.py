@@ -151,7 +151,7 @@ MISTAKES = [
     *(
         (
             lambda run, length=length: run.forecast(ARRAYS, length=length),
-            f"length must be a number, or one for each of 4 series, but are {len(length)} numbers.",
+            f"length must be a number, or one for each of 4 series, but there are {len(length)}.",
         )
         for length in ([2], (2, 2, 2, 2, 2), np.array([3, 3]), [])
     ),
