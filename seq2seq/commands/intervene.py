@@ -13,7 +13,7 @@ from seq2seq.commands.evaluate import build_metrics, with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_distinct, check_limit, check_seed, read_options
 from seq2seq.errors import UserError
-from seq2seq.interpretation.intervention_plan import InterventionPlan, value_name
+from seq2seq.interpretation.intervention_plan import USUAL, InterventionPlan, value_name
 from seq2seq.interpretation.intervention_plot import InterventionBar, interventions_figure
 from seq2seq.interpretation.intervention_steps_plot import steps_figure
 from seq2seq.interpretation.other_input import ONE_HYPOTHESIS, OtherInputs
@@ -32,7 +32,7 @@ from seq2seq.training.time_left import duration
 logger = logging.getLogger(__name__)
 _LISTS = {
     "gates": None,
-    "to": ["zero", "one", "mean"],
+    "to": [*USUAL],
     "units": None,
     "state": [],
     "attention": None,

@@ -11,6 +11,7 @@ from seq2seq.config.contract import check_type
 from seq2seq.errors import UserError
 
 Value = str | int | float | bool | None
+_TYPES: dict[str, Any] = {"step": float | None, "log": bool}  # of what is no bound of a range
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,7 @@ def _read(key: str, value: Any) -> Choices | Range:
         return Choices(tuple(value))
     if isinstance(value, Mapping) and {"low", "high"} <= value.keys() <= {"low", "high", "step", "log"}:
         for name, one in value.items():
-            check_type(
-                f"space: {key}.{name}", one, bool if name == "log" else float | None if name == "step" else float
-            )
+            check_type(f"space: {key}.{name}", one, _TYPES.get(str(name), float))
         found = Range(**{str(name): one for name, one in value.items()})
         if not found.low < found.high or (found.log and found.low <= 0) or (found.step is not None and found.step <= 0):
             raise UserError(f"space: {key} must have low below high, with log above 0, and a step above 0: {value}.")

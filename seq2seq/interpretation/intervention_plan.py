@@ -26,7 +26,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 
 VALUES = {"zero": 0.0, "one": 1.0}
 _MEASURED = ("mean", "other")
-_USUAL = (*VALUES, "mean")
+USUAL = (*VALUES, "mean")
 _CONTENT = {"candidate", "peepholes"}  # no gates: they are set only where they are asked for
 
 
@@ -40,7 +40,7 @@ class InterventionPlan:
     """
 
     gates: Sequence[str] | None = None
-    to: Sequence[str | int | float] = _USUAL
+    to: Sequence[str | int | float] = USUAL
     layers: Sequence[str] | None = None
     units: Sequence[int] | None = None
     state: Sequence[str] = ()
@@ -68,7 +68,7 @@ class InterventionPlan:
     def _refuse_what_is_of_no_gate(self) -> None:
         if self.gates is None or self.gates:
             return
-        if self.to and (*self.to,) != _USUAL:
+        if self.to and (*self.to,) != USUAL:
             raise UserError(f"to must be left out with gates=[], as no gate is set, but is {[*self.to]}.")
         if not self.state:
             self._refuse_what_is_of_cells()

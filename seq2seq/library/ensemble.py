@@ -9,6 +9,7 @@ from typing import Any
 from seq2seq.errors import UserError, shown
 from seq2seq.library.run import Run
 from seq2seq.library.trained import Trained
+from seq2seq.runs.named_runs import check_together
 from seq2seq.runs.run import LoadedRun
 
 
@@ -35,7 +36,9 @@ def ensemble(runs: Iterable[Run | Any]) -> Ensemble:
         raise UserError("runs must hold at least one run, but is empty.")
     trust = list(dict.fromkeys(package for run in members for package in run.trust))
     paths, device = [str(run.path) for run in members], members[0].device
-    return Ensemble(paths, device=device, trust=trust, members=[_beside(run, members[0]) for run in members])
+    loaded = [_beside(run, members[0]) for run in members]
+    check_together(paths, loaded)
+    return Ensemble(paths, device=device, trust=trust, members=loaded)
 
 
 def _beside(run: Run, first: Run) -> LoadedRun:

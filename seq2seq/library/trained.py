@@ -26,7 +26,7 @@ from seq2seq.library.usual_modes import usual_modes
 from seq2seq.locks import Lock
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.forecaster import open_forecaster
-from seq2seq.runs.named_runs import check_together, load_runs
+from seq2seq.runs.named_runs import load_runs
 from seq2seq.runs.run import LoadedRun
 from seq2seq.translation.forecaster import Forecaster
 from seq2seq.translation.line import Translation
@@ -62,7 +62,6 @@ class Trained:
         self.device, self.trust = device, [trust] if isinstance(trust, str) else list(trust)
         with in_one_line(), trusting(self.trust):
             self.members = load_runs({"run": list(paths), "device": device}) if members is None else [*members]
-            check_together(paths, self.members)
         self.paths = [str(Path(path).absolute()) for path in paths]  # as the working folder may be another one later
         self._decoders = Layouts[tuple[ThreadedTranslator, dict[str, Any]]]()
         self._forecasters = Layouts[tuple[Forecaster, dict[str, Any]]]()
