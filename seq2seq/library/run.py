@@ -15,6 +15,7 @@ from seq2seq.config.mistakes import in_one_line
 from seq2seq.errors import UserError
 from seq2seq.library.lines import line_of
 from seq2seq.library.pairs import Pairs
+from seq2seq.library.saved_weights import save_weights
 from seq2seq.library.trained import Trained
 from seq2seq.library.usual_modes import usual_modes
 from seq2seq.models.sizes import parameter_count, shortened
@@ -101,8 +102,20 @@ class Run(Trained):
         if now.keys() != kept.keys() or not all(_are_equal(now[name].cpu(), kept[name]) for name in kept):
             raise UserError(
                 f"fine_tune starts from the weights in {self.path}, but those in memory are others: load the run "
-                "again, or train run.model in a loop of your own."
+                "again, or fine-tune what run.save(folder) gives."
             )
+
+    @usual_modes()
+    def save(self, folder: str | os.PathLike[str]) -> "Run":
+        """The run of a new folder, into which the weights are written as they are in memory now.
+
+        It is a run like others, for the command line as well; what else it is comes from this run's file. Raises
+        UserError where the folder has something in it, or the weights are no longer of the model that `config`
+        describes, or not finite.
+        """
+        with in_one_line(), trusting(self.trust):
+            save_weights(self.members[0], self.path, Path(folder))
+        return Run(str(folder), device=self.device, trust=self.trust)
 
     @usual_modes()
     def interpret(self, text: str | np.ndarray, **keywords: Any) -> "Interpretation":

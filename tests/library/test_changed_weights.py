@@ -111,7 +111,7 @@ def test_training_that_would_start_from_other_weights_is_refused(run, finished, 
         run.fine_tune([("ab", "b a")])
     assert str(error.value) == (
         f"fine_tune starts from the weights in {finished}, but those in memory are others: load the run again, or "
-        "train run.model in a loop of your own."
+        "fine-tune what run.save(folder) gives."
     )
 
 
