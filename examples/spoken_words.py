@@ -100,6 +100,14 @@ def heard(table: str, snr: float | None = None) -> list[tuple[np.ndarray, str]]:
     return found
 
 
+def run_name(
+    augmentation: str, *, several: bool = False, minutes: float | None = None, steps: int | None = None
+) -> str:
+    """The name of a run's folder: trainings by other options have another."""
+    budget = f"{steps}_steps" if steps else f"{minutes:g}_minutes"
+    return f"run_{'several_' if several else ''}{augmentation}_{budget}"
+
+
 def learn(
     tables: dict[str, str], run_dir: Path, augmentation: str, minutes: float | None = None, steps: int | None = None
 ) -> seq2seq.Run:
@@ -142,5 +150,5 @@ if __name__ == "__main__":
     made = make(given.folder, given.words, SEVERAL if given.several else (VOICE,))
     budget = {"steps": given.steps} if given.steps else {"minutes": given.minutes}
     for name in given.augmentations:
-        run_dir = given.folder / f"run_{'several_' if given.several else ''}{name}"
+        run_dir = given.folder / run_name(name, several=given.several, **budget)
         print(name, errors(learn(made, run_dir, name, **budget), made), flush=True)

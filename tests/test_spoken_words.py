@@ -29,6 +29,19 @@ def test_words_are_drawn_by_the_seed_and_no_two_are_spoken_alike():
     assert phones <= example.MNEMONICS.keys()
 
 
+def test_runs_by_other_options_have_folders_of_their_own():
+    options = [
+        {"minutes": 10},
+        {"minutes": 0.5},
+        {"steps": 1000},
+        {"steps": 1000, "several": True},
+        {"minutes": 10, "several": True},
+    ]
+    names = {example.run_name(kind, **one) for kind in ("none", "spec_augment") for one in options}
+    assert len(names) == 2 * len(options)
+    assert example.run_name("none", steps=1000, several=True) == "run_several_none_1000_steps"
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder for sounds, each of which is spoken once."""

@@ -1,4 +1,4 @@
-"""Run a script: a user's mistake becomes one line on stderr and exit code 2."""
+"""Run a script: a user's mistake becomes one line on stderr and exit code 2, or 3 where training failed."""
 
 import errno
 import io
@@ -45,7 +45,8 @@ class _Lossy(io.FileIO):
 def run(main: Callable[[], None], end: Callable[[], Iterable[str]] = tuple) -> None:
     """Call a script's Hydra main, and write the lines that `end` returns, after all jobs of a sweep.
 
-    A user's mistake ends the script with one line and exit code 2, diverged training with 3.
+    A user's mistake ends the script with one line and exit code 2; diverged training, and memory that is not enough for
+    a batch, with 3.
     """
     _say_what_can_be_said()
     fill_closed()
