@@ -107,7 +107,7 @@ def _first_line(error: BaseException) -> str:
 
 
 class _Column(NamedTuple):
-    """Column for a side of the pairs: its path in a split, the name that the path begins with, and what is left of it."""
+    """Column for a side of the pairs: its path in a split, the name that this begins with, and what is left of it."""
 
     side: str
     path: str
