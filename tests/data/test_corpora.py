@@ -525,6 +525,41 @@ def test_an_error_of_the_library_that_says_nothing_is_told_by_its_kind(monkeypat
     assert message == "name=someone/pairs, split train could not be loaded: ConnectionError"
 
 
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(
+    ("file", "text", "reason"),
+    [
+        ("pairs.py", "import datasets\n", "Dataset scripts are no longer supported, but found pairs.py"),
+        ("train.jsonl", '{"a": "x", "b": "y"}\n{"a":\n', "JSON parse error: Invalid value. in row 1"),
+    ],
+)
+def test_a_named_data_set_that_cannot_be_loaded_is_told_with_the_reason(tmp_path, file, text, reason):
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    (folder / file).write_text(text)
+    message = error_of(call(DatasetsCorpus, name=str(folder), source="a", target="b", train="train").load)
+    assert message == f"name={folder}, split train could not be loaded: {reason}"
+
+
+@pytest.mark.parametrize("kind", [IndexError, ImportError, OSError, RuntimeError])
+@pytest.mark.usefixtures("cache")
+def test_whatever_the_library_raises_is_told_in_one_line(monkeypatch, kind):
+    def load(*_, **options):
+        raise kind("no such thing\nat all") from ValueError("another reason")
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    message = error_of(call(DatasetsCorpus, name="someone/pairs", source="a", target="b", train="train").load)
+    assert message == "name=someone/pairs, split train could not be loaded: no such thing"
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_data_set_without_a_name_is_refused(name):
+    message = error_of(lambda: call(DatasetsCorpus, name=name, source="a", target="b", train="train"))
+    assert message == (
+        f"name must be that of a data set on the hub, but is {name!r}: give one, for example bentrevett/multi30k."
+    )
+
+
 # ---- Synthetic tasks
 
 ANSWERS = {"copy": list, "reverse": lambda symbols: list(reversed(symbols)), "sort": sorted}

@@ -38,6 +38,9 @@ class DatasetsCorpus:
         configuration: str | None = None,
         in_order: bool = False,
     ) -> None:
+        if not name.strip():
+            example = "give one, for example bentrevett/multi30k"
+            raise UserError(f"name must be that of a data set on the hub, but is {name!r}: {example}.")
         library = _LIBRARIES.get(name, "datasets")
         if library and not is_installed(library):
             raise UserError(f"name={name} needs the library {library}: pip install -e '.[datasets]'.")
@@ -84,8 +87,9 @@ class _HubRows:
 
     def cells(self, names: Sequence[str]) -> Iterator[Sequence[Any]]:
         """The cells of some columns, row by row."""
-        for start in range(0, len(self._rows), _AT_ONCE):
-            part = self._rows[start : start + _AT_ONCE]
+        rows = self._rows.select_columns([*dict.fromkeys(names)])  # others may hold what needs a library to be read
+        for start in range(0, len(rows), _AT_ONCE):
+            part = rows[start : start + _AT_ONCE]
             yield from zip(*(part[name] for name in names), strict=True)
 
 
@@ -97,8 +101,10 @@ def _of_hub(name: str, configuration: str | None, split: str) -> _HubRows:
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what it complains of is told in one line, by us
     try:
         return _HubRows(datasets.load_dataset(name, configuration, split=split))
-    except (ConnectionError, FileNotFoundError, ValueError) as error:
-        raise UserError(f"name={name}, split {split} could not be loaded: {_first_line(error)}") from None
+    except (OSError, ValueError, RuntimeError, LookupError, ImportError, datasets.exceptions.DatasetsError) as error:
+        of_file = isinstance(error, datasets.exceptions.DatasetGenerationError)  # whose cause says what is wrong
+        reason = _first_line((of_file and error.__cause__) or error)
+        raise UserError(f"name={name}, split {split} could not be loaded: {reason}") from None
 
 
 def _first_line(error: BaseException) -> str:
