@@ -312,10 +312,11 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
 
-def test_without_the_library_it_is_told_before_anything_is_read(monkeypatch):
+@pytest.mark.parametrize(("name", "library"), [("parquet", "pyarrow"), ("someone/pairs", "datasets")])
+def test_without_the_library_it_is_told_before_anything_is_read(monkeypatch, name, library):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    message = error_of(lambda: call(DatasetsCorpus, name="json", source="a", target="b", train="missing.jsonl"))
-    assert message == "name=json needs the library datasets: pip install -e '.[datasets]'."
+    message = error_of(lambda: call(DatasetsCorpus, name=name, source="a", target="b", train="missing"))
+    assert message == f"name={name} needs the library {library}: pip install -e '.[datasets]'."
 
 
 ROWS = [{"id": n, "text": f"s{n}", "translation": {"de": f"d{n}", "en": f"e{n}"}} for n in range(4)]
@@ -335,7 +336,6 @@ def corpus_of(path: str, source: str = "translation.de", target: str = "translat
     return call(DatasetsCorpus, name=name, source=source, target=target, train=path, **options)
 
 
-@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_columns_are_found_by_dotted_paths(tmp_path, suffix):
     paths = {name: write_rows(tmp_path / f"{name}.{suffix}", ROWS) for name in ("train", "dev", "test")}
@@ -343,7 +343,6 @@ def test_columns_are_found_by_dotted_paths(tmp_path, suffix):
     assert splits.train == splits.dev == splits.test == [Example(f"d{n}", (f"e{n}",)) for n in range(4)]
 
 
-@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_rows_without_a_dev_file_are_held_out_of_train(tmp_path, suffix):
     splits = corpus_of(write_rows(tmp_path / f"train.{suffix}", ROWS), source="text", dev_size=1).load()
@@ -356,7 +355,6 @@ def test_rows_without_a_dev_file_are_held_out_of_train(tmp_path, suffix):
 REPEATING = [("a", "1"), ("b", "2"), ("a", "3"), ("a", "1"), *((f"w{n}", "5") for n in range(8)), ("b", "2")]
 
 
-@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("in_order", [False, True])
 @pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl", "json", "parquet"])
 def test_the_same_rows_are_the_same_splits_in_every_format(tmp_path, kind, in_order, caplog):
@@ -381,13 +379,11 @@ def test_lines_of_parallel_text_stay_by_themselves(tmp_path, caplog):
     assert not caplog.messages
 
 
-@pytest.mark.usefixtures("cache")
 def test_a_missing_value_is_an_empty_text(tmp_path):
     path = write_rows(tmp_path / "train.jsonl", [{"a": "x", "b": None}, {"a": None, "b": "y"}])
     assert corpus_of(path, "a", "b", dev=path).load().train == [Example("x", ("",)), Example("", ("y",))]
 
 
-@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize(
     ("column", "message"),
     [
@@ -408,7 +404,6 @@ def test_a_column_that_holds_no_text_is_named(tmp_path, column, message):
     assert error_of(corpus_of(path, source=column, dev_size=1).load) == f"source must be {message.format(path)}"
 
 
-@pytest.mark.usefixtures("cache")
 def test_of_many_columns_the_first_are_told(tmp_path):
     path = write_rows(tmp_path / "train.jsonl", [{f"c{number}": "a" for number in range(300)}])
     assert error_of(corpus_of(path, source="x").load) == (
@@ -417,7 +412,6 @@ def test_of_many_columns_the_first_are_told(tmp_path):
     )
 
 
-@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_a_data_set_file_that_is_missing_or_broken_is_named_in_one_line(tmp_path, suffix, capfd):
     path = tmp_path / f"train.{suffix}"
@@ -434,13 +428,12 @@ def test_a_data_set_file_that_is_missing_or_broken_is_named_in_one_line(tmp_path
     message = error_of(corpus_of(str(path)).load)
     broken = {
         "jsonl": "line 2 must be a JSON object, but cannot be read: .+",
-        "parquet": "could not be read as parquet: .+",
+        "parquet": "cannot be read as Parquet: .+",
     }
     assert re.fullmatch(f"{re.escape(str(path))},? {broken[suffix]}", message)
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_an_empty_data_set_file_is_refused(tmp_path, suffix):
     path = tmp_path / f"train.{suffix}"
@@ -449,7 +442,6 @@ def test_an_empty_data_set_file_is_refused(tmp_path, suffix):
     assert error_of(corpus_of(str(path)).load) == message
 
 
-@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize(
     "texts",
@@ -468,25 +460,6 @@ def test_a_text_of_json_is_read_as_it_is_written_whatever_it_may_mean(tmp_path, 
     path.write_text(json.dumps(rows, indent=1) if whole else "".join(f"{json.dumps(row)}\n" for row in rows))
     train = corpus_of(str(path), "a", "b.c", dev=str(path)).load().train
     assert [example.targets for example in train] == [(text,) for text in texts]
-
-
-@pytest.mark.usefixtures("cache")
-def test_texts_that_stop_to_look_like_moments_are_read_too(tmp_path, monkeypatch):
-    loaded = []
-
-    def load(name, **options):
-        loaded.append(name)
-        raise ValueError("Couldn't cast array of type string to timestamp[s]")
-
-    monkeypatch.setattr("datasets.load_dataset", load)
-    path = write_rows(tmp_path / "train.jsonl", [{"a": "x", "b": "1979-05-03"}, {"b": "unknown", "a": "y"}])
-    assert corpus_of(path, "a", "b", dev=path).load().train == [
-        Example("x", ("1979-05-03",)),
-        Example("y", ("unknown",)),
-    ]
-    assert loaded
-    message = error_of(corpus_of(path, "a", "z").load)
-    assert message == f"target must be a column of {path}, which has a, b, but is 'z'."
 
 
 FAULTS = [  # where no column is read, where one is, and what is then said
@@ -508,7 +481,6 @@ FAULTS = [  # where no column is read, where one is, and what is then said
 ]
 
 
-@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("day", ["a day", "1979-05-03", 1979])
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize(("unread", "read", "message"), FAULTS)
@@ -551,6 +523,41 @@ def test_an_error_of_the_library_that_says_nothing_is_told_by_its_kind(monkeypat
     monkeypatch.setattr("datasets.load_dataset", load)
     message = error_of(call(DatasetsCorpus, name="someone/pairs", source="a", target="b", train="train").load)
     assert message == "name=someone/pairs, split train could not be loaded: ConnectionError"
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(
+    ("file", "text", "reason"),
+    [
+        ("pairs.py", "import datasets\n", "Dataset scripts are no longer supported, but found pairs.py"),
+        ("train.jsonl", '{"a": "x", "b": "y"}\n{"a":\n', "JSON parse error: Invalid value. in row 1"),
+    ],
+)
+def test_a_named_data_set_that_cannot_be_loaded_is_told_with_the_reason(tmp_path, file, text, reason):
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    (folder / file).write_text(text)
+    message = error_of(call(DatasetsCorpus, name=str(folder), source="a", target="b", train="train").load)
+    assert message == f"name={folder}, split train could not be loaded: {reason}"
+
+
+@pytest.mark.parametrize("kind", [IndexError, ImportError, OSError, RuntimeError])
+@pytest.mark.usefixtures("cache")
+def test_whatever_the_library_raises_is_told_in_one_line(monkeypatch, kind):
+    def load(*_, **options):
+        raise kind("no such thing\nat all") from ValueError("another reason")
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    message = error_of(call(DatasetsCorpus, name="someone/pairs", source="a", target="b", train="train").load)
+    assert message == "name=someone/pairs, split train could not be loaded: no such thing"
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_data_set_without_a_name_is_refused(name):
+    message = error_of(lambda: call(DatasetsCorpus, name=name, source="a", target="b", train="train"))
+    assert message == (
+        f"name must be that of a data set on the hub, but is {name!r}: give one, for example bentrevett/multi30k."
+    )
 
 
 # ---- Synthetic tasks

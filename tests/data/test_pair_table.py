@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seq2seq.config.builder import call
 from seq2seq.data.corpora.columns import Columns
-from seq2seq.data.corpora.pair_table import read_pairs
+from seq2seq.data.corpora.pair_table import read_pairs, sources_in
 from seq2seq.data.corpora.tsv import TSVCorpus, read_tsv
 from seq2seq.errors import UserError
 
@@ -416,3 +416,26 @@ def test_a_name_of_two_columns_is_not_the_first_of_them(tmp_path, name):
         f"source must name one column of {path}, but 'text' is the name of columns 1 and 3: give a number."
     )
     assert read_pairs(path, Columns(source=3, target="label")) == [("c", "b")]
+
+
+RETURNS = "abc\tcba\nab\rd\tdba\nabe\teba\n"
+
+
+def test_a_carriage_return_within_a_cell_between_tabs_is_part_of_it(tmp_path):
+    (path := tmp_path / "pairs.tsv").write_bytes(RETURNS.encode())
+    assert read_pairs(path) == [("abc", "cba"), ("ab\rd", "dba"), ("abe", "eba")]
+    assert list(sources_in(path)) == ["abc", "ab\rd", "abe"]
+
+
+@pytest.mark.parametrize("sign", [";", ",", "|", " "])
+def test_a_carriage_return_between_other_delimiters_is_told_by_its_line(tmp_path, sign):
+    (path := tmp_path / "pairs.txt").write_bytes(RETURNS.replace("\t", sign).encode())
+    message = error_of(lambda: read_pairs(path, Columns(delimiter=sign)))
+    assert message == f"{path}, line 2 cannot be read as CSV: a carriage return is in it. Take it out."
+    assert list(sources_in(path)) == RETURNS.replace("\t", sign).split("\n")[:-1]
+    assert list(sources_in(path, Columns(delimiter=sign))) == RETURNS.replace("\t", sign).split("\n")[:-1]
+
+
+def test_a_carriage_return_in_lines_of_text_keeps_them_from_being_pairs_alone(tmp_path):
+    (path := tmp_path / "pairs.txt").write_bytes(RETURNS.replace("\t", ";").encode())
+    assert error_of(lambda: read_pairs(path)).startswith(f"{path}, line 1 ")

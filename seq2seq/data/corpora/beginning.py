@@ -59,7 +59,7 @@ class Beginning(NamedTuple):
         """The delimiter of a file beside a lexicon: of CSV its own, and a tab where several words are before one."""
         if is_csv(self.path):
             found = self.named or delimiter_of(self.path, self.lines, columns, choosable=False)
-            cells = cells_of(self.lines, found)
+            cells = cells_of(self.path, self.lines, found)
             return found if 2 * sum(len(row) > 1 for row in cells) > len(cells) else LEXICON
         rows = [line.split("\t") for line in self.lines if line.strip() and not is_comment(line)]
         several = any(len(cells[0].split()) > 1 for cells in rows if len(cells) > 1)
@@ -67,7 +67,7 @@ class Beginning(NamedTuple):
 
     def is_table(self, delimiter: str, columns: Columns) -> bool:
         """Tell whether a delimiter cuts all lines into rows of one width, or the first one names columns to read."""
-        first = next((row for line in self.lines if line.strip() for row in cells_of([line], delimiter)), [])
+        first = next((row for line in self.lines if line.strip() for row in cells_of(self.path, [line], delimiter)), [])
         if columns.titled(first) or (columns.named and columns.fit(first)):
             return True
         width = self._width(delimiter)

@@ -39,8 +39,8 @@ def rows_of(path: Path, lines: Iterable[str], delimiter: str, *, start: int = 1)
     if delimiter == LEXICON:
         yield from lexicon_rows(lines, start)
         return
-    if delimiter == "\t" and not is_csv(path):
-        yield from ((number, line.split("\t")) for number, line in enumerate(lines, start))
+    if not _is_quoted(path, delimiter):
+        yield from ((number, line.split(delimiter)) for number, line in enumerate(lines, start))
         return
     reader = csv.reader((f"{_close(line, delimiter)}\n" for line in lines), delimiter=delimiter, strict=True)
     while True:
@@ -67,6 +67,8 @@ def _unreadable(path: Path, first: int, last: int, reason: str) -> UserError:
             f"{path}, line {first} cannot be read as CSV: a quote in it is not closed. Close it, or double it if it is "
             "one of the text, in quotes around the whole cell."
         )
+    if "new-line character" in reason:
+        return UserError(f"{path}, line {last} cannot be read as CSV: a carriage return is in it. Take it out.")
     return UserError(f"{path}, line {last} cannot be read as CSV: {reason}.")
 
 
@@ -83,7 +85,7 @@ def delimiter_of(path: Path, lines: Sequence[str], columns: Columns, *, choosabl
     """
     if not is_csv(path):
         return "\t"
-    rows = {delimiter: cells_of(lines, delimiter) for delimiter in _DELIMITERS}
+    rows = {delimiter: cells_of(path, lines, delimiter) for delimiter in _DELIMITERS}
     alike = {delimiter: _regular(cells) for delimiter, cells in rows.items()}
     best = [delimiter for delimiter in _DELIMITERS if alike[delimiter] == max(alike.values())]
     meant = [] if columns.pairs_only else [own for own in best if columns.fit(rows[own][0])]
@@ -104,12 +106,27 @@ def _regular(rows: Sequence[Sequence[str]]) -> int:
     return 1 + others.count(first) if first > 1 else 0
 
 
-def cells_of(lines: Sequence[str], delimiter: str) -> list[list[str]]:
-    """Cells of some lines, as well as they can be told: nothing is refused."""
+def cells_of(path: Path, lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Cells of some lines of a file, as well as they can be told: nothing is refused."""
     if delimiter == LEXICON:
         return [cells for _, cells in lexicon_rows(lines)]
-    with _any_length():
-        return list(csv.reader([_close(line, delimiter) for line in lines], delimiter=delimiter))
+    if not _is_quoted(path, delimiter):
+        return [line.split(delimiter) for line in lines]
+    return quoted_cells(lines, delimiter)
+
+
+def quoted_cells(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Cells of some lines of CSV; where a carriage return keeps them from being that, what the delimiter alone cuts."""
+    try:
+        with _any_length():
+            return list(csv.reader([_close(line, delimiter) for line in lines], delimiter=delimiter))
+    except csv.Error:
+        return [line.split(delimiter) for line in lines]
+
+
+def _is_quoted(path: Path, delimiter: str) -> bool:
+    """Tell whether quotes in a file are those of CSV: between tabs they are text, but in a file named as CSV."""
+    return delimiter != "\t" or is_csv(path)
 
 
 @contextmanager

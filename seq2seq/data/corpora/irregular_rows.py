@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seq2seq.data.corpora.columns import name_of
-from seq2seq.data.corpora.csv_rows import Row, cells_of
+from seq2seq.data.corpora.csv_rows import Row, quoted_cells
 from seq2seq.data.corpora.header import says_what
 from seq2seq.data.corpora.lexicon import LEXICON, is_lexicon
 from seq2seq.data.pair_lines import BARS
@@ -60,7 +60,7 @@ def _of_one_cell(beginning: Sequence[str], choosable: bool) -> str:
         return ". These are JSON lines: read them by data=json." if choosable else ". These are JSON lines."
     if all(line.count(BARS) == 1 for line in beginning):
         return f". Put a tab in the place of {BARS!r}, for example with sed 's/{BARS}/\\t/'."
-    widths = {own: {len(cells) for cells in cells_of(beginning, own)} for own in _DELIMITERS}
+    widths = {own: {len(cells) for cells in quoted_cells(beginning, own)} for own in _DELIMITERS}
     regular = [own for own, found in widths.items() if len(found) == 1 and found != {1}]
     if not regular or (regular == [" "] and widths[" "] != {2}):
         lexicon = ". It is a lexicon of words and their phones, as it seems: "

@@ -85,7 +85,8 @@ def _pairs(path: str | Path, columns: Columns, table: "_OpenedTable", choosable:
     if columns.pairs_only and len(first[1]) != 2 and not columns.titled(first[1]):
         raise irregular(path, first, 2, delimiter, beginning, choosable=choosable)
     option = "data.header" if choosable else ""
-    header = first[1] if _has_header(path, first[1], cells_of(beginning, delimiter)[1:], columns, option) else None
+    others = cells_of(Path(path), beginning, delimiter)[1:]
+    header = first[1] if _has_header(path, first[1], others, columns, option) else None
     places = columns.places(path, header)
     last, wanted = max(chain(*places)), len(first[1])
     if wanted <= last:

@@ -1,10 +1,10 @@
 """Series in Parquet files: a row is a frame, which names its series."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from seq2seq.data.corpora.csv_frames import CSVFrameCorpus, Row
+from seq2seq.data.corpora.parquet_rows import told_as_parquet
 from seq2seq.data.text_files import check_readable, seekable
 from seq2seq.errors import UserError
 from seq2seq.installed import is_installed
@@ -25,7 +25,7 @@ class ParquetFrameCorpus(CSVFrameCorpus):
         import pyarrow.parquet as parquet  # which takes a while, and no other file needs it
 
         check_readable(Path(path))
-        with _told(path), parquet.ParquetFile(seekable(path)) as file:
+        with told_as_parquet(path), parquet.ParquetFile(seekable(path)) as file:
             names = file.schema_arrow.names
             yield 0, names
             number = 0
@@ -34,14 +34,3 @@ class ParquetFrameCorpus(CSVFrameCorpus):
                 for cells in zip(*columns, strict=True):
                     number += 1
                     yield number, cells
-
-
-@contextmanager
-def _told(path: str) -> Iterator[None]:
-    """Tell what is wrong with a file in one line."""
-    from pyarrow import ArrowException
-
-    try:
-        yield
-    except (ArrowException, OSError) as error:  # OSError: of what is packed wrongly
-        raise UserError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())[:120]}") from None

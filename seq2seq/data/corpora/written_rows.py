@@ -1,41 +1,42 @@
 """Rows of JSON as they are written, without guesses at what a text may mean."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
+from seq2seq.data.corpora.column_path import beginnings, first_of
 from seq2seq.data.text import check_whole
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError, shown
 
+_FILLED = re.compile(r"\S")
+
 
 class WrittenRows:
-    """Rows of a file of JSON lines, or of one list, as a data set of the library `datasets` offers its own.
+    """Rows of a file of JSON lines, or of one list, of which only the columns at some `paths` are kept.
 
-    Raises UserError at a line, or an entry of the list, that is no JSON object, and where one of the `columns` that are
-    read, given by path, has a key twice or a text that is no UTF-8; what others hold is nobody's matter.
+    Raises UserError at a line, or an entry of the list, that is no JSON object, and where one of these columns has a
+    key twice or a text that is no UTF-8; what others hold is nobody's matter.
     """
 
-    def __init__(self, path: str, columns: Sequence[str]) -> None:
+    def __init__(self, path: str, paths: Sequence[str]) -> None:
         self._rows: list[dict[str, Any]] = []
-        self.features: dict[str, Any] = {}  # of the first row that has each
+        self.columns: dict[str, dict[str, None]] = {}  # that some row has, with those in each
+        kept = {name for column in paths for name in beginnings(column)}
         for where, row in _rows(path):
-            for column in columns:
+            for column in paths:
                 _check(where, row, column)
-            self._rows.append(row)
             for name, value in row.items():
-                self.features.setdefault(name, value)
+                inner = self.columns.setdefault(name, {})
+                if isinstance(value, dict):
+                    inner.update(dict.fromkeys(value))
+            self._rows.append({name: row[name] for name in kept if name in row})
 
-    @property
-    def column_names(self) -> list[str]:
-        """Names of all columns that some row has."""
-        return [*self.features]
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, place: slice) -> dict[str, list[Any]]:
-        return {name: [row.get(name) for row in self._rows[place]] for name in self.features}
+    def cells(self, names: Sequence[str]) -> Iterator[Sequence[Any]]:
+        """The cells of some columns, row by row; None where a row has none."""
+        return ([row.get(name) for name in names] for row in self._rows)
 
 
 class _Repeating(dict[str, Any]):
@@ -44,25 +45,34 @@ class _Repeating(dict[str, Any]):
     repeated: set[str]
 
 
-def is_list(path: str) -> bool:
-    """Tell whether a file of JSON is one list, and not a row a line."""
-    return _begins_list(lines_of_file(path))
-
-
-def _begins_list(lines: Iterable[str]) -> bool:
-    return next((line for line in lines if line.strip()), "").lstrip().startswith("[")
-
-
 def _rows(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Rows behind their places."""
-    lines = list(lines_of_file(path))
-    if _begins_list(lines):
-        for number, row in enumerate(_read(path, "\n".join(lines)), 1):
-            yield _object(f"{path}, entry {number}", row)
-        return
-    for number, line in enumerate(lines, 1):
-        if line.strip():
+    lines = ((number, line) for number, line in enumerate(lines_of_file(path), 1) if line.strip())
+    first = next(lines)
+    if first[1].lstrip().startswith("["):
+        entries = _read(path, "\n".join(lines_of_file(path)))
+    elif (entries := _spread(path, first[1])) is None:
+        for number, line in chain([first], lines):
             yield _object(where := f"{path}, line {number}", _read(where, line))
+        return
+    for number, row in enumerate(entries, 1):
+        yield _object(f"{path}, entry {number}", row)
+
+
+def _spread(path: str, first: str) -> list[Any] | None:
+    """The objects of a file that are written over several lines each, as jq does; None where they are not."""
+    if not first.lstrip().startswith("{") or first.rstrip().endswith("}"):
+        return None
+    text, found = "\n".join(lines_of_file(path)), []
+    decoder = json.JSONDecoder(object_pairs_hook=_without_repeated_keys)
+    try:
+        end = 0
+        while filled := _FILLED.search(text, end):
+            entry, end = decoder.raw_decode(text, filled.start())
+            found.append(entry)
+    except (ValueError, RecursionError):
+        return None
+    return found
 
 
 def _read(where: str, text: str) -> Any:
@@ -90,24 +100,13 @@ def _object(where: str, found: Any) -> tuple[str, dict[str, Any]]:
     return where, found
 
 
-def _check(where: str, row: dict[str, Any], column: str) -> None:
-    """Check what a row has in a column. Raises UserError at a key on the way that repeats, and at half a character."""
+def _check(where: str, row: dict[str, Any], path: str) -> None:
+    """Check what a row has at a path. Raises UserError at a key on the way that repeats, and at half a character."""
     value: Any = row
-    for name in column.split("."):
+    while path and isinstance(value, dict) and (step := first_of(path, value)):
+        name, path = step
         if isinstance(value, _Repeating) and name in value.repeated:
             raise UserError(f"{where} must have {name!r} once, but it comes twice: take one out.")
-        value = value.get(name) if isinstance(value, dict) else None
-    if isinstance(value, str):
+        value = value[name]
+    if not path and isinstance(value, str):
         check_whole(value, where)
-
-
-def has_moments(features: Any) -> bool:
-    """Tell whether a column, or one in another, was taken for moments."""
-    if isinstance(features, dict):
-        return any(map(has_moments, features.values()))
-    return any(word in str(getattr(features, "dtype", "")) for word in ("timestamp", "date", "time", "duration"))
-
-
-def has_mixtures(features: Any) -> bool:
-    """Tell whether a column has values of several kinds, for which a file is read as freely as a list is."""
-    return "Json(" in str(features)
