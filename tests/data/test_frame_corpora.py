@@ -2,10 +2,12 @@
 
 import io
 import os
+import random
 import sys
 import threading
 import time
 import zipfile
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -624,3 +626,41 @@ def test_a_target_beside_a_horizon_is_refused(kind, target):
 def test_digits_that_a_ts_file_has_and_32_bits_do_not_keep_are_warned_of(tmp_path, caplog):
     load(TsCorpus, tmp_path / "x.ts", TS.replace("7:8:b", "123456789.5,123456790.5:1,2:b"))
     assert "line 7, feature 1 lies near 1.23e+08 and spans 1, of which numbers of 32 bits keep" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [(6, 1, "File 'frames.npy' is encrypted, password"), (8, 97, "That compression method is not supported")],
+)
+def test_archives_that_are_encrypted_or_packed_otherwise_are_told(tmp_path, place, value, message):
+    np.savez(path := tmp_path / "x.npz", frames=np.ones((2, 3, 1)), targets=np.array(["a", "b"]))
+    held = bytearray(path.read_bytes())
+    for mark, behind in ((b"PK\x03\x04", place), (b"PK\x01\x02", place + 2)):
+        start = -1
+        while (start := held.find(mark, start + 1)) >= 0:
+            held[start + behind] = value
+    path.write_bytes(held)
+    with pytest.raises(UserError, match=f"x.npz cannot be read as .npz: {message}"):
+        list(NpzCorpus(options=FileOptions("")).read(str(path)))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_archive_is_read_or_told(tmp_path, save):
+    save(path := tmp_path / "x.npz", frames=np.ones((2, 3, 1)), targets=np.array(["a", "b"]))
+    whole = path.read_bytes()
+    for seed in range(400):
+        draw, damaged = random.Random(seed), bytearray(whole)
+        for _ in range(draw.randint(1, 4)):
+            damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        path.write_bytes(damaged)
+        with suppress(UserError):
+            list(NpzCorpus(options=FileOptions("")).read(str(path)))
+
+
+def test_an_array_that_is_cut_off_is_told(tmp_path):
+    np.save(path := tmp_path / "x.npy", np.ones((2, 3)))
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UserError, match="x.npy"):
+            series_of_file(str(path), {"data": {}})
