@@ -68,7 +68,8 @@ def _trained(config: DictConfig) -> float:
         if outcome.record:
             from seq2seq.runs.summary import print_report
 
-            print_report(outcome.record, outcome.examples, outcome.outputs, folder, Path(sys.argv[0]).parent)
+            scripts = Path(sys.argv[0]).parent
+            print_report(outcome.record, outcome.examples, outcome.outputs, resolved["data"], folder, scripts)
             if config["from"]:
                 from seq2seq.commands.training.repetition import verdict
 

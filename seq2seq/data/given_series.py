@@ -18,8 +18,8 @@ _INDEX_OF_TIMES = ("datetime64", "timedelta64", "period")  # as pandas calls wha
 def as_series(given: Any, place: str) -> Any:
     """An array or tensor of numbers, or a table of them, as a series, whatever else is given as it is.
 
-    Of one axis, it is one feature over time. What a masked array hides is missing. Raises UserError at a table, or an
-    array of two axes, that holds others than real numbers, and at one whose times are in no order.
+    Of one axis, it is one feature over time. What a masked array hides is missing, and NA of pandas. Raises UserError
+    at a table, or an array of two axes, that holds others than real numbers, and at one whose times are in no order.
     """
     found = as_array(given)
     if not isinstance(found, np.ndarray) or not found.ndim:
@@ -34,7 +34,17 @@ def as_series(given: Any, place: str) -> Any:
     _check_table(given, place)
     if kind in "cmM":
         raise UserError(f"{place} must hold real numbers, but holds {found.dtype.name}: leave such columns out.")
+    found = _with_nan(found)
     return Series(found[:, None] if found.ndim == 1 else found, place)
+
+
+def _with_nan(found: np.ndarray) -> np.ndarray:
+    """Values with NaN for what pandas calls NA, which is no number."""
+    pandas = sys.modules.get("pandas")  # where nobody has loaded it there is none
+    if pandas is None or found.dtype.kind != "O":
+        return found
+    hidden = np.array([one is pandas.NA for one in found.flat], dtype=bool)
+    return np.where(hidden.reshape(found.shape), np.nan, found)
 
 
 def as_array(given: Any) -> Any:

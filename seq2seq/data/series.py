@@ -18,6 +18,7 @@ class Series(str):
     """A series of frames, `time feature`, in the place of a text; missing values are NaN.
 
     As text it is a name made of what it holds, so that series are equal, held out and known again by their content.
+    What is given is copied, and may be changed afterwards.
     `place` says where it comes from, `times` when each frame was, in any unit and from any moment. Raises UserError at
     values of another shape, of no frame, or without an end, and at times that go back or repeat.
     """
@@ -69,7 +70,7 @@ class ForecastSeries(Series):
 
 def _checked(values: np.ndarray, place: str) -> Values:
     try:
-        found = np.require(values, np.float32, ("C", "W"))  # torch warns of what cannot be written
+        found = np.array(values, np.float32, order="C")  # a copy, as callers may fill their array anew
     except (TypeError, ValueError):
         raise UserError(f"{place} must hold numbers, but does not.") from None
     if found.ndim != 2 or not found.shape[1]:
@@ -84,7 +85,7 @@ def _checked(values: np.ndarray, place: str) -> Values:
 
 def _checked_times(times: np.ndarray, frames: int, place: str) -> Times:
     try:
-        found = np.ascontiguousarray(times, dtype=np.float64)
+        found = np.array(times, np.float64)
     except (TypeError, ValueError):
         raise UserError(f"{place} must have numbers as times, but has others.") from None
     if found.shape != (frames,):

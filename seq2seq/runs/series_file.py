@@ -8,7 +8,7 @@ import numpy as np
 
 from seq2seq.config.builder import build
 from seq2seq.config.closed_table import find
-from seq2seq.data.corpora.frame_files import one_series, reason_of
+from seq2seq.data.corpora.frame_files import UNREADABLE, one_series, reason_of
 from seq2seq.data.corpora.line_images import LineImageCorpus, line_series
 from seq2seq.data.corpora.wav import spectrum_of
 from seq2seq.data.series import Series
@@ -44,6 +44,7 @@ def reads_lines(config: Mapping[str, Any]) -> bool:
 
 def _array(path: str) -> Series:
     try:
-        return Series(np.load(seekable(path), allow_pickle=False), path)
-    except (OSError, ValueError, EOFError) as error:
+        found = np.load(seekable(path), allow_pickle=False)
+    except UNREADABLE as error:
         raise UserError(f"frames cannot be read from {path}: {reason_of(error)}") from None
+    return Series(found, path)

@@ -19,14 +19,20 @@ from seq2seq.metrics.units import with_unit
 from seq2seq.training.time_left import duration
 
 _SAMPLES = 10
+_FORECAST = (".npz", ".csv", ".parquet")  # endings of files that `forecast.py` reads
 
 
 def print_report(
-    record: dict[str, Any], examples: Sequence[Example], hypotheses: Sequence[str], folder: Path, scripts: Path
+    record: dict[str, Any],
+    examples: Sequence[Example],
+    hypotheses: Sequence[str],
+    data: Mapping[str, Any],
+    folder: Path,
+    scripts: Path,
 ) -> None:
     """Print a table of scores, ten samples, what the run cost, what looks wrong, where it is, and what to do next.
 
-    All of it goes to stdout, as the run's result.
+    All of it goes to stdout, as the run's result. What to do next is with files of the run's own data.
     """
     console = Console(highlight=False)
     samples = Table(title=f"samples of {record['split']}")
@@ -47,7 +53,7 @@ def print_report(
     minutes = record["training_seconds"] / 60
     print(f"best checkpoint: step {record['step']}; trained {minutes:.1f} minutes; run folder: {folder}\n")
     print("next:")
-    for line in _next_commands(examples, folder, scripts):
+    for line in _next_commands(examples, data, folder, scripts):
         print(f"  {line}")
 
 
@@ -79,12 +85,12 @@ def cost_line(steps: int, seconds: Mapping[str, float]) -> str:
     return f"cost: {steps:,} steps in {duration(total)}: {shares}"
 
 
-def _next_commands(examples: Sequence[Example], folder: Path, scripts: Path) -> Iterator[str]:
+def _next_commands(examples: Sequence[Example], data: Mapping[str, Any], folder: Path, scripts: Path) -> Iterator[str]:
     """The commands that look at a run, each to be pasted as it is."""
     told = [f"trust={trusted()[0]}" if len(trusted()) == 1 else f"trust=[{','.join(trusted())}]"] if trusted() else []
     run = [override("run", str(folder)), *told]
     if any(isinstance(target, Series) for one in examples[:1] for target in one.targets):
-        yield command(f"{scripts}/forecast.py", [*run, override("file", "series.npz")])
+        yield command(f"{scripts}/forecast.py", [*run, override("file", _series_file(data))])
     framed = any(isinstance(one.source, Series) for one in examples)
     text = next((one.source for one in examples if one.source.strip() and one.source.isprintable()), "text")
     if not framed:  # which no line of text is
@@ -96,6 +102,13 @@ def _next_commands(examples: Sequence[Example], folder: Path, scripts: Path) -> 
         yield f"tensorboard --logdir {shlex.quote(str(folder))}"
     elif examples and not framed and is_installed("captum"):
         yield command(f"{scripts}/interpret.py", [*run, override("text", text)])
+
+
+def _series_file(data: Mapping[str, Any]) -> str:
+    """The path of a file of data whose series can be forecast, test before others; or a name, where there is none."""
+    paths = [str(data[name]) for name in ("test", "dev", "train") if name in data and data[name]]
+    found = (path for path in paths if Path(path).suffix.lower() in _FORECAST and Path(path).is_file())
+    return next(found, "series.npz")
 
 
 def print_rates(rows: Sequence[dict[str, Any]]) -> None:

@@ -2,10 +2,12 @@
 
 import io
 import os
+import random
 import sys
 import threading
 import time
 import zipfile
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -96,7 +98,7 @@ def test_times_come_with_the_frames(tmp_path):
         (TsCorpus, TS.replace("Stamps false", "Stamps true"), "must have no time stamps (@timestamps false)"),
         (TsCorpus, TS.replace("true a b", "false"), "must have labels (@classlabel true), but has none."),
         (TsCorpus, TS.partition("1,2")[0], "must hold at least one series, but holds none."),
-        (CSVFrameCorpus, CSV + "1,9,0,0,up\n", "rows of series '1' must adjoin, but others are between: sort them."),
+        (CSVFrameCorpus, CSV + "1,9,0,0,up\n", "rows of series '1' must adjoin, but others are between: sort rows by "),
         (
             CSVFrameCorpus,
             CSV.replace("1,3,", "1,-3,"),
@@ -133,6 +135,9 @@ def test_times_come_with_the_frames(tmp_path):
             CSV.replace("1.5", "one"),
             "line 2, column 'x' must hold a number, but holds 'one': write numbers, or name columns without it as fea",
         ),
+        (CSVFrameCorpus, CSV.replace("1.5", "1_000"), "must hold a number, but holds '1_000': write 1000."),
+        (CSVFrameCorpus, CSV.replace(",0,1.5", ",2024_11,1.5"), "column 'time' must have a time, a number or a moment"),
+        (TsCorpus, TS.replace("7:8:b", "7_0:8:b"), "line 7 must hold numbers between commas, but holds '7_0'."),
         (CSVFrameCorpus, CSV.replace("1.5", "80 %"), "column 'x' must hold a number, but holds '80 %': write 80."),
         (CSVFrameCorpus, CSV.replace("1.5", '"2,094.5"'), "must hold a number, but holds '2,094.5': write 2094.5."),
         (
@@ -582,3 +587,80 @@ def test_columns_of_train_are_those_of_the_other_files_in_whatever_order(tmp_pat
         UserError, match=r"test.csv must have a column 'y', but has series, time, x, z, target: add it, or t"
     ):
         CSVFrameCorpus(options=FileOptions(train, dev=dev, test=test)).load()
+
+
+@pytest.mark.parametrize("above", ["", "\n", " \n\n", ",,,,\n", "\nsep=,\n", "sep=,\n\n"])
+def test_lines_of_nothing_above_the_header_are_passed_over(tmp_path, above):
+    same(load(CSVFrameCorpus, tmp_path / "x.csv", CSV), load(CSVFrameCorpus, tmp_path / "x.csv", above + CSV))
+    line = above.count("\n") + 2
+    with pytest.raises(UserError, match=f"line {line}, column 'x' must hold a number, but holds 'one'"):
+        load(CSVFrameCorpus, tmp_path / "x.csv", above + CSV.replace("1.5", "one"))
+
+
+@pytest.mark.parametrize(("time", "advice"), [("time", "sort rows by series, then by time"), (None, "sort rows by")])
+def test_tables_in_the_order_of_times_are_to_be_sorted_by_series(tmp_path, time, advice):
+    (path := tmp_path / "x.csv").write_text(
+        "series,time,x\n" + "".join(f"{own},{now},1\n" for now in "12" for own in "ab")
+    )
+    with pytest.raises(UserError, match=f"rows of series 'a' must adjoin, but others are between: {advice}"):
+        load(CSVFrameCorpus, path, path.read_text(), horizon=1, time=time)
+
+
+def test_a_series_that_is_no_longer_than_the_horizon_is_told_where_rows_adjoin(tmp_path):
+    with pytest.raises(UserError, match="series 2 must have more frames than horizon=1, but has 1: leave it out."):
+        load(CSVFrameCorpus, tmp_path / "x.csv", CSV + "3,0,5,6,down\n", horizon=1, features=["x"])
+
+
+@pytest.mark.parametrize("target", ["y", "absent", ["y"]])
+@pytest.mark.parametrize("kind", [CSVFrameCorpus, ParquetFrameCorpus])
+def test_a_target_beside_a_horizon_is_refused(kind, target):
+    with pytest.raises(UserError) as error:
+        kind(options=FileOptions("x.csv"), target=target, horizon=2)
+    assert str(error.value) == (
+        f"target must be left out beside horizon=2, as the end of each series is the target, but is {target!r}: "
+        "features says which columns are read and forecast."
+    )
+    kind(options=FileOptions("x.csv"), target=[], horizon=2)
+
+
+def test_digits_that_a_ts_file_has_and_32_bits_do_not_keep_are_warned_of(tmp_path, caplog):
+    load(TsCorpus, tmp_path / "x.ts", TS.replace("7:8:b", "123456789.5,123456790.5:1,2:b"))
+    assert "line 7, feature 1 lies near 1.23e+08 and spans 1, of which numbers of 32 bits keep" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [(6, 1, "File 'frames.npy' is encrypted, password"), (8, 97, "That compression method is not supported")],
+)
+def test_archives_that_are_encrypted_or_packed_otherwise_are_told(tmp_path, place, value, message):
+    np.savez(path := tmp_path / "x.npz", frames=np.ones((2, 3, 1)), targets=np.array(["a", "b"]))
+    held = bytearray(path.read_bytes())
+    for mark, behind in ((b"PK\x03\x04", place), (b"PK\x01\x02", place + 2)):
+        start = -1
+        while (start := held.find(mark, start + 1)) >= 0:
+            held[start + behind] = value
+    path.write_bytes(held)
+    with pytest.raises(UserError, match=f"x.npz cannot be read as .npz: {message}"):
+        list(NpzCorpus(options=FileOptions("")).read(str(path)))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_archive_is_read_or_told(tmp_path, save):
+    save(path := tmp_path / "x.npz", frames=np.ones((2, 3, 1)), targets=np.array(["a", "b"]))
+    whole = path.read_bytes()
+    for seed in range(400):
+        draw, damaged = random.Random(seed), bytearray(whole)
+        for _ in range(draw.randint(1, 4)):
+            damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        path.write_bytes(damaged)
+        with suppress(UserError):
+            list(NpzCorpus(options=FileOptions("")).read(str(path)))
+
+
+def test_an_array_that_is_cut_off_is_told(tmp_path):
+    np.save(path := tmp_path / "x.npy", np.ones((2, 3)))
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UserError, match="x.npy"):
+            series_of_file(str(path), {"data": {}})

@@ -197,3 +197,38 @@ def test_what_cannot_be_written_is_read_without_a_warning_of_torch(recwarn):
     (example,) = examples_of([(held, "a")])
     torch.from_numpy(example.source.values)
     assert not [one for one in recwarn if "not writable" in str(one.message)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_given_may_be_changed_afterwards(dtype):
+    def refilled():
+        buffer = np.zeros((3, 2), dtype)
+        for number in range(3):
+            buffer[:] = number
+            yield buffer, f"class {number}"
+            yield torch.from_numpy(buffer), "tensor"
+
+    found = [example.source.values[0, 0].item() for example in examples_of(refilled(), in_order=True)]
+    assert found == [0, 0, 1, 1, 2, 2]
+    given = np.arange(6, dtype=dtype)
+    times = np.arange(6, dtype=np.float64)
+    pairs = seq2seq.windows(given, past=2, future=1)
+    series = Series(given[:, None], times=times)
+    given -= 100
+    times -= 100
+    assert [past.ravel().tolist() for past, _ in pairs] == [[0, 1], [1, 2], [2, 3], [3, 4]]
+    assert series.values.ravel().tolist() == series.times.tolist() == [*range(6)]
+
+
+def test_windows_share_no_memory():
+    (first, coming), (second, _) = seq2seq.windows(np.arange(4.0), past=2, future=1)
+    first[:] = coming[:] = -1
+    assert second.ravel().tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("kind", ["Int64", "Float64"])
+def test_what_pandas_calls_missing_is_missing(kind):
+    table = pandas.DataFrame({"x": pandas.array([1, None, 3], dtype=kind), "y": [0.5, 1.5, 2.5]})
+    examples = examples_of([(table, "a"), (table["x"], "b")])
+    np.testing.assert_array_equal(examples[0].source.values, [[1, 0.5], [np.nan, 1.5], [3, 2.5]])
+    np.testing.assert_array_equal(examples[1].source.values, [[1], [np.nan], [3]])

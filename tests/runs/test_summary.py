@@ -7,10 +7,12 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
+import numpy as np
 import pytest
 
 from seq2seq.config.closed_table import trusting
 from seq2seq.data.examples import Example
+from seq2seq.data.series import ForecastSeries, Series
 from seq2seq.runs.summary import print_rates, print_report
 
 RECORD: dict[str, Any] = {
@@ -30,7 +32,8 @@ def printed(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
 
     def run(examples: list[Example] = EXAMPLES, outputs: list[str] = OUTPUTS, **changes: Any) -> list[str]:
-        print_report(RECORD | changes, examples, outputs, Path("runs/x"), Path("scripts"))
+        data = changes.pop("data", {})
+        print_report(RECORD | changes, examples, outputs, data, Path("runs/x"), Path("scripts"))
         said = capsys.readouterr()
         assert said.err == ""
         return said.out.splitlines()
@@ -176,3 +179,19 @@ def test_names_in_brackets_are_no_markup(capsys, monkeypatch, printed):
         assert row(capsys.readouterr().err.splitlines(), name)[0] == name
         lines = printed(fine_tuning={"scores": {name: {"before": {"wer": 1.0}}}})
         assert row(lines, f"{name}, before fine-tuning")[1] == "1.00"
+
+
+def test_what_is_forecast_next_is_in_a_file_of_the_data_that_is_there(printed, tmp_path):
+    series = [Example(Series(np.zeros((2, 1))), (Series(np.ones((1, 1))),))]
+    outputs = [ForecastSeries(np.ones((1, 1)))]
+    train, test = str(tmp_path / "train.csv"), str(tmp_path / "test.CSV")
+    for name in (train, test, f"{train}.ts"):
+        Path(name).write_text("series,time,x\n")
+    for data, wanted in (
+        ({"train": train, "dev": None, "test": test}, test),
+        ({"train": train, "dev": f"{train}.ts", "test": str(tmp_path / "absent.csv")}, train),
+        ({"train": f"{train}.ts"}, "series.npz"),
+        ({}, "series.npz"),
+    ):
+        lines = printed(series, outputs, data=data)
+        assert f"  python scripts/forecast.py run=runs/x file={wanted}" in lines

@@ -1,6 +1,7 @@
 """Series in long tables: a row is a frame, which names its series."""
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, groupby, islice
@@ -68,6 +69,11 @@ class CSVFrameCorpus(FrameCorpus):
         self._named = ColumnNames(series, time, self._targets, read, horizon is not None, unnamed)
         if horizon is None and not self._targets:
             raise UserError("target must name at least one column, but is empty: give horizon, for forecasts.")
+        if horizon is not None and self._targets not in ([], ["target"]):
+            raise UserError(
+                f"target must be left out beside horizon={horizon}, as the end of each series is the target, but is "
+                f"{target!r}: features says which columns are read and forecast."
+            )
 
     def load(self) -> Splits:
         """The splits, with the names of the features. Raises UserError where a file lacks one of them."""
@@ -110,19 +116,25 @@ class CSVFrameCorpus(FrameCorpus):
 
     def _pairs(self, path: str, columns: FrameColumns, rows: Iterator[Row]) -> Iterator[tuple[Series, str]]:
         """Series and targets, the end of each where that is to be forecast."""
-        for name, own in self._by_series(path, rows, columns):
+        several = self._by_series(path, rows, columns)
+        for name, own in several:
             series = self._series(path, name, own, columns)
             if self.horizon is None:
                 yield series, self._answer(path, name, own, columns)
-            else:
+                continue
+            try:
                 yield parted(series, self.horizon)
+            except UserError:
+                deque(several, maxlen=0)  # which raises where the rows of a series do not adjoin
+                raise
 
     def _by_series(self, path: str, rows: Iterator[Row], columns: FrameColumns) -> Iterator[tuple[str, list[Row]]]:
         """The name and the rows of each series."""
         seen: set[str] = set()
+        advice = "sort rows by series" if columns.time is None else "sort rows by series, then by time"
         for name, own in groupby(rows, lambda row: self._name(path, row, columns.series)):
             if name in seen:
-                raise UserError(f"{path}: rows of series {name!r} must adjoin, but others are between: sort them.")
+                raise UserError(f"{path}: rows of series {name!r} must adjoin, but others are between: {advice}.")
             seen.add(name)
             yield name, list(own)
 
@@ -195,10 +207,10 @@ def _warn_of_days(path: str, times: Sequence[Any]) -> None:
 def _rows(path: str, column: str) -> Iterator[Row]:
     """Rows of cells, those of nothing passed over, with the numbers of their lines."""
     lines = universal(lines_of_file(path))
-    first = next(lines)
-    delimiter, start = separator_of(Path(path), first), 2
+    above, first = next((number, line) for number, line in enumerate(lines) if line.strip())
+    delimiter, start = separator_of(Path(path), first), above + 2
     if delimiter is None:
-        delimiter, start = _delimiter(first, column), 1
+        delimiter, start = _delimiter(first, column), above + 1
         lines = chain([first], lines)
     width = None
     for number, cells in rows_of(Path(path), lines, delimiter, start=start):

@@ -23,6 +23,7 @@ _OTHERWISE = (
         re.compile(rf"\s*({_FIRST}{_GROUP})\s*"),  # which says two things
         lambda found: f"{found[1].replace(',', '.')} or {found[1].replace(',', '')}, whichever is meant",
     ),
+    (re.compile(r"\s*([+-]?\d+(?:_\d+)+(?:\.\d+)?)\s*"), lambda found: found[1].replace("_", "")),
     (re.compile(r"\s*([+-]?\d+),(\d+)\s*"), lambda found: f"{found[1]}.{found[2]}"),
     (re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*%\s*"), lambda found: found[1]),
 )
@@ -40,6 +41,13 @@ def is_missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, float) and isnan(cell))
 
 
+def as_float(cell: Any) -> float:
+    """The number that a cell says. Raises ValueError at `2024_11`, too, which Python's code would read as 202411."""
+    if isinstance(cell, str) and "_" in cell:
+        raise ValueError
+    return float(cell)
+
+
 def number_of(cell: Any, place: str, read_as: str = "features") -> float:
     """The number of a cell, of a moment or a duration its seconds, of a switch 1 or 0, and NaN where it is missing.
 
@@ -48,7 +56,7 @@ def number_of(cell: Any, place: str, read_as: str = "features") -> float:
     if is_missing(cell):
         return nan
     try:
-        return _seconds(cell) if isinstance(cell, date | timedelta) else float(cell)
+        return _seconds(cell) if isinstance(cell, date | timedelta) else as_float(cell)
     except (TypeError, ValueError):
         if (switch := _SWITCHES.get(str(cell).strip().lower())) is not None:
             return switch

@@ -1,8 +1,11 @@
 """Files of series of frames with their targets, each split in a file of its own."""
 
+import lzma
+import struct
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +21,11 @@ from seq2seq.data.series import Series
 from seq2seq.data.text_files import check_readable, seekable
 from seq2seq.errors import UserError
 
+# What NumPy and zipfile raise at arrays that are damaged, encrypted, packed otherwise, or larger than memory.
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, OverflowError, MemoryError, RuntimeError),
+    *(BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+)
 _NAMES = ("frames", "lengths", "targets", "target_lengths", "times")
 
 
@@ -216,7 +224,7 @@ def _split(path: str, frames: np.ndarray, lengths: np.ndarray | None, name: str,
 
 def reason_of(error: Exception) -> str:
     """Reason that NumPy gives, in one line; of objects, whose reading would run what they hold, words of our own."""
-    said = " ".join(str(error).split())[:120]
+    said = " ".join(str(error).split())[:120] or "it is cut short or damaged."
     return "it holds Python objects rather than numbers or texts: save arrays of these." if "pickle" in said else said
 
 
@@ -224,13 +232,13 @@ def _arrays(path: str, needed: tuple[str, ...]) -> dict[str, np.ndarray]:
     check_readable(Path(path))
     if not is_zipfile(held := seekable(path)):
         raise UserError(f"{path} is no .npz file, which numpy.savez writes: give one, or choose what reads this kind.")
-    if isinstance(held, BytesIO):
-        held.seek(0)
     try:
-        with np.load(held, allow_pickle=False) as file:
+        with nullcontext(held) if isinstance(held, BytesIO) else Path(held).open("rb") as opened:
+            opened.seek(0)
+            file = np.load(opened, allow_pickle=False)
             wanted = (*needed, "lengths", "target_lengths", "times")
             found = {name: file[name] for name in _NAMES if name in file and name in wanted}
-    except (OSError, ValueError, TypeError, AttributeError, MemoryError, BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as .npz: {reason_of(error)}") from None
     for name in needed:
         if name not in found:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from seq2seq.data.corpora.frame_cells import as_float
 from seq2seq.data.corpora.frame_files import FrameCorpus
 from seq2seq.data.corpora.split_options import FileOptions
 from seq2seq.data.series import Series
@@ -52,6 +53,6 @@ def _read_header(path: str, lines: Iterator[tuple[int, str]]) -> None:
 
 def _values(place: str, text: str) -> np.ndarray:
     try:
-        return np.array([np.nan if value.strip() == "?" else float(value) for value in text.split(",")], np.float32)
+        return np.array([np.nan if value.strip() == "?" else as_float(value) for value in text.split(",")])
     except ValueError:
         raise UserError(f"{place} must hold numbers between commas, but holds {text[:40]!r}.") from None
