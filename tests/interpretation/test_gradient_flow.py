@@ -184,13 +184,14 @@ def test_what_neighbours_read_changes_no_sentence(build_model, any_decoder, pair
 
 
 @pytest.mark.parametrize("copying", [None, *COPYING.values()], ids=["none", *COPYING])
-@pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
+@pytest.mark.parametrize("output", OUTPUTS)
 def test_targets_of_unlike_length_leave_each_alone_whatever_is_said_with(build_model, output, copying, pairs):
-    try:
-        model = build_model(output=output, copying=copying).double()
-    except UserError as error:
-        assert "copying" in str(error)
+    options = {"output": OUTPUTS[output], "copying": copying}
+    if copying is not None and output not in ("full", "tied"):
+        with pytest.raises(UserError, match="copying"):
+            build_model(**options)
         return
+    model = build_model(**options).double()
     source, lengths, target = pairs
     names = list(named_cells(model))
     together, alone = (ModelFlow(model, names) for _ in range(2))
