@@ -45,7 +45,7 @@ def _options_of(group: str, **tiny: dict[str, Any]) -> dict[str, Callable]:
     found = {}
     for path in sorted((CONF / group).glob("*.yaml")):
         node = dict(OmegaConf.to_container(OmegaConf.load(path)))
-        if "_target_" not in node:  # none of them
+        if node.get("_target_", "auto") == "auto":  # none of them, or one of the others
             continue
         own = {key: value for key, value in node.items() if key not in ("defaults", "_target_", "_partial_")}
         found[path.stem] = partial(call, get_object(node["_target_"]), **own | tiny.get(path.stem, {}))
@@ -78,6 +78,10 @@ CELLS["conv_lstm_peepholes"] = partial(CELLS["conv_lstm"], peepholes=True, paddi
 CELLS["stack_lstm"] = partial(CELLS["stack"], controller="lstm")
 CELLS["qrnn_window_2"] = partial(CELLS["qrnn"], window=2)
 GAP_CELLS = _options_of("model/gap_cell")  # of gap_size gaps behind each input
+OUTPUTS = _options_of("model/output", adaptive={"cutoffs": [5, 9]}, mixture={"components": 2})
+OUTPUTS = {name: kind for name, kind in OUTPUTS.items() if not kind.args[0].frames}
+OUTPUTS["entmax"] = partial(OUTPUTS["full"], normalizer="entmax")
+COPYING = _options_of("model/copying")
 BESIDE_MEMORY = ("stack", "stack_lstm", "queue", "superposition")  # cells whose weights read what is in front there
 LIGHT = ("sru", "qrnn", "qrnn_window_2", "min_gru", "min_lstm")  # cells without a recurrent matrix
 SCALED = partial(GeneralAttention, scaled=True)  # of scores that stay small whatever the weights

@@ -64,7 +64,7 @@ def adapt(config: DictConfig) -> dict[str, Any]:
     with _held(folder):
         run = load_run(folder, pick_device(str(options["device"])))
         refuse_language_model(run, folder, "adapt")
-        refuse_frames(run.tokenizers, folder, "adapt")
+        refuse_frames(run.tokenizers, folder, "adapt", "train it on")
         if run.config.get("carry") is not None:
             raise UserError(f"adapt learns lines by themselves, but run={folder} was trained with carry: train it on.")
         adaptation, stream = _prepared(run, KeptVersions(folder, run), options)

@@ -60,7 +60,7 @@ def _loaded(options: Mapping[str, Any]) -> LoadedRun:
     """The run, with data of its own to prove by. Raises UserError at a kind of run that is never exported."""
     run = load_run(str(options["run"]))
     refuse_language_model(run, options["run"], "export")
-    refuse_frames(run.tokenizers, options["run"], "export")
+    refuse_frames(run.tokenizers, options["run"], "export", "score them by evaluate, or translate arrays from Python")
     if run.model.edits or run.model.tags:
         kind = "transducer" if run.model.edits else "tagger"
         raise UserError(f"export needs a model that writes text, but run={options['run']} is a {kind}: decode by it.")

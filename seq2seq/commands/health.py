@@ -12,7 +12,7 @@ from seq2seq.commands.evaluate import with_data
 from seq2seq.commands.interpreting.report_folder import check_formats, report_folder, write_report
 from seq2seq.config.contract import check_counts, check_limit, read_options
 from seq2seq.errors import UserError
-from seq2seq.interpretation.health_rules import health_sentences
+from seq2seq.interpretation.health_rules import health_sentences, not_taken
 from seq2seq.interpretation.trace import named_cells
 from seq2seq.interpretation.vital_plot import vital_figure
 from seq2seq.interpretation.vital_signs import VitalSigns
@@ -51,7 +51,7 @@ def health(config: DictConfig) -> dict[str, Any]:
         "lines": len(lines),
         "step": run.step,
         "signs": [asdict(sign) | {"value": round(sign.value, 4)} for sign in signs],
-        "advice": list(health_sentences(signs)),
+        "advice": list(health_sentences(signs, not_taken(run.model))),
     }
     print_health(record)
     write_report(folder, "health", record, _figures(options), options["formats"])

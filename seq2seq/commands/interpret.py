@@ -25,6 +25,7 @@ from seq2seq.errors import UserError
 from seq2seq.interpretation.attribution import SCORES, gradient_times_input, integrated_gradients, occlusion
 from seq2seq.interpretation.frame_attention_plot import attention_over_frames
 from seq2seq.interpretation.gates import time_constants
+from seq2seq.interpretation.health_rules import not_taken
 from seq2seq.interpretation.line_plot import attention_over_line
 from seq2seq.interpretation.memory_plot import memory_figure
 from seq2seq.interpretation.plots import (
@@ -99,6 +100,7 @@ def read(run: LoadedRun, options: Mapping[str, Any], given: Any = None) -> Inter
         probe=_numbers(options["probe"]),
         training=_training(str(options["run"])),
         attends=model.attends,
+        not_taken=not_taken(model),
     )
     reading.probed()  # a mistake in it shows before the long part
     logger.info("attributing")

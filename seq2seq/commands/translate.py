@@ -73,6 +73,8 @@ def build_live_stream(config: DictConfig) -> LiveStream | LiveStreams:
             "while frames come."
         )
     plain = open_translator(options, lines=1)
-    refuse_frames(plain.tokenizers, options["run"], "simultaneous")
+    refuse_frames(
+        plain.tokenizers, options["run"], "simultaneous", "score what is written while frames come by evaluate"
+    )
     translator = simultaneous_translator(options, plain)
     return LiveStreams(translator) if options["input"] == "json" else LiveStream(translator)

@@ -17,7 +17,7 @@ from seq2seq.errors import UserError
 
 AUTO = "auto"  # of a part that data choose, whose class is not known yet
 
-_PARTS = ("callbacks", "metrics", "kinds")  # tables, of which a part can be left out
+_PARTS = ("callbacks", "metrics", "kinds", "recorded")  # tables, of which a part can be left out
 
 
 def with_null_groups(arguments: Sequence[str]) -> list[str]:

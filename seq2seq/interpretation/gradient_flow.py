@@ -204,8 +204,10 @@ class ModelFlow:
                 means.add(shown, left, ended, carried=carried)
 
     def _token_losses(self, features: Tensor, tokens: TargetIds, ends: Lengths) -> StepLosses:
-        found = self.model.output.loss(features.flatten(0, 1), tokens.flatten()).unflatten(0, tokens.shape)
-        return found * length_mask(ends, tokens.shape[1])
+        """Losses of what targets hold, and 0 behind them: padding's own may be infinite, which no mask takes back."""
+        held = length_mask(ends, tokens.shape[1])
+        found = self.model.output.loss(features[held], tokens[held])
+        return found.new_zeros(held.shape).masked_scatter(held, found)
 
     def flows(self) -> dict[str, Flow]:
         """The means, by the names of the cells."""

@@ -1,9 +1,10 @@
 """Thresholds of vital signs, each with words and with overrides to try."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from seq2seq.interpretation.vital_signs import VitalSign
+from seq2seq.models.seq2seq import Seq2Seq
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,12 @@ class HealthRule:
         """Tell whether a sign of the kind is within the range."""
         return self.low <= sign.value <= self.high
 
-    def sentence(self, sign: VitalSign) -> str:
-        """The sentence on a sign that is not."""
+    def sentence(self, sign: VitalSign, without: Collection[str] = ()) -> str:
+        """The sentence on a sign that is not, with the overrides of none of some options to try."""
         shown = f"{100 * sign.value:.0f} %"
         said = self.words.format(share=shown, gate=sign.gate)
-        trials = ", or ".join([*self.trials, *([self.advice] if self.advice else [])])
+        possible = [trial for trial in self.trials if trial.partition("=")[0] not in without]
+        trials = ", or ".join([*possible, *([self.advice] if self.advice else [])])
         return f"{sign.kind}, {sign.place}: {said}: try {trials}"
 
 
@@ -105,9 +107,19 @@ RULES = (
 )
 
 
-def health_sentences(signs: Iterable[VitalSign]) -> Iterator[str]:
-    """Sentences on signs that are outside of the range of their rule."""
+def not_taken(model: Seq2Seq) -> set[str]:
+    """Options of trials that a model of the kind refuses, or has not."""
+    found = set()
+    if model.edits or model.tags:
+        found |= {"model.target_word_dropout", "model/attention"}
+    if model.encoder.input.frames:
+        found.add("model.source_word_dropout")
+    return found
+
+
+def health_sentences(signs: Iterable[VitalSign], without: Collection[str] = ()) -> Iterator[str]:
+    """Sentences on signs that are outside of the range of their rule, with no advice on options that are not taken."""
     rules = {rule.kind: rule for rule in RULES}
     for sign in signs:
         if not rules[sign.kind].holds(sign):
-            yield rules[sign.kind].sentence(sign)
+            yield rules[sign.kind].sentence(sign, without)

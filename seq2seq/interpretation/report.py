@@ -4,7 +4,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from io import BytesIO
@@ -56,6 +56,7 @@ class InterpretedPair:
     line: bool = False  # whether frames are the columns of a picture
     training: TrainingCurves | None = None  # the curves of the run while it learnt, where it was kept
     attends: bool = True  # whether the trace's weights say where the model looked
+    not_taken: Collection[str] = ()  # options that the model does not take, which none is told to try
 
     @property
     def _place(self) -> str:
@@ -101,25 +102,28 @@ def report(reading: InterpretedPair, *, units: int = 8) -> str:
         "script": (folder / "report.js").read_text(encoding="utf-8"),
         "data": _inlined(contents(reading, units=units)),
         "attention": (folder / "attention.html").read_text(encoding="utf-8") if reading.attends else "",
-        "training": _training(reading.training, (folder / "training.html").read_text(encoding="utf-8")),
+        "training": _training(reading, (folder / "training.html").read_text(encoding="utf-8")),
     }
     page = (folder / "report.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)
 
 
-def _training(curves: TrainingCurves | None, section: str) -> str:
+def _training(reading: InterpretedPair, section: str) -> str:
     """The section of the page with the run's curves; nothing where there are none."""
+    curves = reading.training
     if curves is None or not curves.points:
         return ""
-    return section.replace("{{picture}}", _picture(training_figure(curves))).replace("{{vital}}", _vital(curves))
+    return section.replace("{{picture}}", _picture(training_figure(curves))).replace(
+        "{{vital}}", _vital(curves, reading.not_taken)
+    )
 
 
-def _vital(curves: TrainingCurves) -> str:
+def _vital(curves: TrainingCurves, without: Collection[str]) -> str:
     """The vital signs over the run, and sentences on those that are out of their range at last; nothing without any."""
     if not curves.signs:
         return ""
-    said = [html.escape(sentence) for sentence in health_sentences(curves.signs[-1][1])] or ["All is within its range."]
-    sentences = "".join(f"<li>{sentence}</li>" for sentence in said)
+    said = list(health_sentences(curves.signs[-1][1], without)) or ["All is within its range."]
+    sentences = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in said)
     shown = "Vital signs over the steps of the run"
     image = f'<img class="training" alt="{shown}" src="data:image/png;base64,{_picture(vital_figure(curves.signs))}">'
     note = '<p class="note">On a sample of dev: what is beyond the red lines, and what to try.</p>'

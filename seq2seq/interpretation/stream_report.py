@@ -37,7 +37,7 @@ def check_finite(reader: StreamReader) -> None:
         if not all(bool(values.sums.isfinite().all()) for values in (*cell.gates.values(), cell.norm)):
             raise UserError(
                 f"Activations of {cell.name} are not finite: train the run again with a lower learning rate or "
-                "gradients clipped to less, or begin the state anew more often, with reset=line."
+                "gradients clipped to less, or begin the state anew more often, with a smaller renew=N."
             )
 
 

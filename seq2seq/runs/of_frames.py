@@ -124,9 +124,7 @@ def refuse_forecaster(config: dict[str, Any], path: Any, what: str) -> None:
         raise UserError(f"{what} needs a run that writes text, but run={path} writes frames: use forecast.")
 
 
-def refuse_frames(tokenizers: Tokenizers, path: Any, what: str) -> None:
-    """Raise UserError, naming what was asked for, where a run reads frames."""
+def refuse_frames(tokenizers: Tokenizers, path: Any, what: str, instead: str) -> None:
+    """Raise UserError, naming what was asked for and what there is instead, where a run reads frames."""
     if isinstance(tokenizers.source, FrameReader):
-        raise UserError(
-            f"{what} reads text, but run={path} reads frames: score them by evaluate, or translate arrays from Python."
-        )
+        raise UserError(f"{what} reads text, but run={path} reads frames: {instead}.")

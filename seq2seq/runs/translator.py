@@ -68,11 +68,16 @@ def runtime_of(translator: Translator) -> str:
 def _other_forms(options: Mapping[str, Any], runs: Sequence[DecodingRun]) -> list[Stepper]:
     """The same model or ensemble by its exports, where there are some and nothing is asked for that they cannot do."""
     graphs = [run.graphs for run in runs if isinstance(run, LoadedRun) and run.graphs is not None]
-    carried = options.get("reset") is not None or options.get("simultaneous") is not None or options.get("policies")
+    carried = options.get("reset") is not None or _answers_while_reading(options)
     products = options["precision"], options.get("product_library", AUTO)
     if len(graphs) < len(runs) or products != ("float32", AUTO) or options.get("fusion") is not None or carried:
         return []
     return [graphs[0] if len(graphs) == 1 else _ensemble(options, graphs, runs)]
+
+
+def _answers_while_reading(options: Mapping[str, Any]) -> bool:
+    """Tell whether words are said before a line is whole, by one policy or by several."""
+    return options.get("simultaneous") is not None or bool(options.get("policies"))
 
 
 def build_translator(
@@ -107,7 +112,7 @@ def build_translator(
     translator.longest = max(map(longest_known, runs))
     if options.get("reset") is not None:
         return carried_translator(translator, options["reset"])
-    if "reset" in options and runs[0].config.get("carry") is not None:
+    if "reset" in options and runs[0].config.get("carry") is not None and not _answers_while_reading(options):
         logger.warning("this run was trained with carry=streams, but each line is read by itself: add reset=silence")
     return translator
 

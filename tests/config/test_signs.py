@@ -93,6 +93,11 @@ def test_signs_that_cannot_be_meant_are_refused(given, argument, message):
     assert str(error.value).startswith(message)
 
 
+def test_a_row_of_a_table_can_be_left_out(given):
+    given("benchmark", "mode=peers", "~recorded.joeynmt")
+    assert readable_arguments(["mode=peers", "~recorded.joeynmt"]) == ["mode=peers", "~recorded.joeynmt"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

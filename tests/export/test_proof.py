@@ -11,6 +11,7 @@ from seq2seq.export.proof import EXACT, SHAPES, Limits, _compare, prove, prove_a
 from seq2seq.symbols import EOS
 
 SOURCES = ["ab", "c d e", "fghij", "z", "a", "klmno pqrst", "x y", "uvw"]
+TIED = [(5, -0.5), (6, -0.500001), (6, -0.50002)]  # ids and scores: the first two are as good
 
 
 class Changed:
@@ -53,6 +54,32 @@ def test_a_difference_in_any_shape_is_found(pair, shape):
     changed = pair(lambda logits, shape: logits * (1.01 if shape == (min(count, 8), width) else 1.0))
     with pytest.raises(UserError, match=f"of .* at a time, {'greedy' if width == 1 else f'beam {width}'}, at '"):
         prove(*changed, SOURCES)
+
+
+@pytest.mark.parametrize("width", [1, 5])
+@pytest.mark.parametrize("place", [0, 1, 57, 98, 99])
+def test_a_difference_at_any_line_is_found(babbler, monkeypatch, width, place):
+    """By the greedy search and by the beam, each by itself: as many lines are compared as the proof says."""
+    sources = ["".join("abcdefghij"[int(digit)] for digit in f"{number:03}") for number in range(100)]
+    plain = babbler()
+    other = copy(plain)
+
+    def found(translator, search, lines, count):
+        off = translator is other and search.width == width
+        ids = [(4, 5) if off and line == sources[place] else (4,) for line in lines]
+        return [Hypothesis([*own], -float(len(own)), True, token_scores=[-1.0] * len(own)) for own in ids]
+
+    monkeypatch.setattr("seq2seq.export.proof._found", found)
+    with pytest.raises(UserError, match=f"at '{sources[place]}'"):
+        prove(plain, other, sources)
+    assert prove(plain, plain, sources).lines == 100
+
+
+def test_other_tokens_pass_where_their_score_is_the_same():
+    one, tied, worse = (Hypothesis([ids], score, True, token_scores=[score]) for ids, score in TIED)
+    assert _compare("the model", [one], [tied], ["a"], "here") == 0.0
+    with pytest.raises(UserError, match="the tokens are others"):
+        _compare("the model", [one], [worse], ["a"], "here")
 
 
 def test_the_message_says_what_differs(pair):

@@ -1,9 +1,12 @@
 """Laws of gradients by distance: exact, and the whole gradient when they are summed."""
 
+from math import isfinite
+
 import pytest
 import torch
-from tiny_models import ATTENTIONS, CELLS
+from tiny_models import ATTENTIONS, CELLS, COPYING, OUTPUTS
 
+from seq2seq.errors import UserError
 from seq2seq.interpretation.flow_plot import flow_figure
 from seq2seq.interpretation.gradient_flow import (
     PATHS,
@@ -176,6 +179,30 @@ def test_what_neighbours_read_changes_no_sentence(build_model, any_decoder, pair
         apart.add(source[own, : lengths[row]], lengths[own], target[own, :width])
     for name in names:
         one, other = together.means[name], apart.means[name]
+        assert one.counts == other.counts
+        assert one.sums == [pytest.approx(sums, rel=1e-8, abs=1e-14) for sums in other.sums]
+
+
+@pytest.mark.parametrize("copying", [None, *COPYING.values()], ids=["none", *COPYING])
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_targets_of_unlike_length_leave_each_alone_whatever_is_said_with(build_model, output, copying, pairs):
+    options = {"output": OUTPUTS[output], "copying": copying}
+    if copying is not None and output not in ("full", "tied"):
+        with pytest.raises(UserError, match="copying"):
+            build_model(**options)
+        return
+    model = build_model(**options).double()
+    source, lengths, target = pairs
+    names = list(named_cells(model))
+    together, alone = (ModelFlow(model, names) for _ in range(2))
+    together.add(source, lengths, target)
+    for row, ids in enumerate(target):
+        own = slice(row, row + 1)
+        alone.add(source[own, : lengths[row]], lengths[own], target[own, : (ids != 0).sum()])
+    assert len(set((target != 0).sum(1).tolist())) > 1
+    for name in names:
+        one, other = together.means[name], alone.means[name]
+        assert all(isfinite(total) for sums in one.sums for total in sums)
         assert one.counts == other.counts
         assert one.sums == [pytest.approx(sums, rel=1e-8, abs=1e-14) for sums in other.sums]
 

@@ -1,6 +1,10 @@
+import re
+
 import pytest
 import torch
+from omegaconf import OmegaConf
 
+from seq2seq.config.places import CONF
 from seq2seq.errors import UserError
 from seq2seq.interpretation.stream_plots import marks_figure, stream_figure
 from seq2seq.interpretation.stream_reader import Mark, StreamReader
@@ -105,5 +109,9 @@ def test_what_is_not_finite_is_told(build_model):
     reader = read(build_model(direction="forward").encoder)
     check_finite(reader)
     reader.cells[1].norm.sums[3] = torch.nan
-    with pytest.raises(UserError, match=r"^Activations of encoder 2 forward are not finite: train the run again"):
+    with pytest.raises(
+        UserError, match=r"^Activations of encoder 2 forward are not finite: train the run again"
+    ) as told:
         check_finite(reader)
+    named = set(re.findall(r"(\w+)=", str(told.value)))
+    assert named == {"renew"} <= set(OmegaConf.load(CONF / "interpret.yaml"))

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra.errors import HydraException
 from tiny_taggers import build as build_tagger
+from tiny_transducers import build as build_transducer
 
-from seq2seq.interpretation.health_rules import RULES, health_sentences
+from seq2seq.errors import UserError
+from seq2seq.interpretation.health_rules import RULES, health_sentences, not_taken
 from seq2seq.interpretation.intervention import intervening
 from seq2seq.interpretation.state_reset import StateReset
 from seq2seq.interpretation.trace import named_cells, trace
@@ -15,7 +18,18 @@ from seq2seq.interpretation.vital_plot import vital_figure
 from seq2seq.interpretation.vital_signs import VitalSign, VitalSigns, effective_rank
 from seq2seq.layers.recurrent.cells.gru import GRUCell
 from seq2seq.layers.recurrent.cells.lstm import LSTMCell
+from seq2seq.runs.possible import checked
 from seq2seq.symbols import BOS
+
+KINDS = {
+    "gnmt": ["model=gnmt"],
+    "luong": ["model=luong"],
+    "bahdanau": ["model=bahdanau"],
+    "transducer": ["model=transducer"],
+    "tagger": ["model=tagger"],
+    "frames": ["model=gnmt", "model/input=frames"],
+}
+SIGN = VitalSign("a", "b", 1.0, "c")
 
 
 @pytest.fixture
@@ -161,6 +175,25 @@ def test_what_a_rule_says_to_try_can_be_typed(rule, plain_config_of):
         node = plain
         for part in name.split("."):
             node = node[part]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_each_kind_of_model_is_told_to_try_it_takes(rule, kind, build_model, plain_config_of):
+    """Composed and built, whatever the data will be."""
+    model = {"transducer": build_transducer, "tagger": build_tagger}.get(kind, build_model)()
+    if kind == "frames":
+        model.encoder.input.frames = True
+    left_out = not_taken(model)
+    for trial in rule.trials:
+        told = f"try {trial}" in rule.sentence(SIGN, left_out) or f"or {trial}" in rule.sentence(SIGN, left_out)
+        assert told == (trial.partition("=")[0] not in left_out)
+        given = re.sub(r"=(\d+)$", r"=\1.0", trial)  # signatures want a float
+        if told:
+            checked(plain_config_of("train", *KINDS[kind], given))
+        else:
+            with pytest.raises((UserError, HydraException)):
+                checked(plain_config_of("train", *KINDS[kind], given))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)

@@ -284,6 +284,13 @@ def test_a_run_that_read_on_is_told_from_one_that_does_not(folder, config_of, ca
     assert "this run was trained with carry=streams, but each line is read by itself: add reset=silence" in caplog.text
 
 
+def test_words_that_are_said_while_a_line_is_read_are_told_of_no_reset(folder, config_of, caplog):
+    given = f"run={folder}", "simultaneous=wait_k", "device=cpu", "threads=1"
+    build_live_stream(config_of("translate", *given))
+    assert evaluate_run(config_of("evaluate", *given))["simultaneous"]
+    assert "reset" not in caplog.text
+
+
 def test_words_that_are_said_while_a_line_is_read_take_no_reset(folder, config_of):
     config = config_of("translate", f"run={folder}", "reset=never", "simultaneous=wait_k", "device=cpu", "threads=1")
     refused = "^reset must be none with simultaneous, which has no whole lines, but is NoReset.$"

@@ -6,6 +6,7 @@ import torch
 from frame_runs import FIXED, RUN, check_company, goes_on, trainer_on
 
 import seq2seq
+from seq2seq.commands.adapt import adapt
 from seq2seq.commands.interpret import interpret
 from seq2seq.commands.train import train
 from seq2seq.compression.packing import pack
@@ -190,7 +191,14 @@ def test_no_run_starts_from_frames(learnt, plain_config_of, tmp_path):
 def test_a_stream_of_text_is_not_looked_into_by_the_run(learnt, config_of):
     with pytest.raises(UserError) as error:
         interpret(config_of("interpret", f"run={learnt}", f"stream={__file__}"))
-    assert str(error.value).startswith(f"interpret reads text, but run={learnt} reads frames: ")
+    assert str(error.value) == f"stream reads text, but run={learnt} reads frames: give frames=FILE."
+
+
+def test_a_run_of_frames_is_not_adapted_to_text(learnt, config_of, tmp_path):
+    (tmp_path / "pairs.tsv").write_text("a\tb\n", encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        adapt(config_of("adapt", f"run={learnt}", f"in={tmp_path / 'pairs.tsv'}", "device=cpu"))
+    assert str(error.value) == f"adapt reads text, but run={learnt} reads frames: train it on."
 
 
 def test_sources_of_a_file_of_series_are_read_as_the_run_s_own(learnt, folder):

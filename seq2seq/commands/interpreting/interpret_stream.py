@@ -46,7 +46,7 @@ def interpret_stream(options: Mapping[str, Any]) -> list[Path]:
     folder = report_folder(options, "stream" if given == "-" else Path(given).stem)
     run = load_runs(options)[0]
     refuse_language_model(run, options["run"], "interpret")
-    refuse_frames(run.tokenizers, options["run"], "interpret")
+    refuse_frames(run.tokenizers, options["run"], "stream", "give frames=FILE")
     alarms = [] if options["alarms"] is None else read_alarms(str(options["alarms"]))
     name = "stdin" if given == "-" else Path(given).name
     chunks = chunks_of_stdin() if given == "-" else _chunks(given)

@@ -7,7 +7,7 @@ import pytorch_lightning as lightning
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from seq2seq.errors import UserError
-from seq2seq.interpretation.health_rules import health_sentences
+from seq2seq.interpretation.health_rules import health_sentences, not_taken
 from seq2seq.interpretation.training_curves import VITAL_SIGNS
 from seq2seq.interpretation.vital_signs import VitalSign, VitalSigns
 from seq2seq.training.callbacks.sample_pairs import sample_pairs
@@ -44,7 +44,7 @@ class VitalSignMonitor(lightning.Callback):
         vital_signs.add(*pairs)
         signs = vital_signs.signs()
         self.points.append((trainer.global_step, signs))
-        said = "\n\n".join(health_sentences(signs)) or "all is within its range"
+        said = "\n\n".join(health_sentences(signs, not_taken(pl_module.model))) or "all is within its range"
         for board in trainer.loggers:
             board.log_metrics({sign.tag: sign.value for sign in signs}, trainer.global_step)
             if isinstance(board, TensorBoardLogger):
@@ -52,7 +52,7 @@ class VitalSignMonitor(lightning.Callback):
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         known = self.points[-1][1] if self.points and trainer.is_global_zero else []
-        for sentence in health_sentences(known):
+        for sentence in health_sentences(known, not_taken(pl_module.model)):
             logger.info("vital sign %s", sentence)
 
     def state_dict(self) -> dict[str, Any]:
