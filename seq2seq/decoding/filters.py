@@ -23,6 +23,7 @@ class Prefixes:
     ids: Int[Tensor, "batch beam time"]
     sentences: Int[Tensor, " batch"]  # their numbers in the batch that the search was given
     alive: Bool[Tensor, "batch beam"]  # the others are empty places of the beam, and their ids mean nothing
+    unfiltered: NextScores | None = None  # what the model gives to next tokens; None where nobody asks
 
     @property
     def position(self) -> int:
@@ -132,7 +133,11 @@ class PermittedNext(Filter):
 
 
 class ForcedPrefix(Filter):
-    """A bar to all tokens but the given one, for as long as the prefix of a sentence lasts."""
+    """A bar to all tokens but the given one, for as long as the prefix of a sentence lasts.
+
+    What is forced outranks what others forbid or price: the given token has the model's own score. A search calls it
+    behind all other filters.
+    """
 
     def __init__(self, prefixes: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> None:
         longest = max(map(len, prefixes))
@@ -141,9 +146,11 @@ class ForcedPrefix(Filter):
     def __call__(self, scores: NextScores, prefixes: Prefixes) -> NextScores:
         if prefixes.position >= self.ids.shape[1]:
             return scores
-        forced = self.ids[prefixes.sentences, prefixes.position]
-        others = torch.arange(scores.shape[-1], device=scores.device) != forced.unsqueeze(1)
-        return scores.masked_fill_((others & (forced >= 0).unsqueeze(1)).unsqueeze(1), _NEVER)
+        forced = self.ids[prefixes.sentences, prefixes.position].view(-1, 1, 1)
+        if prefixes.unfiltered is not None:
+            scores = torch.where(forced >= 0, prefixes.unfiltered, scores)
+        others = torch.arange(scores.shape[-1], device=scores.device) != forced
+        return scores.masked_fill_(others & (forced >= 0), _NEVER)
 
 
 class Filters:

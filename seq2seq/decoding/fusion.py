@@ -51,5 +51,6 @@ class FusedStepper(Generic[Memory, States, OwnMemory, OwnStates]):
         logits, weights, after = self.stepper.step(ids, memory[0], states[0])
         own, _, own_after = self.language_model.step(ids, memory[1], states[1])
         fused = logits.float().log_softmax(-1) + self.weight * own.float().log_softmax(-1)
+        fused[..., PAD] = float("-inf")  # its own share is left over, too
         fused[..., PAD] = torch.log1p(-fused.logsumexp(-1).exp().clamp(max=1))
         return fused, weights, (after, own_after)

@@ -6,6 +6,8 @@ from torch import Tensor
 from seq2seq.errors import UserError, check_finite
 from seq2seq.shapes import Lengths
 
+_LARGEST_RATIO, _MOST = 1_000_000, 1_000_000_000  # so that no product with a source's length leaves 64 bits
+
 
 class LengthLimits:
     """Bounds in tokens, for each sentence by its own source alone.
@@ -31,6 +33,8 @@ class LengthLimits:
         for name, bound in (("max_extra", max_extra), ("maximum", maximum)):
             if bound is not None and bound < 1:
                 raise UserError(f"{name} must be at least 1, but is {bound}.")
+        _check_at_most(_LARGEST_RATIO, max_ratio=max_ratio, min_ratio=min_ratio)
+        _check_at_most(_MOST, max_extra=max_extra, maximum=maximum, minimum=minimum)
         if maximum is not None and minimum >= maximum:
             raise UserError(
                 f"minimum must be below maximum, since EOS counts in the latter, but they are {minimum} and {maximum}."
@@ -52,3 +56,9 @@ class LengthLimits:
         """The number of tokens before EOS is allowed; EOS always is at the last step."""
         least = (lengths * self.min_ratio).long().clamp(min=self.minimum)
         return least.minimum(self.max_length(lengths) - 1)
+
+
+def _check_at_most(most: int, **bounds: float | int | None) -> None:
+    for name, bound in bounds.items():
+        if bound is not None and bound > most:
+            raise UserError(f"{name} must be at most {most:,}, but is {bound}: no answer is so long.")

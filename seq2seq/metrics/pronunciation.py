@@ -63,7 +63,7 @@ def _is_phone(text: str) -> bool:
 @lru_cache
 def _warn_of_spaces(text: str) -> None:
     logger.warning(
-        "PER equals WER, because no reference has a space between phones: %s counts as one; choose metrics=characters, "
-        "or put spaces between phones",
+        "each reference counts as one phone, because none has a space between phones, such as %s: choose "
+        "metrics=characters, or put spaces between phones",
         text,
     )

@@ -148,6 +148,31 @@ def test_every_sentence_begins_with_its_own_prefix(find):
             assert [hypothesis.ids for hypothesis in own] == [hypothesis.ids for hypothesis in before]
 
 
+BARRING = {
+    "ngrams": (Filters(no_repeat_ngram=2), []),
+    "penalty": (Filters(repetition_penalty=1e9, end_bias=1e9), []),
+    "permitted": (None, [Permitted([6], VOCABULARY)]),
+    "function": (None, [PermittedNext(lambda sentence, prefix: [6, EOS])]),
+    "function for nothing": (None, [PermittedNext(lambda sentence, prefix: [])]),
+}
+
+
+@pytest.mark.parametrize("barring", BARRING)
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_forced_outranks_what_filters_forbid(find, random_stepper, barring, first):
+    options, filters = BARRING[barring]
+    prefix, stepper = [4, 5, 4, 5, 5], random_stepper(6)
+    forced = [ForcedPrefix([prefix] * 6)]
+    found = find(options, LengthLimits(), stepper, filters=[*forced, *filters] if first else [*filters, *forced])
+    for kind, own in zip(KINDS, found, strict=True):
+        assert own
+        for hypothesis in own:
+            assert hypothesis.ids[:5] == prefix
+            assert hypothesis.token_scores[:5] == pytest.approx(stepper.token_scores(kind, prefix), abs=1e-4)
+            assert barring != "permitted" or set(hypothesis.ids[5:]) <= {6}
+            assert barring != "function for nothing" or hypothesis.ids == prefix
+
+
 @pytest.mark.parametrize(
     ("limits", "least"),
     [({"minimum": 3}, [3] * 6), ({"min_ratio": 1.0}, LENGTHS), ({"min_ratio": 0.5, "minimum": 2}, [2, 2, 2, 2, 2, 2])],

@@ -22,7 +22,7 @@ from seq2seq.decoding.search.sampling import Sampling
 from seq2seq.decoding.table import Table
 from seq2seq.errors import UserError
 from seq2seq.runs.fusion import LanguageModelFusion, LanguageModelRescoring
-from seq2seq.symbols import BOS, EOS, UNK
+from seq2seq.symbols import BOS, EOS, PAD, UNK
 
 MODEL = Table({BOS: {4: 0.6, 5: 0.4}, 4: {EOS: 0.5, 5: 0.5}, 5: {EOS: 0.7, 4: 0.3}})
 LANGUAGE = Table({BOS: {4: 0.1, 5: 0.9}, 4: {EOS: 0.9, 5: 0.1}, 5: {EOS: 0.8, 4: 0.2}})
@@ -51,6 +51,16 @@ def test_by_hand(fused):
     assert best.score == pytest.approx(torch.tensor(0.4 * 0.9**0.5 * 0.7 * 0.8**0.5).log().item(), abs=1e-5)
     assert GreedySearch()(MODEL, SOURCE, LENGTHS)[0][0].ids[0] == 4
     assert GreedySearch()(fused, SOURCE, LENGTHS)[0][0].ids[0] == 5
+
+
+def test_what_the_models_give_to_padding_takes_nothing_from_the_sum():
+    even = Table({BOS: dict.fromkeys(range(6), 1 / 6)})
+    stepper = FusedStepper(even, even, WEIGHT)
+    memory, states = stepper.start(SOURCE, LENGTHS)
+    logits, *_ = stepper.step(torch.tensor([[BOS]]), memory, states)
+    scores = logits.log_softmax(-1)[0, 0].exp().tolist()
+    assert scores[1:6] == pytest.approx([(1 / 6) ** 1.5] * 5)  # log: -2.6876
+    assert scores[PAD] == pytest.approx(1 - 5 * (1 / 6) ** 1.5)
 
 
 def test_a_wide_beam_finds_the_best_of_all(build_model, fused):

@@ -140,8 +140,8 @@ def test_references_without_spaces_are_told_once_at_the_start(caplog, references
     metric = PronunciationScores()
     for _ in range(2):
         metric.prepare(references)
-    assert [text.split(":")[0] for text in caplog.messages] == [
-        "PER equals WER, because no reference has a space between phones"
+    assert [text.split(", such as ")[0] for text in caplog.messages] == [
+        "each reference counts as one phone, because none has a space between phones"
     ] * warns
 
 

@@ -47,7 +47,7 @@ class Finished(NamedTuple):
     def _merge(self, ranks: Tensor, slots: Tensor, end_scores: Tensor, steps: int) -> "Finished":
         """The best of these and of those that come, which are all `steps` tokens long."""
         every = torch.cat([self.ranks, self._grouped(ranks)], -1)
-        best, places = every.topk(self.ranks.shape[2], sorted=True)
+        best, places = _best(every, self.ranks.shape[2])
         coming = (torch.full_like(slots, steps), slots, end_scores)
         lengths, slots, end_scores = (
             torch.cat([old, self._grouped(new)], -1).gather(-1, places)
@@ -57,7 +57,7 @@ class Finished(NamedTuple):
 
     def sorted(self, places: int) -> "Finished":
         """The best of all groups together, `batch place`."""
-        ranks, order = self.ranks.flatten(1).topk(places, sorted=True)
+        ranks, order = _best(self.ranks.flatten(1), places)
         steps, slots, end_scores = (kept.flatten(1).gather(1, order) for kept in self[1:4])
         return Finished(ranks, steps, slots, end_scores, self.ended)
 
@@ -70,3 +70,12 @@ class Finished(NamedTuple):
     def rank_scores(self) -> Tensor:
         """The ranks, those of unfinished hypotheses as if they had ended."""
         return self.ranks - _UNFINISHED * (self.ranks / _UNFINISHED).round().nan_to_num(0.0, neginf=0.0)
+
+
+def _best(ranks: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` best ranks, best first, and their places; of equals those that came first, which topk does not heed.
+
+    Else what a sentence keeps would hang on how often it is looked at, and so on the sentences beside it.
+    """
+    ranks, places = ranks.sort(descending=True, stable=True)
+    return ranks[..., :count], places[..., :count]

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils import _pytree as pytree
 
-from seq2seq.decoding.filters import Filter, Filters, KnownAlone, Prefixes
+from seq2seq.decoding.filters import Filter, Filters, ForcedPrefix, KnownAlone, Prefixes
 from seq2seq.decoding.hypothesis import Hypothesis
 from seq2seq.decoding.length import LengthLimits
 from seq2seq.decoding.ranking import CoveragePenalty, Ranking, SumRanking
@@ -115,7 +115,8 @@ class Search(ABC, Generic[Context]):
                 "search with a wider beam, or draw more samples."
             )
         own = [] if says_unknown(stepper) else [KnownAlone()]
-        return replace(request, filters=[*self.filters.active, *request.filters, *own])
+        every = [*self.filters.active, *request.filters, *own]
+        return replace(request, filters=sorted(every, key=lambda edit: isinstance(edit, ForcedPrefix)))
 
     def _first(self, source: Source, lengths: Lengths) -> Frontier:
         scores = torch.zeros(len(source), 1, device=source.device)
@@ -228,7 +229,7 @@ def _following(logits: Logits, frontier: Frontier, position: int, filters: list[
     if forces and may_be_any(too_short := position < frontier.min_length):
         scores[..., EOS].masked_fill_(too_short.unsqueeze(1), _NONE)  # (batch, beam) by (batch, 1)
     if filters:
-        prefixes = Prefixes(frontier.prefixes, frontier.sentences, frontier.scores > _NONE)
+        prefixes = Prefixes(frontier.prefixes, frontier.sentences, frontier.scores > _NONE, own)
         for edit in filters:
             scores = edit(scores, prefixes)
     return NextTokens(scores, frontier.scores, own, position)

@@ -94,6 +94,13 @@ def test_limits_of_length_are_those_of_plain_python():
         assert limits.min_length(lengths).tolist() == least
 
 
+def test_the_largest_limits_are_limits_of_long_sources_too():
+    lengths = torch.tensor([1, 10**9])
+    largest = LengthLimits(max_ratio=1e6, max_extra=10**9, min_ratio=1e6)
+    assert (largest.max_length(lengths) >= 10**9).all()
+    assert (largest.min_length(lengths) >= 10**6).all()
+
+
 @pytest.mark.parametrize(
     "ranking", [AverageRanking(), GNMTRanking(alpha=0.6), GNMTRanking(alpha=-1.0), WordRewardRanking(reward=-0.5)]
 )
@@ -130,6 +137,31 @@ def test_nothing_that_a_hypothesis_can_become_is_above_the_bound(ranking):
         (lambda: Sampling(top_p=1.5), "top_p must be above 0 and at most 1, but is 1.5."),
         (lambda: Sampling(seed=1 << 63), "seed must be a whole number of at most 63 bits, but is 9223372036854775808."),
         (lambda: CoveragePenalty(beta=-1.0), "beta must be at least 0, but is -1.0."),
+        (lambda: CoveragePenalty(beta=1e7), "beta must be at most 1000 (usual: 0 to 1), but is 10000000.0."),
+        *(
+            (
+                lambda alpha=alpha: GNMTRanking(alpha=alpha),
+                f"alpha must be between -2 and 10 (usual: 0 to 1), but is {alpha}.",
+            )
+            for alpha in (-2.5, 1000, 1e4)
+        ),
+        (
+            lambda: WordRewardRanking(reward=-1e7),
+            "reward must be between -1000 and 1000 nats per token, but is -10000000.0.",
+        ),
+        *(
+            (
+                lambda name=name, bound=bound: LengthLimits(**{name: bound}),
+                f"{name} must be at most {most}, but is {bound}: no answer is so long.",
+            )
+            for name, bound, most in (
+                ("max_ratio", 1e19, "1,000,000"),
+                ("min_ratio", 1e19, "1,000,000"),
+                ("max_extra", 2**63 - 1, "1,000,000,000"),
+                ("maximum", 2**70, "1,000,000,000"),
+                ("minimum", 2**70, "1,000,000,000"),
+            )
+        ),
         (lambda: LengthLimits(max_ratio=-1.0), "max_ratio must be at least 0, but is -1.0."),
         (lambda: LengthLimits(min_ratio=-0.1), "min_ratio must be at least 0, but is -0.1."),
         (lambda: LengthLimits(minimum=-1), "minimum must be at least 0, but is -1."),
