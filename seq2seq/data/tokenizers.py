@@ -116,7 +116,7 @@ class Tokenizer:
         return [index for index in found if self.pieces([index])[0] in forms]
 
     def unknown(self, text: str) -> list[str]:
-        """Parts of a text that the vocabulary lacks: words where pieces are such, or characters, neighbours together."""
+        """Parts of a text that the vocabulary lacks: words where pieces are such, or characters, neighbours as one."""
         return self._cuts.unknown(hidden(self.form(text)))
 
 

@@ -42,7 +42,7 @@ class Cuts:
         return [self._processor.piece_to_id(piece) if self.knows(piece) else UNK for piece in self.pieces(line)]
 
     def unknown(self, line: str) -> list[str]:
-        """Parts of a line that the vocabulary lacks: words where pieces are such, or characters, neighbours together."""
+        """Parts of a line that the vocabulary lacks: words where pieces are such, or characters, neighbours as one."""
         lacked = [piece for piece in self._given(line) if not self.knows(piece)]
         return [word for piece in lacked for word in self._words(piece)]
 
