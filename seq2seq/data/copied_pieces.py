@@ -1,7 +1,7 @@
 """Ids of pieces that a vocabulary lacks, as models that copy read and write them."""
 
-import re
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -24,15 +24,15 @@ class CodedTokenizer(Tokenizer):
         return [self._coded(text) if UNK in ids else ids for ids, text in zip(found, texts, strict=True)]
 
     def surface(self, text: str) -> list[str]:
-        parts = ([piece] if self._id(piece) != UNK else parts_of(self, piece) for piece in super().surface(text))
-        return [part for own in parts for part in own]
+        pieces = super().surface(text)
+        return [part for piece in pieces for part in ([piece] if self._cuts.knows(piece) else parts_of(self, piece))]
 
     def _coded(self, text: str) -> list[int]:
         pieces = self.surface(text)
-        return [self.size + pieces.index(piece) if (own := self._id(piece)) == UNK else own for piece in pieces]
-
-    def _id(self, piece: str) -> int:
-        return self._processor.piece_to_id(piece)
+        return [
+            self._processor.piece_to_id(piece) if self._cuts.knows(piece) else self.size + pieces.index(piece)
+            for piece in pieces
+        ]
 
     def known(self, ids: Sequence[int]) -> list[int]:
         """The ids, those behind the vocabulary as UNK."""
@@ -91,29 +91,37 @@ def _pointed(tokenizers: Tokenizers, ids: Sequence[int], text: str, source: str)
     given = tokenizers.source.surface(source)
     places = {piece: place for place, piece in reversed(list(enumerate(given)))}
     found: list[int] = []
-    for index, piece in zip(ids, tokenizers.target.surface(text), strict=True):
-        found += [index] if index != UNK else _of_source(piece, places, tokenizers.target)
+    pairs = zip(ids, tokenizers.target.surface(text), strict=True)
+    for known, run in groupby(pairs, lambda pair: pair[0] != UNK):
+        own = [*run]
+        if known:
+            found += [index for index, _ in own]
+        else:
+            found += _of_source([piece for _, piece in own], places, tokenizers.target)
     return found
 
 
-def _of_source(piece: str, places: Mapping[str, int], target: Tokenizer) -> list[int]:
-    """Ids of what the target lacks: of pieces that the source has, and UNK for what it lacks, too."""
-    parts = parts_of(target, piece)
+def _of_source(pieces: Sequence[str], places: Mapping[str, int], target: Tokenizer) -> list[int]:
+    """Ids of neighbours that the target lacks: of pieces that the source has, and UNK for what it lacks, too.
+
+    UNK is one a word or character where all pieces are such, and else one for all that stand together.
+    """
+    parts = [part for piece in pieces for part in parts_of(target, piece)]
     found: list[int] = []
     start = 0
     while start < len(parts):
         ends = (end for end in range(len(parts), start, -1) if "".join(parts[start:end]) in places)
         if (end := next(ends, None)) is not None:
             found.append(target.size + places["".join(parts[start:end])])
-        elif found[-1:] != [UNK]:
+        elif target.cuts_whole or found[-1:] != [UNK]:
             found.append(UNK)
         start = end or start + 1
     return found
 
 
 def parts_of(tokenizer: Tokenizer, unknown: str) -> list[str]:
-    """Parts of what a tokenizer does not know, and leaves whole: words where all of its pieces are, or characters."""
-    return re.findall(r"\u2581?[^\u2581]+|\u2581", unknown) if tokenizer.has_words_alone else list(unknown)
+    """Parts of a piece that a tokenizer does not know: a word where all of its pieces are, or characters."""
+    return [unknown] if tokenizer.has_words_alone else list(unknown)
 
 
 def pieces_of(tokenizers: Tokenizers, ids: Sequence[int], source: str) -> list[str]:

@@ -18,6 +18,7 @@ from seq2seq.data.reserved_pieces import NAMES
 from seq2seq.data.series import Series
 from seq2seq.data.space_mark import SPACE, hidden, shown
 from seq2seq.data.text import TextForm
+from seq2seq.data.whole_parts import WHOLE, Cuts
 from seq2seq.errors import UserError
 from seq2seq.symbols import EOS, UNK
 from seq2seq.whole_file import write_whole
@@ -33,6 +34,7 @@ class Tokenizer:
         self.serialized = without_place(serialized)
         self.form = form or TextForm()
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=serialized)
+        self._cuts = Cuts(self._processor, self.serialized)
 
     @property
     def size(self) -> int:
@@ -46,11 +48,15 @@ class Tokenizer:
                 raise UserError(f"{text.place} must be a text, which this model reads, but is frames.")
         lines = [hidden(self.form(text)) for text in texts]
         if len(lines) <= _FEW:
-            return [self._processor.encode(text) for text in lines]
-        return self._processor.encode(lines, num_threads=_THREADS)
+            found = [self._processor.encode(line) for line in lines]
+        else:
+            found = self._processor.encode(lines, num_threads=_THREADS)
+        return [self._cuts.ids(line) if UNK in ids else ids for line, ids in zip(lines, found, strict=True)]
 
     def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
         """Token ids of each text, cut in a way that is drawn with a strength: a function of the texts and the seed."""
+        if self.cuts_whole:
+            return self.encode(texts)  # which are cut in one way
         draw, numbers = drawn_pieces(self.serialized, alpha), Random(seed)
         return [draw("".join(self.surface(text)), numbers) for text in texts]
 
@@ -66,13 +72,23 @@ class Tokenizer:
 
     def surface(self, text: str) -> list[str]:
         """Pieces that a text is cut into, those that the vocabulary lacks among them."""
-        return self._processor.encode(hidden(self.form(text)), out_type=str)
+        return self._cuts.pieces(hidden(self.form(text)))
 
     def join(self, pieces: Sequence[str]) -> str:
         """The text of pieces, those that the vocabulary lacks as they are; where all others are words, so are they."""
         mark, unknown = SPACE if self.has_words_alone else "", self.pieces([UNK])[0]
         marked = [piece if piece.startswith(mark) or piece == unknown else mark + piece for piece in pieces]
         return self.form(shown(self._processor.decode(marked).replace(SPACE, " ")))
+
+    @property
+    def kind(self) -> str:
+        """The kind of pieces that it was trained for: unigram, bpe, word or char."""
+        return self._cuts.kind
+
+    @property
+    def cuts_whole(self) -> bool:
+        """Tell whether texts are cut into words or characters, each of them one token, known or not."""
+        return self.kind in WHOLE
 
     @cached_property
     def has_words_alone(self) -> bool:
@@ -100,8 +116,8 @@ class Tokenizer:
         return [index for index in found if self.pieces([index])[0] in forms]
 
     def unknown(self, text: str) -> list[str]:
-        """The pieces of a text that the vocabulary lacks."""
-        return [piece for piece in self.surface(text) if self._processor.piece_to_id(piece) == UNK]
+        """Parts of a text that the vocabulary lacks: words where pieces are such, or characters, neighbours as one."""
+        return self._cuts.unknown(hidden(self.form(text)))
 
 
 @dataclass(frozen=True)

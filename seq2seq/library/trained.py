@@ -194,12 +194,14 @@ class Trained:
         Each text is a document, which may have several lines.
         """
         from seq2seq.runs.perplexity import perplexity  # as in evaluate
+        from seq2seq.runs.unknown_examples import warn_of_unknown_text
 
         first = self.members[0]
         if not isinstance(first.model, LanguageModel):
             raise UserError("perplexity needs a language model, but this model has a source: call evaluate or score.")
         with in_one_line(), trusting(self.trust):
-            _, examples = examples_for(first, None if texts is None else documents_of(texts), split, "texts")
+            name, examples = examples_for(first, None if texts is None else documents_of(texts), split, "texts")
+            warn_of_unknown_text(name, examples, first.tokenizers.target)
             (own,) = copies(self.members)  # as the caller may train that one meanwhile
             assert isinstance(own.model, LanguageModel)
             return perplexity(own.model, own.tokenizers, examples)

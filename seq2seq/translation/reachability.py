@@ -47,7 +47,7 @@ def unreachable(
 
 def _reason(tokenizer: Tokenizer, text: str, tokens: int, most: int, written: str) -> str:
     if unknown := tokenizer.unknown(text):
-        words = (readable(piece).split(" ") for piece in unknown)  # as neighbours that are unknown come in one piece
+        words = (readable(piece).split(" ") for piece in unknown)  # as characters that are unknown come together
         lacking = [*dict.fromkeys(word for own in words for word in own if word)] or [" "]
         return f"the target vocabulary lacks {', '.join(map(repr, lacking[:5]))}"
     if written != text:

@@ -68,7 +68,7 @@ class Unseen:
             self.counts.update(part for piece in pieces for part in self._parts(piece))
 
     def sum_up(self) -> None:
-        """Tell how many lines and characters there were, if there is more to tell than the warning did."""
+        """Tell how many lines, and words or characters, there were, if there is more to tell than the warning did."""
         if self.lines < 2:
             return
         shown = ", ".join(f"{part[:_SHOWN]!r} {count:,}" for part, count in self.counts.most_common(_MOST))
@@ -88,7 +88,9 @@ class Unseen:
         return changed != text and UNK not in self.tokenizer.encode([changed])[0]
 
     def _parts(self, piece: str) -> list[str]:
-        """The characters of a piece that are unknown by themselves; the piece where it is a word of known ones."""
+        """The characters of a piece that are unknown by themselves; the piece where it is a word, or of known ones."""
+        if self.tokenizer.has_words_alone:
+            return [piece]
         return [character for character in piece if not self.tokenizer.ids(character)] or [piece]
 
 
@@ -108,7 +110,7 @@ class UnseenInPairs:
         self.target.add([text for text, own in zip(targets, ids, strict=True) if UNK in own])
 
     def sum_up(self) -> None:
-        """Tell how many lines and characters there were of each side; see `Unseen`."""
+        """Tell how many lines, and words or characters, there were of each side; see `Unseen`."""
         for side in (self.source, self.target):
             if side is not None:
                 side.sum_up()

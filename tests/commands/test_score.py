@@ -94,7 +94,7 @@ def test_warnings_name_lines_through_all_buffers(scores_of, caplog):
     caplog.set_level(logging.WARNING, logger="seq2seq")
     list(scores_of(LINES, "buffer=2", "max_source_tokens=3"))
     unseen, *lines = [record.getMessage() for record in caplog.records]
-    assert unseen.startswith("never seen among targets in training, scored as unknown: 'never seen'")
+    assert unseen.startswith("never seen among targets in training, scored as unknown: 'never', 'seen'")
     assert lines == ["line 6 has 4 tokens: only the first 3 are read (max_source_tokens)"]
 
 
@@ -119,7 +119,7 @@ def test_what_the_vocabularies_lack_is_told_of_either_side(scores_of, caplog):
     list(scores_of([b"a b\tx a\n", b"A B\tb a\n", b"a\ty\n", b"a\ta\n"], "buffer=1"))
     assert caplog.messages == [
         "never seen among targets in training, scored as unknown: 'x' (in 'x a'; said once)",
-        "never seen in training, scored as unknown: 'A B' (in 'A B'; said once); all of it is known in lower case, as "
-        "'a b'",
+        "never seen in training, scored as unknown: 'A', 'B' (in 'A B'; said once); all of it is known in lower "
+        "case, as 'a b'",
         "2 lines held what was never seen among targets in training, 2 times in all: 'x' 1, 'y' 1",
     ]

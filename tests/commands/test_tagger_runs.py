@@ -146,6 +146,16 @@ def test_letters_are_labelled_by_what_is_before_and_behind_them(run):
     assert not any("impossible" in name for name in last(run)["weights"])
 
 
+def test_letters_that_were_never_seen_have_a_label_each(run, configured, files, tmp_path):
+    model = seq2seq.load(str(run))
+    assert [len(answer.split()) for answer in model.translate(["azzzub", "zz", "zxab"])] == [6, 2, 4]
+    unknown = model.score([("azzzub", "S C C C V C"), ("ab", "Q Z")])
+    assert all(len(one.token_scores) == length for one, length in zip(unknown, (7, 3), strict=True))
+    assert all(np.isfinite(one.score) for one in unknown)
+    (files / "unseen.tsv").write_text("azzzub\tV C C C V C\nab\tQ Z\n", encoding="utf-8")
+    train(configured(f"data.dev={files}/unseen.tsv", "budget.max_steps=1"), tmp_path / "new", resume=False)
+
+
 def test_python_labels_scores_and_evaluates(run):
     model = seq2seq.load(str(run))
     dev = words(20, 2)

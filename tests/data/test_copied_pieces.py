@@ -51,7 +51,7 @@ def test_what_the_target_lacks_is_the_place_of_its_text_in_the_source():
     size = tokenizers.target.size
     _, (ids, other) = tokenizers.encode_pairs(["call Zoe now", "call me"], ["ruf Zoe oder Eve an", "ruf call an"])
     known = {word: tokenizers.target.ids(word)[0] for word in ("ruf", "an")}
-    assert ids == [known["ruf"], size + 1, UNK, known["an"]]  # of what is unknown SentencePiece makes one
+    assert ids == [known["ruf"], size + 1, UNK, UNK, known["an"]]  # neither oder nor Eve is in the source
     assert other == [known["ruf"], size, known["an"]]  # known to the source's vocabulary alone
 
 
@@ -135,6 +135,6 @@ def test_runs_of_characters_are_taken_apart_as_the_source_has_them():
     (coded,) = source.encode(["call ZZë"])
     assert coded[5:] == [source.size + 5, source.size + 5, source.size + 7]
     size = tokenizers.target.size
-    _, (ids,) = tokenizers.encode_pairs(["ZëoQ"], ["fëßßZo"])  # as one unknown piece after the f
-    assert ids == [*tokenizers.target.encode(["f"])[0], size + 1, UNK, size, size + 2]
-    assert tokenizers.decode(["ZëoQ"], [ids]) == ["fë \u2047 Zo"]
+    _, (ids,) = tokenizers.encode_pairs(["ZëoQ"], ["fëßßZo"])  # all of them unknown after the f
+    assert ids == [*tokenizers.target.encode(["f"])[0], size + 1, UNK, UNK, size, size + 2]
+    assert tokenizers.decode(["ZëoQ"], [ids]) == ["fë \u2047  \u2047 Zo"]

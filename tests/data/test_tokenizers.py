@@ -404,8 +404,7 @@ def test_pieces_of_a_text_are_those_of_its_ids_but_for_the_unknown(kind):
     (ids,) = tokenizer.encode([text])
     pairs = list(zip(tokenizer.surface(text), tokenizer.pieces(ids), strict=True))
     assert all((shown == piece) == (piece != "<unk>") for shown, piece in pairs)
-    assert tokenizer.unknown(text) == [shown for shown, piece in pairs if piece == "<unk>"]
-    assert tokenizer.unknown(text)
+    assert "".join(tokenizer.unknown(text)) == "".join(shown for shown, piece in pairs if piece == "<unk>") != ""
     assert tokenizer.join(tokenizer.surface(text)) == text
 
 
@@ -513,3 +512,54 @@ def test_a_symbol_with_spaces_in_it_is_never_cut(kind, options):
         pieces = tokenizer.surface(text)
         assert {"New\u2581York", "x\u2581\u2581y"} <= set(pieces), pieces
         assert tokenizer.decode(tokenizer.encode([text])) == [text]
+
+
+# ---- One token for each word, or character, known or not
+
+
+@settings(deadline=None, max_examples=100)
+@example("Zwei Einhörner Zebras rennen", "nfc", "identity")
+@example("Ωλ aΩλ  Ω", "none", "identity")
+@example("<s> <unk><X><X", "nfkc", "nfd")
+@given(
+    st.text("aZwei Ωλπ<X>\u2581½é각", max_size=12),
+    st.sampled_from(["nfc", "nfkc", "none"]),
+    st.sampled_from(["identity", "nfd"]),
+)
+def test_ids_are_as_many_as_words_or_characters_whatever_is_known(text, form, normalization):
+    if normalization == "nfd" and form == "none":
+        form = "nfc"
+    words, letters = whole_tokenizers(form, normalization)
+    formed = words.form(text)
+    cut = unicodedata.normalize("NFD", formed) if normalization == "nfd" else formed
+    characters = re.findall("<X>|.", cut, re.DOTALL)
+    for tokenizer, units in ((words, formed and cut.split(" ")), (letters, characters)):
+        (ids,), pieces = tokenizer.encode([text]), tokenizer.surface(text)
+        assert len(ids) == len(pieces) == len(units)
+        assert tokenizer.encode([text] * 9) == tokenizer.sample([text] * 9, 0.5, seed=1) == [ids] * 9
+        assert [readable(piece) for piece in pieces] == [" " * (tokenizer is words) + unit for unit in units]
+        assert [index == UNK for index in ids] == [not tokenizer.ids(piece) for piece in pieces]
+        assert tokenizer.join(pieces) == formed
+
+
+@lru_cache
+def whole_tokenizers(form: str, normalization: str) -> tuple[Tokenizer, Tokenizer]:
+    options = PieceOptions(normalization=normalization, protect="<X>")
+    trainer = TokenizerTrainer(source="word", target="char", options=options)
+    tokenizers = trainer.train([Example("Zwei Hunde rennen", ("Zwei <X> a",))], TextForm(form))
+    return tokenizers.source, tokenizers.target
+
+
+@pytest.mark.parametrize(("kind", "units"), [("word", 6), ("char", 26), ("unigram", None), ("bpe", None)])
+def test_neighbours_that_are_unknown_are_one_token_each_but_of_subwords(kind, units):
+    tokenizer = tokenizers_of(kind).source
+    (ids,) = tokenizer.encode(["ΩΩ λλ ππ ΔΔ ΛΛΛΛ ΞΞΞΞΞΞΞΞΞ"])
+    spaces = 0 if kind == "word" else 5
+    assert (len(ids) == units) if units else 6 <= ids.count(UNK) <= 6 + spaces
+    assert ids.count(UNK) == (units - spaces if units else 6)
+
+
+def test_what_is_lacked_is_told_by_word_and_of_characters_by_what_stands_together():
+    text = "Zwei Katzen Mäuse rennen ΩΩ"
+    assert tokenizers_of("word").source.unknown(text) == ["\u2581Katzen", "\u2581Mäuse", "\u2581ΩΩ"]
+    assert tokenizers_of("char").source.unknown("<ΩΩ> a") == ["<ΩΩ>"]

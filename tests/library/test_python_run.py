@@ -291,10 +291,10 @@ def test_what_was_never_seen_is_told_of_all_calls(run, caplog):
     run.evaluate([("A B", "b a"), ("a", "a")])
     known = "all of it is known in lower case, as 'a b'"
     assert caplog.messages == [
-        f"never seen in training, translated as unknown: 'A B' (in 'A B'; said once); {known}",
-        "2 lines held what was never seen in training, 4 times in all: 'A' 1, ' ' 1, 'B' 1, 'x' 1; 1 of these lines "
+        f"never seen in training, translated as unknown: 'A', 'B' (in 'A B'; said once); {known}",
+        "2 lines held what was never seen in training, 3 times in all: 'A' 1, 'B' 1, 'x' 1; 1 of these lines "
         "are known in lower case",
-        f"never seen in training, scored as unknown: 'A B' (in 'A B'; said once); {known}",
+        f"never seen in training, scored as unknown: 'A', 'B' (in 'A B'; said once); {known}",
         "never seen among targets in training, scored as unknown: 'y' (in 'y'; said once)",
-        f"pairs: 1 of 2 sources (50.0 %) hold what was never seen in training, such as 'A B' (in 'A B'); {known}",
+        f"pairs: 1 of 2 sources (50.0 %) hold what was never seen in training, such as 'A', 'B' (in 'A B'); {known}",
     ]

@@ -345,7 +345,7 @@ def test_what_is_unknown_of_a_file_is_told(report, tmp_path, caplog):
     (tmp_path / "pairs.tsv").write_text("A B\tb a\na b\tb x\na b c\tc b a\nb\tb\n", encoding="utf-8")
     report(f"file={tmp_path / 'pairs.tsv'}")
     assert caplog.messages == [
-        f"{tmp_path / 'pairs.tsv'}: 1 of 4 sources (25.0 %) hold what was never seen in training, such as 'A B' (in "
+        f"{tmp_path / 'pairs.tsv'}: 1 of 4 sources (25.0 %) hold what was never seen in training, such as 'A', 'B' (in "
         "'A B'); all of it is known in lower case, as 'a b'",
         f"{tmp_path / 'pairs.tsv'}: 1 of 4 references (25.0 %) are what no output can equal, such as 'b x': the target "
         "vocabulary lacks 'x'",

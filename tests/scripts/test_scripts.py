@@ -221,7 +221,7 @@ def test_translate_answers_every_line_and_says_nothing_else_on_stdout(session):
     assert len(lines) == 7  # six answers and the end of the last
     assert lines[-1] == lines[1] == lines[4] == ""
     assert translated.stderr == (
-        "never seen in training, translated as unknown: 'never seen' (in 'never seen'; said once)\n"
+        "never seen in training, translated as unknown: 'never', 'seen' (in 'never seen'; said once)\n"
     )
 
 

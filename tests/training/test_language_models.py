@@ -1,6 +1,7 @@
 """Language models are trained on running text, go on exactly, and are refused what needs a source."""
 
 import json
+import logging
 import os
 import random
 import shutil
@@ -248,6 +249,18 @@ def test_a_file_of_ones_own_is_scored(folder, config_of, tmp_path):
     (tmp_path / "own.txt").write_text("a b c\n\nb c\n")
     report = evaluate_run(config_of("evaluate", f"run={folder}", "device=cpu", f"file={tmp_path}/own.txt"))
     assert (report["tokens"], report["sentences"]) == (7, 2)
+
+
+def test_each_word_that_is_unknown_counts_and_is_told(folder, config_of, tmp_path, caplog):
+    file = tmp_path / "own.txt"
+    file.write_text("a x yy zzz b\n\nb c\n")
+    caplog.set_level(logging.WARNING, logger="seq2seq")
+    report = evaluate_run(config_of("evaluate", f"run={folder}", "device=cpu", f"file={file}"))
+    assert report["tokens"] == report["words"] == 9
+    found = seq2seq.load(str(folder), device="cpu").perplexity(["a x yy zzz b", "b c"])
+    assert found.tokens == 9
+    told = "1 of 2 lines (50.0 %) hold what was never seen in training, such as 'x', 'yy', 'zzz' (in 'a x yy zzz b')"
+    assert caplog.messages == [f"{file}: {told}", f"texts: {told}"]
 
 
 def test_from_python_texts_have_the_perplexity_of_the_command(folder, config_of, text):

@@ -194,10 +194,13 @@ def test_the_most_frequent_ten_are_summed_up_over_all_chunks(echo, caplog):
     )
 
 
-def test_an_unknown_word_of_known_characters_is_counted_as_a_word(echo_of, caplog):
+def test_unknown_words_are_quoted_and_counted_as_words(echo_of, caplog):
     words = TokenizerTrainer(source="word", target="word", joint=True).train([Example("ab ba", ("a b",))])
-    translated(echo_of(words), lines_of("aab ab", "aab", "ab"))
-    assert caplog.records[-1].getMessage() == ("2 lines held what was never seen in training, 2 times in all: 'aab' 2")
+    translated(echo_of(words), lines_of("aab ab", "aab zebra bbb", "ab"), buffer=8)
+    assert [record.getMessage() for record in caplog.records] == [
+        "never seen in training, translated as unknown: 'aab' (in 'aab ab'; said once)",
+        "2 lines held what was never seen in training, 4 times in all: 'aab' 2, 'zebra' 1, 'bbb' 1",
+    ]
 
 
 def test_what_is_known_in_another_case_is_told(echo_of, caplog):

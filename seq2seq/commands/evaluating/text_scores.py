@@ -19,6 +19,7 @@ from seq2seq.models.language_model import LanguageModel
 from seq2seq.runs.evaluation import load_examples
 from seq2seq.runs.perplexity import TextPerplexity, perplexity
 from seq2seq.runs.run import LoadedRun, text_form
+from seq2seq.runs.unknown_examples import warn_of_unknown_text
 from seq2seq.whole_file import write_whole
 
 _LINES = {"_target_": "seq2seq.data.corpora.text.TextCorpus"}
@@ -31,9 +32,9 @@ def finish_text(run: LoadedRun, splits: Splits, folder: Path, hindsight: dict[st
     The record, which has the hindsight, is written to metrics.json.
     """
     name, examples = ("test", splits.test) if splits.test else ("dev", splits.dev)
-    record = {"split": name, **_of(run, examples).report(), "step": run.step} | hindsight
+    record = {"split": name, **_of(run, name, examples).report(), "step": run.step} | hindsight
     if splits.test:
-        record["dev"] = _of(run, splits.dev).report()
+        record["dev"] = _of(run, "dev", splits.dev).report()
     write_whole(folder / "metrics.json", (strict_json(record, indent=2) + "\n").encode())
     return Outcome(record, monitored="loss", higher=False)
 
@@ -59,7 +60,7 @@ def score_text(run: LoadedRun, options: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"split must be null where there is a file, but is {options['split']!r} beside file={file}.")
     else:
         name, examples = file, _read(run, file)
-    return {"data": name, **_of(run, examples).report(), "step": run.step}
+    return {"data": name, **_of(run, name, examples).report(), "step": run.step}
 
 
 def _read(run: LoadedRun, file: str) -> Sequence[Example]:
@@ -69,6 +70,7 @@ def _read(run: LoadedRun, file: str) -> Sequence[Example]:
         return formed(text_form(run.config), corpus.read(file))
 
 
-def _of(run: LoadedRun, examples: Sequence[Example]) -> TextPerplexity:
+def _of(run: LoadedRun, name: str, examples: Sequence[Example]) -> TextPerplexity:
     assert isinstance(run.model, LanguageModel)
+    warn_of_unknown_text(name, examples, run.tokenizers.target)
     return perplexity(run.model, run.tokenizers, examples)

@@ -90,6 +90,7 @@ def _contents(
         "states": list(stepper.names.states),
         "symbols": {"PAD": PAD, "UNK": UNK, "BOS": BOS, "EOS": EOS},
         "form": run.tokenizers.source.form.form,
+        "kind": run.tokenizers.source.kind,
         "limits": {"max_ratio": limits.max_ratio, "max_extra": limits.max_extra},
         "tokenizers": {Path(file).stem: file for file in models},
         "model": stepper.facts._asdict(),

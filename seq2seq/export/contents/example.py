@@ -30,6 +30,15 @@ class Model:
         form = self.about["form"].upper()
         return re.sub(r"^[\s\ufeff]+|[\s\ufeff]+\Z", "", text if form == "NONE" else unicodedata.normalize(form, text))
 
+    def encoded(self, text: str) -> list[int]:
+        """Ids of a text: of words, and of characters, those that are unknown are one each."""
+        found = []
+        for piece in self.source.encode(text, out_type=str):  # of those that are unknown neighbours are one
+            index = self.source.piece_to_id(piece)
+            count = {"word": piece.count(SPACE), "char": len(piece)}.get(self.about["kind"], 1)
+            found += [index] if index > self.about["symbols"]["EOS"] else [self.about["symbols"]["UNK"]] * count
+        return found
+
     def run(self, name: str, tensors: dict[str, Any]) -> dict[str, Any]:
         """Tensors that a graph puts out, by name; of those given, it takes what it knows."""
         graph = self.graphs[name]
@@ -39,7 +48,7 @@ class Model:
     def translate(self, text: str) -> str:
         """The text of the most likely token at every step."""
         symbols, limits, ids = self.about["symbols"], self.about["limits"], [self.about["symbols"]["BOS"]]
-        source = [*self.source.encode(self.formed(text).replace(SPACE, STAND_IN)), symbols["EOS"]]
+        source = [*self.encoded(self.formed(text).replace(SPACE, STAND_IN)), symbols["EOS"]]
         tensors = self.run("start", {"source": np.array([source]), "lengths": np.array([len(source)])})
         for _ in range(int(len(source) * limits["max_ratio"]) + limits["max_extra"]):
             found = self.run("step", {**tensors, "ids": np.array([ids[-1:]])})  # of one sentence, one hypothesis

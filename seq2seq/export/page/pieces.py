@@ -5,7 +5,6 @@ from typing import Any
 from seq2seq.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq.errors import UserError
 
-_KINDS = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}  # as SentencePiece numbers them
 _SYMBOL = 4
 
 
@@ -16,7 +15,7 @@ def tables(tokenizers: Tokenizers) -> dict[str, Any]:
     only put together, so that they may be of any kind.
     """
     source, target = _model(tokenizers.source), _model(tokenizers.target)
-    kind = _KINDS[source.trainer_spec.model_type]
+    kind = tokenizers.source.kind
     if kind not in ("char", "word"):
         raise UserError(
             f"to=page cuts sources into characters or words, but this run's are cut by {kind}: train with "

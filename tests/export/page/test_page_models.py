@@ -120,7 +120,8 @@ def test_no_more_of_a_source_is_read_than_a_limit_allows(random_model, letters, 
 @needs_node
 def test_other_kinds_of_pieces_are_cut_and_joined_alike(random_model, page_of, translations, tmp_path):
     pairs = [Example("a b {x} cd", ("p q",)), Example("½ é ▁", ("r",)), Example("e\u0301 a  b", ("q {x} r",))]
-    lines = ["a  b", "{x}{x}a{x", "½", "e\u0301é", "\ufeff a\u2003", "zz a zz", "a▁b", "\x1f a", "b\tc", "😀 {x}😀😀"]
+    lines = ["a  b", "{x}{x}a{x", "½", "e\u0301é", "\ufeff a\u2003", "a▁b", "\x1f a", "b\tc", "😀 {x}😀😀"]
+    lines += ["zz a zz", "{x zz yy  y a"]
     asked, wanted, ids = [], [], []
     for number, (source, target, form) in enumerate(
         (("char", "char", "nfc"), ("word", "unigram", "nfkc"), ("char", "word", "none"))

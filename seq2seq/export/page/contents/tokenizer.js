@@ -38,18 +38,11 @@ class SourceTokenizer {
     return pieces;
   }
 
-  // Ids of a text and the pieces that they stand for; what is not known comes together as one.
+  // Ids of a text and the pieces that they stand for; each that is not known is one.
   encode(text, most) {
     const formed = this.form.of(text);
-    const [ids, pieces] = [[], []];
-    for (const piece of formed ? this.cut(formed) : []) {
-      const id = this.ids.get(piece) ?? UNK;
-      if (id === UNK && ids.at(-1) === UNK) pieces[pieces.length - 1] += piece;
-      else {
-        ids.push(id);
-        pieces.push(piece);
-      }
-    }
+    const pieces = formed ? this.cut(formed) : [];
+    const ids = pieces.map((piece) => this.ids.get(piece) ?? UNK);
     return { ids: ids.slice(0, most), pieces: pieces.slice(0, most), cut: ids.length > most };
   }
 }
