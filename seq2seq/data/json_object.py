@@ -25,7 +25,7 @@ def with_repeated(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_object(text: str) -> Any:
-    """Value that a text of JSON holds. Raises ValueError or RecursionError where it is none, or beyond Python's limits."""
+    """Value that a text of JSON holds. Raises ValueError or RecursionError at none, and beyond Python's limits."""
     return json.loads(text, object_pairs_hook=with_repeated)
 
 
