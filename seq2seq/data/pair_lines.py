@@ -1,7 +1,6 @@
 """Pairs, a line each, as they come out of a stream."""
 
-import json
-
+from seq2seq.data.json_object import check_once, read_object
 from seq2seq.data.text import encodable
 from seq2seq.errors import UserError
 
@@ -28,9 +27,12 @@ def _advice(text: str) -> str:
 def pair_of_object(text: str, number: int) -> tuple[str, str]:
     """The source and the target of a line that is a JSON object. Raises UserError, with the line's number, if not."""
     try:
-        found = json.loads(text)
+        found = read_object(text)
     except (ValueError, RecursionError) as error:  # also at numbers and nests beyond Python's limits
         raise UserError(f"line {number} must be a JSON object, but cannot be read: {error}.") from None
+    if isinstance(found, dict):
+        for side in ("source", "target"):
+            check_once(f"line {number}", found, side)
     if not isinstance(found, dict) or not all(isinstance(found.get(side), str) for side in ("source", "target")):
         raise UserError(f"line {number} must be a JSON object with the texts source and target, but is {text[:80]}")
     return encodable(found["source"]), encodable(found["target"])

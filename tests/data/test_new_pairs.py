@@ -88,7 +88,7 @@ def test_no_old_examples_and_no_share_are_refused():
     [
         ("tsv", "a b\tc", ("a b", "c")),
         ("tsv", "\t", ("", "")),
-        ("json", '{"source": "a", "target": "b", "more": 1}', ("a", "b")),
+        ("json", '{"source": "a", "target": "b", "more": 1, "more": 2}', ("a", "b")),
         ("json", '{"source": "\\ud800", "target": "b"}', ("\ufffd", "b")),
     ],
 )
@@ -116,6 +116,13 @@ def test_a_line_is_a_pair(kind, text, pair):
         ("json", "{", "line 7 must be a JSON object, but cannot be read: "),
         ("json", '{"source": "a"}', "line 7 must be a JSON object with the texts source and target, but is {"),
         ("json", '{"source": "a", "target": 3}', "line 7 must be a JSON object with the texts source and target, but"),
+        *(
+            ("json", text, f"line 7 must have {name!r} once, but it comes twice: take one out.")
+            for text, name in (
+                ('{"source": "a", "target": "b", "source": "c"}', "source"),
+                ('{"target": "a", "source": "a", "target": 1}', "target"),
+            )
+        ),
         ("json", "[1]", "line 7 must be a JSON object with the texts source and target, but is [1]"),
     ],
 )

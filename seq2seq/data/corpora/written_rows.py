@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 from seq2seq.data.corpora.column_path import beginnings, first_of
+from seq2seq.data.json_object import check_once, read_object, with_repeated
 from seq2seq.data.text import check_whole
 from seq2seq.data.text_files import lines_of_file
 from seq2seq.errors import UserError, shown
@@ -39,12 +40,6 @@ class WrittenRows:
         return ([row.get(name) for name in names] for row in self._rows)
 
 
-class _Repeating(dict[str, Any]):
-    """An object with keys that come more than once, of which it holds the last value, and these keys."""
-
-    repeated: set[str]
-
-
 def _rows(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Rows behind their places."""
     lines = ((number, line) for number, line in enumerate(lines_of_file(path), 1) if line.strip())
@@ -64,7 +59,7 @@ def _spread(path: str, first: str) -> list[Any] | None:
     if not first.lstrip().startswith("{") or first.rstrip().endswith("}"):
         return None
     text, found = "\n".join(lines_of_file(path)), []
-    decoder = json.JSONDecoder(object_pairs_hook=_without_repeated_keys)
+    decoder = json.JSONDecoder(object_pairs_hook=with_repeated)
     try:
         end = 0
         while filled := _FILLED.search(text, end):
@@ -77,21 +72,10 @@ def _spread(path: str, first: str) -> list[Any] | None:
 
 def _read(where: str, text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_without_repeated_keys)
+        return read_object(text)
     except (ValueError, RecursionError) as error:
         reason = str(error).replace("line 1 ", "")
         raise UserError(f"{where} must be a JSON object, but cannot be read: {reason}.") from None
-
-
-def _without_repeated_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object with the last value of every key, which knows of those that repeat."""
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    names = [name for name, _ in pairs]
-    repeating = _Repeating(found)
-    repeating.repeated = {name for name in found if names.count(name) > 1}
-    return repeating
 
 
 def _object(where: str, found: Any) -> tuple[str, dict[str, Any]]:
@@ -105,8 +89,7 @@ def _check(where: str, row: dict[str, Any], path: str) -> None:
     value: Any = row
     while path and isinstance(value, dict) and (step := first_of(path, value)):
         name, path = step
-        if isinstance(value, _Repeating) and name in value.repeated:
-            raise UserError(f"{where} must have {name!r} once, but it comes twice: take one out.")
+        check_once(where, value, name)
         value = value[name]
     if not path and isinstance(value, str):
         check_whole(value, where)
