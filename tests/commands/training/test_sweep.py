@@ -44,7 +44,7 @@ def test_jobs_of_a_sweep_are_noted_and_no_others(monkeypatch, tmp_path, job, lin
     job = job and Job(job.number, job.overrides, tmp_path)
     monkeypatch.setattr(command, "_sweeps", {})
     monkeypatch.setattr(command, "current_job", lambda: job)
-    monkeypatch.setattr(command, "open_run_folder", lambda config, repeated: ({}, tmp_path))
+    monkeypatch.setattr(command, "open_run_folder", lambda config, repeated: ({"data": {}}, tmp_path))
     monkeypatch.setattr("seq2seq.commands.train.train", lambda config, folder, resume: outcome(1.0, 40.0))
     monkeypatch.setattr("seq2seq.runs.summary.print_report", lambda *given: None)
     command.run_job(OmegaConf.create({"resume": False, "find_lr": False, "from": None}))
