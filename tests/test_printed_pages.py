@@ -13,8 +13,12 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from printed_commands import PAGES, ROOT, SCRIPTS, Printed, fenced, printed_commands, quoted
 
+from seq2seq.config.arguments import readable_arguments
+from seq2seq.config.command_line import _flags_first, _refuse_words
 from seq2seq.config.options import flat
 from seq2seq.config.overrides import readable
+from seq2seq.config.run_mode import mode_known
+from seq2seq.errors import UserError
 
 CONF = ROOT / "conf"
 COMMANDS = {str(one): one for page in PAGES for one in printed_commands(page)}
@@ -53,6 +57,26 @@ def composed(command: Printed) -> None:
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_command_composes(command):
     composed(command)
+
+
+def typed(command: Printed) -> None:
+    """Check the words of a command as the command line does. Raises UserError at one that it refuses."""
+    given = [text for text in command.arguments if not text.startswith("install=")]
+    _refuse_words(given)
+    with mode_known(readable_arguments(_flags_first(given))):
+        pass
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_the_command_line_takes_a_command(command, monkeypatch):
+    monkeypatch.setattr("sys.argv", [f"scripts/{command.script}.py", *command.arguments])
+    typed(command)
+
+
+def test_what_the_command_line_refuses_is_found(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["scripts/benchmark.py", "mode=peers", "~recorded_on"])
+    with pytest.raises(UserError, match="^~recorded_on leaves out an option that is needed"):
+        typed(Printed("page", "benchmark", ("mode=peers", "~recorded_on")))
 
 
 @pytest.mark.parametrize(
