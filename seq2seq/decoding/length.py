@@ -52,6 +52,10 @@ class LengthLimits:
         most = (lengths * self.max_ratio).long() + self.max_extra
         return most if self.maximum is None else most.clamp(max=self.maximum)
 
+    def binding(self, most: int) -> str:
+        """The names of what to raise where `most` tokens, the maximum length of a sentence, are too few."""
+        return "maximum" if most == self.maximum else "max_ratio or max_extra"
+
     def min_length(self, lengths: Lengths) -> Int[Tensor, " batch"]:
         """The number of tokens before EOS is allowed; EOS always is at the last step."""
         least = (lengths * self.min_ratio).long().clamp(min=self.minimum)

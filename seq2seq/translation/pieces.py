@@ -39,17 +39,21 @@ class PieceLimits:
         for name, pieces in (("allowed", self.allowed), ("forbidden", self.forbidden)):
             _ids(tokenizer, name, pieces or [])
 
+    def permitted(self, tokenizer: Tokenizer) -> set[int] | None:
+        """The ids of the pieces that may come, whatever was said before; None for all of them."""
+        if not self.forbidden and self.allowed is None:
+            return None
+        every = range(tokenizer.size) if self.allowed is None else _ids(tokenizer, "allowed", self.allowed)
+        return set(every) - set(_ids(tokenizer, "forbidden", self.forbidden))
+
     def filters(self, tokenizer: Tokenizer, sources: Callable[[], list[list[str]]]) -> list[Filter]:
         """Filters of the pieces, for sentences whose pieces `sources` cuts.
 
         Raises UserError at a piece that the vocabulary lacks.
         """
         found: list[Filter] = []
-        if self.forbidden or self.allowed is not None:
-            every = range(tokenizer.size) if self.allowed is None else _ids(tokenizer, "allowed", self.allowed)
-            barred = set(_ids(tokenizer, "forbidden", self.forbidden))
-            kept = [index for index in every if index not in barred]
-            found.append(Permitted(kept, tokenizer.size, beyond=self.allowed is None))
+        if (permitted := self.permitted(tokenizer)) is not None:
+            found.append(Permitted(permitted, tokenizer.size, beyond=self.allowed is None))
         if self.function is not None:
             found.append(PermittedNext(_on_ids(self.function, tokenizer, sources())))
         return found

@@ -131,7 +131,7 @@ class Translator:
         """
         encoded = self._encode([line.source for line in lines], first_number)
         max_lengths = self._max_lengths(encoded)
-        constraints = LineConstraints(lines, self.tokenizers.target, max_lengths, first_number=first_number)
+        constraints = self._constraints(lines, max_lengths, first_number)
         found, looks = [[Hypothesis([], 0.0, True)]] * len(lines), attention and attends(self.stepper)
         for rows in self._batches(encoded.lengths.nonzero().squeeze(1), encoded.lengths + 1):
             if self.before_batch is not None:
@@ -154,7 +154,7 @@ class Translator:
         """
         if line.prefix or line.phrases:
             max_lengths = self._max_lengths(self._encode([line.source], None))
-            LineConstraints([line], self.tokenizers.target, max_lengths, first_number=number)
+            self._constraints([line], max_lengths, number)
 
     def score(
         self, sources: Sequence[str], targets: Sequence[Sequence[int]], *, first_number: int | None = 1
@@ -175,6 +175,10 @@ class Translator:
             for row, hypothesis in zip(rows.tolist(), scored, strict=True):
                 found[row] = hypothesis
         return found
+
+    def _constraints(self, lines: Sequence[Line], max_lengths: Lengths, first_number: int) -> LineConstraints:
+        limits, target = self.search.length, self.tokenizers.target
+        return LineConstraints(lines, target, max_lengths, limits, self.pieces, first_number=first_number)
 
     def _encode(self, texts: Sequence[str], first_number: int | None = 1) -> TokenSequences:
         sentences = source_sequences(self.tokenizers.source, texts)

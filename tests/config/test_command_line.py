@@ -518,8 +518,8 @@ def test_a_change_of_metrics_that_the_run_does_not_have(mistake, finished, overr
         (
             ["input=json", "decoding=beam", "decoding.length.maximum=3"],
             '{"source": "a b c d", "constraints": ["a b", "c"]}',
-            "line 1: prefix and constraints must fit into the maximum length, 3 tokens with EOS here, but need 4: "
-            "raise max_ratio or max_extra of the length limits.",
+            "line 1: the constraints must fit into the maximum length, 3 tokens with EOS here, but 4 are needed: "
+            "raise maximum of the length limits.",
         ),
         (
             ["input=json"],

@@ -98,11 +98,15 @@ def test_constraints_longer_than_the_maximum_length_are_refused(babbler):
     # A source of 1 token and its end: at most 12 tokens, of which EOS is one.
     translator = babbler(BeamSearch(length=LIMITS))
     rule = (
-        "line 1: prefix and constraints must fit into the maximum length, 12 tokens with EOS here, but need {}: "
-        "raise max_ratio or max_extra of the length limits."
+        "line 1: {} must fit into the maximum length, 12 tokens with EOS here, but {} are needed: "
+        "raise {} of the length limits."
     )
-    assert refusal(translator, Line("a", "x" * 12)) == rule.format(13)
-    assert refusal(translator, Line("a", phrases=("x" * 6, "y" * 7))) == rule.format(14)
+    relative = "max_ratio or max_extra"
+    assert refusal(translator, Line("a", "x" * 12)) == rule.format("the prefix", 13, relative)
+    assert refusal(translator, Line("a", phrases=("x" * 6, "y" * 7))) == rule.format("the constraints", 14, relative)
+    assert refusal(translator, Line("a", "x" * 12, ("y",))) == rule.format("prefix and constraints", 13, relative)
+    absolute = babbler(BeamSearch(length=LengthLimits(maximum=12)))
+    assert refusal(absolute, Line("a", "x" * 12)) == rule.format("the prefix", 13, "maximum")
     ((prefixed,),) = texts_of(translator.translations([Line("a", "x" * 11)]))
     assert prefixed == "x" * 11
     ((phrased,),) = texts_of(translator.translations([Line("a", phrases=("x" * 6, "y" * 5))]))
@@ -113,16 +117,30 @@ def test_a_line_can_be_checked_before_it_is_translated(babbler):
     translator = babbler(BeamSearch(length=LIMITS), max_source_tokens=3)
     translator.check(Line("abc", "x" * 13), 5)
     for source in ("abc", "abcdef"):  # what is not read does not count
-        with pytest.raises(UserError, match=r"^line 5: .* 14 tokens with EOS here, but need 15: "):
+        with pytest.raises(UserError, match=r"^line 5: .* 14 tokens with EOS here, but 15 are needed: "):
             translator.check(Line(source, "x" * 14), 5)
 
 
-def test_a_constraint_that_filters_forbid_is_told(babbler, caplog):
+def test_a_constraint_that_a_function_forbids_is_told(babbler, caplog):
     caplog.set_level(logging.WARNING, logger="seq2seq")
-    translator = babbler(BeamSearch(length=LIMITS), pieces=PieceLimits(forbidden=["q"]))
+    pieces = PieceLimits(function=lambda source, prefix: ["k", "x", "</s>"])
+    translator = babbler(BeamSearch(length=LIMITS), pieces=pieces)
     ((found,), (held,)) = translator.translations([Line("abc", phrases=("q",)), Line("abc", phrases=("k",))])
     assert "q" not in found.text
     assert "k" in held.text
     assert [record.getMessage() for record in caplog.records] == [
         "line 1: nothing that holds all its constraints ended within 14 tokens; its answer may lack some"
     ]
+
+
+@pytest.mark.parametrize("pieces", [PieceLimits(forbidden=["q"]), PieceLimits(allowed=["k", "x"])])
+def test_a_constraint_of_pieces_that_may_not_come_is_refused_but_where_the_prefix_says_it(babbler, pieces):
+    translator = babbler(BeamSearch(length=LIMITS), pieces=pieces)
+    assert refusal(translator, Line("abc", phrases=("k",)), Line("abc", "k", ("x", "kq")), first_number=4) == (
+        "line 5: the constraint 'kq' must be of pieces that may come, but forbidden or allowed bars some of them: "
+        "leave it out, or permit its pieces."
+    )
+    found = texts_of(translator.translations([Line("abc", "kq", ("q",)), Line("abc", "kq", ("qk", "x"))]))
+    assert found[0][0].startswith("kq")
+    assert found[1][0].startswith("kqk")
+    assert "x" in found[1][0]

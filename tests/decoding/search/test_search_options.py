@@ -143,7 +143,7 @@ def test_nothing_that_a_hypothesis_can_become_is_above_the_bound(ranking):
                 lambda alpha=alpha: GNMTRanking(alpha=alpha),
                 f"alpha must be between -2 and 10 (usual: 0 to 1), but is {alpha}.",
             )
-            for alpha in (-2.5, 1000, 1e4)
+            for alpha in (-2.5, 1000.0, 1e4)
         ),
         (
             lambda: WordRewardRanking(reward=-1e7),
