@@ -52,7 +52,7 @@ def test_a_row_whose_state_is_not_finite_begins_anew_and_leaves_the_others_alone
 
 
 def test_training_goes_on_behind_a_state_that_has_overflowed():
-    """The weights are finite, but the state grows by an eighth a token: windows are left out, and not all behind them."""
+    """The weights are finite, but the state grows by an eighth a token: some are left out, and not all that follow."""
     model = model_of(partial(ElmanCell, options=CellOptions(activation="relu")))
     with torch.no_grad():
         for name, weight in model.named_parameters():
