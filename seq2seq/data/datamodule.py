@@ -209,16 +209,22 @@ class BatchLoader:
         return len(self._of_epoch(self._epoch)[1])
 
     def __iter__(self) -> Iterator[Batch]:
-        pairs, batches = self._of_epoch(self._epoch)
+        pairs, batches = self._drawn()
         start = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready if self.training else 0
         for number, rows in enumerate(batches[start:], start):
             yield self._share(pairs, rows, self._tokens_of_step(pairs, batches, number))
 
     def largest(self) -> Batch:
         """The part that this process has of the batch of the most padded tokens; of several, the longest targets'."""
-        pairs, batches = self._of_epoch(self._epoch)
+        pairs, batches = self._drawn()
         number = max(range(len(batches)), key=lambda number: pairs.padded_size(batches[number]))
         return self._share(pairs, batches[number], self._tokens_of_step(pairs, batches, number))
+
+    def _drawn(self) -> tuple[PairSequences, list[Tensor]]:
+        """The pairs of the epoch, and those of its batches that the trainer's limit leaves."""
+        pairs, batches = self._of_epoch(self._epoch)
+        most = self.trainer.num_training_batches if self.training else len(batches)
+        return pairs, batches[: int(min(most, len(batches)))]
 
     def _tokens_of_step(self, pairs: PairSequences, batches: list[Tensor], number: int) -> float:
         """The target tokens of all batches whose gradients are summed with those of this one."""

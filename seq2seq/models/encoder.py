@@ -145,7 +145,7 @@ class Encoder(nn.Module):
             )
 
 
-def finite_rows(state: EncoderState) -> RowMask:
-    """Tell which rows of a state are finite, `batch`."""
+def finite_rows(state: tuple[object, ...]) -> RowMask:
+    """Tell which rows of a state, of an encoder or of layers, are finite, `batch`."""
     parts = [part for part in pytree.tree_leaves(state) if part.is_floating_point()]
     return torch.stack([part.flatten(1).isfinite().all(1) for part in parts]).all(0)

@@ -13,7 +13,7 @@ from seq2seq.data.running_text import TextBatch
 from seq2seq.interpretation.recording import evaluating
 from seq2seq.layers.recurrent.state import map_state
 from seq2seq.models.decoder import States
-from seq2seq.models.encoder import EncoderState
+from seq2seq.models.encoder import EncoderState, finite_rows
 from seq2seq.models.language_model import LanguageModel
 from seq2seq.models.seq2seq import ModelOutputs, Seq2Seq
 from seq2seq.models.source_streams import outputs_of_segment
@@ -111,8 +111,8 @@ class CarriedStates:
 
 
 def _of_text(states: States, fresh: RowMask) -> States:
-    """The states of rows of running text, zero in fresh ones."""
-    anew = fresh.unsqueeze(1)  # (batch, 1), beside (batch, hidden)
+    """The states of rows of running text, zero in fresh ones and in those whose state is not finite."""
+    anew = (fresh | ~finite_rows(states)).unsqueeze(1)  # (batch, 1), beside (batch, hidden)
     return States(tuple(map_state(lambda part: part.masked_fill(anew, 0), own) for own in states.layers), ())
 
 

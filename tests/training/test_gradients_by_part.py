@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_models import CELLS
+from tiny_models import ATTENTIONS, CELLS
 from torch import nn
 
 from seq2seq.errors import UserError
@@ -10,6 +10,7 @@ from seq2seq.interpretation.trace import named_cells
 from seq2seq.training.gradients.clip_adaptively import ClipAdaptively
 from seq2seq.training.gradients.clip_by_gate import ClipByGate, _gates
 from seq2seq.training.gradients.clip_by_norm import ClipByNorm
+from seq2seq.training.gradients.clip_by_value import ClipByValue
 from seq2seq.training.gradients.noise import AnnealedNoise, NoisyGradients
 from seq2seq.training.gradients.transformation import global_norm
 from seq2seq.training.parts import FrozenParts
@@ -68,6 +69,40 @@ def test_every_row_of_every_cell_is_clipped_once(name):
         for rows in gate:
             count[rows.parameter][rows.rows] += 1
     assert all(bool((counted == 1).all()) for counted in count.values())
+
+
+# ---- Parameters of a single number
+
+TRANSFORMATIONS = {
+    "gate": lambda: ClipByGate(max_norm=0.5),
+    "adaptive": lambda: ClipAdaptively(clipping=0.5),
+    "norm": lambda: ClipByNorm(max_norm=0.5),
+    "value": lambda: ClipByValue(max_value=0.5),
+    "noise": lambda: NoisyGradients(AnnealedNoise(), 1),
+}
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("name", TRANSFORMATIONS)
+def test_parameters_of_every_attention_are_transformed(build_model, name, attention):
+    model = build_model(attention=ATTENTIONS[attention])
+    for one in model.parameters():
+        one.grad = torch.full_like(one, 3.0)
+    transform = TRANSFORMATIONS[name]()
+    transform.prepare(model)
+    assert float(transform(list(model.parameters()), 0)) > 0
+    attending = [one.grad for part, one in model.named_parameters() if "attention" in part]
+    assert all(bool((gradient.isfinite() & (gradient != 3.0)).all()) for gradient in attending)
+
+
+def test_a_gain_alone_is_a_vector_of_its_own(build_model):
+    model = build_model(attention=ATTENTIONS["normalized_additive"])
+    (gain,) = (one for one in model.parameters() if not one.dim())
+    gain.grad = torch.tensor(-3.0)
+    clip = ClipByGate(max_norm=0.5)
+    clip.prepare(model)
+    clip(list(model.parameters()), 0)
+    assert float(gain.grad) == pytest.approx(-0.5, rel=1e-5)
 
 
 # ---- The size of weights

@@ -35,10 +35,10 @@ def model_of(seed: int = 2) -> Transducer:
     return build(source_size=tokenizers().source.size, size=tokenizers().target.size, seed=seed)
 
 
-def batch_of(*rows: int) -> Batch:
+def batch_of(*rows: int, silent: bool = False) -> Batch:
     sides = tokenizers().encode_pairs(*zip(*PAIRS, strict=True))
     pairs = PairSequences(*map(TokenSequences.from_ids, sides))
-    return pairs.batch(torch.tensor(rows or range(len(PAIRS))), step_tokens=1.0)
+    return pairs.batch(torch.tensor(rows or range(len(PAIRS))), step_tokens=1.0, silent=silent)
 
 
 def imitation(**options: float) -> Imitation:
@@ -145,6 +145,12 @@ def test_the_same_is_optimal_however_many_pairs_are_remembered(kept, monkeypatch
     assert found() == wanted
 
 
+@pytest.mark.parametrize("pair", [((), ()), ((4, 5), ()), ((), (4, 5))])
+def test_a_side_may_be_empty(pair):
+    (found,) = DynamicOracle(tokenizers()).optimal([pair], [[]])
+    assert found == [by_brute_force(*pair, [])]
+
+
 def test_what_was_said_wrong_is_not_repaired_but_left():
     """After x for a, what is best goes on with b, and neither inserts the a nor deletes."""
     oracle, vocabulary = DynamicOracle(tokenizers()), tokenizers().target.vocabulary
@@ -232,6 +238,17 @@ def test_gradients_are_finite_after_roll_ins():
     objective.begin(1.0)
     objective(model, batch, batch.target_inputs).backward()
     assert all(weight.grad.isfinite().all() for weight in model.parameters() if weight.grad is not None)
+
+
+@pytest.mark.parametrize("rows", [(0,), (0, 3, 5)])
+@pytest.mark.parametrize("spent", [0.0, 1.0])
+def test_a_silent_batch_adds_nothing(spent, rows):
+    model, batch, objective = model_of(), batch_of(*rows, silent=True), imitation(own=1.0, start=0.0)
+    objective.begin(spent)
+    loss = objective(model, batch, batch.target_inputs)
+    loss.backward()
+    assert loss.item() == 0
+    assert all(not weight.grad.any() for weight in model.parameters() if weight.grad is not None)
 
 
 # ---- What cannot be

@@ -115,7 +115,7 @@ def test_gradients_are_clipped_by_gate(config_of_run, folder, tmp_path):
 
 
 def test_it_diverges_in_words(config_of_run, tmp_path):
-    with pytest.raises(DivergedError, match=r"diverged at step \d+: 5 steps in a row .* \(gradients of decoder\."):
+    with pytest.raises(DivergedError, match=r"^training has diverged at step \d+: .* not finite"):
         train(config_of_run("optimizer.lr=1e38", "gradients=none", "budget.max_steps=60"), tmp_path, resume=False)
 
 

@@ -30,11 +30,19 @@ def joined(data, *numbers: int):
     return data.train_pairs.batch(rows, step_tokens=float((data.train_pairs.target.lengths[rows] + 1).sum()))
 
 
-@pytest.mark.parametrize(("batches", "windows"), [(2, [(0, 1), (2, 3), (4,)]), (3, [(0, 1, 2), (3, 4)])])
-def test_a_step_of_several_batches_is_that_of_the_joined_batch(new_module, fit, data, copied, batches, windows):
+@pytest.mark.parametrize(
+    ("batches", "limit", "windows"),
+    [
+        (2, 1.0, [(0, 1), (2, 3), (4,)]),
+        (3, 1.0, [(0, 1, 2), (3, 4)]),
+        (2, 3, [(0, 1), (2,)]),
+        (3, 0.8, [(0, 1, 2), (3,)]),
+    ],
+)
+def test_a_step_of_several_batches_is_that_of_the_joined_batch(new_module, fit, data, copied, batches, limit, windows):
     module = new_module(optimizer=SGD, budget=Budget(max_steps=len(windows)))
     alone = new_module(optimizer=SGD)
-    trainer = fit(module, data=data, accumulate_grad_batches=batches)
+    trainer = fit(module, data=data, accumulate_grad_batches=batches, limit_train_batches=limit)
     optimizer = alone.configure_optimizers()
     for step, numbers in enumerate(windows):
         loss = alone.step.take(joined(data, *numbers), optimizer, step=step, spent=0.0)

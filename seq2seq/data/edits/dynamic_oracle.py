@@ -89,7 +89,7 @@ class DynamicOracle:
         sides = [[pair[side] for pair in new] for side in (0, 1)]
         lengths = [torch.tensor([len(ids) for ids in side]) for side in sides]
         padded = [
-            torch.tensor([[*ids, *[0] * (int(longest.max()) - len(ids))] for ids in side])
+            torch.tensor([[*ids, *[0] * (int(longest.max()) - len(ids))] for ids in side], dtype=torch.long)
             for side, longest in zip(sides, lengths, strict=True)
         ]
         together = PaddedPairs(padded[0], padded[1], lengths[0], lengths[1], torch.arange(len(new)))

@@ -21,7 +21,7 @@ class _Rows:
     """Rows of a parameter."""
 
     parameter: nn.Parameter
-    rows: Any  # a slice, or a tensor of numbers
+    rows: Any  # a slice, a tensor of numbers, or `...` for the whole, which may be a single number
 
     @property
     def gradient(self) -> Tensor | None:
@@ -50,7 +50,7 @@ class ClipByGate(GradientTransformation):
     def __call__(self, parameters: Sequence[nn.Parameter], step: int) -> Tensor:
         norm = global_norm(parameters)
         of_gates = {id(rows.parameter) for gate in self._gates for rows in gate}
-        whole = [[_Rows(one, slice(None))] for one in parameters if id(one) not in of_gates]
+        whole = [[_Rows(one, ...)] for one in parameters if id(one) not in of_gates]
         for vector in [*self._gates, *whole]:
             self._clip([rows for rows in vector if rows.gradient is not None])
         return norm
@@ -67,7 +67,7 @@ class ClipByGate(GradientTransformation):
 
 def _gates(cell: Cell) -> Iterator[list[_Rows]]:
     """The rows of each gate, none of them twice, and then what belongs to no gate, parameter by parameter."""
-    free = {one: torch.ones(len(one), dtype=torch.bool) for one in cell.parameters()}
+    free = {one: torch.ones(one.shape[:1], dtype=torch.bool) for one in cell.parameters()}
     for view in cell.gates.values():
         gate = []
         for one in (view.input_parameter, view.recurrent_parameter, *view.bias_parameters):
@@ -77,4 +77,4 @@ def _gates(cell: Cell) -> Iterator[list[_Rows]]:
         yield gate
     for one, left in free.items():
         if bool(left.any()):
-            yield [_Rows(one, left.nonzero()[:, 0])]
+            yield [_Rows(one, ... if bool(left.all()) else left.nonzero()[:, 0])]

@@ -59,7 +59,7 @@ class Imitation(Objective):
     def __call__(self, model: Seq2Seq, batch: Batch, inputs: TargetIds | SoftIds) -> Tensor:
         rolled = batch.target_outputs
         if (share := self.share) > 0:
-            own = torch.rand(len(rolled), device=rolled.device) < share
+            own = (torch.rand(len(rolled), device=rolled.device) < share) & batch.target_mask.any(1)
             if bool(own.any()):
                 rolled = _joined(rolled, own, roll_in(model, batch, own))
         outputs = model(batch.source, batch.source_lengths, _shifted(rolled))
