@@ -4,13 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from seq2seq.errors import UserError
 from seq2seq.layers.linear import linear
 from seq2seq.layers.recurrent.state import State, StateLayout
 from seq2seq.models.decoder import Decoder
 from seq2seq.models.encoder import Encoder
+from seq2seq.precise import precise
 from seq2seq.shapes import Vectors
 
 
@@ -64,9 +66,12 @@ class StateBridge(Bridge):
 
     reads_states = True
 
+    weight_type: Tensor
+
     def __init__(self, *, input_size: int, layouts: Sequence[StateLayout]) -> None:
         super().__init__()
         self.layouts = layouts
+        self.register_buffer("weight_type", torch.empty(0), persistent=False)  # empty: cast and moved with the weights
 
     def check(self, encoder: Sequence[StateLayout]) -> None:
         """Check that layers of an encoder leave the states that are needed. Raises UserError if not."""
@@ -81,7 +86,11 @@ class StateBridge(Bridge):
 
     def forward(self, last: Vectors) -> tuple[State, ...]:
         parts = last.split([sum(layout.sizes) for layout in self.layouts], -1)
-        return tuple(layout.whole(part) for layout, part in zip(self.layouts, parts, strict=True))
+        states = (layout.whole(part) for layout, part in zip(self.layouts, parts, strict=True))
+        if precise(self.weight_type) is self.weight_type:
+            return tuple(states)
+        # Beside memories in float32, hidden states of fewer bits have come in float32, too.
+        return tuple(state._replace(hidden=state.hidden.to(self.weight_type.dtype)) for state in states)
 
 
 def join_sides(bridge: Bridge, encoder: Encoder, decoder: Decoder, *, copies: bool) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from seq2seq.layers.recurrent.state import HiddenState, LSTMState, StateLayout
-from seq2seq.models.bridge import LastOutputBridge, ZeroBridge
+from seq2seq.models.bridge import LastOutputBridge, StateBridge, ZeroBridge
 
 # A layer of an LSTM, one whose memory is wider than what it puts out, and one that has no memory.
 LAYOUTS = [StateLayout(LSTMState, (4, 4)), StateLayout(LSTMState, (3, 5)), StateLayout(HiddenState, (4,))]
@@ -39,6 +39,21 @@ def test_a_memory_starts_in_float32_whatever_the_encoder_computed_in(kind):
         torch.float32,
         torch.bfloat16,
     ]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_states_are_handed_on_to_the_bit_and_in_the_types_that_they_had(dtype):
+    wide = torch.promote_types(dtype, torch.float32)
+    left = [
+        layout.kind(*(torch.randn(5, size).to(own) for size, own in zip(layout.sizes, (dtype, wide), strict=False)))
+        for layout in LAYOUTS
+    ]
+    bridge = StateBridge(input_size=6, layouts=LAYOUTS).to(dtype)
+    for state, own in zip(bridge(torch.cat([part for one in left for part in one], -1)), left, strict=True):
+        assert type(state) is type(own)
+        for part, had in zip(state, own, strict=True):
+            assert part.dtype == had.dtype
+            assert torch.equal(part, had)
 
 
 def test_zero_bridge_starts_every_layer_from_zero():

@@ -8,6 +8,7 @@ from seq2seq.errors import UserError
 from seq2seq.layers.attention.attention import Memory
 from seq2seq.layers.attention.general import GeneralAttention
 from seq2seq.layers.linear import linear
+from seq2seq.precise import precise
 from seq2seq.shapes import AttentionWeights, Query
 
 
@@ -50,9 +51,9 @@ class LocalAttention(GeneralAttention):
         self.position_vector = nn.Parameter(torch.empty(query_size).uniform_(-1, 1) * query_size**-0.5)
 
     def centers(self, query: Query, memory: Memory) -> Float[Tensor, "batch target"]:
-        """Predicted positions p, `batch target`, between the first token and the last."""
+        """Predicted positions p, `batch target`, between the first token and the last, in float32 (or better)."""
         hidden = self.position_projection(query).tanh()
-        moved = (hidden * self.position_vector).sum(-1)  # not by a product, which autocast rounds to 8 bits
+        moved = (precise(hidden) * self.position_vector).sum(-1)  # not by a product, which autocast rounds to 8 bits
         return (memory.mask.sum(1, keepdim=True) - 1) * moved.sigmoid()
 
     def score(self, query: Query, memory: Memory) -> AttentionWeights:

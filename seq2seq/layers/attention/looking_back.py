@@ -34,5 +34,6 @@ class LookingBackAttention(AdditiveScore):
         self, query: BeamFeatures, memory: Memory, state: AttentionState
     ) -> tuple[Context, BeamWeights, AttentionState]:
         (seen,) = state
-        weights = self.weights(self.score(query, memory, self.features(seen)), memory.readable)
+        features = self.features(seen.to(self.vector.dtype))  # in the arithmetic of the weights, as queries are
+        weights = self.weights(self.score(query, memory, features), memory.readable)
         return read(weights, memory), weights, (seen + weights if self.cumulative else weights,)

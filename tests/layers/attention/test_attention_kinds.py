@@ -161,6 +161,16 @@ def test_centers_keep_their_precision_under_autocast(build):
     assert (centers - centers.bfloat16().float()).abs().max() > 0.1
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, pytest.param(torch.bfloat16, marks=pytest.mark.needs_bfloat16)])
+def test_windows_are_no_wider_by_weights_in_16_bits(build, dtype):
+    attention, query = build("local").to(dtype), 3 * torch.randn(2, 50, 4).to(dtype)
+    memory = attention.remember(torch.randn(2, 4001, 6).to(dtype), torch.ones(2, 4001, dtype=torch.bool))
+    centers = attention.centers(query, memory)
+    assert centers.dtype == torch.float32
+    away = torch.arange(4001.0) - centers.unsqueeze(-1)
+    assert torch.equal(attention(query, memory)[1] > 0, away.abs() <= attention.window)
+
+
 # Monotonic
 
 

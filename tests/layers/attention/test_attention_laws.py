@@ -6,6 +6,8 @@ from torch.testing import assert_close
 
 from seq2seq.layers.attention.attention import StatelessAttention
 
+BFLOAT16 = pytest.mark.needs_bfloat16
+
 
 def unrolled(attention, query, values, mask):
     """Context and weights of all steps."""
@@ -31,6 +33,24 @@ def test_a_step_is_as_unrolled_from_the_start_and_from_the_middle(attention, giv
     assert_close(looked, weights)
     middle = tuple(part.squeeze(1) for part in states[1])
     assert_close(attention.unroll(query[:, 2:], memory, middle), (context[:, 2:], weights[:, 2:]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, pytest.param(torch.bfloat16, marks=BFLOAT16)])
+def test_each_kind_of_attention_computes_in_the_type_of_its_weights_and_looks_in_float32_at_least(
+    attention, given, steps, dtype
+):
+    query, values, mask = given(attention)
+    exact_context, exact_weights = unrolled(attention.double(), query.double(), values.double(), mask)
+    attention, query, values = attention.to(dtype), query.to(dtype), values.to(dtype)
+    context, weights = unrolled(attention, query, values, mask)
+    stepped, looked, states = steps(attention, query, attention.remember(values, mask))
+    wide = torch.promote_types(dtype, torch.float32)
+    assert (context.dtype, weights.dtype) == (stepped.dtype, looked.dtype) == (dtype, wide)
+    assert all(part.dtype == wide for state in states for part in state)
+    near = {"rtol": 0, "atol": 40 * torch.finfo(dtype).eps}  # scores of a few, whose last digits weights feel
+    assert_close(context.double(), exact_context, **near)
+    assert_close(weights.double(), exact_weights, **near)
+    assert_close(looked.double(), exact_weights, **near)
 
 
 def test_unroll_has_the_gradients_of_steps(attention, given, steps):
