@@ -71,7 +71,15 @@ class CosineRestartsSchedule(Schedule):
         if not 0 < growth < math.inf:
             raise UserError(f"growth must be above 0, but is {growth}: 1.0 makes all cycles equally long.")
         check_finite(growth=growth)
-        self.lengths = [growth**cycle / sum(growth**other for other in range(cycles)) for cycle in range(cycles)]
+        try:
+            self.lengths = [growth**cycle / sum(growth**other for other in range(cycles)) for cycle in range(cycles)]
+        except OverflowError:
+            self.lengths = [0.0]  # the longest has no number, beside which the first is none
+        if 0.0 in self.lengths:
+            raise UserError(
+                f"growth must leave each of {cycles} cycles a share of the budget, but is {growth}: choose one nearer "
+                "to 1, or fewer cycles."
+            )
 
     def decay(self, step: int, spent: float) -> float:
         rest = min(spent, 1.0)

@@ -23,7 +23,7 @@ from seq2seq.training.objectives.judge import Judge
 from seq2seq.training.objectives.minimum_risk import MinimumRisk, distinct, expected_risks
 from seq2seq.training.objectives.objective import Objective
 from seq2seq.training.objectives.sampled import found_by, in_evaluation, log_probabilities
-from seq2seq.training.objectives.self_critical import SelfCritical, above_the_others, self_critical_loss
+from seq2seq.training.objectives.self_critical import BASELINES, SelfCritical, above_the_others, self_critical_loss
 
 SOURCES = [[4, 5, 6], [7], [5, 5]]
 TARGETS = [[4, 5], [5, 5, 4], [4]]
@@ -103,6 +103,15 @@ def test_equal_risks_have_exactly_no_gradient():
     risks = torch.full((3, 7), 0.1, dtype=torch.double)
     assert not above_the_others(risks).any()
     assert_close(above_the_others(torch.tensor([[1.0, 0.0, 0.5]])), torch.tensor([[0.75, -0.75, 0.0]]))
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_outputs_as_bad_as_the_baseline_have_exactly_no_gradient(model_of, judged, new_batch, baseline, monkeypatch):
+    """A third has no end in binary, so that it is another number in fewer bits."""
+    monkeypatch.setattr(Judge, "risks", lambda self, batch, rows, texts: [[1 / 3] * len(own) for own in texts])
+    model, batch = model_of(), new_batch(SOURCES, TARGETS)
+    judged(SelfCritical, base_weight=0.0, baseline=baseline)(model, batch, batch.target_inputs).backward()
+    assert not any(weight.grad.any() for weight in model.parameters() if weight.grad is not None)
 
 
 def test_of_equal_texts_the_first_stays():

@@ -118,6 +118,8 @@ def test_one_cycle_of_cosine_restarts_is_the_cosine():
     [
         (lambda: CosineRestartsSchedule(cycles=0), "cycles must be at least 1, but is 0."),
         (lambda: CosineRestartsSchedule(growth=0.0), "growth must be above 0, but is 0.0: 1.0 makes all cycles"),
+        (lambda: CosineRestartsSchedule(growth=1e30, cycles=20), "growth must leave each of 20 cycles a share of the"),
+        (lambda: CosineRestartsSchedule(growth=1e-30, cycles=20), "growth must leave each of 20 cycles a share of the"),
         (lambda: OneCycleSchedule(rise=0.0), "rise must be above 0 and at most 0.5, but is 0.0: down takes"),
         (lambda: OneCycleSchedule(start=1.0), "start must be above 0 and below 1, but is 1.0."),
         (lambda: OneCycleSchedule(final=0.2), "final must be between 0 and start=0.1, but is 0.2."),

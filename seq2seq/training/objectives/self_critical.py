@@ -53,7 +53,8 @@ class SelfCritical(SampledObjective):
             excess = above_the_others(of_samples)
         else:
             greedy = found_by(GreedySearch(length=judge.length), model, given)
-            excess = of_samples - torch.tensor(judge.risks(batch, rows.tolist(), judge.texts(greedy))).double()
+            of_greedy = torch.tensor(judge.risks(batch, rows.tolist(), judge.texts(greedy)), dtype=torch.double)
+            excess = of_samples - of_greedy
         scores, _ = log_probabilities(model, given, candidates)
         return self_critical_loss(scores.unflatten(0, excess.shape), excess.to(scores))
 
