@@ -41,12 +41,14 @@ def with_own_data(config: Mapping[str, Any], given: Mapping[str, Any], file: str
     return {**config, "data": {**own, **given}}
 
 
-def changed(part: str, own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def changed(part: str, own: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """The nodes of a run's part as a script's config has them.
 
     Nodes given with a `_target_` take the place of the run's own; the other values given are put into these, and null
-    leaves one out. Raises UserError at a name that they do not have, and where none is left.
+    leaves one out. Raises UserError at a name that they do not have, and where none is left or `own` is no mapping.
     """
+    if not isinstance(own, Mapping):
+        raise UserError(f"{part} of the run must be a mapping, but is {own!r}.")
     chosen = {name: node for name, node in given.items() if isinstance(node, Mapping) and "_target_" in node}
     nodes = chosen or dict(own)
     for name, node in given.items():
