@@ -46,3 +46,10 @@ def test_a_change_of_what_is_not_there(given, message):
     with pytest.raises(UserError) as error:
         changed("parts", OWN, given)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("own", [[{"_target_": "a.First"}], "a.First", None], ids=str)
+def test_a_part_of_a_run_that_is_no_mapping_is_refused(own):
+    with pytest.raises(UserError) as error:
+        changed("parts", own, {})
+    assert str(error.value) == f"parts of the run must be a mapping, but is {own!r}."
